@@ -1,0 +1,26 @@
+"""Tables: columns, constraints and indexes. The rules are in `obeya`, the writes in
+`boards.registry`."""
+
+from boards.models.access import OneTimeLink, User
+from boards.models.audit import AuditEvent, AuditText, SiteChain, StageTransition
+from boards.models.catalog import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
+from boards.models.evidence import Metric, MetricDefinition, PolicyCheck
+from boards.models.policy import PolicyRevision
+
+__all__ = [
+    "Alias",
+    "AuditEvent",
+    "AuditText",
+    "Metric",
+    "MetricDefinition",
+    "ModelTag",
+    "ModelVersion",
+    "OneTimeLink",
+    "PolicyCheck",
+    "PolicyRevision",
+    "RegisteredModel",
+    "SiteChain",
+    "StageTransition",
+    "User",
+    "VersionTag",
+]

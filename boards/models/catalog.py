@@ -1,0 +1,191 @@
+"""Registered models and their versions, tags and aliases."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from boards.models.audit import ChainHead
+from boards.models.choices import STAGES
+from obeya import names
+from obeya.stages import WORKFLOWS, Stage
+
+
+class RegisteredModel(ChainHead):
+    """A model. Its row is what every write to the model or its versions locks.
+
+    The counts are of the versions not deleted, by stage. `champion` is the version that entered
+    Production last, while it is there. An empty `workflow` means the site's.
+    """
+
+    name = models.CharField(max_length=names.MODEL_NAME_MAX)
+    description = models.TextField(blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="owned_models"
+    )
+    workflow = models.CharField(
+        max_length=16, blank=True, choices=[(w.name, w.title) for w in WORKFLOWS.values()]
+    )
+    headline_metrics = models.JSONField(default=list, blank=True)
+    last_number = models.PositiveIntegerField(default=0, editable=False)
+    development_count = models.PositiveIntegerField(default=0, editable=False)
+    staging_count = models.PositiveIntegerField(default=0, editable=False)
+    production_count = models.PositiveIntegerField(default=0, editable=False)
+    archived_count = models.PositiveIntegerField(default=0, editable=False)
+    champion = models.ForeignKey(
+        "boards.ModelVersion", models.PROTECT, null=True, related_name="+", editable=False
+    )
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = "registered model"
+        default_permissions = ("view",)
+        permissions: ClassVar = [
+            ("view_registry", "Can see the board, the models and the log"),
+            ("register", "Can register models and versions and log metrics"),
+            ("transition", "Can move versions between stages other than Production"),
+            ("promote", "Can move versions into and out of Production"),
+            ("approve", "Can approve transition requests"),
+            ("waive", "Can waive policy requirements"),
+            ("edit_policy", "Can edit promotion policies and metric definitions"),
+            ("administer", "Can delete, rename and configure models"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(deleted_at__isnull=True), name="model_name"
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="model_has_name"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["-updated_at", "-id"],
+                condition=Q(deleted_at__isnull=True),
+                name="model_updated",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def count_in(self, stage: Stage) -> int:
+        """How many versions of the model are in `stage`."""
+        return int(getattr(self, f"{stage.value}_count"))
+
+
+class ModelVersion(models.Model):
+    """One version. `stage` is a cache of its last event; only `boards.registry` writes it.
+
+    `revision` grows by one with each change of the version, its metrics, tags and texts.
+    """
+
+    model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    label = models.CharField(max_length=names.LABEL_MAX, blank=True)
+    stage = models.CharField(max_length=16, choices=STAGES, default=Stage.DEVELOPMENT.value)
+    revision = models.PositiveIntegerField(default=1)
+    description = models.TextField(blank=True)
+    artifact_uri = models.CharField(max_length=names.URI_MAX, blank=True)
+    source_run = models.CharField(max_length=250, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="owned_versions"
+    )
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    stage_entered_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = "model version"
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["model", "number"], name="version_number"),
+            models.UniqueConstraint(
+                fields=["model", "label"],
+                condition=~Q(label="") & Q(deleted_at__isnull=True),
+                name="version_label",
+            ),
+            models.CheckConstraint(
+                condition=Q(stage__in=[stage.value for stage in Stage]), name="version_stage"
+            ),
+            models.CheckConstraint(
+                condition=Q(number__gte=1, revision__gte=1), name="version_positive"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["stage", "-stage_entered_at", "-id"],
+                condition=Q(deleted_at__isnull=True),
+                name="version_column",
+            ),
+            models.Index(
+                fields=["model", "stage", "-stage_entered_at", "-id"],
+                condition=Q(deleted_at__isnull=True),
+                name="version_model_column",
+            ),
+            models.Index(
+                fields=["owner", "stage", "-stage_entered_at", "-id"],
+                condition=Q(deleted_at__isnull=True),
+                name="version_owner_column",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_id} v{self.number}"
+
+
+class ModelTag(models.Model):
+    """A tag of a model."""
+
+    model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="tags")
+    key = models.CharField(max_length=names.TAG_KEY_MAX)
+    value = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["model", "key"], name="model_tag_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value[:40]}"
+
+
+class VersionTag(models.Model):
+    """A tag of a version."""
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="tags")
+    key = models.CharField(max_length=names.TAG_KEY_MAX)
+    value = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["version", "key"], name="version_tag_key"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["key", "version"], name="version_tag_lookup")]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value[:40]}"
+
+
+class Alias(models.Model):
+    """A name that points at one version of a model."""
+
+    model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="aliases")
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="aliases")
+    name = models.CharField(max_length=names.ALIAS_MAX)
+
+    class Meta:
+        verbose_name_plural = "aliases"
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["model", "name"], name="alias_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

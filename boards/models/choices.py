@@ -1,0 +1,14 @@
+"""The core's enums as the choices of columns."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from obeya.stages import Stage
+
+STAGES = [(stage.value, stage.label) for stage in Stage]
+
+
+def choices(enum: type[StrEnum]) -> list[tuple[str, str]]:
+    """Each member's value with a readable form of it."""
+    return [(member.value, member.value.replace("_", " ")) for member in enum]

@@ -1,0 +1,90 @@
+"""Who may do what. Every door asks here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from boards.models import User
+from obeya.errors import NotAllowed
+from obeya.stages import Stage
+
+
+class Right(StrEnum):
+    """What an account may be allowed to do; the value is the permission's codename."""
+
+    VIEW = "view_registry"
+    REGISTER = "register"
+    TRANSITION = "transition"
+    PROMOTE = "promote"
+    APPROVE = "approve"
+    WAIVE = "waive"
+    EDIT_POLICY = "edit_policy"
+    ADMINISTER = "administer"
+
+    @property
+    def deed(self) -> str:
+        """The right as the end of “You may not ...”."""
+        return _DEEDS[self]
+
+
+_DEEDS = {
+    Right.VIEW: "see the registry",
+    Right.REGISTER: "register versions or change what they show",
+    Right.TRANSITION: "move versions",
+    Right.PROMOTE: "move versions into or out of Production",
+    Right.APPROVE: "approve requests",
+    Right.WAIVE: "waive requirements",
+    Right.EDIT_POLICY: "edit policies and metric definitions",
+    Right.ADMINISTER: "delete, rename or configure models",
+}
+
+_CONTRIBUTOR = (Right.VIEW, Right.REGISTER, Right.TRANSITION)
+GROUPS: Mapping[str, tuple[Right, ...]] = MappingProxyType(
+    {
+        "viewer": (Right.VIEW,),
+        "contributor": _CONTRIBUTOR,
+        "promoter": (*_CONTRIBUTOR, Right.PROMOTE),
+        "approver": (Right.VIEW, Right.APPROVE, Right.WAIVE),
+        "administrator": tuple(Right),
+    }
+)
+
+
+def has_right(user: User, right: Right) -> bool:
+    """Whether the account is active and holds the right, itself or through a group."""
+    return user.is_active and user.has_perm(f"boards.{right.value}")
+
+
+def require(user: User | None, right: Right) -> None:
+    """Let those with the right go on. None stands for the registry itself, which may do all.
+
+    Raises:
+        NotAllowed: the account lacks the right.
+    """
+    if user is not None and not has_right(user, right):
+        raise NotAllowed(f"{user.username} may not {right.deed}.", right=right.value)
+
+
+def right_for_transition(from_stage: Stage | None, to_stage: Stage) -> Right:
+    """Moves into and out of Production need another right than all others."""
+    if Stage.PRODUCTION in (from_stage, to_stage):
+        return Right.PROMOTE
+    return Right.TRANSITION
+
+
+def create_groups_after_migrate(using: str, **_: Any) -> None:
+    """Receiver of post_migrate: make the groups that are missing; those that exist are kept."""
+    from django.contrib.auth.models import Group, Permission  # noqa: PLC0415 - apps are loading
+
+    existing = set(Group.objects.using(using).values_list("name", flat=True))
+    for name, rights in GROUPS.items():
+        if name in existing:
+            continue
+        group = Group.objects.using(using).create(name=name)
+        permissions = Permission.objects.using(using).filter(content_type__app_label="boards")
+        if name != "administrator":
+            permissions = permissions.filter(codename__in=[right.value for right in rights])
+        group.permissions.set(permissions)

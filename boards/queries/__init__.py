@@ -1,0 +1,1 @@
+"""Reads: each turns a fixed number of statements into frozen dataclasses."""

@@ -1,0 +1,67 @@
+"""Moves and other events, read from the audit log."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from boards import models
+from obeya.records import StageTransition
+from obeya.stages import Stage
+
+NOBODY = "system"
+
+
+def transitions(
+    model: models.RegisteredModel, version: models.ModelVersion | None = None
+) -> list[StageTransition]:
+    """The moves of a version, or (None) of all the model's versions, oldest first.
+
+    Two statements, three for a single version. The registration is the first move.
+    """
+    events = models.StageTransition.objects.filter(model=model, version__deleted_at=None)
+    if version is not None:
+        events = events.filter(version=version)
+    rows = list(
+        events.select_related("version", "actor").order_by("sequence").defer("canonical_text")
+    )
+    reasons = event_reasons([row.pk for row in rows])
+    archived = _archived_by_operation(model, rows)
+    return [
+        StageTransition(
+            model.name,
+            row.version.number,
+            Stage(row.from_stage) if row.from_stage else None,
+            Stage(row.to_stage),
+            row.actor.username if row.actor else NOBODY,
+            row.occurred_at,
+            str(row.operation or ""),
+            reasons.get(row.pk, ""),
+            tuple(n for n in archived[row.operation] if n != row.version.number),
+        )
+        for row in rows
+        if row.version is not None
+    ]
+
+
+def event_reasons(event_ids: list[int]) -> dict[int, str]:
+    """The reasons given with events, by event; one statement."""
+    return dict(
+        models.AuditText.objects.filter(event__in=event_ids, role="reason").values_list(
+            "event_id", "text"
+        )
+    )
+
+
+def _archived_by_operation(
+    model: models.RegisteredModel, rows: list[models.StageTransition]
+) -> dict[object, list[int]]:
+    operations = {row.operation for row in rows} - {None}
+    archived: dict[object, list[int]] = defaultdict(list)
+    if not operations:
+        return archived
+    found = models.StageTransition.objects.filter(
+        model=model, operation__in=operations, to_stage=Stage.ARCHIVED.value
+    ).values_list("operation", "version__number")
+    for operation, number in found.order_by("sequence"):
+        archived[operation].append(number)
+    return archived

@@ -1,0 +1,143 @@
+"""Rows as the core's records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from django.db.models import QuerySet
+
+from boards import models
+from obeya.errors import model_not_found, version_not_found
+from obeya.metrics import Direction, Metric, MetricDefinition, Scale
+from obeya.records import ModelVersion
+from obeya.registry import version_number
+from obeya.stages import Stage
+
+
+def find_model(name: str) -> models.RegisteredModel:
+    """The model's row.
+
+    Raises:
+        NotFound: there is no model of that name, or it was deleted.
+    """
+    row = models.RegisteredModel.objects.filter(name=name, deleted_at=None).first()
+    if row is None:
+        raise model_not_found(name)
+    return row
+
+
+def find_version(model: models.RegisteredModel, number: int) -> models.ModelVersion:
+    """The version's row, its `model` set to the row given.
+
+    Raises:
+        NotFound: the model has no such version, or it was deleted.
+    """
+    row = models.ModelVersion.objects.filter(
+        model=model, number=version_number(number), deleted_at=None
+    ).first()
+    if row is None:
+        raise version_not_found(model.name, number)
+    row.model = model
+    return row
+
+
+def metric_records(version_ids: Iterable[int]) -> dict[int, dict[str, Metric]]:
+    """The metrics of versions by name; one statement however many versions there are."""
+    found: dict[int, dict[str, Metric]] = defaultdict(dict)
+    for row in models.Metric.objects.filter(version__in=list(version_ids)).order_by("name"):
+        found[row.version_id][row.name] = metric_record(row)
+    return found
+
+
+def metric_record(row: models.Metric) -> Metric:
+    """A stored metric as the core knows it."""
+    return Metric(row.name, row.value, row.samples, row.standard_error, row.dataset)
+
+
+def definitions() -> dict[str, MetricDefinition]:
+    """All metric definitions by name; one statement."""
+    return {
+        row.name: MetricDefinition(
+            row.name,
+            Direction(row.direction),
+            row.unit,
+            Scale(row.scale),
+            row.title,
+            row.description,
+        )
+        for row in models.MetricDefinition.objects.all()
+    }
+
+
+def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
+    """Versions with all that belongs to them, in the order given; three statements.
+
+    Each row's `model` and `owner` must have been fetched with it.
+    """
+    ids = [row.pk for row in rows]
+    metrics = metric_records(ids)
+    tags: dict[int, dict[str, str]] = defaultdict(dict)
+    for version_id, key, value in (
+        models.VersionTag.objects.filter(version__in=ids)
+        .order_by("key")
+        .values_list("version_id", "key", "value")
+    ):
+        tags[version_id][key] = value
+    aliases: dict[int, list[str]] = defaultdict(list)
+    for version_id, name in (
+        models.Alias.objects.filter(version__in=ids)
+        .order_by("name")
+        .values_list("version_id", "name")
+    ):
+        aliases[version_id].append(name)
+    return [
+        ModelVersion(
+            row.model.name,
+            row.number,
+            Stage(row.stage),
+            row.revision,
+            row.created_at,
+            row.stage_entered_at,
+            label=row.label,
+            metrics=metrics.get(row.pk, {}),
+            tags=tags.get(row.pk, {}),
+            aliases=tuple(aliases.get(row.pk, ())),
+            artifact_uri=row.artifact_uri,
+            source_run=row.source_run,
+            description=row.description,
+            owner=row.owner.username if row.owner else "",
+        )
+        for row in rows
+    ]
+
+
+def versions_of(
+    model: models.RegisteredModel, stage: Stage | None = None
+) -> list[ModelVersion]:
+    """A model's versions, of one stage or of all, by number."""
+    rows = list(_rows_of(model, stage).order_by("number"))
+    return version_records(_with_model(rows, model))
+
+
+def latest_version(
+    model: models.RegisteredModel, stage: Stage | None = None
+) -> ModelVersion | None:
+    """The version with the highest number, of one stage or of all; None when there is none."""
+    rows = list(_rows_of(model, stage).order_by("-number")[:1])
+    return version_records(_with_model(rows, model))[0] if rows else None
+
+
+def _rows_of(
+    model: models.RegisteredModel, stage: Stage | None
+) -> QuerySet[models.ModelVersion]:
+    rows = models.ModelVersion.objects.filter(model=model, deleted_at=None)
+    return (rows.filter(stage=stage.value) if stage else rows).select_related("owner")
+
+
+def _with_model(
+    rows: list[models.ModelVersion], model: models.RegisteredModel
+) -> list[models.ModelVersion]:
+    for row in rows:
+        row.model = model
+    return rows

@@ -1,0 +1,51 @@
+"""The one write path: every change of the registry is one of these functions.
+
+Each function checks the right, locks, asks the core, changes, and appends the audit event, all
+in one transaction. All arguments are keywords; `actor` says who acts and `at` when.
+"""
+
+from boards.registry._commit import SYSTEM, Actor
+from boards.registry.accounts import (
+    anybody_has_password,
+    create_user,
+    make_one_time_link,
+    use_one_time_link,
+)
+from boards.registry.catalog import (
+    configure_model,
+    delete_model,
+    delete_version,
+    register_model,
+    rename_model,
+    set_description,
+)
+from boards.registry.database import DatabaseRegistry
+from boards.registry.evidence import define_metric, log_metrics, record_policy_check
+from boards.registry.labels import delete_alias, delete_tag, set_alias, set_tag
+from boards.registry.policies import set_policy
+from boards.registry.transitions import transition_stage
+
+__all__ = [
+    "SYSTEM",
+    "Actor",
+    "DatabaseRegistry",
+    "anybody_has_password",
+    "configure_model",
+    "create_user",
+    "define_metric",
+    "delete_alias",
+    "delete_model",
+    "delete_tag",
+    "delete_version",
+    "log_metrics",
+    "make_one_time_link",
+    "record_policy_check",
+    "register_model",
+    "rename_model",
+    "set_alias",
+    "set_description",
+    "set_policy",
+    "set_tag",
+    "transition_stage",
+    "use_one_time_link",
+]

@@ -1,0 +1,234 @@
+"""The frame of every write: lock, change, append, commit.
+
+A write to a model holds that model's row; a write that belongs to no model holds the row of the
+site's chain. Events are appended to the chain whose head is on the row held, in the transaction
+of the change itself.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from boards.models import AuditEvent, AuditText, ModelVersion, RegisteredModel, SiteChain, User
+from obeya import audit
+from obeya.errors import model_not_found, version_not_found
+from obeya.records import Action, Channel
+from obeya.registry import version_number
+from obeya.stages import Stage
+
+SITE_CHAIN_PK = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts and how they came in. `user` None is the registry itself."""
+
+    user: User | None
+    channel: Channel
+
+    @property
+    def uid(self) -> str:
+        """The stable id that the log holds."""
+        return str(self.user.uid) if self.user else audit.SYSTEM_ACTOR
+
+
+SYSTEM = Actor(None, Channel.SYSTEM)
+
+
+class ChainWrite:
+    """A chain whose head row is held, and what will be appended to it on commit.
+
+    `at` is when the write happens on the chain: the time asked for, but never before the event
+    that is last in the chain.
+    """
+
+    def __init__(self, head: RegisteredModel | SiteChain, actor: Actor, at: datetime) -> None:
+        self.head = head
+        self.actor = actor
+        self.at = max(at, head.chain_occurred_at) if head.chain_occurred_at else at
+        self._pending: list[tuple[AuditEvent, Mapping[str, str]]] = []
+        self._changes: dict[str, Any] = {}
+
+    def record(
+        self,
+        action: Action,
+        *,
+        version: ModelVersion | None = None,
+        from_stage: Stage | None = None,
+        to_stage: Stage | None = None,
+        operation: uuid.UUID | None = None,
+        data: Mapping[str, Any] | None = None,
+        texts: Mapping[str, str] | None = None,
+    ) -> AuditEvent:
+        """Append an event. It has its hash at once and its row when the write is flushed."""
+        head = self.head
+        model = head if isinstance(head, RegisteredModel) else None
+        texts = {role: text for role, text in (texts or {}).items() if text}
+        event = audit.AuditEvent(
+            chain=str(head.uid),
+            sequence=head.chain_length + 1,
+            occurred_at=self.at,
+            recorded_at=datetime.now(UTC),
+            actor=self.actor.uid,
+            channel=self.actor.channel,
+            action=action,
+            previous_hash=head.chain_hash,
+            model=str(head.uid) if model else None,
+            version=version.number if version else None,
+            from_stage=from_stage,
+            to_stage=to_stage,
+            operation=str(operation) if operation else None,
+            data=data or {},
+            texts=texts,
+        )
+        text = event.canonical_text()
+        row = AuditEvent(
+            model=model,
+            version=version,
+            sequence=event.sequence,
+            occurred_at=event.occurred_at,
+            recorded_at=event.recorded_at,
+            actor=self.actor.user,
+            channel=event.channel.value,
+            action=event.action.value,
+            from_stage=from_stage.value if from_stage else "",
+            to_stage=to_stage.value if to_stage else "",
+            operation=operation,
+            canonical_text=text,
+            previous_hash=event.previous_hash,
+            hash=audit.event_hash(text),
+        )
+        self._pending.append((row, texts))
+        self.change(
+            chain_length=event.sequence, chain_hash=row.hash, chain_occurred_at=event.occurred_at
+        )
+        return row
+
+    def change(self, **values: Any) -> None:
+        """Set columns of the head row; they are written together when the write is flushed."""
+        for column, value in values.items():
+            setattr(self.head, column, value)
+        self._changes.update(values)
+
+    def flush(self) -> None:
+        """Write the events, their texts and the changed columns of the head row."""
+        if self._pending:
+            rows = [row for row, _ in self._pending]
+            AuditEvent.objects.bulk_create(rows)
+            AuditText.objects.bulk_create(
+                AuditText(event=row, role=role, text=text)
+                for row, texts in self._pending
+                for role, text in texts.items()
+            )
+        if self._changes:
+            type(self.head)._default_manager.filter(pk=self.head.pk).update(**self._changes)
+        self._pending, self._changes = [], {}
+
+
+class ModelWrite(ChainWrite):
+    """A write that holds a model's row."""
+
+    def __init__(self, model: RegisteredModel, actor: Actor, at: datetime) -> None:
+        super().__init__(model, actor, at)
+        self.model = model
+
+    def version(self, number: int) -> ModelVersion:
+        """The version's row as it stands under the lock.
+
+        Raises:
+            NotFound: the model has no such version, or it was deleted.
+        """
+        row = ModelVersion.objects.filter(
+            model=self.model, number=version_number(number), deleted_at=None
+        ).first()
+        if row is None:
+            raise version_not_found(self.model.name, number)
+        row.model = self.model
+        return row
+
+    def update_version(self, version: ModelVersion, **values: Any) -> None:
+        """Write columns of a version, and that it was changed."""
+        values = {"revision": version.revision + 1, "updated_at": self.at, **values}
+        changed = ModelVersion.objects.filter(pk=version.pk, revision=version.revision).update(
+            **values
+        )
+        if changed != 1:
+            raise RuntimeError(f"{version.pk} was changed by a writer that did not hold the lock")
+        for column, value in values.items():
+            setattr(version, column, value)
+        self.touch()
+
+    def touch(self) -> None:
+        """Note that the model was changed."""
+        self.change(updated_at=self.at)
+
+    def count(self, stage: Stage, by: int) -> None:
+        """Keep the model's count of versions in `stage`."""
+        self.change(**{f"{stage.value}_count": self.model.count_in(stage) + by})
+
+
+@contextmanager
+def writing_model(name: str, *, actor: Actor, at: datetime) -> Iterator[ModelWrite]:
+    """Hold a model's row for a write. What raises inside leaves nothing behind.
+
+    Raises:
+        NotFound: there is no model of that name.
+    """
+    with transaction.atomic():
+        model = _locked(name)
+        if model is None:
+            raise model_not_found(name)
+        write = ModelWrite(model, actor, at)
+        yield write
+        write.flush()
+
+
+@contextmanager
+def writing_new_or_present_model(
+    name: str, *, actor: Actor, at: datetime
+) -> Iterator[ModelWrite]:
+    """Hold a model's row for a write, making the model if there is none of that name."""
+    with transaction.atomic():
+        model = _locked(name)
+        if model is None:
+            try:
+                with transaction.atomic():
+                    model = RegisteredModel.objects.create(
+                        name=name, owner=actor.user, created_at=at, updated_at=at
+                    )
+                made = True
+            except IntegrityError:
+                # Another writer made it between the look and the insert.
+                model, made = _locked(name), False
+                if model is None:
+                    raise
+        else:
+            made = False
+        write = ModelWrite(model, actor, at)
+        if made:
+            write.record(Action.MODEL_REGISTERED, data={"name": name})
+        yield write
+        write.flush()
+
+
+@contextmanager
+def writing_site(*, actor: Actor, at: datetime) -> Iterator[ChainWrite]:
+    """Hold the site's chain for a write that belongs to no model."""
+    with transaction.atomic():
+        chain, _ = SiteChain.objects.select_for_update().get_or_create(pk=SITE_CHAIN_PK)
+        write = ChainWrite(chain, actor, at)
+        yield write
+        write.flush()
+
+
+def _locked(name: str) -> RegisteredModel | None:
+    return (
+        RegisteredModel.objects.select_for_update().filter(name=name, deleted_at=None).first()
+    )

@@ -1,0 +1,101 @@
+"""Writes to accounts: users, and links that sign one in once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from boards.models import OneTimeLink, User
+from boards.permissions import GROUPS, Right, require
+from boards.registry._commit import Actor, writing_site
+from obeya.errors import AlreadyExists, InvalidInput
+from obeya.records import Action
+
+ADMINISTRATOR = "administrator"
+LINK_LIFETIME = timedelta(days=1)
+
+
+def create_user(
+    *,
+    username: str,
+    group: str,
+    email: str = "",
+    password: str | None = None,
+    actor: Actor,
+    at: datetime,
+) -> User:
+    """Make an account in one of the groups. Without a password it signs in by one-time link.
+
+    An administrator may also use the admin pages.
+
+    Raises:
+        InvalidInput: no such group, or the name cannot be.
+        AlreadyExists: the name is taken.
+    """
+    require(actor.user, Right.ADMINISTER)
+    if group not in GROUPS:
+        raise InvalidInput(
+            f"“{group[:64]}” is not a group. The groups are {', '.join(GROUPS)}.", field="group"
+        )
+    username = User.normalize_username(username.strip())
+    try:
+        User._meta.get_field("username").clean(username, None)
+    except ValidationError as error:
+        raise InvalidInput(" ".join(error.messages), field="username") from None
+    with writing_site(actor=actor, at=at) as write:
+        if User.objects.filter(username__iexact=username).exists():
+            raise AlreadyExists(f"There is an account named “{username}”.", field="username")
+        user = User(
+            username=username,
+            email=email,
+            is_staff=group == ADMINISTRATOR,
+            is_superuser=group == ADMINISTRATOR,
+            date_joined=write.at,
+        )
+        user.set_password(password)
+        user.save(force_insert=True)
+        user.groups.add(Group.objects.get(name=group))
+        write.record(Action.USER_CREATED, data={"user": str(user.uid), "group": group})
+        return user
+
+
+def make_one_time_link(*, user: User, at: datetime) -> str:
+    """A new token that signs `user` in once within a day; older unused ones stop working."""
+    token = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        OneTimeLink.objects.filter(user=user, used_at=None).delete()
+        OneTimeLink.objects.create(
+            user=user, token_hash=_digest(token), created_at=at, expires_at=at + LINK_LIFETIME
+        )
+    return token
+
+
+def use_one_time_link(*, token: str, at: datetime) -> User | None:
+    """The account that the token signs in, None when it was used, expired or never was."""
+    with transaction.atomic():
+        used = OneTimeLink.objects.filter(
+            token_hash=_digest(token), used_at=None, expires_at__gt=at, user__is_active=True
+        ).update(used_at=at)
+        if not used:
+            return None
+        return OneTimeLink.objects.select_related("user").get(token_hash=_digest(token)).user
+
+
+def anybody_has_password() -> bool:
+    """Whether some active account can sign in with a password."""
+    return (
+        User.objects.filter(is_active=True)
+        .exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+        .exclude(password="")
+        .exists()
+    )
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,217 @@
+"""Writes to models and versions: register, describe, rename, configure, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from boards import models
+from boards.permissions import Right, require
+from boards.registry import _metric_rows
+from boards.registry._commit import (
+    Actor,
+    ModelWrite,
+    writing_model,
+    writing_new_or_present_model,
+)
+from boards.registry.champion import crown
+from obeya import names
+from obeya.errors import AlreadyExists, InvalidInput
+from obeya.records import Action
+from obeya.registry import MetricValues, as_metrics, as_tags, version_number
+from obeya.stages import Stage, workflow_named
+from obeya.versions import next_number
+
+HEADLINE_METRICS_MAX = 2
+
+
+def register_model(
+    *,
+    name: str,
+    version: int | None = None,
+    metrics: MetricValues | None = None,
+    artifact_uri: str = "",
+    label: str = "",
+    tags: Mapping[str, str] | None = None,
+    description: str = "",
+    source_run: str = "",
+    actor: Actor,
+    at: datetime,
+) -> models.ModelVersion:
+    """Register a version in Development, and its model when that is new.
+
+    Raises:
+        NotAllowed: the actor may not register.
+        InvalidInput: a name, number, value or text that cannot be.
+        AlreadyExists: the number or the label is taken.
+    """
+    require(actor.user, Right.REGISTER)
+    name = names.model_name(name)
+    wanted = None if version is None else version_number(version)
+    checked_metrics, checked_tags = as_metrics(metrics), as_tags(tags)
+    texts = {
+        "label": names.label(label),
+        "artifact_uri": names.artifact_uri(artifact_uri),
+        "source_run": names.source_run(source_run),
+    }
+    description = names.description(description)
+    with writing_new_or_present_model(name, actor=actor, at=at) as write:
+        model = write.model
+        number = _allot(write, wanted)
+        _require_free_label(model, texts["label"])
+        row = models.ModelVersion.objects.create(
+            model=model,
+            number=number,
+            description=description,
+            owner=actor.user,
+            created_at=write.at,
+            updated_at=write.at,
+            stage_entered_at=write.at,
+            **texts,
+        )
+        models.Metric.objects.bulk_create(
+            _metric_rows.rows(row, checked_metrics.values(), write.at)
+        )
+        models.VersionTag.objects.bulk_create(
+            models.VersionTag(version=row, key=key, value=value)
+            for key, value in checked_tags.items()
+        )
+        write.change(last_number=number)
+        write.count(Stage.DEVELOPMENT, 1)
+        write.touch()
+        write.record(
+            Action.VERSION_REGISTERED,
+            version=row,
+            to_stage=Stage.DEVELOPMENT,
+            data={
+                **texts,
+                "metrics": {n: _metric_rows.document(m) for n, m in checked_metrics.items()},
+                "tags": checked_tags,
+            },
+            texts={"description": description},
+        )
+        return row
+
+
+def set_description(
+    *, name: str, text: str, version: int | None = None, actor: Actor, at: datetime
+) -> None:
+    """Describe a version, or (None) the model, in Markdown. The same text again writes nothing.
+
+    Raises:
+        NotAllowed, NotFound, InvalidInput: as everywhere.
+    """
+    require(actor.user, Right.REGISTER)
+    text = names.description(text)
+    with writing_model(name, actor=actor, at=at) as write:
+        if version is None:
+            if write.model.description != text:
+                write.change(description=text)
+                write.touch()
+                write.record(Action.MODEL_DESCRIBED, texts={"description": text})
+            return
+        row = write.version(version)
+        if row.description != text:
+            write.update_version(row, description=text)
+            write.record(Action.VERSION_DESCRIBED, version=row, texts={"description": text})
+
+
+def rename_model(*, name: str, new_name: str, actor: Actor, at: datetime) -> None:
+    """Give a model another name; versions, history and chain stay with it.
+
+    Raises:
+        AlreadyExists: another model has that name.
+    """
+    require(actor.user, Right.ADMINISTER)
+    new_name = names.model_name(new_name)
+    with writing_model(name, actor=actor, at=at) as write:
+        if new_name == name:
+            return
+        _require_free_name(new_name)
+        write.change(name=new_name)
+        write.touch()
+        write.record(Action.MODEL_RENAMED, texts={"name": new_name, "previous_name": name})
+
+
+def configure_model(
+    *,
+    name: str,
+    workflow: str | None = None,
+    headline_metrics: tuple[str, ...] | None = None,
+    actor: Actor,
+    at: datetime,
+) -> None:
+    """Set a model's workflow ("" for the site's) and the metrics on its cards; None keeps.
+
+    Raises:
+        InvalidInput: no such workflow, or more than two headline metrics.
+    """
+    require(actor.user, Right.ADMINISTER)
+    changes: dict[str, object] = {}
+    if workflow is not None:
+        changes["workflow"] = workflow_named(workflow).name if workflow else ""
+    if headline_metrics is not None:
+        if len(headline_metrics) > HEADLINE_METRICS_MAX:
+            raise InvalidInput("A card shows at most two metrics.", field="headline_metrics")
+        changes["headline_metrics"] = [names.metric_name(metric) for metric in headline_metrics]
+    with writing_model(name, actor=actor, at=at) as write:
+        old = {column: getattr(write.model, column) for column in changes}
+        if old == changes:
+            return
+        write.change(**changes)
+        write.touch()
+        write.record(Action.MODEL_CONFIGURED, data={"old": old, "new": changes})
+
+
+def delete_version(*, name: str, version: int, actor: Actor, at: datetime) -> None:
+    """Hide a version. Its events stay and its number is never given again."""
+    require(actor.user, Right.ADMINISTER)
+    with writing_model(name, actor=actor, at=at) as write:
+        row = write.version(version)
+        stage = Stage(row.stage)
+        models.Alias.objects.filter(version=row).delete()
+        write.update_version(row, deleted_at=write.at)
+        write.count(stage, -1)
+        write.record(Action.VERSION_DELETED, version=row, from_stage=stage)
+        crown(write)
+
+
+def delete_model(*, name: str, actor: Actor, at: datetime) -> None:
+    """Hide a model with its versions. Its events stay; another model may take the name."""
+    require(actor.user, Right.ADMINISTER)
+    with writing_model(name, actor=actor, at=at) as write:
+        models.ModelVersion.objects.filter(model=write.model, deleted_at=None).update(
+            deleted_at=write.at
+        )
+        models.Alias.objects.filter(model=write.model).delete()
+        write.change(
+            deleted_at=write.at,
+            champion_id=None,
+            **{f"{stage.value}_count": 0 for stage in Stage},
+        )
+        write.record(Action.MODEL_DELETED)
+
+
+def _allot(write: ModelWrite, wanted: int | None) -> int:
+    model = write.model
+    taken: tuple[int, ...] = ()
+    if wanted is not None and models.ModelVersion.objects.filter(
+        model=model, number=wanted, deleted_at=None
+    ).exists():
+        taken = (wanted,)
+    return next_number(model.last_number, wanted, name=model.name, taken=taken)
+
+
+def _require_free_label(model: models.RegisteredModel, label: str) -> None:
+    if (
+        label
+        and models.ModelVersion.objects.filter(
+            model=model, label=label, deleted_at=None
+        ).exists()
+    ):
+        raise AlreadyExists(f"{model.name} has a version labelled “{label}”.", field="label")
+
+
+def _require_free_name(name: str) -> None:
+    if models.RegisteredModel.objects.filter(name=name, deleted_at=None).exists():
+        raise AlreadyExists(f"There is a model named “{name}”.", field="name")

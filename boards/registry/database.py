@@ -1,0 +1,221 @@
+"""The registry on the server's database, as `obeya.registry.ModelRegistry` describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from boards import models
+from boards.permissions import Right, require
+from boards.queries import history, judgement, records
+from boards.registry import catalog, evidence, labels, policies, transitions
+from boards.registry._commit import Actor
+from obeya.comparison import VersionComparison, compare
+from obeya.policies import PromotionPolicy, Verdict
+from obeya.records import Channel, ModelVersion, StageTransition
+from obeya.registry import MetricValues
+from obeya.stages import Stage
+from obeya.transitions import TransitionJudgement
+from obeya.versions import next_stage
+
+
+class DatabaseRegistry:
+    """Implements `ModelRegistry` for one actor; the methods call `boards.registry`.
+
+    `actor` is the account that acts, or None for the registry itself; `clock` gives the time of
+    each write and must return aware times.
+    """
+
+    def __init__(
+        self,
+        *,
+        actor: models.User | None,
+        clock: Callable[[], datetime] | None = None,
+        channel: Channel = Channel.PYTHON,
+    ) -> None:
+        self._actor = Actor(actor, channel)
+        self._clock = clock or (lambda: datetime.now(UTC))
+
+    def register_model(
+        self,
+        name: str,
+        version: int | None = None,
+        metrics: MetricValues | None = None,
+        artifact_uri: str = "",
+        *,
+        label: str = "",
+        tags: Mapping[str, str] | None = None,
+        description: str = "",
+        source_run: str = "",
+    ) -> ModelVersion:
+        """See `ModelRegistry.register_model`."""
+        row = catalog.register_model(
+            name=name,
+            version=version,
+            metrics=metrics,
+            artifact_uri=artifact_uri,
+            label=label,
+            tags=tags,
+            description=description,
+            source_run=source_run,
+            actor=self._actor,
+            at=self._clock(),
+        )
+        return self._record(row)
+
+    def get_version(self, name: str, version: int) -> ModelVersion:
+        """See `ModelRegistry.get_version`."""
+        return self._record(self._find(name, version))
+
+    def list_versions(self, name: str) -> Sequence[ModelVersion]:
+        """See `ModelRegistry.list_versions`."""
+        return records.versions_of(self._model(name))
+
+    def get_latest(self, name: str) -> ModelVersion | None:
+        """See `ModelRegistry.get_latest`."""
+        return records.latest_version(self._model(name))
+
+    def get_by_stage(self, name: str, stage: Stage) -> Sequence[ModelVersion]:
+        """See `ModelRegistry.get_by_stage`."""
+        return records.versions_of(self._model(name), Stage.parse(stage))
+
+    def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
+        """See `ModelRegistry.get_latest_in_stage`."""
+        return records.latest_version(self._model(name), Stage.parse(stage))
+
+    def log_metrics(self, name: str, version: int, metrics: MetricValues) -> ModelVersion:
+        """See `ModelRegistry.log_metrics`."""
+        row = evidence.log_metrics(
+            name=name, version=version, metrics=metrics, actor=self._actor, at=self._clock()
+        )
+        return self._record(row)
+
+    def set_policy(self, policy: PromotionPolicy, name: str | None = None) -> int:
+        """See `ModelRegistry.set_policy`."""
+        return policies.set_policy(
+            policy=policy, name=name, actor=self._actor, at=self._clock()
+        ).number
+
+    def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
+        """See `ModelRegistry.get_policy`."""
+        require(self._actor.user, Right.VIEW)
+        model = None if name is None else records.find_model(name)
+        revision = judgement.policy_in_force(model, Stage.parse(stage))
+        return PromotionPolicy.from_document(revision.document) if revision else None
+
+    def check_promotion_policy(
+        self,
+        name: str,
+        version: int,
+        policy: PromotionPolicy | None = None,
+        to_stage: Stage | None = None,
+    ) -> Verdict:
+        """See `ModelRegistry.check_promotion_policy`."""
+        return judgement.verdict_for(self._find(name, version), policy, to_stage)
+
+    def can_promote(
+        self, name: str, version: int, to_stage: Stage | None = None
+    ) -> TransitionJudgement:
+        """See `ModelRegistry.can_promote`."""
+        row = self._find(name, version)
+        return judgement.judge(row, to_stage or next_stage(Stage(row.stage)))
+
+    def transition_stage(
+        self,
+        name: str,
+        version: int,
+        to_stage: Stage,
+        *,
+        reason: str = "",
+        archive_existing: bool = False,
+        expected_stage: Stage | None = None,
+        expected_revision: int | None = None,
+    ) -> StageTransition:
+        """See `ModelRegistry.transition_stage`."""
+        return transitions.transition_stage(
+            name=name,
+            version=version,
+            to_stage=to_stage,
+            reason=reason,
+            archive_existing=archive_existing,
+            expected_stage=expected_stage,
+            expected_revision=expected_revision,
+            actor=self._actor,
+            at=self._clock(),
+        )
+
+    def get_transitions(
+        self, name: str, version: int | None = None
+    ) -> Sequence[StageTransition]:
+        """See `ModelRegistry.get_transitions`."""
+        model = self._model(name)
+        row = None if version is None else records.find_version(model, version)
+        return history.transitions(model, row)
+
+    def compare_versions(self, name: str, a: int, b: int) -> VersionComparison:
+        """See `ModelRegistry.compare_versions`."""
+        rows = self._find(name, a), self._find(name, b)
+        metrics = records.metric_records(row.pk for row in rows)
+        side_a, side_b = (
+            (f"{name} v{row.number}", metrics.get(row.pk, {})) for row in rows
+        )
+        return compare(side_a, side_b, records.definitions())
+
+    def set_tag(self, name: str, key: str, value: str, version: int | None = None) -> None:
+        """See `ModelRegistry.set_tag`."""
+        labels.set_tag(
+            name=name,
+            key=key,
+            value=value,
+            version=version,
+            actor=self._actor,
+            at=self._clock(),
+        )
+
+    def delete_tag(self, name: str, key: str, version: int | None = None) -> None:
+        """See `ModelRegistry.delete_tag`."""
+        labels.delete_tag(
+            name=name, key=key, version=version, actor=self._actor, at=self._clock()
+        )
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """See `ModelRegistry.set_alias`."""
+        labels.set_alias(
+            name=name, alias=alias, version=version, actor=self._actor, at=self._clock()
+        )
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """See `ModelRegistry.delete_alias`."""
+        labels.delete_alias(name=name, alias=alias, actor=self._actor, at=self._clock())
+
+    def set_description(self, name: str, text: str, version: int | None = None) -> None:
+        """See `ModelRegistry.set_description`."""
+        catalog.set_description(
+            name=name, text=text, version=version, actor=self._actor, at=self._clock()
+        )
+
+    def rename_model(self, name: str, new_name: str) -> None:
+        """See `ModelRegistry.rename_model`."""
+        catalog.rename_model(
+            name=name, new_name=new_name, actor=self._actor, at=self._clock()
+        )
+
+    def delete_version(self, name: str, version: int) -> None:
+        """See `ModelRegistry.delete_version`."""
+        catalog.delete_version(
+            name=name, version=version, actor=self._actor, at=self._clock()
+        )
+
+    def delete_model(self, name: str) -> None:
+        """See `ModelRegistry.delete_model`."""
+        catalog.delete_model(name=name, actor=self._actor, at=self._clock())
+
+    def _model(self, name: str) -> models.RegisteredModel:
+        require(self._actor.user, Right.VIEW)
+        return records.find_model(name)
+
+    def _find(self, name: str, version: int) -> models.ModelVersion:
+        return records.find_version(self._model(name), version)
+
+    def _record(self, row: models.ModelVersion) -> ModelVersion:
+        return records.version_records([row])[0]

@@ -1,0 +1,112 @@
+"""Writes to what versions show: metrics, what metrics mean, checks that are kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from boards import models
+from boards.permissions import Right, require
+from boards.queries.judgement import facts_for
+from boards.queries.records import metric_records
+from boards.registry import _metric_rows
+from boards.registry._checks import store_check
+from boards.registry._commit import Actor, writing_model, writing_site
+from obeya import names
+from obeya.metrics import MetricDefinition
+from obeya.records import Action
+from obeya.registry import MetricValues, as_metrics
+from obeya.stages import Stage
+from obeya.versions import next_stage
+
+
+def log_metrics(
+    *, name: str, version: int, metrics: MetricValues, actor: Actor, at: datetime
+) -> models.ModelVersion:
+    """Add metrics to a version; one that is there is replaced and its old value logged.
+
+    Metrics equal to those that are there write nothing.
+    """
+    require(actor.user, Right.REGISTER)
+    checked = as_metrics(metrics)
+    with writing_model(name, actor=actor, at=at) as write:
+        row = write.version(version)
+        present = metric_records([row.pk]).get(row.pk, {})
+        changed = {n: m for n, m in checked.items() if present.get(n) != m}
+        if not changed:
+            return row
+        models.Metric.objects.bulk_create(
+            _metric_rows.rows(row, changed.values(), write.at),
+            update_conflicts=True,
+            unique_fields=["version", "name"],
+            update_fields=["value", "samples", "standard_error", "dataset", "logged_at"],
+        )
+        write.update_version(row)
+        write.record(
+            Action.METRICS_LOGGED,
+            version=row,
+            data={
+                "metrics": {
+                    n: {
+                        "old": _metric_rows.document(present[n]) if n in present else None,
+                        "new": _metric_rows.document(m),
+                    }
+                    for n, m in changed.items()
+                }
+            },
+        )
+        return row
+
+
+def define_metric(*, definition: MetricDefinition, actor: Actor, at: datetime) -> None:
+    """Say what a metric's name means: direction, unit, scale, title, description."""
+    require(actor.user, Right.EDIT_POLICY)
+    metric = names.metric_name(definition.name)
+    values: dict[str, Any] = {
+        "direction": definition.direction.value,
+        "unit": definition.unit,
+        "scale": definition.scale.value,
+        "title": definition.title,
+        "description": names.description(definition.description),
+    }
+    with writing_site(actor=actor, at=at) as write:
+        present = models.MetricDefinition.objects.filter(name=metric).values(*values).first()
+        if present == values:
+            return
+        models.MetricDefinition.objects.update_or_create(
+            name=metric, defaults={**values, "updated_at": write.at}
+        )
+        write.record(
+            Action.METRIC_DEFINED, data={"metric": metric, "old": present, "new": values}
+        )
+
+
+def record_policy_check(
+    *, name: str, version: int, to_stage: Stage | None = None, actor: Actor, at: datetime
+) -> models.PolicyCheck:
+    """Judge a version by the policy of `to_stage` (None: of its next stage) and keep the verdict.
+
+    Moves nothing.
+
+    Raises:
+        InvalidInput: `to_stage` is None and the version's stage has no next one.
+    """
+    require(actor.user, Right.VIEW)
+    with writing_model(name, actor=actor, at=at) as write:
+        row = write.version(version)
+        facts, policy_revision = facts_for(row, to_stage or next_stage(Stage(row.stage)))
+        check = store_check(
+            row,
+            facts,
+            policy_revision,
+            facts.check_policy(),
+            made_by=actor.user,
+            at=write.at,
+        )
+        write.record(
+            Action.POLICY_CHECKED,
+            version=row,
+            to_stage=facts.to_stage,
+            data={"check": str(check.uid), "passed": check.passed},
+        )
+        return check

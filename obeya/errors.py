@@ -1,0 +1,175 @@
+"""Every way the registry says no.
+
+    RegistryError
+    ├── InvalidInput          400  exit 2   the request makes no sense
+    ├── NotFound              404  exit 3   no such model, version, alias, ...
+    ├── AlreadyExists         409  exit 4   the name or number is taken
+    ├── Conflict              409  exit 4   somebody changed it since (412 when it came by If-Match)
+    ├── NotAllowed            403  exit 5   the actor lacks the right
+    └── TransitionRefused     422  exit 1   the rules refuse the move; carries every refusal
+        └── InvalidTransition 422  exit 1   the workflow is (among) what refuses it
+
+Each error has a stable `code`, a sentence for people, an HTTP status and an exit status.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from obeya.policies import Verdict
+    from obeya.stages import Stage
+
+
+class RefusalKind(StrEnum):
+    """Which rule refuses a move."""
+
+    WORKFLOW = "workflow"
+    POLICY = "policy"
+    APPROVALS = "approvals"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason why a move may not be made: a stable code and a sentence."""
+
+    kind: RefusalKind
+    code: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class RegistryError(Exception):
+    """Base of all errors of the registry. `str(error)` is a sentence for people."""
+
+    code: ClassVar[str] = "registry_error"
+    http_status: ClassVar[int] = 500
+    exit_status: ClassVar[int] = 1
+
+
+class InvalidInput(RegistryError):
+    """What was asked makes no sense. `field` names the part that is wrong, where there is one."""
+
+    code = "invalid_input"
+    http_status = 400
+    exit_status = 2
+
+    def __init__(self, sentence: str, *, field: str | None = None) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class NotFound(RegistryError):
+    """There is no such thing, or it was deleted. `what` says which kind of thing."""
+
+    code = "not_found"
+    http_status = 404
+    exit_status = 3
+
+    def __init__(self, sentence: str, *, what: str) -> None:
+        super().__init__(sentence)
+        self.what = what
+
+
+class AlreadyExists(RegistryError):
+    """The name, number or label is taken."""
+
+    code = "already_exists"
+    http_status = 409
+    exit_status = 4
+
+    def __init__(self, sentence: str, *, field: str | None = None) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class Conflict(RegistryError):
+    """The version is no longer as the caller saw it; nothing was changed.
+
+    `stage` and `revision` are the present state.
+    """
+
+    code = "conflict"
+    http_status = 409
+    exit_status = 4
+
+    def __init__(self, sentence: str, *, stage: Stage, revision: int) -> None:
+        super().__init__(sentence)
+        self.stage = stage
+        self.revision = revision
+
+
+class NotAllowed(RegistryError):
+    """The actor lacks the right. `right` names it."""
+
+    code = "not_allowed"
+    http_status = 403
+    exit_status = 5
+
+    def __init__(self, sentence: str, *, right: str) -> None:
+        super().__init__(sentence)
+        self.right = right
+
+
+class TransitionRefused(RegistryError):
+    """The rules refuse the move.
+
+    `refusals` holds every reason, not only the first; `verdict` is the policy check that was
+    made, None when no policy gates the move.
+    """
+
+    code = "transition_refused"
+    http_status = 422
+    exit_status = 1
+
+    def __init__(
+        self,
+        refusals: tuple[Refusal, ...],
+        *,
+        from_stage: Stage,
+        to_stage: Stage,
+        verdict: Verdict | None = None,
+        check_id: str | None = None,
+    ) -> None:
+        super().__init__(" ".join(refusal.sentence for refusal in refusals))
+        self.refusals = refusals
+        self.from_stage = from_stage
+        self.to_stage = to_stage
+        self.verdict = verdict
+        self.check_id = check_id
+
+
+class InvalidTransition(TransitionRefused):
+    """The workflow refuses the move: it names both stages and what is allowed from here."""
+
+    code = "invalid_transition"
+
+
+def refuse(
+    refusals: tuple[Refusal, ...],
+    *,
+    from_stage: Stage,
+    to_stage: Stage,
+    verdict: Verdict | None = None,
+    check_id: str | None = None,
+) -> TransitionRefused:
+    """The error for these refusals: `InvalidTransition` when the workflow is one of them."""
+    by_workflow = any(refusal.kind is RefusalKind.WORKFLOW for refusal in refusals)
+    kind = InvalidTransition if by_workflow else TransitionRefused
+    return kind(
+        refusals, from_stage=from_stage, to_stage=to_stage, verdict=verdict, check_id=check_id
+    )
+
+
+def model_not_found(name: str) -> NotFound:
+    """The error for a model that is not there."""
+    return NotFound(f"There is no registered model named “{str(name)[:64]}”.", what="model")
+
+
+def version_not_found(name: str, version: int) -> NotFound:
+    """The error for a version that is not there."""
+    return NotFound(f"{name} has no version {version}.", what="version")

@@ -1,0 +1,202 @@
+"""Metrics: values, directions, percent change and noise.
+
+The rules are those of docs/metrics.md. A metric is measured once per version and name; its value
+is a finite 64-bit float.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from obeya import names
+from obeya.errors import InvalidInput
+
+# Two-sided 95 % quantile of the normal distribution, rounded as statistics texts round it.
+Z_95 = 1.96
+
+# The largest whole number that every JSON reader keeps exact (RFC 8785).
+SAMPLES_MAX = 2**53 - 1
+
+
+class Direction(StrEnum):
+    """Which way a metric gets better. UNKNOWN is never called better or worse."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    UNKNOWN = "unknown"
+
+
+class Scale(StrEnum):
+    """How a metric that is a proportion is written: 0 to 1, or 0 to 100."""
+
+    NONE = ""
+    FRACTION = "fraction"
+    PERCENT = "percent"
+
+    @property
+    def whole(self) -> float | None:
+        """The value that stands for “all of them”; None where the metric is no proportion."""
+        return {Scale.FRACTION: 1.0, Scale.PERCENT: 100.0}.get(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One measurement of one version.
+
+    `samples` is the number of examples it was measured on, `standard_error` the standard error
+    in the metric's own unit, `dataset` the name of the evaluation dataset ("" when not stated).
+
+    Raises:
+        InvalidInput: the name or dataset is no name, the value or error is not a finite number,
+            the error is negative, or `samples` is not positive.
+    """
+
+    name: str
+    value: float
+    samples: int | None = None
+    standard_error: float | None = None
+    dataset: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", names.metric_name(self.name))
+        object.__setattr__(self, "dataset", names.dataset_name(self.dataset))
+        object.__setattr__(self, "value", finite(self.value, what=f"The metric “{self.name}”"))
+        if self.standard_error is not None:
+            error = finite(self.standard_error, what=f"The standard error of “{self.name}”")
+            if error < 0:
+                raise InvalidInput(
+                    f"The standard error of “{self.name}” cannot be negative.", field="metric"
+                )
+            object.__setattr__(self, "standard_error", error)
+        if self.samples is not None and not _is_count(self.samples):
+            raise InvalidInput(
+                f"The number of samples of “{self.name}” must be a whole number from 1 to "
+                f"{SAMPLES_MAX:,}.",
+                field="metric",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefinition:
+    """What is known of a metric: which way is better, its unit, whether it is a proportion.
+
+    `unit` is shown after the value ("ms", "%"); `title` is the short name shown on cards.
+    """
+
+    name: str
+    direction: Direction = Direction.UNKNOWN
+    unit: str = ""
+    scale: Scale = Scale.NONE
+    title: str = ""
+    description: str = ""
+
+    @property
+    def short_title(self) -> str:
+        """The title, or the name where no title was given."""
+        return self.title or self.name
+
+
+def _is_count(number: object) -> bool:
+    return (
+        isinstance(number, int)
+        and not isinstance(number, bool)
+        and 0 < number <= SAMPLES_MAX
+    )
+
+
+def finite(value: float, *, what: str) -> float:
+    """`value` as a float.
+
+    Raises:
+        InvalidInput: it is no number, or not finite (NaN and the infinities are refused).
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InvalidInput(f"{what} must be a number.", field="metric")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidInput(f"{what} must be a finite number, not {number}.", field="metric")
+    return number
+
+
+# Whole words of a metric's name. LOWER is asked first: "val_loss" and "error_rate" are decided
+# by their telling word; "accuracy_drop" gets worse as it grows.
+_LOWER = frozenset(
+    "loss error errors err rmse mse mae mape smape rmsle wer cer ter perplexity ppl bpb nll "
+    "logloss brier ece latency p50 p90 p95 p99 ms seconds duration time memory size params flops "
+    "gmacs cost drop regret fid kid fpr fnr eer hallucination toxicity bias".split()
+)
+_HIGHER = frozenset(
+    "accuracy acc top1 top5 precision recall f1 fbeta auc auroc roc prauc ap map ndcg mrr r2 "
+    "bleu rouge meteor chrf iou miou dice jaccard kappa mcc sensitivity specificity tpr tnr "
+    "coverage throughput qps rps reward score gain lift hit psnr ssim correlation spearman "
+    "pearson explained silhouette success".split()
+)
+
+
+def known_direction(name: str) -> Direction:
+    """The direction that a metric's name tells, for metrics without a definition.
+
+    Names are cut at anything that is not a letter or digit; ``latency_p99_ms`` and ``val_loss``
+    are better when lower, ``test/f1_score`` when higher, ``temperature`` is unknown.
+    """
+    words = frozenset(re.split(r"[^0-9a-z]+", name.lower()))
+    if words & _LOWER:
+        return Direction.LOWER
+    if words & _HIGHER or "per_s" in name.lower() or "per_sec" in name.lower():
+        return Direction.HIGHER
+    return Direction.UNKNOWN
+
+
+def definition_for(name: str, defined: Mapping[str, MetricDefinition]) -> MetricDefinition:
+    """The definition of `name` among `defined`, else what the name itself tells."""
+    return defined.get(name) or MetricDefinition(name, known_direction(name))
+
+
+def percent_change(a: float, b: float) -> float | None:
+    """100·(b − a)/|a|; with a = 0 it is 0 if b = 0 and None (undefined) otherwise.
+
+    None also where the quotient leaves the range of a 64-bit float.
+    """
+    if a == 0:
+        return 0.0 if b == 0 else None
+    difference = b - a
+    if math.isfinite(difference):
+        change = 100.0 * (difference / abs(a))
+    else:
+        change = 100.0 * (b / abs(a) - math.copysign(1.0, a))
+    return change if math.isfinite(change) else None
+
+
+def standard_error(metric: Metric, scale: Scale) -> float | None:
+    """The stated standard error, else √(p(1 − p)/n) for a proportion with n samples, else None.
+
+    In the metric's own unit: for a percentage the result is in percentage points.
+    """
+    if metric.standard_error is not None:
+        return metric.standard_error
+    whole = scale.whole
+    if whole is None or metric.samples is None:
+        return None
+    p = metric.value / whole
+    if not 0 <= p <= 1:
+        return None
+    return whole * math.sqrt(p * (1 - p) / metric.samples)
+
+
+def within_noise(a: Metric, b: Metric, scale: Scale) -> bool:
+    """Whether |b − a| < 1.96·√(se_a² + se_b²); False when either error is unknown.
+
+    Treats the two as independent samples. On the same test set the errors are correlated, so
+    this errs on the side of calling a difference noise.
+    """
+    error_a, error_b = standard_error(a, scale), standard_error(b, scale)
+    if error_a is None or error_b is None:
+        return False
+    return abs(b.value - a.value) < Z_95 * math.hypot(error_a, error_b)

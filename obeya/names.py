@@ -1,0 +1,121 @@
+"""What may be a name, a key, a label or a text: one rule for every door.
+
+Each function returns the value to store (Unicode NFC) or raises `InvalidInput` with a sentence
+that says what to change.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from obeya.errors import InvalidInput
+
+MODEL_NAME_MAX = 256
+METRIC_NAME_MAX = 250
+LABEL_MAX = 64
+TAG_KEY_MAX = 250
+TAG_VALUE_MAX = 100_000
+ALIAS_MAX = 255
+DESCRIPTION_MAX = 100_000
+REASON_MAX = 10_000
+URI_MAX = 2_048
+DATASET_MAX = 250
+
+_ALIAS = re.compile(r"[\w-]+\Z")
+_RESERVED_ALIAS = re.compile(r"(latest|v\d+)\Z", re.IGNORECASE)
+
+
+def model_name(text: str) -> str:
+    """1 to 256 characters, no control characters, no ``/`` or ``:``, not ``.`` or ``..``."""
+    name = _line(text, what="A model name", field="name", longest=MODEL_NAME_MAX)
+    if name in (".", ".."):
+        raise InvalidInput(f"A model cannot be named “{name}”.", field="name")
+    for character in "/:":
+        if character in name:
+            raise InvalidInput(f"A model name cannot contain “{character}”.", field="name")
+    return name
+
+
+def metric_name(text: str) -> str:
+    """1 to 250 characters without control characters."""
+    return _line(text, what="A metric name", field="metric", longest=METRIC_NAME_MAX)
+
+
+def dataset_name(text: str) -> str:
+    """The evaluation dataset of a metric: at most 250 characters; empty means not stated."""
+    return _line(text, what="A dataset name", field="dataset", longest=DATASET_MAX, shortest=0)
+
+
+def label(text: str) -> str:
+    """A version's label: free text of at most 64 characters; empty means none."""
+    return _line(text, what="A label", field="label", longest=LABEL_MAX, shortest=0)
+
+
+def tag_key(text: str) -> str:
+    """1 to 250 characters without control characters."""
+    return _line(text, what="A tag key", field="key", longest=TAG_KEY_MAX)
+
+
+def tag_value(text: str) -> str:
+    """Any text of at most 100,000 characters, possibly empty."""
+    return _text(text, what="A tag value", field="value", longest=TAG_VALUE_MAX)
+
+
+def alias(text: str) -> str:
+    """1 to 255 letters, digits, ``_`` and ``-``; ``latest`` and ``v1``, ``v2``, ... are reserved."""
+    name = _line(text, what="An alias", field="alias", longest=ALIAS_MAX)
+    if not _ALIAS.match(name):
+        raise InvalidInput(
+            "An alias may contain only letters, digits, “_” and “-”.", field="alias"
+        )
+    if _RESERVED_ALIAS.match(name):
+        raise InvalidInput(f"“{name}” is reserved and cannot be an alias.", field="alias")
+    return name
+
+
+def artifact_uri(text: str) -> str:
+    """Opaque text of at most 2,048 characters; the server never opens it."""
+    return _line(text, what="An artifact URI", field="artifact_uri", longest=URI_MAX, shortest=0)
+
+
+def source_run(text: str) -> str:
+    """The identifier of the run that made the version; opaque, at most 250 characters."""
+    return _line(text, what="A source run", field="source_run", longest=250, shortest=0)
+
+
+def description(text: str) -> str:
+    """Markdown of at most 100,000 characters."""
+    return _text(text, what="A description", field="description", longest=DESCRIPTION_MAX)
+
+
+def reason(text: str) -> str:
+    """Why something was done: at most 10,000 characters; outer blanks are dropped."""
+    return _text(text, what="A reason", field="reason", longest=REASON_MAX).strip()
+
+
+def _line(text: str, *, what: str, field: str, longest: int, shortest: int = 1) -> str:
+    line = _text(text, what=what, field=field, longest=longest).strip()
+    if len(line) < shortest:
+        raise InvalidInput(f"{what} cannot be empty.", field=field)
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in line):
+        raise InvalidInput(f"{what} cannot contain control characters.", field=field)
+    return line
+
+
+def _text(text: str, *, what: str, field: str, longest: int) -> str:
+    if not isinstance(text, str):
+        raise InvalidInput(f"{what} must be text.", field=field)
+    # Normalising is not free: a text far over the limit is refused before it is touched.
+    if len(text) > 4 * longest + 64:
+        raise InvalidInput(_too_long(what, len(text), longest), field=field)
+    normal = unicodedata.normalize("NFC", text)
+    if "\x00" in normal or any("\ud800" <= character <= "\udfff" for character in normal):
+        raise InvalidInput(f"{what} contains a character that cannot be stored.", field=field)
+    if len(normal) > longest:
+        raise InvalidInput(_too_long(what, len(normal), longest), field=field)
+    return normal
+
+
+def _too_long(what: str, length: int, longest: int) -> str:
+    return f"{what} can have at most {longest:,} characters; this one has {length:,}."

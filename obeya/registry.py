@@ -1,0 +1,225 @@
+"""The contract that every registry keeps, whatever it stores its versions in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from obeya import names
+from obeya.comparison import VersionComparison
+from obeya.errors import InvalidInput
+from obeya.metrics import Metric
+from obeya.policies import PromotionPolicy, Verdict
+from obeya.records import ModelVersion, StageTransition
+from obeya.stages import Stage
+from obeya.transitions import TransitionJudgement
+
+MetricValues = Mapping[str, float | Metric]
+
+METRICS_AT_ONCE_MAX = 1_000
+NUMBER_MAX = 2**31 - 1
+
+
+class ModelRegistry(Protocol):
+    """Registered models, their versions, and the only way to move them.
+
+    An implementation is bound to an actor and a clock when it is made. Every method may raise
+    `NotAllowed` (the actor lacks the right), `NotFound` (no such model or version) and
+    `InvalidInput` (a name, number or text that cannot be); what else a method raises is said
+    with it. A method that raises has changed nothing, but for the one event that a refused
+    transition leaves.
+    """
+
+    def register_model(
+        self,
+        name: str,
+        version: int | None = None,
+        metrics: MetricValues | None = None,
+        artifact_uri: str = "",
+        *,
+        label: str = "",
+        tags: Mapping[str, str] | None = None,
+        description: str = "",
+        source_run: str = "",
+    ) -> ModelVersion:
+        """Register a version in Development; the model too, when it is new.
+
+        `version` None means the next number; a given number must be above all numbers that the
+        model ever used. A metric given as a plain number has no samples, error or dataset.
+
+        Raises:
+            AlreadyExists: the number or the label is taken.
+        """
+
+    def get_version(self, name: str, version: int) -> ModelVersion:
+        """The version as it stands."""
+
+    def list_versions(self, name: str) -> Sequence[ModelVersion]:
+        """All versions of the model, by number."""
+
+    def get_latest(self, name: str) -> ModelVersion | None:
+        """The version with the highest number; None when all were deleted."""
+
+    def get_by_stage(self, name: str, stage: Stage) -> Sequence[ModelVersion]:
+        """The versions now in `stage`, by number."""
+
+    def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
+        """The version with the highest number in `stage`; None when there is none."""
+
+    def log_metrics(self, name: str, version: int, metrics: MetricValues) -> ModelVersion:
+        """Add metrics to a version; a metric that is there is replaced, its old value logged."""
+
+    def set_policy(self, policy: PromotionPolicy, name: str | None = None) -> int:
+        """Make `policy` the policy of its stage, for one model or (None) for the whole site.
+
+        Returns the number of the new revision. A policy equal to the present one makes none.
+
+        Raises:
+            InvalidInput: the policy has no stage.
+        """
+
+    def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
+        """The policy in force: the model's own, else the site's, else None."""
+
+    def check_promotion_policy(
+        self,
+        name: str,
+        version: int,
+        policy: PromotionPolicy | None = None,
+        to_stage: Stage | None = None,
+    ) -> Verdict:
+        """Judge a version by `policy`, else by that of `to_stage`, else of its next stage.
+
+        With no policy it passes and says so. Nothing is stored.
+        """
+
+    def can_promote(
+        self, name: str, version: int, to_stage: Stage | None = None
+    ) -> TransitionJudgement:
+        """Judge a move by every rule without making it. `to_stage` None means the next stage.
+
+        Raises:
+            InvalidInput: `to_stage` is None and the version's stage has no next one.
+        """
+
+    def transition_stage(
+        self,
+        name: str,
+        version: int,
+        to_stage: Stage,
+        *,
+        reason: str = "",
+        archive_existing: bool = False,
+        expected_stage: Stage | None = None,
+        expected_revision: int | None = None,
+    ) -> StageTransition:
+        """Move a version, if every rule lets it.
+
+        `archive_existing` archives the other versions in the target stage in the same operation.
+        `expected_stage` and `expected_revision` are what the caller was looking at.
+
+        Raises:
+            Conflict: the version is no longer as expected.
+            TransitionRefused: carries every refusal; `InvalidTransition` when the workflow is
+                among those who refuse.
+        """
+
+    def get_transitions(
+        self, name: str, version: int | None = None
+    ) -> Sequence[StageTransition]:
+        """The moves of one version, or of all of the model's, oldest first.
+
+        The registration is the first, with `from_stage` None.
+        """
+
+    def compare_versions(self, name: str, a: int, b: int) -> VersionComparison:
+        """Hold version `b` against version `a`."""
+
+    def set_tag(self, name: str, key: str, value: str, version: int | None = None) -> None:
+        """Set a tag of a version, or (None) of the model."""
+
+    def delete_tag(self, name: str, key: str, version: int | None = None) -> None:
+        """Remove a tag.
+
+        Raises:
+            NotFound: there is no such tag.
+        """
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Point an alias at a version; an alias that is there moves."""
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Remove an alias.
+
+        Raises:
+            NotFound: there is no such alias.
+        """
+
+    def set_description(self, name: str, text: str, version: int | None = None) -> None:
+        """Describe a version, or (None) the model, in Markdown."""
+
+    def rename_model(self, name: str, new_name: str) -> None:
+        """Give a model another name; its versions, history and chain stay with it.
+
+        Raises:
+            AlreadyExists: another model has that name.
+        """
+
+    def delete_version(self, name: str, version: int) -> None:
+        """Hide a version. Its events stay and its number is never reused."""
+
+    def delete_model(self, name: str) -> None:
+        """Hide a model with its versions. Its events stay; the name may be taken anew."""
+
+
+def as_metrics(values: MetricValues | None) -> dict[str, Metric]:
+    """The metrics by name, plain numbers made into `Metric`.
+
+    Raises:
+        InvalidInput: a name or value that cannot be, a name that stands twice, a `Metric` under
+            another name than its own, or more than 1,000 metrics at once.
+    """
+    given = dict(values or {})
+    if len(given) > METRICS_AT_ONCE_MAX:
+        raise InvalidInput(
+            f"At most {METRICS_AT_ONCE_MAX:,} metrics can be logged at once.", field="metrics"
+        )
+    metrics: dict[str, Metric] = {}
+    for name, value in given.items():
+        metric = Metric(name, value.value if isinstance(value, Metric) else value)
+        if isinstance(value, Metric):
+            if metric.name != value.name:
+                raise InvalidInput(
+                    f"The metric “{value.name}” was given as “{metric.name}”.", field="metrics"
+                )
+            metric = value
+        if metric.name in metrics:
+            raise InvalidInput(f"The metric “{metric.name}” stands twice.", field="metrics")
+        metrics[metric.name] = metric
+    return metrics
+
+
+def as_tags(tags: Mapping[str, str] | None) -> dict[str, str]:
+    """The tags as they are stored.
+
+    Raises:
+        InvalidInput: a key or value that cannot be, or a key that stands twice.
+    """
+    checked: dict[str, str] = {}
+    for key, value in (tags or {}).items():
+        tag_key = names.tag_key(key)
+        if tag_key in checked:
+            raise InvalidInput(f"The tag “{tag_key}” stands twice.", field="tags")
+        checked[tag_key] = names.tag_value(value)
+    return checked
+
+
+def version_number(number: int) -> int:
+    """`number`, when it can be the number of a version.
+
+    Raises:
+        InvalidInput: it is no whole number from 1 to 2^31 - 1.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= NUMBER_MAX:
+        raise InvalidInput("A version number is a whole number from 1 on.", field="version")
+    return number

@@ -1,0 +1,170 @@
+"""Stages a model version passes through, and the workflows that say which moves are legal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from obeya.errors import InvalidInput, Refusal, RefusalKind
+
+
+class Stage(StrEnum):
+    """Where a model version stands. The members are in the order of the board's columns."""
+
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    PRODUCTION = "production"
+    ARCHIVED = "archived"
+
+    @property
+    def label(self) -> str:
+        """The name as people read it: ``Development``."""
+        return self.value.capitalize()
+
+    @property
+    def position(self) -> int:
+        """Place in the life of a version, from 0 (Development) to 3 (Archived)."""
+        return list(Stage).index(self)
+
+    @property
+    def next(self) -> Stage | None:
+        """The stage a version is promoted to from here; None from Production and Archived."""
+        return {
+            Stage.DEVELOPMENT: Stage.STAGING,
+            Stage.STAGING: Stage.PRODUCTION,
+        }.get(self)
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether a promotion policy may guard the entry into this stage."""
+        return self in (Stage.STAGING, Stage.PRODUCTION)
+
+    @classmethod
+    def parse(cls, text: str | Stage) -> Stage:
+        """Read a stage name in any case.
+
+        Raises:
+            InvalidInput: no stage has that name; the sentence lists those that exist.
+        """
+        try:
+            return cls(str(text).strip().lower())
+        except ValueError:
+            names = ", ".join(stage.label for stage in cls)
+            raise InvalidInput(
+                f"“{str(text)[:64]}” is not a stage. The stages are {names}.", field="stage"
+            ) from None
+
+
+def is_promotion(from_stage: Stage, to_stage: Stage) -> bool:
+    """Whether a policy of `to_stage` gates this move.
+
+    Policies gate the entry into Staging and Production from an earlier stage or from Archived;
+    never a demotion (Production to Staging) and never archiving.
+    """
+    if not to_stage.is_gated or from_stage is to_stage:
+        return False
+    return from_stage is Stage.ARCHIVED or from_stage.position < to_stage.position
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """Which transitions are legal. `moves` maps each stage to the stages reachable from it."""
+
+    name: str
+    title: str
+    moves: Mapping[Stage, tuple[Stage, ...]]
+
+    def allowed_from(self, from_stage: Stage) -> tuple[Stage, ...]:
+        """The stages a version may move to from `from_stage`, in the order of the board."""
+        return self.moves[from_stage]
+
+    def check(self, from_stage: Stage, to_stage: Stage) -> Refusal | None:
+        """None when the move is legal, else the reason why not.
+
+        A move to the stage a version is already in is refused with the code ``already_there``.
+        """
+        if from_stage is to_stage:
+            return Refusal(
+                RefusalKind.WORKFLOW,
+                "already_there",
+                f"The version is already in {to_stage.label}.",
+            )
+        if to_stage in self.moves[from_stage]:
+            return None
+        return Refusal(
+            RefusalKind.WORKFLOW,
+            "illegal_move",
+            f"{self._why(from_stage, to_stage)} {self._alternatives(from_stage)}",
+        )
+
+    def _why(self, from_stage: Stage, to_stage: Stage) -> str:
+        move = f"{from_stage.label} to {to_stage.label}"
+        if from_stage is Stage.ARCHIVED:
+            return f"{move} is not allowed: an archived version stays archived."
+        if to_stage.position < from_stage.position:
+            return f"{move} is not allowed: it moves backwards."
+        skipped = [
+            stage.label
+            for stage in Stage
+            if from_stage.position < stage.position < to_stage.position
+        ]
+        return f"{move} is not allowed: it skips {', '.join(skipped)}."
+
+    def _alternatives(self, from_stage: Stage) -> str:
+        allowed = self.moves[from_stage]
+        if not allowed:
+            return f"Nothing is allowed from {from_stage.label}; register a new version instead."
+        return f"Allowed from {from_stage.label}: {', '.join(s.label for s in allowed)}."
+
+
+def _workflow(name: str, title: str, moves: dict[Stage, set[Stage]]) -> Workflow:
+    ordered = {stage: tuple(s for s in Stage if s in moves[stage]) for stage in Stage}
+    return Workflow(name, title, MappingProxyType(ordered))
+
+
+_DEV, _STAGING, _PROD, _ARCHIVED = Stage
+
+STRICT = _workflow(
+    "strict",
+    "Strict: forwards one stage at a time, archiving from anywhere",
+    {
+        _DEV: {_STAGING, _ARCHIVED},
+        _STAGING: {_PROD, _ARCHIVED},
+        _PROD: {_ARCHIVED},
+        _ARCHIVED: set(),
+    },
+)
+RETURNS = _workflow(
+    "returns",
+    "Returns: strict, and versions may be sent back or restored",
+    {
+        _DEV: {_STAGING, _ARCHIVED},
+        _STAGING: {_DEV, _PROD, _ARCHIVED},
+        _PROD: {_STAGING, _ARCHIVED},
+        _ARCHIVED: {_DEV},
+    },
+)
+OPEN = _workflow(
+    "open",
+    "Open: any move, as in MLflow; policies still gate",
+    {stage: set(Stage) - {stage} for stage in Stage},
+)
+
+WORKFLOWS: Mapping[str, Workflow] = MappingProxyType({w.name: w for w in (STRICT, RETURNS, OPEN)})
+
+
+def workflow_named(name: str) -> Workflow:
+    """The workflow called `name`.
+
+    Raises:
+        InvalidInput: there is none; the sentence lists those that exist.
+    """
+    try:
+        return WORKFLOWS[name]
+    except KeyError:
+        raise InvalidInput(
+            f"“{name[:64]}” is not a workflow. The workflows are {', '.join(WORKFLOWS)}.",
+            field="workflow",
+        ) from None

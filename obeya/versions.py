@@ -1,0 +1,68 @@
+"""Rules about one version: its number, what a caller saw of it, where it goes next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from obeya.errors import AlreadyExists, Conflict, InvalidInput
+from obeya.stages import Stage
+
+
+def next_number(last: int, wanted: int | None, *, name: str, taken: Collection[int]) -> int:
+    """The number a new version gets: the next one, or `wanted` if no number was ever above it.
+
+    Raises:
+        AlreadyExists: `wanted` is or was taken, or is below a number already given.
+    """
+    if wanted is None:
+        return last + 1
+    if wanted > last:
+        return wanted
+    if wanted in taken:
+        raise AlreadyExists(f"{name} v{wanted} exists already.", field="version")
+    raise AlreadyExists(
+        f"{name} v{wanted} cannot be registered: numbers only grow, the next is {last + 1}.",
+        field="version",
+    )
+
+
+def next_stage(stage: Stage) -> Stage:
+    """The stage that a version is promoted to from `stage`.
+
+    Raises:
+        InvalidInput: there is none after Production and Archived.
+    """
+    following = stage.next
+    if following is None:
+        raise InvalidInput(
+            f"There is no next stage after {stage.label}; name one.", field="to_stage"
+        )
+    return following
+
+
+def check_expected(
+    name: str,
+    *,
+    stage: Stage,
+    revision: int,
+    expected_stage: Stage | None,
+    expected_revision: int | None,
+) -> None:
+    """Compare what a caller saw (None: did not say) with what is. `name` names the version.
+
+    Raises:
+        Conflict: the version is in another stage or at another revision.
+    """
+    if expected_stage is not None and stage is not expected_stage:
+        raise Conflict(
+            f"{name} is in {stage.label}, not in {expected_stage.label}.",
+            stage=stage,
+            revision=revision,
+        )
+    if expected_revision is not None and revision != expected_revision:
+        raise Conflict(
+            f"{name} was changed since you looked: it is at revision {revision}, "
+            f"not {expected_revision}.",
+            stage=stage,
+            revision=revision,
+        )
