@@ -106,6 +106,8 @@ def _line(text: str, *, what: str, field: str, longest: int, shortest: int = 1) 
 def _text(text: str, *, what: str, field: str, longest: int) -> str:
     if not isinstance(text, str):
         raise InvalidInput(f"{what} must be text.", field=field)
+    if len(text) <= longest and text.isascii() and text.isprintable():
+        return text
     # Normalising is not free: a text far over the limit is refused before it is touched.
     if len(text) > 4 * longest + 64:
         raise InvalidInput(_too_long(what, len(text), longest), field=field)

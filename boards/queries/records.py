@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from boards import models
 from obeya.errors import model_not_found, version_not_found
@@ -141,3 +141,20 @@ def _with_model(
     for row in rows:
         row.model = model
     return rows
+
+
+def owner_names() -> list[str]:
+    """The names of the accounts that own a version; one statement."""
+    owns = models.ModelVersion.objects.filter(owner=OuterRef("pk"), deleted_at=None)
+    return list(
+        models.User.objects.filter(Exists(owns))
+        .order_by("username")
+        .values_list("username", flat=True)
+    )
+
+
+def metric_names() -> list[str]:
+    """The names of the metrics that are defined; one statement."""
+    return list(
+        models.MetricDefinition.objects.order_by("name").values_list("name", flat=True)
+    )

@@ -1,0 +1,338 @@
+"""The board: four columns of cards, a fixed number of statements whatever their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.conf import settings
+from django.db.models import Q, QuerySet, Sum
+
+from boards import models
+from boards.queries.filters import BoardFilter
+from boards.queries.judgement import workflow_of
+from boards.queries.keyset import Cursor
+from boards.queries.records import definitions, metric_record
+from obeya.comparison import MetricDiff
+from obeya.metrics import Metric, MetricDefinition, definition_for
+from obeya.policies import Evidence, PromotionPolicy
+from obeya.stages import Stage
+from obeya.transitions import TransitionFacts, TransitionJudgement, judge_transition
+
+PAGE = 50
+COUNT_CAP = 10_000
+HEADLINES = 2
+
+
+class Lamp(StrEnum):
+    """Would the version pass into its next stage? Each has a shape of its own on the card."""
+
+    PASSES = "passes"
+    ATTENTION = "attention"
+    FAILS = "fails"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class CardMetric:
+    """A headline metric: the value (None: not measured) and how it stands to the champion's."""
+
+    definition: MetricDefinition
+    metric: Metric | None
+    diff: MetricDiff | None
+
+    @property
+    def value(self) -> float | None:
+        """The value in the metric's unit; None when it was not measured."""
+        return self.metric.value if self.metric else None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One version on the board. `champion` is the number of its model's champion, if any."""
+
+    pk: int
+    model: str
+    number: int
+    label: str
+    stage: Stage
+    revision: int
+    owner: str
+    stage_entered_at: datetime
+    metrics: tuple[CardMetric, ...]
+    champion: int | None
+    lamp: Lamp
+    lamp_text: str
+    lamp_title: str
+    approvals_given: int
+    approvals_required: int
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether this version is its model's champion."""
+        return self.champion == self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One stage: how many versions it holds and one page of their cards.
+
+    `count` is exact, or `COUNT_CAP` with `count_is_capped` when a filter lets more through.
+    `next_cursor` leads to the following page, None on the last.
+    """
+
+    stage: Stage
+    count: int
+    count_is_capped: bool
+    cards: tuple[Card, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The whole board under a filter."""
+
+    columns: tuple[Column, ...]
+    filter: BoardFilter
+
+    @property
+    def count(self) -> int:
+        """How many versions all columns hold; a lower bound when `count_is_capped`."""
+        return sum(column.count for column in self.columns)
+
+    @property
+    def count_is_capped(self) -> bool:
+        """Whether some column's count is capped."""
+        return any(column.count_is_capped for column in self.columns)
+
+
+def board(board_filter: BoardFilter) -> Board:
+    """The first page of every column, the versions that entered last first."""
+    pages = {stage: _page(board_filter, stage, None) for stage in Stage}
+    counts = stage_counts(board_filter)
+    rows = [row for page, _ in pages.values() for row in page]
+    cards = {card.pk: card for card in _cards(rows)}
+    return Board(
+        tuple(
+            Column(
+                stage,
+                *counts[stage],
+                tuple(cards[row.pk] for row in page),
+                cursor,
+            )
+            for stage, (page, cursor) in pages.items()
+        ),
+        board_filter,
+    )
+
+
+def column_page(
+    board_filter: BoardFilter, stage: Stage, after: Cursor | None
+) -> tuple[tuple[Card, ...], str | None]:
+    """The next page of one column, and the cursor of the one after it."""
+    rows, cursor = _page(board_filter, stage, after)
+    return tuple(_cards(rows)), cursor
+
+
+def stage_counts(board_filter: BoardFilter) -> Mapping[Stage, tuple[int, bool]]:
+    """How many versions each stage holds under the filter, and whether that is capped."""
+    counts = _counts(board_filter)
+    if board_filter.only_model:
+        return {stage: (count, False) for stage, count in counts.items()}
+    return {stage: (min(n, COUNT_CAP), n > COUNT_CAP) for stage, n in counts.items()}
+
+
+def cards_of(version_ids: Sequence[int]) -> list[Card]:
+    """The cards of versions as they stand, in the order given; deleted ones are left out."""
+    rows = {row.pk: row for row in _versions().filter(pk__in=version_ids)}
+    return list(_cards([rows[pk] for pk in version_ids if pk in rows]))
+
+
+def _versions() -> QuerySet[models.ModelVersion]:
+    return (
+        models.ModelVersion.objects.filter(deleted_at=None)
+        .select_related("model", "model__champion", "owner")
+        .defer("description", "model__description")
+    )
+
+
+def _page(
+    board_filter: BoardFilter, stage: Stage, after: Cursor | None
+) -> tuple[list[models.ModelVersion], str | None]:
+    rows = board_filter.apply(_versions().filter(stage=stage.value))
+    if after is not None:
+        rows = rows.filter(after.older("stage_entered_at"))
+    page = list(rows.order_by("-stage_entered_at", "-pk")[: PAGE + 1])
+    if len(page) <= PAGE:
+        return page, None
+    last = page[PAGE - 1]
+    return page[:PAGE], str(Cursor(last.stage_entered_at, last.pk))
+
+
+def _counts(board_filter: BoardFilter) -> dict[Stage, int]:
+    """Exact from the models' own counts where they suffice, else counted up to the cap + 1."""
+    if board_filter.only_model:
+        rows = models.RegisteredModel.objects.filter(deleted_at=None)
+        if board_filter.model:
+            rows = rows.filter(name=board_filter.model)
+        sums = rows.aggregate(**{stage.value: Sum(f"{stage.value}_count") for stage in Stage})
+        return {stage: sums[stage.value] or 0 for stage in Stage}
+    versions = models.ModelVersion.objects.filter(deleted_at=None)
+    return {
+        stage: board_filter.apply(versions.filter(stage=stage.value))[: COUNT_CAP + 1].count()
+        for stage in Stage
+    }
+
+
+def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
+    """Cards with their metrics and lamps; three statements for any number of rows."""
+    policies = _Policies({row.model_id for row in rows})
+    headlines = {row.model_id: _headlines(row.model, policies) for row in rows}
+    metrics = _needed_metrics(rows, headlines, policies)
+    defined = definitions()
+    for row in rows:
+        own = metrics.get(row.pk, {})
+        champion_id = row.model.champion_id
+        standing = metrics.get(champion_id or 0, {}) if champion_id != row.pk else None
+        judgement = _judgement(row, own, standing, policies)
+        lamp, lamp_text, lamp_title = _lamp(row, judgement)
+        names = headlines[row.model_id] or tuple(sorted(own)[:HEADLINES])
+        yield Card(
+            row.pk,
+            row.model.name,
+            row.number,
+            row.label,
+            Stage(row.stage),
+            row.revision,
+            row.owner.username if row.owner else "",
+            row.stage_entered_at,
+            tuple(_card_metric(name, own, standing, defined) for name in names),
+            row.model.champion.number if row.model.champion else None,
+            lamp,
+            lamp_text,
+            lamp_title,
+            judgement.approvals_given if judgement else 0,
+            judgement.approvals_required if judgement else 0,
+        )
+
+
+def _card_metric(
+    name: str,
+    own: Mapping[str, Metric],
+    standing: Mapping[str, Metric] | None,
+    defined: Mapping[str, MetricDefinition],
+) -> CardMetric:
+    definition = definition_for(name, defined)
+    metric = own.get(name)
+    champions = standing.get(name) if standing else None
+    diff = MetricDiff(definition, champions, metric) if metric and champions else None
+    return CardMetric(definition, metric, diff)
+
+
+class _Policies:
+    """The policies in force for the models of one page; one statement."""
+
+    def __init__(self, model_ids: set[int]) -> None:
+        self._in_force: dict[tuple[int | None, str], tuple[PromotionPolicy, int]] = {}
+        for row in models.PolicyRevision.objects.filter(
+            Q(model__in=model_ids) | Q(model=None), superseded_at=None
+        ):
+            policy = PromotionPolicy.from_document(row.document)
+            self._in_force[row.model_id, row.stage] = (policy, row.number)
+
+    def of(self, model_id: int, stage: Stage) -> tuple[PromotionPolicy | None, int | None]:
+        """The model's own policy of a stage, else the site's, else nothing."""
+        for key in ((model_id, stage.value), (None, stage.value)):
+            if key in self._in_force:
+                return self._in_force[key]
+        return None, None
+
+    @property
+    def metric_names(self) -> set[str]:
+        """Every metric that some policy in force speaks of."""
+        return {
+            requirement.metric
+            for policy, _ in self._in_force.values()
+            for requirement in policy.evidence_requirements
+        }
+
+
+def _headlines(model: models.RegisteredModel, policies: _Policies) -> tuple[str, ...]:
+    """The model's own headline metrics, else the site's, else its Production policy's first."""
+    if model.headline_metrics:
+        return tuple(model.headline_metrics)
+    if settings.OBEYA_HEADLINE_METRICS:
+        return tuple(settings.OBEYA_HEADLINE_METRICS)
+    policy, _ = policies.of(model.pk, Stage.PRODUCTION)
+    names = (requirement.metric for requirement in policy.requirements) if policy else ()
+    return tuple(dict.fromkeys(names))[:HEADLINES]
+
+
+def _needed_metrics(
+    rows: Sequence[models.ModelVersion],
+    headlines: Mapping[int, tuple[str, ...]],
+    policies: _Policies,
+) -> dict[int, dict[str, Metric]]:
+    ids = {row.pk for row in rows}
+    ids |= {row.model.champion_id for row in rows if row.model.champion_id}
+    found = models.Metric.objects.filter(version__in=ids)
+    # A model without headlines shows its first metrics by name, so none can be left out.
+    if all(headlines.values()):
+        wanted = policies.metric_names.union(*headlines.values())
+        found = found.filter(name__in=wanted)
+    metrics: dict[int, dict[str, Metric]] = {}
+    for row in found:
+        metrics.setdefault(row.version_id, {})[row.name] = metric_record(row)
+    return metrics
+
+
+def _judgement(
+    row: models.ModelVersion,
+    own: Mapping[str, Metric],
+    standing: Mapping[str, Metric] | None,
+    policies: _Policies,
+) -> TransitionJudgement | None:
+    stage = Stage(row.stage)
+    if stage.next is None:
+        return None
+    policy, number = policies.of(row.model_id, stage.next)
+    champion = row.model.champion
+    return judge_transition(
+        TransitionFacts(
+            from_stage=stage,
+            to_stage=stage.next,
+            workflow=workflow_of(row.model),
+            evidence=Evidence(row.number, own),
+            policy=policy,
+            policy_revision=number,
+            champion=Evidence(champion.number, standing)
+            if champion is not None and standing is not None
+            else None,
+        )
+    )
+
+
+def _lamp(
+    row: models.ModelVersion, judgement: TransitionJudgement | None
+) -> tuple[Lamp, str, str]:
+    """The lamp, its word on the card, and the sentence behind it."""
+    if judgement is None:
+        if row.model.champion_id == row.pk:
+            return Lamp.PASSES, "champion", "The champion: it entered Production last."
+        if row.stage == Stage.PRODUCTION:
+            return Lamp.NONE, "in Production", "In Production beside the champion."
+        return Lamp.NONE, "archived", "There is no next stage."
+    verdict, where = judgement.verdict, judgement.to_stage.label
+    if verdict is None or not verdict.has_policy:
+        return Lamp.NONE, "no policy", f"No promotion policy is set for {where}."
+    if verdict.failures:
+        count = len(verdict.failures)
+        sentence = " ".join(failure.sentence for failure in verdict.failures)
+        return Lamp.FAILS, f"{count} fails" if count == 1 else f"{count} fail", sentence
+    missing = judgement.approvals_required - judgement.approvals_given
+    if missing > 0:
+        word = "approval" if missing == 1 else "approvals"
+        return Lamp.ATTENTION, f"needs {missing} {word}", f"To enter {where}: {missing} {word}."
+    return Lamp.PASSES, "would pass", f"Would pass into {where}: {verdict.sentence}"

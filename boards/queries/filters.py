@@ -1,0 +1,189 @@
+"""The board's filter: read from a query string, applied to versions, written back as a URL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from boards import models
+from obeya.errors import InvalidInput
+from obeya.metrics import finite
+from obeya.policies import Comparison, number_text
+
+TEXT_MAX = 200
+WORDS_MAX = 8
+CONDITIONS_MAX = 8
+# `=` holds within this relative distance, as in `obeya.policies.Comparison`.
+EQUAL_WITHIN = 1e-9
+
+_CONDITION = re.compile(
+    r"\s*(?P<metric>.+?)\s*(?P<comparison>>=|<=|==|≥|≤|>|<|=)\s*(?P<number>[^<>=≥≤]+?)\s*\Z"
+)
+_VERSION = re.compile(r"v(\d{1,9})\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCondition:
+    """A metric held against a number; a version without the metric does not match."""
+
+    metric: str
+    comparison: Comparison
+    number: float
+
+    @classmethod
+    def parse(cls, text: str) -> MetricCondition:
+        """Read ``imagenet_top1 >= 80``.
+
+        Raises:
+            InvalidInput: it is not a metric, a comparison and a finite number.
+        """
+        found = _CONDITION.match(text)
+        if found is None:
+            raise InvalidInput(
+                f"“{text[:64]}” is not a condition; write a metric, a comparison and a number, "
+                "such as accuracy >= 0.9.",
+                field="metric",
+            )
+        try:
+            number = float(found["number"])
+        except ValueError:
+            raise InvalidInput(
+                f"“{found['number'][:32]}” is not a number; write it like 80 or 0.9.",
+                field="metric",
+            ) from None
+        return cls(
+            found["metric"],
+            Comparison.parse(found["comparison"]),
+            finite(number, what="The number of a condition"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.comparison.value} {number_text(self.number)}"
+
+    def condition(self) -> Q:
+        """The condition on a row of metrics."""
+        number, name = self.number, Q(name=self.metric)
+        match self.comparison:
+            case Comparison.GT:
+                return name & Q(value__gt=number)
+            case Comparison.GTE:
+                return name & Q(value__gte=number)
+            case Comparison.LT:
+                return name & Q(value__lt=number)
+            case Comparison.LTE:
+                return name & Q(value__lte=number)
+            case Comparison.EQ:
+                slack = abs(number) * EQUAL_WITHIN
+                return name & Q(value__range=(number - slack, number + slack))
+
+
+@dataclass(frozen=True, slots=True)
+class BoardFilter:
+    """Which versions the board shows. Empty fields let everything through.
+
+    `text`: words that each must be in the model's name or the version's label, or be its number
+    (``v3``). `model` and `owner` are exact names. `tags` are pairs of key and value; a value
+    None asks only that the tag is there.
+    """
+
+    text: str = ""
+    model: str = ""
+    owner: str = ""
+    tags: tuple[tuple[str, str | None], ...] = ()
+    metrics: tuple[MetricCondition, ...] = ()
+
+    @classmethod
+    def parse(cls, lists: Mapping[str, Sequence[str]]) -> BoardFilter:
+        """Read the parameters ``q``, ``model``, ``owner``, ``tag`` and ``metric``.
+
+        Raises:
+            InvalidInput: one of them cannot be; `field` names it.
+        """
+
+        def last(name: str) -> str:
+            values = lists.get(name) or [""]
+            text = values[-1].strip()
+            if len(text) > TEXT_MAX or "\x00" in text:
+                raise InvalidInput(
+                    f"A filter can have at most {TEXT_MAX} characters.", field=name
+                )
+            return text
+
+        return cls(
+            text=last("q"),
+            model=last("model"),
+            owner=last("owner"),
+            tags=tuple(_tag(text) for text in _stated(lists, "tag")),
+            metrics=tuple(MetricCondition.parse(text) for text in _stated(lists, "metric")),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.model or self.owner or self.tags or self.metrics)
+
+    @property
+    def only_model(self) -> bool:
+        """Whether nothing but the model is filtered, so that the model's own counts hold."""
+        return not (self.text or self.owner or self.tags or self.metrics)
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """The filter as URL parameters, empty ones left out."""
+        single = [("q", self.text), ("model", self.model), ("owner", self.owner)]
+        return [
+            *((name, value) for name, value in single if value),
+            *(("tag", tag_text(key, value)) for key, value in self.tags),
+            *(("metric", str(condition)) for condition in self.metrics),
+        ]
+
+    @property
+    def query_string(self) -> str:
+        """The filter as it stands behind the ``?`` of a URL; empty when there is none."""
+        return urlencode(self.parameters)
+
+    def apply(self, versions: QuerySet[models.ModelVersion]) -> QuerySet[models.ModelVersion]:
+        """The versions that the filter lets through; at most one row for each."""
+        for word in self.text.split()[:WORDS_MAX]:
+            matches = Q(model__name__icontains=word) | Q(label__icontains=word)
+            number = _VERSION.match(word)
+            if number:
+                matches |= Q(number=int(number[1]))
+            versions = versions.filter(matches)
+        if self.model:
+            versions = versions.filter(model__name=self.model)
+        if self.owner:
+            versions = versions.filter(owner__username=self.owner)
+        for key, value in self.tags:
+            tags = models.VersionTag.objects.filter(version=OuterRef("pk"), key=key)
+            versions = versions.filter(
+                Exists(tags if value is None else tags.filter(value=value))
+            )
+        for condition in self.metrics:
+            metrics = models.Metric.objects.filter(condition.condition(), version=OuterRef("pk"))
+            versions = versions.filter(Exists(metrics))
+        return versions
+
+
+def tag_text(key: str, value: str | None) -> str:
+    """A tag filter as it is written: ``family=resnet``, or the key alone."""
+    return key if value is None else f"{key}={value}"
+
+
+def _stated(lists: Mapping[str, Sequence[str]], name: str) -> list[str]:
+    stated = [text for text in lists.get(name, ()) if text.strip()]
+    if len(stated) > CONDITIONS_MAX:
+        raise InvalidInput(f"At most {CONDITIONS_MAX} conditions fit in one filter.", field=name)
+    for text in stated:
+        if len(text) > TEXT_MAX or "\x00" in text:
+            raise InvalidInput(f"A filter can have at most {TEXT_MAX} characters.", field=name)
+    return stated
+
+
+def _tag(text: str) -> tuple[str, str | None]:
+    key, equals, value = text.partition("=")
+    if not key.strip():
+        raise InvalidInput("Write a tag as key=value, such as family=resnet.", field="tag")
+    return key.strip(), value.strip() if equals else None

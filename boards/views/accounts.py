@@ -1,0 +1,80 @@
+"""Signing in and out, the one-time link, the password, and the theme."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse, reverse_lazy
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from boards import registry
+from boards.context import THEME_COOKIE, THEMES
+from boards.views.errors import error_answer
+from boards.views.http import Request
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+YEAR = 365 * 24 * 60 * 60
+
+sign_in = LoginView.as_view(
+    template_name="sign_in.html",
+    redirect_authenticated_user=True,
+    next_page=reverse_lazy("boards:board"),
+)
+sign_out = LogoutView.as_view(next_page=reverse_lazy("boards:sign_in"))
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
+    """Sign in by a one-time link.
+
+    Opening the link only shows a button, so that a preview by a mail or chat program does not
+    use it up.
+    """
+    if request.method != "POST":
+        return render(request, "sign_in_once.html")
+    user = registry.use_one_time_link(token=token, at=timezone.now())
+    if user is None:
+        return error_answer(
+            request, 403, "This link was used or is too old. Ask an administrator for another."
+        )
+    login(request, user, backend=BACKEND)
+    return HttpResponseRedirect(reverse("boards:set_password"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def set_password(request: Request) -> HttpResponse:
+    """Choose a password; whoever came by a one-time link may put it off."""
+    form = SetPasswordForm(request.user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        update_session_auth_hash(request, request.user)
+        messages.success(request, "Your password is set.")
+        return HttpResponseRedirect(reverse("boards:board"))
+    status = 400 if form.errors else 200
+    return render(request, "set_password.html", {"form": form}, status=status)
+
+
+@login_not_required
+@require_POST
+def set_theme(request: HttpRequest) -> HttpResponse:
+    """Keep the reader's theme in a cookie; anything but light and dark follows the system."""
+    target = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
+        target = reverse("boards:board")
+    response = HttpResponseRedirect(target)
+    theme = request.POST.get("theme", "")
+    if theme in THEMES:
+        response.set_cookie(THEME_COOKIE, theme, max_age=YEAR, samesite="Lax", httponly=True)
+    else:
+        response.delete_cookie(THEME_COOKIE, samesite="Lax")
+    return response

@@ -1,0 +1,103 @@
+"""The board and the further pages of its columns."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from boards.permissions import Right
+from boards.queries import board as board_queries
+from boards.queries.filters import BoardFilter
+from boards.queries.keyset import Cursor
+from boards.queries.records import metric_names, owner_names
+from boards.views.http import Request, needs
+from obeya.errors import InvalidInput
+from obeya.stages import Stage
+
+
+@require_safe
+@needs(Right.VIEW)
+def board(request: Request) -> HttpResponse:
+    """The whole board; only its columns where htmx asks for them as the filter changes.
+
+    A filter that cannot be read answers 400 and shows the sentence beside its field.
+    """
+    lists = dict(request.GET.lists())
+    error: InvalidInput | None = None
+    try:
+        board_filter = BoardFilter.parse(lists)
+    except InvalidInput as found:
+        board_filter, error = BoardFilter(), found
+    partial = request.htmx and not request.htmx.boosted
+    context: dict[str, Any] = {
+        "section": "board",
+        "filter": board_filter,
+        "given": {name: values[-1] for name, values in lists.items()},
+        "error": error,
+        "board": None if error else board_queries.board(board_filter),
+    }
+    if not partial:
+        context |= {"owners": owner_names(), "metric_names": metric_names()}
+    response = render(
+        request,
+        "board.html#results" if partial else "board.html",
+        context,
+        status=error.http_status if error else 200,
+    )
+    patch_vary_headers(response, ["HX-Request"])
+    if partial and not error:
+        _set_address(request, response, board_filter)
+    return response
+
+
+@require_safe
+@needs(Right.VIEW)
+def board_column(request: Request, stage: str) -> HttpResponse:
+    """A further page of one column: its cards where htmx asks, else a page of their own."""
+    board_filter = BoardFilter.parse(dict(request.GET.lists()))
+    after = Cursor.parse(request.GET.get("after", ""))
+    column = Stage.parse(stage)
+    cards, next_cursor = board_queries.column_page(board_filter, column, after)
+    response = render(
+        request,
+        "board.html#cards" if request.htmx else "board_column.html",
+        {
+            "section": "board",
+            "filter": board_filter,
+            "stage": column,
+            "cards": cards,
+            "next_cursor": next_cursor,
+        },
+    )
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def filter_of_page(request: Request) -> BoardFilter:
+    """The filter of the board that an htmx request was made from; none where it is unreadable."""
+    query = urlsplit(request.htmx.current_url or "").query
+    try:
+        return BoardFilter.parse(parse_qs(query))
+    except InvalidInput:
+        return BoardFilter()
+
+
+def _set_address(request: Request, response: HttpResponse, board_filter: BoardFilter) -> None:
+    """Put the filter into the address bar, without a step back for every letter typed."""
+    address = reverse("boards:board")
+    if board_filter:
+        address += f"?{board_filter.query_string}"
+    before = filter_of_page(request)
+    only_text = (before.model, before.owner, before.tags, before.metrics) == (
+        board_filter.model,
+        board_filter.owner,
+        board_filter.tags,
+        board_filter.metrics,
+    )
+    response["HX-Replace-Url" if only_text else "HX-Push-Url"] = address

@@ -1,0 +1,55 @@
+"""Asking for a policy check, and the page of a stored one."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from boards import registry
+from boards.permissions import Right, has_right
+from boards.queries.check_page import check_page
+from boards.views.http import Request, needs, page_actor
+from obeya.stages import Stage
+
+
+@require_POST
+@needs(Right.VIEW)
+def check_policy(request: Request, name: str, number: int) -> HttpResponse:
+    """Judge a version by the policy of ``to_stage``, else of its next stage, and keep that."""
+    wanted = request.POST.get("to_stage", "").strip()
+    made = registry.record_policy_check(
+        name=name,
+        version=number,
+        to_stage=Stage.parse(wanted) if wanted else None,
+        actor=page_actor(request),
+        at=timezone.now(),
+    )
+    url = reverse("boards:check", args=[made.uid])
+    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
+
+
+@require_safe
+@needs(Right.VIEW)
+def check(request: Request, uid: uuid.UUID) -> HttpResponse:
+    """The policy result: the verdict and the evidence it was made on."""
+    context = {
+        "section": "policies",
+        "check": check_page(uid),
+        "may_edit": has_right(request.user, Right.EDIT_POLICY),
+    }
+    return render(request, "check.html", context)
+
+
+@require_safe
+@needs(Right.VIEW)
+def check_json(request: Request, uid: uuid.UUID) -> HttpResponse:
+    """The stored check as JSON."""
+    return JsonResponse(
+        dict(check_page(uid).document), json_dumps_params={"ensure_ascii": False, "indent": 2}
+    )

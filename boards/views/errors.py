@@ -1,0 +1,78 @@
+"""Errors as people see them: one page, or one fragment where htmx asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import requires_csrf_token
+
+from obeya.errors import RegistryError
+
+TITLES = {
+    400: "That cannot be read",
+    403: "You may not do that",
+    404: "There is nothing here",
+    409: "Somebody was faster",
+    422: "The rules say no",
+    500: "Something broke",
+}
+
+
+class RegistryErrorMiddleware:
+    """Answers what the registry refuses, unless the view answered it itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponse | None:
+        """Answer a `RegistryError` with its status and sentence; leave all else alone."""
+        if isinstance(exception, RegistryError):
+            return error_answer(request, exception.http_status, str(exception))
+        return None
+
+
+def error_answer(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
+    """The error as a page, or as a fragment for htmx."""
+    htmx = getattr(request, "htmx", False)
+    template = "error.html#problem" if htmx and not htmx.boosted else "error.html"
+    context = {"status": status, "title": TITLES.get(status, "Error"), "sentence": sentence}
+    return render(request, template, context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler for 400."""
+    return error_answer(request, 400, "The request could not be understood.")
+
+
+@requires_csrf_token
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler for 403."""
+    return error_answer(request, 403, "Your account does not have the right to do this.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """For a form whose token is missing or old."""
+    return error_answer(
+        request,
+        403,
+        "This form is too old or came from another site. Load the page again and repeat.",
+    )
+
+
+@requires_csrf_token
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler for 404."""
+    return error_answer(request, 404, "There is no page at this address.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler for 500; asks nothing of the database."""
+    response = render(None, "500.html", status=500)  # type: ignore[arg-type]  # no context wanted
+    return response

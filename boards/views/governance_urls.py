@@ -1,0 +1,22 @@
+"""Addresses of the policies, the stored checks and the audit log."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from boards.views import audit, checks, policies
+
+_MODEL = "models/<str:name>"
+_VERSION = f"{_MODEL}/versions/<int:number>"
+
+urlpatterns = [
+    path("policies/", policies.policies, name="policies"),
+    path("policies/<str:stage>/edit/", policies.edit_policy, name="edit_policy"),
+    path(f"{_MODEL}/policies/<str:stage>/edit/", policies.edit_policy, name="edit_model_policy"),
+    path(f"{_VERSION}/check/", checks.check_policy, name="check_policy"),
+    path("checks/<uuid:uid>/", checks.check, name="check"),
+    path("checks/<uuid:uid>/verdict.json", checks.check_json, name="check_json"),
+    path("audit/", audit.audit, name="audit"),
+    path(f"{_MODEL}/history/", audit.model_history, name="model_history"),
+    path(f"{_VERSION}/history/", audit.version_history, name="version_history"),
+]

@@ -1,0 +1,49 @@
+"""What every page view starts from: a typed request, its actor, and the right it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponse
+from django_htmx.middleware import HtmxDetails
+
+from boards.models import User
+from boards.permissions import Right, require
+from boards.registry import Actor
+from obeya.records import Channel
+
+P = ParamSpec("P")
+
+
+class Request(HttpRequest):
+    """A request of somebody who is signed in, with what django-htmx adds."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+View = Callable[Concatenate[Request, P], HttpResponse]
+
+
+def needs(right: Right) -> Callable[[View[P]], View[P]]:
+    """Let only those with the right reach the view; others get the 403 page or fragment.
+
+    Signing in comes before: every view needs it unless it is marked otherwise.
+    """
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            require(request.user, right)
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def page_actor(request: Request) -> Actor:
+    """Who acts through a page."""
+    return Actor(request.user, Channel.PAGE)
