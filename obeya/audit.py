@@ -60,7 +60,7 @@ class AuditEvent:
         Raises:
             ValueError: `data` holds something that JSON cannot (NaN, a whole number past 2^53).
         """
-        record = {
+        record: dict[str, Any] = {
             "format": FORMAT,
             "chain": self.chain,
             "sequence": self.sequence,

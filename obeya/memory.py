@@ -223,9 +223,7 @@ class InMemoryRegistry:
             model, found = self._find(name, version)
             changed = {n: m for n, m in checked.items() if found.metrics.get(n) != m}
             if changed:
-                found = self._replace(
-                    model, replace(found, metrics={**found.metrics, **changed})
-                )
+                found = self._replace(model, replace(found, metrics={**found.metrics, **changed}))
                 self._append(model.chain, Action.METRICS_LOGGED, version=version)
             return self._with_aliases(model, found)
 
@@ -343,9 +341,7 @@ class InMemoryRegistry:
             self._crown(model, entered=found.number if to_stage is Stage.PRODUCTION else None)
             return self.get_transitions(name, version)[-1]
 
-    def get_transitions(
-        self, name: str, version: int | None = None
-    ) -> Sequence[StageTransition]:
+    def get_transitions(self, name: str, version: int | None = None) -> Sequence[StageTransition]:
         """See `ModelRegistry.get_transitions`."""
         with self._lock:
             model = self._model(name)
@@ -522,9 +518,7 @@ class InMemoryRegistry:
         revisions = own or self._policies.get(stage, [])
         return (revisions[-1], len(revisions)) if revisions else (None, None)
 
-    def _judge(
-        self, model: _Model, version: ModelVersion, to_stage: Stage
-    ) -> TransitionJudgement:
+    def _judge(self, model: _Model, version: ModelVersion, to_stage: Stage) -> TransitionJudgement:
         policy, revision = self._policy_of(model, to_stage)
         return judge_transition(
             TransitionFacts(

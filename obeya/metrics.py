@@ -101,11 +101,7 @@ class MetricDefinition:
 
 
 def _is_count(number: object) -> bool:
-    return (
-        isinstance(number, int)
-        and not isinstance(number, bool)
-        and 0 < number <= SAMPLES_MAX
-    )
+    return isinstance(number, int) and not isinstance(number, bool) and 0 < number <= SAMPLES_MAX
 
 
 def finite(value: float, *, what: str) -> float:

@@ -66,9 +66,7 @@ def alias(text: str) -> str:
     """1 to 255 letters, digits, ``_`` and ``-``; ``latest`` and ``v1``, ``v2``, ... are reserved."""
     name = _line(text, what="An alias", field="alias", longest=ALIAS_MAX)
     if not _ALIAS.match(name):
-        raise InvalidInput(
-            "An alias may contain only letters, digits, “_” and “-”.", field="alias"
-        )
+        raise InvalidInput("An alias may contain only letters, digits, “_” and “-”.", field="alias")
     if _RESERVED_ALIAS.match(name):
         raise InvalidInput(f"“{name}” is reserved and cannot be an alias.", field="alias")
     return name

@@ -124,9 +124,7 @@ class ModelRegistry(Protocol):
                 among those who refuse.
         """
 
-    def get_transitions(
-        self, name: str, version: int | None = None
-    ) -> Sequence[StageTransition]:
+    def get_transitions(self, name: str, version: int | None = None) -> Sequence[StageTransition]:
         """The moves of one version, or of all of the model's, oldest first.
 
         The registration is the first, with `from_stage` None.

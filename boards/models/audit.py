@@ -132,7 +132,7 @@ class _Moves(models.Manager["StageTransition"]):
 class StageTransition(AuditEvent):
     """The events that moved a version, its registration among them."""
 
-    objects = _Moves()
+    objects: ClassVar[_Moves] = _Moves()
 
     class Meta:
         proxy = True

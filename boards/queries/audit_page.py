@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Left
 from django.utils import timezone
 
 from boards import models
+from boards.queries.event_details import Detail, cut, details_of
 from boards.queries.history import NOBODY
 from boards.queries.keyset import Cursor
 from obeya.errors import InvalidInput, model_not_found, version_not_found
-from obeya.policies import PromotionPolicy, number_text
 from obeya.records import Action, Channel
 from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
 
 PAGE = 50
 TEXT_MAX = 2_000
-VALUE_MAX = 300
 DETAILS_MAX = 60
 FILTER_TEXT_MAX = 256
 
@@ -55,8 +53,11 @@ class AuditFilter:
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> tuple[AuditFilter, dict[str, str]]:
-        """Read the fields by name: the filter of those that can be read, and for each that
-        cannot a sentence that says why."""
+        """Read the fields by name.
+
+        Returns the filter of those that can be read, and for each that cannot a sentence that
+        says why.
+        """
         problems: dict[str, str] = {}
 
         def read(field: str, parse: Callable[[str], _T]) -> _T | None:
@@ -126,16 +127,6 @@ class Scope:
     def is_deleted(self) -> bool:
         """Whether what the history is of was deleted."""
         return self.model_is_deleted or self.version_is_deleted
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """One thing an event says. `has_old` tells a change from a plain fact."""
-
-    label: str
-    value: str
-    old: str = ""
-    has_old: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +261,7 @@ def _named(chosen: AuditFilter) -> Q:
     if chosen.actor:
         account = models.User.objects.filter(username=chosen.actor).only("pk").first()
         if account is None and chosen.actor != NOBODY:
-            raise InvalidInput(
-                f"There is no account named “{chosen.actor[:64]}”.", field="actor"
-            )
+            raise InvalidInput(f"There is no account named “{chosen.actor[:64]}”.", field="actor")
         condition &= Q(actor=account.pk if account else None)
     if not chosen.model:
         if chosen.version is not None:
@@ -281,9 +270,7 @@ def _named(chosen: AuditFilter) -> Q:
     named = models.RegisteredModel.objects.filter(name=chosen.model).values_list("pk", flat=True)
     ids = list(named)
     if not ids:
-        raise InvalidInput(
-            f"There never was a model named “{chosen.model[:64]}”.", field="model"
-        )
+        raise InvalidInput(f"There never was a model named “{chosen.model[:64]}”.", field="model")
     if chosen.version is None:
         return condition & Q(model__in=ids)
     versions = list(
@@ -306,13 +293,13 @@ def _texts(event_ids: Iterable[int]) -> Mapping[int, dict[str, str]]:
         .annotate(start=Left("text", TEXT_MAX + 1))
         .values_list("event_id", "role", "start")
     ):
-        texts[event_id][role] = _cut(text, TEXT_MAX)
+        texts[event_id][role] = cut(text, TEXT_MAX)
     return texts
 
 
 def _event_row(row: models.AuditEvent, texts: dict[str, str]) -> EventRow:
     data = row.data
-    details = list(_details(data, {r: t for r, t in texts.items() if r != "reason"}))
+    details = list(details_of(data, {r: t for r, t in texts.items() if r != "reason"}))
     return EventRow(
         row.pk,
         row.occurred_at,
@@ -335,101 +322,6 @@ def _event_row(row: models.AuditEvent, texts: dict[str, str]) -> EventRow:
         row.hash,
         row.previous_hash,
     )
-
-
-def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Detail]:
-    """What an event says beyond its columns, for people; every key of `data` is shown."""
-    if "previous_name" in texts:
-        yield Detail("name", texts.get("name", ""), texts["previous_name"], has_old=True)
-    for role, text in texts.items():
-        if role not in ("name", "previous_name"):
-            yield Detail(role.replace("_", " "), text)
-    rest = {key: value for key, value in data.items() if key != "check"}
-    if "old" in rest:
-        named = rest.pop("key", rest.pop("alias", None))
-        yield from _changes(named, rest.pop("old"), rest.pop("new", None), data)
-    for metric, value in _mapping(rest.pop("metrics", None)).items():
-        if isinstance(value, Mapping) and value.keys() == {"old", "new"}:
-            yield Detail(metric, _metric(value["new"]), _metric(value["old"]), has_old=True)
-        else:
-            yield Detail(metric, _metric(value))
-    for key, value in _mapping(rest.pop("tags", None)).items():
-        yield Detail(f"tag {key}", _value(value))
-    for refusal in rest.pop("refusals", ()):
-        yield Detail("refused", _value(refusal.get("sentence")))
-    policy = rest.pop("policy", None)
-    for key, value in rest.items():
-        if value not in ("", None):
-            yield Detail(key.replace("_", " "), _value(value))
-    if policy is not None:
-        yield from _policy(policy)
-
-
-def _changes(
-    named: str | None, old: object, new: object, data: Mapping[str, Any]
-) -> Iterator[Detail]:
-    if isinstance(new, Mapping):
-        before = old if isinstance(old, Mapping) else {}
-        for key, value in new.items():
-            if before.get(key) != value:
-                label = str(key).replace("_", " ")
-                yield Detail(label, _value(value), _value(before.get(key)), has_old=True)
-    elif "alias" in data:
-        if old is not None:
-            yield Detail(f"alias {named}", "this version", f"v{old}", has_old=True)
-        else:
-            yield Detail("alias", _value(named))
-    else:
-        new_value = _value(new) if "new" in data else "removed"
-        yield Detail(f"tag {named}", new_value, _value(old), has_old=True)
-
-
-def _policy(document: Mapping[str, Any]) -> Iterator[Detail]:
-    policy = PromotionPolicy.from_document(document)
-    for requirement in policy.evidence_requirements:
-        yield Detail("requires", requirement.describe())
-    if policy.required_approvals:
-        yield Detail("approvals", str(policy.required_approvals))
-    if not policy.evidence_requirements and not policy.required_approvals:
-        yield Detail("requires", "nothing")
-
-
-def _metric(document: Mapping[str, Any] | None) -> str:
-    if document is None:
-        return "none"
-    text = number_text(float(document["value"]))
-    if "samples" in document:
-        text += f", {document['samples']:,} samples"
-    if "standard_error" in document:
-        text += f", ± {document['standard_error']:g}"
-    if "dataset" in document:
-        text += f", on {document['dataset']}"
-    return text
-
-
-def _value(value: object) -> str:
-    match value:
-        case None | "":
-            return "none"
-        case True:
-            return "yes"
-        case False:
-            return "no"
-        case float():
-            return number_text(value)
-        case int():
-            return str(value)
-        case str():
-            return _cut(value, VALUE_MAX)
-    return _cut(json.dumps(value, ensure_ascii=False), VALUE_MAX)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def _uid(text: str | None) -> uuid.UUID | None:

@@ -14,7 +14,7 @@ from boards import models
 from boards.queries.filters import BoardFilter
 from boards.queries.judgement import workflow_of
 from boards.queries.keyset import Cursor
-from boards.queries.records import definitions, metric_record
+from boards.queries.records import definitions, metric_record, metric_records
 from obeya.comparison import MetricDiff
 from obeya.metrics import Metric, MetricDefinition, definition_for
 from obeya.policies import Evidence, PromotionPolicy
@@ -154,7 +154,7 @@ def _versions() -> QuerySet[models.ModelVersion]:
     return (
         models.ModelVersion.objects.filter(deleted_at=None)
         .select_related("model", "model__champion", "owner")
-        .defer("description", "model__description")
+        .defer("description", "model__description", "model__champion__description")
     )
 
 
@@ -216,6 +216,25 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
             judgement.approvals_given if judgement else 0,
             judgement.approvals_required if judgement else 0,
         )
+
+
+def headlines_of(
+    rows: Sequence[models.RegisteredModel],
+) -> dict[int, tuple[CardMetric, ...]]:
+    """The headline metrics of the champions of models, by model; three statements.
+
+    Models without a champion are left out. Each row's `champion` must have been fetched with it.
+    """
+    policies = _Policies({row.pk for row in rows})
+    defined = definitions()
+    metrics = metric_records(row.champion_id for row in rows if row.champion_id)
+    found = {}
+    for row in rows:
+        if row.champion_id:
+            own = metrics.get(row.champion_id, {})
+            names = _headlines(row, policies) or tuple(sorted(own)[:HEADLINES])
+            found[row.pk] = tuple(_card_metric(name, own, None, defined) for name in names)
+    return found
 
 
 def _card_metric(
@@ -314,9 +333,7 @@ def _judgement(
     )
 
 
-def _lamp(
-    row: models.ModelVersion, judgement: TransitionJudgement | None
-) -> tuple[Lamp, str, str]:
+def _lamp(row: models.ModelVersion, judgement: TransitionJudgement | None) -> tuple[Lamp, str, str]:
     """The lamp, its word on the card, and the sentence behind it."""
     if judgement is None:
         if row.model.champion_id == row.pk:

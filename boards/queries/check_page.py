@@ -146,9 +146,7 @@ class CheckPage:
     def missing_metrics(self) -> tuple[str, ...]:
         """The metrics that a requirement asked for and that were not measured."""
         return tuple(
-            dict.fromkeys(
-                o.metric for o in self.verdict.failures if o.outcome is Outcome.MISSING
-            )
+            dict.fromkeys(o.metric for o in self.verdict.failures if o.outcome is Outcome.MISSING)
         )
 
     @property

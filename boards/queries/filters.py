@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 
 from boards import models
 from obeya.errors import InvalidInput
@@ -108,9 +108,7 @@ class BoardFilter:
             values = lists.get(name) or [""]
             text = values[-1].strip()
             if len(text) > TEXT_MAX or "\x00" in text:
-                raise InvalidInput(
-                    f"A filter can have at most {TEXT_MAX} characters.", field=name
-                )
+                raise InvalidInput(f"A filter can have at most {TEXT_MAX} characters.", field=name)
             return text
 
         return cls(
@@ -153,17 +151,19 @@ class BoardFilter:
                 matches |= Q(number=int(number[1]))
             versions = versions.filter(matches)
         if self.model:
-            versions = versions.filter(model__name=self.model)
+            models_named = models.RegisteredModel.objects.filter(name=self.model, deleted_at=None)
+            # `=` rather than IN, so that the index that begins with the model is used.
+            versions = versions.filter(model=Subquery(models_named.values("pk")[:1]))
         if self.owner:
             versions = versions.filter(owner__username=self.owner)
         for key, value in self.tags:
-            tags = models.VersionTag.objects.filter(version=OuterRef("pk"), key=key)
-            versions = versions.filter(
-                Exists(tags if value is None else tags.filter(value=value))
-            )
+            tags = models.VersionTag.objects.filter(key=key)
+            if value is not None:
+                tags = tags.filter(value=value)
+            versions = versions.filter(pk__in=tags.values("version"))
         for condition in self.metrics:
-            metrics = models.Metric.objects.filter(condition.condition(), version=OuterRef("pk"))
-            versions = versions.filter(Exists(metrics))
+            metrics = models.Metric.objects.filter(condition.condition())
+            versions = versions.filter(pk__in=metrics.values("version"))
         return versions
 
 

@@ -33,14 +33,14 @@ class Cursor:
         if not (dot and micros.isascii() and micros.isdigit() and pk.isascii() and pk.isdigit()):
             raise InvalidInput("That page link is broken; start from the top.", field="after")
         try:
-            moment = _EPOCH + int(micros) * _MICROSECOND
+            moment, last = _EPOCH + int(micros) * _MICROSECOND, int(pk)
         except (OverflowError, ValueError):
             raise InvalidInput(
                 "That page link is broken; start from the top.", field="after"
             ) from None
-        if int(pk) >= 2**63:
+        if last >= 2**63:
             raise InvalidInput("That page link is broken; start from the top.", field="after")
-        return cls(moment, int(pk))
+        return cls(moment, last)
 
     def __str__(self) -> str:
         return f"{(self.moment - _EPOCH) // _MICROSECOND}.{self.pk}"

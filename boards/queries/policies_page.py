@@ -177,7 +177,7 @@ def policy_editor(stage: str, name: str | None = None) -> PolicyEditor:
         .order_by("-number")
         .select_related("created_by")[: REVISIONS_MAX + 1]
     )
-    older = [*rows[1:], None]
+    older = [*rows[1:], None][: len(rows)]
     site = None
     if model is not None:
         found = _in_force().filter(model=None, stage=gated.value).select_related("created_by")
@@ -185,9 +185,9 @@ def policy_editor(stage: str, name: str | None = None) -> PolicyEditor:
     return PolicyEditor(
         gated,
         model.name if model else None,
-        tuple(
-            _revision(row, before) for row, before in zip(rows, older, strict=True)
-        )[:REVISIONS_MAX],
+        tuple(_revision(row, before) for row, before in zip(rows, older, strict=True))[
+            :REVISIONS_MAX
+        ],
         len(rows) > REVISIONS_MAX,
         site,
         metric_names(),
@@ -227,9 +227,7 @@ def _in_force() -> QuerySet[models.PolicyRevision]:
     return models.PolicyRevision.objects.filter(superseded_at=None)
 
 
-def _revision(
-    row: models.PolicyRevision, before: models.PolicyRevision | None = None
-) -> Revision:
+def _revision(row: models.PolicyRevision, before: models.PolicyRevision | None = None) -> Revision:
     revision = Revision(
         row.number,
         PromotionPolicy.from_document(row.document),

@@ -112,9 +112,7 @@ def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
     ]
 
 
-def versions_of(
-    model: models.RegisteredModel, stage: Stage | None = None
-) -> list[ModelVersion]:
+def versions_of(model: models.RegisteredModel, stage: Stage | None = None) -> list[ModelVersion]:
     """A model's versions, of one stage or of all, by number."""
     rows = list(_rows_of(model, stage).order_by("number"))
     return version_records(_with_model(rows, model))
@@ -128,9 +126,7 @@ def latest_version(
     return version_records(_with_model(rows, model))[0] if rows else None
 
 
-def _rows_of(
-    model: models.RegisteredModel, stage: Stage | None
-) -> QuerySet[models.ModelVersion]:
+def _rows_of(model: models.RegisteredModel, stage: Stage | None) -> QuerySet[models.ModelVersion]:
     rows = models.ModelVersion.objects.filter(model=model, deleted_at=None)
     return (rows.filter(stage=stage.value) if stage else rows).select_related("owner")
 
@@ -155,6 +151,4 @@ def owner_names() -> list[str]:
 
 def metric_names() -> list[str]:
     """The names of the metrics that are defined; one statement."""
-    return list(
-        models.MetricDefinition.objects.order_by("name").values_list("name", flat=True)
-    )
+    return list(models.MetricDefinition.objects.order_by("name").values_list("name", flat=True))

@@ -6,6 +6,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
+
+from django.db.models import Subquery
 
 from boards import models
 from obeya import audit
@@ -25,6 +28,8 @@ def verify_chains() -> VerificationReport:
     """Recompute every chain, compare each text with its row's columns and each head with its end.
 
     Reads the whole log once, in the order of the chains; memory does not grow with its length.
+    A chain's head is read in the same statement as its events, so that what is written meanwhile
+    is not taken for a break.
     """
     heads = {
         row.pk: (str(row.uid), (row.chain_length, row.chain_hash))
@@ -35,9 +40,8 @@ def verify_chains() -> VerificationReport:
     events = 0
     seen: set[int | None] = set()
 
-    for model_id, rows in groupby(_events(), key=lambda row: row.model_id):
+    for (model_id, chain, head), rows in groupby(_events(), key=_place):
         seen.add(model_id)
-        chain, head = heads[model_id] if model_id else _site_head(site)
         counted = _Counted(chain, rows)
         problem = first_broken_link(chain, counted, head=head)
         for _ in counted:
@@ -86,15 +90,24 @@ def _events() -> Iterator[models.AuditEvent]:
     return (
         models.AuditEvent.objects.select_related("model", "version", "actor")
         .prefetch_related("texts")
+        .annotate(
+            **{
+                f"site_{column}": Subquery(models.SiteChain.objects.values(column)[:1])
+                for column in ("uid", "chain_length", "chain_hash")
+            }
+        )
         .order_by("model_id", "sequence")
         .iterator(chunk_size=2_000)
     )
 
 
-def _site_head(site: models.SiteChain | None) -> tuple[str, tuple[int, str]]:
-    if site is None:
-        return "site", (0, audit.GENESIS)
-    return str(site.uid), (site.chain_length, site.chain_hash)
+def _place(row: Any) -> tuple[int | None, str, tuple[int, str]]:
+    """The chain that an event stands in, and where that chain's head says it ends."""
+    if row.model is not None:
+        return row.model_id, str(row.model.uid), (row.model.chain_length, row.model.chain_hash)
+    if row.site_uid is None:
+        return None, "site", (0, audit.GENESIS)
+    return None, str(row.site_uid), (row.site_chain_length, row.site_chain_hash)
 
 
 def _differing_column(row: models.AuditEvent) -> str | None:

@@ -191,9 +191,7 @@ def writing_model(name: str, *, actor: Actor, at: datetime) -> Iterator[ModelWri
 
 
 @contextmanager
-def writing_new_or_present_model(
-    name: str, *, actor: Actor, at: datetime
-) -> Iterator[ModelWrite]:
+def writing_new_or_present_model(name: str, *, actor: Actor, at: datetime) -> Iterator[ModelWrite]:
     """Hold a model's row for a write, making the model if there is none of that name."""
     with transaction.atomic():
         model = _locked(name)
@@ -229,6 +227,4 @@ def writing_site(*, actor: Actor, at: datetime) -> Iterator[ChainWrite]:
 
 
 def _locked(name: str) -> RegisteredModel | None:
-    return (
-        RegisteredModel.objects.select_for_update().filter(name=name, deleted_at=None).first()
-    )
+    return RegisteredModel.objects.select_for_update().filter(name=name, deleted_at=None).first()

@@ -35,7 +35,7 @@ def create_user(
     An administrator may also use the admin pages.
 
     Raises:
-        InvalidInput: no such group, or the name cannot be.
+        InvalidInput: no such group, or the name or address cannot be.
         AlreadyExists: the name is taken.
     """
     require(actor.user, Right.ADMINISTER)
@@ -44,10 +44,14 @@ def create_user(
             f"“{group[:64]}” is not a group. The groups are {', '.join(GROUPS)}.", field="group"
         )
     username = User.normalize_username(username.strip())
-    try:
-        User._meta.get_field("username").clean(username, None)
-    except ValidationError as error:
-        raise InvalidInput(" ".join(error.messages), field="username") from None
+    for column, text in (
+        (User._meta.get_field("username"), username),
+        (User._meta.get_field("email"), email),
+    ):
+        try:
+            column.clean(text, None)
+        except ValidationError as error:
+            raise InvalidInput(" ".join(error.messages), field=column.name) from None
     with writing_site(actor=actor, at=at) as write:
         if User.objects.filter(username__iexact=username).exists():
             raise AlreadyExists(f"There is an account named “{username}”.", field="username")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.db import IntegrityError
+
 from boards import models
 from boards.permissions import Right, require
 from boards.registry import _metric_rows
@@ -124,13 +126,18 @@ def rename_model(*, name: str, new_name: str, actor: Actor, at: datetime) -> Non
     """
     require(actor.user, Right.ADMINISTER)
     new_name = names.model_name(new_name)
-    with writing_model(name, actor=actor, at=at) as write:
-        if new_name == name:
-            return
+    try:
+        with writing_model(name, actor=actor, at=at) as write:
+            if new_name == name:
+                return
+            _require_free_name(new_name)
+            write.change(name=new_name)
+            write.touch()
+            write.record(Action.MODEL_RENAMED, texts={"name": new_name, "previous_name": name})
+    except IntegrityError:
+        # Another writer took the name between the look and the update.
         _require_free_name(new_name)
-        write.change(name=new_name)
-        write.touch()
-        write.record(Action.MODEL_RENAMED, texts={"name": new_name, "previous_name": name})
+        raise
 
 
 def configure_model(
@@ -195,9 +202,10 @@ def delete_model(*, name: str, actor: Actor, at: datetime) -> None:
 def _allot(write: ModelWrite, wanted: int | None) -> int:
     model = write.model
     taken: tuple[int, ...] = ()
-    if wanted is not None and models.ModelVersion.objects.filter(
-        model=model, number=wanted, deleted_at=None
-    ).exists():
+    if (
+        wanted is not None
+        and models.ModelVersion.objects.filter(model=model, number=wanted, deleted_at=None).exists()
+    ):
         taken = (wanted,)
     return next_number(model.last_number, wanted, name=model.name, taken=taken)
 
@@ -205,9 +213,7 @@ def _allot(write: ModelWrite, wanted: int | None) -> int:
 def _require_free_label(model: models.RegisteredModel, label: str) -> None:
     if (
         label
-        and models.ModelVersion.objects.filter(
-            model=model, label=label, deleted_at=None
-        ).exists()
+        and models.ModelVersion.objects.filter(model=model, label=label, deleted_at=None).exists()
     ):
         raise AlreadyExists(f"{model.name} has a version labelled “{label}”.", field="label")
 

@@ -144,9 +144,7 @@ class DatabaseRegistry:
             at=self._clock(),
         )
 
-    def get_transitions(
-        self, name: str, version: int | None = None
-    ) -> Sequence[StageTransition]:
+    def get_transitions(self, name: str, version: int | None = None) -> Sequence[StageTransition]:
         """See `ModelRegistry.get_transitions`."""
         model = self._model(name)
         row = None if version is None else records.find_version(model, version)
@@ -156,9 +154,7 @@ class DatabaseRegistry:
         """See `ModelRegistry.compare_versions`."""
         rows = self._find(name, a), self._find(name, b)
         metrics = records.metric_records(row.pk for row in rows)
-        side_a, side_b = (
-            (f"{name} v{row.number}", metrics.get(row.pk, {})) for row in rows
-        )
+        side_a, side_b = ((f"{name} v{row.number}", metrics.get(row.pk, {})) for row in rows)
         return compare(side_a, side_b, records.definitions())
 
     def set_tag(self, name: str, key: str, value: str, version: int | None = None) -> None:
@@ -174,9 +170,7 @@ class DatabaseRegistry:
 
     def delete_tag(self, name: str, key: str, version: int | None = None) -> None:
         """See `ModelRegistry.delete_tag`."""
-        labels.delete_tag(
-            name=name, key=key, version=version, actor=self._actor, at=self._clock()
-        )
+        labels.delete_tag(name=name, key=key, version=version, actor=self._actor, at=self._clock())
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """See `ModelRegistry.set_alias`."""
@@ -196,15 +190,11 @@ class DatabaseRegistry:
 
     def rename_model(self, name: str, new_name: str) -> None:
         """See `ModelRegistry.rename_model`."""
-        catalog.rename_model(
-            name=name, new_name=new_name, actor=self._actor, at=self._clock()
-        )
+        catalog.rename_model(name=name, new_name=new_name, actor=self._actor, at=self._clock())
 
     def delete_version(self, name: str, version: int) -> None:
         """See `ModelRegistry.delete_version`."""
-        catalog.delete_version(
-            name=name, version=version, actor=self._actor, at=self._clock()
-        )
+        catalog.delete_version(name=name, version=version, actor=self._actor, at=self._clock())
 
     def delete_model(self, name: str) -> None:
         """See `ModelRegistry.delete_model`."""

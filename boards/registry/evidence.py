@@ -13,11 +13,16 @@ from boards.registry import _metric_rows
 from boards.registry._checks import store_check
 from boards.registry._commit import Actor, writing_model, writing_site
 from obeya import names
+from obeya.errors import InvalidInput
 from obeya.metrics import MetricDefinition
 from obeya.records import Action
 from obeya.registry import MetricValues, as_metrics
 from obeya.stages import Stage
 from obeya.versions import next_stage
+
+# What the columns hold; SQLite would take more.
+UNIT_MAX = 24
+TITLE_MAX = 40
 
 
 def log_metrics(
@@ -59,14 +64,19 @@ def log_metrics(
 
 
 def define_metric(*, definition: MetricDefinition, actor: Actor, at: datetime) -> None:
-    """Say what a metric's name means: direction, unit, scale, title, description."""
+    """Say what a metric's name means: direction, unit, scale, title, description.
+
+    Raises:
+        NotAllowed: the actor may not define metrics.
+        InvalidInput: a name, unit or title that cannot be.
+    """
     require(actor.user, Right.EDIT_POLICY)
     metric = names.metric_name(definition.name)
     values: dict[str, Any] = {
         "direction": definition.direction.value,
-        "unit": definition.unit,
+        "unit": _short(definition.unit, "unit", UNIT_MAX),
         "scale": definition.scale.value,
-        "title": definition.title,
+        "title": _short(definition.title, "title", TITLE_MAX),
         "description": names.description(definition.description),
     }
     with writing_site(actor=actor, at=at) as write:
@@ -76,9 +86,7 @@ def define_metric(*, definition: MetricDefinition, actor: Actor, at: datetime) -
         models.MetricDefinition.objects.update_or_create(
             name=metric, defaults={**values, "updated_at": write.at}
         )
-        write.record(
-            Action.METRIC_DEFINED, data={"metric": metric, "old": present, "new": values}
-        )
+        write.record(Action.METRIC_DEFINED, data={"metric": metric, "old": present, "new": values})
 
 
 def record_policy_check(
@@ -110,3 +118,12 @@ def record_policy_check(
             data={"check": str(check.uid), "passed": check.passed},
         )
         return check
+
+
+def _short(text: str, field: str, longest: int) -> str:
+    text = names.description(text)
+    if len(text) > longest:
+        raise InvalidInput(
+            f"The {field} of a metric can have at most {longest} characters.", field=field
+        )
+    return text

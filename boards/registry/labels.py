@@ -112,9 +112,7 @@ def delete_alias(*, name: str, alias: str, actor: Actor, at: datetime) -> None:
         write.record(Action.ALIAS_DELETED, version=version, data={"alias": alias})
 
 
-def _tag_value(
-    write: ModelWrite, version: models.ModelVersion | None, key: str
-) -> str | None:
+def _tag_value(write: ModelWrite, version: models.ModelVersion | None, key: str) -> str | None:
     if version is None:
         tags = models.ModelTag.objects.filter(model=write.model, key=key)
         return tags.values_list("value", flat=True).first()

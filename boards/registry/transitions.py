@@ -88,11 +88,7 @@ def _store_check(
 ) -> models.PolicyCheck | None:
     """Keep the verdict where a policy gave one and the workflow did not refuse before it."""
     verdict = judgement.verdict
-    if (
-        verdict is None
-        or not verdict.has_policy
-        or judgement.refused_by(RefusalKind.WORKFLOW)
-    ):
+    if verdict is None or not verdict.has_policy or judgement.refused_by(RefusalKind.WORKFLOW):
         return None
     return store_check(
         row,

@@ -83,10 +83,14 @@ def diff(metric_diff: MetricDiff | None) -> SafeString:
         )
     unit = metric_diff.definition.unit
     title = (
-        f"{_WORDS[outcome].capitalize()} than the champion: "
-        if outcome in (DiffOutcome.BETTER, DiffOutcome.WORSE)
-        else f"{_WORDS[outcome].capitalize()}: "
-    ) + f"{signed(difference)} {unit}".strip() + f" ({percent(metric_diff.percent_change)})"
+        (
+            f"{_WORDS[outcome].capitalize()} than the champion: "
+            if outcome in (DiffOutcome.BETTER, DiffOutcome.WORSE)
+            else f"{_WORDS[outcome].capitalize()}: "
+        )
+        + f"{signed(difference)} {unit}".strip()
+        + f" ({percent(metric_diff.percent_change)})"
+    )
     return format_html(
         '<span class="diff diff-{}" title="{}">{} {}<span class="visually-hidden"> {}</span></span>',
         outcome.value,

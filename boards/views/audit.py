@@ -60,16 +60,14 @@ def _answer(request: Request, scope: Scope | None) -> HttpResponse:
             problems = {error.field or "after": str(error)}
     stated = {field: value for field, value in values.items() if value}
     context = {
-        "section": "audit" if scope is None else "models",
+        "section": "audit",
         "scope": scope,
         "page": page,
         "values": values,
         "problems": problems,
         "is_filtered": bool(stated),
         "is_older": bool(after),
-        "older_query": urlencode({**stated, "after": page.next_cursor})
-        if page.next_cursor
-        else "",
+        "older_query": urlencode({**stated, "after": page.next_cursor}) if page.next_cursor else "",
         "newest_query": urlencode(stated),
         "actions": list(Action),
         "channels": list(Channel),

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
+from django_htmx.middleware import HtmxDetails
 
 from obeya.errors import RegistryError
 
@@ -29,9 +31,7 @@ class RegistryErrorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self._get_response(request)
 
-    def process_exception(
-        self, request: HttpRequest, exception: Exception
-    ) -> HttpResponse | None:
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a `RegistryError` with its status and sentence; leave all else alone."""
         if isinstance(exception, RegistryError):
             return error_answer(request, exception.http_status, str(exception))
@@ -40,7 +40,8 @@ class RegistryErrorMiddleware:
 
 def error_answer(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
     """The error as a page, or as a fragment for htmx."""
-    htmx = getattr(request, "htmx", False)
+    # The request may have failed before the middleware that sets `htmx`.
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
     template = "error.html#problem" if htmx and not htmx.boosted else "error.html"
     context = {"status": status, "title": TITLES.get(status, "Error"), "sentence": sentence}
     return render(request, template, context, status=status)
@@ -74,5 +75,4 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler for 500; asks nothing of the database."""
-    response = render(None, "500.html", status=500)  # type: ignore[arg-type]  # no context wanted
-    return response
+    return HttpResponse(render_to_string("500.html"), status=500)

@@ -19,7 +19,7 @@ from boards.queries.policies_page import (
 )
 from boards.views.http import Request, needs, page_actor
 from boards.views.policy_form import PolicyForm, pressed
-from obeya.errors import RegistryError
+from obeya.errors import Conflict, RegistryError
 from obeya.policies import Comparison, PromotionPolicy
 
 
@@ -32,9 +32,7 @@ def policies(request: Request) -> HttpResponse:
     if model:
         try:
             editor = policy_editor(stage or GATED[-1].value, model)
-            return redirect(
-                "boards:edit_model_policy", name=editor.model, stage=editor.stage.value
-            )
+            return redirect("boards:edit_model_policy", name=editor.model, stage=editor.stage.value)
         except RegistryError as error:
             problem, status = str(error), error.http_status
     after = request.GET.get("after", "").replace("\x00", "")
@@ -73,7 +71,7 @@ def edit_policy(request: Request, stage: str, name: str | None = None) -> HttpRe
     if policy is None:
         return _form(request, editor, form, status=400)
     if request.POST.get("revision", str(editor.number)) != str(editor.number):
-        return _form(request, editor, form, status=409)
+        return _form(request, editor, form, status=Conflict.http_status)
     return _save(request, editor, policy)
 
 
@@ -94,17 +92,16 @@ def _form(
     request: Request, editor: PolicyEditor, form: PolicyForm, *, status: int = 200
 ) -> HttpResponse:
     """The page, or for htmx the form alone."""
+    was_changed = status == Conflict.http_status
     context = {
         "section": "policies",
         "editor": editor,
         "form": form,
         "comparisons": list(Comparison),
-        "was_changed": status == 409,
-        # What the form was made from, so that saving over somebody else's revision is noticed;
-        # adding a row must not make it newer.
-        "seen": request.POST.get("revision", editor.number)
-        if status == 200
-        else editor.number,
+        "was_changed": was_changed,
+        # The revision that the person looks at, so that saving over another's is noticed. Only
+        # the answer that tells of the other makes it newer.
+        "seen": editor.number if was_changed else request.POST.get("revision", editor.number),
     }
     template = "policy_edit.html#editor" if request.htmx else "policy_edit.html"
     response = render(request, template, context, status=status)

@@ -87,8 +87,10 @@ class PolicyForm:
             del self.rows[int(place) : int(place) + 1]
 
     def policy(self, stage: Stage) -> PromotionPolicy | None:
-        """The policy that the form says; None when something in it cannot be, which is then in
-        `problems`."""
+        """The policy that the form says; None when something in it cannot be.
+
+        What cannot be is then in the problems of the form and of its rows.
+        """
         policy = PromotionPolicy(stage)
         for row in self.rows:
             requirement = None if row.is_blank else _requirement(row)

@@ -157,9 +157,7 @@ def _board_context(request: Request, rows: list[ModelVersion]) -> dict[str, Any]
 
 def _sentence(moved: StageTransition) -> str:
     came_from = moved.from_stage.label if moved.from_stage else "nowhere"
-    sentence = (
-        f"{moved.model} v{moved.version} moved from {came_from} to {moved.to_stage.label}"
-    )
+    sentence = f"{moved.model} v{moved.version} moved from {came_from} to {moved.to_stage.label}"
     return f"{sentence}; {_versions(moved.archived)} archived" if moved.archived else sentence
 
 

@@ -1,10 +1,18 @@
-/* What every page does: the dialog, toasts, and a word when the server cannot be reached. */
+/* What every page does: the dialog, toasts, and a word when the server does not answer. */
 
 const dialog = document.getElementById("dialog");
 const TOAST_MS = 8000;
+const UNREACHABLE = "The server could not be reached. Try again.";
 let opener = null;
+let whenClosed = null;
+let isLoading = false;
 
-export function toast(text) {
+// A step back loads the page anew: a body swapped in would leave the scripts with the old one.
+window.htmx.config.history = "reload";
+// No settling: it would copy the style that a drag left on an element, which the CSP forbids.
+window.htmx.config.defaultSettleDelay = 0;
+
+function toast(text) {
   const element = document.createElement("div");
   element.className = "toast";
   element.dataset.toast = "";
@@ -16,19 +24,42 @@ export function announce(text) {
   document.getElementById("live").textContent = text;
 }
 
+/* Says it where the reader is: a toast lies behind the open dialog. */
+function tell(text) {
+  announce(text);
+  if (!dialog.open) {
+    toast(text);
+    return;
+  }
+  const note = dialog.querySelector("[data-problem]") ?? document.createElement("p");
+  note.className = "banner banner-bad";
+  note.dataset.problem = "";
+  note.setAttribute("role", "alert");
+  note.textContent = text;
+  dialog.querySelector("h2").after(note);
+}
+
 /* What gets the focus back when the dialog closes: by id, as a move replaces the element. */
 export function returnFocusTo(element) {
   opener = element?.id ?? null;
 }
 
-/* Loads a form into the dialog. `from` is what gets the focus back when it closes. */
-export async function openDialog(url, from) {
+/* Loads a form into the dialog. `from` gets the focus back, and `closed` is called, when it
+   closes or cannot be loaded. */
+export async function openDialog(url, from, closed = null) {
+  if (isLoading) return;
+  isLoading = true;
   returnFocusTo(from);
+  whenClosed = closed;
   await window.htmx.ajax("GET", url, { target: "#dialog", swap: "none", source: dialog });
+  isLoading = false;
+  if (!dialog.open) finish();
 }
 
-export function closeDialog() {
-  if (dialog.open) dialog.close();
+function finish() {
+  whenClosed?.();
+  whenClosed = null;
+  restoreFocus();
 }
 
 function showDialog() {
@@ -48,40 +79,60 @@ document.addEventListener("click", (event) => {
   }
   if (event.target.closest("[data-dialog-close]") && dialog.open) {
     event.preventDefault();
-    closeDialog();
+    dialog.close();
     return;
   }
-  if (event.target === dialog) closeDialog();
+  if (event.target === dialog) dialog.close();
 });
 
 dialog.addEventListener("close", () => {
-  const pending = document.querySelector("[data-card][data-pending]");
-  if (pending) pending.dispatchEvent(new CustomEvent("obeya:put-back", { bubbles: true }));
-  restoreFocus();
+  finish();
   dialog.replaceChildren();
 });
 
 function restoreFocus() {
-  if (opener) document.getElementById(opener)?.focus({ preventScroll: true });
+  if (!opener) return;
+  const target = document.getElementById(opener) ?? document.getElementById("main");
+  target.focus({ preventScroll: true });
 }
+
+document.addEventListener("submit", (event) => {
+  const pk = event.target.closest?.("[data-toast] [data-card-pk]")?.dataset.cardPk;
+  if (pk) returnFocusTo(document.getElementById(`move-${pk}`));
+});
 
 document.addEventListener("htmx:after:swap", (event) => {
   const { ctx } = event.detail;
-  const fromForm = ctx?.sourceElement?.matches?.("[data-move-form]");
-  if (fromForm && ctx.response?.status === 200) {
-    closeDialog();
-    restoreFocus();
-  } else if (dialog.childElementCount && ctx?.target?.id !== "results") {
+  ctx.sourceElement?.closest?.("[data-toast]")?.remove();
+  const wasMove = ctx.sourceElement?.matches?.("[data-card], [data-card-pk]");
+  if (wasMove && ctx.response?.status === 200) {
+    if (dialog.open) dialog.close();
+    else restoreFocus();
+  } else if (dialog.childElementCount && ctx.swap === "none") {
     showDialog();
   }
 });
 
 document.addEventListener("htmx:error", (event) => {
-  const source = event.detail.ctx?.sourceElement;
-  if (event.detail.ctx?.response) return;
-  const text = "The server could not be reached. Nothing was changed; try again.";
-  if (source) toast(text);
-  announce(text);
+  if (event.detail.ctx) tell(UNREACHABLE);
+});
+
+/* An error whose answer has no place on the page is said in words. */
+document.addEventListener("htmx:response:error", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.swap !== "none" || ctx.text.includes("<hx-partial")) return;
+  const answer = new DOMParser().parseFromString(ctx.text, "text/html");
+  tell(answer.querySelector("[data-problem] p")?.textContent ?? "The server failed. Try again.");
+});
+
+/* Whoever was signed out meanwhile is answered with the sign-in page: it belongs in the window. */
+document.addEventListener("htmx:before:response", (event) => {
+  const { raw } = event.detail.ctx.response;
+  const url = new URL(raw.url, location.href);
+  if (!raw.redirected || !url.searchParams.has("next")) return;
+  event.preventDefault();
+  url.searchParams.set("next", location.pathname + location.search);
+  location.assign(url);
 });
 
 new MutationObserver((records) => {

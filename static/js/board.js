@@ -5,7 +5,9 @@ import { announce, openDialog, returnFocusTo } from "./app.js";
 
 const WITH_DIALOG = new Set(["production", "archived"]);
 const wired = new WeakSet();
-let origin = null;
+// Where each card that was picked up came from, until the server has moved it or it is put back.
+const origins = new WeakMap();
+let held = null;
 
 function wire() {
   document.querySelectorAll("[data-board] [data-cards]").forEach((list) => {
@@ -15,7 +17,7 @@ function wire() {
       group: "board",
       sort: false,
       draggable: "[data-card]",
-      filter: "a, button, input",
+      filter: "a, button, input, [data-pending]",
       preventOnFilter: false,
       animation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 120,
       ghostClass: "is-ghost",
@@ -34,11 +36,22 @@ function wire() {
 }
 
 async function pickUp({ item, from }) {
-  origin = { list: from, next: item.nextElementSibling, item };
-  const held = origin;
-  const response = await fetch(item.dataset.movesUrl, { headers: { Accept: "application/json" } });
-  if (!response.ok || origin !== held) return;
-  const moves = await response.json();
+  origins.set(item, {
+    list: from,
+    previous: item.previousElementSibling,
+    next: item.nextElementSibling,
+  });
+  held = item;
+  let moves;
+  try {
+    const response = await fetch(item.dataset.movesUrl, { headers: { Accept: "application/json" } });
+    if (!response.ok) return;
+    moves = await response.json();
+  } catch {
+    // Only the preview is missing; the server still decides about the drop.
+    return;
+  }
+  if (held !== item) return;
   document.querySelectorAll("[data-board] [data-column]").forEach((column) => {
     const move = moves[column.dataset.stage];
     if (!move || move.here) return;
@@ -60,9 +73,10 @@ function clearNotes() {
 
 function drop({ item, from, to }) {
   const refused = to.closest("[data-column]").dataset.drop === "no";
+  held = null;
   clearNotes();
   if (from === to) {
-    origin = null;
+    origins.delete(item);
     return;
   }
   item.dataset.pending = "";
@@ -70,39 +84,51 @@ function drop({ item, from, to }) {
   announce(`Moving ${item.dataset.name}…`);
   const link = item.querySelector("[data-dialog]");
   if (WITH_DIALOG.has(stage) && !refused) {
-    openDialog(`${item.dataset.transitionUrl}?to=${stage}`, link);
+    openDialog(`${item.dataset.transitionUrl}?to=${stage}`, link, () => putBack(item));
     return;
   }
   returnFocusTo(link);
   window.htmx.ajax("POST", item.dataset.transitionUrl, {
     source: item,
-    target: item,
+    // Not the card: htmx drops an answer whose target has left the page, and a filter replaces it.
+    target: "#dialog",
     swap: "none",
     values: { to_stage: stage, expected_revision: item.dataset.revision },
   });
 }
 
-function putBack() {
+function putBack(item) {
+  const origin = origins.get(item);
   if (!origin) return;
-  const { list, next, item } = origin;
-  origin = null;
+  origins.delete(item);
   delete item.dataset.pending;
+  const { list, previous, next } = origin;
   if (!item.isConnected) return;
-  list.insertBefore(item, next && next.parentNode === list ? next : list.firstChild);
+  // Its neighbours may have left meanwhile.
+  if (previous?.parentNode === list) previous.after(item);
+  else if (next?.parentNode === list) next.before(item);
+  else list.prepend(item);
 }
 
-document.addEventListener("obeya:put-back", putBack);
+/* The card that a request moves: itself, or the one that the form speaks of. */
+function cardOf(source) {
+  if (source?.matches?.("[data-card]")) return source;
+  const pk = source?.dataset?.cardPk;
+  return pk ? document.getElementById(`card-${pk}`) : null;
+}
 
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
-  if (ctx?.sourceElement?.matches?.("[data-card], [data-move-form]")) {
-    if (ctx.response.status === 200) origin = null;
-    else putBack();
-  }
+  const card = cardOf(ctx.sourceElement);
+  if (!card) return;
+  if (ctx.response.status === 200) origins.delete(card);
+  else putBack(card);
 });
 
 document.addEventListener("htmx:error", (event) => {
-  if (event.detail.ctx?.sourceElement?.matches?.("[data-card]")) putBack();
+  // A form that got no answer stays open, and its card waits with it.
+  const source = event.detail.ctx?.sourceElement;
+  if (source?.matches?.("[data-card]")) putBack(source);
 });
 
 document.addEventListener("htmx:config:request", (event) => {
@@ -111,5 +137,33 @@ document.addEventListener("htmx:config:request", (event) => {
   if (token && ctx.request.method !== "GET") ctx.request.headers["X-CSRFToken"] = token;
 });
 
-document.addEventListener("htmx:after:swap", wire);
+/* Cards take the place of the link to them; if it had the focus, the first of them gets it. */
+let lastBeforeMore = null;
+
+document.addEventListener("htmx:before:swap", (event) => {
+  const more = event.detail.ctx.sourceElement?.closest?.(".more");
+  lastBeforeMore = more?.contains(document.activeElement) ? more.previousElementSibling : null;
+});
+
+document.addEventListener("htmx:after:swap", (event) => {
+  wire();
+  lastBeforeMore?.nextElementSibling?.querySelector("a")?.focus({ preventScroll: true });
+  lastBeforeMore = null;
+  if (event.detail.ctx.target?.id === "results") markFilterError();
+});
+
+/* The fields stay as they were typed, so what is wrong with one is marked here. */
+function markFilterError() {
+  const error = document.getElementById("filter-error");
+  document.querySelectorAll("#filters [name]").forEach((field) => {
+    if (error?.dataset.field === field.name) {
+      field.setAttribute("aria-invalid", "true");
+      field.setAttribute("aria-describedby", error.id);
+    } else {
+      field.removeAttribute("aria-invalid");
+      field.removeAttribute("aria-describedby");
+    }
+  });
+}
+
 wire();

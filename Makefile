@@ -1,0 +1,140 @@
+# Everything runs in .venv, which the first target that needs it makes by itself: with uv when it is
+# on the PATH, else with venv and pip. What goes in is pinned, with hashes, in requirements/.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+SERVER_READY := $(VENV)/.server-ready
+DEV_READY := $(VENV)/.dev-ready
+
+# Overridable on the command line: make run PORT=9000, make demo DATA=/tmp/demo, make test JOBS=4.
+PYTHON ?=
+DATA ?= data
+HOST ?=
+PORT ?=
+JOBS ?= 2
+ARGS ?=
+
+SERVE_OPTIONS = --data-dir "$(DATA)" $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
+
+# The tests that ask nothing of the database engine run once, on SQLite.
+DATABASE_FREE := tests/core tests/e2e tests/demo tests/packaging tests/test_architecture.py
+PYTEST = $(BIN)/pytest -n $(JOBS) $(ARGS)
+
+.PHONY: help
+help: ## Say what there is
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(SERVER_READY) ## Start the registry with sample models, on http://127.0.0.1:8000/
+	@exec $(BIN)/obeya demo $(SERVE_OPTIONS)
+
+.PHONY: run
+run: $(SERVER_READY) ## Start the registry, empty at first, on http://127.0.0.1:8000/
+	@exec $(BIN)/obeya serve $(SERVE_OPTIONS)
+
+.PHONY: dev
+dev: $(DEV_READY) ## Make or refresh .venv with all that development needs
+
+.PHONY: check
+check: $(DEV_READY) ## Linter, formatter, types, import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# A missing browser fails the browser tests with a sentence, not the run before it starts.
+.PHONY: chromium
+chromium: $(DEV_READY)
+	@$(BIN)/python scripts/find_chromium.py || true
+
+.PHONY: test
+test: check chromium test-sqlite test-postgresql ## All checks, then all tests on SQLite and on PostgreSQL
+
+.PHONY: test-sqlite
+test-sqlite: $(DEV_READY) chromium ## All tests, on SQLite
+	OBEYA_TEST_DATABASE=sqlite $(PYTEST)
+
+.PHONY: test-postgresql
+test-postgresql: $(DEV_READY) ## The tests that use the database, on PostgreSQL
+	OBEYA_TEST_DATABASE=postgresql $(PYTEST) $(DATABASE_FREE:%=--ignore=%)
+
+.PHONY: screenshots
+screenshots: $(DEV_READY) chromium ## Take the pictures that the README shows
+	$(BIN)/python scripts/screenshots.py
+
+.PHONY: clean
+clean: ## Remove .venv, caches and built files; the data directory stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# --- The environment ------------------------------------------------------------------------------
+
+# Prints a Python that is new enough and can make environments, or says what is missing.
+define FIND_PYTHON
+	asked="$(PYTHON)"; found=; old=; bare=; \
+	for candidate in $${asked:-python3 python3.13 python3.12 python3.11 python3.14 python}; do \
+	  command -v "$$candidate" >/dev/null 2>&1 || continue; \
+	  "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	    || { old="$$old $$candidate"; continue; }; \
+	  "$$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1 \
+	    || { bare="$$candidate"; continue; }; \
+	  found="$$candidate"; break; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  if [ -n "$$bare" ]; then \
+	    echo "Obeya: $$bare has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	  elif [ -n "$$old" ]; then \
+	    echo "Obeya needs Python 3.11 or newer; these are older:$$old. Name another: make PYTHON=/path/to/python3" >&2; \
+	  else \
+	    echo "Obeya needs Python 3.11 or newer; found no $${asked:-python3} on the PATH. Name one: make PYTHON=/path/to/python3" >&2; \
+	  fi; \
+	  exit 1; \
+	fi
+endef
+
+# Makes .venv unless a usable one is there, then installs lock $(1) and the checkout itself.
+define INSTALL
+	@set -e; \
+	if command -v uv >/dev/null 2>&1; then \
+	  "$(BIN)/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	    || uv venv --quiet --clear --python "$(or $(PYTHON),>=3.11)" $(VENV); \
+	  echo "Installing $(1) into $(VENV) with uv"; \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1); \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	else \
+	  if ! "$(BIN)/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    $(FIND_PYTHON); \
+	    "$$found" -m venv --clear $(VENV); \
+	  fi; \
+	  echo "Installing $(1) into $(VENV) with pip; the first time takes about a minute"; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	fi
+endef
+
+$(SERVER_READY): requirements/server.lock pyproject.toml
+	$(call INSTALL,requirements/server.lock)
+	@touch $@
+
+# The development lock holds the server lock's versions and more, so it makes both ready.
+$(DEV_READY): requirements/dev.lock requirements/server.lock pyproject.toml
+	$(call INSTALL,requirements/dev.lock)
+	@touch $(SERVER_READY) $@
+
+# --- The locks ------------------------------------------------------------------------------------
+
+# One resolution for every platform and every Python from 3.11 on. UPGRADE=1 takes newer versions.
+LOCK = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes --no-annotate --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+.PHONY: lock
+lock: ## Resolve requirements/*.lock anew (needs uv; UPGRADE=1 takes newer versions)
+	@command -v uv >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	$(LOCK) --extra server --group build -o requirements/server.lock
+	$(LOCK) --extra server --group dev -c requirements/server.lock -o requirements/dev.lock

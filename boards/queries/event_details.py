@@ -1,0 +1,144 @@
+"""What an event says beyond its columns, for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from obeya.policies import PromotionPolicy, number_text
+
+VALUE_MAX = 300
+
+# The keys of an event's data that are not shown as they stand.
+_ELSEWHERE = {
+    "alias",
+    "check",
+    "key",
+    "metrics",
+    "new",
+    "old",
+    "passed",
+    "policy",
+    "refusals",
+    "replaced_by",
+    "revision",
+    "tags",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One thing an event says. `has_old` tells a change from a plain fact."""
+
+    label: str
+    value: str
+    old: str = ""
+    has_old: bool = False
+
+
+def details_of(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Detail]:
+    """Everything of an event's data and free texts but the check, which has a page of its own."""
+    if "previous_name" in texts:
+        yield Detail("name", texts.get("name", ""), texts["previous_name"], has_old=True)
+    for key, value in data.items():
+        if key not in _ELSEWHERE and value not in ("", None):
+            yield Detail(key.replace("_", " "), _value(value))
+    yield from _change(data)
+    yield from _metrics(_mapping(data.get("metrics")))
+    for key, value in _mapping(data.get("tags")).items():
+        yield Detail(f"tag {key}", _value(value))
+    yield from _judgement(data)
+    for role, text in texts.items():
+        if role not in ("name", "previous_name"):
+            yield Detail(role.replace("_", " "), text)
+
+
+def _change(data: Mapping[str, Any]) -> Iterator[Detail]:
+    """A change of an alias, of a tag, or of several columns at once."""
+    old, new = data.get("old"), data.get("new")
+    if "alias" in data:
+        if old is None:
+            yield Detail("alias", _value(data["alias"]))
+        else:
+            yield Detail(f"alias {data['alias']}", "this version", f"v{old}", has_old=True)
+    elif "key" in data:
+        value = _value(new) if "new" in data else "removed"
+        yield Detail(f"tag {data['key']}", value, _value(old), has_old=True)
+    else:
+        before = _mapping(old)
+        for key, value in _mapping(new).items():
+            shown, was = _value(value), _value(before.get(key))
+            if shown != was:
+                yield Detail(str(key).replace("_", " "), shown, was, has_old=True)
+
+
+def _metrics(metrics: Mapping[str, Any]) -> Iterator[Detail]:
+    for name, value in metrics.items():
+        if isinstance(value, Mapping) and value.keys() == {"old", "new"}:
+            yield Detail(name, _metric(value["new"]), _metric(value["old"]), has_old=True)
+        else:
+            yield Detail(name, _metric(value))
+
+
+def _judgement(data: Mapping[str, Any]) -> Iterator[Detail]:
+    """What policies said or were told, and what took a version's place."""
+    if "passed" in data:
+        yield Detail("verdict", "passed" if data["passed"] else "failed")
+    for refusal in data.get("refusals", ()):
+        yield Detail("refused", _value(refusal.get("sentence")))
+    if "policy" in data:
+        yield from _policy(data["policy"])
+        yield Detail("revision", _value(data.get("revision")))
+    if "replaced_by" in data:
+        yield Detail("replaced by", f"v{data['replaced_by']}")
+
+
+def _policy(document: Mapping[str, Any]) -> Iterator[Detail]:
+    policy = PromotionPolicy.from_document(document)
+    for requirement in policy.evidence_requirements:
+        yield Detail("requires", requirement.describe())
+    if policy.required_approvals:
+        yield Detail("approvals", str(policy.required_approvals))
+    if not policy.evidence_requirements and not policy.required_approvals:
+        yield Detail("requires", "nothing")
+
+
+def _metric(document: Mapping[str, Any] | None) -> str:
+    if document is None:
+        return "none"
+    text = number_text(float(document["value"]))
+    if "samples" in document:
+        text += f", {document['samples']:,} samples"
+    if "standard_error" in document:
+        text += f", ± {document['standard_error']:g}"
+    if "dataset" in document:
+        text += f", on {document['dataset']}"
+    return text
+
+
+def _value(value: object) -> str:
+    match value:
+        case None | "":
+            return "none"
+        case True:
+            return "yes"
+        case False:
+            return "no"
+        case float():
+            return number_text(value)
+        case int():
+            return str(value)
+        case str():
+            return cut(value, VALUE_MAX)
+    return cut(json.dumps(value, ensure_ascii=False), VALUE_MAX)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def cut(text: str, longest: int) -> str:
+    """The text, or its start and an ellipsis where it is longer."""
+    return text if len(text) <= longest else f"{text[:longest]}…"

@@ -1,0 +1,249 @@
+"""One model: its versions with all their metrics, and who was in Production when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+
+from boards import models
+from boards.queries.judgement import workflow_of
+from boards.queries.records import definitions, find_model, metric_records
+from obeya.comparison import MetricDiff
+from obeya.errors import InvalidInput
+from obeya.metrics import Metric, MetricDefinition, definition_for
+from obeya.stages import Stage, Workflow
+
+PAGE = 100
+SORTED_MAX = 500
+SPANS_MAX = 200
+COLUMNS_MAX = 40
+SORTS = {"version": "number", "stage": "stage", "label": "label", "registered": "created_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsQuery:
+    """How the versions are sorted, and the number that the page begins below.
+
+    `by` is one of `SORTS` or ``metric:NAME``. Only the order by version, newest first, is paged;
+    every other shows the first `SORTED_MAX`.
+    """
+
+    by: str = "version"
+    descending: bool = True
+    below: int | None = None
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str]) -> VersionsQuery:
+        """Read the parameters ``sort`` (behind ``-`` for descending) and ``below``.
+
+        Raises:
+            InvalidInput: one of them cannot be.
+        """
+        sort, below = values.get("sort") or "-version", values.get("below", "")
+        by = sort.removeprefix("-")
+        metric = by.startswith("metric:") and len(by) <= 300 and "\x00" not in by
+        if not metric and by not in SORTS:
+            raise InvalidInput(
+                f"Versions are sorted by {', '.join(SORTS)} or metric:NAME, not by “{by[:32]}”.",
+                field="sort",
+            )
+        if below and not (below.isascii() and below.isdigit() and len(below) < 10):
+            raise InvalidInput("That page link is broken; start from the top.", field="below")
+        return cls(by, sort.startswith("-"), int(below) if below else None)
+
+    @property
+    def is_paged(self) -> bool:
+        """Whether the order has further pages."""
+        return self.by == "version" and self.descending
+
+    @property
+    def metric(self) -> str:
+        """The metric that is sorted by; empty for other orders."""
+        return self.by.removeprefix("metric:") if self.by.startswith("metric:") else ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCell:
+    """A version's value of one metric (None: not measured), held against the champion's."""
+
+    name: str
+    metric: Metric | None
+    diff: MetricDiff | None
+
+    @property
+    def value(self) -> float | None:
+        """The value in the metric's unit."""
+        return self.metric.value if self.metric else None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version in the table; `cells` are in the order of the page's `columns`."""
+
+    number: int
+    label: str
+    stage: Stage
+    stage_entered_at: datetime
+    created_at: datetime
+    is_champion: bool
+    cells: tuple[MetricCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionSpan:
+    """When a version was in Production. `until` None means it still is."""
+
+    version: int
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """All that the page shows. `next_below` leads to older versions, None where there are none."""
+
+    name: str
+    description: str
+    owner: str
+    workflow: Workflow
+    created_at: datetime
+    updated_at: datetime
+    counts: tuple[tuple[Stage, int], ...]
+    champion: int | None
+    tags: Mapping[str, str]
+    aliases: tuple[tuple[str, int], ...]
+    columns: tuple[MetricDefinition, ...]
+    hidden_columns: int
+    rows: tuple[VersionRow, ...]
+    next_below: int | None
+    spans: tuple[ProductionSpan, ...]
+    query: VersionsQuery
+
+    @property
+    def versions(self) -> int:
+        """How many versions there are."""
+        return sum(count for _, count in self.counts)
+
+
+def model_page(name: str, query: VersionsQuery) -> ModelPage:
+    """One model's page; nine statements whatever the number of versions.
+
+    Raises:
+        NotFound: there is no model of that name.
+    """
+    model = find_model(name)
+    page = list(_ordered(model, query))
+    next_below = None
+    if query.is_paged and len(page) > PAGE:
+        page = page[:PAGE]
+        next_below = page[-1].number
+    champion = model.champion
+    metrics = metric_records({row.pk for row in page} | ({champion.pk} if champion else set()))
+    defined = definitions()
+    names = sorted({metric for row in page for metric in metrics.get(row.pk, {})})
+    columns = tuple(definition_for(metric, defined) for metric in names[:COLUMNS_MAX])
+    standing = metrics.get(champion.pk, {}) if champion else {}
+    return ModelPage(
+        model.name,
+        model.description,
+        model.owner.username if model.owner else "",
+        workflow_of(model),
+        model.created_at,
+        model.updated_at,
+        tuple((stage, model.count_in(stage)) for stage in Stage),
+        champion.number if champion else None,
+        dict(
+            models.ModelTag.objects.filter(model=model).order_by("key").values_list("key", "value")
+        ),
+        tuple(
+            models.Alias.objects.filter(model=model)
+            .order_by("name")
+            .values_list("name", "version__number")
+        ),
+        columns,
+        max(0, len(names) - COLUMNS_MAX),
+        tuple(
+            _row(row, columns, metrics.get(row.pk, {}), standing, model.champion_id) for row in page
+        ),
+        next_below,
+        production_spans(model),
+        query,
+    )
+
+
+def production_spans(model: models.RegisteredModel) -> tuple[ProductionSpan, ...]:
+    """Who was in Production when, from the log, the latest entry last; one statement.
+
+    At most the last `SPANS_MAX` moves into and out of Production are read.
+    """
+    production = Stage.PRODUCTION.value
+    moves = (
+        models.StageTransition.objects.filter(
+            Q(from_stage=production) | Q(to_stage=production), model=model
+        )
+        .order_by("-sequence")
+        .values_list("version__number", "to_stage", "occurred_at")[:SPANS_MAX]
+    )
+    spans: list[ProductionSpan] = []
+    entered: dict[int, datetime] = {}
+    for number, to_stage, moment in reversed(moves):
+        if to_stage == production:
+            entered[number] = moment
+        elif number in entered:
+            spans.append(ProductionSpan(number, entered.pop(number), moment))
+    spans += [ProductionSpan(number, since, None) for number, since in entered.items()]
+    return tuple(sorted(spans, key=lambda span: (span.since, span.version)))
+
+
+def _ordered(
+    model: models.RegisteredModel, query: VersionsQuery
+) -> QuerySet[models.ModelVersion]:
+    rows = models.ModelVersion.objects.filter(model=model, deleted_at=None).defer("description")
+    if query.is_paged:
+        if query.below is not None:
+            rows = rows.filter(number__lt=query.below)
+        return rows.order_by("-number")[: PAGE + 1]
+    if query.metric:
+        value = models.Metric.objects.filter(version=OuterRef("pk"), name=query.metric)
+        rows = rows.annotate(sorted_by=Subquery(value.values("value")[:1]))
+        column = F("sorted_by")
+    else:
+        column = F(SORTS[query.by])
+    order = column.desc(nulls_last=True) if query.descending else column.asc(nulls_last=True)
+    return rows.order_by(order, "-number")[:SORTED_MAX]
+
+
+def _row(
+    row: models.ModelVersion,
+    columns: tuple[MetricDefinition, ...],
+    own: Mapping[str, Metric],
+    standing: Mapping[str, Metric],
+    champion_id: int | None,
+) -> VersionRow:
+    is_champion = row.pk == champion_id
+    return VersionRow(
+        row.number,
+        row.label,
+        Stage(row.stage),
+        row.stage_entered_at,
+        row.created_at,
+        is_champion,
+        tuple(
+            MetricCell(
+                definition.name,
+                own.get(definition.name),
+                None if is_champion else _diff(definition, standing, own),
+            )
+            for definition in columns
+        ),
+    )
+
+
+def _diff(
+    definition: MetricDefinition, standing: Mapping[str, Metric], own: Mapping[str, Metric]
+) -> MetricDiff | None:
+    a, b = standing.get(definition.name), own.get(definition.name)
+    return MetricDiff(definition, a, b) if a and b else None

@@ -1,0 +1,161 @@
+"""The list of registered models: searched, sorted and paged by the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import F, Q
+
+from boards import models
+from boards.queries.board import CardMetric, headlines_of
+from boards.queries.filters import TEXT_MAX
+from obeya.errors import InvalidInput
+from obeya.stages import Stage
+
+PAGE = 50
+SORTS = ("name", "versions", "updated")
+
+_COLUMNS = {"name": "name", "versions": "versions", "updated": "updated_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsQuery:
+    """What is asked of the list. `sort` is one of `SORTS`, behind ``-`` for descending.
+
+    `after` is the sorted value and the id of the last model of the page before.
+    """
+
+    text: str = ""
+    sort: str = "name"
+    after: tuple[str, int] | None = None
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str]) -> ModelsQuery:
+        """Read the parameters ``q``, ``sort``, ``after`` and ``id``.
+
+        Raises:
+            InvalidInput: one of them cannot be.
+        """
+        text, sort = values.get("q", "").strip(), values.get("sort") or "name"
+        if len(text) > TEXT_MAX or "\x00" in text:
+            raise InvalidInput(f"A search can have at most {TEXT_MAX} characters.", field="q")
+        if sort.removeprefix("-") not in SORTS:
+            raise InvalidInput(
+                f"Models are sorted by {', '.join(SORTS)}, not by “{sort[:32]}”.", field="sort"
+            )
+        after, pk = values.get("after"), values.get("id", "")
+        if after is None:
+            return cls(text, sort)
+        if not (pk.isascii() and pk.isdigit() and len(pk) < 19) or "\x00" in after:
+            raise InvalidInput("That page link is broken; start from the top.", field="after")
+        return cls(text, sort, (after, int(pk)))
+
+    @property
+    def by(self) -> str:
+        """The column that is sorted by."""
+        return self.sort.removeprefix("-")
+
+    @property
+    def descending(self) -> bool:
+        """Whether the largest comes first."""
+        return self.sort.startswith("-")
+
+    def url(self, **changes: str) -> str:
+        """The query string of this list, sorted or searched another way, from its first page."""
+        parameters = {"q": self.text, "sort": "" if self.sort == "name" else self.sort, **changes}
+        return urlencode({name: value for name, value in parameters.items() if value})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """One model: its versions by stage, its champion's number and headline metrics."""
+
+    name: str
+    owner: str
+    updated_at: datetime
+    counts: tuple[tuple[Stage, int], ...]
+    champion: int | None
+    champion_metrics: tuple[CardMetric, ...]
+
+    @property
+    def versions(self) -> int:
+        """How many versions there are."""
+        return sum(count for _, count in self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsList:
+    """One page of the list. `next_url` is the query string of the next, empty on the last."""
+
+    query: ModelsQuery
+    rows: tuple[ModelRow, ...]
+    next_url: str
+
+
+def models_list(query: ModelsQuery) -> ModelsList:
+    """One page; five statements whatever its size."""
+    rows = (
+        models.RegisteredModel.objects.filter(deleted_at=None)
+        .annotate(versions=sum((F(f"{s.value}_count") for s in Stage), start=F("pk") * 0))
+        .select_related("champion", "owner")
+        .defer("description")
+    )
+    for word in query.text.split():
+        rows = rows.filter(name__icontains=word)
+    column = _COLUMNS[query.by]
+    if query.after is not None:
+        rows = rows.filter(_beyond(query, column))
+    sign = "-" if query.descending else ""
+    page = list(rows.order_by(f"{sign}{column}", f"{sign}pk")[: PAGE + 1])
+    next_url = ""
+    if len(page) > PAGE:
+        page = page[:PAGE]
+        last = page[-1]
+        next_url = query.url(after=_text(getattr(last, column)), id=str(last.pk))
+    headlines = headlines_of(page)
+    return ModelsList(
+        query,
+        tuple(
+            ModelRow(
+                row.name,
+                row.owner.username if row.owner else "",
+                row.updated_at,
+                tuple((stage, row.count_in(stage)) for stage in Stage),
+                row.champion.number if row.champion else None,
+                headlines.get(row.pk, ()),
+            )
+            for row in page
+        ),
+        next_url,
+    )
+
+
+def _beyond(query: ModelsQuery, column: str) -> Q:
+    text, pk = query.after or ("", 0)
+    value = _value(query.by, text)
+    direction = "lt" if query.descending else "gt"
+    return Q(**{f"{column}__{direction}": value}) | Q(
+        **{column: value, f"pk__{direction}": pk}
+    )
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _value(by: str, text: str) -> Any:
+    try:
+        if by == "versions":
+            return int(text)
+        if by == "updated":
+            moment = datetime.fromisoformat(text)
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except ValueError:
+        raise InvalidInput(
+            "That page link is broken; start from the top.", field="after"
+        ) from None
+    return text

@@ -1,0 +1,111 @@
+"""One version: its evidence, its verdict for the next stage, its moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from boards import models
+from boards.queries.history import transitions
+from boards.queries.judgement import judge
+from boards.queries.records import (
+    definitions,
+    find_model,
+    find_version,
+    metric_records,
+    version_records,
+)
+from obeya.comparison import MetricDiff
+from obeya.metrics import Metric, MetricDefinition, definition_for
+from obeya.records import ModelVersion, StageTransition
+from obeya.stages import Stage
+from obeya.transitions import TransitionJudgement
+
+CHECKS_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MetricLine:
+    """A metric with what it means and how it stands to the champion's."""
+
+    definition: MetricDefinition
+    metric: Metric
+    champion: Metric | None
+    diff: MetricDiff | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """A stored policy check of the version."""
+
+    uid: str
+    to_stage: Stage | None
+    passed: bool
+    allowed: bool | None
+    made_at: datetime
+    made_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """All that the page shows. `judgement` is None where there is no next stage."""
+
+    version: ModelVersion
+    champion: int | None
+    metrics: tuple[MetricLine, ...]
+    judgement: TransitionJudgement | None
+    transitions: tuple[StageTransition, ...]
+    checks: tuple[CheckLine, ...]
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether the version is its model's champion."""
+        return self.champion == self.version.number
+
+
+def version_page(name: str, number: int) -> VersionPage:
+    """One version's page; a fixed number of statements.
+
+    Raises:
+        NotFound: there is no such model or version.
+    """
+    model = find_model(name)
+    row = find_version(model, number)
+    record = version_records([row])[0]
+    defined = definitions()
+    standing = (
+        metric_records([model.champion_id]).get(model.champion_id, {})
+        if model.champion_id and model.champion_id != row.pk
+        else {}
+    )
+    return VersionPage(
+        record,
+        model.champion.number if model.champion else None,
+        tuple(
+            _line(definition_for(metric.name, defined), metric, standing.get(metric.name))
+            for metric in record.metrics.values()
+        ),
+        judge(row, record.stage.next) if record.stage.next else None,
+        tuple(reversed(transitions(model, row))),
+        _checks(row),
+    )
+
+
+def _line(definition: MetricDefinition, metric: Metric, champion: Metric | None) -> MetricLine:
+    diff = MetricDiff(definition, champion, metric) if champion else None
+    return MetricLine(definition, metric, champion, diff)
+
+
+def _checks(row: models.ModelVersion) -> tuple[CheckLine, ...]:
+    checks = row.checks.select_related("made_by").defer("verdict", "evidence", "refusals")
+    return tuple(
+        CheckLine(
+            str(check.uid),
+            Stage(check.to_stage) if check.to_stage else None,
+            check.passed,
+            check.allowed,
+            check.made_at,
+            check.made_by.username if check.made_by else "",
+        )
+        for check in checks.order_by("-made_at", "-pk")[:CHECKS_MAX]
+    )

@@ -1,0 +1,19 @@
+"""The addresses of models, versions and their comparison."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from boards.views import compare, model_page, models_list, version_page
+
+urlpatterns = [
+    path("models/", models_list.models, name="models"),
+    path("models/<str:name>/", model_page.model, name="model"),
+    path(
+        "models/<str:name>/versions/<int:number>/",
+        version_page.version,
+        name="version",
+    ),
+    path("models/<str:name>/compare/", compare.compare_model, name="compare_model"),
+    path("compare/", compare.compare, name="compare"),
+]

@@ -1,0 +1,58 @@
+"""The page of one registered model."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from boards.permissions import Right
+from boards.queries.model_page import SORTED_MAX, SORTS, ModelPage, VersionsQuery, model_page
+from boards.views.http import Request, needs
+from boards.views.table_head import Head, head
+from boards.views.timeline import timeline
+from obeya.metrics import Direction
+
+
+@require_safe
+@needs(Right.VIEW)
+def model(request: Request, name: str) -> HttpResponse:
+    """The model's versions with every metric, and who was in Production when."""
+    query = VersionsQuery.parse(request.GET.dict())
+    page = model_page(name, query)
+    heads, metric_heads = _heads(page)
+    return render(
+        request,
+        "model.html",
+        {
+            "section": "models",
+            "page": page,
+            "query": query,
+            "timeline": timeline(page.spans),
+            "heads": heads,
+            "metric_heads": metric_heads,
+            "sorted_max": SORTED_MAX,
+        },
+    )
+
+
+def _heads(page: ModelPage) -> tuple[list[Head], list[Head]]:
+    """The heads of the table: the fixed columns', and the metrics'."""
+    query = page.query
+    fixed = [
+        head(name, name.capitalize(), query.by, descending=query.descending, first=name == "version")
+        for name in SORTS
+    ]
+    metrics = [
+        head(
+            f"metric:{column.name}",
+            column.short_title,
+            query.by,
+            descending=query.descending,
+            # The best first: the highest, or where lower is better the lowest.
+            first=column.direction is not Direction.LOWER,
+            hint=f"{column.name}{f', {column.unit}' if column.unit else ''}",
+        )
+        for column in page.columns
+    ]
+    return fixed, metrics

@@ -1,0 +1,70 @@
+"""Spans of time as the bars of a drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from boards.queries.model_page import ProductionSpan
+
+WIDTH = 720
+ROW = 22
+LABEL = 56
+BARS_MAX = 12
+SHORTEST = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One span, in the drawing's units."""
+
+    span: ProductionSpan
+    x: float
+    y: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The latest spans, one row for each version, from the oldest shown to now."""
+
+    bars: tuple[Bar, ...]
+    versions: tuple[tuple[int, float], ...]
+    since: datetime
+    until: datetime
+    height: int
+    width: int = WIDTH
+    label: int = LABEL
+    hidden: int = 0
+
+
+def timeline(spans: Sequence[ProductionSpan]) -> Timeline | None:
+    """Lay the latest spans out; None when no version was ever in Production."""
+    if not spans:
+        return None
+    shown = list(spans)[-BARS_MAX:]
+    until = timezone.now()
+    since = min(span.since for span in shown)
+    length = max(until - since, timedelta(seconds=1))
+    numbers = sorted({span.version for span in shown}, reverse=True)
+    rows = {number: place * ROW for place, number in enumerate(numbers)}
+
+    def across(moment: datetime) -> float:
+        return LABEL + (WIDTH - LABEL) * ((moment - since) / length)
+
+    bars = []
+    for span in shown:
+        start, end = across(span.since), across(span.until or until)
+        width = max(end - start, SHORTEST)
+        bars.append(Bar(span, round(min(start, WIDTH - width), 1), rows[span.version], round(width, 1)))
+    return Timeline(
+        tuple(bars),
+        tuple((number, y) for number, y in rows.items()),
+        since,
+        until,
+        ROW * len(numbers),
+        hidden=len(spans) - len(shown),
+    )

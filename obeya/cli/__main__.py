@@ -1,0 +1,5 @@
+"""`python -m obeya.cli`, the same as `obeya`."""
+
+from obeya.cli import main
+
+main(prog_name="obeya")

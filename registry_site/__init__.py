@@ -1,0 +1,1 @@
+"""The Django project around the registry: settings, addresses, start-up."""

@@ -1,0 +1,1 @@
+"""Commands that need the server. Nothing here imports Django before a command runs."""

@@ -1,0 +1,178 @@
+"""What every start of the server does: bring the database up to date, then serve."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+
+import click
+
+from registry_site.cli._options import Misconfigured
+
+# Any number, as long as every start of this version and later ones uses the same.
+_POSTGRESQL_LOCK = 0x0BE7A
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not listened on
+# More than there are cores: one that waits for the database keeps none of them busy.
+_THREADS_PER_WORKER = 8
+_SECONDS_TO_STOP = 8
+
+
+def prepare() -> None:
+    """Migrate, check, collect static files, drop old sessions. One start at a time does this."""
+    from django.core.checks import run_checks
+    from django.core.management import call_command
+    from django.db import connections
+
+    from registry_site.static import collect_if_changed
+
+    with _database_errors_as_sentences(), _alone():
+        call_command("migrate", interactive=False, verbosity=0)
+        collect_if_changed()
+        call_command("clearsessions", verbosity=0)
+        problems = [found for found in run_checks(databases=["default"]) if found.is_serious()]
+    if problems:
+        raise Misconfigured("\n".join(map(str, problems)))
+    connections.close_all()
+
+
+def migrate() -> None:
+    """Bring the database up to date, for commands that do not serve."""
+    from django.core.management import call_command
+
+    with _database_errors_as_sentences(), _alone():
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+def free_port() -> int:
+    """The port to listen on, which is free now; the sentence of the error says what to do if not.
+
+    Asked before anything else is done, and asked by us: the server would share a port with
+    another server of the same user without a word.
+    """
+    from django.conf import settings
+
+    host, port = settings.OBEYA_HOST, settings.OBEYA_PORT
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise Misconfigured(
+            f"Cannot listen on port {port} of {host}: {error.strerror}. "
+            "Another port is chosen with --port or OBEYA_PORT."
+        ) from error
+
+
+def serve(port: int) -> None:
+    """Serve until SIGINT or SIGTERM; print the address once the server answers."""
+    from django.conf import settings
+    from django.db import connections
+    from granian.constants import HTTPModes, Interfaces
+    from granian.log import LOGGING_CONFIG, LogLevels
+    from granian.server import Server
+
+    from boards.access import one_time_link_path
+
+    lines = ["Obeya is ready:", address(port)]
+    if path := one_time_link_path():
+        lines += ["", "Nobody has a password yet. This link signs the administrator in, once:"]
+        lines += [address(port, path)]
+    connections.close_all()
+
+    host = settings.OBEYA_HOST
+    server = Server(
+        "registry_site.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=settings.OBEYA_WORKERS,
+        blocking_threads=_THREADS_PER_WORKER,
+        backlog=2048,
+        http=HTTPModes.http1,
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_SECONDS_TO_STOP,
+        log_level=LogLevels.error,
+        log_dictconfig=_to_stderr(LOGGING_CONFIG),
+    )
+    announcer = threading.Thread(
+        target=_announce, args=(_WILDCARDS.get(host, host), port, lines), daemon=True
+    )
+    server.on_startup(announcer.start)
+    server.serve()
+
+
+def address(port: int | None = None, path: str = "/") -> str:
+    """Where people find a path of this site, as a URL; the port is the one that is set if None."""
+    from django.conf import settings
+
+    if settings.OBEYA_HTTPS:
+        # Behind a proxy: people use its address, not this process's.
+        if settings.CSRF_TRUSTED_ORIGINS:
+            return f"{settings.CSRF_TRUSTED_ORIGINS[0]}{path}"
+        return f"https://{settings.ALLOWED_HOSTS[0].lstrip('.')}{path}"
+    host = _WILDCARDS.get(settings.OBEYA_HOST, settings.OBEYA_HOST)
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{port or settings.OBEYA_PORT}{path}"
+
+
+def _announce(host: str, port: int, lines: list[str]) -> None:
+    """Print the lines once something answers HTTP."""
+    pause = threading.Event()
+    while True:
+        with (
+            suppress(OSError, http.client.HTTPException),
+            closing(http.client.HTTPConnection(host, port, timeout=5)) as connection,
+        ):
+            connection.request("GET", "/livez")
+            connection.getresponse().read()
+            break
+        pause.wait(0.05)
+    click.echo("\n".join(lines))
+
+
+def _to_stderr(config: Mapping[str, Any]) -> dict[str, Any]:
+    handlers = {
+        name: {**handler, "stream": "ext://sys.stderr"}
+        for name, handler in config["handlers"].items()
+    }
+    return {"handlers": handlers}
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold off other starts on the same data directory or PostgreSQL database."""
+    from django.conf import settings
+    from django.db import connection
+
+    with (settings.OBEYA_DATA_DIR / ".start-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if connection.vendor != "postgresql":
+            yield
+            return
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [_POSTGRESQL_LOCK])
+        try:
+            yield
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_POSTGRESQL_LOCK])
+
+
+@contextmanager
+def _database_errors_as_sentences() -> Iterator[None]:
+    from django.db import DatabaseError, InterfaceError
+
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        raise Misconfigured(f"The database cannot be used: {error}") from error

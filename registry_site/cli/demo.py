@@ -1,0 +1,50 @@
+"""`obeya demo`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import click
+
+from registry_site.cli import _start
+from registry_site.cli._options import server_options, set_up
+
+T = TypeVar("T")
+
+
+@click.command
+@server_options
+def demo(**options: Any) -> None:
+    """Start the registry with sample models, unless it already has models."""
+    set_up(**options)
+    port = _start.free_port()
+    _start.prepare()
+    _load_unless_in_use()
+    _start.serve(port)
+
+
+def _load_unless_in_use() -> None:
+    from django.db import transaction
+    from django.utils import timezone
+
+    from boards.models import RegisteredModel
+    from registry_site.demo.load import RULES, load_demo
+
+    if RegisteredModel.objects.exists():
+        click.echo("There are models already; no sample models were loaded.")
+        return
+    click.echo(RULES)
+    # All of it or nothing, so that a start that was broken off loads it anew.
+    with transaction.atomic():
+        report = load_demo(now=timezone.now(), progress=_shown)
+    click.echo(
+        f"Loaded {report.models} models with {report.versions} versions: "
+        f"{report.moves} moves, {report.refusals} refusals."
+    )
+
+
+def _shown(models: Iterator[T], number: int) -> Iterator[T]:
+    """The same models, with a bar on the terminal that says how far they are."""
+    with click.progressbar(models, length=number, label="Loading the sample models") as bar:
+        yield from bar

@@ -1,0 +1,223 @@
+"""Loading the demo registry: real models and metrics, worked forward by rules on simulated dates.
+
+Everything goes through the write path, so boards, histories and audit chains are what they would
+be had it happened. The dates are simulated: the data carries none.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from random import Random
+
+from django.db import transaction
+
+from boards import registry
+from boards.models import User
+from boards.registry import SYSTEM, Actor, DatabaseRegistry
+from obeya.errors import TransitionRefused
+from obeya.metrics import Direction, Metric, MetricDefinition, Scale
+from obeya.policies import Comparison, PromotionPolicy
+from obeya.records import Channel
+from obeya.stages import Stage
+from registry_site.demo.timm import METRIC_DEFINITIONS, DemoModel, DemoVersion, read_models
+
+SPAN = timedelta(days=365)
+TO_STAGING = timedelta(days=2)
+TO_PRODUCTION = timedelta(days=7)
+SHELF_LIFE = timedelta(days=120)
+
+STAGING_POLICY = PromotionPolicy(Stage.STAGING).require_metric(
+    "imagenet_top1", Comparison.GTE, 75.0
+)
+PRODUCTION_POLICY = (
+    PromotionPolicy(Stage.PRODUCTION)
+    .require_metric("imagenet_top1", Comparison.GTE, 80.0)
+    .require_metric("cpu_step_ms", Comparison.LTE, 100.0)
+    .require_metric("imagenetv2_top1", Comparison.GTE, 68.0)
+)
+
+RULES = f"""\
+The rules that work the demo forward, on simulated dates within the last {SPAN.days} days:
+  1. The versions of a model are registered in the order of their ImageNet top-1, lowest first.
+  2. About {TO_STAGING.days} days later a version asks for Staging; the policy wants \
+imagenet_top1 ≥ 75.
+  3. About {TO_PRODUCTION.days} days after that it asks for Production; the policy wants
+     imagenet_top1 ≥ 80, cpu_step_ms ≤ 100 and imagenetv2_top1 ≥ 68. Who passes replaces the
+     champion, which is archived in the same move.
+  4. Who is refused stays where it is, with the refusal on record, and is archived after \
+{SHELF_LIFE.days} days."""
+
+TITLES = {
+    "imagenet_top1": "top-1",
+    "imagenet_top5": "top-5",
+    "imagenet_real_top1": "ReaL top-1",
+    "imagenetv2_top1": "V2 top-1",
+    "imagenet_sketch_top1": "Sketch top-1",
+    "imagenet_a_top1": "A top-1",
+    "imagenet_r_top1": "R top-1",
+    "param_count_m": "params",
+    "image_size": "image size",
+    "cpu_step_ms": "CPU",
+    "gpu_samples_per_s": "GPU",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What was loaded."""
+
+    models: int
+    versions: int
+    moves: int
+    refusals: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    versions: int = 0
+    moves: int = 0
+    refusals: int = 0
+
+
+@dataclass(order=True, slots=True)
+class _Deed:
+    """Something that happens to a version at a time; `place` keeps the order among equals."""
+
+    at: datetime
+    place: int
+    do: Callable[[datetime], None] = field(compare=False)
+
+
+def load_demo(
+    *, now: datetime, progress: Callable[[Iterator[DemoModel], int], Iterator[DemoModel]]
+) -> DemoReport:
+    """Fill an empty registry. One transaction per model.
+
+    `now` is the moment up to which the demo is worked forward. `progress` wraps the iteration
+    over the models, given with their number, and may show it.
+    """
+    pipeline = _account("pipeline", "contributor", now)
+    releases = _account("releases", "promoter", now)
+    _set_rules(now - SPAN)
+    models = read_models()
+    tally = _Tally()
+    for model in progress(iter(models), len(models)):
+        with transaction.atomic():
+            _Life(model, pipeline, releases, now, tally).run()
+    return DemoReport(len(models), tally.versions, tally.moves, tally.refusals)
+
+
+def _account(name: str, group: str, now: datetime) -> User:
+    """A service account: it has no password and signs in to nothing."""
+    user = User.objects.filter(username=name).first()
+    return user or registry.create_user(username=name, group=group, actor=SYSTEM, at=now)
+
+
+def _set_rules(at: datetime) -> None:
+    actor = Actor(None, Channel.CLI)
+    for definition in METRIC_DEFINITIONS:
+        registry.define_metric(
+            definition=MetricDefinition(
+                definition.name,
+                Direction(definition.direction),
+                definition.unit,
+                Scale(definition.scale or ""),
+                TITLES.get(definition.name, ""),
+                definition.description,
+            ),
+            actor=actor,
+            at=at,
+        )
+    for policy in (STAGING_POLICY, PRODUCTION_POLICY):
+        registry.set_policy(policy=policy, actor=actor, at=at)
+
+
+class _Life:
+    """The simulated life of one model. The same model and `now` give the same life."""
+
+    def __init__(
+        self, model: DemoModel, pipeline: User, releases: User, now: datetime, tally: _Tally
+    ) -> None:
+        self._model = model
+        self._now = now
+        self._tally = tally
+        self._random = Random(model.name)  # noqa: S311 - dates, not secrets
+        self._at = now
+        self._deeds: list[_Deed] = []
+        self._places = count()
+        self._pipeline = self._registry(pipeline)
+        self._releases = self._registry(releases)
+
+    def run(self) -> None:
+        """Do everything that happened up to now, in the order of time."""
+        births = sorted(self._now - SPAN * self._random.random() for _ in self._model.versions)
+        for version, birth in zip(self._model.versions, births, strict=True):
+            self._plan(birth, self._register(version))
+        while self._deeds:
+            deed = heapq.heappop(self._deeds)
+            self._at = deed.at
+            deed.do(deed.at)
+
+    def _plan(self, at: datetime, do: Callable[[datetime], None]) -> None:
+        if at <= self._now:
+            heapq.heappush(self._deeds, _Deed(at, next(self._places), do))
+
+    def _soon(self, at: datetime, about: timedelta) -> datetime:
+        return at + about * self._random.uniform(0.5, 1.5)
+
+    def _register(self, version: DemoVersion) -> Callable[[datetime], None]:
+        def do(at: datetime) -> None:
+            self._pipeline.register_model(
+                self._model.name,
+                version.number,
+                {
+                    metric.name: Metric(
+                        metric.name, metric.value, metric.samples, None, metric.dataset or ""
+                    )
+                    for metric in version.metrics
+                },
+                label=version.label,
+                tags=version.tags,
+            )
+            self._tally.versions += 1
+            self._plan(self._soon(at, TO_STAGING), self._ask(version, Stage.STAGING))
+
+        return do
+
+    def _ask(self, version: DemoVersion, stage: Stage) -> Callable[[datetime], None]:
+        def do(at: datetime) -> None:
+            into_production = stage is Stage.PRODUCTION
+            by = self._releases if into_production else self._pipeline
+            try:
+                by.transition_stage(
+                    self._model.name, version.number, stage, archive_existing=into_production
+                )
+            except TransitionRefused:
+                self._tally.refusals += 1
+                self._plan(at + SHELF_LIFE, self._retire(version))
+                return
+            self._tally.moves += 1
+            if not into_production:
+                later = self._soon(at, TO_PRODUCTION)
+                self._plan(later, self._ask(version, Stage.PRODUCTION))
+
+        return do
+
+    def _retire(self, version: DemoVersion) -> Callable[[datetime], None]:
+        def do(_: datetime) -> None:
+            self._pipeline.transition_stage(
+                self._model.name,
+                version.number,
+                Stage.ARCHIVED,
+                reason=f"Did not pass within {SHELF_LIFE.days} days.",
+            )
+            self._tally.moves += 1
+
+        return do
+
+    def _registry(self, user: User) -> DatabaseRegistry:
+        return DatabaseRegistry(actor=user, clock=lambda: self._at, channel=Channel.CLI)

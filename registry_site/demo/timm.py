@@ -1,0 +1,203 @@
+"""The demonstration data: published results of the pretrained image models of timm.
+
+The figures are real. They come from huggingface/pytorch-image-models (Apache-2.0); data/README.md
+says from which commit, how they were selected and what each means. Nothing here depends on
+Django or on the registry.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import groupby
+from types import MappingProxyType
+from typing import Literal
+
+TAGS = ("family", "pretrain", "distilled")
+
+IMAGENET = "ImageNet-1k validation"
+
+# The smaller image sizes in pixels at which versions were tested a second time.
+SMALLER_IMAGE_SIZES = (160, 176, 192, 208, 224, 240, 256, 288, 300, 320, 384, 416, 448)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoMetric:
+    """One measurement of one version.
+
+    `samples` is the number of test images it was measured on and `dataset` their name; both are
+    None for what is not an accuracy.
+    """
+
+    name: str
+    value: float
+    samples: int | None
+    dataset: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoVersion:
+    """One set of pretrained weights.
+
+    `number` counts from 1 within the model, by ImageNet top-1 accuracy, lowest first, because the
+    source has no dates. `label` is timm's tag (``a1_in1k``). `tags` has ``family`` always,
+    ``pretrain`` and ``distilled`` where they are known to apply.
+    """
+
+    number: int
+    label: str
+    metrics: tuple[DemoMetric, ...]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoModel:
+    """One architecture and its versions, by number."""
+
+    name: str
+    versions: tuple[DemoVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoMetricDefinition:
+    """What a metric means.
+
+    `scale` is ``percent`` for a proportion written from 0 to 100. `samples` and `dataset` are
+    those of every measurement of the metric.
+    """
+
+    name: str
+    unit: str
+    direction: Literal["higher", "lower", "unknown"]
+    scale: Literal["percent"] | None
+    description: str
+    samples: int | None = None
+    dataset: str | None = None
+
+
+def _accuracy(name: str, dataset: str, samples: int, description: str) -> DemoMetricDefinition:
+    return DemoMetricDefinition(name, "%", "higher", "percent", description, samples, dataset)
+
+
+def _top1_at(size: int) -> DemoMetricDefinition:
+    return _accuracy(
+        f"imagenet_top1_at_{size}",
+        IMAGENET,
+        50_000,
+        f"Top-1 accuracy of the same weights on the ImageNet-1k validation set at {size} pixels, "
+        "smaller than the headline image size.",
+    )
+
+
+# Every metric that a version can have. Sources of the test-set sizes: data/README.md.
+METRIC_DEFINITIONS: tuple[DemoMetricDefinition, ...] = (
+    _accuracy(
+        "imagenet_top1",
+        IMAGENET,
+        50_000,
+        "Share of the ImageNet-1k validation images whose class the model ranks first, at the "
+        "headline image size.",
+    ),
+    _accuracy(
+        "imagenet_top5",
+        IMAGENET,
+        50_000,
+        "Share of the ImageNet-1k validation images whose class is among the model's first five, "
+        "at the headline image size.",
+    ),
+    _accuracy(
+        "imagenet_real_top1",
+        "ImageNet-1k validation, ReaL labels",
+        46_837,
+        "Top-1 accuracy on the ImageNet-1k validation images with reassessed labels; images that "
+        "were left without any label do not count.",
+    ),
+    _accuracy(
+        "imagenetv2_top1",
+        "ImageNetV2 matched-frequency",
+        10_000,
+        "Top-1 accuracy on new images collected the way ImageNet was, about ten years later.",
+    ),
+    _accuracy(
+        "imagenet_sketch_top1",
+        "ImageNet-Sketch",
+        50_889,
+        "Top-1 accuracy on black-and-white sketches of the 1,000 ImageNet classes.",
+    ),
+    _accuracy(
+        "imagenet_a_top1",
+        "ImageNet-A",
+        7_500,
+        "Top-1 accuracy on natural photographs of 200 ImageNet classes, chosen because a "
+        "ResNet-50 gets them wrong.",
+    ),
+    _accuracy(
+        "imagenet_r_top1",
+        "ImageNet-R",
+        30_000,
+        "Top-1 accuracy on art, cartoons, toys and other renditions of 200 ImageNet classes.",
+    ),
+    DemoMetricDefinition(
+        "param_count_m", "million", "lower", None, "Number of parameters, in millions."
+    ),
+    DemoMetricDefinition(
+        "image_size",
+        "px",
+        "unknown",
+        None,
+        "Height and width of the input images at which the version was tested (its headline "
+        "image size).",
+    ),
+    DemoMetricDefinition(
+        "cpu_step_ms",
+        "ms",
+        "lower",
+        None,
+        "Time to classify one image on an Intel i7-12700H laptop CPU: batch size 1, 32-bit "
+        "floats, headline image size. Measured per architecture, not per version.",
+    ),
+    DemoMetricDefinition(
+        "gpu_samples_per_s",
+        "images/s",
+        "higher",
+        None,
+        "Images classified per second on an NVIDIA RTX 4090 GPU: batches of up to 1,024, mixed "
+        "precision, headline image size. Measured per architecture, not per version.",
+    ),
+    *map(_top1_at, SMALLER_IMAGE_SIZES),
+)
+
+_DEFINITIONS = {definition.name: definition for definition in METRIC_DEFINITIONS}
+_SMALLER_SIZE, _SMALLER_TOP1 = "smaller_image_size", "smaller_imagenet_top1"
+
+
+def read_models() -> tuple[DemoModel, ...]:
+    """Every model with its versions, by name; read from the CSV file shipped with the package."""
+    text = files("registry_site.demo").joinpath("data", "timm-versions.csv").read_text("utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return tuple(
+        DemoModel(name, tuple(_version(row) for row in versions))
+        for name, versions in groupby(rows, key=lambda row: row["model"])
+    )
+
+
+def _version(row: Mapping[str, str]) -> DemoVersion:
+    return DemoVersion(
+        number=int(row["version"]),
+        label=row["label"],
+        metrics=tuple(
+            DemoMetric(name, float(cell), definition.samples, definition.dataset)
+            for name, definition in _DEFINITIONS.items()
+            if (cell := _cell(row, name))
+        ),
+        tags=MappingProxyType({tag: row[tag] for tag in TAGS if row[tag]}),
+    )
+
+
+def _cell(row: Mapping[str, str], metric: str) -> str:
+    """The text of a metric in a row; empty where it was not measured."""
+    if metric == f"imagenet_top1_at_{row[_SMALLER_SIZE]}":
+        return row[_SMALLER_TOP1]
+    return row.get(metric, "")

@@ -1,0 +1,164 @@
+"""Reading settings from the environment: a value that makes no sense is refused, never guessed at.
+
+Every function takes the name of the variable first, so that docs/settings.md can be checked
+against the code.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_YES = {"1", "true", "yes", "on"}
+_NO = {"", "0", "false", "no", "off"}
+_MAX_PORT = 65535
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable, without the space around it; the default when it is unset or empty."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """Whether the variable says yes (1, true, yes, on) or no (0, false, no, off)."""
+    value = os.environ.get(name, "").strip().lower()
+    if value in _YES:
+        return True
+    if value in _NO:
+        return default if value == "" else False
+    raise ImproperlyConfigured(f"{name} is “{value}”; it has to be 1 or 0.")
+
+
+def words(name: str) -> list[str]:
+    """The variable's parts between commas, without the empty ones."""
+    return [word for part in os.environ.get(name, "").split(",") if (word := part.strip())]
+
+
+def one_of(name: str, allowed: Collection[str], default: str) -> str:
+    """The variable, which has to be one of those allowed."""
+    value = text(name, default)
+    if value not in allowed:
+        raise ImproperlyConfigured(
+            f"{name} is “{value}”; it has to be one of {', '.join(allowed)}."
+        )
+    return value
+
+
+def port(name: str, default: int) -> int:
+    """The variable as a port number; 0 stands for any free one."""
+    value = text(name, str(default))
+    if not value.isascii() or not value.isdigit() or int(value) > _MAX_PORT:
+        raise ImproperlyConfigured(f"{name} is “{value}”; it has to be a number up to {_MAX_PORT}.")
+    return int(value)
+
+
+def count(name: str, default: int) -> int:
+    """The variable as a whole number from 1 up."""
+    value = text(name, str(default))
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        raise ImproperlyConfigured(f"{name} is “{value}”; it has to be a whole number from 1 up.")
+    return int(value)
+
+
+def time_zone(name: str, default: str) -> str:
+    """The variable as the name of a time zone, such as Europe/Paris."""
+    value = text(name, default)
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ImproperlyConfigured(
+            f"{name} is “{value}”; it has to be a time zone such as Europe/Paris."
+        ) from None
+    return value
+
+
+def directory(name: str, default: str) -> Path:
+    """The variable as a directory; one that is missing is made, for its owner alone."""
+    path = Path(text(name, default)).expanduser().resolve()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name} is {path}, which cannot be made: {error.strerror}."
+        ) from None
+    return path
+
+
+def database(name: str, *, data: Path, sqlite_synchronous: str) -> dict[str, Any]:
+    """The database that the variable's URL names, else an SQLite file in the data directory."""
+    url = text(name)
+    try:
+        config = environ.Env.db_url_config(url) if url else {"ENGINE": "django.db.backends.sqlite3"}
+    except Exception as error:  # noqa: BLE001 - the parser raises whatever its parts do
+        raise ImproperlyConfigured(f"{name} is not the URL of a database: {error}.") from None
+    engine = config.get("ENGINE", "")
+    if engine == "django.db.backends.sqlite3":
+        return _sqlite(config, data=data, synchronous=sqlite_synchronous)
+    if engine == "django.db.backends.postgresql":
+        # A connection is kept for a minute, and asked whether it is alive before it is used again.
+        return {**config, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    raise ImproperlyConfigured(f"{name} has to begin with sqlite:// or postgresql://.")
+
+
+def _sqlite(config: dict[str, Any], *, data: Path, synchronous: str) -> dict[str, Any]:
+    """One writer at a time that waits its turn, and readers who never wait.
+
+    IMMEDIATE takes the write lock when a transaction begins, so that a writer waits for the one
+    before it (up to `timeout` seconds) instead of failing at its first write.
+    """
+    return {
+        **config,
+        "NAME": config.get("NAME") or str(data / "obeya.sqlite3"),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};",
+        },
+        # A file, because a database in memory knows neither WAL nor the timeout.
+        "TEST": {"NAME": str(data / "test.sqlite3")},
+    }
+
+
+def secret_key(name: str, *, path: Path) -> str:
+    """The variable, else what the file holds; the first start makes the file, for its owner alone.
+
+    Safe when several processes start at once: the file appears complete or not at all, and only
+    the first to link it wins.
+    """
+    if given := text(name):
+        return given
+    with suppress(FileNotFoundError):
+        return _nonempty(path)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The secret key cannot be kept in {path}: {error.strerror}. Set {name} instead."
+        ) from None
+    finally:
+        draft.unlink(missing_ok=True)
+    return _nonempty(path)
+
+
+def _nonempty(path: Path) -> str:
+    try:
+        key = path.read_text().strip()
+    except PermissionError:
+        raise ImproperlyConfigured(f"{path} holds the secret key and cannot be read.") from None
+    if not key:
+        raise ImproperlyConfigured(f"{path} should hold the secret key and is empty. Remove it.")
+    return key

@@ -1,0 +1,52 @@
+"""Answers for whatever watches the server: is it up, and can it do its work."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from boards.triggers import missing_triggers
+
+
+class _Migrated:
+    """Whether every migration is applied: asked until the answer is yes, then remembered."""
+
+    known = False
+
+
+@login_not_required
+@never_cache
+@require_safe
+def livez(request: HttpRequest) -> HttpResponse:
+    """200 while the process answers at all; asks nothing of the database."""
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
+
+
+@login_not_required
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when requests can be answered, else 503 and one line for each thing that is missing."""
+    missing = what_is_missing()
+    return HttpResponse(
+        "\n".join(missing or ["ok"]) + "\n",
+        status=503 if missing else 200,
+        content_type="text/plain; charset=utf-8",
+    )
+
+
+def what_is_missing() -> list[str]:
+    """What keeps this process from doing its work, in sentences; empty when nothing does."""
+    try:
+        if not _Migrated.known:
+            executor = MigrationExecutor(connection)
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                return ["The database lacks migrations."]
+            _Migrated.known = True
+        return [f"The audit log lacks the trigger {name}." for name in missing_triggers(connection)]
+    except DatabaseError:
+        return ["The database does not answer."]

@@ -1,0 +1,24 @@
+"""What happens after too many failed log-ins. Called by django-axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from boards.views.errors import error_answer
+
+
+def connection_address(request: HttpRequest) -> str:
+    """The address of the connection's other end, whatever headers claim."""
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def locked_out(
+    request: HttpRequest, response: HttpResponse | None, credentials: Mapping[str, Any] | None
+) -> HttpResponse:
+    """The answer to somebody who is locked out."""
+    return error_answer(
+        request, 429, "Too many failed sign-ins to this account. Wait 15 minutes, then try again."
+    )

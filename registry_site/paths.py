@@ -1,0 +1,20 @@
+"""Where templates and static files lie: in the checkout, or inside the package in a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def bundled(name: str) -> Path:
+    """The directory `name`, inside this package if it is there, else beside it.
+
+    The package's own comes first: beside an installed package lie other people's directories.
+    """
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+TEMPLATES_DIR = bundled("templates")
+STATIC_DIR = bundled("static")

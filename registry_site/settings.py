@@ -1,0 +1,229 @@
+"""The site's settings. All that may differ between sites comes from the environment.
+
+docs/settings.md lists every variable.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import timedelta
+from typing import Any
+
+from obeya.stages import WORKFLOWS
+from registry_site import environment as env
+from registry_site.paths import STATIC_DIR, TEMPLATES_DIR
+
+# --- This site ------------------------------------------------------------------------------------
+
+OBEYA_DATA_DIR = env.directory("OBEYA_DATA_DIR", "data")
+OBEYA_HOST = env.text("OBEYA_HOST", "127.0.0.1")
+OBEYA_PORT = env.port("OBEYA_PORT", 8000)
+OBEYA_WORKERS = env.count("OBEYA_WORKERS", min(os.cpu_count() or 1, 4))
+OBEYA_HTTPS = env.flag("OBEYA_HTTPS")
+OBEYA_WORKFLOW = env.one_of("OBEYA_WORKFLOW", tuple(WORKFLOWS), "strict")
+OBEYA_REQUIRE_REASON = env.flag("OBEYA_REQUIRE_REASON")
+OBEYA_HEADLINE_METRICS = env.words("OBEYA_HEADLINE_METRICS")
+OBEYA_NOTICE = env.text("OBEYA_NOTICE")
+
+DEBUG = env.flag("OBEYA_DEBUG")
+SECRET_KEY = env.secret_key("OBEYA_SECRET_KEY", path=OBEYA_DATA_DIR / "secret-key")
+
+# A wildcard address is nobody's name; a site that listens on one has to say what it is called.
+_WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
+_LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+_OWN_NAME = {f"[{OBEYA_HOST}]" if ":" in OBEYA_HOST else OBEYA_HOST} - {"[::]"} - _WILDCARDS
+ALLOWED_HOSTS = env.words("OBEYA_ALLOWED_HOSTS") or sorted(_LOCAL_NAMES | _OWN_NAME)
+CSRF_TRUSTED_ORIGINS = env.words("OBEYA_TRUSTED_ORIGINS")
+
+# --- Parts ----------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    # After auth, which makes the permissions that our groups are made of.
+    "boards",
+    # Not django_htmx: its middleware does without, and its static files are not wanted here.
+    "template_partials",
+    "csp",
+    "axes",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    # Above all that answers, so that files, redirects and errors carry the policy too.
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # Every view asks who is there, unless it is marked otherwise.
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "boards.views.errors.RegistryErrorMiddleware",
+    # Last, as its documentation asks: it replaces the answer to a log-in that was locked out.
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "registry_site.urls"
+WSGI_APPLICATION = "registry_site.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [TEMPLATES_DIR],
+        # template_partials puts its loader around the usual two, cached.
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "boards.context.site",
+            ],
+        },
+    },
+]
+
+# --- Database -------------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": env.database(
+        "DATABASE_URL",
+        data=OBEYA_DATA_DIR,
+        # FULL loses no acknowledged promotion when the power fails; NORMAL is faster and may.
+        sqlite_synchronous=env.one_of("OBEYA_SQLITE_SYNCHRONOUS", ("FULL", "NORMAL"), "FULL"),
+    )
+}
+
+# --- Files that browsers fetch --------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [STATIC_DIR]
+STATIC_ROOT = OBEYA_DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "registry_site.static.HashedStaticFiles"},
+}
+# `obeya serve` collects the files. Where nobody did, they are served from where they lie.
+WHITENOISE_USE_FINDERS = DEBUG or not (STATIC_ROOT / "staticfiles.json").is_file()
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+STATIC_ROOT.mkdir(exist_ok=True)
+
+# --- Who is there ---------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "boards.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+LOGIN_URL = "boards:sign_in"
+LOGIN_REDIRECT_URL = "boards:board"
+LOGOUT_REDIRECT_URL = "boards:sign_in"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+# The tenth failed log-in to an account from an address shuts that address out of that account for
+# a quarter of an hour; trying on meanwhile does not make it longer. The address is that of the
+# connection: headers, which anybody can forge, have no say.
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "registry_site.lockout.connection_address"
+AXES_LOCKOUT_CALLABLE = "registry_site.lockout.locked_out"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+
+# --- Security -------------------------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CSRF_FAILURE_VIEW = "boards.views.errors.csrf_failure"
+CSRF_COOKIE_NAME = "obeya_csrf"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_NAME = "obeya_session"
+SESSION_COOKIE_SAMESITE = "Lax"
+
+SESSION_COOKIE_SECURE = OBEYA_HTTPS
+CSRF_COOKIE_SECURE = OBEYA_HTTPS
+SECURE_SSL_REDIRECT = OBEYA_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if OBEYA_HTTPS else 0
+# Encryption ends at the proxy in front, which says so in this header and has to overwrite what
+# clients send. Without OBEYA_HTTPS the header has no say.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if OBEYA_HTTPS else None
+SILENCED_SYSTEM_CHECKS = [
+    # Both would speak for host names that are not ours: those below this one, and the browsers'
+    # built-in lists, which a name leaves only after months.
+    "security.W005",  # SECURE_HSTS_INCLUDE_SUBDOMAINS
+    "security.W021",  # SECURE_HSTS_PRELOAD
+]
+
+# --- Time and language ----------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = env.time_zone("OBEYA_TIME_ZONE", "UTC")
+
+# --- Logs -----------------------------------------------------------------------------------------
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Filter that lets every record pass, without its traceback."""
+    record.exc_info = None
+    return True
+
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "filters": {
+        "in_one_line": {"()": "django.utils.log.CallbackFilter", "callback": _in_one_line},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.one_of("OBEYA_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+    },
+    "loggers": {
+        # Django's own handlers would say everything twice, or mail it to nobody.
+        "django": {"handlers": [], "level": "INFO"},
+        # A 404 is the business of whoever asked.
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"filters": ["in_one_line"]},
+        "axes": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,23 @@
+"""The addresses of the whole site."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from registry_site import health
+
+admin.site.site_header = admin.site.site_title = "Obeya"
+admin.site.index_title = "Administration"
+
+urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("admin/", admin.site.urls),
+    path("", include("boards.urls")),
+]
+
+handler400 = "boards.views.errors.bad_request"
+handler403 = "boards.views.errors.permission_denied"
+handler404 = "boards.views.errors.page_not_found"
+handler500 = "boards.views.errors.server_error"

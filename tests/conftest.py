@@ -1,0 +1,71 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.test import TransactionTestCase
+
+from boards import triggers
+from scripts.find_chromium import NoChromium, find_chromium
+
+
+def pytest_configure() -> None:
+    """Hash passwords fast: the tests make many accounts and guard none of them."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_passes_the_audit_log() -> Iterator[None]:
+    """Let the flush after a test with real transactions empty the audit log.
+
+    The log's triggers refuse that, as they should: so they are dropped before, here and nowhere
+    else, and put back after.
+    """
+    teardown = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+
+    def without_triggers(case: TransactionTestCase) -> None:
+        for connection in connections.all(initialized_only=True):
+            _drop_triggers(connection)
+        try:
+            teardown(case)
+        finally:
+            for connection in connections.all(initialized_only=True):
+                triggers.install(connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", without_triggers)
+        yield
+
+
+def _drop_triggers(connection: Any) -> None:
+    on_table = "" if connection.vendor == "sqlite" else f" ON {triggers.TABLE}"
+    known = triggers._SQLITE if connection.vendor == "sqlite" else triggers._POSTGRESQL
+    with connection.cursor() as cursor:
+        for name in known:
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on_table}")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Start the Chromium that is on this machine, and keep it from calling home."""
+    try:
+        path = find_chromium()
+    except NoChromium as error:
+        pytest.fail(str(error), pytrace=False)
+    arguments = [
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    return {**browser_type_launch_args, "executable_path": path, "args": arguments}

@@ -1,0 +1,75 @@
+"""The board as a person uses it: what is on it, and how a card is carried."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+
+class BoardPage:
+    """The board in one browser window."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.board = page.locator("[data-board]")
+        self.dialog = page.locator("#dialog")
+        self.live = page.locator("#live")
+        self.toasts = page.locator("#toasts")
+
+    def column(self, stage: str) -> Locator:
+        """The column of a stage, head and cards."""
+        return self.board.locator(f'[data-column][data-stage="{stage}"]')
+
+    def note(self, stage: str) -> Locator:
+        """What the column says while a card is held."""
+        return self.column(stage).locator("[data-note]")
+
+    def count(self, stage: str) -> Locator:
+        """The number in the column's head."""
+        return self.page.locator(f"#count-{stage}")
+
+    def card(self, name: str) -> Locator:
+        """A card by its name, such as ``resnet50 v4``; never the copy under the pointer."""
+        return self.board.locator(f'[data-card][data-name="{name}"]')
+
+    def card_in(self, stage: str, name: str) -> Locator:
+        """The card, if it is in that column."""
+        return self.column(stage).locator(f'[data-card][data-name="{name}"]')
+
+    def move_link(self, name: str) -> Locator:
+        """The card's Move link."""
+        return self.card(name).locator("[data-dialog]")
+
+    def names(self, stage: str) -> list[str]:
+        """The cards of a column from top to bottom."""
+        cards = self.column(stage).locator("[data-card]")
+        return [card.get_attribute("data-name") or "" for card in cards.all()]
+
+    def pick_up(self, name: str) -> None:
+        """Press on the card and pull until it is in hand."""
+        card = self.card(name)
+        card.scroll_into_view_if_needed()
+        box = card.locator(".card-foot").bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + 12, y + 6, steps=4)
+        expect(self.page.locator(".card.is-lifted")).to_be_attached()
+
+    def carry_over(self, name: str, stage: str) -> None:
+        """Hold the card in hand over a column until the column takes it in."""
+        box = self.page.locator(f"#cards-{stage}").bounding_box()
+        assert box is not None
+        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40, steps=8)
+        expect(self.card_in(stage, name)).to_be_attached()
+
+    def let_go(self) -> None:
+        """Drop what is in hand."""
+        self.page.mouse.up()
+        expect(self.page.locator(".card.is-lifted")).to_have_count(0)
+
+    def drag(self, name: str, stage: str) -> None:
+        """Carry a card to a column and drop it there."""
+        self.pick_up(name)
+        self.carry_over(name, stage)
+        self.let_go()

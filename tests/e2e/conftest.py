@@ -1,0 +1,184 @@
+"""A small registry, accounts, and browser windows in which no error may pass unseen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+
+from boards import registry as write
+from boards.models import PolicyCheck, User
+from boards.registry import SYSTEM, DatabaseRegistry
+from obeya.errors import TransitionRefused
+from obeya.policies import Comparison, PromotionPolicy
+from obeya.stages import Stage
+from tests.e2e.board_page import BoardPage
+
+PASSWORD = "a long enough password"  # noqa: S105 - guards nothing
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+ACCOUNTS = {
+    "ada": "administrator",
+    "grace": "promoter",
+    "carol": "contributor",
+    "vera": "viewer",
+}
+# The browser's own line about an answer of 400 to 499: refusals are meant to be those.
+EXPECTED_LINE = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """Each window states its own; this keeps the plugin's fixture, which pytest warns of, unused."""
+
+
+class Clock:
+    """Time that goes on by an hour whenever it is read, and ends a little before now."""
+
+    def __init__(self) -> None:
+        self._start = datetime.now(UTC) - timedelta(days=30)
+        self._hours = count()
+
+    def __call__(self) -> datetime:
+        return self._start + timedelta(hours=next(self._hours))
+
+
+@pytest.fixture
+def accounts(transactional_db: None) -> dict[str, User]:
+    """One account in each group."""
+    at = datetime.now(UTC) - timedelta(days=40)
+    return {
+        name: write.create_user(
+            username=name, group=group, password=PASSWORD, actor=SYSTEM, at=at
+        )
+        for name, group in ACCOUNTS.items()
+    }
+
+
+@pytest.fixture
+def registry_of(accounts: dict[str, User]) -> Callable[[str], DatabaseRegistry]:
+    """The registry as one of the accounts uses it from Python."""
+    clock = Clock()
+    return lambda name: DatabaseRegistry(actor=accounts[name], clock=clock)
+
+
+@pytest.fixture
+def registry(registry_of: Callable[[str], DatabaseRegistry]) -> DatabaseRegistry:
+    """Twelve versions of four models, two of them champions, and two policies; ada's hand.
+
+    resnet50: v1 and v2 archived, v3 champion, v4 may enter Production, v5 may not, v6 may enter
+    Staging. bert-base: v1 champion, v2 may enter Production, v3 may enter Staging. whisper: v1
+    may enter Staging, v2 may not. churn: v1 has no metrics.
+    """
+    ada = registry_of("ada")
+    ada.set_policy(PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.7))
+    ada.set_policy(
+        PromotionPolicy(Stage.PRODUCTION)
+        .require_metric("accuracy", Comparison.GTE, 0.9)
+        .require_metric("latency_p99_ms", Comparison.LTE, 100)
+    )
+
+    def register(name: str, accuracy: float, latency: float, *stages: Stage, **more: Any) -> None:
+        metrics = {"accuracy": accuracy, "latency_p99_ms": latency, "f1_score": accuracy - 0.02}
+        number = ada.register_model(name, None, metrics, **more).number
+        for stage in stages:
+            into_production = stage is Stage.PRODUCTION
+            ada.transition_stage(name, number, stage, archive_existing=into_production)
+
+    staging, production, archived = Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED
+    vision = {"tags": {"family": "resnet"}}
+    register("resnet50", 0.65, 60, archived, **vision)
+    register("resnet50", 0.91, 90, staging, production, **vision)
+    register("resnet50", 0.93, 80, staging, production, **vision)
+    register("resnet50", 0.95, 70, staging, label="2.1.0", **vision)
+    register("resnet50", 0.85, 140, staging, label="2.2.0-rc.1", **vision)
+    register("resnet50", 0.92, 75, label="2.2.0", **vision)
+    register("bert-base", 0.92, 40, staging, production)
+    register("bert-base", 0.94, 45, staging)
+    register("bert-base", 0.96, 45)
+    register("whisper", 0.8, 300)
+    register("whisper", 0.6, 310)
+    ada.register_model("churn", 1, description="Gradient-boosted trees.")
+    return ada
+
+
+@pytest.fixture
+def check_id(registry: DatabaseRegistry) -> str:
+    """The id of a stored check: of resnet50 v5, which Production refused."""
+    with pytest.raises(TransitionRefused):
+        registry.transition_stage("resnet50", 5, Stage.PRODUCTION)
+    return str(PolicyCheck.objects.get(version__number=5, to_stage="production").uid)
+
+
+class Complaints:
+    """What went wrong in any window of a test, and what a test foresees."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self._foreseen: list[str] = []
+
+    def foresee(self, *fragments: str) -> None:
+        """Let lines with one of these fragments pass."""
+        self._foreseen += fragments
+
+    def listen(self, page: Page) -> None:
+        """Hear what the page's console and scripts complain about."""
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self._hear(f"uncaught: {error}"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not EXPECTED_LINE.match(message.text):
+            self._hear(f"{message.type}: {message.text} ({message.location.get('url')})")
+
+    def _hear(self, line: str) -> None:
+        if not any(fragment in line for fragment in self._foreseen):
+            self.heard.append(line)
+
+
+@pytest.fixture
+def complaints() -> Iterator[Complaints]:
+    """Errors on any console fail the test."""
+    complaints = Complaints()
+    yield complaints
+    assert complaints.heard == []
+
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(
+    new_context: Callable[..., BrowserContext],
+    live_server: Any,
+    accounts: dict[str, User],
+    complaints: Complaints,
+) -> Visit:
+    """Open a window of its own, signed in as `user` (None: as nobody), at `path`."""
+
+    def open_window(path: str = "/", *, user: str | None = "grace", **options: Any) -> Page:
+        context = new_context(base_url=live_server.url, **options)
+        context.set_default_timeout(8_000)
+        if user is not None:
+            client = Client()
+            client.force_login(accounts[user], backend=BACKEND)
+            name = settings.SESSION_COOKIE_NAME
+            value = client.cookies[name].value
+            context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
+        page = context.new_page()
+        complaints.listen(page)
+        page.goto(path)
+        return page
+
+    return open_window
+
+
+@pytest.fixture
+def board(registry: DatabaseRegistry, visit: Visit) -> BoardPage:
+    """The board of the small registry, as grace sees it, who may promote."""
+    return BoardPage(visit("/", viewport={"width": 1440, "height": 900}))

@@ -1,0 +1,44 @@
+"""Every kind of page, for tests that look at all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+
+@dataclass(frozen=True, slots=True)
+class SitePage:
+    """One page: its name in test reports, its path and whether one has to be signed in."""
+
+    name: str
+    path: str
+    is_open: bool = False
+
+
+def site_pages(check_id: str) -> list[SitePage]:
+    """The pages of the small registry of conftest.py, as its administrator sees them."""
+    compared = "v=resnet50:3&v=resnet50:4&v=resnet50:5&baseline=0"
+    return [
+        SitePage("board", reverse("boards:board")),
+        SitePage("board, filtered", "/?tag=family%3Dresnet&metric=accuracy+%3E%3D+0.9"),
+        SitePage("board, nothing matches", "/?q=nothing+of+this+name"),
+        SitePage("board, bad condition", "/?metric=accuracy+above+0.9"),
+        SitePage("column", reverse("boards:board_column", args=["staging"])),
+        SitePage("move", reverse("boards:transition_stage", args=["resnet50", 4])),
+        SitePage("models", reverse("boards:models")),
+        SitePage("model", reverse("boards:model", args=["resnet50"])),
+        SitePage("version", reverse("boards:version", args=["resnet50", 4])),
+        SitePage("version without metrics", reverse("boards:version", args=["churn", 1])),
+        SitePage("compare", f"{reverse('boards:compare')}?{compared}"),
+        SitePage("policies", reverse("boards:policies")),
+        SitePage("policy edit", reverse("boards:edit_policy", args=["production"])),
+        SitePage("check", reverse("boards:check", args=[check_id])),
+        SitePage("audit", reverse("boards:audit")),
+        SitePage("model history", reverse("boards:model_history", args=["resnet50"])),
+        SitePage("version history", reverse("boards:version_history", args=["resnet50", 4])),
+        SitePage("set password", reverse("boards:set_password")),
+        SitePage("no such page", "/there/is/nothing/"),
+        SitePage("sign in", reverse("boards:sign_in"), is_open=True),
+        SitePage("sign in once", reverse("boards:sign_in_once", args=["token"]), is_open=True),
+    ]

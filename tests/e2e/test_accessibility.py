@@ -1,0 +1,143 @@
+"""No page and no state of one breaks a rule of WCAG 2.2 AA that a program can check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from boards.registry import DatabaseRegistry
+from tests.e2e.board_page import BoardPage
+from tests.e2e.site_pages import site_pages
+
+OPTIONS = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+}
+LOOKS = [
+    pytest.param(theme, width, id=f"{theme}-{width}")
+    for theme in ("light", "dark")
+    for width in (1280, 375)
+]
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, a line for each element."""
+    found: dict[str, Any] = Axe().run(page, options=OPTIONS).response
+    return [
+        f"{violation['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:300]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.fixture
+def look(request: pytest.FixtureRequest, visit: Callable[..., Page]) -> Callable[..., Page]:
+    """Open a window in the theme and width of the test."""
+    theme, width = request.param
+    size = {"width": width, "height": 800}
+
+    def open_window(path: str = "/", **options: Any) -> Page:
+        return visit(path, viewport=size, color_scheme=theme, reduced_motion="reduce", **options)
+
+    return open_window
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test in each look."""
+    if "look" in metafunc.fixturenames:
+        looks = [pytest.param(tuple(p.values), id=p.id) for p in LOOKS]
+        metafunc.parametrize("look", looks, indirect=True)
+
+
+def test_all_pages(look: Callable[..., Page], check_id: str) -> None:
+    page = look("/", user="ada")
+    visitor = look("/sign-in/", user=None)
+    found = {}
+    for site_page in site_pages(check_id):
+        window = visitor if site_page.is_open else page
+        window.goto(site_page.path)
+        expect(window.get_by_role("heading", level=1)).to_be_attached()
+        if broken := violations(window):
+            found[site_page.name] = broken
+    assert found == {}
+
+
+def test_the_move_dialog_and_a_refusal(
+    look: Callable[..., Page], registry: DatabaseRegistry
+) -> None:
+    board = BoardPage(look())
+    board.move_link("resnet50 v4").click()
+    expect(board.dialog).to_be_visible()
+    assert violations(board.page) == []
+    registry.set_description("resnet50", "changed meanwhile", version=4)
+    board.dialog.get_by_role("button", name="Move").click()
+    expect(board.dialog.locator("[data-refusal]")).to_be_visible()
+    assert violations(board.page) == []
+
+
+def test_a_refusal_with_its_reasons(look: Callable[..., Page], registry: DatabaseRegistry) -> None:
+    page = look()
+    page.evaluate(
+        """() => htmx.ajax("POST", "/models/resnet50/versions/5/transition/", {
+          target: "#dialog", swap: "none", source: document.querySelector(".card"),
+          values: { to_stage: "production" },
+        })"""
+    )
+    expect(page.locator("#dialog [data-refusal] li")).to_have_count(2)
+    assert violations(page) == []
+
+
+def test_a_board_after_a_move_with_its_toast(
+    look: Callable[..., Page], registry: DatabaseRegistry, settings: Any
+) -> None:
+    settings.OBEYA_WORKFLOW = "returns"
+    board = BoardPage(look())
+    board.move_link("resnet50 v6").click()
+    board.dialog.get_by_role("button", name="Move").click()
+    expect(board.toasts.get_by_role("button", name="Undo")).to_be_visible()
+    assert violations(board.page) == []
+
+
+def test_a_filter_error_while_typing(look: Callable[..., Page], registry: DatabaseRegistry) -> None:
+    page = look()
+    page.get_by_label("Metric").fill("accuracy above 0.9")
+    expect(page.locator("#filter-error")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_an_empty_registry(look: Callable[..., Page]) -> None:
+    page = look("/", user="ada")
+    found = {}
+    for path in ("/", "/models/", "/policies/", "/audit/"):
+        page.goto(path)
+        if broken := violations(page):
+            found[path] = broken
+    assert found == {}
+
+
+def test_forms_with_errors(look: Callable[..., Page]) -> None:
+    page = look("/sign-in/", user=None)
+    page.get_by_label("User name").fill("nobody")
+    page.get_by_label("Password").fill("nothing")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert violations(page) == []
+    page = look("/password/", user="ada")
+    for field in page.get_by_role("main").locator("input[type=password]").all():
+        field.fill("12345678")
+    page.get_by_role("button", name="Set password").click()
+    expect(page.locator(".field-error").first).to_be_visible()
+    assert violations(page) == []
+
+
+def test_a_page_that_is_not_allowed(
+    look: Callable[..., Page], registry: DatabaseRegistry, accounts: dict[str, Any]
+) -> None:
+    accounts["vera"].groups.clear()
+    page = look("/", user="vera")
+    expect(page.get_by_role("heading", name="You may not do that")).to_be_visible()
+    assert violations(page) == []

@@ -1,0 +1,206 @@
+"""Pages break none of their own rules, and nothing that people write is ever run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from boards.registry import DatabaseRegistry
+from obeya.errors import InvalidInput, TransitionRefused
+from obeya.stages import Stage
+from tests.e2e.board_page import BoardPage
+from tests.e2e.site_pages import site_pages
+
+WATCH = """
+  window.violations = [];
+  document.addEventListener("securitypolicyviolation", (event) => {
+    window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+  });
+"""
+ADMIN = ["/admin/", "/admin/boards/user/", "/admin/auth/group/"]
+
+# Each marks window.__xss when it runs, in its own way.
+CORPUS = [
+    "<script>window.__xss=1</script>",
+    "<img src=x onerror=window.__xss=1>",
+    "<svg onload=window.__xss=1>",
+    "\"><img src=x onerror='window.__xss=1'>",
+    "' autofocus onfocus='window.__xss=1",
+    '" onmouseover="window.__xss=1" x="',
+    "javascript:window.__xss=1",
+    "<a href='javascript:window.__xss=1'>a</a>",
+    "<iframe srcdoc='<script>parent.__xss=1</script>'></iframe>",
+    "</textarea><script>window.__xss=1</script>",
+    "</title><script>window.__xss=1</script>",
+    "</option></select><img src=x onerror=window.__xss=1>",
+    "<b hx-get='/' hx-trigger='load' hx-on:load='window.__xss=1'>b</b>",
+    "<hx-partial hx-target='#live'>__xss</hx-partial>",
+    "<template><script>window.__xss=1</script></template>",
+    "<style>@import'//example.invalid'</style>",
+    "{{ 7|add:7 }}{% debug %}",
+    "${window.__xss=1}",
+    "<math><mtext><table><mglyph><style><img src onerror=window.__xss=1>",
+    "<form action=javascript:window.__xss=1><button>b</button></form>",
+]
+
+# Attributes that run something, and elements that only our own templates may have made. What a
+# person wrote may stand in no attribute that does more than show it.
+SURVIVORS = """() => {
+  const found = [];
+  for (const element of document.querySelectorAll("*")) {
+    for (const { name, value } of element.attributes) {
+      const runs = name.startsWith("on") || name.startsWith("hx-on")
+        || (["href", "src", "action", "formaction"].includes(name)
+            && /^\\s*javascript:/i.test(value))
+        || name === "srcdoc" || (name === "style" && element.closest("main"));
+      if (runs) found.push(`${element.tagName} ${name}=${value}`);
+    }
+  }
+  const foreign = "main script, main iframe, main style, main img, hx-partial, main math";
+  for (const element of document.querySelectorAll(foreign)) found.push(element.outerHTML);
+  return found;
+}"""
+
+
+@pytest.fixture
+def watched(
+    visit: Callable[..., Page],
+) -> Callable[[str, str], Page]:
+    """Open a window in which every violation of the policy is counted."""
+
+    def open_window(path: str, user: str) -> Page:
+        page = visit("/livez", user=user, reduced_motion="reduce")
+        context: BrowserContext = page.context
+        context.add_init_script(WATCH)
+        page.goto(path)
+        return page
+
+    return open_window
+
+
+def test_no_page_breaks_the_content_security_policy(
+    watched: Callable[[str, str], Page], check_id: str
+) -> None:
+    page = watched("/", "ada")
+    found = {}
+    for path in [*(site_page.path for site_page in site_pages(check_id)), *ADMIN]:
+        response = page.goto(path)
+        assert response is not None
+        assert "script-src 'self'" in response.headers["content-security-policy"]
+        if broken := page.evaluate("window.violations"):
+            found[path] = broken
+    assert found == {}
+
+
+def test_using_the_board_breaks_no_content_security_policy(
+    watched: Callable[[str, str], Page], registry: DatabaseRegistry
+) -> None:
+    board = BoardPage(watched("/", "grace"))
+    board.drag("resnet50 v6", "staging")
+    expect(board.live).to_have_text("resnet50 v6 moved from Development to Staging")
+    board.page.get_by_label("Search").fill("resnet")
+    expect(board.card("bert-base v2")).to_have_count(0)
+    board.move_link("resnet50 v4").click()
+    board.dialog.get_by_role("button", name="Move").click()
+    expect(board.card_in("production", "resnet50 v4")).to_be_visible()
+    board.drag("resnet50 v5", "production")
+    expect(board.dialog).to_be_visible()
+    board.page.keyboard.press("Escape")
+    board.page.get_by_label("Metric").fill("no condition")
+    expect(board.page.locator("#filter-error")).to_be_visible()
+    assert board.page.evaluate("window.violations") == []
+
+
+@pytest.fixture
+def poisoned(registry: DatabaseRegistry) -> list[tuple[str, int]]:
+    """Versions that carry the corpus wherever text is taken; their names and numbers."""
+    versions = []
+    for position, text in enumerate(CORPUS):
+        name = text
+        try:
+            number = registry.register_model(name).number
+        except InvalidInput:
+            # A name can hold no slash and no colon.
+            name = re.sub("[/:]", "\N{DIVISION SLASH}", text)
+            number = registry.register_model(name).number
+        registry.register_model(
+            name,
+            metrics={f"{text[:200]} {position}": 1.0},
+            label=text[:64],
+            description=text,
+            source_run=text,
+            artifact_uri=text,
+            tags={"text": text},
+        )
+        registry.set_tag(name, "text", text)
+        registry.set_description(name, text)
+        try:
+            registry.set_alias(name, f"a{text}"[:64], 2)
+        except InvalidInput:
+            registry.set_alias(name, "current", 2)
+        registry.transition_stage(name, 1, Stage.ARCHIVED, reason=text)
+        try:
+            registry.transition_stage(name, 2, Stage.STAGING, reason=text)
+        except TransitionRefused:
+            registry.transition_stage(name, 2, Stage.ARCHIVED, reason=text)
+        versions.append((name, number))
+    return versions
+
+
+def test_what_people_write_never_runs(
+    watched: Callable[[str, str], Page], poisoned: list[tuple[str, int]]
+) -> None:
+    page = watched("/", "ada")
+    page.set_default_timeout(15_000)
+    links = {"/", "/models/", "/audit/", "/policies/"}
+    for start in list(links):
+        page.goto(start)
+        hrefs = page.locator("main a[href^='/']").evaluate_all(
+            "links => links.map((link) => link.getAttribute('href'))"
+        )
+        # Of each text one page of its model, its version, its history and its move is enough.
+        links |= {href for href in hrefs if "%" in href or "xss" in href}
+    found = {}
+    for link in sorted(links)[:140]:
+        page.goto(link)
+        survivors = page.evaluate(SURVIVORS)
+        if survivors or page.evaluate("window.__xss") or page.evaluate("window.violations.length"):
+            found[link] = survivors or page.evaluate("window.violations")
+    assert found == {}
+
+
+@pytest.mark.parametrize("field", ["q", "metric", "tag", "model", "owner", "after", "next", "to"])
+def test_what_stands_in_an_address_never_runs(
+    watched: Callable[[str, str], Page], registry: DatabaseRegistry, field: str
+) -> None:
+    page = watched("/", "ada")
+    paths = {"next": "/sign-in/", "to": "/models/resnet50/versions/4/transition/"}
+    for text in CORPUS:
+        target = paths.get(field, "/")
+        page.evaluate(
+            "([target, field, text]) => location.assign(`${target}?${new URLSearchParams("
+            "[[field, text]])}`)",
+            [target, field, text],
+        )
+        page.wait_for_load_state()
+        assert page.evaluate(SURVIVORS) == []
+        assert page.evaluate("window.__xss") is None
+        assert page.evaluate("window.violations") == []
+
+
+def test_a_typed_reason_that_comes_back_with_a_refusal_never_runs(
+    watched: Callable[[str, str], Page], registry: DatabaseRegistry
+) -> None:
+    board = BoardPage(watched("/", "grace"))
+    text = "".join(CORPUS)
+    board.move_link("resnet50 v4").click()
+    board.dialog.get_by_label("Reason").fill(text)
+    registry.set_description("resnet50", "changed meanwhile", version=4)
+    board.dialog.get_by_role("button", name="Move").click()
+    expect(board.dialog.get_by_role("alert")).to_be_visible()
+    expect(board.dialog.get_by_label("Reason")).to_have_value(text)
+    assert board.page.evaluate("window.__xss") is None
+    assert board.page.evaluate("window.violations") == []

@@ -1,0 +1,109 @@
+"""Pages fit their window, from the narrowest phone to a wide screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from boards.registry import DatabaseRegistry
+from tests.e2e.board_page import BoardPage
+from tests.e2e.site_pages import site_pages
+
+WIDTHS = (320, 360, 768, 1280, 1920)
+# How far the page can be scrolled sideways, and what sticks out.
+OVERHANG = """() => {
+  const width = document.documentElement.clientWidth;
+  const over = document.documentElement.scrollWidth - width;
+  if (over <= 0) return null;
+  const out = [...document.querySelectorAll("body *")]
+    .filter((element) => element.getBoundingClientRect().right > width + 1)
+    .map((element) => element.outerHTML.slice(0, 90));
+  return `${over} px: ${out.slice(0, 3).join(" | ")}`;
+}"""
+RUNNING = "document.getAnimations().filter((a) => a.playState === 'running').length"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_scrolls_sideways(
+    visit: Callable[..., Page], check_id: str, width: int
+) -> None:
+    page = visit("/", user="ada", viewport={"width": width, "height": 800})
+    visitor = visit("/sign-in/", user=None, viewport={"width": width, "height": 800})
+    found = {}
+    for site_page in site_pages(check_id):
+        window = visitor if site_page.is_open else page
+        window.goto(site_page.path)
+        if over := window.evaluate(OVERHANG):
+            found[site_page.name] = over
+    assert found == {}
+
+
+def test_a_long_word_widens_no_page(visit: Callable[..., Page], registry: DatabaseRegistry) -> None:
+    long = "an-unbroken-name-" * 12
+    registry.register_model(long, 1, {"m" * 120: 0.123456789}, label="x" * 64)
+    registry.set_tag(long, "k" * 100, "v" * 200, version=1)
+    page = visit("/", user="ada", viewport={"width": 360, "height": 800})
+    found = {}
+    for path in (
+        "/",
+        f"/models/{long}/versions/1/transition/",
+        "/models/",
+        f"/models/{long}/",
+        f"/models/{long}/versions/1/",
+        "/audit/",
+        f"/models/{long}/history/",
+    ):
+        page.goto(path)
+        if over := page.evaluate(OVERHANG):
+            found[path.replace(long, "…")] = over
+    assert found == {}
+
+
+def test_on_a_phone_the_columns_are_a_strip_that_scrolls_in_its_own_box(
+    visit: Callable[..., Page], registry: DatabaseRegistry
+) -> None:
+    page = visit("/", viewport={"width": 360, "height": 740})
+    strip = page.locator("[data-board]")
+    assert strip.evaluate("strip => strip.scrollWidth > strip.clientWidth")
+    strip.evaluate("strip => strip.scrollTo(strip.scrollWidth, 0)")
+    expect(page.get_by_role("heading", name="Archived")).to_be_in_viewport()
+
+
+def test_nothing_moves_for_whoever_wants_no_motion(
+    visit: Callable[..., Page], registry: DatabaseRegistry
+) -> None:
+    board = BoardPage(
+        visit("/", viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    )
+    board.pick_up("resnet50 v6")
+    assert board.page.evaluate(RUNNING) == 0
+    board.carry_over("resnet50 v6", "staging")
+    assert board.page.evaluate(RUNNING) == 0
+    board.let_go()
+    expect(board.toasts).to_contain_text("moved")
+    assert board.page.evaluate(RUNNING) == 0
+    board.move_link("resnet50 v4").click()
+    expect(board.dialog).to_be_visible()
+    assert board.page.evaluate(RUNNING) == 0
+    durations = board.page.evaluate(
+        "[...document.querySelectorAll('*')].flatMap((element) => {"
+        "  const style = getComputedStyle(element);"
+        "  return [style.transitionDuration, style.animationDuration];"
+        "}).filter((text) => !/^(0s(, )?)+$/.test(text))"
+    )
+    assert durations == []
+
+
+def test_focus_is_seen_with_forced_colours(
+    visit: Callable[..., Page], registry: DatabaseRegistry
+) -> None:
+    page = visit("/", forced_colors="active")
+    board = BoardPage(page)
+    for control in (page.get_by_label("Search"), board.move_link("resnet50 v4")):
+        control.focus()
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Tab")
+        style = control.evaluate("control => getComputedStyle(control).outlineStyle")
+        assert style != "none"

@@ -1,0 +1,200 @@
+"""The `obeya` command as people start and stop it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from obeya import cli
+
+URL = re.compile(r"^http://127\.0\.0\.1:(\d+)/(\S*)$")
+SECONDS_TO_STOP = 10
+
+
+def surroundings(data):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OBEYA_", "DJANGO_"))}
+    kept.pop("DATABASE_URL", None)
+    return {**kept, "OBEYA_DATA_DIR": str(data)}
+
+
+def run(data, *arguments, stdin=""):
+    return subprocess.run(
+        [sys.executable, "-m", "obeya.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=surroundings(data),
+        input=stdin,
+        cwd=data,
+        timeout=120,
+    )
+
+
+class Served:
+    """A running `obeya serve` and the URLs it printed."""
+
+    def __init__(self, data, *options):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "obeya.cli", "serve", "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=surroundings(data),
+            cwd=data,
+        )
+        self.urls = []
+
+    def wait_for_urls(self, number):
+        for line in self.process.stdout:
+            if URL.match(line.strip()):
+                self.urls.append(line.strip())
+            if len(self.urls) == number:
+                return self.urls
+        pytest.fail(f"It ended with {self.process.wait()} and printed only {self.urls}")
+        return None
+
+    def stop(self, how):
+        self.process.send_signal(how)
+        return self.process.wait(SECONDS_TO_STOP)
+
+
+@pytest.fixture
+def served(tmp_path):
+    server = Served(tmp_path)
+    yield server
+    server.process.kill()
+    server.process.wait()
+    server.process.stdout.close()
+
+
+def status(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+def children(process):
+    found = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(process.pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [int(pid) for pid in found.stdout.split()]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_answers_when_it_says_so_and_stops_when_told(served, how):
+    home, link = served.wait_for_urls(2)
+    assert link.startswith(f"{home}sign-in/once/")
+    assert [status(f"{home}livez"), status(f"{home}readyz"), status(link)] == [200, 200, 200]
+
+    # Neither an idle connection nor a request that never ends keeps it.
+    port = int(URL.match(home)[1])
+    with (
+        closing(socket.create_connection(("127.0.0.1", port))) as idle,
+        closing(socket.create_connection(("127.0.0.1", port))) as unfinished,
+    ):
+        idle.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert idle.recv(12) == b"HTTP/1.1 200"
+        head = b"POST /sign-in/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+        unfinished.sendall(head)
+        workers = children(served.process)
+        assert workers
+        assert served.stop(how) == 0
+    time.sleep(0.2)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def test_files_are_served_under_hashed_names(served):
+    home, _ = served.wait_for_urls(2)
+    with urllib.request.urlopen(f"{home}sign-in/", timeout=10) as answer:
+        page = answer.read().decode()
+    addresses = re.findall(r'(?:href|src)="/(static/[^"]+)"', page)
+    assert addresses
+    for address in addresses:
+        assert re.search(r"\.[0-9a-f]{12}\.\w+$", address)
+        with urllib.request.urlopen(home + address, timeout=10) as answer:
+            assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_a_port_that_is_taken_is_named(tmp_path):
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = str(taken.getsockname()[1])
+        done = run(tmp_path, "serve", "--port", port)
+    assert done.returncode == 2
+    assert f"port {port}" in done.stderr
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["serve", "--workflow", "lax"], "OBEYA_WORKFLOW"),
+        (["serve", "--database-url", "mysql://db/registry"], "DATABASE_URL"),
+        (["serve", "--database-url", "postgresql://127.0.0.1:1/none"], "database"),
+        (["audit", "verify"], "database"),
+        (["user", "create", "bob", "--group", "king"], "king"),
+        (["user", "create", "bob", "--group", "viewer", "--password-stdin"], "password"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(tmp_path, arguments, says):
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_accounts_and_the_audit_log(tmp_path):
+    made = run(
+        tmp_path,
+        *("user", "create", "bob", "--group", "viewer", "--password-stdin"),
+        stdin="correct horse battery\n",
+    )
+    assert made.returncode == 0, made.stderr
+    again = run(tmp_path, "user", "create", "Bob", "--group", "viewer")
+    assert (again.returncode, "Traceback" in again.stderr) == (4, False)
+    linked = run(tmp_path, "user", "create", "carol", "--group", "approver")
+    assert URL.match(linked.stdout.splitlines()[-1])[2].startswith("sign-in/once/")
+    verified = run(tmp_path, "audit", "verify")
+    assert (verified.returncode, verified.stdout) == (0, "1 chain, 2 events: every link holds.\n")
+
+
+def test_the_data_is_its_owners_alone(tmp_path):
+    assert run(tmp_path, "user", "create", "bob", "--group", "viewer").returncode == 0
+    open_to_others = [path.name for path in tmp_path.iterdir() if path.stat().st_mode & 0o077]
+    assert open_to_others == []
+
+
+def test_without_the_server_its_commands_say_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(cli, "_is_missing", lambda module: module == "django")
+    done = CliRunner().invoke(cli.main, ["serve"])
+    assert done.exit_code == 2
+    assert "This command needs the server: pip install 'obeya[server]'" in done.output
+    assert CliRunner().invoke(cli.main, ["--help"]).exit_code == 0
+
+
+def test_help_does_not_wait_for_django(tmp_path):
+    script = (
+        "import sys; from obeya.cli import main; main(['--help'], standalone_mode=False);"
+        "assert 'serve' in main.list_commands(None); assert 'django' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,72 @@
+"""The surroundings of a test run, made before the settings are read.
+
+Loaded with `-p` (see pyproject.toml), because pytest-django reads the settings before any conftest
+is imported. Nothing of the developer's own settings or data is used: the data directory is a fresh
+one of the system's temporary folder. With OBEYA_TEST_DATABASE=postgresql a PostgreSQL server is
+started in there; with pytest-xdist, the controller does all this and its workers inherit it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.plugins.postgresql import running_postgresql
+
+# What the tests themselves read.
+KEPT = {"OBEYA_TEST_DATABASE", "OBEYA_CHROMIUM"}
+ENGINES = ("sqlite", "postgresql")
+
+_cleanup = ExitStack()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests() -> Generator[None, object, object]:
+    """Prepare the environment; a wrapper, so that it comes before pytest-django's own hook."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        _prepare()
+    return (yield)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Stop the server and remove the directory."""
+    _cleanup.close()
+
+
+def pytest_report_header() -> str:
+    """Say which engine the tests use."""
+    return f"database: {_engine()}"
+
+
+def _engine() -> str:
+    engine = os.environ.get("OBEYA_TEST_DATABASE") or "sqlite"
+    if engine not in ENGINES:
+        raise pytest.UsageError(
+            f"OBEYA_TEST_DATABASE is {engine!r}; it has to be one of {', '.join(ENGINES)}."
+        )
+    return engine
+
+
+def _prepare() -> None:
+    for name in [*os.environ]:
+        if (name.startswith("OBEYA_") and name not in KEPT) or name == "DATABASE_URL":
+            del os.environ[name]
+
+    # Also when the run ends before it begins, and pytest_unconfigure is not called.
+    atexit.register(_cleanup.close)
+    directory = Path(tempfile.mkdtemp(prefix="obeya-test-"))
+    _cleanup.callback(shutil.rmtree, directory, ignore_errors=True)
+    os.environ["OBEYA_DATA_DIR"] = str(directory / "data")
+    # Playwright's synchronous API keeps an event loop in the thread that runs the tests, and Django
+    # then takes every query for one made from a coroutine. There are no coroutines here.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    if _engine() == "postgresql":
+        os.environ["DATABASE_URL"] = _cleanup.enter_context(running_postgresql(directory))

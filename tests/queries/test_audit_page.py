@@ -1,0 +1,170 @@
+"""The audit log as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from boards.models import RegisteredModel, User
+from boards.queries.audit_page import AuditFilter, AuditPage, audit_page, scope_of
+from boards.queries.keyset import Cursor
+from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from obeya import Stage
+from obeya.errors import InvalidInput
+from obeya.records import Action, Channel
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+class Clock:
+    """Goes on by an hour with each look."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(hours=1)
+        return self.now
+
+
+@pytest.fixture
+def alice() -> User:
+    return create_user(username="alice", group="administrator", actor=SYSTEM, at=START)
+
+
+@pytest.fixture
+def registry(alice: User) -> DatabaseRegistry:
+    return DatabaseRegistry(actor=alice, clock=Clock(), channel=Channel.CLI)
+
+
+def parse(**fields: str) -> AuditFilter:
+    chosen, problems = AuditFilter.parse(fields)
+    assert not problems
+    return chosen
+
+
+def actions(page: AuditPage) -> list[Action]:
+    return [event.action for event in page.events]
+
+
+@pytest.mark.parametrize("events", [1, 200])
+def test_a_page_takes_the_same_statements_for_1_and_for_200_events(
+    events: int,
+    registry: DatabaseRegistry,
+    alice: User,
+    django_assert_num_queries: Callable[..., AbstractContextManager[object]],
+) -> None:
+    registry.register_model("m")
+    for number in range(events):
+        registry.set_description("m", f"text {number}", 1)
+    with django_assert_num_queries(2):
+        page = audit_page(AuditFilter())
+    assert len(page.events) == min(events + 3, 50)
+    with django_assert_num_queries(5):
+        audit_page(parse(actor="alice", model="m", version="1", channel="cli"))
+
+
+def test_pages_join_without_gap_or_repetition(registry: DatabaseRegistry) -> None:
+    # The same moment for all, so that the id alone tells them apart.
+    still = DatabaseRegistry(actor=None, clock=lambda: START)
+    for number in range(120):
+        still.register_model(f"m{number % 7}")
+    seen: list[int] = []
+    cursor: Cursor | None = None
+    while True:
+        page = audit_page(AuditFilter(), None, cursor)
+        seen += [event.pk for event in page.events]
+        if page.next_cursor is None:
+            break
+        cursor = Cursor.parse(page.next_cursor)
+    assert seen == sorted(set(seen), reverse=True)
+    assert len(seen) == 120 + 7 + 1
+
+
+def test_the_newest_is_first_and_says_everything(registry: DatabaseRegistry) -> None:
+    registry.register_model("m")
+    registry.transition_stage("m", 1, Stage.STAGING, reason="Why not")
+    event = audit_page(AuditFilter()).events[0]
+    assert event.action is Action.STAGE_TRANSITIONED
+    assert (event.model, event.number, event.actor) == ("m", 1, "alice")
+    assert (event.from_stage, event.to_stage) == (Stage.DEVELOPMENT, Stage.STAGING)
+    assert event.reason == "Why not"
+    assert event.channel is Channel.CLI
+    assert event.sequence == 3
+    assert len(event.short_hash) == 8
+
+
+def test_each_filter_lets_through_what_it_says(registry: DatabaseRegistry) -> None:
+    registry.register_model("m")
+    registry.register_model("m")
+    registry.register_model("n")
+    registry.transition_stage("m", 2, Stage.STAGING)
+    DatabaseRegistry(actor=None, channel=Channel.SYSTEM).register_model("s")
+    assert actions(audit_page(parse(stage="staging"))) == [Action.STAGE_TRANSITIONED]
+    assert len(audit_page(parse(model="m")).events) == 4
+    assert len(audit_page(parse(model="m", version="2")).events) == 2
+    assert len(audit_page(parse(actor="alice")).events) == 6
+    assert len(audit_page(parse(actor="system")).events) == 3
+    assert len(audit_page(parse(channel="cli")).events) == 6
+    assert actions(audit_page(parse(action="user.created"))) == [Action.USER_CREATED]
+    assert len(audit_page(parse(actor="alice", model="n", stage="development")).events) == 1
+
+
+def test_days_are_those_of_the_sites_time_zone() -> None:
+    late = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
+    DatabaseRegistry(actor=None, clock=lambda: late).register_model("m")
+    with timezone.override("Europe/Paris"):
+        assert audit_page(parse(since="2026-03-04", until="2026-03-04")).events
+        assert not audit_page(parse(until="2026-03-03")).events
+    with timezone.override("UTC"):
+        assert audit_page(parse(since="2026-03-03", until="2026-03-03")).events
+        assert not audit_page(parse(since="2026-03-04")).events
+
+
+def test_a_filter_is_read_or_says_why_not() -> None:
+    chosen, problems = AuditFilter.parse({"since": "2026-03-01", "until": " ", "version": "x"})
+    assert chosen == AuditFilter(since=date(2026, 3, 1))
+    assert problems == {"version": "“x” is not a version number; write it like 4."}
+
+
+def test_a_filter_that_names_nobody_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="no account"):
+        audit_page(AuditFilter(actor="nobody"))
+
+
+def test_a_taken_over_name_shows_both_models_and_the_history_of_the_living(
+    registry: DatabaseRegistry,
+) -> None:
+    registry.register_model("m")
+    registry.delete_model("m")
+    registry.register_model("m")
+    assert [e.model_is_deleted for e in audit_page(parse(model="m")).events] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+    living = RegisteredModel.objects.get(deleted_at=None)
+    assert scope_of("m").model_pk == living.pk
+    assert len(audit_page(AuditFilter(), scope_of("m")).events) == 2
+    registry.delete_version("m", 1)
+    scope = scope_of("m", 1)
+    assert scope.is_deleted
+    assert not scope.model_is_deleted
+    assert len(audit_page(AuditFilter(), scope).events) == 2
+
+
+def test_long_texts_and_many_values_are_cut(registry: DatabaseRegistry) -> None:
+    registry.register_model("m", metrics={f"m{n}": n for n in range(100)}, tags={"t": "x" * 9_999})
+    registry.transition_stage("m", 1, Stage.STAGING, reason="y" * 9_999)
+    moved, registered = audit_page(AuditFilter()).events[:2]
+    assert len(moved.reason) == 2_001
+    assert len(registered.details) == 60
+    assert registered.details_left_out == 41

@@ -1,0 +1,112 @@
+"""People, and ways to look at what a write left behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group
+
+from boards.models import AuditEvent, RegisteredModel, SiteChain, User
+from boards.registry import DatabaseRegistry
+from obeya.audit import event_hash
+
+
+def _person(username: str, group: str) -> User:
+    user = User.objects.create(username=username, password="!")
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """An administrator."""
+    return _person("alice", "administrator")
+
+
+@pytest.fixture
+def victor(db: None) -> User:
+    """A viewer."""
+    return _person("victor", "viewer")
+
+
+@pytest.fixture
+def carol(db: None) -> User:
+    """A contributor."""
+    return _person("carol", "contributor")
+
+
+@pytest.fixture
+def peter(db: None) -> User:
+    """A promoter."""
+    return _person("peter", "promoter")
+
+
+@pytest.fixture
+def anna(db: None) -> User:
+    """An approver."""
+    return _person("anna", "approver")
+
+
+@pytest.fixture
+def registry(alice: User) -> DatabaseRegistry:
+    """The registry as an administrator uses it."""
+    return DatabaseRegistry(actor=alice)
+
+
+@pytest.fixture
+def whole_database(db: None) -> Callable[[], dict[str, list[Any]]]:
+    """Every row of the app, to compare before with after."""
+
+    def read() -> dict[str, list[Any]]:
+        return {
+            model.__name__: list(model._default_manager.order_by("pk").values())
+            for model in apps.get_app_config("boards").get_models()
+            if not model._meta.proxy
+        }
+
+    return read
+
+
+@pytest.fixture
+def new_events(db: None) -> Callable[[], list[AuditEvent]]:
+    """The events since the last call, each one held against its hash and its chain."""
+    seen: set[int] = set(AuditEvent.objects.values_list("pk", flat=True))
+
+    def read() -> list[AuditEvent]:
+        events = list(
+            AuditEvent.objects.exclude(pk__in=seen)
+            .select_related("model", "version", "actor")
+            .order_by("pk")
+        )
+        seen.update(event.pk for event in events)
+        for event in events:
+            _assert_sound(event)
+        return events
+
+    return read
+
+
+def _assert_sound(event: AuditEvent) -> None:
+    record = json.loads(event.canonical_text)
+    chain = event.model or SiteChain.objects.get()
+    assert event.hash == event_hash(event.canonical_text)
+    assert event.previous_hash == record["previous_hash"]
+    assert record["chain"] == str(chain.uid)
+    assert record["model"] == (str(event.model.uid) if event.model else None)
+    assert record["version"] == (event.version.number if event.version else None)
+    assert record["sequence"] == event.sequence
+    assert record["actor"] == (str(event.actor.uid) if event.actor else "system")
+    assert record["channel"] == event.channel
+    assert record["action"] == event.action
+    head = type(chain)._default_manager.get(pk=chain.pk)
+    assert isinstance(head, (RegisteredModel, SiteChain))
+    assert head.chain_length >= event.sequence
+    if head.chain_length == event.sequence:
+        assert head.chain_hash == event.hash
+        assert head.chain_occurred_at == event.occurred_at
+    assert event.recorded_at <= datetime.now(UTC)

@@ -1,0 +1,180 @@
+"""Accounts, and links that sign one in once."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import Group
+
+from boards.models import OneTimeLink, User
+from boards.permissions import GROUPS, Right, has_right
+from boards.registry import (
+    SYSTEM,
+    Actor,
+    anybody_has_password,
+    create_user,
+    make_one_time_link,
+    use_one_time_link,
+)
+from obeya.errors import AlreadyExists, InvalidInput, NotAllowed
+from obeya.records import Channel
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+INSTANT = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def create(alice):
+    def make(username="dora", group="contributor", *, by=alice, **more):
+        return create_user(
+            username=username, group=group, actor=Actor(by, Channel.CLI), at=NOON, **more
+        )
+
+    return make
+
+
+def test_an_account_is_one_event_that_names_it_by_its_id(create, new_events, alice):
+    dora = create(email="dora@example.org")
+
+    (event,) = new_events()
+    assert (event.action, event.actor, event.channel) == ("user.created", alice, "cli")
+    assert event.model is None
+    assert event.data == {"user": str(dora.uid), "group": "contributor"}
+    assert "dora" not in event.canonical_text
+    stored = User.objects.get(username="dora")
+    assert (stored.email, stored.date_joined) == ("dora@example.org", NOON)
+    assert list(stored.groups.values_list("name", flat=True)) == ["contributor"]
+
+
+@pytest.mark.parametrize("group", list(GROUPS))
+def test_an_account_holds_the_rights_of_its_group_and_no_other(group, create):
+    made = User.objects.get(pk=create(group=group).pk)
+    assert {right for right in Right if has_right(made, right)} == set(GROUPS[group])
+    assert made.is_staff == made.is_superuser == (group == "administrator")
+
+
+def test_the_groups_that_migrating_made_hold_their_rights(db):
+    for name, rights in GROUPS.items():
+        held = Group.objects.get(name=name).permissions.values_list("codename", flat=True)
+        assert {right.value for right in rights} <= set(held)
+
+
+def test_an_inactive_account_holds_no_right(create):
+    made = create(group="administrator")
+    made.is_active = False
+    assert not any(has_right(made, right) for right in Right)
+
+
+def test_without_a_password_nobody_can_sign_in_with_one(create):
+    made = create()
+    assert not made.has_usable_password()
+    assert not made.check_password("")
+    assert not anybody_has_password()
+
+
+def test_a_password_is_kept_as_a_hash(create):
+    made = create(password="correct horse battery staple")
+    assert made.check_password("correct horse battery staple")
+    assert "correct horse" not in made.password
+    assert anybody_has_password()
+
+
+def test_the_password_of_an_inactive_account_counts_for_nobody(create):
+    made = create(password="correct horse battery staple")
+    User.objects.filter(pk=made.pk).update(is_active=False)
+    assert not anybody_has_password()
+
+
+def test_a_name_is_taken_in_any_case(create, whole_database):
+    create()
+    before = whole_database()
+    with pytest.raises(AlreadyExists) as refused:
+        create("DORA")
+    assert refused.value.field == "username"
+    assert whole_database() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"username": ""}, "username"),
+        ({"username": "a b"}, "username"),
+        ({"username": "x" * 151}, "username"),
+        ({"group": "owner"}, "group"),
+        ({"email": "nowhere"}, "email"),
+        ({"email": f"{'x' * 250}@example.org"}, "email"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_an_account_that_cannot_be_is_refused(more, field, create, whole_database):
+    before = whole_database()
+    with pytest.raises(InvalidInput) as refused:
+        create(**more)
+    assert refused.value.field == field
+    assert whole_database() == before
+
+
+def test_only_administrators_make_accounts(create, peter, whole_database):
+    before = whole_database()
+    with pytest.raises(NotAllowed):
+        create(by=peter)
+    assert whole_database() == before
+
+
+def test_the_registry_itself_makes_the_first_account(db, new_events):
+    create_user(username="admin", group="administrator", actor=SYSTEM, at=NOON)
+    (event,) = new_events()
+    assert (event.actor, event.sequence) == (None, 1)
+
+
+# --- One-time links -------------------------------------------------------------------------------
+
+
+def test_a_link_signs_in_once(carol):
+    token = make_one_time_link(user=carol, at=NOON)
+    assert use_one_time_link(token=token, at=NOON + INSTANT) == carol
+    assert use_one_time_link(token=token, at=NOON + 2 * INSTANT) is None
+
+
+def test_a_link_works_for_a_day_and_no_longer(carol):
+    token = make_one_time_link(user=carol, at=NOON)
+    assert use_one_time_link(token=token, at=NOON + DAY) is None
+    assert use_one_time_link(token=token, at=NOON + DAY - INSTANT) == carol
+
+
+def test_only_the_hash_of_a_link_is_stored(carol, whole_database):
+    token = make_one_time_link(user=carol, at=NOON)
+    assert token not in str(whole_database())
+    assert OneTimeLink.objects.get().token_hash == hashlib.sha256(token.encode()).hexdigest()
+
+
+def test_the_stored_hash_itself_is_no_link(carol):
+    make_one_time_link(user=carol, at=NOON)
+    assert use_one_time_link(token=OneTimeLink.objects.get().token_hash, at=NOON) is None
+
+
+def test_a_new_link_stops_the_older_ones_of_the_same_account_alone(carol, peter):
+    old = make_one_time_link(user=carol, at=NOON)
+    other = make_one_time_link(user=peter, at=NOON)
+    new = make_one_time_link(user=carol, at=NOON)
+    assert use_one_time_link(token=old, at=NOON) is None
+    assert use_one_time_link(token=new, at=NOON) == carol
+    assert use_one_time_link(token=other, at=NOON) == peter
+
+
+def test_a_link_of_an_account_that_was_switched_off_signs_nobody_in(carol):
+    token = make_one_time_link(user=carol, at=NOON)
+    User.objects.filter(pk=carol.pk).update(is_active=False)
+    assert use_one_time_link(token=token, at=NOON) is None
+
+
+@pytest.mark.parametrize("token", ["", "nothing", "é\x00", "x" * 10_000], ids=lambda t: t[:8])
+def test_a_link_that_never_was_signs_nobody_in(token, db):
+    assert use_one_time_link(token=token, at=NOON) is None
+
+
+def test_links_are_never_alike(carol):
+    assert len({make_one_time_link(user=carol, at=NOON) for _ in range(50)}) == 50

@@ -1,0 +1,128 @@
+"""Who may do what: every function of the write path asked by every group."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import Group
+
+from boards import registry as writes
+from boards.models import User
+from boards.permissions import GROUPS
+from boards.registry import SYSTEM, Actor
+from obeya.errors import NotAllowed
+from obeya.metrics import MetricDefinition
+from obeya.policies import PromotionPolicy
+from obeya.records import Channel
+from obeya.stages import Stage
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+REGISTERERS = {"contributor", "promoter", "administrator"}
+PROMOTERS = {"promoter", "administrator"}
+ADMINISTRATORS = {"administrator"}
+EVERYBODY = {"viewer", "contributor", "promoter", "approver", "administrator"}
+
+# Function, arguments, who may. v1 is in Development, v2 in Staging, v3 in Production.
+DEEDS = [
+    ("register_model", {"name": "bert"}, REGISTERERS),
+    ("log_metrics", {"version": 1, "metrics": {"f1": 0.5}}, REGISTERERS),
+    ("set_description", {"text": "x"}, REGISTERERS),
+    ("set_description", {"text": "x", "version": 1}, REGISTERERS),
+    ("set_tag", {"key": "k", "value": "v"}, REGISTERERS),
+    ("set_tag", {"key": "k", "value": "v", "version": 1}, REGISTERERS),
+    ("delete_tag", {"key": "tag", "version": 1}, REGISTERERS),
+    ("set_alias", {"alias": "new", "version": 1}, REGISTERERS),
+    ("delete_alias", {"alias": "old"}, REGISTERERS),
+    ("transition_stage", {"version": 1, "to_stage": Stage.STAGING}, REGISTERERS),
+    ("transition_stage", {"version": 1, "to_stage": Stage.ARCHIVED}, REGISTERERS),
+    ("transition_stage", {"version": 2, "to_stage": Stage.PRODUCTION}, PROMOTERS),
+    ("transition_stage", {"version": 3, "to_stage": Stage.ARCHIVED}, PROMOTERS),
+    ("record_policy_check", {"version": 1}, EVERYBODY),
+    ("set_policy", {"policy": PromotionPolicy(Stage.STAGING)}, ADMINISTRATORS),
+    ("set_policy", {"policy": PromotionPolicy(Stage.STAGING), "name": None}, ADMINISTRATORS),
+    ("define_metric", {"definition": MetricDefinition("f1")}, ADMINISTRATORS),
+    ("rename_model", {"new_name": "resnet"}, ADMINISTRATORS),
+    ("configure_model", {"workflow": "open"}, ADMINISTRATORS),
+    ("delete_version", {"version": 1}, ADMINISTRATORS),
+    ("delete_model", {}, ADMINISTRATORS),
+    ("create_user", {"username": "dora", "group": "viewer"}, ADMINISTRATORS),
+]
+# They are asked by who is not signed in yet, or by who has the server itself.
+WITHOUT_ACTOR = {"make_one_time_link", "use_one_time_link", "anybody_has_password"}
+
+
+def names_of_deeds():
+    return [f"{name} {'-'.join(map(str, arguments))}" for name, arguments, _ in DEEDS]
+
+
+@pytest.fixture(autouse=True)
+def resnet50(db):
+    """Three versions in three stages, a tag, an alias."""
+    for number in (1, 2, 3):
+        writes.register_model(name="resnet50", tags={"tag": "x"}, actor=SYSTEM, at=NOON)
+        for stage in (Stage.STAGING, Stage.PRODUCTION)[: number - 1]:
+            writes.transition_stage(
+                name="resnet50", version=number, to_stage=stage, actor=SYSTEM, at=NOON
+            )
+    writes.set_alias(name="resnet50", alias="old", version=2, actor=SYSTEM, at=NOON)
+
+
+def attempt(name, arguments, user):
+    function = getattr(writes, name)
+    if "name" in inspect.signature(function).parameters:
+        arguments = {"name": "resnet50", **arguments}
+    return function(**arguments, actor=Actor(user, Channel.PAGE), at=NOON + timedelta(hours=1))
+
+
+def member_of(group):
+    user = User.objects.create(username=f"a {group}")
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+def test_every_function_of_the_write_path_stands_in_the_table():
+    functions = {name for name in writes.__all__ if inspect.isfunction(getattr(writes, name))}
+    assert functions - WITHOUT_ACTOR == {name for name, _, _ in DEEDS}
+
+
+def test_the_groups_are_those_of_the_table():
+    assert set(GROUPS) == EVERYBODY
+
+
+@pytest.mark.parametrize("group", sorted(EVERYBODY))
+@pytest.mark.parametrize(("name", "arguments", "allowed"), DEEDS, ids=names_of_deeds())
+def test_a_group_may_do_what_its_rights_say_and_leaves_nothing_else(
+    name, arguments, allowed, group, new_events, whole_database
+):
+    user = member_of(group)
+    before = whole_database()
+    if group in allowed:
+        attempt(name, arguments, user)
+        assert new_events()[-1].actor == user
+    else:
+        with pytest.raises(NotAllowed, match=f"^a {group} may not "):
+            attempt(name, arguments, user)
+        assert whole_database() == before
+
+
+@pytest.mark.parametrize(("name", "arguments", "allowed"), DEEDS, ids=names_of_deeds())
+def test_neither_strangers_nor_switched_off_administrators_may_do_anything(
+    name, arguments, allowed, whole_database
+):
+    stranger = User.objects.create(username="stranger")
+    former = User.objects.create(username="former", is_superuser=True, is_active=False)
+    former.groups.add(Group.objects.get(name="administrator"))
+    before = whole_database()
+    for user in (stranger, former):
+        with pytest.raises(NotAllowed):
+            attempt(name, arguments, user)
+    assert whole_database() == before
+
+
+@pytest.mark.parametrize(("name", "arguments", "allowed"), DEEDS, ids=names_of_deeds())
+def test_the_registry_itself_may_do_everything(name, arguments, allowed, new_events):
+    attempt(name, arguments, None)
+    assert new_events()[-1].actor is None

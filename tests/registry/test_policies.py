@@ -1,0 +1,124 @@
+"""Setting promotion policies: revisions, whose stands, what the event holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from boards.models import AuditEvent, PolicyRevision, RegisteredModel, SiteChain
+from boards.queries.judgement import policy_in_force
+from boards.registry import Actor, register_model, set_policy
+from obeya.errors import InvalidInput, NotAllowed, NotFound
+from obeya.policies import Comparison, PromotionPolicy
+from obeya.records import Channel
+from obeya.stages import Stage
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+ACCURATE = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.9)
+STRICTER = ACCURATE.require_test_coverage(80).require_approvals(2)
+
+
+@pytest.fixture(autouse=True)
+def resnet50(alice):
+    return register_model(name="resnet50", actor=Actor(alice, Channel.CLI), at=NOON).model
+
+
+@pytest.fixture
+def guard(alice):
+    def make(policy, name=None, *, by=alice, at=LATER):
+        return set_policy(policy=policy, name=name, actor=Actor(by, Channel.PAGE), at=at)
+
+    return make
+
+
+@pytest.mark.parametrize("name", [None, "resnet50"])
+def test_a_policy_is_a_revision_and_one_event_of_its_chain(name, guard, new_events, alice):
+    revision = guard(STRICTER, name)
+
+    (event,) = new_events()
+    assert event.action == "promotion_policy.set"
+    assert (event.model.name if event.model else None) == name
+    assert (event.actor, event.channel, event.to_stage) == (alice, "page", "staging")
+    assert event.data == {"revision": 1, "policy": STRICTER.to_document()}
+    assert (revision.number, revision.stage, revision.created_by) == (1, "staging", alice)
+    assert revision.created_at == event.occurred_at == LATER
+    assert PromotionPolicy.from_document(revision.document) == STRICTER
+
+
+@pytest.mark.parametrize("name", [None, "resnet50"])
+def test_an_edit_makes_a_new_revision_and_leaves_the_old_one_as_it_was(name, guard):
+    first = guard(ACCURATE, name)
+    second = guard(STRICTER, name, at=LATER + timedelta(hours=1))
+
+    old = PolicyRevision.objects.get(pk=first.pk)
+    assert (old.document, old.number, old.created_at) == (first.document, 1, LATER)
+    assert old.superseded_at == second.created_at
+    assert (second.number, second.superseded_at) == (2, None)
+
+
+def test_the_same_policy_again_makes_no_revision_and_no_event(guard, whole_database):
+    first = guard(ACCURATE)
+    before = whole_database()
+    assert guard(ACCURATE) == first
+    assert whole_database() == before
+
+
+def test_a_policy_that_comes_back_is_a_revision_of_its_own(guard):
+    assert [guard(policy).number for policy in (ACCURATE, STRICTER, ACCURATE)] == [1, 2, 3]
+    assert PolicyRevision.objects.filter(superseded_at=None).count() == 1
+
+
+def test_site_model_and_stage_count_their_revisions_apart(guard):
+    production = PromotionPolicy(Stage.PRODUCTION).require_approvals(1)
+    assert guard(ACCURATE).number == 1
+    assert guard(ACCURATE, "resnet50").number == 1
+    assert guard(production).number == 1
+    assert PolicyRevision.objects.filter(superseded_at=None).count() == 3
+
+
+def test_the_models_own_policy_is_in_force_and_the_sites_for_all_others(guard, resnet50, alice):
+    bert = register_model(name="bert", actor=Actor(alice, Channel.CLI), at=NOON).model
+    site = guard(ACCURATE)
+    own = guard(STRICTER, "resnet50")
+    assert policy_in_force(resnet50, Stage.STAGING) == own
+    assert policy_in_force(bert, Stage.STAGING) == site
+    assert policy_in_force(None, Stage.STAGING) == site
+    assert policy_in_force(bert, Stage.PRODUCTION) is None
+
+
+def test_the_first_policy_of_the_site_begins_the_sites_chain(guard):
+    guard(ACCURATE)
+    chain = SiteChain.objects.get()
+    assert chain.chain_length == AuditEvent.objects.filter(model=None).count() == 1
+
+
+def test_a_policy_without_a_stage_is_refused(guard, whole_database):
+    before = whole_database()
+    with pytest.raises(InvalidInput) as refused:
+        guard(PromotionPolicy().require_approvals(1))
+    assert refused.value.field == "stage"
+    assert whole_database() == before
+
+
+def test_a_policy_of_a_model_that_is_not_there_is_refused(guard, whole_database):
+    before = whole_database()
+    with pytest.raises(NotFound):
+        guard(ACCURATE, "nothing")
+    assert whole_database() == before
+
+
+def test_a_promoter_cannot_edit_policies(guard, peter, whole_database):
+    before = whole_database()
+    for name in (None, "resnet50"):
+        with pytest.raises(NotAllowed) as refused:
+            guard(ACCURATE, name, by=peter)
+        assert refused.value.right == "edit_policy"
+    assert whole_database() == before
+
+
+def test_a_policy_changes_no_version(guard):
+    before = RegisteredModel.objects.values("development_count", "updated_at").get()
+    guard(ACCURATE, "resnet50")
+    assert RegisteredModel.objects.values("development_count", "updated_at").get() == before

@@ -1,0 +1,327 @@
+"""Writers that meet: who wins, who is told, and that nothing is lost in between.
+
+Every writer is a thread with a connection of its own and real transactions.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+from django.db import connections
+
+from boards.models import AuditEvent, ModelVersion, RegisteredModel
+from boards.queries.verification import verify_chains
+from boards.registry import (
+    SYSTEM,
+    Actor,
+    create_user,
+    define_metric,
+    log_metrics,
+    make_one_time_link,
+    register_model,
+    rename_model,
+    set_alias,
+    set_policy,
+    set_tag,
+    transition_stage,
+    use_one_time_link,
+)
+from obeya.errors import AlreadyExists, Conflict, NotFound, RegistryError
+from obeya.metrics import Direction, MetricDefinition
+from obeya.policies import PromotionPolicy
+from obeya.records import Channel
+from obeya.stages import Stage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+ROUNDS = 60
+
+
+def at_once(*calls):
+    """Run the calls at the same moment; what each returned, or the registry's error."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call):
+        try:
+            barrier.wait(timeout=30)
+            return call()
+        except RegistryError as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls, timeout=120))
+
+
+def register(name="resnet50", **more):
+    return register_model(name=name, actor=SYSTEM, at=NOON, **more)
+
+
+def move(version, to_stage, *, name="resnet50", by=SYSTEM, **more):
+    return transition_stage(
+        name=name, version=version, to_stage=to_stage, actor=by, at=LATER, **more
+    )
+
+
+def test_of_two_who_move_one_card_at_once_exactly_one_wins_and_the_other_is_told(carol, peter):
+    register()
+    for number in range(2, ROUNDS + 2):
+        register()
+        outcomes = at_once(
+            partial(
+                move, number, Stage.STAGING, by=Actor(carol, Channel.PAGE), expected_revision=1
+            ),
+            partial(
+                move, number, Stage.ARCHIVED, by=Actor(peter, Channel.PAGE), expected_revision=1
+            ),
+        )
+
+        (lost,) = [outcome for outcome in outcomes if isinstance(outcome, Conflict)]
+        (won,) = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
+        row = ModelVersion.objects.get(number=number)
+        assert (row.stage, row.revision) == (won.to_stage.value, 2)
+        assert (lost.stage, lost.revision) == (won.to_stage, 2)
+        moves = AuditEvent.objects.filter(
+            version=row, action="model_version.stage_transitioned"
+        ).select_related("actor")
+        assert [event.actor.username for event in moves] == [won.actor]
+    assert verify_chains().broken == ()
+
+
+def test_without_an_expectation_the_second_of_two_moves_is_judged_by_what_the_first_left(db):
+    for number in range(1, 21):
+        register()
+        outcomes = at_once(
+            *[partial(move, number, Stage.STAGING)] * 2,
+        )
+        codes = sorted(getattr(outcome, "code", "moved") for outcome in outcomes)
+        assert codes == ["invalid_transition", "moved"]
+
+
+def test_two_who_replace_the_version_in_production_at_once_leave_exactly_one_there(db):
+    register()
+    for number in range(2, 32, 2):
+        for added in (number, number + 1):
+            register()
+            move(added, Stage.STAGING)
+        outcomes = at_once(
+            partial(move, number, Stage.PRODUCTION, archive_existing=True),
+            partial(move, number + 1, Stage.PRODUCTION, archive_existing=True),
+        )
+
+        assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        (row,) = ModelVersion.objects.filter(stage="production")
+        model = RegisteredModel.objects.get()
+        assert model.champion_id == row.pk
+        assert model.production_count == 1
+    assert verify_chains().broken == ()
+
+
+def test_two_first_versions_of_one_name_at_once_are_versions_1_and_2_of_one_model(db):
+    for n in range(ROUNDS // 2):
+        rows = at_once(*[partial(register, f"model {n}")] * 2)
+        assert sorted(row.number for row in rows) == [1, 2]
+        model = RegisteredModel.objects.get(name=f"model {n}")
+        assert (model.development_count, model.last_number) == (2, 2)
+        assert Counter(model.events.values_list("action", flat=True)) == {
+            "registered_model.registered": 1,
+            "model_version.registered": 2,
+        }
+    assert verify_chains().broken == ()
+
+
+def test_eight_who_register_on_one_model_get_numbers_without_a_gap(db):
+    def many():
+        return [register().number for _ in range(10)]
+
+    numbers = [number for mine in at_once(*[many] * 8) for number in mine]
+    assert sorted(numbers) == list(range(1, 81))
+    model = RegisteredModel.objects.get()
+    assert (model.last_number, model.development_count) == (80, 80)
+    assert list(model.events.order_by("sequence").values_list("sequence", flat=True)) == list(
+        range(1, 82)
+    )
+    assert verify_chains().broken == ()
+
+
+def test_two_who_want_one_number_at_once_get_it_once(db):
+    for number in range(1, 21):
+        outcomes = at_once(*[partial(register, version=number)] * 2)
+        assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 1
+    assert RegisteredModel.objects.get().development_count == 20
+
+
+def test_sixteen_who_write_to_different_models_all_get_through(db):
+    def work(name):
+        def run():
+            for number in range(1, 6):
+                register(name)
+                log_metrics(
+                    name=name, version=number, metrics={"f1": number}, actor=SYSTEM, at=LATER
+                )
+                move(number, Stage.STAGING, name=name)
+
+        return run
+
+    outcomes = at_once(*[work(f"model {n}") for n in range(16)])
+
+    assert outcomes == [None] * 16
+    assert RegisteredModel.objects.filter(staging_count=5, chain_length=16).count() == 16
+    report = verify_chains()
+    assert (report.chains, report.events, report.broken) == (16, 256, ())
+
+
+def test_writes_to_the_site_at_once_form_one_chain(db):
+    def policies(stage):
+        return lambda: [
+            set_policy(
+                policy=PromotionPolicy(stage).require_approvals(n % 2), actor=SYSTEM, at=NOON
+            )
+            for n in range(10)
+        ]
+
+    def metric(name):
+        return lambda: [
+            define_metric(definition=MetricDefinition(name, direction), actor=SYSTEM, at=NOON)
+            for direction in (*Direction, *Direction)
+        ]
+
+    outcomes = at_once(
+        policies(Stage.STAGING),
+        policies(Stage.STAGING),
+        policies(Stage.PRODUCTION),
+        metric("f1"),
+        metric("f1"),
+        metric("top1"),
+    )
+
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    report = verify_chains()
+    assert (report.chains, report.broken) == (1, ())
+
+
+def test_two_tags_and_a_metric_at_once_are_all_kept(db):
+    register()
+    for n in range(20):
+        outcomes = at_once(
+            partial(
+                set_tag, name="resnet50", key=f"a {n}", value="x", version=1, actor=SYSTEM, at=LATER
+            ),
+            partial(
+                set_tag, name="resnet50", key=f"b {n}", value="x", version=1, actor=SYSTEM, at=LATER
+            ),
+            partial(
+                log_metrics,
+                name="resnet50",
+                version=1,
+                metrics={f"m {n}": n},
+                actor=SYSTEM,
+                at=LATER,
+            ),
+        )
+        assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    row = ModelVersion.objects.get()
+    assert (row.tags.count(), row.metrics.count(), row.revision) == (40, 20, 61)
+    assert verify_chains().broken == ()
+
+
+def test_two_who_set_one_alias_at_once_leave_it_on_one_version(db):
+    for _ in range(2):
+        register()
+    for n in range(20):
+        at_once(
+            *[
+                partial(
+                    set_alias,
+                    name="resnet50",
+                    alias=f"a{n}",
+                    version=number,
+                    actor=SYSTEM,
+                    at=LATER,
+                )
+                for number in (1, 2)
+            ]
+        )
+    assert RegisteredModel.objects.get().aliases.count() == 20
+    assert verify_chains().broken == ()
+
+
+def test_two_models_renamed_to_one_name_at_once_get_it_once(db):
+    for n in range(ROUNDS // 2):
+        for side in ("a", "b"):
+            register(f"{side} {n}")
+        outcomes = at_once(
+            *[
+                partial(rename_model, name=f"{side} {n}", new_name=f"c {n}", actor=SYSTEM, at=LATER)
+                for side in ("a", "b")
+            ]
+        )
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == [
+            "AlreadyExists",
+            "NoneType",
+        ]
+    assert verify_chains().broken == ()
+
+
+def test_a_version_registered_while_its_model_is_renamed_is_not_lost(db):
+    for n in range(20):
+        register(f"old {n}")
+        renamed, row = at_once(
+            partial(rename_model, name=f"old {n}", new_name=f"new {n}", actor=SYSTEM, at=LATER),
+            partial(register, f"old {n}"),
+        )
+        assert renamed is None
+        # Either it came before the rename, or it began a new model of the old name.
+        numbers = {model.name: model.last_number for model in RegisteredModel.objects.all()}
+        assert (numbers[f"new {n}"], numbers.get(f"old {n}")) in {(2, None), (1, 1)}
+        assert not isinstance(row, (NotFound, AlreadyExists))
+    assert verify_chains().broken == ()
+
+
+def test_one_account_name_asked_for_twice_at_once_is_made_once(db):
+    for n in range(10):
+        outcomes = at_once(
+            *[partial(create_user, username=f"dora{n}", group="viewer", actor=SYSTEM, at=NOON)] * 2
+        )
+        assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 1
+
+
+def test_a_one_time_link_used_by_eight_at_once_signs_one_of_them_in(carol):
+    for _ in range(10):
+        token = make_one_time_link(user=carol, at=NOON)
+        outcomes = at_once(*[partial(use_one_time_link, token=token, at=NOON)] * 8)
+        assert sum(outcome is not None for outcome in outcomes) == 1
+
+
+def test_a_log_that_grows_while_it_is_verified_is_not_called_broken(db):
+    register()
+    done = threading.Event()
+
+    def write():
+        try:
+            for n in range(60):
+                set_tag(name="resnet50", key="k", value=str(n), version=1, actor=SYSTEM, at=LATER)
+                register(f"model {n}")
+                set_policy(
+                    policy=PromotionPolicy(Stage.STAGING).require_approvals(n % 2),
+                    actor=SYSTEM,
+                    at=LATER,
+                )
+        finally:
+            done.set()
+
+    def verify():
+        broken = []
+        while not done.is_set():
+            broken += verify_chains().broken
+        return broken
+
+    assert at_once(write, verify) == [None, []]

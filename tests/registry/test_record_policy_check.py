@@ -1,0 +1,149 @@
+"""Checks that somebody asked for: kept with their evidence, moving nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from boards.models import ModelVersion, PolicyCheck, RegisteredModel
+from boards.registry import (
+    Actor,
+    log_metrics,
+    record_policy_check,
+    register_model,
+    set_policy,
+    transition_stage,
+)
+from obeya.errors import InvalidInput, NotAllowed, NotFound
+from obeya.policies import Comparison, PromotionPolicy, Verdict
+from obeya.records import Channel
+from obeya.stages import Stage
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+ACCURATE = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.9)
+
+
+@pytest.fixture(autouse=True)
+def resnet50(alice):
+    for accuracy in (0.85, 0.95):
+        register_model(
+            name="resnet50",
+            metrics={"accuracy": accuracy},
+            artifact_uri="s3://models/resnet50",
+            actor=Actor(alice, Channel.CLI),
+            at=NOON,
+        )
+
+
+@pytest.fixture
+def policy(alice):
+    return set_policy(policy=ACCURATE, actor=Actor(alice, Channel.CLI), at=NOON)
+
+
+@pytest.fixture
+def check(victor):
+    def make(number, to_stage=None, *, by=victor, name="resnet50"):
+        actor = Actor(by, Channel.API)
+        return record_policy_check(
+            name=name, version=number, to_stage=to_stage, actor=actor, at=LATER
+        )
+
+    return make
+
+
+@pytest.mark.parametrize(("number", "passed"), [(1, False), (2, True)])
+def test_a_check_is_kept_with_its_evidence_and_one_event(
+    number, passed, check, policy, new_events, victor
+):
+    new_events()
+    made = check(number)
+
+    (event,) = new_events()
+    assert event.action == "model_version.policy_checked"
+    assert (event.actor, event.channel, event.to_stage) == (victor, "api", "staging")
+    assert event.data == {"check": str(made.uid), "passed": passed}
+    stored = PolicyCheck.objects.get()
+    assert (stored.passed, stored.allowed, stored.refusals) == (passed, None, [])
+    assert (stored.policy_revision, stored.made_by, stored.made_at) == (policy, victor, LATER)
+    assert (stored.from_stage, stored.to_stage) == ("development", "staging")
+    accuracy = {1: 0.85, 2: 0.95}[number]
+    assert stored.evidence == {
+        "version": {"number": number, "metrics": {"accuracy": {"value": accuracy}}},
+        "champion": None,
+        "artifact_uri": "s3://models/resnet50",
+    }
+    verdict = Verdict.from_document(stored.verdict)
+    assert (verdict.passed, verdict.policy_revision) == (passed, 1)
+    assert verdict.outcomes[0].observed == accuracy
+
+
+def test_a_check_moves_nothing(check, policy):
+    versions = list(ModelVersion.objects.order_by("pk").values())
+    counts = RegisteredModel.objects.values("development_count", "staging_count", "updated_at")
+    before = counts.get()
+    check(2)
+    assert list(ModelVersion.objects.order_by("pk").values()) == versions
+    assert counts.get() == before
+
+
+def test_a_kept_check_does_not_change_with_what_it_judged(check, policy, alice):
+    actor = Actor(alice, Channel.CLI)
+    made = PolicyCheck.objects.filter(pk=check(2).pk).values()
+    frozen = made.get()
+    log_metrics(name="resnet50", version=2, metrics={"accuracy": 0.1}, actor=actor, at=LATER)
+    set_policy(policy=ACCURATE.require_approvals(2), actor=actor, at=LATER)
+    transition_stage(name="resnet50", version=1, to_stage=Stage.ARCHIVED, actor=actor, at=LATER)
+    assert made.get() == frozen
+
+
+def test_each_check_that_is_asked_for_is_kept(check, policy, new_events):
+    new_events()
+    check(1)
+    check(1)
+    assert PolicyCheck.objects.count() == len(new_events()) == 2
+
+
+def test_without_a_policy_the_check_passes_and_says_so(check):
+    made = check(1)
+    assert made.passed
+    assert made.policy_revision is None
+    assert made.verdict["has_policy"] is False
+
+
+def test_another_stage_than_the_next_may_be_asked_for(check, policy):
+    made = check(1, Stage.PRODUCTION)
+    assert (made.to_stage, made.policy_revision) == ("production", None)
+
+
+def test_where_there_is_no_next_stage_one_has_to_be_named(check, alice, whole_database):
+    transition_stage(
+        name="resnet50",
+        version=1,
+        to_stage=Stage.ARCHIVED,
+        actor=Actor(alice, Channel.CLI),
+        at=LATER,
+    )
+    before = whole_database()
+    with pytest.raises(InvalidInput) as refused:
+        check(1)
+    assert refused.value.field == "to_stage"
+    assert whole_database() == before
+    assert check(1, Stage.STAGING).to_stage == "staging"
+
+
+@pytest.mark.parametrize("where", [{"name": "nothing"}, {"number": 9}], ids=str)
+def test_what_is_not_there_cannot_be_checked(where, check, whole_database):
+    before = whole_database()
+    with pytest.raises(NotFound):
+        check(**{"number": 1, **where})
+    assert whole_database() == before
+
+
+def test_a_stranger_cannot_ask_for_a_check(check, django_user_model, whole_database):
+    stranger = django_user_model.objects.create(username="stranger")
+    before = whole_database()
+    with pytest.raises(NotAllowed):
+        check(1, by=stranger)
+    assert whole_database() == before

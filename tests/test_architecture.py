@@ -1,0 +1,263 @@
+"""What the shape of the code promises, held against the code itself."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from boards import registry
+
+ROOT = Path(__file__).resolve().parents[1]
+LINES_MAX = 400
+DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
+
+# --- One write path -------------------------------------------------------------------------------
+
+WRITE_PATH = "boards/registry/"
+WRITES = {
+    "save",
+    "create",
+    "update",
+    "delete",
+    "bulk_create",
+    "bulk_update",
+    "get_or_create",
+    "update_or_create",
+    "create_user",
+    "create_superuser",
+    "set_password",
+    "asave",
+    "acreate",
+    "aupdate",
+    "adelete",
+    "abulk_create",
+    "abulk_update",
+    "aget_or_create",
+    "aupdate_or_create",
+    "_raw_delete",
+}
+# Methods of the same names that write to no database, by what they are called on.
+OTHER_OBJECTS = {"hashlib", "dict", "set"}
+RAW_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE|TRUNCATE|ALTER|DROP|CREATE)\b")
+
+# Each place outside the write path that writes, and why it may.
+EXCEPTIONS = {
+    "boards/permissions.py create_groups_after_migrate": (
+        "makes the groups after a migration, before anybody could act"
+    ),
+    "boards/triggers.py install": "installs what refuses to change the log",
+}
+
+
+def modules(*packages: str) -> list[Path]:
+    found = [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+    assert found
+    return [path for path in found if "migrations" not in path.parts]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def functions_of(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Each node with the name of the outermost function that it stands in, or ``module``."""
+    pending = [("module", tree)]
+    while pending:
+        where, node = pending.pop()
+        yield where, node
+        for child in ast.iter_child_nodes(node):
+            inside = where
+            if where == "module" and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                inside = child.name
+            pending.append((inside, child))
+
+
+def is_write(node: ast.AST) -> bool:
+    """Whether the node calls what changes rows: a manager, a queryset, a row or a cursor."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    called_on = node.func.value
+    if node.func.attr in {"execute", "executemany", "executescript"}:
+        text = ast.unparse(node.args[0]) if node.args else ""
+        return not re.match(r"f?['\"]SELECT\b", text)
+    if node.func.attr not in WRITES:
+        return False
+    if isinstance(called_on, ast.Name) and called_on.id in OTHER_OBJECTS | local_collections(node):
+        return False
+    # `super().save()`, `self.update()` and their like are looked at in the class they belong to.
+    return True
+
+
+def local_collections(node: ast.Call) -> set[str]:
+    """The name called on, where the arguments show that it is a dict or a set."""
+    assert isinstance(node.func, ast.Attribute)
+    positional = node.func.attr == "update" and len(node.args) == 1 and not node.keywords
+    named = isinstance(node.func.value, ast.Name)
+    return {node.func.value.id} if positional and named else set()
+
+
+def test_only_the_write_path_writes():
+    places = {}
+    for path in modules("boards", "registry_site"):
+        if name_of(path).startswith(WRITE_PATH):
+            continue
+        for where, node in functions_of(ast.parse(path.read_text())):
+            if is_write(node):
+                place = f"{name_of(path)} {where}"
+                places[place] = f"{name_of(path)}:{node.lineno}: {ast.unparse(node)[:80]}"
+    assert sorted(text for place, text in places.items() if place not in EXCEPTIONS) == []
+
+
+@pytest.mark.parametrize("place", list(EXCEPTIONS))
+def test_every_exception_still_writes(place):
+    path, function = place.split()
+    nodes = functions_of(ast.parse((ROOT / path).read_text()))
+    assert any(where == function and is_write(node) for where, node in nodes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "row.save()",
+        "models.User.objects.create(username='x')",
+        "queryset.filter(pk=1).update(stage='x')",
+        "rows.delete()",
+        "objects.bulk_create(rows)",
+        "objects.get_or_create(pk=1)",
+        "cursor.execute('DELETE FROM x')",
+        "cursor.execute(statement)",
+    ],
+)
+def test_a_write_is_recognised(text):
+    assert is_write(ast.parse(text, mode="eval").body)
+
+
+@pytest.mark.parametrize(
+    "text", ["names.update(others)", "cursor.execute('SELECT 1')", "rows.filter(pk=1)"]
+)
+def test_what_writes_nothing_is_not_taken_for_a_write(text):
+    assert not is_write(ast.parse(text, mode="eval").body)
+
+
+WITHOUT_EVENT = {
+    "anybody_has_password": "reads",
+    "make_one_time_link": "a link is no part of the registry, and leads to nothing until used",
+    "use_one_time_link": "signing in is not an event of the registry",
+}
+
+
+def write_functions() -> dict[str, inspect.Signature]:
+    members = {name: getattr(registry, name) for name in registry.__all__}
+    return {n: inspect.signature(f) for n, f in members.items() if inspect.isfunction(f)}
+
+
+@pytest.mark.parametrize("name", sorted(write_functions()))
+def test_a_function_of_the_write_path_takes_keywords_alone_an_actor_and_a_time(name):
+    parameters = write_functions()[name].parameters
+    assert {p.kind for p in parameters.values()} <= {inspect.Parameter.KEYWORD_ONLY}
+    if name not in WITHOUT_EVENT:
+        assert {"actor", "at"} <= set(parameters)
+        for required in ("actor", "at"):
+            assert parameters[required].default is inspect.Parameter.empty
+
+
+def test_what_the_write_path_offers_is_listed_in_order():
+    plain = [name for name in registry.__all__ if name[0].islower()]
+    assert plain == sorted(plain)
+
+
+# --- Modules --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", modules("obeya", "boards", "registry_site"), ids=name_of)
+def test_a_module_is_short_enough_to_be_read(path):
+    if path.name == "admin.py" or name_of(path) in LONGER:
+        pytest.skip(LONGER.get(name_of(path), "one class for each table"))
+    assert len(path.read_text().splitlines()) <= LINES_MAX
+
+
+LONGER: dict[str, str] = {}
+
+
+def test_no_module_is_a_drawer():
+    paths = [*modules("obeya", "boards", "registry_site"), *ROOT.glob("tests/**/*.py")]
+    assert [name_of(path) for path in paths if {path.stem, path.parent.name} & DRAWERS] == []
+
+
+def undocumented(tree: ast.Module) -> Iterator[str]:
+    if not ast.get_docstring(tree) and tree.body:
+        yield "the module itself"
+    pending: list[ast.Module | ast.ClassDef] = [tree]
+    while pending:
+        for node in pending.pop().body:
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            if node.name.startswith("_") or node.name in {"Meta", "Media"}:
+                continue
+            if any("overload" in ast.unparse(d) for d in node.decorator_list):
+                continue
+            if not ast.get_docstring(node):
+                yield f"line {node.lineno}: {node.name}"
+            if isinstance(node, ast.ClassDef):
+                pending.append(node)
+
+
+@pytest.mark.parametrize("path", modules("obeya", "boards", "registry_site"), ids=name_of)
+def test_everything_public_says_what_it_is(path):
+    assert list(undocumented(ast.parse(path.read_text()))) == []
+
+
+def test_the_core_reads_no_clock_and_knows_no_django():
+    allowed = {"obeya/memory.py", "obeya/audit.py"}
+    for path in modules("obeya"):
+        text = path.read_text()
+        assert not re.search(r"^\s*(from|import) django", text, re.MULTILINE), path
+        if name_of(path) not in allowed and "cli" not in path.parts:
+            assert not re.search(r"\b(datetime\.now|time\.time|utcnow)\b", text), path
+
+
+# --- Templates ------------------------------------------------------------------------------------
+
+FORBIDDEN = {
+    "hx-on": re.compile(r"\bhx-on\b"),
+    "js: values": re.compile(r"""=\s*["']js:"""),
+    "filters of hx-trigger": re.compile(r"""hx-trigger\s*=\s*(?:"[^"]*\[|'[^']*\[)"""),
+    "inline style": re.compile(r"<[^>]*\sstyle\s*=", re.IGNORECASE),
+    "event attributes": re.compile(r"<[^>]*\son[a-z]+\s*=", re.IGNORECASE),
+    "inline <script>": re.compile(r"<script(?![^>]*\ssrc=)[^>]*>", re.IGNORECASE),
+    "inline <style>": re.compile(r"<style\b", re.IGNORECASE),
+    "|safe": re.compile(r"\|\s*safe\b"),
+    "autoescape off": re.compile(r"autoescape\s+off"),
+    "links that run": re.compile(r"javascript:", re.IGNORECASE),
+}
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
+def test_a_template_holds_nothing_that_the_content_policy_stops(path):
+    text = path.read_text()
+    assert [what for what, pattern in FORBIDDEN.items() if pattern.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("what", "markup"),
+    [
+        ("hx-on", '<p hx-on:click="x()">'),
+        ("js: values", "<p hx-vals='js:{a: 1}'>"),
+        ("filters of hx-trigger", '<p hx-trigger="keyup[key==1]">'),
+        ("inline style", '<p class="a" style="color: red">'),
+        ("event attributes", '<p onclick="x()">'),
+        ("inline <script>", "<script>x()</script>"),
+        ("inline <style>", "<style>p {}</style>"),
+        ("|safe", "{{ text|safe }}"),
+        ("autoescape off", "{% autoescape off %}"),
+        ("links that run", '<a href="javascript:x()">'),
+    ],
+)
+def test_what_is_forbidden_in_templates_is_recognised(what, markup):
+    assert FORBIDDEN[what].search(markup)

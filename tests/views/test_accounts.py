@@ -1,0 +1,131 @@
+"""Signing in and out, the one-time link, the password and the theme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from boards import registry
+from boards.access import one_time_link_path
+from boards.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_first_link_signs_in_as_admin_once_and_asks_for_a_password(client: Client) -> None:
+    path = one_time_link_path()
+    assert path is not None
+    assert client.get(path).status_code == 200
+    answer = client.post(path)
+    assert answer.headers["Location"] == "/password/"
+    assert client.get("/").status_code == 200
+    again = Client().post(path)
+    assert again.status_code == 403
+    assert "was used or is too old" in again.content.decode()
+
+
+def test_opening_the_link_does_not_use_it_up(client: Client) -> None:
+    path = one_time_link_path()
+    assert path is not None
+    for _ in range(3):
+        assert client.get(path).status_code == 200
+    assert client.post(path).status_code == 302
+
+
+def test_there_is_no_first_link_once_an_account_has_a_password(client: Client) -> None:
+    path = one_time_link_path()
+    assert path is not None
+    client.post(path)
+    answer = client.post(
+        "/password/",
+        {"new_password1": "a long sentence 7", "new_password2": "a long sentence 7"},
+    )
+    assert answer.headers["Location"] == "/"
+    assert client.get("/").status_code == 200
+    assert one_time_link_path() is None
+    form = {"username": "admin", "password": "a long sentence 7"}
+    assert Client().post("/sign-in/", form).headers["Location"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        ("short", "short", "too short"),
+        ("a long sentence 7", "another sentence 8", "match"),
+        ("1234567890123", "1234567890123", "numeric"),
+    ],
+)
+def test_a_weak_password_is_refused_beside_the_field(
+    client_of: Callable[[User], Client], alice: User, first: str, second: str, says: str
+) -> None:
+    answer = client_of(alice).post(
+        "/password/", {"new_password1": first, "new_password2": second}
+    )
+    assert answer.status_code == 400
+    assert says in answer.content.decode()
+
+
+def test_a_password_signs_in_and_next_stays_on_this_site(client: Client, alice: User) -> None:
+    alice.set_password("a long sentence 7")
+    alice.save()
+    form = {"username": "alice", "password": "a long sentence 7"}
+    away = client.post("/sign-in/?next=https://elsewhere.example/", form)
+    assert away.headers["Location"] == "/"
+    client.post("/sign-out/")
+    here = client.post("/sign-in/", {**form, "next": "/audit/"})
+    assert here.headers["Location"] == "/audit/"
+
+
+def test_the_session_id_changes_at_sign_in(client: Client, alice: User) -> None:
+    client.get("/sign-in/")
+    session = client.session
+    session["something"] = 1
+    session.save()
+    before = client.session.session_key
+    path = one_time_link_path("alice")
+    assert path is not None
+    client.post(path)
+    assert client.session.session_key != before
+
+
+def test_a_wrong_password_says_so_and_not_which_part_is_wrong(client: Client, alice: User) -> None:
+    answers = [
+        client.post("/sign-in/", {"username": name, "password": "wrong"}).content.decode()
+        for name in ("alice", "nobody")
+    ]
+    assert all('role="alert"' in answer for answer in answers)
+
+
+def test_the_eleventh_bad_sign_in_is_refused_for_a_while(client: Client, alice: User) -> None:
+    form = {"username": "alice", "password": "wrong"}
+    statuses = [client.post("/sign-in/", form).status_code for _ in range(11)]
+    assert statuses[-1] == 429
+    assert statuses[0] == 200
+
+
+def test_signing_out_ends_the_session(client_of: Callable[[User], Client], alice: User) -> None:
+    client = client_of(alice)
+    assert client.get("/sign-out/").status_code == 405
+    client.post("/sign-out/")
+    assert client.get("/").headers["Location"].startswith("/sign-in/")
+
+
+def test_the_theme_is_kept_and_can_follow_the_system_again(
+    client_of: Callable[[User], Client], alice: User
+) -> None:
+    client = client_of(alice)
+    client.post("/theme/", {"theme": "dark", "next": "/"})
+    assert 'data-theme="dark"' in client.get("/").content.decode()
+    client.post("/theme/", {"theme": "system", "next": "/"})
+    assert "data-theme=" not in client.get("/").content.decode()
+    away = client.post("/theme/", {"theme": "dark", "next": "https://elsewhere.example/"})
+    assert away.headers["Location"] == "/"
+
+
+def test_a_token_is_stored_as_its_hash_only(alice: User) -> None:
+    token = registry.make_one_time_link(user=alice, at=timezone.now())
+    assert alice.one_time_links.get().token_hash != token
+    assert token not in str(alice.one_time_links.values_list())

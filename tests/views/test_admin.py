@@ -1,0 +1,244 @@
+"""The admin: a window on every table, and moves that go through the write path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from boards import models
+from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
+from boards.registry import Actor, DatabaseRegistry, define_metric, record_policy_check
+from obeya import Comparison, PromotionPolicy, Stage
+from obeya.metrics import MetricDefinition
+from obeya.records import Channel
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+VERSIONS = "/admin/boards/modelversion/"
+MODELS = "/admin/boards/registeredmodel/"
+SHOWN = [
+    model for model in apps.get_app_config("boards").get_models() if model is not models.OneTimeLink
+]
+READ_ONLY = [model for model in SHOWN if model is not User]
+
+
+@pytest.fixture
+def filled(registry: DatabaseRegistry, alice: User) -> DatabaseRegistry:
+    """A row in every table."""
+    now = datetime.now(UTC)
+    actor = Actor(alice, Channel.CLI)
+    registry.register_model(
+        "a<script>", metrics={"accuracy": 0.8}, tags={"k": "<script>alert(1)</script>"}
+    )
+    registry.set_tag("a<script>", "team", "vision")
+    registry.set_alias("a<script>", "best", 1)
+    registry.transition_stage("a<script>", 1, Stage.STAGING, reason="Go")
+    registry.set_policy(
+        PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GT, 0.9)
+    )
+    record_policy_check(name="a<script>", version=1, actor=actor, at=now)
+    define_metric(definition=MetricDefinition("accuracy"), actor=actor, at=now)
+    return registry
+
+
+def address(model: type[Model], page: str, *arguments: object) -> str:
+    return reverse(f"admin:boards_{model._meta.model_name}_{page}", args=arguments)
+
+
+def text_of(answer: object) -> str:
+    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
+
+
+def act(client: Client, path: str, action: str, *rows: Model, **more: str) -> str:
+    posted = {"action": action, "_selected_action": [row.pk for row in rows], **more}
+    answer = client.post(path, posted, follow=True)
+    assert answer.status_code == 200
+    return text_of(answer)
+
+
+def test_every_table_but_the_links_is_registered() -> None:
+    registered = {m for m in admin.site._registry if m._meta.app_label == "boards"}
+    assert registered == set(SHOWN)
+    assert Group in admin.site._registry
+
+
+@pytest.mark.parametrize("model", SHOWN, ids=lambda model: model._meta.model_name)
+def test_every_list_and_page_opens_for_an_administrator_without_inline_code(
+    model: type[Model], filled: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    client = client_of(alice)
+    row = model._default_manager.first()
+    assert row is not None
+    for path in (address(model, "changelist"), address(model, "change", row.pk)):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        page = text_of(answer)
+        assert not re.search(r"\sstyle=|\son\w+=|<script(?![^>]*\bsrc=)[^>]*>\s*[^\s<]", page)
+        assert "<script>alert" not in page
+
+
+@pytest.mark.parametrize("model", SHOWN, ids=lambda model: model._meta.model_name)
+def test_nothing_opens_for_a_viewer(
+    model: type[Model], filled: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    path = address(model, "changelist")
+    assert client_of(victor).get(path).status_code == 302
+    victor.is_staff = True
+    victor.save(update_fields=["is_staff"])
+    assert client_of(victor).get(path).status_code == 403
+
+
+@pytest.mark.parametrize("model", READ_ONLY, ids=lambda model: model._meta.model_name)
+def test_nothing_can_be_added_changed_or_deleted(
+    model: type[Model], filled: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    client = client_of(alice)
+    row = model._default_manager.first()
+    assert row is not None
+    before = list(model._default_manager.order_by("pk").values())
+    assert client.get(address(model, "add")).status_code == 403
+    assert client.post(address(model, "add"), {}).status_code == 403
+    assert client.post(address(model, "change", row.pk), {"stage": "production"}).status_code == 403
+    assert client.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    client.post(
+        address(model, "changelist"),
+        {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"},
+    )
+    assert list(model._default_manager.order_by("pk").values()) == before
+
+
+@pytest.mark.parametrize("model", SHOWN, ids=lambda model: model._meta.model_name)
+def test_no_list_offers_to_delete_rows(
+    model: type[Model], filled: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    assert "delete_selected" not in text_of(client_of(alice).get(address(model, "changelist")))
+
+
+def test_accounts_are_not_deleted(alice: User, victor: User, client_of: ClientOf) -> None:
+    path = address(User, "delete", victor.pk)
+    assert client_of(alice).post(path, {"post": "yes"}).status_code == 403
+    assert User.objects.filter(pk=victor.pk).exists()
+
+
+def test_only_a_superuser_gives_rights_or_changes_a_superuser(
+    alice: User, victor: User, client_of: ClientOf
+) -> None:
+    victor.is_staff = True
+    victor.save(update_fields=["is_staff"])
+    victor.groups.add(Group.objects.get(name="administrator"))
+    client = client_of(victor)
+    assert client.post(address(User, "change", alice.pk), {"username": "x"}).status_code == 403
+    password = f"/admin/boards/user/{alice.pk}/password/"
+    assert client.get(password).status_code == 403
+    page = text_of(client.get(address(User, "change", victor.pk)))
+    assert 'name="is_superuser"' not in page
+    assert 'name="groups"' not in page
+
+
+# --- Actions --------------------------------------------------------------------------------------
+
+
+def test_the_move_goes_through_the_write_path(
+    filled: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    filled.log_metrics("a<script>", 1, {"accuracy": 0.95})
+    version = ModelVersion.objects.get()
+    page = act(client_of(alice), VERSIONS, "move_to_production", version, reason="Ship it")
+    assert "Moved a&lt;script&gt; v1 from Staging to Production." in page
+    version.refresh_from_db()
+    assert version.stage == "production"
+    event = AuditEvent.objects.filter(action="model_version.stage_transitioned").latest("pk")
+    assert event.actor == alice
+    assert event.channel == "page"
+    assert event.texts.get().text == "Ship it"
+
+
+def test_a_refusal_is_shown_and_nothing_moves(
+    filled: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    filled.register_model("b")
+    first, second = ModelVersion.objects.order_by("pk")
+    client = client_of(alice)
+    page = act(client, VERSIONS, "move_to_production", first, second)
+    assert "Refused: a&lt;script&gt; v1: accuracy is 0.8; required: &gt; 0.9." in page
+    assert "Refused: b v1: Development to Production is not allowed: it skips Staging." in page
+    assert [v.stage for v in ModelVersion.objects.order_by("pk")] == ["staging", "development"]
+    assert AuditEvent.objects.filter(action="model_version.transition_refused").count() == 1
+
+
+def test_an_administrator_without_the_right_to_promote_is_refused(
+    filled: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    victor.is_staff = True
+    victor.save(update_fields=["is_staff"])
+    administer = models.User._meta.apps.get_model("auth", "Permission").objects.get(
+        codename="administer"
+    )
+    victor.user_permissions.add(administer)
+    page = act(client_of(victor), VERSIONS, "move_to_archived", ModelVersion.objects.get())
+    assert "victor may not move versions" in page
+    assert ModelVersion.objects.get().stage == "staging"
+
+
+def test_too_many_versions_at_once_are_refused(
+    filled: DatabaseRegistry, alice: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boards.admin.ACTION_MAX", 1)
+    filled.register_model("b")
+    page = act(client_of(alice), VERSIONS, "move_to_archived", *ModelVersion.objects.all())
+    assert "Choose at most 1 at once. Nothing was changed." in page
+    assert not ModelVersion.objects.filter(stage="archived").exists()
+
+
+def test_hiding_asks_first_and_goes_through_the_write_path(
+    filled: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    version = ModelVersion.objects.get()
+    client = client_of(alice)
+    question = act(client, VERSIONS, "hide", version)
+    assert "Yes, hide 1" in question
+    assert "a&lt;script&gt; v1" in question
+    version.refresh_from_db()
+    assert version.deleted_at is None
+    assert "Hid a&lt;script&gt; v1." in act(client, VERSIONS, "hide", version, sure="1")
+    version.refresh_from_db()
+    assert version.deleted_at is not None
+    assert AuditEvent.objects.filter(action="model_version.deleted").count() == 1
+
+
+def test_hiding_a_hidden_model_leaves_the_one_that_took_its_name(
+    filled: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    client = client_of(alice)
+    old = RegisteredModel.objects.get()
+    act(client, MODELS, "hide", old, sure="1")
+    filled.register_model("a<script>")
+    act(client, MODELS, "hide", old, sure="1")
+    assert RegisteredModel.objects.filter(deleted_at=None).count() == 1
+    assert AuditEvent.objects.filter(action="registered_model.deleted").count() == 1
+
+
+@pytest.mark.parametrize("path", [VERSIONS, MODELS, "/admin/boards/auditevent/"])
+def test_a_list_takes_the_same_statements_for_any_number_of_rows(
+    path: str,
+    filled: DatabaseRegistry,
+    alice: User,
+    client_of: ClientOf,
+    django_assert_max_num_queries: Callable[..., AbstractContextManager[object]],
+) -> None:
+    client = client_of(alice)
+    for number in range(30):
+        filled.register_model(f"m{number}")
+    with django_assert_max_num_queries(8):
+        client.get(path)

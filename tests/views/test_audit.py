@@ -1,0 +1,185 @@
+"""The audit log, a model's history and a version's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from boards.models import AuditEvent, PolicyCheck, User
+from boards.registry import DatabaseRegistry
+from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+HTMX = {"HX-Request": "true"}
+
+
+def text_of(answer: object) -> str:
+    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
+
+
+@pytest.fixture
+def moved(registry: DatabaseRegistry) -> DatabaseRegistry:
+    registry.register_model("resnet50", metrics={"accuracy": 0.8}, tags={"family": "<script>x"})
+    registry.transition_stage("resnet50", 1, Stage.STAGING, reason="Tést <script>alert(1)</script>")
+    return registry
+
+
+def test_the_log_says_who_did_what_and_why(
+    moved: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    page = text_of(client_of(victor).get("/audit/"))
+    for text in (
+        "moved the version",
+        "resnet50 v1",
+        '<span class="stage" data-stage="development">Development</span>',
+        "Tést &lt;script&gt;alert(1)&lt;/script&gt;",
+        "tag family",
+        "&lt;script&gt;x",
+        "via python",
+        f"#3 {AuditEvent.objects.get(action='model_version.stage_transitioned').hash[:8]}",
+    ):
+        assert text in page
+    assert "<script>alert" not in page
+    assert "<script>x" not in page
+
+
+def test_old_and_new_values_are_shown(
+    moved: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    moved.log_metrics("resnet50", 1, {"accuracy": 0.9, "f1": 0.5})
+    moved.set_tag("resnet50", "family", "convnext", 1)
+    moved.delete_tag("resnet50", "family", 1)
+    moved.set_alias("resnet50", "best", 1)
+    moved.delete_alias("resnet50", "best")
+    moved.rename_model("resnet50", "resnet-50")
+    moved.set_policy(PromotionPolicy(Stage.STAGING).require_approvals(1))
+    page = text_of(client_of(victor).get("/audit/"))
+    for text in (
+        "<del>0.8</del> → <ins>0.9</ins>",
+        "<del>none</del> → <ins>0.5</ins>",
+        "<del>&lt;script&gt;x</del> → <ins>convnext</ins>",
+        "<del>convnext</del> → <ins>removed</ins>",
+        "<del>resnet50</del> → <ins>resnet-50</ins>",
+        "approvals: 1",
+    ):
+        assert text in page
+
+
+def test_a_refusal_leads_to_its_stored_check(
+    moved: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    moved.set_policy(
+        PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GT, 0.9)
+    )
+    with pytest.raises(TransitionRefused):
+        moved.transition_stage("resnet50", 1, Stage.PRODUCTION)
+    page = text_of(client_of(victor).get("/audit/", {"action": "model_version.transition_refused"}))
+    assert f'href="/checks/{PolicyCheck.objects.get().uid}/"' in page
+    assert "was refused a move" in page
+
+
+def test_a_deleted_models_events_stay(
+    moved: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    moved.delete_model("resnet50")
+    client = client_of(victor)
+    assert "<s>resnet50 v1</s>" in text_of(client.get("/audit/", {"model": "resnet50"}))
+    history = text_of(client.get("/models/resnet50/history/"))
+    assert "<h1>History of <s>resnet50</s></h1>" in history
+    assert "It was deleted; its events stay." in history
+
+
+def test_a_history_holds_only_its_own(
+    moved: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    moved.register_model("other")
+    moved.register_model("resnet50")
+    client = client_of(victor)
+    model = client.get("/models/resnet50/history/")
+    assert {event.model for event in model.context["page"].events} == {"resnet50"}
+    assert "A chain of 4 events" in text_of(model)
+    version = client.get("/models/resnet50/versions/2/history/")
+    assert [event.number for event in version.context["page"].events] == [2]
+
+
+def test_older_events_come_with_the_cursor(
+    moved: DatabaseRegistry,
+    victor: User,
+    client_of: ClientOf,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("boards.queries.audit_page.PAGE", 2)
+    client = client_of(victor)
+    first = client.get("/audit/", {"channel": "python"})
+    query = first.context["older_query"]
+    assert query.startswith("channel=python&after=")
+    answer = client.get(f"/audit/?{query}", headers=HTMX)
+    assert "<!doctype html>" not in text_of(answer)
+    assert "registered the model" in text_of(answer)
+    assert "HX-Request" in answer["Vary"]
+    assert "Back to the newest" in text_of(client.get(f"/audit/?{query}"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("actor", "<nobody>", "There is no account named “&lt;nobody&gt;”."),
+        ("actor", "a\x00", "A name has at most"),
+        ("action", "x", "“x” is not an action"),
+        ("model", "never", "There never was a model named “never”."),
+        ("version", "1", "Name the model whose version it is."),
+        ("version", "x²", "is not a version number"),
+        ("stage", "x", "“x” is not a stage."),
+        ("since", "yesterday", "“yesterday” is not a day; write it like 2026-03-31."),
+        ("since", "2026-02-30", "is not a day"),
+        ("since", "9999-12-31", "is not a day"),
+        ("until", "0001-01-01", "is not a day"),
+        ("channel", "door", "is not a way in"),
+        ("after", "rubbish", "That page link is broken; start from the top."),
+    ],
+)
+def test_a_filter_that_cannot_be_is_answered_beside_its_field(
+    field: str, value: str, sentence: str, moved: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    answer = client_of(alice).get("/audit/", {field: value})
+    assert answer.status_code == 400
+    assert sentence in text_of(answer)
+    assert answer.context["page"].events == ()
+    assert '<button class="button button-primary">Filter</button>' in text_of(answer)
+
+
+def test_several_mistakes_are_all_named(alice: User, client_of: ClientOf) -> None:
+    query = {"since": "2026-03-02", "until": "2026-03-01", "stage": "x"}
+    answer = client_of(alice).get("/audit/", query)
+    assert set(answer.context["problems"]) == {"stage", "until"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/models/nobody/history/",
+        "/models/resnet50/versions/7/history/",
+        "/models/resnet50/versions/99999999999999999999/history/",
+    ],
+)
+def test_what_never_was_has_no_history(
+    path: str, moved: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    assert client_of(alice).get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/audit/", "/models/resnet50/history/", "/models/resnet50/versions/1/history/"]
+)
+def test_only_those_who_may_see(
+    path: str, moved: DatabaseRegistry, client_of: ClientOf, client: Client
+) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/sign-in/")
+    assert client_of(User.objects.create(username="nobody")).get(path).status_code == 403
+    assert client_of(User.objects.get(username="alice")).post(path).status_code == 405

@@ -1,0 +1,228 @@
+"""Asking for a policy check, and the page of a stored one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+from django.test import Client
+
+from boards.models import AuditEvent, ModelVersion, PolicyCheck, User
+from boards.registry import DatabaseRegistry
+from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+CHECK = "/models/resnet50/versions/1/check/"
+POLICY = (
+    PromotionPolicy(Stage.STAGING)
+    .require_metric("accuracy", Comparison.GTE, 0.9)
+    .require_metric("recall", Comparison.GT, 0.5)
+    .require_metric("loss", Comparison.LTE, 1)
+)
+
+
+@pytest.fixture
+def version(registry: DatabaseRegistry) -> ModelVersion:
+    registry.register_model("resnet50", metrics={"accuracy": 0.8, "loss": 0.25})
+    return ModelVersion.objects.get()
+
+
+def text_of(answer: object) -> str:
+    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
+
+
+def page_of(client: Client, check: PolicyCheck) -> str:
+    answer = client.get(f"/checks/{check.uid}/")
+    assert answer.status_code == 200
+    return text_of(answer)
+
+
+def test_a_check_is_stored_and_shown(
+    registry: DatabaseRegistry, version: ModelVersion, victor: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(POLICY)
+    client = client_of(victor)
+    answer = client.post(CHECK)
+    made = PolicyCheck.objects.get()
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/checks/{made.uid}/"
+    page = page_of(client, made)
+    for text in (
+        "Failed: 2 of 3 requirements for Staging.",
+        "accuracy is 0.8; required: ≥ 0.9.",
+        "recall was not measured.",
+        '<span class="lamp lamp-fails">failed</span>',
+        '<span class="lamp lamp-fails">not measured</span>',
+        '<span class="lamp lamp-passes">passed</span>',
+        "registry.log_metrics(&quot;resnet50&quot;, 1, {&quot;recall&quot;: ...})",
+        "The site’s for Staging, revision 1",
+    ):
+        assert text in page
+    event = AuditEvent.objects.get(action="model_version.policy_checked")
+    assert event.actor == victor
+    assert event.channel == "page"
+    assert "change the policy" not in page
+
+
+def test_the_page_shows_what_was_and_not_what_is(
+    registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(POLICY)
+    client = client_of(alice)
+    client.post(CHECK)
+    registry.log_metrics("resnet50", 1, {"accuracy": 0.99, "recall": 0.9})
+    registry.set_policy(PromotionPolicy(Stage.STAGING))
+    page = page_of(client, PolicyCheck.objects.get())
+    assert "Failed: 2 of 3 requirements" in page
+    assert "accuracy is 0.8" in page
+    assert "0.99" not in page
+    assert "replaced since" in page
+
+
+def test_a_refused_move_shows_its_refusals_and_the_champions_values(
+    registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
+) -> None:
+    registry.transition_stage("resnet50", 1, Stage.STAGING)
+    registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
+    registry.register_model("resnet50", metrics={"accuracy": 0.95})
+    registry.set_policy(
+        PromotionPolicy(Stage.STAGING)
+        .require_metric("accuracy", Comparison.GTE, 0.9)
+        .require_approvals(2)
+    )
+    with pytest.raises(TransitionRefused):
+        registry.transition_stage("resnet50", 2, Stage.STAGING)
+    page = page_of(client_of(alice), PolicyCheck.objects.get())
+    assert "Passed, but the move was refused" in page
+    assert "lamp-attention" in page
+    assert "2 more approvals are needed (0 of 2 given)." in page
+    assert "Champion v1" in page
+    assert "v=resnet50:2&amp;v=resnet50:1" in page
+
+
+def test_without_a_policy_the_page_says_so(
+    version: ModelVersion, alice: User, client_of: ClientOf
+) -> None:
+    client = client_of(alice)
+    client.post(CHECK, {"to_stage": "production"})
+    page = page_of(client, PolicyCheck.objects.get())
+    assert "No promotion policy is set for Production: nothing to check." in page
+    assert "Set a policy for Production" in page
+
+
+def test_the_verdict_is_there_as_json(
+    registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(POLICY, "resnet50")
+    client = client_of(alice)
+    client.post(CHECK)
+    made = PolicyCheck.objects.get()
+    answer = client.get(f"/checks/{made.uid}/verdict.json")
+    assert answer["Content-Type"] == "application/json"
+    document = answer.json()
+    assert document["id"] == str(made.uid)
+    assert (document["model"], document["version"]) == ("resnet50", 1)
+    assert document["passed"] is False
+    assert document["verdict"] == made.verdict
+    assert document["evidence"] == made.evidence
+    assert document["policy"]["revision"] == 1
+    assert document["policy"]["model"] == "resnet50"
+
+
+def test_htmx_is_sent_to_the_page(version: ModelVersion, alice: User, client_of: ClientOf) -> None:
+    answer = client_of(alice).post(CHECK, headers={"HX-Request": "true"})
+    assert answer["HX-Redirect"] == f"/checks/{PolicyCheck.objects.get().uid}/"
+
+
+def test_a_check_of_a_version_deleted_since_is_still_there(
+    registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
+) -> None:
+    client = client_of(alice)
+    client.post(CHECK)
+    registry.delete_version("resnet50", 1)
+    page = page_of(client, PolicyCheck.objects.get())
+    assert "the version was deleted since" in page
+    assert "Check again" not in page
+
+
+def test_names_are_escaped(registry: DatabaseRegistry, alice: User, client_of: ClientOf) -> None:
+    metric = "<script>é"
+    registry.register_model("a<script>", metrics={metric: 1})
+    registry.set_policy(PromotionPolicy(Stage.STAGING).require_metric(metric, Comparison.GT, 2))
+    client = client_of(alice)
+    client.post("/models/a%3Cscript%3E/versions/1/check/")
+    page = page_of(client, PolicyCheck.objects.get())
+    assert "a&lt;script&gt;" in page
+    assert "&lt;script&gt;é &gt; 2" in page
+    assert "a<script>" not in page
+    assert metric not in page
+
+
+@pytest.mark.parametrize("requirements", [1, 40])
+def test_the_page_takes_the_same_statements_for_any_number_of_requirements(
+    requirements: int,
+    registry: DatabaseRegistry,
+    version: ModelVersion,
+    alice: User,
+    client_of: ClientOf,
+    django_assert_num_queries: Callable[..., AbstractContextManager[object]],
+) -> None:
+    policy = PromotionPolicy(Stage.STAGING)
+    for number in range(requirements):
+        policy = policy.require_metric(f"m{number}", Comparison.GT, 1)
+    registry.set_policy(policy)
+    client = client_of(alice)
+    client.post(CHECK)
+    path = f"/checks/{PolicyCheck.objects.get().uid}/"
+    # Session, account, the check, the definitions; an administrator's rights need none.
+    with django_assert_num_queries(4):
+        client.get(path)
+
+
+def test_a_stage_that_is_none_is_refused(
+    version: ModelVersion, alice: User, client_of: ClientOf
+) -> None:
+    answer = client_of(alice).post(CHECK, {"to_stage": "<b>"})
+    assert answer.status_code == 400
+    assert "“&lt;b&gt;” is not a stage." in text_of(answer)
+    assert not PolicyCheck.objects.exists()
+
+
+def test_an_archived_version_has_no_next_stage(
+    registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
+) -> None:
+    registry.transition_stage("resnet50", 1, Stage.ARCHIVED)
+    assert client_of(alice).post(CHECK).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/models/nobody/versions/1/check/", "/models/resnet50/versions/9/check/"]
+)
+def test_what_is_not_there_cannot_be_checked(
+    path: str, version: ModelVersion, alice: User, client_of: ClientOf
+) -> None:
+    assert client_of(alice).post(path).status_code == 404
+
+
+@pytest.mark.parametrize("page", ["", "verdict.json"])
+def test_an_unknown_check_is_not_found(page: str, alice: User, client_of: ClientOf) -> None:
+    assert client_of(alice).get(f"/checks/{uuid.uuid4()}/{page}").status_code == 404
+
+
+def test_asking_takes_a_post(version: ModelVersion, alice: User, client_of: ClientOf) -> None:
+    assert client_of(alice).get(CHECK).status_code == 405
+
+
+def test_who_may_not_see_may_not_check(
+    version: ModelVersion, client_of: ClientOf, client: Client
+) -> None:
+    nobody = User.objects.create(username="nobody")
+    assert client_of(nobody).post(CHECK).status_code == 403
+    answer = client.post(CHECK)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/sign-in/")
+    assert not PolicyCheck.objects.exists()

@@ -1,0 +1,335 @@
+"""The list of policies and the form that makes a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+from django.test import Client
+
+from boards.models import AuditEvent, PolicyRevision, User
+from boards.registry import DatabaseRegistry
+from obeya import Comparison, PromotionPolicy, Stage
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+LIST = "/policies/"
+EDIT = "/policies/production/edit/"
+HTMX = {"HX-Request": "true"}
+POLICY = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9)
+
+
+def form(**changed: object) -> dict[str, object]:
+    return {
+        "metric": ["accuracy"],
+        "comparison": [">="],
+        "threshold": ["0.9"],
+        "min_test_coverage": "",
+        "required_approvals": "0",
+        **changed,
+    }
+
+
+def text_of(answer: object) -> str:
+    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
+
+
+# --- The list -------------------------------------------------------------------------------------
+
+
+def test_an_empty_site_says_what_to_do(alice: User, victor: User, client_of: ClientOf) -> None:
+    page = text_of(client_of(alice).get(LIST))
+    assert "No policy is set for the site yet." in page
+    assert f'href="{EDIT}"' in page
+    others = text_of(client_of(victor).get(LIST))
+    assert "Somebody with the right to edit policies can set one here." in others
+    assert "/edit/" not in others
+
+
+def test_the_list_says_every_requirement_in_words(
+    registry: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(
+        POLICY.require_metric("latency_ms", Comparison.LT, 100)
+        .require_test_coverage(80)
+        .require_approvals(2)
+    )
+    page = text_of(client_of(victor).get(LIST))
+    for line in ("accuracy ≥ 0.9", "latency_ms &lt; 100", "test coverage ≥ 80", "2 approvals"):
+        assert line in page
+    assert "Revision 1 by alice" in page
+    assert 'aria-current="page">Policies' in page
+    assert "/edit/" not in page
+
+
+def test_models_with_their_own_policy_are_listed_and_paged(
+    registry: DatabaseRegistry,
+    alice: User,
+    client_of: ClientOf,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("boards.queries.policies_page.MODELS_PAGE", 2)
+    for name in ("a & b", "b", "ç<script>"):
+        registry.register_model(name)
+        registry.set_policy(POLICY, name)
+    page = client_of(alice).get(LIST)
+    assert "a &amp; b" in text_of(page)
+    assert page.context["page"].next_after == "b"
+    following = client_of(alice).get(LIST, {"after": "b"})
+    assert "ç&lt;script&gt;" in text_of(following)
+    assert "ç<script>" not in text_of(following)
+    assert [own.model for own in following.context["page"].own] == ["ç<script>"]
+
+
+@pytest.mark.parametrize("models", [1, 20])
+def test_the_list_takes_the_same_statements_for_any_number_of_models(
+    models: int,
+    registry: DatabaseRegistry,
+    alice: User,
+    client_of: ClientOf,
+    django_assert_num_queries: Callable[..., AbstractContextManager[object]],
+) -> None:
+    for number in range(models):
+        registry.register_model(f"m{number}")
+        registry.set_policy(POLICY, f"m{number}")
+    client = client_of(alice)
+    client.get(LIST)
+    # Session, account, and three of the list; an administrator's rights need none.
+    with django_assert_num_queries(5):
+        client.get(LIST)
+
+
+def test_a_models_name_leads_to_its_form(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    registry.register_model("déjà vu")
+    answer = client_of(alice).get(LIST, {"model": "déjà vu", "stage": "staging"}, follow=True)
+    assert answer.redirect_chain == [
+        ("/models/d%C3%A9j%C3%A0%20vu/policies/staging/edit/", 302),
+    ]
+    missing = client_of(alice).get(LIST, {"model": "<b>", "stage": "staging"})
+    assert missing.status_code == 404
+    assert "There is no registered model named “&lt;b&gt;”." in text_of(missing)
+
+
+def test_a_list_after_a_name_that_cannot_be_is_still_a_list(
+    alice: User, client_of: ClientOf
+) -> None:
+    assert client_of(alice).get(LIST, {"after": "a\x00b"}).status_code == 200
+
+
+# --- Who may --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [LIST, EDIT])
+def test_strangers_are_sent_to_sign_in(path: str, db: None, client: Client) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/sign-in/")
+
+
+def test_a_viewer_neither_sees_nor_sends_the_form(victor: User, client_of: ClientOf) -> None:
+    client = client_of(victor)
+    assert client.get(EDIT).status_code == 403
+    assert client.post(EDIT, form()).status_code == 403
+    assert not PolicyRevision.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/policies/archived/edit/",
+        "/policies/nonsense/edit/",
+        "/models/nobody/policies/production/edit/",
+    ],
+)
+def test_what_has_no_policy_is_not_found(path: str, alice: User, client_of: ClientOf) -> None:
+    assert client_of(alice).get(path).status_code == 404
+
+
+# --- Saving ---------------------------------------------------------------------------------------
+
+
+def test_saving_makes_a_revision_and_says_so(alice: User, client_of: ClientOf) -> None:
+    client = client_of(alice)
+    posted = form(
+        metric=["accuracy", "latency_p99_ms", ""],
+        comparison=[">=", "<=", ">="],
+        threshold=["0.9", "1e2", ""],
+        min_test_coverage="80.5",
+        required_approvals="2",
+    )
+    answer = client.post(EDIT, posted, follow=True)
+    assert "Saved as revision 1." in text_of(answer)
+    saved = PromotionPolicy.from_document(PolicyRevision.objects.get().document)
+    assert saved == POLICY.require_metric(
+        "latency_p99_ms", Comparison.LTE, 100
+    ).require_test_coverage(80.5).require_approvals(2)
+    event = AuditEvent.objects.get(action="promotion_policy.set")
+    assert event.actor == alice
+    assert event.channel == "page"
+
+
+def test_saving_the_same_says_that_nothing_changed(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(POLICY)
+    answer = client_of(alice).post(EDIT, form(revision="1"), follow=True)
+    assert "Nothing changed: revision 1 stays in force." in text_of(answer)
+    assert PolicyRevision.objects.count() == 1
+
+
+def test_a_model_gets_a_policy_of_its_own_that_starts_from_the_sites(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(POLICY)
+    registry.register_model("resnet50")
+    path = "/models/resnet50/policies/production/edit/"
+    page = text_of(client_of(alice).get(path))
+    assert 'value="accuracy"' in page
+    assert "The site’s policy" in page
+    client_of(alice).post(path, form(threshold=["0.95"]))
+    own = PolicyRevision.objects.get(model__name="resnet50")
+    assert own.document["requirements"][0]["threshold"] == 0.95
+
+
+def test_an_older_form_does_not_silently_replace_anothers_revision(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(POLICY)
+    registry.set_policy(POLICY.require_approvals(1))
+    client = client_of(alice)
+    answer = client.post(EDIT, form(revision="1", threshold=["0.8"]))
+    assert answer.status_code == 409
+    assert "alice saved revision 2 since you opened this form." in text_of(answer)
+    assert 'value="0.8"' in text_of(answer)
+    assert PolicyRevision.objects.count() == 2
+    assert 'name="revision" value="2"' in text_of(answer)
+    client.post(EDIT, form(revision="2", threshold=["0.8"]))
+    assert PolicyRevision.objects.count() == 3
+
+
+def test_past_revisions_are_listed_with_what_changed(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(POLICY)
+    registry.set_policy(
+        PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.95)
+    )
+    newest, first = client_of(alice).get(EDIT).context["editor"].revisions
+    assert newest.added == ("accuracy ≥ 0.95",)
+    assert newest.removed == ("accuracy ≥ 0.9",)
+    assert first.is_first
+    assert first.superseded_at is not None
+
+
+# --- Mistakes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"threshold": ["nan"]}, "The threshold must be a finite number, not nan."),
+        ({"threshold": ["1e999"]}, "The threshold must be a finite number, not inf."),
+        ({"threshold": ["0,9"]}, "“0,9” is not a number; write it like 80 or 0.9."),
+        ({"threshold": [""]}, "The threshold cannot be empty."),
+        ({"comparison": ["~"]}, "“~” is not a comparison"),
+        ({"metric": [" "]}, "A metric name cannot be empty."),
+        ({"metric": ["m" * 251]}, "A metric name can have at most 250 characters"),
+        ({"required_approvals": "101"}, "The number of approvals must be from 0 to 100."),
+        ({"required_approvals": "-1"}, "The number of approvals must be from 0 to 100."),
+        ({"required_approvals": "1.5"}, "“1.5” is not a whole number; write it like 2."),
+        ({"required_approvals": "9" * 5000}, "is not a whole number"),
+        ({"min_test_coverage": "inf"}, "The minimum test coverage must be a finite number"),
+        ({"metric": ["<script>"], "threshold": ["x"]}, 'value="&lt;script&gt;"'),
+    ],
+)
+def test_a_mistake_stands_beside_its_field_and_saves_nothing(
+    changed: dict[str, object], sentence: str, alice: User, client_of: ClientOf
+) -> None:
+    answer = client_of(alice).post(EDIT, form(**changed))
+    assert answer.status_code == 400
+    assert sentence in text_of(answer)
+    assert 'aria-invalid="true"' in text_of(answer)
+    assert not PolicyRevision.objects.exists()
+
+
+def test_a_requirement_that_stands_twice_is_named_at_the_second(
+    alice: User, client_of: ClientOf
+) -> None:
+    posted = form(
+        metric=["accuracy", "accuracy"], comparison=[">=", "≥"], threshold=["0.9", "0.90"]
+    )
+    answer = client_of(alice).post(EDIT, posted)
+    assert answer.status_code == 400
+    first, second = answer.context["form"].rows
+    assert not first.problems
+    assert second.problems == {"metric": "The requirement “accuracy ≥ 0.9” stands twice."}
+
+
+def test_uneven_fields_do_not_break_the_form(alice: User, client_of: ClientOf) -> None:
+    answer = client_of(alice).post(EDIT, form(metric=["a", "b"], threshold=["1"]))
+    assert answer.status_code == 302
+
+
+# --- Rows -----------------------------------------------------------------------------------------
+
+
+def test_a_row_is_added_and_removed_without_saving(alice: User, client_of: ClientOf) -> None:
+    client = client_of(alice)
+    added = client.post(EDIT, form(add="1", threshold=["not yet"]))
+    assert added.status_code == 200
+    assert [row.metric for row in added.context["form"].rows] == ["accuracy", ""]
+    assert 'value="not yet"' in text_of(added)
+    assert "<!doctype html>" in text_of(added)
+    two = form(metric=["a", "b"], comparison=[">", "<"], threshold=["1", "2"])
+    removed = client.post(EDIT, {**two, "remove": "0"})
+    assert [row.metric for row in removed.context["form"].rows] == ["b"]
+    assert not PolicyRevision.objects.exists()
+
+
+def test_htmx_gets_the_form_alone(alice: User, client_of: ClientOf) -> None:
+    answer = client_of(alice).post(EDIT, form(add="1"), headers=HTMX)
+    page = text_of(answer).strip()
+    assert page.startswith('<form class="sheet')
+    assert page.endswith("</form>")
+    assert "autofocus" in page
+    assert "HX-Request" in answer["Vary"]
+
+
+@pytest.mark.parametrize("place", ["7", "-1", "x", "²", "9" * 400])
+def test_removing_a_row_that_is_not_there_changes_nothing(
+    place: str, alice: User, client_of: ClientOf
+) -> None:
+    answer = client_of(alice).post(EDIT, form(remove=place))
+    assert [row.metric for row in answer.context["form"].rows] == ["accuracy"]
+
+
+def test_adding_a_row_keeps_the_revision_that_was_seen(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(POLICY)
+    registry.set_policy(POLICY.require_approvals(1))
+    answer = client_of(alice).post(EDIT, form(add="1", revision="1"), headers=HTMX)
+    assert 'name="revision" value="1"' in text_of(answer)
+
+
+def test_enter_in_a_field_saves_and_removes_nothing(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    """A browser presses the first button of a form, so that must be one without a name."""
+    page = text_of(client_of(alice).get(EDIT))
+    assert page.index("<button", page.index('id="policy-editor"')) == page.index(
+        '<button class="visually-hidden"'
+    )
+
+
+def test_known_metric_names_are_offered(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    for number in range(3):
+        registry.register_model("m", metrics={"b": 1, "a": number, "é<i>": 2})
+    assert client_of(alice).get(EDIT).context["editor"].metric_names == ("a", "b", "é<i>")
+    assert '<option value="é&lt;i&gt;">' in text_of(client_of(alice).get(EDIT))

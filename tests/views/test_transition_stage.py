@@ -1,0 +1,252 @@
+"""Moving a version: the dialog, the plain form, htmx, and what a picked-up card is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from boards.models import AuditEvent, ModelVersion, User
+from boards.registry import DatabaseRegistry
+from obeya import Comparison, PromotionPolicy, Stage
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "/models/resnet50/versions/1/transition/"
+HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/?q=resnet"}
+
+
+@pytest.fixture
+def version(registry: DatabaseRegistry) -> ModelVersion:
+    registry.register_model("resnet50", metrics={"accuracy": 0.8})
+    return ModelVersion.objects.get()
+
+
+def text_of(answer: object) -> str:
+    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
+
+
+def stage_of(version: ModelVersion) -> str:
+    return ModelVersion.objects.get(pk=version.pk).stage
+
+
+def test_the_dialog_lists_every_stage_and_why_not(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User
+) -> None:
+    page = text_of(client_of(alice).get(ADDRESS))
+    assert "It is here now." in page
+    assert "Development to Production is not allowed: it skips Staging." in page
+    assert 'value="staging" required checked' in page
+
+
+def test_a_plain_form_moves_and_leads_back_with_a_message(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User
+) -> None:
+    client = client_of(alice)
+    answer = client.post(
+        ADDRESS, {"to_stage": "staging", "expected_revision": 1, "reason": "good enough"}, follow=True
+    )
+    assert stage_of(version) == "staging"
+    assert "resnet50 v1 moved from Development to Staging" in text_of(answer)
+    event = AuditEvent.objects.get(action="model_version.stage_transitioned")
+    assert event.actor == alice
+    assert event.channel == "page"
+    assert event.texts.get().text == "good enough"
+
+
+def test_the_form_leads_only_to_this_site(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User
+) -> None:
+    answer = client_of(alice).post(
+        ADDRESS, {"to_stage": "staging", "next": "https://elsewhere.example/"}
+    )
+    assert answer.headers["Location"] == "/"
+
+
+def test_htmx_gets_the_fresh_card_the_counts_and_a_sentence(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User
+) -> None:
+    answer = client_of(alice).post(ADDRESS, {"to_stage": "staging"}, headers=HTMX)
+    page = text_of(answer)
+    assert answer.status_code == 200
+    assert 'hx-target="#cards-staging"' in page
+    assert 'hx-target="#count-development" hx-swap="textContent">0<' in page
+    assert "resnet50 v1 moved from Development to Staging</hx-partial>" in page
+    assert "<html" not in page
+
+
+def test_htmx_from_another_page_reloads_that_page(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User
+) -> None:
+    headers = {
+        "HX-Request": "true",
+        "HX-Current-URL": "http://testserver/models/resnet50/versions/1/",
+    }
+    answer = client_of(alice).post(ADDRESS, {"to_stage": "staging"}, headers=headers)
+    assert answer["HX-Refresh"] == "true"
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_skip_is_refused_with_the_reason_and_changes_nothing(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User, headers: dict[str, str]
+) -> None:
+    events = AuditEvent.objects.count()
+    answer = client_of(alice).post(ADDRESS, {"to_stage": "production"}, headers=headers)
+    assert answer.status_code == 422
+    assert "it skips Staging" in text_of(answer)
+    assert "was not moved" in text_of(answer)
+    assert stage_of(version) == "development"
+    assert AuditEvent.objects.count() == events
+
+
+def test_a_move_backwards_is_refused(
+    version: ModelVersion,
+    registry: DatabaseRegistry,
+    client_of: Callable[[User], Client],
+    alice: User,
+) -> None:
+    registry.transition_stage("resnet50", 1, Stage.STAGING)
+    answer = client_of(alice).post(ADDRESS, {"to_stage": "development"})
+    assert answer.status_code == 422
+    assert "it moves backwards" in text_of(answer)
+
+
+def test_a_policy_refuses_with_every_reason_and_the_stored_result(
+    version: ModelVersion,
+    registry: DatabaseRegistry,
+    client_of: Callable[[User], Client],
+    alice: User,
+) -> None:
+    registry.set_policy(
+        PromotionPolicy(Stage.STAGING)
+        .require_metric("accuracy", Comparison.GTE, 0.9)
+        .require_metric("f1", Comparison.GTE, 0.9)
+        .require_approvals(2)
+    )
+    answer = client_of(alice).post(ADDRESS, {"to_stage": "staging"}, headers=HTMX)
+    page = text_of(answer)
+    assert answer.status_code == 422
+    assert "accuracy is 0.8; required: ≥ 0.9." in page
+    assert "f1 was not measured." in page
+    assert "2 more approvals are needed" in page
+    assert "/checks/" in page
+    assert stage_of(version) == "development"
+
+
+def test_a_stale_page_gets_the_present_state_and_who_was_faster(
+    version: ModelVersion,
+    registry: DatabaseRegistry,
+    client_of: Callable[[User], Client],
+    victor: User,
+    alice: User,
+) -> None:
+    registry.transition_stage("resnet50", 1, Stage.STAGING)
+    answer = client_of(alice).post(
+        ADDRESS, {"to_stage": "archived", "expected_revision": 1}, headers=HTMX
+    )
+    page = text_of(answer)
+    assert answer.status_code == 409
+    assert "was changed since you looked" in page
+    assert "It was last moved by alice" in page
+    assert 'data-stage="staging"' in page
+    assert stage_of(version) == "staging"
+
+
+def test_a_viewer_sees_why_not_and_may_not_move(
+    version: ModelVersion, client_of: Callable[[User], Client], victor: User
+) -> None:
+    client = client_of(victor)
+    assert "You may not move versions." in text_of(client.get(ADDRESS))
+    answer = client.post(ADDRESS, {"to_stage": "staging"})
+    assert answer.status_code == 403
+    assert stage_of(version) == "development"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"to_stage": "nowhere"},
+        {},
+        {"to_stage": "staging", "expected_revision": "x"},
+        {"to_stage": "staging", "reason": "x" * 10_001},
+        {"to_stage": "staging", "reason": "\x00"},
+    ],
+)
+def test_a_form_that_makes_no_sense_is_a_400_with_a_sentence(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User, form: dict[str, str]
+) -> None:
+    answer = client_of(alice).post(ADDRESS, form)
+    assert answer.status_code == 400
+    assert 'role="alert"' in text_of(answer)
+    assert stage_of(version) == "development"
+
+
+def test_promoting_offers_to_archive_what_is_in_production(
+    registry: DatabaseRegistry, client_of: Callable[[User], Client], alice: User
+) -> None:
+    for number in (1, 2):
+        registry.register_model("resnet50")
+        registry.transition_stage("resnet50", number, Stage.STAGING)
+    registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
+    address = "/models/resnet50/versions/2/transition/"
+    client = client_of(alice)
+    page = text_of(client.get(f"{address}?to=production"))
+    assert "Archive v1, now in Production" in page
+    assert 'id="archive-existing" value="1" checked' in page
+    answer = client.post(
+        address, {"to_stage": "production", "archive_existing": "1"}, headers=HTMX
+    )
+    assert "v1 archived" in text_of(answer)
+    assert {v.number: v.stage for v in registry.list_versions("resnet50")} == {
+        1: Stage.ARCHIVED,
+        2: Stage.PRODUCTION,
+    }
+
+
+def test_undo_is_offered_where_the_workflow_has_a_way_back(
+    version: ModelVersion,
+    client_of: Callable[[User], Client],
+    alice: User,
+    settings: object,
+) -> None:
+    client = client_of(alice)
+    settings.OBEYA_WORKFLOW = "returns"  # type: ignore[attr-defined]  # pytest-django's wrapper
+    page = text_of(client.post(ADDRESS, {"to_stage": "staging"}, headers=HTMX))
+    assert "Undo" in page
+    assert 'name="to_stage" value="development"' in page
+
+
+def test_the_picked_up_card_is_told_what_each_column_says(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User
+) -> None:
+    moves = client_of(alice).get("/models/resnet50/versions/1/moves/").json()
+    assert moves["development"] == {"allowed": False, "here": True, "note": ""}
+    assert moves["staging"]["allowed"]
+    assert "skips Staging" in moves["production"]["note"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/models/none/versions/1/transition/", "/models/resnet50/versions/9/transition/"],
+)
+def test_what_is_not_there_is_a_404(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User, address: str
+) -> None:
+    client = client_of(alice)
+    assert client.get(address).status_code == 404
+    assert client.post(address, {"to_stage": "staging"}).status_code == 404
+
+
+def test_a_post_without_the_form_token_is_refused(version: ModelVersion, alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    answer = client.post(ADDRESS, {"to_stage": "staging"})
+    assert answer.status_code == 403
+    assert "Load the page again" in text_of(answer)
+    assert stage_of(version) == "development"
+
+
+def test_strangers_are_sent_to_sign_in(version: ModelVersion, client: Client) -> None:
+    assert client.post(ADDRESS, {"to_stage": "staging"}).headers["Location"].startswith("/sign-in/")
+    assert stage_of(version) == "development"
