@@ -45,7 +45,7 @@ check: $(DEV_READY) ## Linter, formatter, types, import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 # A missing browser fails the browser tests with a sentence, not the run before it starts.
 .PHONY: chromium

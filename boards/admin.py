@@ -467,6 +467,20 @@ class UserAdmin(DjangoUserAdmin):
             return fields
         return (*fields, "is_superuser", "is_staff", "groups", "user_permissions")
 
+    def save_related(
+        self, request: HttpRequest, form: Any, formsets: Any, change: bool
+    ) -> None:
+        """Log what was made or changed, in the admin's own transaction."""
+        super().save_related(request, form, formsets, change)
+        if isinstance(request.user, models.User) and (form.changed_data or not change):
+            registry.record_user_change(
+                user=form.instance,
+                made=not change,
+                fields=tuple(form.changed_data),
+                actor=Actor(request.user, Channel.PAGE),
+                at=timezone.now(),
+            )
+
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody but a superuser changes a superuser, whose password would be a way around."""
         if isinstance(obj, models.User) and obj.is_superuser and not _is_superuser(request):

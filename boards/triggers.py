@@ -17,6 +17,7 @@ from boards.models import AuditEvent
 
 TABLE = AuditEvent._meta.db_table
 
+# No statement here holds anything but the table's own name.
 _SQLITE = {
     f"{TABLE}_no_update": f"""
         CREATE TRIGGER {TABLE}_no_update BEFORE UPDATE ON {TABLE}
@@ -31,7 +32,7 @@ _SQLITE = {
                      WHERE model_id = NEW.model_id AND sequence = NEW.sequence)
           OR (NEW.model_id IS NULL AND EXISTS (SELECT 1 FROM {TABLE}
                      WHERE model_id IS NULL AND sequence = NEW.sequence))
-        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",  # noqa: S608
 }
 
 _POSTGRESQL_FUNCTION = f"""

@@ -44,7 +44,7 @@ class MetricDiff:
 
     @property
     def difference(self) -> float | None:
-        """b − a in the metric's unit; None unless both are there and comparable."""
+        """B − a in the metric's unit; None unless both are there and comparable."""
         if self.a is None or self.b is None or not self.outcome.is_comparable:
             return None
         return self.b.value - self.a.value

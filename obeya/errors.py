@@ -88,9 +88,10 @@ class AlreadyExists(RegistryError):
 
 
 class Conflict(RegistryError):
-    """The version is no longer as the caller saw it; nothing was changed.
+    """The version, or a stage's policy, is no longer as the caller saw it; nothing was changed.
 
-    `stage` and `revision` are the present state.
+    `stage` and `revision` are the present state; for a policy the stage it guards, revision 0
+    where there is none.
     """
 
     code = "conflict"

@@ -124,15 +124,19 @@ def finite(value: float, *, what: str) -> float:
 # Whole words of a metric's name. LOWER is asked first: "val_loss" and "error_rate" are decided
 # by their telling word; "accuracy_drop" gets worse as it grows.
 _LOWER = frozenset(
-    "loss error errors err rmse mse mae mape smape rmsle wer cer ter perplexity ppl bpb nll "
-    "logloss brier ece latency p50 p90 p95 p99 ms seconds duration time memory size params flops "
-    "gmacs cost drop regret fid kid fpr fnr eer hallucination toxicity bias".split()
+    """
+    loss error errors err rmse mse mae mape smape rmsle wer cer ter perplexity ppl bpb nll
+    logloss brier ece latency p50 p90 p95 p99 ms seconds duration time memory size params
+    flops gmacs cost drop regret fid kid fpr fnr eer hallucination toxicity bias
+    """.split()  # noqa: SIM905 - a list of words reads best as words
 )
 _HIGHER = frozenset(
-    "accuracy acc top1 top5 precision recall f1 fbeta auc auroc roc prauc ap map ndcg mrr r2 "
-    "bleu rouge meteor chrf iou miou dice jaccard kappa mcc sensitivity specificity tpr tnr "
-    "coverage throughput qps rps reward score gain lift hit psnr ssim correlation spearman "
-    "pearson explained silhouette success".split()
+    """
+    accuracy acc top1 top5 precision recall f1 fbeta auc auroc roc prauc ap map ndcg mrr r2
+    bleu rouge meteor chrf iou miou dice jaccard kappa mcc sensitivity specificity tpr tnr
+    coverage throughput qps rps reward score gain lift hit psnr ssim correlation spearman
+    pearson explained silhouette success
+    """.split()  # noqa: SIM905 - a list of words reads best as words
 )
 
 

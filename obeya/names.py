@@ -63,7 +63,7 @@ def tag_value(text: str) -> str:
 
 
 def alias(text: str) -> str:
-    """1 to 255 letters, digits, ``_`` and ``-``; ``latest`` and ``v1``, ``v2``, ... are reserved."""
+    """1 to 255 letters, digits, ``_`` and ``-``; ``latest``, ``v1``, ``v2``, ... are reserved."""
     name = _line(text, what="An alias", field="alias", longest=ALIAS_MAX)
     if not _ALIAS.match(name):
         raise InvalidInput("An alias may contain only letters, digits, “_” and “-”.", field="alias")

@@ -387,6 +387,6 @@ def no_policy(stage: Stage | None) -> Verdict:
 
 def number_text(value: float) -> str:
     """A number with all its digits and no needless ones: ``0.9``, ``100``, ``1e-12``."""
-    if value.is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - floats are exact below it
+    if value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return repr(value)

@@ -151,6 +151,7 @@ AXES_CLIENT_IP_CALLABLE = "registry_site.lockout.connection_address"
 AXES_LOCKOUT_CALLABLE = "registry_site.lockout.locked_out"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
 
 # --- Security -------------------------------------------------------------------------------------
 

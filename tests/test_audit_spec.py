@@ -51,7 +51,8 @@ def test_the_length_in_the_text_is_that_of_the_example() -> None:
 @pytest.mark.parametrize("text", EVENTS)
 def test_the_program_writes_the_example_in_the_same_bytes(text: str) -> None:
     record = json.loads(text)
-    texts = {"reason": BLOCKS["reason 3"]} if record["texts"] else {}
+    written = {"name": BLOCKS["name 1"], "reason": BLOCKS["reason 3"]}
+    texts = {role: written[role] for role in record["texts"]}
     event = audit.AuditEvent(
         **{
             **{key: value for key, value in record.items() if key != "format"},

@@ -1,5 +1,7 @@
-"""Tables: columns, constraints and indexes. The rules are in `obeya`, the writes in
-`boards.registry`."""
+"""Tables: columns, constraints and indexes.
+
+The rules are in `obeya`, the writes in `boards.registry`.
+"""
 
 from boards.models.access import OneTimeLink, User
 from boards.models.audit import AuditEvent, AuditText, SiteChain, StageTransition

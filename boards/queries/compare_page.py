@@ -90,6 +90,4 @@ def compare_page(baseline: VersionRef, challenger: VersionRef) -> ComparePage:
     """
     rows = [find_version(find_model(ref.model), ref.number) for ref in (baseline, challenger)]
     a, b = version_records(rows)
-    return ComparePage(
-        a, b, compare((str(a), a.metrics), (str(b), b.metrics), definitions())
-    )
+    return ComparePage(a, b, compare((str(a), a.metrics), (str(b), b.metrics), definitions()))

@@ -198,9 +198,7 @@ def production_spans(model: models.RegisteredModel) -> tuple[ProductionSpan, ...
     return tuple(sorted(spans, key=lambda span: (span.since, span.version)))
 
 
-def _ordered(
-    model: models.RegisteredModel, query: VersionsQuery
-) -> QuerySet[models.ModelVersion]:
+def _ordered(model: models.RegisteredModel, query: VersionsQuery) -> QuerySet[models.ModelVersion]:
     rows = models.ModelVersion.objects.filter(model=model, deleted_at=None).defer("description")
     if query.is_paged:
         if query.below is not None:

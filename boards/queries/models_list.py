@@ -138,9 +138,7 @@ def _beyond(query: ModelsQuery, column: str) -> Q:
     text, pk = query.after or ("", 0)
     value = _value(query.by, text)
     direction = "lt" if query.descending else "gt"
-    return Q(**{f"{column}__{direction}": value}) | Q(
-        **{column: value, f"pk__{direction}": pk}
-    )
+    return Q(**{f"{column}__{direction}": value}) | Q(**{column: value, f"pk__{direction}": pk})
 
 
 def _text(value: Any) -> str:
@@ -155,7 +153,5 @@ def _value(by: str, text: str) -> Any:
             moment = datetime.fromisoformat(text)
             return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except ValueError:
-        raise InvalidInput(
-            "That page link is broken; start from the top.", field="after"
-        ) from None
+        raise InvalidInput("That page link is broken; start from the top.", field="after") from None
     return text

@@ -9,6 +9,7 @@ from boards.registry.accounts import (
     anybody_has_password,
     create_user,
     make_one_time_link,
+    record_user_change,
     use_one_time_link,
 )
 from boards.registry.catalog import (
@@ -40,6 +41,7 @@ __all__ = [
     "log_metrics",
     "make_one_time_link",
     "record_policy_check",
+    "record_user_change",
     "register_model",
     "rename_model",
     "set_alias",

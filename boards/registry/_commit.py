@@ -211,7 +211,7 @@ def writing_new_or_present_model(name: str, *, actor: Actor, at: datetime) -> It
             made = False
         write = ModelWrite(model, actor, at)
         if made:
-            write.record(Action.MODEL_REGISTERED, data={"name": name})
+            write.record(Action.MODEL_REGISTERED, texts={"name": name})
         yield write
         write.flush()
 

@@ -7,31 +7,40 @@ from datetime import datetime
 from boards import models
 from boards.permissions import Right, require
 from boards.registry._commit import Actor, ChainWrite, writing_model, writing_site
-from obeya.errors import InvalidInput
+from obeya.errors import Conflict, InvalidInput
 from obeya.policies import PromotionPolicy
 from obeya.records import Action
 from obeya.stages import Stage
 
 
 def set_policy(
-    *, policy: PromotionPolicy, name: str | None = None, actor: Actor, at: datetime
+    *,
+    policy: PromotionPolicy,
+    name: str | None = None,
+    expected_revision: int | None = None,
+    actor: Actor,
+    at: datetime,
 ) -> models.PolicyRevision:
     """Make `policy` the one in force for its stage, for one model or (None) the whole site.
 
-    Returns the revision in force. A policy equal to it makes no new one.
+    `expected_revision` is the one that the actor was looking at, 0 where there was none. Returns
+    the revision in force. A policy equal to it makes no new one.
 
     Raises:
         NotAllowed: the actor may not edit policies.
         InvalidInput: the policy has no stage.
+        Conflict: another revision was made meanwhile.
     """
     require(actor.user, Right.EDIT_POLICY)
     if policy.stage is None:
         raise InvalidInput("A policy needs a target stage to be stored.", field="stage")
     if name is None:
         with writing_site(actor=actor, at=at) as write:
-            return _revise(write, None, policy, policy.stage)
+            return _revise(write, None, policy, policy.stage, expected_revision)
     with writing_model(name, actor=actor, at=at) as model_write:
-        return _revise(model_write, model_write.model, policy, policy.stage)
+        return _revise(
+            model_write, model_write.model, policy, policy.stage, expected_revision
+        )
 
 
 def _revise(
@@ -39,16 +48,25 @@ def _revise(
     model: models.RegisteredModel | None,
     policy: PromotionPolicy,
     stage: Stage,
+    expected_revision: int | None,
 ) -> models.PolicyRevision:
     revisions = models.PolicyRevision.objects.filter(model=model, stage=stage.value)
     present = revisions.filter(superseded_at=None).first()
+    number = present.number if present else 0
+    if expected_revision not in (None, number):
+        raise Conflict(
+            f"The policy was changed since you looked: it is at revision {number}, "
+            f"not {expected_revision}.",
+            stage=stage,
+            revision=number,
+        )
     if present and PromotionPolicy.from_document(present.document) == policy:
         return present
     revisions.filter(superseded_at=None).update(superseded_at=write.at)
     made = models.PolicyRevision.objects.create(
         model=model,
         stage=stage.value,
-        number=present.number + 1 if present else 1,
+        number=number + 1,
         document=policy.to_document(),
         created_at=write.at,
         created_by=write.actor.user,

@@ -92,7 +92,8 @@ def diff(metric_diff: MetricDiff | None) -> SafeString:
         + f" ({percent(metric_diff.percent_change)})"
     )
     return format_html(
-        '<span class="diff diff-{}" title="{}">{} {}<span class="visually-hidden"> {}</span></span>',
+        '<span class="diff diff-{}" title="{}">{} {}'
+        '<span class="visually-hidden"> {}</span></span>',
         outcome.value,
         title,
         arrow,

@@ -1,0 +1,1 @@
+"""Pages, and the fragments of them that htmx asks for."""

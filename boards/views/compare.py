@@ -41,7 +41,8 @@ def compare(request: Request) -> HttpResponse:
             refs.reverse()
         page = compare_page(*refs)
     except RegistryError as error:
-        return render(request, "compare.html", {**context, "error": error}, status=error.http_status)
+        context["error"] = error
+        return render(request, "compare.html", context, status=error.http_status)
     context |= {
         "page": page,
         "diffs": page.different if context["only_differences"] else page.diffs,

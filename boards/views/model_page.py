@@ -40,7 +40,13 @@ def _heads(page: ModelPage) -> tuple[list[Head], list[Head]]:
     """The heads of the table: the fixed columns', and the metrics'."""
     query = page.query
     fixed = [
-        head(name, name.capitalize(), query.by, descending=query.descending, first=name == "version")
+        head(
+            name,
+            name.capitalize(),
+            query.by,
+            descending=query.descending,
+            first=name == "version",
+        )
         for name in SORTS
     ]
     metrics = [

@@ -70,14 +70,22 @@ def edit_policy(request: Request, stage: str, name: str | None = None) -> HttpRe
     policy = form.policy(editor.stage)
     if policy is None:
         return _form(request, editor, form, status=400)
-    if request.POST.get("revision", str(editor.number)) != str(editor.number):
-        return _form(request, editor, form, status=Conflict.http_status)
-    return _save(request, editor, policy)
+    try:
+        return _save(request, editor, policy)
+    except Conflict:
+        present = policy_editor(stage, name)
+        return _form(request, present, form, status=Conflict.http_status)
 
 
 def _save(request: Request, editor: PolicyEditor, policy: PromotionPolicy) -> HttpResponse:
+    seen = request.POST.get("revision", "")
     made = registry.set_policy(
-        policy=policy, name=editor.model, actor=page_actor(request), at=timezone.now()
+        policy=policy,
+        name=editor.model,
+        # What is no number was never a revision, so it is refused like an old one.
+        expected_revision=(int(seen) if seen.isdecimal() else -1) if seen else None,
+        actor=page_actor(request),
+        at=timezone.now(),
     )
     if made.number == editor.number:
         messages.info(request, f"Nothing changed: revision {made.number} stays in force.")

@@ -59,7 +59,8 @@ def timeline(spans: Sequence[ProductionSpan]) -> Timeline | None:
     for span in shown:
         start, end = across(span.since), across(span.until or until)
         width = max(end - start, SHORTEST)
-        bars.append(Bar(span, round(min(start, WIDTH - width), 1), rows[span.version], round(width, 1)))
+        x = min(start, WIDTH - width)
+        bars.append(Bar(span, round(x, 1), rows[span.version], round(width, 1)))
     return Timeline(
         tuple(bars),
         tuple((number, y) for number, y in rows.items()),

@@ -1,0 +1,1 @@
+"""The demo registry: real models, worked forward by rules."""

@@ -21,7 +21,7 @@ from obeya.policies import Comparison, PromotionPolicy
 from obeya.stages import Stage
 from tests.e2e.board_page import BoardPage
 
-PASSWORD = "a long enough password"  # noqa: S105 - guards nothing
+PASSWORD = "a long enough password"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 ACCOUNTS = {
     "ada": "administrator",
@@ -35,7 +35,7 @@ EXPECTED_LINE = re.compile(r"Failed to load resource: the server responded with 
 
 @pytest.fixture(scope="session")
 def base_url() -> None:
-    """Each window states its own; this keeps the plugin's fixture, which pytest warns of, unused."""
+    """Each window states its own; the plugin's fixture, which pytest warns of, stays unused."""
 
 
 class Clock:
@@ -54,9 +54,7 @@ def accounts(transactional_db: None) -> dict[str, User]:
     """One account in each group."""
     at = datetime.now(UTC) - timedelta(days=40)
     return {
-        name: write.create_user(
-            username=name, group=group, password=PASSWORD, actor=SYSTEM, at=at
-        )
+        name: write.create_user(username=name, group=group, password=PASSWORD, actor=SYSTEM, at=at)
         for name, group in ACCOUNTS.items()
     }
 

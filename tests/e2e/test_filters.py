@@ -35,7 +35,9 @@ def test_the_board_is_searched_while_typing_and_the_address_follows(board: Board
 def test_each_field_narrows_the_board(
     board: BoardPage, label: str, text: str, names: list[str]
 ) -> None:
-    board.page.get_by_role("search", name="Filter the board").get_by_label(label, exact=True).fill(text)
+    board.page.get_by_role("search", name="Filter the board").get_by_label(label, exact=True).fill(
+        text
+    )
     expect(board.board.locator("[data-card]")).to_have_count(len(names))
     found = [card.get_attribute("data-name") for card in board.board.locator("[data-card]").all()]
     assert sorted(found) == names

@@ -26,9 +26,7 @@ RUNNING = "document.getAnimations().filter((a) => a.playState === 'running').len
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_no_page_scrolls_sideways(
-    visit: Callable[..., Page], check_id: str, width: int
-) -> None:
+def test_no_page_scrolls_sideways(visit: Callable[..., Page], check_id: str, width: int) -> None:
     page = visit("/", user="ada", viewport={"width": width, "height": 800})
     visitor = visit("/sign-in/", user=None, viewport={"width": width, "height": 800})
     found = {}
@@ -74,9 +72,7 @@ def test_on_a_phone_the_columns_are_a_strip_that_scrolls_in_its_own_box(
 def test_nothing_moves_for_whoever_wants_no_motion(
     visit: Callable[..., Page], registry: DatabaseRegistry
 ) -> None:
-    board = BoardPage(
-        visit("/", viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    )
+    board = BoardPage(visit("/", viewport={"width": 1440, "height": 900}, reduced_motion="reduce"))
     board.pick_up("resnet50 v6")
     assert board.page.evaluate(RUNNING) == 0
     board.carry_over("resnet50 v6", "staging")

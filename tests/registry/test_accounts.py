@@ -16,6 +16,7 @@ from boards.registry import (
     anybody_has_password,
     create_user,
     make_one_time_link,
+    record_user_change,
     use_one_time_link,
 )
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed
@@ -128,6 +129,21 @@ def test_the_registry_itself_makes_the_first_account(db, new_events):
     create_user(username="admin", group="administrator", actor=SYSTEM, at=NOON)
     (event,) = new_events()
     assert (event.actor, event.sequence) == (None, 1)
+
+
+def test_a_change_of_an_account_is_one_event_that_names_columns_and_never_values(
+    new_events, alice, carol
+):
+    record_user_change(
+        user=carol,
+        made=False,
+        fields=("is_active", "email"),
+        actor=Actor(alice, Channel.PAGE),
+        at=NOON,
+    )
+    (event,) = new_events()
+    assert (event.action, event.actor, event.model) == ("user.changed", alice, None)
+    assert event.data == {"user": str(carol.uid), "fields": ["email", "is_active"]}
 
 
 # --- One-time links -------------------------------------------------------------------------------

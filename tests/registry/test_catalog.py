@@ -279,7 +279,7 @@ def test_a_deleted_model_is_found_by_nobody(act, whole_database):
 def test_deleting_leaves_every_text(act):
     act(set_description, text="# Card", version=1)
     act(delete_model)
-    assert AuditText.objects.get().text == "# Card"
+    assert AuditText.objects.get(role="description").text == "# Card"
 
 
 def test_a_promoter_can_neither_rename_nor_configure_nor_delete(act, peter, whole_database):

@@ -52,6 +52,8 @@ DEEDS = [
 ]
 # They are asked by who is not signed in yet, or by who has the server itself.
 WITHOUT_ACTOR = {"make_one_time_link", "use_one_time_link", "anybody_has_password"}
+# It notes what the admin has let through, by rights of its own, and changes nothing itself.
+WITHOUT_RIGHT = {"record_user_change"}
 
 
 def names_of_deeds():
@@ -85,7 +87,7 @@ def member_of(group):
 
 def test_every_function_of_the_write_path_stands_in_the_table():
     functions = {name for name in writes.__all__ if inspect.isfunction(getattr(writes, name))}
-    assert functions - WITHOUT_ACTOR == {name for name, _, _ in DEEDS}
+    assert functions - WITHOUT_ACTOR - WITHOUT_RIGHT == {name for name, _, _ in DEEDS}
 
 
 def test_the_groups_are_those_of_the_table():

@@ -9,7 +9,7 @@ import pytest
 from boards.models import AuditEvent, PolicyRevision, RegisteredModel, SiteChain
 from boards.queries.judgement import policy_in_force
 from boards.registry import Actor, register_model, set_policy
-from obeya.errors import InvalidInput, NotAllowed, NotFound
+from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from obeya.policies import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
@@ -27,8 +27,9 @@ def resnet50(alice):
 
 @pytest.fixture
 def guard(alice):
-    def make(policy, name=None, *, by=alice, at=LATER):
-        return set_policy(policy=policy, name=name, actor=Actor(by, Channel.PAGE), at=at)
+    def make(policy, name=None, *, by=alice, at=LATER, **more):
+        actor = Actor(by, Channel.PAGE)
+        return set_policy(policy=policy, name=name, actor=actor, at=at, **more)
 
     return make
 
@@ -92,6 +93,20 @@ def test_the_first_policy_of_the_site_begins_the_sites_chain(guard):
     guard(ACCURATE)
     chain = SiteChain.objects.get()
     assert chain.chain_length == AuditEvent.objects.filter(model=None).count() == 1
+
+
+@pytest.mark.parametrize("name", [None, "resnet50"])
+def test_an_edit_of_a_revision_that_was_replaced_meanwhile_is_a_conflict(
+    name, guard, whole_database
+):
+    assert guard(ACCURATE, name, expected_revision=0).number == 1
+    assert guard(STRICTER, name, expected_revision=1).number == 2
+    before = whole_database()
+    for stale in (0, 1, 3):
+        with pytest.raises(Conflict) as conflict:
+            guard(ACCURATE, name, expected_revision=stale)
+        assert conflict.value.revision == 2
+    assert whole_database() == before
 
 
 def test_a_policy_without_a_stage_is_refused(guard, whole_database):

@@ -208,6 +208,25 @@ def test_writes_to_the_site_at_once_form_one_chain(db):
     assert (report.chains, report.broken) == (1, ())
 
 
+def test_of_two_who_edit_one_policy_at_once_exactly_one_wins(db):
+    for n in range(20):
+        outcomes = at_once(
+            *[
+                partial(
+                    set_policy,
+                    policy=PromotionPolicy(Stage.STAGING).require_approvals(2 * n + side),
+                    expected_revision=n,
+                    actor=SYSTEM,
+                    at=NOON,
+                )
+                for side in (1, 2)
+            ]
+        )
+        (lost,) = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        assert isinstance(lost, Conflict)
+        assert lost.revision == n + 1
+
+
 def test_two_tags_and_a_metric_at_once_are_all_kept(db):
     register()
     for n in range(20):

@@ -41,7 +41,8 @@ def test_the_first_version_makes_the_model_and_both_are_events_of_its_chain(regi
     )
 
     made, registered = new_events()
-    assert (made.action, made.data) == ("registered_model.registered", {"name": "resnet50"})
+    assert made.action == "registered_model.registered"
+    assert made.texts.get(role="name").text == "resnet50"
     assert (made.sequence, made.previous_hash) == (1, GENESIS)
     assert registered.action == "model_version.registered"
     assert (registered.version, registered.from_stage, registered.to_stage) == (

@@ -69,7 +69,7 @@ def test_a_card_says_whether_it_would_pass(
         ("tag=family%3Dresnet", 'data-name="resnet50 v1"', 'data-name="resnet50 v2"'),
         ("metric=accuracy+%3E%3D+0.96", 'data-name="vit v1"', 'data-name="resnet50'),
         ("owner=alice", "vit", "Nothing here matches everywhere"),
-        ("owner=nobody", "0 versions match", "data-card"),
+        ("owner=nobody", "0 versions match", "data-card "),
     ],
 )
 def test_the_filter_of_the_address_is_applied(

@@ -1,0 +1,218 @@
+"""The board's filter: what it lets through, what it refuses, and that a URL holds all of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+import pytest
+
+from boards.models import ModelVersion, User
+from boards.queries.filters import CONDITIONS_MAX, TEXT_MAX, BoardFilter, MetricCondition
+from boards.registry import SYSTEM, Actor, delete_version, register_model
+from obeya.errors import InvalidInput
+from obeya.policies import Comparison
+from obeya.records import Channel
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def versions(db):
+    """Five versions of three models, of two owners."""
+    owners = {
+        name: Actor(User.objects.create(username=name, is_superuser=True), Channel.CLI)
+        for name in ("ada", "bob")
+    }
+
+    def register(name, owner, label="", tags=None, **metrics):
+        register_model(
+            name=name, label=label, tags=tags, metrics=metrics, actor=owners[owner], at=NOON
+        )
+
+    register("resnet50", "ada", "1.0.0", {"family": "resnet", "gpu": ""}, top1=76.1, size=25)
+    register("resnet50", "bob", "2.0.0-rc1", {"family": "resnet v2"}, top1=80.5, size=25)
+    register("resnet50", "ada", top1=80)
+    register("100%_sure", "bob", tags={"gpu": "a100"}, loss=-0.5)
+    register("100 resnets", "ada", "v3")
+
+
+def matching(**lists):
+    values = {name: [value] if isinstance(value, str) else value for name, value in lists.items()}
+    rows = BoardFilter.parse(values).apply(ModelVersion.objects.filter(deleted_at=None))
+    return sorted(f"{row.model.name} v{row.number}" for row in rows.select_related("model"))
+
+
+RESNET = ["resnet50 v1", "resnet50 v2", "resnet50 v3"]
+
+
+def test_an_empty_filter_lets_everything_through():
+    assert len(matching()) == 5
+    assert not BoardFilter.parse({})
+    assert BoardFilter.parse({"q": [" "], "tag": [""], "metric": ["  "]}) == BoardFilter()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("resnet50", RESNET),
+        ("RESNET50", RESNET),
+        ("  net50  ", RESNET),
+        ("resnet", ["100 resnets v1", *RESNET]),
+        ("rc1", ["resnet50 v2"]),
+        ("2.0", ["resnet50 v2"]),
+        ("resnet50 1.0", ["resnet50 v1"]),
+        ("v1", ["100 resnets v1", "100%_sure v1", "resnet50 v1"]),
+        ("V2", ["resnet50 v2"]),
+        ("v3", ["100 resnets v1", "resnet50 v3"]),
+        ("resnet50 v3", ["resnet50 v3"]),
+        ("v99", []),
+        ("v9999999999999", []),
+        ("nothing", []),
+    ],
+)
+def test_every_word_is_in_the_name_or_the_label_or_is_the_number(text, found):
+    assert matching(q=text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("100%", ["100%_sure v1"]),
+        ("%", ["100%_sure v1"]),
+        ("_", ["100%_sure v1"]),
+        ("0_", []),
+        ("res%50", []),
+        ("\\", []),
+        ("'", []),
+        ("*", []),
+        ("[r]", []),
+    ],
+)
+def test_wildcards_in_the_search_stand_for_themselves(text, found):
+    assert matching(q=text) == found
+
+
+def test_model_and_owner_are_exact_names():
+    assert matching(model="resnet50") == RESNET
+    assert matching(model="resnet") == matching(model="RESNET50") == []
+    assert matching(owner="ada") == ["100 resnets v1", "resnet50 v1", "resnet50 v3"]
+    assert matching(owner="ad") == matching(owner="Ada") == []
+
+
+def test_a_tag_is_a_pair_or_a_key_alone():
+    assert matching(tag="family=resnet") == ["resnet50 v1"]
+    assert matching(tag="family=resnet v2") == ["resnet50 v2"]
+    assert matching(tag="family") == ["resnet50 v1", "resnet50 v2"]
+    assert matching(tag="gpu") == ["100%_sure v1", "resnet50 v1"]
+    assert matching(tag="gpu=") == ["resnet50 v1"]
+    assert matching(tag="gpu=a") == matching(tag="fam") == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("top1 > 80", [2]),
+        ("top1 >= 80", [2, 3]),
+        ("top1 ≥ 80", [2, 3]),
+        ("top1 < 80", [1]),
+        ("top1 <= 80", [1, 3]),
+        ("top1 ≤ 80", [1, 3]),
+        ("top1 = 80", [3]),
+        ("top1 == 80", [3]),
+        ("top1 = 80.00000001", [3]),
+        ("top1 = 80.001", []),
+        ("top1>=8e1", [2, 3]),
+        ("top1 > -1", [1, 2, 3]),
+        ("Top1 > 0", []),
+    ],
+)
+def test_a_metric_is_held_against_a_number(condition, found):
+    assert matching(metric=condition) == [f"resnet50 v{number}" for number in found]
+
+
+def test_a_negative_number_compares_as_one():
+    assert matching(metric="loss = -0.5") == matching(metric="loss < -0.4") == ["100%_sure v1"]
+    assert matching(metric="loss < -0.6") == []
+
+
+def test_all_conditions_hold_at_once():
+    assert matching(q="resnet", owner="ada", tag=["family", "gpu"], metric="top1 > 70") == [
+        "resnet50 v1"
+    ]
+    assert matching(metric=["top1 > 80", "size <= 25"]) == ["resnet50 v2"]
+    assert matching(tag=["family=resnet", "family=resnet v2"]) == []
+
+
+def test_deleted_versions_stay_out():
+    delete_version(name="resnet50", version=1, actor=SYSTEM, at=NOON)
+    assert matching(model="resnet50") == ["resnet50 v2", "resnet50 v3"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "field"),
+    [
+        ({"q": ["x" * (TEXT_MAX + 1)]}, "q"),
+        ({"q": ["a\x00"]}, "q"),
+        ({"model": ["x" * (TEXT_MAX + 100)]}, "model"),
+        ({"owner": ["\x00"]}, "owner"),
+        ({"tag": ["=resnet"]}, "tag"),
+        ({"tag": ["x" * (TEXT_MAX + 1)]}, "tag"),
+        ({"tag": ["a\x00=b"]}, "tag"),
+        ({"tag": ["a"] * (CONDITIONS_MAX + 1)}, "tag"),
+        ({"metric": ["top1"]}, "metric"),
+        ({"metric": ["top1 >"]}, "metric"),
+        ({"metric": ["> 5"]}, "metric"),
+        ({"metric": ["top1 > high"]}, "metric"),
+        ({"metric": ["top1 > nan"]}, "metric"),
+        ({"metric": ["top1 > inf"]}, "metric"),
+        ({"metric": ["top1 > 1e999"]}, "metric"),
+        ({"metric": ["top1 ! 5"]}, "metric"),
+        ({"metric": ["top1 > 5\x00"]}, "metric"),
+        ({"metric": ["top1 > 1"] * (CONDITIONS_MAX + 1)}, "metric"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_filter_that_cannot_be_read_is_refused_by_its_field(lists, field):
+    with pytest.raises(InvalidInput) as refused:
+        BoardFilter.parse(lists)
+    assert refused.value.field == field
+
+
+def test_the_last_of_several_single_values_counts():
+    assert BoardFilter.parse({"model": ["a", "b"]}).model == "b"
+
+
+def test_a_filter_comes_back_from_its_url():
+    lists = {
+        "q": ["100% v3 é&="],
+        "model": ["a+b"],
+        "owner": ["ada"],
+        "tag": ["family=resnet=50", "gpu", "empty="],
+        "metric": ["top1 >= 80", "loss<-0.5", "x = 1e-12"],
+    }
+    parsed = BoardFilter.parse(lists)
+    assert parsed
+    assert not parsed.only_model
+    again = BoardFilter.parse(parse_qs(parsed.query_string, keep_blank_values=True))
+    assert again == parsed
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("accuracy >= 0.9", MetricCondition("accuracy", Comparison.GTE, 0.9)),
+        ("  a=b  >=  3 ", MetricCondition("a=b", Comparison.GTE, 3.0)),
+        ("p99 latency<1e2", MetricCondition("p99 latency", Comparison.LT, 100.0)),
+    ],
+)
+def test_a_condition_is_a_metric_a_comparison_and_a_number(text, condition):
+    assert MetricCondition.parse(text) == condition
+    assert MetricCondition.parse(str(condition)) == condition
+
+
+def test_only_the_model_filtered_means_that_the_models_own_counts_hold():
+    assert BoardFilter(model="resnet50").only_model
+    assert BoardFilter().only_model
+    for more in ({"text": "x"}, {"owner": "x"}, {"tags": (("x", None),)}):
+        assert not BoardFilter(model="resnet50", **more).only_model
