@@ -71,10 +71,12 @@ class InMemoryRegistry:
             number = next_number(model.last_number, wanted, name=name, taken=set(model.versions))
             if label and any(v.label == label for v in model.versions.values()):
                 raise AlreadyExists(f"{name} has a version labelled “{label}”.", field="label")
+            now = self._store.now(model.chain)
             if name not in self._store.models:
                 self._store.models[name] = model
-                self._store.append(model.chain, Action.MODEL_REGISTERED, texts={"name": name})
-            now = self._store.now(model.chain)
+                self._store.append(
+                    model.chain, Action.MODEL_REGISTERED, texts={"name": name}, at=now
+                )
             made = ModelVersion(
                 name,
                 number,
@@ -97,6 +99,7 @@ class InMemoryRegistry:
                 Action.VERSION_REGISTERED,
                 version=number,
                 to_stage=Stage.DEVELOPMENT,
+                at=now,
             )
             return made
 
@@ -303,7 +306,7 @@ class InMemoryRegistry:
                     to_stage=to_stage,
                     verdict=judgement.verdict,
                 )
-            operation = str(uuid.uuid4())
+            operation, now = str(uuid.uuid4()), self._store.now(model.chain)
             others = [
                 other
                 for other in model.versions.values()
@@ -313,8 +316,8 @@ class InMemoryRegistry:
                 and other.number != version
             ]
             for other in others:
-                self._store.move(model, other, Stage.ARCHIVED, operation, {})
-            self._store.move(model, found, to_stage, operation, texts)
+                self._store.move(model, other, Stage.ARCHIVED, operation, {}, at=now)
+            self._store.move(model, found, to_stage, operation, texts, at=now)
             self._store.crown(model, entered=found.number if to_stage is Stage.PRODUCTION else None)
             return self.get_transitions(name, version)[-1]
 

@@ -92,10 +92,11 @@ class MemoryStore:
         to_stage: Stage,
         operation: str,
         texts: dict[str, str],
+        *,
+        at: datetime,
     ) -> None:
         """Bring a version into a stage, with its event."""
-        now = self.now(model.chain)
-        self.replace(model, dataclasses.replace(version, stage=to_stage, stage_entered_at=now))
+        self.replace(model, dataclasses.replace(version, stage=to_stage, stage_entered_at=at))
         self.append(
             model.chain,
             Action.STAGE_TRANSITIONED,
@@ -104,6 +105,7 @@ class MemoryStore:
             to_stage=to_stage,
             operation=operation,
             texts=texts,
+            at=at,
         )
 
     def crown(self, model: Model, entered: int | None = None) -> None:
@@ -152,12 +154,14 @@ class MemoryStore:
         now = self.clock()
         return max(now, chain.events[-1].occurred_at) if chain.events else now
 
-    def append(self, chain: Chain, action: Action, **details: Any) -> None:
-        """Append an event; `details` are fields of `AuditEvent`."""
+    def append(
+        self, chain: Chain, action: Action, *, at: datetime | None = None, **details: Any
+    ) -> None:
+        """Append an event that happened at `at`, else now; `details` are its other fields."""
         event = AuditEvent(
             chain=chain.uid,
             sequence=len(chain.events) + 1,
-            occurred_at=self.now(chain),
+            occurred_at=at or self.now(chain),
             recorded_at=datetime.now(UTC),
             actor=self.actor,
             channel=Channel.PYTHON,

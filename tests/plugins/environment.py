@@ -11,6 +11,8 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -60,8 +62,9 @@ def _prepare() -> None:
         if (name.startswith("OBEYA_") and name not in KEPT) or name == "DATABASE_URL":
             del os.environ[name]
 
-    # Also when the run ends before it begins, and pytest_unconfigure is not called.
+    # Also when the run ends before it begins, or is told to, and pytest_unconfigure is not called.
     atexit.register(_cleanup.close)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     directory = Path(tempfile.mkdtemp(prefix="obeya-test-"))
     _cleanup.callback(shutil.rmtree, directory, ignore_errors=True)
     os.environ["OBEYA_DATA_DIR"] = str(directory / "data")
