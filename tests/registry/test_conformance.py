@@ -42,7 +42,7 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(params=["memory", "database"])
+@pytest.fixture(params=["memory", pytest.param("database", marks=pytest.mark.django_db)])
 def any_registry(request: pytest.FixtureRequest) -> ModelRegistry:
     """Each implementation, empty, bound to somebody who may do everything."""
     if request.param == "memory":
