@@ -85,8 +85,7 @@ def fill(size: int) -> None:
             for name in ("accuracy", "f1", "latency_ms", "auc", "loss")
         )
         models.VersionTag.objects.bulk_create(
-            models.VersionTag(version=row, key="family", value=f"f{model.pk % 50}")
-            for row in rows
+            models.VersionTag(version=row, key="family", value=f"f{model.pk % 50}") for row in rows
         )
         champion = next((row for row in rows if row.stage == Stage.PRODUCTION), None)
         models.RegisteredModel.objects.filter(pk=model.pk).update(
@@ -98,10 +97,11 @@ def fill(size: int) -> None:
 
 def measure(query: str) -> tuple[float, int]:
     """The median milliseconds of a board under a filter, and its number of statements."""
-    from boards.queries.board import board
-    from boards.queries.filters import BoardFilter
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
+
+    from boards.queries.board import board
+    from boards.queries.filters import BoardFilter
 
     lists = {}
     for part in filter(None, query.split("&")):

@@ -467,9 +467,7 @@ class UserAdmin(DjangoUserAdmin):
             return fields
         return (*fields, "is_superuser", "is_staff", "groups", "user_permissions")
 
-    def save_related(
-        self, request: HttpRequest, form: Any, formsets: Any, change: bool
-    ) -> None:
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Log what was made or changed, in the admin's own transaction."""
         super().save_related(request, form, formsets, change)
         if isinstance(request.user, models.User) and (form.changed_data or not change):

@@ -212,7 +212,7 @@ def as_tags(tags: Mapping[str, str] | None) -> dict[str, str]:
     return checked
 
 
-def version_number(number: int) -> int:
+def version_number(number: object) -> int:
     """`number`, when it can be the number of a version.
 
     Raises:

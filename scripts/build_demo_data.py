@@ -535,7 +535,7 @@ def check(found: Counts) -> None:
 
 
 def write(rows: Sequence[Row], path: Path) -> None:
-    """Write the rows as UTF-8 CSV with ``\\n`` line ends and quotes only where needed."""
+    """Write the rows as UTF-8 CSV with line feeds and quotes only where needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, OUTPUT_COLUMNS, lineterminator="\n")

@@ -144,10 +144,17 @@ def stage_counts(board_filter: BoardFilter) -> Mapping[Stage, tuple[int, bool]]:
     return {stage: (min(n, COUNT_CAP), n > COUNT_CAP) for stage, n in counts.items()}
 
 
-def cards_of(version_ids: Sequence[int]) -> list[Card]:
-    """The cards of versions as they stand, in the order given; deleted ones are left out."""
-    rows = {row.pk: row for row in _versions().filter(pk__in=version_ids)}
-    return list(_cards([rows[pk] for pk in version_ids if pk in rows]))
+def cards_of(moved: int, others: Sequence[int], board_filter: BoardFilter) -> list[Card]:
+    """The cards to show after a move, by the ids of versions; deleted ones are left out.
+
+    `others` are shown only where the filter lets them through; the version that was moved stays
+    in sight even if it no longer would.
+    """
+    ids = [moved, *others]
+    matching = board_filter.apply(models.ModelVersion.objects.filter(pk__in=others))
+    shown = _versions().filter(Q(pk=moved) | Q(pk__in=matching.values("pk")))
+    rows = {row.pk: row for row in shown}
+    return list(_cards([rows[pk] for pk in ids if pk in rows]))
 
 
 def _versions() -> QuerySet[models.ModelVersion]:
@@ -235,6 +242,11 @@ def headlines_of(
             names = _headlines(row, policies) or tuple(sorted(own)[:HEADLINES])
             found[row.pk] = tuple(_card_metric(name, own, None, defined) for name in names)
     return found
+
+
+def headline_names(model: models.RegisteredModel) -> tuple[str, ...]:
+    """The names of the metrics that stand for a model; empty where nothing says which."""
+    return _headlines(model, _Policies({model.pk}))
 
 
 def _card_metric(

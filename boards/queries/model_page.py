@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from datetime import datetime
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from boards import models
+from boards.queries.board import headline_names
 from boards.queries.judgement import workflow_of
 from boards.queries.records import definitions, find_model, metric_records
 from obeya.comparison import MetricDiff
@@ -129,7 +131,7 @@ class ModelPage:
 
 
 def model_page(name: str, query: VersionsQuery) -> ModelPage:
-    """One model's page; nine statements whatever the number of versions.
+    """One model's page; ten statements whatever the number of versions.
 
     Raises:
         NotFound: there is no model of that name.
@@ -143,7 +145,7 @@ def model_page(name: str, query: VersionsQuery) -> ModelPage:
     champion = model.champion
     metrics = metric_records({row.pk for row in page} | ({champion.pk} if champion else set()))
     defined = definitions()
-    names = sorted({metric for row in page for metric in metrics.get(row.pk, {})})
+    names = _columns(model, [metrics.get(row.pk, {}) for row in page])
     columns = tuple(definition_for(metric, defined) for metric in names[:COLUMNS_MAX])
     standing = metrics.get(champion.pk, {}) if champion else {}
     return ModelPage(
@@ -196,6 +198,14 @@ def production_spans(model: models.RegisteredModel) -> tuple[ProductionSpan, ...
             spans.append(ProductionSpan(number, entered.pop(number), moment))
     spans += [ProductionSpan(number, since, None) for number, since in entered.items()]
     return tuple(sorted(spans, key=lambda span: (span.since, span.version)))
+
+
+def _columns(model: models.RegisteredModel, measured: list[dict[str, Metric]]) -> list[str]:
+    """The metrics by name: those that stand for the model, then what most versions have."""
+    counts = Counter(name for metrics in measured for name in metrics)
+    headlines = headline_names(model)
+    rank = {name: place for place, name in enumerate(headlines)}
+    return sorted(counts, key=lambda name: (rank.get(name, len(rank)), -counts[name], name))
 
 
 def _ordered(model: models.RegisteredModel, query: VersionsQuery) -> QuerySet[models.ModelVersion]:

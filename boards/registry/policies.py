@@ -38,9 +38,7 @@ def set_policy(
         with writing_site(actor=actor, at=at) as write:
             return _revise(write, None, policy, policy.stage, expected_revision)
     with writing_model(name, actor=actor, at=at) as model_write:
-        return _revise(
-            model_write, model_write.model, policy, policy.stage, expected_revision
-        )
+        return _revise(model_write, model_write.model, policy, policy.stage, expected_revision)
 
 
 def _revise(

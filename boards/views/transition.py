@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -110,7 +111,7 @@ def _dialog(
     if isinstance(error, Conflict):
         context["last_mover"] = last_mover(version)
     if request.htmx and error is not None and _is_board(request):
-        context |= _board_context(request, [version])
+        context |= _board_context(request, version)
     response = render(
         request,
         "transition.html#answer" if request.htmx else "transition.html",
@@ -131,14 +132,14 @@ def _moved(request: Request, moved: StageTransition) -> HttpResponse:
     if not _is_board(request):
         messages.success(request, sentence)
         return HttpResponse(headers={"HX-Refresh": "true"})
-    rows = [version, *(find_version(model, other) for other in moved.archived)]
+    others = [find_version(model, other).pk for other in moved.archived]
     back = moved.from_stage
     undo = back if back and workflow_of(model).check(moved.to_stage, back) is None else None
     return render(
         request,
         "board.html#moved",
         {
-            **_board_context(request, rows),
+            **_board_context(request, version, others),
             "sentence": sentence,
             "undo": undo,
             "version": version,
@@ -146,11 +147,13 @@ def _moved(request: Request, moved: StageTransition) -> HttpResponse:
     )
 
 
-def _board_context(request: Request, rows: list[ModelVersion]) -> dict[str, Any]:
+def _board_context(
+    request: Request, version: ModelVersion, others: Sequence[int] = ()
+) -> dict[str, Any]:
     board_filter = filter_of_page(request)
     return {
         "filter": board_filter,
-        "cards": cards_of([row.pk for row in rows]),
+        "cards": cards_of(version.pk, others, board_filter),
         "counts": stage_counts(board_filter),
     }
 

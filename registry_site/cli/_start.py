@@ -8,11 +8,14 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from registry_site.cli._options import Misconfigured
+
+if TYPE_CHECKING:
+    from granian.server.common import AbstractServer
 
 # Any number, as long as every start of this version and later ones uses the same.
 _POSTGRESQL_LOCK = 0x0BE7A
@@ -24,6 +27,7 @@ _SECONDS_TO_STOP = 8
 
 def prepare() -> None:
     """Migrate, check, collect static files, drop old sessions. One start at a time does this."""
+    from django.conf import settings
     from django.core.checks import run_checks
     from django.core.management import call_command
     from django.db import connections
@@ -33,6 +37,8 @@ def prepare() -> None:
     with _database_errors_as_sentences(), _alone():
         call_command("migrate", interactive=False, verbosity=0)
         collect_if_changed()
+        # These settings were read before; workers may inherit them.
+        settings.WHITENOISE_USE_FINDERS = settings.DEBUG
         call_command("clearsessions", verbosity=0)
         problems = [found for found in run_checks(databases=["default"]) if found.is_serious()]
     if problems:
@@ -90,7 +96,7 @@ def serve(port: int) -> None:
 
     host = settings.OBEYA_HOST
     server = Server(
-        "registry_site.wsgi:application",
+        "registry_site.cli._worker:application",
         address=host,
         port=port,
         interface=Interfaces.WSGI,
@@ -105,7 +111,7 @@ def serve(port: int) -> None:
         log_dictconfig=_to_stderr(LOGGING_CONFIG),
     )
     announcer = threading.Thread(
-        target=_announce, args=(_WILDCARDS.get(host, host), port, lines), daemon=True
+        target=_announce, args=(server, _WILDCARDS.get(host, host), port, lines), daemon=True
     )
     server.on_startup(announcer.start)
     server.serve()
@@ -125,9 +131,12 @@ def address(port: int | None = None, path: str = "/") -> str:
     return f"http://{host}:{port or settings.OBEYA_PORT}{path}"
 
 
-def _announce(host: str, port: int, lines: list[str]) -> None:
+def _announce(server: AbstractServer[Any], host: str, port: int, lines: list[str]) -> None:
     """Print the lines once something answers HTTP."""
     pause = threading.Event()
+    # Nothing happens in this thread while the workers are made: they may be forks.
+    while len(server.wrks) < server.workers:
+        pause.wait(0.05)
     while True:
         with (
             suppress(OSError, http.client.HTTPException),

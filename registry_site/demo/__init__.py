@@ -1,1 +1,3 @@
 """The demo registry: real models, worked forward by rules."""
+
+NOTICE = "Demo: real timm models with their measured metrics; the dates are simulated."

@@ -16,7 +16,7 @@ from random import Random
 from django.db import transaction
 
 from boards import registry
-from boards.models import User
+from boards.models import RegisteredModel, User
 from boards.registry import SYSTEM, Actor, DatabaseRegistry
 from obeya.errors import TransitionRefused
 from obeya.metrics import Direction, Metric, MetricDefinition, Scale
@@ -95,15 +95,16 @@ class _Deed:
 def load_demo(
     *, now: datetime, progress: Callable[[Iterator[DemoModel], int], Iterator[DemoModel]]
 ) -> DemoReport:
-    """Fill an empty registry. One transaction per model.
+    """Load the models that are not there yet. One transaction per model, all of it or nothing.
 
     `now` is the moment up to which the demo is worked forward. `progress` wraps the iteration
     over the models, given with their number, and may show it.
     """
-    pipeline = _account("pipeline", "contributor", now)
-    releases = _account("releases", "promoter", now)
     _set_rules(now - SPAN)
-    models = read_models()
+    pipeline = _account("pipeline", "contributor", now - SPAN)
+    releases = _account("releases", "promoter", now - SPAN)
+    present = set(RegisteredModel.objects.values_list("name", flat=True))
+    models = [model for model in read_models() if model.name not in present]
     tally = _Tally()
     for model in progress(iter(models), len(models)):
         with transaction.atomic():
@@ -111,10 +112,10 @@ def load_demo(
     return DemoReport(len(models), tally.versions, tally.moves, tally.refusals)
 
 
-def _account(name: str, group: str, now: datetime) -> User:
+def _account(name: str, group: str, at: datetime) -> User:
     """A service account: it has no password and signs in to nothing."""
     user = User.objects.filter(username=name).first()
-    return user or registry.create_user(username=name, group=group, actor=SYSTEM, at=now)
+    return user or registry.create_user(username=name, group=group, actor=SYSTEM, at=at)
 
 
 def _set_rules(at: datetime) -> None:

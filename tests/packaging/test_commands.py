@@ -73,8 +73,8 @@ class Served:
 def served(tmp_path):
     server = Served(tmp_path)
     yield server
-    server.process.kill()
-    server.process.wait()
+    if server.process.poll() is None:
+        server.stop(signal.SIGTERM)
     server.process.stdout.close()
 
 
@@ -85,6 +85,14 @@ def status(url):
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
+
+
+def is_free(port):
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def children(process):
@@ -118,6 +126,16 @@ def test_it_answers_when_it_says_so_and_stops_when_told(served, how):
         assert served.stop(how) == 0
     time.sleep(0.2)
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def test_the_port_is_free_again_after_it_was_killed(served):
+    home, _ = served.wait_for_urls(2)
+    served.stop(signal.SIGKILL)
+    port = int(URL.match(home)[1])
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    while not is_free(port):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_files_are_served_under_hashed_names(served):

@@ -61,9 +61,7 @@ def test_there_is_no_first_link_once_an_account_has_a_password(client: Client) -
 def test_a_weak_password_is_refused_beside_the_field(
     client_of: Callable[[User], Client], alice: User, first: str, second: str, says: str
 ) -> None:
-    answer = client_of(alice).post(
-        "/password/", {"new_password1": first, "new_password2": second}
-    )
+    answer = client_of(alice).post("/password/", {"new_password1": first, "new_password2": second})
     assert answer.status_code == 400
     assert says in answer.content.decode()
 

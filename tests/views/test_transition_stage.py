@@ -45,7 +45,9 @@ def test_a_plain_form_moves_and_leads_back_with_a_message(
 ) -> None:
     client = client_of(alice)
     answer = client.post(
-        ADDRESS, {"to_stage": "staging", "expected_revision": 1, "reason": "good enough"}, follow=True
+        ADDRESS,
+        {"to_stage": "staging", "expected_revision": 1, "reason": "good enough"},
+        follow=True,
     )
     assert stage_of(version) == "staging"
     assert "resnet50 v1 moved from Development to Staging" in text_of(answer)
@@ -194,9 +196,7 @@ def test_promoting_offers_to_archive_what_is_in_production(
     page = text_of(client.get(f"{address}?to=production"))
     assert "Archive v1, now in Production" in page
     assert 'id="archive-existing" value="1" checked' in page
-    answer = client.post(
-        address, {"to_stage": "production", "archive_existing": "1"}, headers=HTMX
-    )
+    answer = client.post(address, {"to_stage": "production", "archive_existing": "1"}, headers=HTMX)
     assert "v1 archived" in text_of(answer)
     assert {v.number: v.stage for v in registry.list_versions("resnet50")} == {
         1: Stage.ARCHIVED,
