@@ -1,0 +1,152 @@
+"""The page of a model: `/models/<name>/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.html import escape
+
+from boards.models import User
+from boards.registry import DatabaseRegistry
+from obeya import Stage
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+
+
+def text_of(answer: HttpResponse) -> str:
+    text: str = answer.content.decode()
+    return text
+
+
+@pytest.fixture
+def model(registry: DatabaseRegistry) -> DatabaseRegistry:
+    for accuracy in (0.9, 0.8, 0.95):
+        registry.register_model("resnet50", metrics={"accuracy": accuracy})
+    registry.log_metrics("resnet50", 3, {"latency_ms": 20})
+    registry.transition_stage("resnet50", 1, Stage.STAGING)
+    registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
+    return registry
+
+
+def order_of(page: str) -> list[int]:
+    return [int(part.split('"')[0]) for part in page.split('value="resnet50:')[1:]]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("", [3, 2, 1]),
+        ("version", [1, 2, 3]),
+        ("-metric:accuracy", [3, 1, 2]),
+        ("metric:accuracy", [2, 1, 3]),
+        ("metric:latency_ms", [3, 2, 1]),
+        ("-metric:latency_ms", [3, 2, 1]),
+        ("metric:unheard of", [3, 2, 1]),
+        ("stage", [3, 2, 1]),
+        ("registered", [1, 2, 3]),
+    ],
+)
+def test_versions_are_sorted_and_missing_values_come_last(
+    model: DatabaseRegistry, client_of: ClientOf, alice: User, sort: str, order: list[int]
+) -> None:
+    page = text_of(client_of(alice).get("/models/resnet50/", {"sort": sort} if sort else {}))
+    assert order_of(page) == order
+
+
+def test_the_champion_is_marked_and_others_are_held_against_it(
+    model: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    page = text_of(client_of(alice).get("/models/resnet50/"))
+    assert page.count("is-champion") == 1
+    assert "↑ +0.05" in page
+    assert "↓ −0.1" in page
+
+
+def test_the_timeline_says_who_was_in_production_in_a_drawing_and_in_words(
+    model: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    for number in (2, 3):
+        model.transition_stage("resnet50", number, Stage.STAGING)
+        model.transition_stage("resnet50", number, Stage.PRODUCTION, archive_existing=True)
+    page = text_of(client_of(alice).get("/models/resnet50/"))
+    assert page.count('class="timeline-bar') == 3
+    assert page.count("timeline-bar is-open") == 1
+    assert "<li>v1: " in page
+
+
+def test_a_model_never_in_production_says_so(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    registry.register_model("new")
+    assert "No version was in Production yet." in text_of(client_of(alice).get("/models/new/"))
+
+
+def test_a_model_of_many_versions_is_paged(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    for _ in range(103):
+        registry.register_model("resnet50")
+    client = client_of(alice)
+    first = text_of(client.get("/models/resnet50/"))
+    assert order_of(first) == list(range(103, 3, -1))
+    assert "?below=4" in first
+    assert order_of(text_of(client.get("/models/resnet50/?below=4"))) == [3, 2, 1]
+
+
+def test_the_number_of_statements_does_not_grow_with_the_versions(
+    model: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    client.get("/models/resnet50/")
+    with CaptureQueriesContext(connection) as few:
+        client.get("/models/resnet50/")
+    for _ in range(40):
+        model.register_model("resnet50", metrics={"accuracy": 0.7})
+    with CaptureQueriesContext(connection) as many:
+        client.get("/models/resnet50/")
+    assert len(few) == len(many)
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/models/none/", 404),
+        ("/models/resnet50/?sort=size", 400),
+        ("/models/resnet50/?below=x", 400),
+        ("/models/resnet50/?sort=metric:" + "x" * 400, 400),
+    ],
+)
+def test_what_is_not_there_or_makes_no_sense_is_told(
+    model: DatabaseRegistry, client_of: ClientOf, alice: User, address: str, status: int
+) -> None:
+    answer = client_of(alice).get(address)
+    assert answer.status_code == status
+    assert 'role="alert"' in text_of(answer)
+
+
+@pytest.mark.parametrize("name", ["模型 ü", "a&b=c", "100%", "<script>alert(1)<", "a?b#c", "a+b"])
+def test_any_name_has_a_page(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User, name: str
+) -> None:
+    registry.register_model(name, tags={"<b>": "<i>"})
+    client = client_of(alice)
+    page = text_of(client.get(reverse("boards:model", args=[name])))
+    assert "<script>alert" not in page
+    assert escape(reverse("boards:version", args=[name, 1])) in page
+    assert client.get(reverse("boards:version", args=[name, 1])).status_code == 200
+
+
+def test_strangers_and_accounts_without_the_right_do_not_get_in(
+    model: DatabaseRegistry, client: Client, client_of: ClientOf
+) -> None:
+    assert client.get("/models/resnet50/").status_code == 302
+    nobody = client_of(User.objects.create_user("nobody"))
+    assert nobody.get("/models/resnet50/").status_code == 403

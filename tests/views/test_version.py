@@ -1,0 +1,122 @@
+"""The page of a version: `/models/<name>/versions/<n>/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from boards.models import User
+from boards.registry import DatabaseRegistry
+from obeya import Comparison, Metric, PromotionPolicy, Stage, TransitionRefused
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+ADDRESS = "/models/resnet50/versions/2/"
+
+
+def text_of(answer: HttpResponse) -> str:
+    text: str = answer.content.decode()
+    return text
+
+
+@pytest.fixture
+def version(registry: DatabaseRegistry) -> DatabaseRegistry:
+    registry.register_model("resnet50", metrics={"accuracy": 0.9})
+    registry.transition_stage("resnet50", 1, Stage.STAGING)
+    registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
+    registry.register_model(
+        "resnet50",
+        metrics={"accuracy": Metric("accuracy", 0.95, 1_000, 0.002, "holdout")},
+        artifact_uri="s3://models/2",
+        label="2.0.0",
+        tags={"team": "vision"},
+        description="Trained longer.",
+        source_run="run-2",
+    )
+    registry.set_alias("resnet50", "best", 2)
+    return registry
+
+
+def test_it_shows_all_that_is_known_of_the_version(
+    version: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    page = text_of(client_of(alice).get(ADDRESS))
+    for shown in (
+        "s3://models/2",
+        "2.0.0",
+        "team=vision",
+        "Trained longer.",
+        "run-2",
+        "@best",
+        "holdout",
+        "1,000",
+        "± 0.002",
+        "Registered in",
+        "Compare with the champion, v1",
+    ):
+        assert shown in page, shown
+    assert 'href="s3:' not in page
+
+
+def test_it_judges_the_version_for_its_next_stage(
+    version: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    assert "No promotion policy is set for Staging" in text_of(client.get(ADDRESS))
+    version.set_policy(
+        PromotionPolicy(Stage.STAGING)
+        .require_metric("accuracy", Comparison.GTE, 0.99)
+        .require_metric("f1", Comparison.GTE, 0.9)
+        .require_approvals(2)
+    )
+    page = text_of(client.get(ADDRESS))
+    assert "Failed: 2 of 2 requirements for Staging." in page
+    assert "0 of 2 approvals given." in page
+    assert "accuracy ≥ 0.99" in page
+
+
+def test_its_moves_say_who_when_and_why(
+    version: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    version.transition_stage("resnet50", 2, Stage.STAGING, reason="Looks <b>good</b>.")
+    page = text_of(client_of(alice).get(ADDRESS))
+    assert "Looks &lt;b&gt;good&lt;/b&gt;." in page
+    assert "alice, <time" in page
+
+
+def test_stored_results_are_linked(
+    version: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    version.set_policy(
+        PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.99)
+    )
+    with pytest.raises(TransitionRefused):
+        version.transition_stage("resnet50", 2, Stage.STAGING)
+    page = text_of(client_of(alice).get(ADDRESS))
+    assert "failed for Staging" in page
+    assert "/checks/" in page
+
+
+@pytest.mark.parametrize("address", ["/models/resnet50/versions/9/", "/models/none/versions/1/"])
+def test_what_is_not_there_is_a_404(
+    version: DatabaseRegistry, client_of: ClientOf, alice: User, address: str
+) -> None:
+    assert client_of(alice).get(address).status_code == 404
+
+
+def test_a_number_beyond_all_numbers_is_no_crash(
+    version: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    answer = client_of(alice).get(f"/models/resnet50/versions/{10**30}/")
+    assert answer.status_code in (400, 404)
+
+
+def test_strangers_and_accounts_without_the_right_do_not_get_in(
+    version: DatabaseRegistry, client: Client, client_of: ClientOf
+) -> None:
+    assert client.get(ADDRESS).status_code == 302
+    assert client_of(User.objects.create_user("nobody")).get(ADDRESS).status_code == 403
