@@ -1,4 +1,4 @@
-"""A registry in memory: for notebooks and tests, and the model that other registries must match."""
+"""A registry in memory: for notebooks and tests, and the model that others must match."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from obeya import names
-from obeya.audit import AuditEvent, BrokenLink, first_broken_link
+from obeya.audit import AuditEvent, BrokenLink
 from obeya.comparison import VersionComparison, compare
 from obeya.errors import (
     AlreadyExists,
@@ -393,10 +393,4 @@ class InMemoryRegistry:
     def verify(self) -> list[BrokenLink]:
         """Recompute every chain; the first broken link of each that does not hold."""
         with self._lock:
-            chains = [
-                self._store.site,
-                *(m.chain for m in self._store.models.values()),
-                *self._store.buried,
-            ]
-            broken = (first_broken_link(chain.uid, chain.links) for chain in chains)
-            return [link for link in broken if link is not None]
+            return self._store.broken_links()

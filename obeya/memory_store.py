@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from obeya.audit import GENESIS, AuditEvent, Link, event_hash
+from obeya.audit import (
+    GENESIS,
+    AuditEvent,
+    BrokenLink,
+    Link,
+    event_hash,
+    first_broken_link,
+)
 from obeya.errors import model_not_found, version_not_found
 from obeya.policies import Evidence, PromotionPolicy
 from obeya.records import Action, Channel, ModelVersion, StageTransition
@@ -205,3 +212,9 @@ class MemoryStore:
             for event in events
             if event.version is not None and event.to_stage is not None
         ]
+
+    def broken_links(self) -> list[BrokenLink]:
+        """The first broken link of each chain that does not hold, deleted models' among them."""
+        chains = [self.site, *(model.chain for model in self.models.values()), *self.buried]
+        broken = (first_broken_link(chain.uid, chain.links) for chain in chains)
+        return [link for link in broken if link is not None]

@@ -14,9 +14,9 @@ from boards import models
 from boards.queries.filters import BoardFilter
 from boards.queries.judgement import workflow_of
 from boards.queries.keyset import Cursor
+from boards.queries.measured import MeasuredMetric, measured
 from boards.queries.records import definitions, metric_record, metric_records
-from obeya.comparison import MetricDiff
-from obeya.metrics import Metric, MetricDefinition, definition_for
+from obeya.metrics import Metric
 from obeya.policies import Evidence, PromotionPolicy
 from obeya.stages import Stage
 from obeya.transitions import TransitionFacts, TransitionJudgement, judge_transition
@@ -36,20 +36,6 @@ class Lamp(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CardMetric:
-    """A headline metric: the value (None: not measured) and how it stands to the champion's."""
-
-    definition: MetricDefinition
-    metric: Metric | None
-    diff: MetricDiff | None
-
-    @property
-    def value(self) -> float | None:
-        """The value in the metric's unit; None when it was not measured."""
-        return self.metric.value if self.metric else None
-
-
-@dataclass(frozen=True, slots=True)
 class Card:
     """One version on the board. `champion` is the number of its model's champion, if any."""
 
@@ -61,7 +47,7 @@ class Card:
     revision: int
     owner: str
     stage_entered_at: datetime
-    metrics: tuple[CardMetric, ...]
+    metrics: tuple[MeasuredMetric, ...]
     champion: int | None
     lamp: Lamp
     lamp_text: str
@@ -215,7 +201,7 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
             row.revision,
             row.owner.username if row.owner else "",
             row.stage_entered_at,
-            tuple(_card_metric(name, own, standing, defined) for name in names),
+            tuple(measured(name, own, standing or {}, defined) for name in names),
             row.model.champion.number if row.model.champion else None,
             lamp,
             lamp_text,
@@ -227,7 +213,7 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
 
 def headlines_of(
     rows: Sequence[models.RegisteredModel],
-) -> dict[int, tuple[CardMetric, ...]]:
+) -> dict[int, tuple[MeasuredMetric, ...]]:
     """The headline metrics of the champions of models, by model; three statements.
 
     Models without a champion are left out. Each row's `champion` must have been fetched with it.
@@ -240,26 +226,13 @@ def headlines_of(
         if row.champion_id:
             own = metrics.get(row.champion_id, {})
             names = _headlines(row, policies) or tuple(sorted(own)[:HEADLINES])
-            found[row.pk] = tuple(_card_metric(name, own, None, defined) for name in names)
+            found[row.pk] = tuple(measured(name, own, {}, defined) for name in names)
     return found
 
 
 def headline_names(model: models.RegisteredModel) -> tuple[str, ...]:
     """The names of the metrics that stand for a model; empty where nothing says which."""
     return _headlines(model, _Policies({model.pk}))
-
-
-def _card_metric(
-    name: str,
-    own: Mapping[str, Metric],
-    standing: Mapping[str, Metric] | None,
-    defined: Mapping[str, MetricDefinition],
-) -> CardMetric:
-    definition = definition_for(name, defined)
-    metric = own.get(name)
-    champions = standing.get(name) if standing else None
-    diff = MetricDiff(definition, champions, metric) if metric and champions else None
-    return CardMetric(definition, metric, diff)
 
 
 class _Policies:

@@ -12,8 +12,8 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from boards import models
 from boards.queries.board import headline_names
 from boards.queries.judgement import workflow_of
+from boards.queries.measured import MeasuredMetric
 from boards.queries.records import definitions, find_model, metric_records
-from obeya.comparison import MetricDiff
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric, MetricDefinition, definition_for
 from obeya.stages import Stage, Workflow
@@ -68,20 +68,6 @@ class VersionsQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricCell:
-    """A version's value of one metric (None: not measured), held against the champion's."""
-
-    name: str
-    metric: Metric | None
-    diff: MetricDiff | None
-
-    @property
-    def value(self) -> float | None:
-        """The value in the metric's unit."""
-        return self.metric.value if self.metric else None
-
-
-@dataclass(frozen=True, slots=True)
 class VersionRow:
     """One version in the table; `cells` are in the order of the page's `columns`."""
 
@@ -91,7 +77,7 @@ class VersionRow:
     stage_entered_at: datetime
     created_at: datetime
     is_champion: bool
-    cells: tuple[MetricCell, ...]
+    cells: tuple[MeasuredMetric, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +218,7 @@ def _row(
     champion_id: int | None,
 ) -> VersionRow:
     is_champion = row.pk == champion_id
+    held_against = {} if is_champion else standing
     return VersionRow(
         row.number,
         row.label,
@@ -240,18 +227,7 @@ def _row(
         row.created_at,
         is_champion,
         tuple(
-            MetricCell(
-                definition.name,
-                own.get(definition.name),
-                None if is_champion else _diff(definition, standing, own),
-            )
-            for definition in columns
+            MeasuredMetric(column, own.get(column.name), held_against.get(column.name))
+            for column in columns
         ),
     )
-
-
-def _diff(
-    definition: MetricDefinition, standing: Mapping[str, Metric], own: Mapping[str, Metric]
-) -> MetricDiff | None:
-    a, b = standing.get(definition.name), own.get(definition.name)
-    return MetricDiff(definition, a, b) if a and b else None

@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 from django.db.models import F, Q
 
 from boards import models
-from boards.queries.board import CardMetric, headlines_of
+from boards.queries.board import headlines_of
 from boards.queries.filters import TEXT_MAX
+from boards.queries.measured import MeasuredMetric
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
 
@@ -81,7 +82,7 @@ class ModelRow:
     updated_at: datetime
     counts: tuple[tuple[Stage, int], ...]
     champion: int | None
-    champion_metrics: tuple[CardMetric, ...]
+    champion_metrics: tuple[MeasuredMetric, ...]
 
     @property
     def versions(self) -> int:

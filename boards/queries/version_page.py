@@ -8,6 +8,7 @@ from datetime import datetime
 from boards import models
 from boards.queries.history import transitions
 from boards.queries.judgement import judge
+from boards.queries.measured import MeasuredMetric, measured
 from boards.queries.records import (
     definitions,
     find_model,
@@ -15,23 +16,11 @@ from boards.queries.records import (
     metric_records,
     version_records,
 )
-from obeya.comparison import MetricDiff
-from obeya.metrics import Metric, MetricDefinition, definition_for
 from obeya.records import ModelVersion, StageTransition
 from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement
 
 CHECKS_MAX = 10
-
-
-@dataclass(frozen=True, slots=True)
-class MetricLine:
-    """A metric with what it means and how it stands to the champion's."""
-
-    definition: MetricDefinition
-    metric: Metric
-    champion: Metric | None
-    diff: MetricDiff | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +41,7 @@ class VersionPage:
 
     version: ModelVersion
     champion: int | None
-    metrics: tuple[MetricLine, ...]
+    metrics: tuple[MeasuredMetric, ...]
     judgement: TransitionJudgement | None
     transitions: tuple[StageTransition, ...]
     checks: tuple[CheckLine, ...]
@@ -81,19 +70,11 @@ def version_page(name: str, number: int) -> VersionPage:
     return VersionPage(
         record,
         model.champion.number if model.champion else None,
-        tuple(
-            _line(definition_for(metric.name, defined), metric, standing.get(metric.name))
-            for metric in record.metrics.values()
-        ),
+        tuple(measured(name, record.metrics, standing, defined) for name in record.metrics),
         judge(row, record.stage.next) if record.stage.next else None,
         tuple(reversed(transitions(model, row))),
         _checks(row),
     )
-
-
-def _line(definition: MetricDefinition, metric: Metric, champion: Metric | None) -> MetricLine:
-    diff = MetricDiff(definition, champion, metric) if champion else None
-    return MetricLine(definition, metric, champion, diff)
 
 
 def _checks(row: models.ModelVersion) -> tuple[CheckLine, ...]:
