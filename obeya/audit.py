@@ -138,7 +138,9 @@ def first_broken_link(
         length, last_hash = head
         if length != expected - 1:
             return BrokenLink(
-                chain, expected, f"the chain ends at {expected - 1}, its head says {length}."
+                chain,
+                min(length + 1, expected),
+                f"the chain ends at {expected - 1}, its head says {length}.",
             )
         return BrokenLink(chain, length, f"the head says {last_hash}, the event {previous}.")
     return None

@@ -62,7 +62,7 @@ def create_user(
             is_superuser=group == ADMINISTRATOR,
             date_joined=write.at,
         )
-        user.set_password(password)
+        user.set_password(password or None)
         user.save(force_insert=True)
         user.groups.add(Group.objects.get(name=group))
         write.record(Action.USER_CREATED, data={"user": str(user.uid), "group": group})

@@ -97,12 +97,13 @@ def record_policy_check(
     Moves nothing.
 
     Raises:
-        InvalidInput: `to_stage` is None and the version's stage has no next one.
+        InvalidInput: `to_stage` is no stage, or None and the version's has no next one.
     """
     require(actor.user, Right.VIEW)
+    wanted = None if to_stage is None else Stage.parse(to_stage)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
-        facts, policy_revision = facts_for(row, to_stage or next_stage(Stage(row.stage)))
+        facts, policy_revision = facts_for(row, wanted or next_stage(Stage(row.stage)))
         check = store_check(
             row,
             facts,

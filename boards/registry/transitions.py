@@ -10,6 +10,7 @@ from django.conf import settings
 
 from boards import models
 from boards.permissions import Right, has_right, require, right_for_transition
+from boards.queries.history import NOBODY
 from boards.queries.judgement import facts_for
 from boards.registry._checks import refusal_documents, store_check
 from boards.registry._commit import Actor, ModelWrite, writing_model
@@ -147,7 +148,7 @@ def _move(
         row.number,
         judgement.from_stage,
         to_stage,
-        write.actor.user.username if write.actor.user else "",
+        write.actor.user.username if write.actor.user else NOBODY,
         write.at,
         str(operation),
         reason,
