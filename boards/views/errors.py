@@ -18,6 +18,7 @@ TITLES = {
     404: "There is nothing here",
     409: "Somebody was faster",
     422: "The rules say no",
+    429: "Too many attempts",
     500: "Something broke",
 }
 
