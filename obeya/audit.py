@@ -149,11 +149,12 @@ def first_broken_link(
 def _problem(chain: str, link: Link, expected: int, previous: str) -> str | None:
     if link.sequence != expected:
         return f"missing; event {link.sequence} stands in its place."
-    if event_hash(link.canonical_text) != link.hash:
-        return "its text does not have the hash that was stored with it."
     try:
+        if event_hash(link.canonical_text) != link.hash:
+            return "its text does not have the hash that was stored with it."
         record = json.loads(link.canonical_text)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # No Unicode, no JSON, or nested so deeply that no reader follows.
         return "its text is not JSON."
     if not isinstance(record, dict):
         return "its text is no record."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,14 +45,18 @@ class MetricDiff:
 
     @property
     def difference(self) -> float | None:
-        """B − a in the metric's unit; None unless both are there and comparable."""
+        """B − a in the metric's unit; None unless both are there and comparable.
+
+        None also where the difference leaves the range of a 64-bit float.
+        """
         if self.a is None or self.b is None or not self.outcome.is_comparable:
             return None
-        return self.b.value - self.a.value
+        difference = self.b.value - self.a.value
+        return difference if math.isfinite(difference) else None
 
     @property
     def percent_change(self) -> float | None:
-        """100·(b − a)/|a|; None where a or b is absent, not comparable, or a is 0 and b is not."""
+        """100·(b − a)/|a|; None where a or b is absent, they are not comparable, or undefined."""
         if self.a is None or self.b is None or not self.outcome.is_comparable:
             return None
         return percent_change(self.a.value, self.b.value)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from obeya.policies import Verdict
@@ -49,6 +49,16 @@ class RegistryError(Exception):
     code: ClassVar[str] = "registry_error"
     http_status: ClassVar[int] = 500
     exit_status: ClassVar[int] = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled as it stands: calling the class again would need its keyword-only arguments.
+        return _restored, (type(self), self.args), self.__dict__
+
+
+def _restored(kind: type[RegistryError], args: tuple[Any, ...]) -> RegistryError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class InvalidInput(RegistryError):

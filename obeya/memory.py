@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,10 +14,8 @@ from obeya.errors import (
     AlreadyExists,
     InvalidInput,
     NotFound,
-    RefusalKind,
-    refuse,
 )
-from obeya.memory_store import MemoryStore, Model
+from obeya.memory_store import MemoryStore, Model, metric_document
 from obeya.metrics import MetricDefinition
 from obeya.policies import Evidence, PromotionPolicy, Verdict, no_policy
 from obeya.records import Action, ModelVersion, StageTransition
@@ -31,7 +28,8 @@ from obeya.versions import check_expected, next_number, next_stage
 class InMemoryRegistry:
     """Implements `ModelRegistry`. Nothing outlives the object; every method is thread-safe.
 
-    The actor may do everything: there are no rights in memory.
+    The actor may do everything: there are no rights in memory. `clock` gives the time of each
+    write and must return aware times; `workflow` is that of every model.
     """
 
     def __init__(
@@ -99,22 +97,30 @@ class InMemoryRegistry:
                 Action.VERSION_REGISTERED,
                 version=number,
                 to_stage=Stage.DEVELOPMENT,
+                data={
+                    "label": label,
+                    "artifact_uri": uri,
+                    "source_run": run,
+                    "metrics": {n: metric_document(m) for n, m in checked_metrics.items()},
+                    "tags": dict(checked_tags),
+                },
+                texts={"description": text},
                 at=now,
             )
-            return made
+            return self._store.handed_out(model, made)
 
     def get_version(self, name: str, version: int) -> ModelVersion:
         """See `ModelRegistry.get_version`."""
         with self._lock:
             model, found = self._store.find(name, version)
-            return self._store.with_aliases(model, found)
+            return self._store.handed_out(model, found)
 
     def list_versions(self, name: str) -> Sequence[ModelVersion]:
         """See `ModelRegistry.list_versions`."""
         with self._lock:
             model = self._store.model(name)
             return [
-                self._store.with_aliases(model, model.versions[n]) for n in sorted(model.versions)
+                self._store.handed_out(model, model.versions[n]) for n in sorted(model.versions)
             ]
 
     def get_latest(self, name: str) -> ModelVersion | None:
@@ -124,6 +130,7 @@ class InMemoryRegistry:
 
     def get_by_stage(self, name: str, stage: Stage) -> Sequence[ModelVersion]:
         """See `ModelRegistry.get_by_stage`."""
+        stage = Stage.parse(stage)
         return [version for version in self.list_versions(name) if version.stage is stage]
 
     def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
@@ -158,14 +165,16 @@ class InMemoryRegistry:
         new_name = names.model_name(new_name)
         with self._lock:
             model = self._store.model(name)
-            if new_name == name:
+            old_name = model.name
+            if new_name == old_name:
                 return
             if new_name in self._store.models:
                 raise AlreadyExists(f"There is a model named “{new_name}”.", field="name")
-            self._store.models[new_name] = self._store.models.pop(name)
+            self._store.models[new_name] = self._store.models.pop(old_name)
             model.name = new_name
             model.versions = {n: replace(v, model=new_name) for n, v in model.versions.items()}
-            self._store.append(model.chain, Action.MODEL_RENAMED)
+            texts = {"name": new_name, "previous_name": old_name}
+            self._store.append(model.chain, Action.MODEL_RENAMED, texts=texts)
 
     def delete_version(self, name: str, version: int) -> None:
         """See `ModelRegistry.delete_version`."""
@@ -173,20 +182,20 @@ class InMemoryRegistry:
             model, found = self._store.find(name, version)
             del model.versions[found.number]
             model.aliases = {a: n for a, n in model.aliases.items() if n != found.number}
+            model.in_production = [n for n in model.in_production if n != found.number]
             self._store.append(
                 model.chain,
                 Action.VERSION_DELETED,
                 version=found.number,
                 from_stage=found.stage,
             )
-            self._store.crown(model)
 
     def delete_model(self, name: str) -> None:
         """See `ModelRegistry.delete_model`."""
         with self._lock:
             model = self._store.model(name)
             self._store.append(model.chain, Action.MODEL_DELETED)
-            self._store.buried.append(self._store.models.pop(name).chain)
+            self._store.buried.append(self._store.models.pop(model.name).chain)
 
     # Evidence
 
@@ -197,11 +206,16 @@ class InMemoryRegistry:
             model, found = self._store.find(name, version)
             changed = {n: m for n, m in checked.items() if found.metrics.get(n) != m}
             if changed:
-                found = self._store.replace(
-                    model, replace(found, metrics={**found.metrics, **changed})
+                old = found.metrics
+                found = self._store.replace(model, replace(found, metrics={**old, **changed}))
+                logged = {
+                    n: {"old": metric_document(old.get(n)), "new": metric_document(m)}
+                    for n, m in changed.items()
+                }
+                self._store.append(
+                    model.chain, Action.METRICS_LOGGED, version=version, data={"metrics": logged}
                 )
-                self._store.append(model.chain, Action.METRICS_LOGGED, version=version)
-            return self._store.with_aliases(model, found)
+            return self._store.handed_out(model, found)
 
     def compare_versions(self, name: str, a: int, b: int) -> VersionComparison:
         """See `ModelRegistry.compare_versions`."""
@@ -226,15 +240,16 @@ class InMemoryRegistry:
             if not revisions or revisions[-1] != policy:
                 revisions.append(policy)
                 chain = self._store.site if model is None else model.chain
-                self._store.append(chain, Action.POLICY_SET, to_stage=policy.stage)
+                data = {"revision": len(revisions), "policy": policy.to_document()}
+                self._store.append(chain, Action.POLICY_SET, to_stage=policy.stage, data=data)
             return len(revisions)
 
     def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
         """See `ModelRegistry.get_policy`."""
+        stage = Stage.parse(stage)
         with self._lock:
-            return self._store.policy_of(None if name is None else self._store.model(name), stage)[
-                0
-            ]
+            model = None if name is None else self._store.model(name)
+            return self._store.policy_of(model, stage)[0]
 
     def check_promotion_policy(
         self,
@@ -244,9 +259,10 @@ class InMemoryRegistry:
         to_stage: Stage | None = None,
     ) -> Verdict:
         """See `ModelRegistry.check_promotion_policy`."""
+        wanted = None if to_stage is None else Stage.parse(to_stage)
         with self._lock:
             model, found = self._store.find(name, version)
-            stage = to_stage or found.stage.next
+            stage = wanted or found.stage.next
             revision = None
             if policy is None and stage is not None:
                 policy, revision = self._store.policy_of(model, stage)
@@ -262,9 +278,10 @@ class InMemoryRegistry:
         self, name: str, version: int, to_stage: Stage | None = None
     ) -> TransitionJudgement:
         """See `ModelRegistry.can_promote`."""
+        wanted = None if to_stage is None else Stage.parse(to_stage)
         with self._lock:
             model, found = self._store.find(name, version)
-            return self._store.judge(model, found, to_stage or next_stage(found.stage))
+            return self._store.judge(model, found, wanted or next_stage(found.stage))
 
     def transition_stage(
         self,
@@ -289,37 +306,10 @@ class InMemoryRegistry:
                 expected_revision=expected_revision,
             )
             judgement = self._store.judge(model, found, to_stage)
-            texts = {"reason": reason} if reason else {}
             if not judgement.allowed:
-                if not judgement.refused_by(RefusalKind.WORKFLOW):
-                    self._store.append(
-                        model.chain,
-                        Action.TRANSITION_REFUSED,
-                        version=version,
-                        from_stage=found.stage,
-                        to_stage=to_stage,
-                        texts=texts,
-                    )
-                raise refuse(
-                    judgement.refusals,
-                    from_stage=found.stage,
-                    to_stage=to_stage,
-                    verdict=judgement.verdict,
-                )
-            operation, now = str(uuid.uuid4()), self._store.now(model.chain)
-            others = [
-                other
-                for other in model.versions.values()
-                if archive_existing
-                and to_stage is not Stage.ARCHIVED
-                and other.stage is to_stage
-                and other.number != version
-            ]
-            for other in others:
-                self._store.move(model, other, Stage.ARCHIVED, operation, {}, at=now)
-            self._store.move(model, found, to_stage, operation, texts, at=now)
-            self._store.crown(model, entered=found.number if to_stage is Stage.PRODUCTION else None)
-            return self.get_transitions(name, version)[-1]
+                raise self._store.refused(model, found, judgement, reason)
+            self._store.enter(model, found, to_stage, reason, archive_existing=archive_existing)
+            return self._store.moves_of(model)[-1]
 
     def get_transitions(self, name: str, version: int | None = None) -> Sequence[StageTransition]:
         """See `ModelRegistry.get_transitions`."""
@@ -336,50 +326,51 @@ class InMemoryRegistry:
         """See `ModelRegistry.set_tag`."""
         key, value = names.tag_key(key), names.tag_value(value)
         with self._lock:
-            if version is None:
-                model = self._store.model(name)
-                if model.tags.get(key) != value:
-                    model.tags[key] = value
-                    self._store.append(model.chain, Action.MODEL_TAGGED)
+            model, found = self._tagged(name, version)
+            tags = model.tags if found is None else found.tags
+            data = {"key": key, "old": tags.get(key), "new": value}
+            if data["old"] == value:
                 return
-            model, found = self._store.find(name, version)
-            if found.tags.get(key) != value:
-                self._store.replace(model, replace(found, tags={**found.tags, key: value}))
-                self._store.append(model.chain, Action.VERSION_TAGGED, version=version)
+            action = Action.MODEL_TAGGED if found is None else Action.VERSION_TAGGED
+            self._store.tag(model, found, {**tags, key: value}, action, data)
 
     def delete_tag(self, name: str, key: str, version: int | None = None) -> None:
         """See `ModelRegistry.delete_tag`."""
+        stored = names.stored_form(key)
         with self._lock:
-            model = self._store.model(name)
-            found = None if version is None else self._store.find(name, version)[1]
+            model, found = self._tagged(name, version)
             tags = dict(model.tags if found is None else found.tags)
-            if key not in tags:
+            if stored not in tags:
                 raise NotFound(f"There is no tag “{key}”.", what="tag")
-            del tags[key]
-            if found is None:
-                model.tags = tags
-                self._store.append(model.chain, Action.MODEL_UNTAGGED)
-            else:
-                self._store.replace(model, replace(found, tags=tags))
-                self._store.append(model.chain, Action.VERSION_UNTAGGED, version=version)
+            data = {"key": stored, "old": tags.pop(stored)}
+            action = Action.MODEL_UNTAGGED if found is None else Action.VERSION_UNTAGGED
+            self._store.tag(model, found, tags, action, data)
+
+    def _tagged(self, name: str, version: int | None) -> tuple[Model, ModelVersion | None]:
+        return (
+            (self._store.model(name), None) if version is None else self._store.find(name, version)
+        )
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """See `ModelRegistry.set_alias`."""
         alias = names.alias(alias)
         with self._lock:
             model, _ = self._store.find(name, version)
-            if model.aliases.get(alias) != version:
+            old = model.aliases.get(alias)
+            if old != version:
                 model.aliases[alias] = version
-                self._store.append(model.chain, Action.ALIAS_SET, version=version)
+                data = {"alias": alias, "old": old}
+                self._store.append(model.chain, Action.ALIAS_SET, version=version, data=data)
 
     def delete_alias(self, name: str, alias: str) -> None:
         """See `ModelRegistry.delete_alias`."""
+        stored = names.stored_form(alias)
         with self._lock:
             model = self._store.model(name)
-            if alias not in model.aliases:
-                raise NotFound(f"{name} has no alias “{alias}”.", what="alias")
-            version = model.aliases.pop(alias)
-            self._store.append(model.chain, Action.ALIAS_DELETED, version=version)
+            if stored not in model.aliases:
+                raise NotFound(f"{model.name} has no alias “{alias}”.", what="alias")
+            version, data = model.aliases.pop(stored), {"alias": stored}
+            self._store.append(model.chain, Action.ALIAS_DELETED, version=version, data=data)
 
     # The log
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from obeya import names
 from obeya.audit import (
     GENESIS,
     AuditEvent,
@@ -17,7 +19,14 @@ from obeya.audit import (
     event_hash,
     first_broken_link,
 )
-from obeya.errors import model_not_found, version_not_found
+from obeya.errors import (
+    RefusalKind,
+    TransitionRefused,
+    model_not_found,
+    refuse,
+    version_not_found,
+)
+from obeya.metrics import Metric
 from obeya.policies import Evidence, PromotionPolicy
 from obeya.records import Action, Channel, ModelVersion, StageTransition
 from obeya.registry import version_number
@@ -41,7 +50,10 @@ class Chain:
 
 @dataclass(slots=True)
 class Model:
-    """A registered model with its versions by number and its own policies by stage."""
+    """A registered model with its versions by number and its own policies by stage.
+
+    `in_production` holds the numbers in the order in which they entered; the last is the champion.
+    """
 
     name: str
     description: str = ""
@@ -50,7 +62,7 @@ class Model:
     versions: dict[int, ModelVersion] = field(default_factory=dict)
     policies: dict[Stage, list[PromotionPolicy]] = field(default_factory=dict)
     last_number: int = 0
-    champion: int | None = None
+    in_production: list[int] = field(default_factory=list)
     chain: Chain = field(default_factory=Chain)
 
 
@@ -69,7 +81,7 @@ class MemoryStore:
     def model(self, name: str) -> Model:
         """The model. Raises `NotFound`."""
         try:
-            return self.models[name]
+            return self.models[names.stored_form(name)]
         except KeyError:
             raise model_not_found(name) from None
 
@@ -79,12 +91,17 @@ class MemoryStore:
         try:
             return model, model.versions[version_number(version)]
         except KeyError:
-            raise version_not_found(name, version) from None
+            raise version_not_found(model.name, version) from None
 
-    def with_aliases(self, model: Model, version: ModelVersion) -> ModelVersion:
-        """The version with the aliases that point at it now."""
+    def handed_out(self, model: Model, version: ModelVersion) -> ModelVersion:
+        """The version with the aliases that point at it now, and mappings of its own."""
         aliases = sorted(a for a, number in model.aliases.items() if number == version.number)
-        return dataclasses.replace(version, aliases=tuple(aliases))
+        return dataclasses.replace(
+            version,
+            aliases=tuple(aliases),
+            metrics=dict(version.metrics),
+            tags=dict(version.tags),
+        )
 
     def replace(self, model: Model, version: ModelVersion) -> ModelVersion:
         """Keep a changed version at its next revision."""
@@ -92,17 +109,34 @@ class MemoryStore:
         model.versions[version.number] = changed
         return changed
 
+    def tag(
+        self,
+        model: Model,
+        version: ModelVersion | None,
+        tags: dict[str, str],
+        action: Action,
+        data: dict[str, Any],
+    ) -> None:
+        """Keep the tags of a version, or (None) of the model, with the event that changed them."""
+        if version is None:
+            model.tags = tags
+        else:
+            self.replace(model, dataclasses.replace(version, tags=tags))
+        number = None if version is None else version.number
+        self.append(model.chain, action, version=number, data=data)
+
     def move(
         self,
         model: Model,
         version: ModelVersion,
         to_stage: Stage,
         operation: str,
-        texts: dict[str, str],
         *,
         at: datetime,
+        reason: str = "",
+        replaced_by: int | None = None,
     ) -> None:
-        """Bring a version into a stage, with its event."""
+        """Bring a version into a stage, with its event. `replaced_by` took its place there."""
         self.replace(model, dataclasses.replace(version, stage=to_stage, stage_entered_at=at))
         self.append(
             model.chain,
@@ -111,27 +145,68 @@ class MemoryStore:
             from_stage=version.stage,
             to_stage=to_stage,
             operation=operation,
-            texts=texts,
+            data={} if replaced_by is None else {"replaced_by": replaced_by},
+            texts={"reason": reason},
             at=at,
         )
+        model.in_production = [n for n in model.in_production if n != version.number]
+        if to_stage is Stage.PRODUCTION:
+            model.in_production.append(version.number)
 
-    def crown(self, model: Model, entered: int | None = None) -> None:
-        """Keep `champion` the version that entered Production last."""
-        if entered is not None:
-            model.champion = entered
-            return
-        standing = model.versions.get(model.champion or 0)
-        if standing is not None and standing.stage is Stage.PRODUCTION:
-            return
-        in_production = [v for v in model.versions.values() if v.stage is Stage.PRODUCTION]
-        latest = max(in_production, key=lambda v: (v.stage_entered_at, v.number), default=None)
-        model.champion = latest.number if latest else None
+    def refused(
+        self, model: Model, version: ModelVersion, judgement: TransitionJudgement, reason: str
+    ) -> TransitionRefused:
+        """The error for a move that may not be made, with its event unless the workflow refuses."""
+        refusals = [
+            {"kind": r.kind.value, "code": r.code, "sentence": r.sentence}
+            for r in judgement.refusals
+        ]
+        if not judgement.refused_by(RefusalKind.WORKFLOW):
+            self.append(
+                model.chain,
+                Action.TRANSITION_REFUSED,
+                version=version.number,
+                from_stage=judgement.from_stage,
+                to_stage=judgement.to_stage,
+                data={"refusals": refusals},
+                texts={"reason": reason},
+            )
+        return refuse(
+            judgement.refusals,
+            from_stage=judgement.from_stage,
+            to_stage=judgement.to_stage,
+            verdict=judgement.verdict,
+        )
+
+    def enter(
+        self,
+        model: Model,
+        version: ModelVersion,
+        to_stage: Stage,
+        reason: str,
+        *,
+        archive_existing: bool,
+    ) -> None:
+        """Make a move, and with `archive_existing` archive the others in `to_stage` before it."""
+        operation, now = str(uuid.uuid4()), self.now(model.chain)
+        if archive_existing and to_stage is not Stage.ARCHIVED:
+            for other in [v for v in model.versions.values() if v.stage is to_stage]:
+                self.move(
+                    model,
+                    other,
+                    Stage.ARCHIVED,
+                    operation,
+                    at=now,
+                    replaced_by=version.number,
+                )
+        self.move(model, version, to_stage, operation, at=now, reason=reason)
 
     def champion_of(self, model: Model, judged: ModelVersion) -> Evidence | None:
         """The champion's evidence; None where there is none or it is the one judged."""
-        if model.champion is None or model.champion == judged.number:
+        champion = model.in_production[-1] if model.in_production else judged.number
+        if champion == judged.number:
             return None
-        return Evidence(model.champion, model.versions[model.champion].metrics)
+        return Evidence(champion, model.versions[champion].metrics)
 
     def policy_of(
         self, model: Model | None, stage: Stage
@@ -157,14 +232,23 @@ class MemoryStore:
         )
 
     def now(self, chain: Chain) -> datetime:
-        """The clock's time, but never before the last event of the chain."""
-        now = self.clock()
+        """The clock's time in UTC, but never before the last event of the chain."""
+        now = self.clock().astimezone(UTC)
         return max(now, chain.events[-1].occurred_at) if chain.events else now
 
     def append(
-        self, chain: Chain, action: Action, *, at: datetime | None = None, **details: Any
+        self,
+        chain: Chain,
+        action: Action,
+        *,
+        at: datetime | None = None,
+        texts: Mapping[str, str] | None = None,
+        **details: Any,
     ) -> None:
-        """Append an event that happened at `at`, else now; `details` are its other fields."""
+        """Append an event that happened at `at`, else now; `details` are its other fields.
+
+        Empty texts are left out.
+        """
         event = AuditEvent(
             chain=chain.uid,
             sequence=len(chain.events) + 1,
@@ -175,6 +259,7 @@ class MemoryStore:
             action=action,
             previous_hash=chain.head,
             model=None if chain is self.site else chain.uid,
+            texts={role: text for role, text in (texts or {}).items() if text},
             **details,
         )
         text = event.canonical_text()
@@ -183,12 +268,10 @@ class MemoryStore:
 
     def moves_of(self, model: Model) -> list[StageTransition]:
         """The moves of the versions that are there, registrations among them, oldest first."""
-        events = [
-            event
-            for event in model.chain.events
-            if event.action in (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED)
-            and event.version in model.versions
-        ]
+        archived: dict[str | None, list[int]] = defaultdict(list)
+        for event in model.chain.events:
+            if event.operation and event.to_stage is Stage.ARCHIVED and event.version is not None:
+                archived[event.operation].append(event.version)
         return [
             StageTransition(
                 model.name,
@@ -199,18 +282,13 @@ class MemoryStore:
                 event.occurred_at,
                 event.operation or "",
                 event.texts.get("reason", ""),
-                tuple(
-                    other.version
-                    for other in events
-                    if other.operation == event.operation
-                    and other.operation
-                    and other is not event
-                    and other.version is not None
-                    and other.to_stage is Stage.ARCHIVED
-                ),
+                tuple(n for n in archived.get(event.operation, ()) if n != event.version),
             )
-            for event in events
-            if event.version is not None and event.to_stage is not None
+            for event in model.chain.events
+            if event.action in (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED)
+            and event.version is not None
+            and event.version in model.versions
+            and event.to_stage is not None
         ]
 
     def broken_links(self) -> list[BrokenLink]:
@@ -218,3 +296,16 @@ class MemoryStore:
         chains = [self.site, *(model.chain for model in self.models.values()), *self.buried]
         broken = (first_broken_link(chain.uid, chain.links) for chain in chains)
         return [link for link in broken if link is not None]
+
+
+def metric_document(metric: Metric | None) -> dict[str, Any] | None:
+    """A metric as an event holds it; what was not stated is left out."""
+    if metric is None:
+        return None
+    stated = {
+        "value": metric.value,
+        "samples": metric.samples,
+        "standard_error": metric.standard_error,
+        "dataset": metric.dataset or None,
+    }
+    return {key: value for key, value in stated.items() if value is not None}

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from numbers import Real
 
 from obeya import names
 from obeya.errors import InvalidInput
@@ -105,12 +106,12 @@ def _is_count(number: object) -> bool:
 
 
 def finite(value: float, *, what: str) -> float:
-    """`value` as a float.
+    """`value` as a float. Any real number will do, such as the scalars of NumPy.
 
     Raises:
         InvalidInput: it is no number, or not finite (NaN and the infinities are refused).
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidInput(f"{what} must be a number.", field="metric")
     try:
         number = float(value)
@@ -140,16 +141,21 @@ _HIGHER = frozenset(
 )
 
 
+# A rate per second is a throughput; "per" before any other word tells nothing.
+_PER_SECOND = re.compile(r"(?<![0-9a-z])per[^0-9a-z]+(s|sec|second)(?![0-9a-z])")
+
+
 def known_direction(name: str) -> Direction:
     """The direction that a metric's name tells, for metrics without a definition.
 
     Names are cut at anything that is not a letter or digit; ``latency_p99_ms`` and ``val_loss``
     are better when lower, ``test/f1_score`` when higher, ``temperature`` is unknown.
     """
-    words = frozenset(re.split(r"[^0-9a-z]+", name.lower()))
+    lower = name.lower()
+    words = frozenset(re.split(r"[^0-9a-z]+", lower))
     if words & _LOWER:
         return Direction.LOWER
-    if words & _HIGHER or "per_s" in name.lower() or "per_sec" in name.lower():
+    if words & _HIGHER or _PER_SECOND.search(lower):
         return Direction.HIGHER
     return Direction.UNKNOWN
 

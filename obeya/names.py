@@ -92,6 +92,17 @@ def reason(text: str) -> str:
     return _text(text, what="A reason", field="reason", longest=REASON_MAX).strip()
 
 
+def stored_form(text: str) -> str:
+    """A model's name, a tag's key or an alias as it would be stored, for looking it up.
+
+    Never raises: what could not be a name becomes "", which is the name of nothing.
+    """
+    try:
+        return _line(text, what="A name", field="name", longest=MODEL_NAME_MAX)
+    except InvalidInput:
+        return ""
+
+
 def _line(text: str, *, what: str, field: str, longest: int, shortest: int = 1) -> str:
     line = _text(text, what=what, field=field, longest=longest).strip()
     if len(line) < shortest:

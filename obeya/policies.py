@@ -282,6 +282,10 @@ class PromotionPolicy:
     required_approvals: int = 0
 
     def __post_init__(self) -> None:
+        if self.stage is not None:
+            object.__setattr__(self, "stage", Stage.parse(self.stage))
+        # A list and a tuple of the same requirements are the same policy.
+        object.__setattr__(self, "requirements", tuple(self.requirements))
         if self.stage is not None and not self.stage.is_gated:
             raise InvalidInput(
                 f"{self.stage.label} takes no promotion policy; only Staging and Production do.",
@@ -290,9 +294,10 @@ class PromotionPolicy:
         if self.min_test_coverage is not None:
             coverage = finite(self.min_test_coverage, what="The minimum test coverage")
             object.__setattr__(self, "min_test_coverage", coverage)
-        if not 0 <= self.required_approvals <= APPROVALS_MAX:
+        count = self.required_approvals
+        if type(count) is not int or not 0 <= count <= APPROVALS_MAX:
             raise InvalidInput(
-                f"The number of approvals must be from 0 to {APPROVALS_MAX}.",
+                f"The number of approvals must be a whole number from 0 to {APPROVALS_MAX}.",
                 field="required_approvals",
             )
         if len(self.requirements) > REQUIREMENTS_MAX:
@@ -387,6 +392,6 @@ def no_policy(stage: Stage | None) -> Verdict:
 
 def number_text(value: float) -> str:
     """A number with all its digits and no needless ones: ``0.9``, ``100``, ``1e-12``."""
-    if value.is_integer() and abs(value) < 1e15:
+    if value.is_integer() and abs(value) < 1e16:
         return str(int(value))
     return repr(value)

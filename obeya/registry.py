@@ -219,5 +219,7 @@ def version_number(number: object) -> int:
         InvalidInput: it is no whole number from 1 to 2^31 - 1.
     """
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= NUMBER_MAX:
-        raise InvalidInput("A version number is a whole number from 1 on.", field="version")
+        raise InvalidInput(
+            f"A version number is a whole number from 1 to {NUMBER_MAX:,}.", field="version"
+        )
     return number

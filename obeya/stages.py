@@ -101,16 +101,20 @@ class Workflow:
 
     def _why(self, from_stage: Stage, to_stage: Stage) -> str:
         move = f"{from_stage.label} to {to_stage.label}"
+        allowed = self.moves[from_stage]
         if from_stage is Stage.ARCHIVED:
-            return f"{move} is not allowed: an archived version stays archived."
-        if to_stage.position < from_stage.position:
+            if not allowed:
+                return f"{move} is not allowed: an archived version stays archived."
+            first = " or ".join(stage.label for stage in allowed)
+            return f"{move} is not allowed: an archived version goes back to {first} first."
+        # Where a workflow has ways back, going back is not what is wrong with the move.
+        may_go_back = any(stage.position < from_stage.position for stage in allowed)
+        if to_stage.position < from_stage.position and not may_go_back:
             return f"{move} is not allowed: it moves backwards."
-        skipped = [
-            stage.label
-            for stage in Stage
-            if from_stage.position < stage.position < to_stage.position
-        ]
-        return f"{move} is not allowed: it skips {', '.join(skipped)}."
+        low, high = sorted((from_stage.position, to_stage.position))
+        skipped = [stage.label for stage in Stage if low < stage.position < high]
+        why = f": it skips {', '.join(skipped)}" if skipped else ""
+        return f"{move} is not allowed{why}."
 
     def _alternatives(self, from_stage: Stage) -> str:
         allowed = self.moves[from_stage]
@@ -165,6 +169,6 @@ def workflow_named(name: str) -> Workflow:
         return WORKFLOWS[name]
     except KeyError:
         raise InvalidInput(
-            f"“{name[:64]}” is not a workflow. The workflows are {', '.join(WORKFLOWS)}.",
+            f"“{str(name)[:64]}” is not a workflow. The workflows are {', '.join(WORKFLOWS)}.",
             field="workflow",
         ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from obeya.errors import AlreadyExists, Conflict, InvalidInput
+from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
 
 
@@ -13,8 +14,13 @@ def next_number(last: int, wanted: int | None, *, name: str, taken: Collection[i
 
     Raises:
         AlreadyExists: `wanted` is or was taken, or is below a number already given.
+        InvalidInput: the last number that can be was given.
     """
     if wanted is None:
+        if last >= NUMBER_MAX:
+            raise InvalidInput(
+                f"{name} has no number left: its last version is v{last}.", field="version"
+            )
         return last + 1
     if wanted > last:
         return wanted
@@ -52,12 +58,12 @@ def check_expected(
 
     Raises:
         Conflict: the version is in another stage or at another revision.
+        InvalidInput: `expected_stage` is no stage.
     """
-    if expected_stage is not None and stage is not expected_stage:
+    seen = None if expected_stage is None else Stage.parse(expected_stage)
+    if seen is not None and stage is not seen:
         raise Conflict(
-            f"{name} is in {stage.label}, not in {expected_stage.label}.",
-            stage=stage,
-            revision=revision,
+            f"{name} is in {stage.label}, not in {seen.label}.", stage=stage, revision=revision
         )
     if expected_revision is not None and revision != expected_revision:
         raise Conflict(

@@ -26,21 +26,18 @@ from obeya.stages import Stage
 def board(request: Request) -> HttpResponse:
     """The whole board; only its columns where htmx asks for them as the filter changes.
 
-    A filter that cannot be read answers 400 and shows the sentence beside its field.
+    A field of the filter that cannot be read answers 400, with the sentence below the filter and
+    the board as the other fields have it.
     """
     lists = dict(request.GET.lists())
-    error: InvalidInput | None = None
-    try:
-        board_filter = BoardFilter.parse(lists)
-    except InvalidInput as found:
-        board_filter, error = BoardFilter(), found
+    board_filter, error = _readable(lists)
     partial = request.htmx and not request.htmx.boosted
     context: dict[str, Any] = {
         "section": "board",
         "filter": board_filter,
         "given": {name: values[-1] for name, values in lists.items()},
         "error": error,
-        "board": None if error else board_queries.board(board_filter),
+        "board": board_queries.board(board_filter),
     }
     if not partial:
         context |= {"owners": owner_names(), "metric_names": metric_names()}
@@ -77,6 +74,19 @@ def board_column(request: Request, stage: str) -> HttpResponse:
     )
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def _readable(lists: dict[str, list[str]]) -> tuple[BoardFilter, InvalidInput | None]:
+    """The filter of the fields that can be read, and what is wrong with the first that cannot."""
+    first: InvalidInput | None = None
+    while lists:
+        try:
+            return BoardFilter.parse(lists), first
+        except InvalidInput as error:
+            first = first or error
+            readable = {name: values for name, values in lists.items() if name != error.field}
+            lists = readable if len(readable) < len(lists) else {}
+    return BoardFilter(), first
 
 
 def filter_of_page(request: Request) -> BoardFilter:

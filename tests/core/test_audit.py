@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obeya import InMemoryRegistry, Stage
 from obeya.audit import GENESIS, AuditEvent, Link, event_hash, first_broken_link, text_digest
 from obeya.records import Action, Channel
 
@@ -87,6 +88,53 @@ def test_any_two_swapped_events_are_found(length: int, data: st.DataObject) -> N
     assert first_broken_link(CHAIN, renumbered) is not None
 
 
+@given(st.integers(1, 6), st.data())
+def test_any_repeated_event_is_found(length: int, data: st.DataObject) -> None:
+    links = chain(length)
+    place = data.draw(st.integers(0, length - 1))
+    links.insert(data.draw(st.integers(0, length)), links[place])
+    assert first_broken_link(CHAIN, links) is not None
+    renumbered = [replace(link, sequence=n) for n, link in enumerate(links, 1)]
+    assert first_broken_link(CHAIN, renumbered) is not None
+
+
+@given(st.integers(1, 6), st.data())
+def test_an_event_rewritten_with_a_hash_of_its_own_breaks_the_link_after_it_or_the_head(
+    length: int, data: st.DataObject
+) -> None:
+    links = chain(length)
+    known = head(links)
+    place = data.draw(st.integers(0, length - 1))
+    record = json.loads(links[place].canonical_text)
+    text = links[place].canonical_text.replace(f'"n":{record["data"]["n"]}', '"n":99')
+    links[place] = replace(links[place], canonical_text=text, hash=event_hash(text))
+    broken = first_broken_link(CHAIN, links, head=known)
+    assert broken is not None
+    assert broken.sequence == min(place + 2, length)
+
+
+@given(st.integers(1, 6), st.data())
+def test_a_tail_cut_anywhere_is_found_against_the_head(length: int, data: st.DataObject) -> None:
+    links = chain(length)
+    kept = data.draw(st.integers(0, length - 1))
+    broken = first_broken_link(CHAIN, links[:kept], head=head(links))
+    assert broken is not None
+    assert broken.sequence == kept + 1
+
+
+def test_more_events_than_the_head_knows_are_found() -> None:
+    links = chain(3)
+    broken = first_broken_link(CHAIN, links, head=head(links[:2]))
+    assert broken is not None
+    assert broken.sequence == 3
+
+
+def test_an_empty_chain_has_the_genesis_for_its_head() -> None:
+    assert GENESIS == "0" * 64
+    assert first_broken_link(CHAIN, [], head=(0, GENESIS)) is None
+    assert first_broken_link(CHAIN, [], head=(1, "f" * 64)) is not None
+
+
 def test_a_cut_tail_is_seen_only_against_a_head() -> None:
     links = chain(3)
     assert first_broken_link(CHAIN, links[:2]) is None
@@ -107,9 +155,17 @@ def test_an_event_of_another_chain_does_not_pass() -> None:
     assert first_broken_link("another", chain(1)) is not None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "{}", "{"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", "{}", "{", "[" * 100_000, "9" * 10_000], ids=lambda text: text[:4]
+)
 def test_a_text_that_is_no_record_is_a_broken_link_and_no_crash(text: str) -> None:
-    assert first_broken_link(CHAIN, [Link(1, text, event_hash(text))]) is not None
+    broken = first_broken_link(CHAIN, [Link(1, text, event_hash(text))])
+    assert broken is not None
+    assert broken.sequence == 1
+
+
+def test_a_text_that_is_no_unicode_is_a_broken_link_and_no_crash() -> None:
+    assert first_broken_link(CHAIN, [Link(1, "\ud800", GENESIS)]) is not None
 
 
 def test_the_canonical_form_is_sorted_and_has_no_spaces() -> None:
@@ -127,16 +183,46 @@ def test_times_are_utc_to_the_microsecond_whatever_zone_they_came_in() -> None:
     )
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, 2**53, {1, 2}, "\ud800"])
+def test_what_json_cannot_hold_is_refused(value: object) -> None:
+    with pytest.raises(rfc8785.CanonicalizationError) as error:
+        event(data={"value": value}).canonical_text()
+    assert isinstance(error.value, ValueError)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=5),
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53) + 1, 2**53 - 1)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=9),
+        max_size=4,
+    )
+)
+def test_the_canonical_form_says_what_the_event_says_and_says_it_in_one_way(
+    data: dict[str, object],
+) -> None:
+    text = event(data=data).canonical_text()
+    # Every number is a 64-bit float to a JSON reader that keeps to the form.
+    assert json.loads(text, parse_int=float)["data"] == data
+    turned = dict(reversed(data.items()))
+    assert event(data=turned).canonical_text() == text
+
+
+def test_members_are_sorted_by_utf_16_code_units() -> None:
+    text = event(data={"\ufb33": 1, "\U0001f600": 2, "z": 3}).canonical_text()
+    assert '"data":{"z":3,"\U0001f600":2,"\ufb33":1}' in text
+
+
+def test_every_action_says_what_happened() -> None:
+    sentences = [action.sentence for action in Action]
+    assert all(sentences)
+    assert len(set(sentences)) == len(sentences)
+
+
 def test_free_text_is_hashed_and_not_held() -> None:
     text = event(texts={"reason": "Ask Ada."}).canonical_text()
     assert "Ada" not in text
     assert text_digest("Ask Ada.") in text
-
-
-def test_the_registry_in_memory_keeps_a_chain_that_holds() -> None:
-    registry = InMemoryRegistry()
-    registry.register_model("a", metrics={"accuracy": 0.9})
-    registry.transition_stage("a", 1, Stage.STAGING, reason="good")
-    registry.rename_model("a", "b")
-    registry.delete_model("b")
-    assert registry.verify() == []

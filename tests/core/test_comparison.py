@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ OPPOSITE = {
 metrics = st.builds(
     Metric,
     st.just("m"),
-    st.floats(-1e9, 1e9),
+    st.floats(-1e9, 1e9) | st.floats(allow_nan=False, allow_infinity=False),
     st.none() | st.integers(1, 10**6),
     st.none() | st.floats(0, 1e6),
     st.sampled_from(["", "one", "two"]),
@@ -96,6 +98,48 @@ def test_a_comparison_turned_round_says_the_opposite(
         assert back.difference is None
     else:
         assert back.difference == -there.difference
+    for number in (there.difference, there.percent_change):
+        assert number is None or math.isfinite(number)
+
+
+@given(definitions, metrics, metrics)
+def test_the_outcome_the_difference_and_the_percentage_agree(
+    definition: MetricDefinition, a: Metric, b: Metric
+) -> None:
+    diff = MetricDiff(definition, a, b)
+    if not diff.outcome.is_comparable:
+        assert diff.difference is None
+        assert diff.percent_change is None
+        return
+    assert (diff.outcome is DiffOutcome.EQUAL) == (a.value == b.value)
+    rose = b.value > a.value
+    if diff.outcome in (DiffOutcome.BETTER, DiffOutcome.WORSE):
+        wanted = rose == (definition.direction is Direction.HIGHER)
+        assert (diff.outcome is DiffOutcome.BETTER) == wanted
+    if definition.direction is Direction.UNKNOWN:
+        assert diff.outcome not in (DiffOutcome.BETTER, DiffOutcome.WORSE)
+    if diff.difference is not None:
+        assert (diff.difference > 0) == rose
+
+
+def test_a_difference_beyond_the_range_of_floats_is_none_and_no_infinity() -> None:
+    a, b = Metric("m", -1.7e308), Metric("m", 1.7e308)
+    diff = MetricDiff(MetricDefinition("m", Direction.HIGHER), a, b)
+    assert diff.outcome is DiffOutcome.BETTER
+    assert diff.difference is None
+    assert diff.percent_change == pytest.approx(200)
+
+
+def test_difference_and_percent_change_of_ordinary_values() -> None:
+    a, b = Metric("latency_ms", 40.0), Metric("latency_ms", 50.0)
+    diff = MetricDiff(MetricDefinition("latency_ms", Direction.LOWER), a, b)
+    assert (diff.difference, diff.percent_change) == (10.0, 25.0)
+    assert diff.outcome is DiffOutcome.WORSE
+
+
+def test_an_unknown_direction_is_within_noise_before_it_is_changed() -> None:
+    a, b = (Metric("m", value, standard_error=1.0) for value in (1.0, 2.0))
+    assert MetricDiff(MetricDefinition("m"), a, b).outcome is DiffOutcome.WITHIN_NOISE
 
 
 def test_b_is_better_when_more_than_half_of_the_judged_metrics_are() -> None:
@@ -114,3 +158,49 @@ def test_b_is_better_when_more_than_half_of_the_judged_metrics_are() -> None:
 def test_every_metric_of_either_side_is_listed_by_name() -> None:
     result = compare(("a", {"z": Metric("z", 1)}), ("b", {"b": Metric("b", 1)}), {})
     assert list(result.metric_diffs) == ["b", "z"]
+
+
+sides = st.dictionaries(
+    st.sampled_from(["accuracy", "f1", "loss", "latency_ms", "classes"]),
+    st.tuples(st.floats(-10, 10), st.none() | st.floats(0, 5), st.sampled_from(["", "x", "y"])),
+).map(lambda side: {n: Metric(n, v, None, error, data) for n, (v, error, data) in side.items()})
+
+
+@given(sides, sides)
+def test_of_two_versions_at_most_one_is_better(a: dict[str, Metric], b: dict[str, Metric]) -> None:
+    there, back = compare(("a", a), ("b", b), {}), compare(("b", b), ("a", a), {})
+    assert not (there.b_is_better and back.b_is_better)
+    assert list(there.metric_diffs) == list(back.metric_diffs) == sorted({*a, *b})
+    assert (there.a, there.b) == (back.b, back.a) == ("a", "b")
+
+
+@given(sides)
+def test_no_version_is_better_than_itself(side: dict[str, Metric]) -> None:
+    same = compare(("a", side), ("a", side), {})
+    assert not same.b_is_better
+    assert {diff.outcome for diff in same.metric_diffs.values()} <= {DiffOutcome.EQUAL}
+
+
+def test_metrics_within_noise_or_equal_count_among_the_judged_but_not_as_better() -> None:
+    def metrics_of(**values: float) -> dict[str, Metric]:
+        return {n: Metric(n, v, standard_error=0.1) for n, v in values.items()}
+
+    a = metrics_of(accuracy=1.0, f1=1.0, auc=1.0)
+    one = compare(("a", a), ("b", metrics_of(accuracy=9.0, f1=1.01, auc=1.0)), {})
+    two = compare(("a", a), ("b", metrics_of(accuracy=9.0, f1=9.0, auc=1.0)), {})
+    assert not one.b_is_better
+    assert two.b_is_better
+
+
+def test_what_cannot_be_compared_is_not_among_the_judged() -> None:
+    a = {"accuracy": Metric("accuracy", 0.5), "f1": Metric("f1", 0.9, dataset="old")}
+    b = {"accuracy": Metric("accuracy", 0.6), "f1": Metric("f1", 0.1, dataset="new")}
+    assert compare(("a", a), ("b", b), {}).b_is_better
+    assert compare(("a", a), ("b", {**b, "auc": Metric("auc", 0.1)}), {}).b_is_better
+
+
+def test_a_definition_decides_what_better_means() -> None:
+    a, b = {"score": Metric("score", 1.0)}, {"score": Metric("score", 2.0)}
+    assert compare(("a", a), ("b", b), {}).b_is_better
+    defined = {"score": MetricDefinition("score", Direction.LOWER)}
+    assert not compare(("a", a), ("b", b), defined).b_is_better

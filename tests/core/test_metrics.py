@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -48,8 +49,19 @@ def test_a_standard_error_that_cannot_be_is_refused(error: float) -> None:
         Metric("accuracy", 0.9, standard_error=error)
 
 
-def test_a_whole_number_is_a_value() -> None:
-    assert Metric("params", 25_557_032).value == 25_557_032.0
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [(25_557_032, 25_557_032.0), (Fraction(1, 4), 0.25), (2**53 + 1, 2.0**53), (-0.0, 0.0)],
+)
+def test_any_real_number_is_a_value_and_is_kept_as_a_float(value: float, stored: float) -> None:
+    metric = Metric("params", value, standard_error=value)
+    assert (metric.value, type(metric.value)) == (stored, float)
+    assert (metric.standard_error, type(metric.standard_error)) == (stored, float)
+
+
+@pytest.mark.parametrize("value", [5e-324, 1.7976931348623157e308, -1.7976931348623157e308])
+def test_the_ends_of_the_range_are_values(value: float) -> None:
+    assert Metric("m", value).value == value
 
 
 @pytest.mark.parametrize(
@@ -60,6 +72,12 @@ def test_a_whole_number_is_a_value() -> None:
         ("imagenet_top1", Direction.HIGHER),
         ("ROC-AUC", Direction.HIGHER),
         ("samples_per_second", Direction.HIGHER),
+        ("gpu_samples_per_s", Direction.HIGHER),
+        ("Images per sec", Direction.HIGHER),
+        ("seconds_per_sample", Direction.LOWER),
+        ("tokens_per_set", Direction.UNKNOWN),
+        ("hyper_sigma", Direction.UNKNOWN),
+        ("per", Direction.UNKNOWN),
         ("val_loss", Direction.LOWER),
         ("latency_p99_ms", Direction.LOWER),
         ("error_rate", Direction.LOWER),
@@ -67,10 +85,17 @@ def test_a_whole_number_is_a_value() -> None:
         ("temperature", Direction.UNKNOWN),
         ("classes", Direction.UNKNOWN),
         ("maple", Direction.UNKNOWN),
+        ("", Direction.UNKNOWN),
+        ("名前", Direction.UNKNOWN),
     ],
 )
 def test_a_name_tells_its_direction_by_whole_words(name: str, direction: Direction) -> None:
     assert known_direction(name) is direction
+
+
+def test_the_short_title_is_the_title_or_the_name() -> None:
+    assert MetricDefinition("imagenet_top1", title="Top-1").short_title == "Top-1"
+    assert MetricDefinition("imagenet_top1").short_title == "imagenet_top1"
 
 
 def test_a_definition_goes_before_the_name() -> None:
@@ -87,6 +112,38 @@ def test_percent_change_of_ordinary_values(a: float, b: float, change: float | N
     assert percent_change(a, b) == (None if change is None else pytest.approx(change))
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "change"),
+    [
+        (80.0, 81.2, 1.5),
+        (0.1, 0.3, 200),
+        (-4, -5, -25),
+        (-0.0, 0.0, 0),
+        (0.0, -1.0, None),
+        (0.0, 5e-324, None),
+        (5e-324, 0.0, -100),
+        (5e-324, 1.0, None),
+        (1e-300, 1e10, None),
+        (-1.7e308, 1.7e308, 200),
+        (1.7e308, -1.7e308, -200),
+        (1.0, 1.7e308, None),
+    ],
+)
+def test_percent_change_at_the_edges(a: float, b: float, change: float | None) -> None:
+    assert percent_change(a, b) == (None if change is None else pytest.approx(change))
+
+
+@given(finite, finite)
+def test_percent_change_is_undefined_only_from_0_and_beyond_the_range(a: float, b: float) -> None:
+    undefined = percent_change(a, b) is None
+    if a == 0:
+        assert undefined == (b != 0)
+    elif undefined:
+        assert abs(Fraction(b) - Fraction(a)) / abs(Fraction(a)) > Fraction(10) ** 306
+    else:
+        assert abs(Fraction(b) - Fraction(a)) / abs(Fraction(a)) < Fraction(10) ** 307
+
+
 @given(finite, finite)
 def test_percent_change_is_finite_or_undefined_and_has_the_sign_of_the_difference(
     a: float, b: float
@@ -95,12 +152,7 @@ def test_percent_change_is_finite_or_undefined_and_has_the_sign_of_the_differenc
     if change is None:
         return
     assert math.isfinite(change)
-    if b > a:
-        assert change >= 0
-    if b < a:
-        assert change <= 0
-    if a == b:
-        assert change == 0
+    assert (change > 0, change < 0) == (b > a, b < a)
 
 
 @given(st.floats(1e-3, 1e3), st.floats(-0.9, 10))
@@ -133,12 +185,38 @@ def test_two_values_differ_within_noise_up_to_1_96_standard_errors() -> None:
     assert not within_noise(a, outside, Scale.NONE)
 
 
+def test_a_difference_of_just_1_96_standard_errors_is_no_noise() -> None:
+    a = Metric("m", 0.0, standard_error=3.0)
+    assert not within_noise(a, Metric("m", 1.96 * 5.0, standard_error=4.0), Scale.NONE)
+
+
+@pytest.mark.parametrize(("samples", "noise"), [(1_000, True), (2_000, False)])
+@pytest.mark.parametrize(("scale", "unit"), [(Scale.FRACTION, 1), (Scale.PERCENT, 100)])
+def test_accuracies_of_90_and_92_percent_differ_on_2_000_samples_but_not_on_1_000(
+    samples: int, noise: bool, scale: Scale, unit: int
+) -> None:
+    # 1.96 times the root of 0.09/n + 0.0736/n is 0.0251 for n = 1,000 and 0.0177 for n = 2,000.
+    a, b = (Metric("accuracy", p * unit, samples) for p in (0.90, 0.92))
+    assert within_noise(a, b, scale) == noise
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_a_proportion_of_none_or_all_has_no_error(p: float) -> None:
+    assert standard_error(Metric("accuracy", p, samples=10), Scale.FRACTION) == 0
+    assert standard_error(Metric("accuracy", 100 * p, samples=10), Scale.PERCENT) == 0
+
+
+def test_equal_values_with_no_error_are_not_called_noise() -> None:
+    a = Metric("m", 1.0, standard_error=0.0)
+    assert not within_noise(a, a, Scale.NONE)
+
+
 def test_without_both_errors_nothing_is_noise() -> None:
     a = Metric("m", 1.0, standard_error=1.0)
     assert not within_noise(a, Metric("m", 1.01), Scale.NONE)
 
 
-@given(finite, finite, st.floats(0, 1e6), st.floats(0, 1e6))
+@given(finite, finite, st.floats(0, 1.7e308), st.floats(0, 1e6))
 def test_noise_is_the_same_seen_from_either_side(
     a: float, b: float, error_a: float, error_b: float
 ) -> None:

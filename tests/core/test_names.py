@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -79,15 +80,89 @@ def test_any_other_alias_is_refused(text: str) -> None:
         names.alias(text)
 
 
-def test_a_label_may_be_empty_and_has_64_characters_at_most() -> None:
-    assert names.label("") == ""
-    assert names.label("x" * 64) == "x" * 64
-    with pytest.raises(InvalidInput):
-        names.label("x" * 65)
+LIMITS = {
+    names.model_name: (1, 256),
+    names.metric_name: (1, 250),
+    names.dataset_name: (0, 250),
+    names.label: (0, 64),
+    names.tag_key: (1, 250),
+    names.tag_value: (0, 100_000),
+    names.alias: (1, 255),
+    names.artifact_uri: (0, 2_048),
+    names.source_run: (0, 250),
+    names.description: (0, 100_000),
+    names.reason: (0, 10_000),
+}
+each_rule = pytest.mark.parametrize("rule", LIMITS, ids=lambda rule: rule.__name__)
+
+
+@each_rule
+def test_each_rule_takes_texts_within_its_limits_and_no_others(rule: Callable[[str], str]) -> None:
+    shortest, longest = LIMITS[rule]
+    for length in (shortest, longest):
+        assert rule("x" * length) == "x" * length
+    with pytest.raises(InvalidInput, match=f"at most {longest:,} characters"):
+        rule("x" * (longest + 1))
+    if shortest:
+        with pytest.raises(InvalidInput, match="cannot be empty"):
+            rule("")
+
+
+@each_rule
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud800b", b"a", None, 5])
+def test_no_rule_takes_what_cannot_be_stored(rule: Callable[[str], str], text: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        rule(text)
+    assert error.value.field
+
+
+@each_rule
+def test_each_rule_brings_text_to_nfc(rule: Callable[[str], str]) -> None:
+    assert rule("re\u0301sume\u0301") == "résumé"
+
+
+@each_rule
+@given(text=st.text(max_size=80))
+def test_what_a_rule_gives_back_it_takes_as_it_is(rule: Callable[[str], str], text: str) -> None:
+    try:
+        stored = rule(text)
+    except InvalidInput:
+        return
+    assert unicodedata.is_normalized("NFC", stored)
+    assert rule(stored) == stored
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("e\u0301" * 256, 256), ("\u0958" * 128, 256)],
+    ids=["letters that are joined", "letters that are taken apart"],
+)
+def test_the_length_that_counts_is_that_after_nfc(text: str, length: int) -> None:
+    assert len(names.model_name(text)) == length
+    with pytest.raises(InvalidInput, match="256"):
+        names.model_name(text + text[:2])
+
+
+def test_outer_blanks_are_no_part_of_a_name() -> None:
+    assert names.model_name("  resnet 50\t") == "resnet 50"
 
 
 def test_texts_keep_their_lines_and_a_reason_loses_its_outer_blanks() -> None:
-    assert names.description("a\n\nb") == "a\n\nb"
+    assert names.description("a\n\nb\n") == "a\n\nb\n"
+    assert names.tag_value(" a\tb ") == " a\tb "
     assert names.reason("  because\nso  ") == "because\nso"
-    with pytest.raises(InvalidInput):
-        names.reason("x" * 10_001)
+
+
+@given(st.text(max_size=300))
+def test_a_name_is_looked_up_in_the_form_in_which_it_is_stored(text: str) -> None:
+    try:
+        assert names.stored_form(text) == names.model_name(text)
+    except InvalidInput:
+        # Whatever it is looked up as, no model is stored under it.
+        with pytest.raises(InvalidInput):
+            names.model_name(names.stored_form(text))
+
+
+@pytest.mark.parametrize("text", ["", "  ", "a\x00", "\ud800", "x" * 10_000, None, 5, b"a"])
+def test_what_can_be_no_name_is_looked_up_as_the_name_of_nothing(text: str) -> None:
+    assert names.stored_form(text) == ""

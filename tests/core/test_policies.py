@@ -89,21 +89,55 @@ def test_equal_forgives_rounding_and_no_more() -> None:
     assert not Comparison.EQ.holds(0.3000001, 0.3)
     assert Comparison.EQ.holds(0.0, 0.0)
     assert not Comparison.EQ.holds(1e-300, 0.0)
+    assert Comparison.EQ.holds(1e300, 1e300 * (1 + 1e-10))
+    assert Comparison.EQ.holds(1.0, 1.0 + 0.9e-9)
+    assert not Comparison.EQ.holds(1.0, 1.0 + 1.1e-9)
+
+
+@given(finite, finite)
+def test_of_above_equal_and_below_exactly_one_holds_but_for_the_rounding_that_equal_forgives(
+    value: float, bound: float
+) -> None:
+    holds = {comparison: comparison.holds(value, bound) for comparison in Comparison}
+    assert holds[Comparison.GT] is not holds[Comparison.LTE]
+    assert holds[Comparison.LT] is not holds[Comparison.GTE]
+    assert holds[Comparison.EQ] == Comparison.EQ.holds(bound, value)
+    if value == bound:
+        assert holds[Comparison.EQ]
+    if not holds[Comparison.EQ]:
+        assert holds[Comparison.GT] is not holds[Comparison.LT]
 
 
 def test_a_difference_of_floats_is_taken_as_it_is() -> None:
     assert Comparison.GT.holds(0.93 - 0.92, 0.01)
 
 
-@pytest.mark.parametrize("text", [">=", "≥", " >= "])
-def test_signs_are_read_in_both_spellings(text: str) -> None:
-    assert Comparison.parse(text) is Comparison.GTE
+@pytest.mark.parametrize(
+    ("text", "comparison"),
+    [
+        (">=", Comparison.GTE),
+        ("≥", Comparison.GTE),
+        (" >= ", Comparison.GTE),
+        ("≤", Comparison.LTE),
+        ("==", Comparison.EQ),
+        ("=", Comparison.EQ),
+        ("<", Comparison.LT),
+        (Comparison.GT, Comparison.GT),
+    ],
+)
+def test_signs_are_read_in_both_spellings(text: str, comparison: Comparison) -> None:
+    assert Comparison.parse(text) is comparison
 
 
-@pytest.mark.parametrize("text", ["", "=>", "!=", "gte"])
+def test_signs_are_shown_as_people_write_them() -> None:
+    assert [comparison.symbol for comparison in Comparison] == [">", "≥", "<", "≤", "="]
+
+
+@pytest.mark.parametrize("text", ["", "=>", "!=", "gte", "x" * 10_000, None])
 def test_other_signs_are_refused(text: str) -> None:
-    with pytest.raises(InvalidInput, match="not a comparison"):
+    with pytest.raises(InvalidInput, match="not a comparison") as error:
         Comparison.parse(text)
+    assert len(str(error.value)) < 100
 
 
 @pytest.mark.parametrize("threshold", [math.nan, math.inf, -math.inf])
@@ -120,10 +154,110 @@ def test_only_staging_and_production_take_a_policy(stage: Stage) -> None:
         PromotionPolicy(stage)
 
 
-@pytest.mark.parametrize("count", [-1, 101])
-def test_a_count_of_approvals_out_of_range_is_refused(count: int) -> None:
+@pytest.mark.parametrize("stage", ["production", "Production", Stage.PRODUCTION])
+def test_the_stage_of_a_policy_may_be_named(stage: Stage) -> None:
+    assert PromotionPolicy(stage).stage is Stage.PRODUCTION
+
+
+def test_a_policy_for_a_stage_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="is not a stage"):
+        PromotionPolicy("somewhere")  # type: ignore[arg-type]  # typed by hand
+
+
+@pytest.mark.parametrize("count", [-1, 101, 1.5, 1.0, True, "2", None, math.nan])
+def test_a_count_of_approvals_that_cannot_be_is_refused(count: int) -> None:
     with pytest.raises(InvalidInput, match="0 to 100"):
         PromotionPolicy().require_approvals(count)
+
+
+@pytest.mark.parametrize("count", [0, 100])
+def test_up_to_100_approvals_may_be_required(count: int) -> None:
+    assert PromotionPolicy().require_approvals(count).required_approvals == count
+
+
+def test_a_policy_holds_at_most_100_requirements() -> None:
+    asked = tuple(MetricRequirement(f"m{n}", Comparison.GTE, 0) for n in range(101))
+    assert len(PromotionPolicy(requirements=asked[:100]).requirements) == 100
+    with pytest.raises(InvalidInput, match="at most 100"):
+        PromotionPolicy(requirements=asked)
+
+
+@pytest.mark.parametrize("metric", ["", "x" * 251, "a\nb"])
+def test_a_requirement_of_what_can_be_no_metric_is_refused(metric: str) -> None:
+    with pytest.raises(InvalidInput, match="metric name"):
+        PromotionPolicy().require_metric(metric, Comparison.GTE, 0.9)
+
+
+def test_a_list_of_requirements_makes_the_same_policy_as_a_tuple() -> None:
+    asked = [MetricRequirement("accuracy", Comparison.GTE, 0.9)]
+    listed = PromotionPolicy(Stage.STAGING, asked)  # type: ignore[arg-type]  # as people do
+    assert listed == PromotionPolicy(Stage.STAGING, tuple(asked))
+    asked.append(MetricRequirement("f1", Comparison.GTE, 0.9))
+    assert len(listed.requirements) == 1
+
+
+def test_the_order_of_requirements_is_kept() -> None:
+    policy = PromotionPolicy()
+    for metric in ("z", "a", "m"):
+        policy = policy.require_metric(metric, Comparison.GTE, 0)
+    assert [outcome.metric for outcome in policy.check(evidence()).outcomes] == ["z", "a", "m"]
+
+
+@pytest.mark.parametrize(("coverage", "passes"), [(80.0, True), (79.9, False), (0.8, False)])
+def test_test_coverage_is_held_against_the_floor_in_its_own_unit(
+    coverage: float, passes: bool
+) -> None:
+    policy = PromotionPolicy(Stage.STAGING).require_test_coverage(80)
+    assert policy.check(evidence(test_coverage=coverage)).passed == passes
+
+
+@pytest.mark.parametrize("comparison", Comparison)
+def test_a_metric_that_is_missing_fails_whatever_is_asked_of_it(comparison: Comparison) -> None:
+    verdict = PromotionPolicy().require_metric("f1", comparison, 0.0).check(evidence())
+    (outcome,) = verdict.failures
+    assert outcome.outcome is Outcome.MISSING
+    assert outcome.observed is None
+    assert outcome.sentence == "f1 was not measured."
+
+
+def test_the_champions_value_is_a_baseline_and_no_bound() -> None:
+    policy = PromotionPolicy().require_metric("accuracy", Comparison.GTE, 0.5)
+    verdict = policy.check(evidence(accuracy=0.6), evidence(accuracy=0.99))
+    assert verdict.passed
+    assert verdict.outcomes[0].baseline == 0.99
+    assert policy.check(evidence(accuracy=0.6), evidence(f1=0.9)).outcomes[0].baseline is None
+
+
+def test_approvals_are_no_evidence() -> None:
+    assert PromotionPolicy(Stage.STAGING).require_approvals(3).check(evidence()).passed
+
+
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        (PromotionPolicy(Stage.STAGING), "The policy for Staging asks for no evidence."),
+        (PromotionPolicy(), "The policy asks for no evidence."),
+        (
+            PromotionPolicy(Stage.STAGING).require_metric("a", Comparison.GTE, 1),
+            "Passed: 1 of 1 requirement for Staging.",
+        ),
+        (
+            PromotionPolicy()
+            .require_metric("a", Comparison.GTE, 1)
+            .require_metric("a", Comparison.LT, 1),
+            "Failed: 1 of 2 requirements.",
+        ),
+    ],
+)
+def test_a_verdict_says_itself_in_a_sentence(policy: PromotionPolicy, sentence: str) -> None:
+    assert policy.check(evidence(a=1.0)).sentence == sentence
+
+
+def test_only_what_passed_or_was_waived_lets_a_version_pass() -> None:
+    assert [outcome for outcome in Outcome if outcome.lets_pass] == [
+        Outcome.PASSED,
+        Outcome.WAIVED,
+    ]
 
 
 def test_a_requirement_that_stands_twice_is_refused() -> None:
@@ -162,12 +296,18 @@ def test_a_policy_is_read_back_from_its_document(
 @given(
     st.lists(requirements, max_size=6, unique_by=lambda r: r.describe()),
     st.dictionaries(st.text("abcdef_", min_size=1, max_size=8), finite, max_size=6),
+    st.none() | st.dictionaries(st.text("abcdef_", min_size=1, max_size=8), finite, max_size=6),
+    st.none() | st.integers(1, 9),
 )
 def test_a_verdict_passes_when_every_requirement_does_and_is_read_back(
-    asked: list[MetricRequirement], values: dict[str, float]
+    asked: list[MetricRequirement],
+    values: dict[str, float],
+    champions: dict[str, float] | None,
+    revision: int | None,
 ) -> None:
     seen = evidence(**values)
-    verdict = PromotionPolicy(Stage.STAGING, tuple(asked)).check(seen)
+    champion = None if champions is None else evidence(**champions)
+    verdict = PromotionPolicy(Stage.STAGING, tuple(asked)).check(seen, champion, revision=revision)
     assert len(verdict.outcomes) == len(asked)
     assert verdict.passed == all(
         r.metric in values and r.comparison.holds(values[r.metric], r.threshold) for r in asked
@@ -178,3 +318,27 @@ def test_a_verdict_passes_when_every_requirement_does_and_is_read_back(
 @given(finite)
 def test_a_number_is_written_with_all_its_digits(value: float) -> None:
     assert float(number_text(value)) == value
+
+
+def test_the_verdict_without_a_policy_is_read_back() -> None:
+    for stage in (None, Stage.PRODUCTION):
+        verdict = no_policy(stage)
+        assert Verdict.from_document(json.loads(json.dumps(verdict.to_document()))) == verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.9, "0.9"),
+        (100.0, "100"),
+        (-3.0, "-3"),
+        (-0.0, "0"),
+        (1e-12, "1e-12"),
+        (1e15, "1000000000000000"),
+        (9007199254740993.0, "9007199254740992"),
+        (1e16, "1e+16"),
+        (0.1 + 0.2, "0.30000000000000004"),
+    ],
+)
+def test_a_number_is_written_without_needless_digits(value: float, text: str) -> None:
+    assert number_text(value) == text

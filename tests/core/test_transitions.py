@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from obeya.errors import InvalidTransition, RefusalKind, TransitionRefused, refuse
 from obeya.metrics import Metric
 from obeya.policies import Comparison, Evidence, PromotionPolicy
-from obeya.stages import STRICT, Stage
+from obeya.stages import OPEN, RETURNS, STRICT, Stage, Workflow
 from obeya.transitions import TransitionFacts, TransitionJudgement, judge_transition
 
 POLICY = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9)
@@ -18,15 +20,19 @@ def judged(
     accuracy: float = 0.95,
     policy: PromotionPolicy | None = POLICY,
     approvals: int = 0,
+    workflow: Workflow = STRICT,
+    champion: float | None = None,
 ) -> TransitionJudgement:
     return judge_transition(
         TransitionFacts(
             from_stage,
             to_stage,
-            STRICT,
+            workflow,
             Evidence(1, {"accuracy": Metric("accuracy", accuracy)}),
             policy,
-            approvals=approvals,
+            7,
+            None if champion is None else Evidence(2, {"accuracy": Metric("accuracy", champion)}),
+            approvals,
         )
     )
 
@@ -80,3 +86,61 @@ def test_the_error_is_an_invalid_transition_only_where_the_workflow_refuses() ->
     assert not isinstance(by_policy, InvalidTransition)
     assert (by_policy.http_status, by_policy.exit_status) == (422, 1)
     assert str(by_policy) == "accuracy is 0.5; required: ≥ 0.9."
+
+
+def test_a_verdict_names_the_revision_and_the_baseline_it_was_made_with() -> None:
+    verdict = judged(Stage.STAGING, Stage.PRODUCTION, champion=0.93).verdict
+    assert verdict is not None
+    assert verdict.policy_revision == 7
+    assert verdict.outcomes[0].baseline == 0.93
+
+
+def test_every_failure_of_the_policy_is_a_refusal_with_its_own_code() -> None:
+    policy = POLICY.require_metric("f1", Comparison.GTE, 0.9)
+    judgement = judged(Stage.STAGING, Stage.PRODUCTION, accuracy=0.5, policy=policy)
+    assert [(r.code, r.sentence) for r in judgement.refusals] == [
+        ("requirement_failed", "accuracy is 0.5; required: ≥ 0.9."),
+        ("requirement_missing", "f1 was not measured."),
+    ]
+    assert judgement.refused_by(RefusalKind.POLICY)
+    assert not judgement.refused_by(RefusalKind.WORKFLOW)
+
+
+@pytest.mark.parametrize(
+    ("workflow", "from_stage", "to_stage"),
+    [
+        (STRICT, Stage.PRODUCTION, Stage.ARCHIVED),
+        (RETURNS, Stage.PRODUCTION, Stage.STAGING),
+        (RETURNS, Stage.STAGING, Stage.DEVELOPMENT),
+        (RETURNS, Stage.ARCHIVED, Stage.DEVELOPMENT),
+        (OPEN, Stage.PRODUCTION, Stage.DEVELOPMENT),
+    ],
+)
+def test_neither_evidence_nor_approvals_are_asked_for_where_nothing_is_promoted(
+    workflow: Workflow, from_stage: Stage, to_stage: Stage
+) -> None:
+    policy = POLICY.require_approvals(2)
+    judgement = judged(from_stage, to_stage, accuracy=0.0, policy=policy, workflow=workflow)
+    assert judgement.allowed
+    assert (judgement.verdict, judgement.approvals_required) == (None, 0)
+
+
+@pytest.mark.parametrize("from_stage", [Stage.DEVELOPMENT, Stage.STAGING, Stage.ARCHIVED])
+def test_the_open_workflow_lets_every_move_and_the_policy_still_gates(from_stage: Stage) -> None:
+    weak = judged(from_stage, Stage.PRODUCTION, accuracy=0.5, workflow=OPEN)
+    assert [refusal.kind for refusal in weak.refusals] == [RefusalKind.POLICY]
+    assert judged(from_stage, Stage.PRODUCTION, workflow=OPEN).allowed
+
+
+def test_a_move_to_where_the_version_is_asks_for_nothing_else() -> None:
+    judgement = judged(
+        Stage.PRODUCTION, Stage.PRODUCTION, accuracy=0.5, policy=POLICY.require_approvals(2)
+    )
+    assert [refusal.code for refusal in judgement.refusals] == ["already_there"]
+
+
+def test_approvals_are_counted_beside_evidence_and_more_than_enough_are_enough() -> None:
+    policy = POLICY.require_approvals(1)
+    judgement = judged(Stage.STAGING, Stage.PRODUCTION, policy=policy, approvals=3)
+    assert judgement.allowed
+    assert (judgement.approvals_required, judgement.approvals_given) == (1, 3)

@@ -1,0 +1,95 @@
+"""Every way the registry says no, as programs see it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from obeya import errors
+from obeya.errors import Refusal, RefusalKind, RegistryError, refuse
+from obeya.policies import Comparison, Evidence, PromotionPolicy
+from obeya.stages import Stage
+
+POLICY = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9)
+BY_POLICY = Refusal(RefusalKind.POLICY, "requirement_missing", "accuracy was not measured.")
+BY_WORKFLOW = Refusal(RefusalKind.WORKFLOW, "illegal_move", "It skips Staging.")
+MOVE = {"from_stage": Stage.DEVELOPMENT, "to_stage": Stage.PRODUCTION}
+
+# An error of each kind, its code, HTTP status and exit status.
+KINDS = [
+    (errors.InvalidInput("No.", field="name"), "invalid_input", 400, 2),
+    (errors.NotFound("No.", what="model"), "not_found", 404, 3),
+    (errors.AlreadyExists("No.", field="label"), "already_exists", 409, 4),
+    (errors.Conflict("No.", stage=Stage.STAGING, revision=7), "conflict", 409, 4),
+    (errors.NotAllowed("No.", right="promote"), "not_allowed", 403, 5),
+    (refuse((BY_POLICY,), **MOVE), "transition_refused", 422, 1),
+    (refuse((BY_WORKFLOW,), **MOVE), "invalid_transition", 422, 1),
+]
+
+
+def family(kind: type[RegistryError]) -> set[type[RegistryError]]:
+    return {kind}.union(*(family(child) for child in kind.__subclasses__()))
+
+
+@pytest.mark.parametrize(("error", "code", "http_status", "exit_status"), KINDS)
+def test_an_error_has_a_code_an_http_status_and_an_exit_status(
+    error: RegistryError, code: str, http_status: int, exit_status: int
+) -> None:
+    assert (error.code, error.http_status, error.exit_status) == (code, http_status, exit_status)
+
+
+def test_these_are_all_the_kinds_there_are() -> None:
+    ours = {kind for kind in family(RegistryError) if kind.__module__.startswith("obeya.")}
+    assert ours - {RegistryError} == {type(error) for error, *_ in KINDS}
+
+
+def test_an_invalid_transition_is_caught_as_a_refused_one() -> None:
+    assert issubclass(errors.InvalidTransition, errors.TransitionRefused)
+    assert not issubclass(errors.Conflict, errors.TransitionRefused)
+
+
+@pytest.mark.parametrize(
+    ("refusals", "kind"),
+    [
+        ((BY_POLICY,), errors.TransitionRefused),
+        ((BY_WORKFLOW,), errors.InvalidTransition),
+        ((BY_POLICY, BY_WORKFLOW), errors.InvalidTransition),
+    ],
+)
+def test_a_refusal_is_an_invalid_transition_when_the_workflow_is_among_those_who_refuse(
+    refusals: tuple[Refusal, ...], kind: type[RegistryError]
+) -> None:
+    assert type(refuse(refusals, **MOVE)) is kind
+
+
+def test_a_refused_transition_carries_and_says_every_reason() -> None:
+    verdict = POLICY.check(Evidence(1))
+    error = refuse((BY_WORKFLOW, BY_POLICY), **MOVE, verdict=verdict, check_id="check-1")
+    assert str(error) == "It skips Staging. accuracy was not measured."
+    assert error.refusals == (BY_WORKFLOW, BY_POLICY)
+    assert (error.from_stage, error.to_stage) == (Stage.DEVELOPMENT, Stage.PRODUCTION)
+    assert (error.verdict, error.check_id) == (verdict, "check-1")
+
+
+def test_the_sentence_of_a_missing_model_is_short_however_long_the_name() -> None:
+    assert len(str(errors.model_not_found("x" * 10_000))) < 120
+    assert errors.model_not_found("resnet").what == "model"
+    assert str(errors.version_not_found("resnet", 3)) == "resnet has no version 3."
+
+
+@pytest.mark.parametrize("error", [error for error, *_ in KINDS], ids=lambda error: error.code)
+@pytest.mark.parametrize(
+    "again",
+    [
+        copy.copy,
+        copy.deepcopy,
+        lambda error: pickle.loads(pickle.dumps(error)),  # noqa: S301 - our own pickle
+    ],
+)
+def test_an_error_comes_back_whole_from_another_process(error: RegistryError, again) -> None:
+    same = again(error)
+    assert type(same) is type(error)
+    assert str(same) == str(error)
+    assert vars(same) == vars(error)

@@ -1,0 +1,106 @@
+"""Numbers, what a caller saw, and where a version goes next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from obeya.errors import AlreadyExists, Conflict, InvalidInput
+from obeya.registry import NUMBER_MAX
+from obeya.stages import Stage
+from obeya.versions import check_expected, next_number, next_stage
+
+
+def test_the_next_number_is_one_more_than_the_last() -> None:
+    assert next_number(0, None, name="m", taken=()) == 1
+    assert next_number(7, None, name="m", taken=(1, 7)) == 8
+
+
+def test_a_number_above_all_others_may_be_asked_for() -> None:
+    assert next_number(7, 12, name="m", taken=(7,)) == 12
+    assert next_number(0, NUMBER_MAX, name="m", taken=()) == NUMBER_MAX
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"), [(7, "exists already"), (5, "the next is 8"), (1, "the next is 8")]
+)
+def test_a_number_that_was_given_is_not_given_again(wanted: int, says: str) -> None:
+    with pytest.raises(AlreadyExists, match=says) as error:
+        next_number(7, wanted, name="m", taken=(7,))
+    assert error.value.field == "version"
+
+
+def test_after_the_last_number_there_is_none() -> None:
+    assert next_number(NUMBER_MAX - 1, None, name="m", taken=()) == NUMBER_MAX
+    with pytest.raises(InvalidInput, match="no number left"):
+        next_number(NUMBER_MAX, None, name="m", taken=())
+
+
+@given(st.lists(st.none() | st.integers(1, 60), max_size=40))
+def test_numbers_only_grow_whatever_is_asked_for(wishes: list[int | None]) -> None:
+    given_out: list[int] = []
+    for wanted in wishes:
+        last = given_out[-1] if given_out else 0
+        try:
+            number = next_number(last, wanted, name="m", taken=given_out)
+        except AlreadyExists:
+            assert wanted is not None
+            assert wanted <= last
+            continue
+        assert number > last
+        assert number == (last + 1 if wanted is None else wanted)
+        given_out.append(number)
+
+
+def test_the_next_stage_ends_in_production() -> None:
+    assert next_stage(Stage.DEVELOPMENT) is Stage.STAGING
+    assert next_stage(Stage.STAGING) is Stage.PRODUCTION
+    for last in (Stage.PRODUCTION, Stage.ARCHIVED):
+        with pytest.raises(InvalidInput, match=f"no next stage after {last.label}") as error:
+            next_stage(last)
+        assert error.value.field == "to_stage"
+
+
+def expect(stage: Any = None, revision: int | None = None) -> None:
+    check_expected(
+        "m v1",
+        stage=Stage.STAGING,
+        revision=3,
+        expected_stage=stage,
+        expected_revision=revision,
+    )
+
+
+@pytest.mark.parametrize(
+    "seen", [{}, {"stage": Stage.STAGING}, {"stage": "Staging"}, {"revision": 3}]
+)
+def test_who_saw_what_is_or_does_not_say_may_go_on(seen: dict[str, Any]) -> None:
+    expect(**seen)
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence"),
+    [
+        ({"stage": Stage.DEVELOPMENT}, "m v1 is in Staging, not in Development."),
+        ({"stage": "archived"}, "m v1 is in Staging, not in Archived."),
+        (
+            {"revision": 2},
+            "m v1 was changed since you looked: it is at revision 3, not 2.",
+        ),
+        ({"revision": 0}, "m v1 was changed since you looked: it is at revision 3, not 0."),
+        ({"stage": Stage.DEVELOPMENT, "revision": 3}, "m v1 is in Staging, not in Development."),
+    ],
+)
+def test_who_saw_something_else_is_told_what_is(seen: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(Conflict) as conflict:
+        expect(**seen)
+    assert str(conflict.value) == sentence
+    assert (conflict.value.stage, conflict.value.revision) == (Stage.STAGING, 3)
+
+
+def test_who_expects_no_stage_at_all_makes_no_sense() -> None:
+    with pytest.raises(InvalidInput, match="is not a stage"):
+        expect(stage="somewhere")
