@@ -13,7 +13,9 @@ from django.contrib.auth.models import Group
 
 from boards.models import AuditEvent, RegisteredModel, SiteChain, User
 from boards.registry import DatabaseRegistry
+from obeya import InMemoryRegistry, ModelRegistry
 from obeya.audit import event_hash
+from tests.registry.conformance import Clock
 
 
 def _person(username: str, group: str) -> User:
@@ -56,6 +58,14 @@ def anna(db: None) -> User:
 def registry(alice: User) -> DatabaseRegistry:
     """The registry as an administrator uses it."""
     return DatabaseRegistry(actor=alice)
+
+
+@pytest.fixture(params=["memory", pytest.param("database", marks=pytest.mark.django_db)])
+def any_registry(request: pytest.FixtureRequest) -> ModelRegistry:
+    """Each implementation, empty, bound to somebody who may do everything, with a clock."""
+    if request.param == "memory":
+        return InMemoryRegistry(actor="alice", clock=Clock())
+    return DatabaseRegistry(actor=request.getfixturevalue("alice"), clock=Clock())
 
 
 @pytest.fixture
