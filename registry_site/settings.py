@@ -58,6 +58,8 @@ MIDDLEWARE = [
     # Above all that answers, so that files, redirects and errors carry the policy too.
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Pads each answer at random, so that its length tells nothing of the form token in it.
+    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -1,0 +1,503 @@
+"""What every registry must refuse, and that nothing has changed after it did."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from boards.registry import DatabaseRegistry
+from obeya import (
+    AlreadyExists,
+    Conflict,
+    InMemoryRegistry,
+    InvalidInput,
+    InvalidTransition,
+    Metric,
+    ModelRegistry,
+    NotFound,
+    PromotionPolicy,
+    RegistryError,
+    TransitionRefused,
+)
+from tests.registry.conformance import (
+    DEV,
+    NAME,
+    PROD,
+    STAGING,
+    expect_failure_of_the_database,
+    floor,
+    promote,
+    unchanged,
+)
+
+NUMBER_MAX = 2**31 - 1
+Call = Callable[[ModelRegistry, Any], object]
+
+# Every method that takes the name of a model that is there, by the name.
+BY_NAME: dict[str, Call] = {
+    "get_version": lambda r, name: r.get_version(name, 1),
+    "list_versions": lambda r, name: r.list_versions(name),
+    "get_latest": lambda r, name: r.get_latest(name),
+    "get_by_stage": lambda r, name: r.get_by_stage(name, DEV),
+    "get_latest_in_stage": lambda r, name: r.get_latest_in_stage(name, DEV),
+    "log_metrics": lambda r, name: r.log_metrics(name, 1, {"f1": 0.5}),
+    "set_policy": lambda r, name: r.set_policy(floor(PROD), name),
+    "get_policy": lambda r, name: r.get_policy(STAGING, name),
+    "check_promotion_policy": lambda r, name: r.check_promotion_policy(name, 1),
+    "can_promote": lambda r, name: r.can_promote(name, 1),
+    "transition_stage": lambda r, name: r.transition_stage(name, 1, STAGING),
+    "get_transitions": lambda r, name: r.get_transitions(name),
+    "compare_versions": lambda r, name: r.compare_versions(name, 1, 1),
+    "set_tag": lambda r, name: r.set_tag(name, "k", "v"),
+    "delete_tag": lambda r, name: r.delete_tag(name, "there"),
+    "set_alias": lambda r, name: r.set_alias(name, "best", 1),
+    "delete_alias": lambda r, name: r.delete_alias(name, "there"),
+    "set_description": lambda r, name: r.set_description(name, "Text."),
+    "rename_model": lambda r, name: r.rename_model(name, "renamed"),
+    "delete_version": lambda r, name: r.delete_version(name, 1),
+    "delete_model": lambda r, name: r.delete_model(name),
+}
+# Every method that takes the number of a version that is there, by the number.
+BY_NUMBER: dict[str, Call] = {
+    "get_version": lambda r, number: r.get_version(NAME, number),
+    "log_metrics": lambda r, number: r.log_metrics(NAME, number, {"f1": 0.5}),
+    "check_promotion_policy": lambda r, number: r.check_promotion_policy(NAME, number),
+    "can_promote": lambda r, number: r.can_promote(NAME, number),
+    "transition_stage": lambda r, number: r.transition_stage(NAME, number, STAGING),
+    "get_transitions": lambda r, number: r.get_transitions(NAME, number),
+    "compare_versions": lambda r, number: r.compare_versions(NAME, number, 1),
+    "compare_versions b": lambda r, number: r.compare_versions(NAME, 1, number),
+    "set_tag": lambda r, number: r.set_tag(NAME, "k", "v", number),
+    "delete_tag": lambda r, number: r.delete_tag(NAME, "there", number),
+    "set_alias": lambda r, number: r.set_alias(NAME, "best", number),
+    "set_description": lambda r, number: r.set_description(NAME, "Text.", number),
+    "delete_version": lambda r, number: r.delete_version(NAME, number),
+}
+# Every method that takes a stage, by the stage.
+BY_STAGE: dict[str, Call] = {
+    "get_by_stage": lambda r, stage: r.get_by_stage(NAME, stage),
+    "get_latest_in_stage": lambda r, stage: r.get_latest_in_stage(NAME, stage),
+    "get_policy": lambda r, stage: r.get_policy(stage, NAME),
+    "transition_stage": lambda r, stage: r.transition_stage(NAME, 1, stage),
+    "transition_stage expected": lambda r, stage: r.transition_stage(
+        NAME, 1, STAGING, expected_stage=stage
+    ),
+    "check_promotion_policy": lambda r, stage: r.check_promotion_policy(NAME, 1, None, stage),
+    "can_promote": lambda r, stage: r.can_promote(NAME, 1, stage),
+}
+
+
+@pytest.fixture
+def registry(any_registry: ModelRegistry) -> ModelRegistry:
+    """One model with one version, a tag of each and an alias."""
+    any_registry.register_model(NAME, metrics={"accuracy": 0.95}, tags={"there": "x"})
+    any_registry.set_tag(NAME, "there", "x")
+    any_registry.set_alias(NAME, "there", 1)
+    return any_registry
+
+
+def the_calls(calls: dict[str, Call]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("call", list(calls.values()), ids=list(calls))
+
+
+def test_the_tables_above_leave_no_method_out() -> None:
+    methods = inspect.getmembers(ModelRegistry, inspect.isfunction)
+    parameters = {
+        name: set(inspect.signature(method).parameters)
+        for name, method in methods
+        if not name.startswith("_")
+    }
+    assert set(BY_NAME) == {n for n, takes in parameters.items() if "name" in takes} - {
+        "register_model"
+    }
+    by_number = {n for n, takes in parameters.items() if takes & {"version", "a", "b"}}
+    assert {name.split()[0] for name in BY_NUMBER} == by_number - {"register_model"}
+    by_stage = {n for n, takes in parameters.items() if takes & {"stage", "to_stage"}}
+    assert {name.split()[0] for name in BY_STAGE} == by_stage
+
+
+@pytest.mark.parametrize("implementation", [InMemoryRegistry, DatabaseRegistry])
+def test_every_implementation_has_each_method_as_the_contract_writes_it(
+    implementation: type[ModelRegistry],
+) -> None:
+    for name in BY_NAME:
+        ours, contract = getattr(implementation, name), getattr(ModelRegistry, name)
+        assert inspect.signature(ours) == inspect.signature(contract)
+
+
+# Names of models
+
+
+@the_calls(BY_NAME)
+def test_a_model_that_is_not_there_is_not_found(registry: ModelRegistry, call: Call) -> None:
+    with unchanged(registry, NAME, "none", "renamed"), pytest.raises(NotFound) as error:
+        call(registry, "none")
+    assert error.value.what == "model"
+    assert "“none”" in str(error.value)
+
+
+@the_calls(BY_NAME)
+def test_what_can_be_no_name_is_the_name_of_nothing(registry: ModelRegistry, call: Call) -> None:
+    for name in ("", "x" * 10_000, "a\nb", "a/b", "a:b", ".", "..", "名" * 300):
+        with unchanged(registry), pytest.raises((NotFound, InvalidInput)) as error:
+            call(registry, name)
+        assert len(str(error.value)) < 200
+
+
+@the_calls(BY_NAME)
+def test_what_cannot_even_be_stored_is_the_name_of_nothing(
+    request: pytest.FixtureRequest, registry: ModelRegistry, call: Call
+) -> None:
+    expect_failure_of_the_database(request, registry, "looks up what it cannot store")
+    for name in ("a\x00b", "a\ud800b"):
+        with unchanged(registry), pytest.raises((NotFound, InvalidInput)):
+            call(registry, name)
+
+
+@the_calls(BY_NAME)
+def test_a_model_is_found_under_every_spelling_that_registers_it(
+    request: pytest.FixtureRequest, any_registry: ModelRegistry, call: Call
+) -> None:
+    expect_failure_of_the_database(request, any_registry, "looks names up as they are spelt")
+    for stored, spelling in (("résumé", "re\u0301sume\u0301"), ("resnet", " resnet ")):
+        any_registry.register_model(spelling, metrics={"accuracy": 0.95}, tags={"there": "x"})
+        any_registry.set_tag(stored, "there", "x")
+        any_registry.set_alias(stored, "there", 1)
+        call(any_registry, spelling)
+        if call is BY_NAME["rename_model"]:
+            any_registry.delete_model("renamed")
+
+
+def test_a_model_is_not_renamed_to_what_can_be_no_name(registry: ModelRegistry) -> None:
+    unnameable = ("", "  ", "x" * 257, "x" * 10_000, "a\nb", "a\x00b", "a\ud800b")
+    for name in (*unnameable, "a/b", "a:b", ".", ".."):
+        with unchanged(registry), pytest.raises(InvalidInput) as error:
+            registry.rename_model(NAME, name)
+        assert error.value.field == "name"
+
+
+# Numbers of versions
+
+
+@the_calls(BY_NUMBER)
+def test_a_version_that_is_not_there_is_not_found(registry: ModelRegistry, call: Call) -> None:
+    for number in (2, 9, NUMBER_MAX):
+        with unchanged(registry), pytest.raises(NotFound) as error:
+            call(registry, number)
+        assert error.value.what == "version"
+        assert str(error.value) == f"{NAME} has no version {number}."
+
+
+@the_calls(BY_NUMBER)
+def test_what_can_be_no_number_is_refused(registry: ModelRegistry, call: Call) -> None:
+    for number in (0, -1, True, "1", 1.0, 2**31, 2**40, math.nan):
+        with unchanged(registry), pytest.raises(InvalidInput) as error:
+            call(registry, number)
+        assert error.value.field == "version"
+
+
+@the_calls(BY_NUMBER)
+def test_a_version_that_was_deleted_is_not_found(registry: ModelRegistry, call: Call) -> None:
+    registry.register_model(NAME)
+    registry.delete_version(NAME, 2)
+    with unchanged(registry), pytest.raises(NotFound):
+        call(registry, 2)
+
+
+# Stages
+
+
+@the_calls(BY_STAGE)
+def test_an_unknown_stage_is_refused(
+    request: pytest.FixtureRequest, registry: ModelRegistry, call: Call
+) -> None:
+    if call in (BY_STAGE["check_promotion_policy"], BY_STAGE["can_promote"]):
+        expect_failure_of_the_database(request, registry, "takes any stage")
+    for stage in ("somewhere", "", "x" * 10_000, 3):
+        with unchanged(registry), pytest.raises(InvalidInput, match="is not a stage") as error:
+            call(registry, stage)
+        assert error.value.field == "stage"
+        assert len(str(error.value)) < 200
+
+
+# Registering
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "x" * 257}, "name"),
+        ({"name": "x" * 10_000}, "name"),
+        ({"name": "a\nb"}, "name"),
+        ({"name": "a\x00b"}, "name"),
+        ({"name": "a\ud800b"}, "name"),
+        ({"name": "a/b"}, "name"),
+        ({"name": "a:b"}, "name"),
+        ({"name": "."}, "name"),
+        ({"name": ".."}, "name"),
+        ({"name": None}, "name"),
+        ({"version": 0}, "version"),
+        ({"version": -1}, "version"),
+        ({"version": 2**40}, "version"),
+        ({"version": True}, "version"),
+        ({"version": "1"}, "version"),
+        ({"version": 1.0}, "version"),
+        ({"metrics": {"accuracy": math.nan}}, "metric"),
+        ({"metrics": {"accuracy": math.inf}}, "metric"),
+        ({"metrics": {"accuracy": -math.inf}}, "metric"),
+        ({"metrics": {"accuracy": 10**400}}, "metric"),
+        ({"metrics": {"accuracy": "0.9"}}, "metric"),
+        ({"metrics": {"accuracy": True}}, "metric"),
+        ({"metrics": {"": 0.9}}, "metric"),
+        ({"metrics": {"x" * 251: 0.9}}, "metric"),
+        ({"metrics": {"a\x00": 0.9}}, "metric"),
+        ({"metrics": {"a": Metric("b", 1.0)}}, "metrics"),
+        ({"metrics": {f"m{n}": 1.0 for n in range(1_001)}}, "metrics"),
+        ({"tags": {"": "x"}}, "key"),
+        ({"tags": {"x" * 251: "x"}}, "key"),
+        ({"tags": {"k": "x" * 100_001}}, "value"),
+        ({"tags": {"k": "\x00"}}, "value"),
+        ({"tags": {"é": "x", "e\u0301": "y"}}, "tags"),
+        ({"label": "x" * 65}, "label"),
+        ({"label": "a\nb"}, "label"),
+        ({"artifact_uri": "x" * 2_049}, "artifact_uri"),
+        ({"description": "x" * 100_001}, "description"),
+        ({"description": "\x00"}, "description"),
+        ({"source_run": "x" * 251}, "source_run"),
+    ],
+    ids=range(39),
+)
+def test_what_cannot_be_registered_leaves_neither_version_nor_model(
+    registry: ModelRegistry, bad: dict[str, Any], field: str
+) -> None:
+    for name in (NAME, "new"):
+        with unchanged(registry, NAME, "new"), pytest.raises(InvalidInput) as error:
+            registry.register_model(**{"name": name, **bad})
+        assert error.value.field == field
+
+
+def test_a_number_that_was_given_is_not_given_again(registry: ModelRegistry) -> None:
+    registry.register_model(NAME, 5)
+    registry.register_model(NAME)
+    registry.delete_version(NAME, 6)
+    for taken in (1, 3, 5, 6):
+        with unchanged(registry), pytest.raises(AlreadyExists) as error:
+            registry.register_model(NAME, taken)
+        assert error.value.field == "version"
+    assert registry.register_model(NAME).number == 7
+
+
+def test_after_the_last_number_there_is_none(registry: ModelRegistry) -> None:
+    assert registry.register_model(NAME, NUMBER_MAX).number == NUMBER_MAX
+    with unchanged(registry), pytest.raises(InvalidInput, match="no number left"):
+        registry.register_model(NAME)
+
+
+def test_a_label_that_is_taken_is_refused(registry: ModelRegistry) -> None:
+    registry.register_model(NAME, label="résumé")
+    for spelling in ("résumé", "re\u0301sume\u0301", " résumé "):
+        with unchanged(registry), pytest.raises(AlreadyExists, match="résumé") as error:
+            registry.register_model(NAME, label=spelling)
+        assert error.value.field == "label"
+
+
+# Evidence, tags, aliases, texts
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"f1": 0.9, "accuracy": math.nan},
+        {"f1": 0.9, "accuracy": math.inf},
+        {"f1": 0.9, "accuracy": "0.9"},
+        {"f1": 0.9, "": 0.9},
+        {"f1": 0.9, "a": Metric("b", 1.0)},
+        {"f1": 0.9, " f1": 0.8},
+        {f"m{n}": 1.0 for n in range(1_001)},
+    ],
+    ids=range(7),
+)
+def test_of_metrics_that_cannot_be_none_is_logged(
+    registry: ModelRegistry, metrics: dict[str, Any]
+) -> None:
+    with unchanged(registry), pytest.raises(InvalidInput):
+        registry.log_metrics(NAME, 1, metrics)
+
+
+@pytest.mark.parametrize("version", [None, 1])
+@pytest.mark.parametrize(
+    ("key", "value", "field"),
+    [
+        ("", "v", "key"),
+        ("x" * 251, "v", "key"),
+        ("a\nb", "v", "key"),
+        ("a\x00b", "v", "key"),
+        ("there", "x" * 100_001, "value"),
+        ("there", "\x00", "value"),
+        ("there", None, "value"),
+    ],
+    ids=range(7),
+)
+def test_a_tag_that_cannot_be_is_refused(
+    registry: ModelRegistry, version: int | None, key: str, value: str, field: str
+) -> None:
+    with unchanged(registry), pytest.raises(InvalidInput) as error:
+        registry.set_tag(NAME, key, value, version)
+    assert error.value.field == field
+
+
+@pytest.mark.parametrize("version", [None, 1])
+@pytest.mark.parametrize("key", ["none", "", "x" * 10_000, "THERE"])
+def test_a_tag_that_is_not_there_is_not_found(
+    registry: ModelRegistry, version: int | None, key: str
+) -> None:
+    with unchanged(registry), pytest.raises(NotFound) as error:
+        registry.delete_tag(NAME, key, version)
+    assert error.value.what == "tag"
+
+
+@pytest.mark.parametrize(
+    "alias", ["", "latest", "Latest", "v1", "V12", "a b", "a/b", "a\x00b", "x" * 256, "a@b"]
+)
+def test_an_alias_that_cannot_be_is_refused(registry: ModelRegistry, alias: str) -> None:
+    with unchanged(registry), pytest.raises(InvalidInput) as error:
+        registry.set_alias(NAME, alias, 1)
+    assert error.value.field == "alias"
+
+
+@pytest.mark.parametrize("alias", ["none", "", "x" * 10_000, "THERE", "v1"])
+def test_an_alias_that_is_not_there_is_not_found(registry: ModelRegistry, alias: str) -> None:
+    with unchanged(registry), pytest.raises(NotFound) as error:
+        registry.delete_alias(NAME, alias)
+    assert error.value.what == "alias"
+
+
+def test_what_cannot_be_stored_is_no_tag_and_no_alias(
+    request: pytest.FixtureRequest, registry: ModelRegistry
+) -> None:
+    expect_failure_of_the_database(request, registry, "looks up what it cannot store")
+    for text in ("a\x00b", "\ud800"):
+        for call in (
+            lambda text=text: registry.delete_tag(NAME, text),
+            lambda text=text: registry.delete_tag(NAME, text, 1),
+            lambda text=text: registry.delete_alias(NAME, text),
+        ):
+            with unchanged(registry), pytest.raises((NotFound, InvalidInput)):
+                call()
+
+
+def test_a_tag_and_an_alias_are_found_under_every_spelling_that_sets_them(
+    request: pytest.FixtureRequest, registry: ModelRegistry
+) -> None:
+    expect_failure_of_the_database(request, registry, "looks names up as they are spelt")
+    spelling = "re\u0301sume\u0301"
+    registry.set_tag(NAME, spelling, "x")
+    registry.set_tag(NAME, spelling, "x", 1)
+    registry.set_alias(NAME, spelling, 1)
+    registry.delete_tag(NAME, spelling)
+    registry.delete_tag(NAME, spelling, 1)
+    registry.delete_alias(NAME, spelling)
+    version = registry.get_version(NAME, 1)
+    assert (dict(version.tags), version.aliases) == ({"there": "x"}, ("there",))
+
+
+@pytest.mark.parametrize("version", [None, 1])
+@pytest.mark.parametrize("text", ["x" * 100_001, "\x00", "\ud800", None], ids=range(4))
+def test_a_description_that_cannot_be_is_refused(
+    registry: ModelRegistry, version: int | None, text: str
+) -> None:
+    with unchanged(registry), pytest.raises(InvalidInput) as error:
+        registry.set_description(NAME, text, version)
+    assert error.value.field == "description"
+
+
+@pytest.mark.parametrize("reason", ["x" * 10_001, "\x00", "\ud800", None], ids=range(4))
+def test_a_reason_that_cannot_be_is_refused_and_the_version_stays(
+    registry: ModelRegistry, reason: str
+) -> None:
+    with unchanged(registry), pytest.raises(InvalidInput) as error:
+        registry.transition_stage(NAME, 1, STAGING, reason=reason)
+    assert error.value.field == "reason"
+
+
+# Policies
+
+
+def test_a_policy_without_a_stage_is_not_stored(registry: ModelRegistry) -> None:
+    for name in (None, NAME):
+        with unchanged(registry), pytest.raises(InvalidInput, match="target stage") as error:
+            registry.set_policy(PromotionPolicy(), name)
+        assert error.value.field == "stage"
+
+
+# Moving
+
+
+def test_a_stale_caller_is_told_what_is_and_changes_nothing(registry: ModelRegistry) -> None:
+    registry.transition_stage(NAME, 1, STAGING)
+    for expected in (
+        {"expected_stage": DEV},
+        {"expected_revision": 1},
+        {"expected_revision": 3},
+        {"expected_stage": STAGING, "expected_revision": 1},
+        {"expected_stage": PROD, "expected_revision": 2},
+    ):
+        with unchanged(registry), pytest.raises(Conflict) as conflict:
+            registry.transition_stage(NAME, 1, PROD, **expected)
+        assert (conflict.value.stage, conflict.value.revision) == (STAGING, 2)
+    registry.transition_stage(NAME, 1, PROD, expected_stage=STAGING, expected_revision=2)
+
+
+def test_staleness_is_told_before_the_rules_and_bad_input_before_both(
+    registry: ModelRegistry,
+) -> None:
+    registry.set_policy(floor(STAGING, 0.99))
+    with unchanged(registry), pytest.raises(Conflict):
+        registry.transition_stage(NAME, 1, PROD, expected_revision=7)
+    with unchanged(registry), pytest.raises(Conflict):
+        registry.transition_stage(NAME, 1, STAGING, expected_stage=PROD)
+    with unchanged(registry), pytest.raises(InvalidInput):
+        registry.transition_stage(NAME, 1, "x", expected_revision=7)  # type: ignore[arg-type]
+    with unchanged(registry), pytest.raises(NotFound):
+        registry.transition_stage(NAME, 9, STAGING, expected_revision=7)
+
+
+def test_a_refused_move_with_archive_existing_archives_nothing(registry: ModelRegistry) -> None:
+    registry.register_model(NAME, metrics={"accuracy": 0.5})
+    promote(registry, 1)
+    registry.set_policy(floor(PROD))
+    for _ in range(2):
+        with unchanged(registry), pytest.raises(TransitionRefused):
+            registry.transition_stage(NAME, 2, PROD, archive_existing=True)
+        if registry.get_version(NAME, 2).stage is DEV:
+            registry.transition_stage(NAME, 2, STAGING)
+
+
+def test_every_error_says_what_it_is_to_programs(registry: ModelRegistry) -> None:
+    registry.set_policy(floor(STAGING, 0.99))
+    seen = {}
+    for call in (
+        lambda: registry.get_version(NAME, 0),
+        lambda: registry.get_version(NAME, 9),
+        lambda: registry.register_model(NAME, 1),
+        lambda: registry.transition_stage(NAME, 1, STAGING, expected_revision=9),
+        lambda: registry.transition_stage(NAME, 1, STAGING),
+        lambda: registry.transition_stage(NAME, 1, PROD),
+    ):
+        with pytest.raises(RegistryError) as error:
+            call()
+        seen[error.value.code] = (error.value.http_status, error.value.exit_status)
+    assert seen == {
+        "invalid_input": (400, 2),
+        "not_found": (404, 3),
+        "already_exists": (409, 4),
+        "conflict": (409, 4),
+        "transition_refused": (422, 1),
+        "invalid_transition": (422, 1),
+    }
+    assert issubclass(InvalidTransition, TransitionRefused)
