@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Exists, OuterRef, QuerySet
 
 from boards import models
+from obeya import names
 from obeya.errors import model_not_found, version_not_found
 from obeya.metrics import Direction, Metric, MetricDefinition, Scale
 from obeya.records import ModelVersion
@@ -21,7 +22,8 @@ def find_model(name: str) -> models.RegisteredModel:
     Raises:
         NotFound: there is no model of that name, or it was deleted.
     """
-    row = models.RegisteredModel.objects.filter(name=name, deleted_at=None).first()
+    stored = names.stored_form(name)
+    row = models.RegisteredModel.objects.filter(name=stored, deleted_at=None).first()
     if row is None:
         raise model_not_found(name)
     return row

@@ -17,7 +17,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from boards.models import AuditEvent, AuditText, ModelVersion, RegisteredModel, SiteChain, User
-from obeya import audit
+from obeya import audit, names
 from obeya.errors import model_not_found, version_not_found
 from obeya.records import Action, Channel
 from obeya.registry import version_number
@@ -227,4 +227,5 @@ def writing_site(*, actor: Actor, at: datetime) -> Iterator[ChainWrite]:
 
 
 def _locked(name: str) -> RegisteredModel | None:
-    return RegisteredModel.objects.select_for_update().filter(name=name, deleted_at=None).first()
+    stored = names.stored_form(name)
+    return RegisteredModel.objects.select_for_update().filter(name=stored, deleted_at=None).first()

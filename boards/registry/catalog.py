@@ -128,6 +128,7 @@ def rename_model(*, name: str, new_name: str, actor: Actor, at: datetime) -> Non
     new_name = names.model_name(new_name)
     try:
         with writing_model(name, actor=actor, at=at) as write:
+            name = write.model.name
             if new_name == name:
                 return
             _require_free_name(new_name)

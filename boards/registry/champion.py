@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from django.db.models import Max, Q
+
 from boards.models import ModelVersion
 from boards.registry._commit import ModelWrite
+from obeya.records import Action
 from obeya.stages import Stage
+
+# The place in the chain of a version's last entry: two may have entered at the same moment.
+_LAST_ENTRY = Max(
+    "events__sequence",
+    filter=Q(
+        events__action=Action.STAGE_TRANSITIONED.value,
+        events__to_stage=Stage.PRODUCTION.value,
+    ),
+)
 
 
 def crown(write: ModelWrite, *, entered: ModelVersion | None = None) -> None:
@@ -16,12 +28,10 @@ def crown(write: ModelWrite, *, entered: ModelVersion | None = None) -> None:
         standing = ModelVersion.objects.filter(
             model=write.model, stage=Stage.PRODUCTION.value, deleted_at=None
         )
-        # Two may have entered at the same moment, so the champion is not sought anew while it is
-        # there.
         champion_id = write.model.champion_id
         if champion_id is not None and standing.filter(pk=champion_id).exists():
             return
-        entered = standing.order_by("-stage_entered_at", "-number").first()
+        entered = standing.annotate(entered_as=_LAST_ENTRY).order_by("-entered_as").first()
     champion_id = entered.pk if entered else None
     if write.model.champion_id != champion_id:
         write.change(champion_id=champion_id)

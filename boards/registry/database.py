@@ -111,14 +111,16 @@ class DatabaseRegistry:
         to_stage: Stage | None = None,
     ) -> Verdict:
         """See `ModelRegistry.check_promotion_policy`."""
-        return judgement.verdict_for(self._find(name, version), policy, to_stage)
+        wanted = None if to_stage is None else Stage.parse(to_stage)
+        return judgement.verdict_for(self._find(name, version), policy, wanted)
 
     def can_promote(
         self, name: str, version: int, to_stage: Stage | None = None
     ) -> TransitionJudgement:
         """See `ModelRegistry.can_promote`."""
+        wanted = None if to_stage is None else Stage.parse(to_stage)
         row = self._find(name, version)
-        return judgement.judge(row, to_stage or next_stage(Stage(row.stage)))
+        return judgement.judge(row, wanted or next_stage(Stage(row.stage)))
 
     def transition_stage(
         self,

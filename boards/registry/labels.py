@@ -49,6 +49,7 @@ def delete_tag(
         NotFound: there is no such tag.
     """
     require(actor.user, Right.REGISTER)
+    key = names.stored_form(key)
     with writing_model(name, actor=actor, at=at) as write:
         row = None if version is None else write.version(version)
         old = _tag_value(write, row, key)
@@ -98,6 +99,7 @@ def delete_alias(*, name: str, alias: str, actor: Actor, at: datetime) -> None:
         NotFound: the model has no such alias.
     """
     require(actor.user, Right.REGISTER)
+    alias = names.stored_form(alias)
     with writing_model(name, actor=actor, at=at) as write:
         present = (
             models.Alias.objects.filter(model=write.model, name=alias)
@@ -105,7 +107,7 @@ def delete_alias(*, name: str, alias: str, actor: Actor, at: datetime) -> None:
             .first()
         )
         if present is None:
-            raise NotFound(f"{name} has no alias “{alias}”.", what="alias")
+            raise NotFound(f"{write.model.name} has no alias “{alias}”.", what="alias")
         version = present.version
         present.delete()
         write.touch()

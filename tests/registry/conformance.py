@@ -7,9 +7,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from boards.registry import DatabaseRegistry
 from obeya import Comparison, ModelRegistry, NotFound, PromotionPolicy, Stage
 
 NAME = "sentiment-classifier"
@@ -69,11 +66,3 @@ def floor(stage: Stage, value: float = 0.9) -> PromotionPolicy:
 def numbers_of(versions: Any) -> list[int]:
     """The numbers of versions, in their order."""
     return [version.number for version in versions]
-
-
-def expect_failure_of_the_database(
-    request: pytest.FixtureRequest, registry: ModelRegistry, reason: str
-) -> None:
-    """Mark a test as one that the database registry does not pass yet; remove it when it does."""
-    if isinstance(registry, DatabaseRegistry):
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))

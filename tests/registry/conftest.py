@@ -15,6 +15,7 @@ from boards.models import AuditEvent, RegisteredModel, SiteChain, User
 from boards.registry import DatabaseRegistry
 from obeya import InMemoryRegistry, ModelRegistry
 from obeya.audit import event_hash
+from obeya.stages import STRICT, Workflow
 from tests.registry.conformance import Clock
 
 
@@ -60,12 +61,27 @@ def registry(alice: User) -> DatabaseRegistry:
     return DatabaseRegistry(actor=alice)
 
 
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of `any_registry`."""
+    return Clock()
+
+
+@pytest.fixture
+def workflow() -> Workflow:
+    """The workflow of `any_registry`; a test may be parametrised by another."""
+    return STRICT
+
+
 @pytest.fixture(params=["memory", pytest.param("database", marks=pytest.mark.django_db)])
-def any_registry(request: pytest.FixtureRequest) -> ModelRegistry:
-    """Each implementation, empty, bound to somebody who may do everything, with a clock."""
+def any_registry(
+    request: pytest.FixtureRequest, clock: Clock, workflow: Workflow, settings: Any
+) -> ModelRegistry:
+    """Each implementation, empty, bound to somebody who may do everything."""
     if request.param == "memory":
-        return InMemoryRegistry(actor="alice", clock=Clock())
-    return DatabaseRegistry(actor=request.getfixturevalue("alice"), clock=Clock())
+        return InMemoryRegistry(actor="alice", clock=clock, workflow=workflow)
+    settings.OBEYA_WORKFLOW = workflow.name
+    return DatabaseRegistry(actor=request.getfixturevalue("alice"), clock=clock)
 
 
 @pytest.fixture
