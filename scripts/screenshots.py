@@ -161,7 +161,7 @@ def tour(page: Page, out: Path, look: str) -> None:
     take("model", f"/models/{MODEL}/")
     take("version", f"/models/{MODEL}/versions/{version[-1]}/")
     take("move-page", f"/models/{MODEL}/versions/{version[-1]}/transition/")
-    compared = "&".join(f"v={MODEL}:{number}" for number in version[-3:])
+    compared = "&".join(f"v={MODEL}:{number}" for number in version[-2:])
     take("compare", f"/compare/?{compared}&baseline=0")
     take("policies", "/policies/")
     take("policy-edit", "/policies/production/edit/")

@@ -36,8 +36,8 @@ def facts_for(
 ) -> tuple[TransitionFacts, models.PolicyRevision | None]:
     """What a move of `version` is judged by, and the policy revision among it.
 
-    `version.model` must be the row as it stands, locked where the move will be made. Two
-    statements: the policy, and the metrics of the version and the champion.
+    `version.model` must be the row as it stands, locked where the move will be made. Three
+    statements: the policy, the metrics of the version and the champion, and the champion.
     """
     model = version.model
     revision = policy_in_force(model, to_stage) if to_stage.is_gated else None
