@@ -5,6 +5,7 @@
     ├── NotFound              404  exit 3   no such model, version, alias, ...
     ├── AlreadyExists         409  exit 4   the name or number is taken
     ├── Conflict              409  exit 4   somebody changed it since (412 when it came by If-Match)
+    ├── RequestClosed         409  exit 4   the transition request is decided already
     ├── NotAllowed            403  exit 5   the actor lacks the right
     └── TransitionRefused     422  exit 1   the rules refuse the move; carries every refusal
         └── InvalidTransition 422  exit 1   the workflow is (among) what refuses it
@@ -29,6 +30,7 @@ class RefusalKind(StrEnum):
     WORKFLOW = "workflow"
     POLICY = "policy"
     APPROVALS = "approvals"
+    WIP_LIMIT = "wip_limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,14 @@ class Conflict(RegistryError):
         super().__init__(sentence)
         self.stage = stage
         self.revision = revision
+
+
+class RequestClosed(RegistryError):
+    """The transition request is decided already; nothing was changed."""
+
+    code = "request_closed"
+    http_status = 409
+    exit_status = 4
 
 
 class NotAllowed(RegistryError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,25 +11,22 @@ from datetime import UTC, datetime
 from obeya import names
 from obeya.audit import AuditEvent, BrokenLink
 from obeya.comparison import VersionComparison, compare
-from obeya.errors import (
-    AlreadyExists,
-    InvalidInput,
-    NotFound,
-)
-from obeya.memory_store import MemoryStore, Model, metric_document
-from obeya.metrics import MetricDefinition
-from obeya.policies import Evidence, PromotionPolicy, Verdict, no_policy
+from obeya.errors import AlreadyExists, NotFound
+from obeya.memory_governance import MemoryGovernance
+from obeya.memory_rows import Model, moves_of
+from obeya.memory_store import MemoryStore
+from obeya.metrics import MetricDefinition, metric_document
 from obeya.records import Action, ModelVersion, StageTransition
 from obeya.registry import MetricValues, as_metrics, as_tags, version_number
 from obeya.stages import STRICT, Stage, Workflow
-from obeya.transitions import TransitionJudgement
-from obeya.versions import check_expected, next_number, next_stage
+from obeya.versions import check_expected, next_number
 
 
-class InMemoryRegistry:
+class InMemoryRegistry(MemoryGovernance):
     """Implements `ModelRegistry`. Nothing outlives the object; every method is thread-safe.
 
-    The actor may do everything: there are no rights in memory. `clock` gives the time of each
+    The actor may do everything but what asks for two people: there are no rights in memory.
+    `acting_as` gives the same registry to another actor. `clock` gives the time of each
     write and must return aware times; `workflow` is that of every model.
     """
 
@@ -40,9 +38,16 @@ class InMemoryRegistry:
         workflow: Workflow = STRICT,
         definitions: Mapping[str, MetricDefinition] | None = None,
     ) -> None:
-        self._store = MemoryStore(actor, clock or (lambda: datetime.now(UTC)), workflow)
-        self._definitions = dict(definitions or {})
+        self._store = MemoryStore(
+            actor, clock or (lambda: datetime.now(UTC)), workflow, dict(definitions or {})
+        )
         self._lock = threading.RLock()
+
+    def acting_as(self, actor: str) -> InMemoryRegistry:
+        """The same registry, with everything in it, in the hands of another actor."""
+        other = copy.copy(self)
+        other._store = self._store.acting_as(actor)  # noqa: SLF001 - a copy of this one
+        return other
 
     # Versions and models
 
@@ -57,6 +62,7 @@ class InMemoryRegistry:
         tags: Mapping[str, str] | None = None,
         description: str = "",
         source_run: str = "",
+        artifact_digest: str = "",
     ) -> ModelVersion:
         """See `ModelRegistry.register_model`."""
         name = names.model_name(name)
@@ -64,6 +70,7 @@ class InMemoryRegistry:
         checked_metrics, checked_tags = as_metrics(metrics), as_tags(tags)
         label, uri = names.label(label), names.artifact_uri(artifact_uri)
         text, run = names.description(description), names.source_run(source_run)
+        digest = names.artifact_digest(artifact_digest)
         with self._lock:
             model = self._store.models.get(name) or Model(name)
             number = next_number(model.last_number, wanted, name=name, taken=set(model.versions))
@@ -86,6 +93,7 @@ class InMemoryRegistry:
                 metrics=checked_metrics,
                 tags=checked_tags,
                 artifact_uri=uri,
+                artifact_digest=digest,
                 source_run=run,
                 description=text,
                 owner=self._store.actor,
@@ -100,6 +108,7 @@ class InMemoryRegistry:
                 data={
                     "label": label,
                     "artifact_uri": uri,
+                    "artifact_digest": digest,
                     "source_run": run,
                     "metrics": {n: metric_document(m) for n, m in checked_metrics.items()},
                     "tags": dict(checked_tags),
@@ -189,6 +198,7 @@ class InMemoryRegistry:
                 version=found.number,
                 from_stage=found.stage,
             )
+            self._store.left(model, found.number, None)
 
     def delete_model(self, name: str) -> None:
         """See `ModelRegistry.delete_model`."""
@@ -209,7 +219,10 @@ class InMemoryRegistry:
                 old = found.metrics
                 found = self._store.replace(model, replace(found, metrics={**old, **changed}))
                 logged = {
-                    n: {"old": metric_document(old.get(n)), "new": metric_document(m)}
+                    n: {
+                        "old": metric_document(old[n]) if n in old else None,
+                        "new": metric_document(m),
+                    }
                     for n, m in changed.items()
                 }
                 self._store.append(
@@ -224,64 +237,10 @@ class InMemoryRegistry:
             return compare(
                 (str(version_a), version_a.metrics),
                 (str(version_b), version_b.metrics),
-                self._definitions,
+                self._store.definitions,
             )
 
-    # Policies
-
-    def set_policy(self, policy: PromotionPolicy, name: str | None = None) -> int:
-        """See `ModelRegistry.set_policy`."""
-        if policy.stage is None:
-            raise InvalidInput("A policy needs a target stage to be stored.", field="stage")
-        with self._lock:
-            model = None if name is None else self._store.model(name)
-            held = self._store.policies if model is None else model.policies
-            revisions = held.setdefault(policy.stage, [])
-            if not revisions or revisions[-1] != policy:
-                revisions.append(policy)
-                chain = self._store.site if model is None else model.chain
-                data = {"revision": len(revisions), "policy": policy.to_document()}
-                self._store.append(chain, Action.POLICY_SET, to_stage=policy.stage, data=data)
-            return len(revisions)
-
-    def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
-        """See `ModelRegistry.get_policy`."""
-        stage = Stage.parse(stage)
-        with self._lock:
-            model = None if name is None else self._store.model(name)
-            return self._store.policy_of(model, stage)[0]
-
-    def check_promotion_policy(
-        self,
-        name: str,
-        version: int,
-        policy: PromotionPolicy | None = None,
-        to_stage: Stage | None = None,
-    ) -> Verdict:
-        """See `ModelRegistry.check_promotion_policy`."""
-        wanted = None if to_stage is None else Stage.parse(to_stage)
-        with self._lock:
-            model, found = self._store.find(name, version)
-            stage = wanted or found.stage.next
-            revision = None
-            if policy is None and stage is not None:
-                policy, revision = self._store.policy_of(model, stage)
-            if policy is None:
-                return no_policy(stage)
-            return policy.check(
-                Evidence(version, found.metrics),
-                self._store.champion_of(model, found),
-                revision=revision,
-            )
-
-    def can_promote(
-        self, name: str, version: int, to_stage: Stage | None = None
-    ) -> TransitionJudgement:
-        """See `ModelRegistry.can_promote`."""
-        wanted = None if to_stage is None else Stage.parse(to_stage)
-        with self._lock:
-            model, found = self._store.find(name, version)
-            return self._store.judge(model, found, wanted or next_stage(found.stage))
+    # Moves
 
     def transition_stage(
         self,
@@ -305,11 +264,12 @@ class InMemoryRegistry:
                 expected_stage=expected_stage,
                 expected_revision=expected_revision,
             )
-            judgement = self._store.judge(model, found, to_stage)
+            self._store.expire_requests(model)
+            judgement = self._store.judge(model, found, to_stage, archive_existing=archive_existing)
             if not judgement.allowed:
                 raise self._store.refused(model, found, judgement, reason)
             self._store.enter(model, found, to_stage, reason, archive_existing=archive_existing)
-            return self._store.moves_of(model)[-1]
+            return moves_of(model)[-1]
 
     def get_transitions(self, name: str, version: int | None = None) -> Sequence[StageTransition]:
         """See `ModelRegistry.get_transitions`."""
@@ -317,7 +277,7 @@ class InMemoryRegistry:
             model = self._store.model(name)
             if version is not None:
                 self._store.find(name, version)
-            moves = self._store.moves_of(model)
+            moves = moves_of(model)
             return [move for move in moves if version is None or move.version == version]
 
     # Tags and aliases

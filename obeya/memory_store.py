@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from typing import Any
 
 from obeya import names
 from obeya.audit import (
-    GENESIS,
+    SYSTEM_ACTOR,
     AuditEvent,
     BrokenLink,
     Link,
@@ -26,44 +25,15 @@ from obeya.errors import (
     refuse,
     version_not_found,
 )
-from obeya.metrics import Metric
+from obeya.limits import StageLoad, WipLimit
+from obeya.memory_rows import Chain, Model, evidence_of
 from obeya.policies import Evidence, PromotionPolicy
-from obeya.records import Action, Channel, ModelVersion, StageTransition
+from obeya.records import Action, Channel, ModelVersion
 from obeya.registry import version_number
+from obeya.requests import CLOSED_BY, RequestStatus, TransitionRequest, approvers
+from obeya.requirements import Definitions
 from obeya.stages import Stage, Workflow
 from obeya.transitions import TransitionFacts, TransitionJudgement, judge_transition
-
-
-@dataclass(slots=True)
-class Chain:
-    """A chain of events with the links that verify it."""
-
-    uid: str = field(default_factory=lambda: str(uuid.uuid4()))
-    events: list[AuditEvent] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
-
-    @property
-    def head(self) -> str:
-        """The hash that the next event follows."""
-        return self.links[-1].hash if self.links else GENESIS
-
-
-@dataclass(slots=True)
-class Model:
-    """A registered model with its versions by number and its own policies by stage.
-
-    `in_production` holds the numbers in the order in which they entered; the last is the champion.
-    """
-
-    name: str
-    description: str = ""
-    tags: dict[str, str] = field(default_factory=dict)
-    aliases: dict[str, int] = field(default_factory=dict)
-    versions: dict[int, ModelVersion] = field(default_factory=dict)
-    policies: dict[Stage, list[PromotionPolicy]] = field(default_factory=dict)
-    last_number: int = 0
-    in_production: list[int] = field(default_factory=list)
-    chain: Chain = field(default_factory=Chain)
 
 
 @dataclass(slots=True)
@@ -73,10 +43,21 @@ class MemoryStore:
     actor: str
     clock: Callable[[], datetime]
     workflow: Workflow
+    definitions: Definitions = field(default_factory=dict)
+    channel: Channel = Channel.PYTHON
+    limits: dict[Stage, WipLimit] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     policies: dict[Stage, list[PromotionPolicy]] = field(default_factory=dict)
     site: Chain = field(default_factory=Chain)
     buried: list[Chain] = field(default_factory=list)
+
+    def acting_as(self, actor: str, channel: Channel = Channel.PYTHON) -> MemoryStore:
+        """The same store, nothing copied, in the hands of another actor."""
+        return dataclasses.replace(self, actor=actor, channel=channel)
+
+    def chain_of(self, model: Model | None) -> Chain:
+        """The chain of a model, or (None) of the site."""
+        return self.site if model is None else model.chain
 
     def model(self, name: str) -> Model:
         """The model. Raises `NotFound`."""
@@ -133,25 +114,27 @@ class MemoryStore:
         operation: str,
         *,
         at: datetime,
+        action: Action,
+        data: Mapping[str, Any],
         reason: str = "",
-        replaced_by: int | None = None,
     ) -> None:
-        """Bring a version into a stage, with its event. `replaced_by` took its place there."""
+        """Bring a version into a stage, with its event, and settle what waited for that."""
         self.replace(model, dataclasses.replace(version, stage=to_stage, stage_entered_at=at))
         self.append(
             model.chain,
-            Action.STAGE_TRANSITIONED,
+            action,
             version=version.number,
             from_stage=version.stage,
             to_stage=to_stage,
             operation=operation,
-            data={} if replaced_by is None else {"replaced_by": replaced_by},
+            data=data,
             texts={"reason": reason},
             at=at,
         )
         model.in_production = [n for n in model.in_production if n != version.number]
         if to_stage is Stage.PRODUCTION:
             model.in_production.append(version.number)
+        self.left(model, version.number, to_stage)
 
     def refused(
         self, model: Model, version: ModelVersion, judgement: TransitionJudgement, reason: str
@@ -186,6 +169,8 @@ class MemoryStore:
         reason: str,
         *,
         archive_existing: bool,
+        action: Action = Action.STAGE_TRANSITIONED,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         """Make a move, and with `archive_existing` archive the others in `to_stage` before it."""
         operation, now = str(uuid.uuid4()), self.now(model.chain)
@@ -197,16 +182,26 @@ class MemoryStore:
                     Stage.ARCHIVED,
                     operation,
                     at=now,
-                    replaced_by=version.number,
+                    action=action,
+                    data={"replaced_by": version.number},
                 )
-        self.move(model, version, to_stage, operation, at=now, reason=reason)
+        self.move(
+            model,
+            version,
+            to_stage,
+            operation,
+            at=now,
+            action=action,
+            reason=reason,
+            data=data or {},
+        )
 
     def champion_of(self, model: Model, judged: ModelVersion) -> Evidence | None:
         """The champion's evidence; None where there is none or it is the one judged."""
         champion = model.in_production[-1] if model.in_production else judged.number
         if champion == judged.number:
             return None
-        return Evidence(champion, model.versions[champion].metrics)
+        return evidence_of(model.versions[champion])
 
     def policy_of(
         self, model: Model | None, stage: Stage
@@ -216,19 +211,73 @@ class MemoryStore:
         revisions = own or self.policies.get(stage, [])
         return (revisions[-1], len(revisions)) if revisions else (None, None)
 
-    def judge(self, model: Model, version: ModelVersion, to_stage: Stage) -> TransitionJudgement:
-        """Judge a move by every rule."""
+    def facts(
+        self,
+        model: Model,
+        version: ModelVersion,
+        to_stage: Stage,
+        *,
+        archive_existing: bool = False,
+    ) -> TransitionFacts:
+        """All that a move is judged by."""
         policy, revision = self.policy_of(model, to_stage)
+        now = self.now(model.chain)
+        facts = TransitionFacts(
+            from_stage=version.stage,
+            to_stage=to_stage,
+            workflow=self.workflow,
+            evidence=dataclasses.replace(
+                evidence_of(version), time_in_stage=now - version.stage_entered_at
+            ),
+            policy=policy,
+            policy_revision=revision,
+            champion=self.champion_of(model, version),
+            definitions=self.definitions,
+            waivers=tuple(
+                w for w in model.waivers if (w.version, w.stage) == (version.number, to_stage)
+            ),
+            loads=self._loads(model, version, to_stage, archive_existing=archive_existing),
+            at=now,
+        )
+        for request in model.requests:
+            if (
+                (request.version, request.to_stage) == (version.number, to_stage)
+                and request.status is RequestStatus.OPEN
+                and now < request.expires_at
+            ):
+                counted = approvers(request.votes, request.requested_by, facts.evidence_digest)
+                return dataclasses.replace(facts, approvers=counted)
+        return facts
+
+    def _loads(
+        self, model: Model, version: ModelVersion, stage: Stage, *, archive_existing: bool
+    ) -> tuple[StageLoad, ...]:
+        loads = []
+        for owner, limits in ((model, model.limits), (None, self.limits)):
+            if stage in limits:
+                there = [
+                    other
+                    for counted in ([model] if owner else self.models.values())
+                    if not (archive_existing and counted is model)
+                    for other in counted.versions.values()
+                    if other.stage is stage and other is not version
+                ]
+                named = tuple(f"v{o.number}" if owner else str(o) for o in there)
+                whose = owner.name if owner else None
+                loads.append(StageLoad(limits[stage], whose, len(there), named))
+        return tuple(loads)
+
+    def judge(
+        self,
+        model: Model,
+        version: ModelVersion,
+        to_stage: Stage,
+        *,
+        archive_existing: bool = False,
+    ) -> TransitionJudgement:
+        """Judge a move by every rule."""
         return judge_transition(
-            TransitionFacts(
-                from_stage=version.stage,
-                to_stage=to_stage,
-                workflow=self.workflow,
-                evidence=Evidence(version.number, version.metrics),
-                policy=policy,
-                policy_revision=revision,
-                champion=self.champion_of(model, version),
-            )
+            self.facts(model, version, to_stage, archive_existing=archive_existing)
         )
 
     def now(self, chain: Chain) -> datetime:
@@ -255,7 +304,7 @@ class MemoryStore:
             occurred_at=at or self.now(chain),
             recorded_at=datetime.now(UTC),
             actor=self.actor,
-            channel=Channel.PYTHON,
+            channel=self.channel,
             action=action,
             previous_hash=chain.head,
             model=None if chain is self.site else chain.uid,
@@ -266,46 +315,83 @@ class MemoryStore:
         chain.events.append(event)
         chain.links.append(Link(event.sequence, text, event_hash(text)))
 
-    def moves_of(self, model: Model) -> list[StageTransition]:
-        """The moves of the versions that are there, registrations among them, oldest first."""
-        archived: dict[str | None, list[int]] = defaultdict(list)
-        for event in model.chain.events:
-            if event.operation and event.to_stage is Stage.ARCHIVED and event.version is not None:
-                archived[event.operation].append(event.version)
-        return [
-            StageTransition(
-                model.name,
-                event.version,
-                event.from_stage,
-                event.to_stage,
-                event.actor,
-                event.occurred_at,
-                event.operation or "",
-                event.texts.get("reason", ""),
-                tuple(n for n in archived.get(event.operation, ()) if n != event.version),
-            )
-            for event in model.chain.events
-            if event.action in (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED)
-            and event.version is not None
-            and event.version in model.versions
-            and event.to_stage is not None
-        ]
+    # What waits for a version
+
+    def seen(self, model: Model, request: TransitionRequest) -> TransitionRequest:
+        """A request as it stands: open ones with the digest of the evidence as it is now."""
+        if request.status is not RequestStatus.OPEN:
+            return request
+        version = model.versions[request.version]
+        digest = self.facts(model, version, request.to_stage).evidence_digest
+        over = self.now(model.chain) >= request.expires_at
+        status = RequestStatus.EXPIRED if over else RequestStatus.OPEN
+        return dataclasses.replace(request, evidence_digest=digest, status=status)
+
+    def request(self, model: Model, request_id: str) -> TransitionRequest:
+        """The request as it was kept last."""
+        return next(r for r in model.requests if r.id == request_id)
+
+    def keep(self, model: Model, request: TransitionRequest) -> TransitionRequest:
+        """Keep a changed request in its place."""
+        model.requests = [request if r.id == request.id else r for r in model.requests]
+        return request
+
+    def close(
+        self,
+        model: Model,
+        request: TransitionRequest,
+        status: RequestStatus,
+        *,
+        data: Mapping[str, Any] | None = None,
+        comment: str = "",
+    ) -> TransitionRequest:
+        """Close a request, with its event and the evidence as it stands."""
+        if request.version in model.versions:
+            request = self.seen(model, request)
+        closed = self.keep(model, dataclasses.replace(request, status=status))
+        self.append(
+            model.chain,
+            CLOSED_BY[status],
+            version=request.version,
+            from_stage=request.from_stage,
+            to_stage=request.to_stage,
+            data=data or {"request": request.id},
+            texts={"comment": comment},
+        )
+        return closed
+
+    def expire_requests(self, model: Model) -> None:
+        """Close the open requests whose time is over."""
+        now = self.now(model.chain)
+        for request in model.requests:
+            if request.status is RequestStatus.OPEN and now >= request.expires_at:
+                self.acting_as(SYSTEM_ACTOR, Channel.SYSTEM).close(
+                    model, request, RequestStatus.EXPIRED
+                )
+
+    def left(self, model: Model, version: int, to_stage: Stage | None) -> None:
+        """Settle what waited for a version that moved, or (None) was deleted."""
+        for request in model.requests:
+            if request.status is RequestStatus.OPEN and request.version == version:
+                as_asked = request.to_stage is to_stage
+                status = RequestStatus.COMPLETED if as_asked else RequestStatus.WITHDRAWN
+                self.close(model, request, status)
+        if to_stage is not Stage.PRODUCTION:
+            self.clear_andons(model, version)
+
+    def clear_andons(
+        self, model: Model, version: int | None = None, metric: str | None = None
+    ) -> None:
+        """Clear what guardrails raised, of one version or one metric or both."""
+        for andon in list(model.andons):
+            if version in (None, andon[0]) and metric in (None, andon[1]):
+                model.andons.remove(andon)
+                self.append(
+                    model.chain, Action.ANDON_CLEARED, version=andon[0], data={"metric": andon[1]}
+                )
 
     def broken_links(self) -> list[BrokenLink]:
         """The first broken link of each chain that does not hold, deleted models' among them."""
         chains = [self.site, *(model.chain for model in self.models.values()), *self.buried]
         broken = (first_broken_link(chain.uid, chain.links) for chain in chains)
         return [link for link in broken if link is not None]
-
-
-def metric_document(metric: Metric | None) -> dict[str, Any] | None:
-    """A metric as an event holds it; what was not stated is left out."""
-    if metric is None:
-        return None
-    stated = {
-        "value": metric.value,
-        "samples": metric.samples,
-        "standard_error": metric.standard_error,
-        "dataset": metric.dataset or None,
-    }
-    return {key: value for key, value in stated.items() if value is not None}

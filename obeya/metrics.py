@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from numbers import Real
+from typing import Any
 
 from obeya import names
 from obeya.errors import InvalidInput
@@ -99,6 +100,17 @@ class MetricDefinition:
     def short_title(self) -> str:
         """The title, or the name where no title was given."""
         return self.title or self.name
+
+
+def metric_document(metric: Metric) -> dict[str, Any]:
+    """A metric as events and stored checks hold it; what was not stated is left out."""
+    stated = {
+        "value": metric.value,
+        "samples": metric.samples,
+        "standard_error": metric.standard_error,
+        "dataset": metric.dataset or None,
+    }
+    return {key: value for key, value in stated.items() if value is not None}
 
 
 def _is_count(number: object) -> bool:

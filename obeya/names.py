@@ -17,6 +17,7 @@ LABEL_MAX = 64
 TAG_KEY_MAX = 250
 TAG_VALUE_MAX = 100_000
 ALIAS_MAX = 255
+ARTIFACT_DIGEST_MAX = len("sha256:") + 64
 DESCRIPTION_MAX = 100_000
 REASON_MAX = 10_000
 URI_MAX = 2_048
@@ -24,6 +25,7 @@ DATASET_MAX = 250
 
 _ALIAS = re.compile(r"[\w-]+\Z")
 _RESERVED_ALIAS = re.compile(r"(latest|v\d+)\Z", re.IGNORECASE)
+_DIGEST = re.compile(r"(sha256:)?[0-9a-f]{64}\Z")
 
 
 def model_name(text: str) -> str:
@@ -77,6 +79,18 @@ def artifact_uri(text: str) -> str:
     return _line(text, what="An artifact URI", field="artifact_uri", longest=URI_MAX, shortest=0)
 
 
+def artifact_digest(text: str) -> str:
+    """``sha256:`` and 64 hex digits in lower case, or empty; bare hex digits get the prefix."""
+    digest = _line(text, what="A digest", field="artifact_digest", longest=256, shortest=0).lower()
+    if not digest:
+        return ""
+    if not _DIGEST.match(digest):
+        raise InvalidInput(
+            "A digest is “sha256:” and 64 hexadecimal digits.", field="artifact_digest"
+        )
+    return f"sha256:{digest.removeprefix('sha256:')}"
+
+
 def source_run(text: str) -> str:
     """The identifier of the run that made the version; opaque, at most 250 characters."""
     return _line(text, what="A source run", field="source_run", longest=250, shortest=0)
@@ -90,6 +104,14 @@ def description(text: str) -> str:
 def reason(text: str) -> str:
     """Why something was done: at most 10,000 characters; outer blanks are dropped."""
     return _text(text, what="A reason", field="reason", longest=REASON_MAX).strip()
+
+
+def required_reason(text: str, *, to: str) -> str:
+    """A reason that may not be left out; `to` says for what, as in “Say why you roll back.”."""
+    given = reason(text)
+    if not given:
+        raise InvalidInput(f"Say why you {to}.", field="reason")
+    return given
 
 
 def stored_form(text: str) -> str:

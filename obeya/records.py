@@ -19,6 +19,7 @@ class Channel(StrEnum):
     MLFLOW = "mlflow"
     CLI = "cli"
     PYTHON = "python"
+    GUARDRAIL = "guardrail"
     SYSTEM = "system"
 
 
@@ -38,11 +39,26 @@ class Action(StrEnum):
     VERSION_TAGGED = "model_version.tag_set"
     VERSION_UNTAGGED = "model_version.tag_deleted"
     STAGE_TRANSITIONED = "model_version.stage_transitioned"
+    VERSION_ROLLED_BACK = "model_version.rolled_back"
     TRANSITION_REFUSED = "model_version.transition_refused"
     POLICY_CHECKED = "model_version.policy_checked"
     VERSION_DELETED = "model_version.deleted"
     ALIAS_SET = "alias.set"
     ALIAS_DELETED = "alias.deleted"
+    REQUEST_OPENED = "transition_request.opened"
+    REQUEST_APPROVED = "transition_request.approved"
+    REQUEST_COMPLETED = "transition_request.completed"
+    REQUEST_REJECTED = "transition_request.rejected"
+    REQUEST_WITHDRAWN = "transition_request.withdrawn"
+    REQUEST_EXPIRED = "transition_request.expired"
+    WAIVER_GRANTED = "waiver.granted"
+    WAIVER_REVOKED = "waiver.revoked"
+    GUARDRAIL_SET = "guardrail.set"
+    GUARDRAIL_REMOVED = "guardrail.removed"
+    ANDON_RAISED = "andon.raised"
+    ANDON_CLEARED = "andon.cleared"
+    WIP_LIMIT_SET = "wip_limit.set"
+    WIP_LIMIT_REMOVED = "wip_limit.removed"
     POLICY_SET = "promotion_policy.set"
     METRIC_DEFINED = "metric_definition.set"
     USER_CREATED = "user.created"
@@ -68,16 +84,34 @@ _SENTENCES = {
     Action.VERSION_TAGGED: "tagged the version",
     Action.VERSION_UNTAGGED: "removed a tag from the version",
     Action.STAGE_TRANSITIONED: "moved the version",
+    Action.VERSION_ROLLED_BACK: "moved the version in a rollback",
     Action.TRANSITION_REFUSED: "was refused a move",
     Action.POLICY_CHECKED: "checked the policy",
     Action.VERSION_DELETED: "deleted the version",
     Action.ALIAS_SET: "set an alias",
     Action.ALIAS_DELETED: "removed an alias",
+    Action.REQUEST_OPENED: "requested a move",
+    Action.REQUEST_APPROVED: "approved a request",
+    Action.REQUEST_COMPLETED: "completed a request",
+    Action.REQUEST_REJECTED: "rejected a request",
+    Action.REQUEST_WITHDRAWN: "withdrew a request",
+    Action.REQUEST_EXPIRED: "let a request expire",
+    Action.WAIVER_GRANTED: "waived requirements",
+    Action.WAIVER_REVOKED: "revoked a waiver",
+    Action.GUARDRAIL_SET: "set a guardrail",
+    Action.GUARDRAIL_REMOVED: "removed a guardrail",
+    Action.ANDON_RAISED: "raised an andon",
+    Action.ANDON_CLEARED: "cleared an andon",
+    Action.WIP_LIMIT_SET: "set a WIP limit",
+    Action.WIP_LIMIT_REMOVED: "removed a WIP limit",
     Action.POLICY_SET: "set a promotion policy",
     Action.METRIC_DEFINED: "defined a metric",
     Action.USER_CREATED: "created a user",
     Action.USER_CHANGED: "changed a user",
 }
+
+MOVES = (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED, Action.VERSION_ROLLED_BACK)
+"""The actions that bring a version into a stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +121,9 @@ class ModelVersion:
     `number` counts from 1 within the model and is never reused. `revision` grows by one with
     every change of the version; it is what a caller states to guard against lost updates.
     `source_run` names the run that made the version and `artifact_uri` where its files are: both
-    are opaque text that the registry never opens. Times are UTC.
+    are opaque text that the registry never opens. `artifact_digest` is that of the files as who
+    registered the version stated it (``sha256:`` and 64 hex digits), empty when not stated. Times
+    are UTC.
     """
 
     model: str
@@ -101,6 +137,7 @@ class ModelVersion:
     tags: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     artifact_uri: str = ""
+    artifact_digest: str = ""
     source_run: str = ""
     description: str = ""
     owner: str = ""
@@ -114,6 +151,7 @@ class StageTransition:
     """One move of one version. `from_stage` is None for the registration, its first entry.
 
     `archived` holds the numbers of the versions that the same operation archived.
+    `is_rollback` is true of every move of a rollback.
     """
 
     model: str
@@ -125,3 +163,4 @@ class StageTransition:
     operation_id: str
     reason: str = ""
     archived: tuple[int, ...] = ()
+    is_rollback: bool = False

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from obeya import names
 from obeya.comparison import VersionComparison
 from obeya.errors import InvalidInput
+from obeya.guardrails import Guardrail, LiveReport
+from obeya.limits import WipLimit
 from obeya.metrics import Metric
 from obeya.policies import PromotionPolicy, Verdict
 from obeya.records import ModelVersion, StageTransition
+from obeya.requests import TransitionRequest
 from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement
+from obeya.waivers import Waiver
 
 MetricValues = Mapping[str, float | Metric]
 
@@ -41,6 +46,7 @@ class ModelRegistry(Protocol):
         tags: Mapping[str, str] | None = None,
         description: str = "",
         source_run: str = "",
+        artifact_digest: str = "",
     ) -> ModelVersion:
         """Register a version in Development; the model too, when it is new.
 
@@ -122,6 +128,124 @@ class ModelRegistry(Protocol):
             Conflict: the version is no longer as expected.
             TransitionRefused: carries every refusal; `InvalidTransition` when the workflow is
                 among those who refuse.
+        """
+
+    def request_transition(
+        self,
+        name: str,
+        version: int,
+        to_stage: Stage | None = None,
+        *,
+        reason: str = "",
+        archive_existing: bool = False,
+    ) -> TransitionRequest:
+        """Ask that a version be moved to `to_stage` (None: its next stage) once others approve.
+
+        The policy need not pass yet. `archive_existing` as in `transition_stage`, for the move
+        that the request leads to.
+
+        Raises:
+            InvalidTransition: the workflow does not know this move.
+            AlreadyExists: there is an open request for it.
+            InvalidInput: it is no promotion, or there is no next stage.
+        """
+
+    def get_requests(self, name: str, version: int | None = None) -> Sequence[TransitionRequest]:
+        """The requests for one version, or for all of the model's, the newest first."""
+
+    def approve(
+        self, name: str, version: int, *, comment: str = "", to_stage: Stage | None = None
+    ) -> TransitionRequest:
+        """Approve the open request for a version, on the evidence as it stands.
+
+        Approving is not moving, except where the policy promotes by itself: then the last
+        approval moves the version if every other rule lets it. `to_stage` says which, where
+        there are several.
+
+        Raises:
+            NotAllowed: it is one's own request.
+            NotFound: there is no open request.
+        """
+
+    def reject(
+        self, name: str, version: int, *, comment: str, to_stage: Stage | None = None
+    ) -> TransitionRequest:
+        """Reject the open request for a version, which closes it.
+
+        Raises:
+            NotFound: there is no open request.
+            InvalidInput: there is no comment.
+        """
+
+    def withdraw(
+        self, name: str, version: int, *, to_stage: Stage | None = None
+    ) -> TransitionRequest:
+        """Take back one's own open request.
+
+        Raises:
+            NotFound: there is no open request.
+            NotAllowed: it is somebody else's.
+        """
+
+    def waive(
+        self,
+        name: str,
+        version: int,
+        requirements: Sequence[str],
+        *,
+        reason: str,
+        expires_at: datetime,
+        to_stage: Stage | None = None,
+    ) -> Waiver:
+        """Let named requirements pass for one version and `to_stage` (None: the next stage).
+
+        `requirements` are lines of the policy in force as `Requirement.describe` says them.
+
+        Raises:
+            InvalidInput: the policy asks for no such thing, there is no reason, or the expiry is
+                not in the future.
+        """
+
+    def rollback(self, name: str, to_version: int | None = None, *, reason: str) -> StageTransition:
+        """Put the last good version (or `to_version`) back into Production and archive the rest.
+
+        Which one that is: `obeya.rollback.rollback_target`. Policies and WIP limits are checked
+        and recorded but block nothing.
+
+        Raises:
+            InvalidInput: none qualifies, `to_version` is there or never was, or no reason.
+        """
+
+    def set_guardrail(self, name: str, guardrail: Guardrail) -> None:
+        """Keep a live metric of the Production version within a bound; one for each metric."""
+
+    def remove_guardrail(self, name: str, metric: str) -> None:
+        """Take a guardrail away, and clear what it raised.
+
+        Raises:
+            NotFound: the metric has none.
+        """
+
+    def report_live_metric(
+        self, name: str, metric: str, value: float, *, version: int | None = None
+    ) -> LiveReport:
+        """Report what is measured live of a version in Production (None: of the champion).
+
+        A value beyond the guardrail raises an andon, once, which a value within it clears; a
+        guardrail that rolls back does so.
+
+        Raises:
+            InvalidInput: the version is not in Production, or nothing is.
+        """
+
+    def set_wip_limit(self, limit: WipLimit, name: str | None = None) -> None:
+        """Limit how many versions a stage holds, of one model or (None) of the whole site."""
+
+    def remove_wip_limit(self, stage: Stage, name: str | None = None) -> None:
+        """Take a WIP limit away.
+
+        Raises:
+            NotFound: the stage has none.
         """
 
     def get_transitions(self, name: str, version: int | None = None) -> Sequence[StageTransition]:

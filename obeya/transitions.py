@@ -1,12 +1,18 @@
-"""Judging a move: workflow, policy and approvals together, all reasons at once."""
+"""Judging a move: workflow, policy, approvals and WIP limits together, all reasons at once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from obeya.errors import Refusal, RefusalKind
+from obeya.limits import LimitMode, StageLoad
 from obeya.policies import Evidence, PromotionPolicy, Verdict, no_policy
+from obeya.requests import evidence_digest
+from obeya.requirements import Definitions
 from obeya.stages import Stage, Workflow, is_promotion
+from obeya.verdicts import Mode
+from obeya.waivers import Waiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +21,9 @@ class TransitionFacts:
 
     `policy` is the one that guards `to_stage`, None when none is set, and `policy_revision` its
     number; `champion` is the evidence of the version now in Production, None when there is none
-    or it is this one; `approvals` counts those given.
+    or it is this one; `approvers` are the people whose approvals count; `waivers` those of the
+    version for `to_stage`, of which those active `at` count; `loads` what the WIP limits of
+    `to_stage` count there.
     """
 
     from_stage: Stage
@@ -25,21 +33,38 @@ class TransitionFacts:
     policy: PromotionPolicy | None = None
     policy_revision: int | None = None
     champion: Evidence | None = None
-    approvals: int = 0
+    definitions: Definitions = field(default_factory=dict)
+    approvers: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    loads: tuple[StageLoad, ...] = ()
+    at: datetime | None = None
 
     def check_policy(self) -> Verdict:
         """Hold the evidence against the policy alone; without one it passes and says so."""
         if self.policy is None:
             return no_policy(self.to_stage)
-        return self.policy.check(self.evidence, self.champion, revision=self.policy_revision)
+        return self.policy.check(
+            self.evidence,
+            self.champion,
+            revision=self.policy_revision,
+            definitions=self.definitions,
+            waivers=self.waivers,
+            at=self.at,
+        )
+
+    @property
+    def evidence_digest(self) -> str:
+        """What an approval of this move is bound to."""
+        return evidence_digest(self.evidence, self.champion, self.policy)
 
 
 @dataclass(frozen=True, slots=True)
 class TransitionJudgement:
     """Whether a move may be made, and every reason why not.
 
-    `verdict` is the policy's, None where no policy can gate the move. `approvals_required` and
-    `approvals_given` say what is missing in people rather than in evidence.
+    `verdict` is the policy's, None where no policy can gate the move. `warnings` are what a
+    policy or a WIP limit says that only warns. `approvals_required` and `approvals_given` say
+    what is missing in people rather than in evidence.
     """
 
     from_stage: Stage
@@ -48,6 +73,7 @@ class TransitionJudgement:
     verdict: Verdict | None
     approvals_required: int = 0
     approvals_given: int = 0
+    warnings: tuple[Refusal, ...] = ()
 
     @property
     def allowed(self) -> bool:
@@ -63,9 +89,11 @@ def judge_transition(facts: TransitionFacts) -> TransitionJudgement:
     """Ask every rule about one move and collect all refusals.
 
     A policy speaks only on promotions (`is_promotion`), and also where the workflow refuses, so
-    that a person sees at once all that stands in the way.
+    that a person sees at once all that stands in the way. A WIP limit speaks on every move from
+    another stage.
     """
     refusals: list[Refusal] = []
+    warnings: list[Refusal] = []
     workflow_refusal = facts.workflow.check(facts.from_stage, facts.to_stage)
     if workflow_refusal is not None:
         refusals.append(workflow_refusal)
@@ -74,14 +102,41 @@ def judge_transition(facts: TransitionFacts) -> TransitionJudgement:
     if is_promotion(facts.from_stage, facts.to_stage):
         verdict = facts.check_policy()
         required = facts.policy.required_approvals if facts.policy else 0
-        refusals += [
+        said = refusals if verdict.mode is Mode.ENFORCE else warnings
+        said += [
             Refusal(RefusalKind.POLICY, f"requirement_{failure.outcome}", failure.sentence)
             for failure in verdict.failures
         ]
-        if facts.approvals < required:
-            refusals.append(_approvals_missing(facts.approvals, required))
+        if len(facts.approvers) < required:
+            said.append(_approvals_missing(len(facts.approvers), required))
+    if facts.from_stage is not facts.to_stage:
+        for load in facts.loads:
+            if load.is_full:
+                said = refusals if load.limit.mode is LimitMode.BLOCK else warnings
+                said.append(load.refusal())
     return TransitionJudgement(
-        facts.from_stage, facts.to_stage, tuple(refusals), verdict, required, facts.approvals
+        facts.from_stage,
+        facts.to_stage,
+        tuple(refusals),
+        verdict,
+        required,
+        len(facts.approvers),
+        tuple(warnings),
+    )
+
+
+def judge_rollback(facts: TransitionFacts) -> TransitionJudgement:
+    """What the rules say of a rollback, which none of them refuses: all of it is a warning."""
+    judged = judge_transition(facts)
+    said = tuple(r for r in judged.refusals if r.kind is not RefusalKind.WORKFLOW)
+    return TransitionJudgement(
+        judged.from_stage,
+        judged.to_stage,
+        (),
+        judged.verdict,
+        judged.approvals_required,
+        judged.approvals_given,
+        (*said, *judged.warnings),
     )
 
 

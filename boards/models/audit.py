@@ -11,9 +11,7 @@ from django.db import models
 
 from boards.models.choices import STAGES, choices
 from obeya.audit import GENESIS
-from obeya.records import Action, Channel
-
-MOVES = (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED)
+from obeya.records import MOVES, Action, Channel
 
 
 class ChainHead(models.Model):

@@ -51,5 +51,5 @@ def refusal_documents(refusals: tuple[Refusal, ...]) -> list[dict[str, str]]:
 def _evidence_document(evidence: Evidence) -> dict[str, Any]:
     return {
         "number": evidence.version,
-        "metrics": {n: _metric_rows.document(m) for n, m in evidence.metrics.items()},
+        "metrics": {n: metric_document(m) for n, m in evidence.metrics.items()},
     }

@@ -1,10 +1,9 @@
-"""Metrics of the core as rows and as the documents that events hold."""
+"""Metrics of the core as rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
 
 from boards import models
 from obeya.metrics import Metric
@@ -24,14 +23,3 @@ def rows(
             dataset=metric.dataset,
             logged_at=at,
         )
-
-
-def document(metric: Metric) -> dict[str, Any]:
-    """A metric as JSON; what was not stated is left out."""
-    stated = {
-        "value": metric.value,
-        "samples": metric.samples,
-        "standard_error": metric.standard_error,
-        "dataset": metric.dataset or None,
-    }
-    return {key: value for key, value in stated.items() if value is not None}

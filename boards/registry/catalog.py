@@ -19,6 +19,7 @@ from boards.registry._commit import (
 from boards.registry.champion import crown
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
+from obeya.metrics import metric_document
 from obeya.records import Action
 from obeya.registry import MetricValues, as_metrics, as_tags, version_number
 from obeya.stages import Stage, workflow_named
@@ -87,7 +88,7 @@ def register_model(
             to_stage=Stage.DEVELOPMENT,
             data={
                 **texts,
-                "metrics": {n: _metric_rows.document(m) for n, m in checked_metrics.items()},
+                "metrics": {n: metric_document(m) for n, m in checked_metrics.items()},
                 "tags": checked_tags,
             },
             texts={"description": description},

@@ -14,7 +14,7 @@ from boards.registry._checks import store_check
 from boards.registry._commit import Actor, writing_model, writing_site
 from obeya import names
 from obeya.errors import InvalidInput
-from obeya.metrics import MetricDefinition
+from obeya.metrics import MetricDefinition, metric_document
 from obeya.records import Action
 from obeya.registry import MetricValues, as_metrics
 from obeya.stages import Stage
@@ -53,8 +53,8 @@ def log_metrics(
             data={
                 "metrics": {
                     n: {
-                        "old": _metric_rows.document(present[n]) if n in present else None,
-                        "new": _metric_rows.document(m),
+                        "old": metric_document(present[n]) if n in present else None,
+                        "new": metric_document(m),
                     }
                     for n, m in changed.items()
                 }

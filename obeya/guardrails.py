@@ -1,0 +1,81 @@
+"""Guardrails: bounds for what is measured live of the version in Production."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from obeya import names
+from obeya.metrics import finite
+from obeya.requirements import Comparison, number_text
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrail:
+    """A live metric must compare with `bound`; a value that does not is a breach.
+
+    With `auto_rollback` a breach rolls the model back by itself.
+
+    Raises:
+        InvalidInput: the metric's name is none or the bound is not finite.
+    """
+
+    metric: str
+    comparison: Comparison
+    bound: float
+    auto_rollback: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metric", names.metric_name(self.metric))
+        object.__setattr__(self, "comparison", Comparison.parse(self.comparison))
+        bound = finite(self.bound, what=f"The bound of “{self.metric}”")
+        object.__setattr__(self, "bound", bound)
+
+    def holds(self, value: float) -> bool:
+        """Whether a live value is within the bound."""
+        return self.comparison.holds(value, self.bound)
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON form that events hold."""
+        return {
+            "metric": self.metric,
+            "comparison": self.comparison.value,
+            "bound": self.bound,
+            "auto_rollback": self.auto_rollback,
+        }
+
+    def describe(self) -> str:
+        """``error_rate ≤ 0.02``."""
+        return f"{self.metric} {self.comparison.symbol} {number_text(self.bound)}"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReport:
+    """What came of a reported live value.
+
+    `guardrail` is the one that the metric has, None when it has none. `rolled_back_to` is the
+    version that the guardrail put back into Production, None when it did not.
+    """
+
+    model: str
+    version: int
+    metric: str
+    value: float
+    reported_at: datetime
+    guardrail: Guardrail | None = None
+    rolled_back_to: int | None = None
+
+    @property
+    def breached(self) -> bool:
+        """Whether the value is beyond the guardrail."""
+        return self.guardrail is not None and not self.guardrail.holds(self.value)
+
+    @property
+    def sentence(self) -> str:
+        """What was reported, and what should hold."""
+        said = f"v{self.version}: live {self.metric} is {number_text(self.value)}"
+        if self.guardrail is None or not self.breached:
+            return f"{said}."
+        required = f"{self.guardrail.comparison.symbol} {number_text(self.guardrail.bound)}"
+        return f"{said}; required: {required}."

@@ -1,0 +1,97 @@
+"""WIP limits: how many versions a stage may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from obeya.errors import InvalidInput, Refusal, RefusalKind
+from obeya.stages import Stage
+
+WIP_LIMIT_MAX = 1_000_000
+OCCUPANTS_NAMED = 5
+
+
+class LimitMode(StrEnum):
+    """What a full stage does with one more version."""
+
+    BLOCK = "block"
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class WipLimit:
+    """At most `limit` versions in `stage`, of one model or of the whole site.
+
+    It speaks on moves into the stage, by whatever way but a rollback; registering is no move.
+
+    Raises:
+        InvalidInput: the stage is Archived, or the limit no whole number from 1.
+    """
+
+    stage: Stage
+    limit: int
+    mode: LimitMode = LimitMode.BLOCK
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stage", limited_stage(self.stage))
+        if type(self.limit) is not int or not 1 <= self.limit <= WIP_LIMIT_MAX:
+            raise InvalidInput(
+                f"A WIP limit is a whole number from 1 to {WIP_LIMIT_MAX:,}.", field="limit"
+            )
+        try:
+            object.__setattr__(self, "mode", LimitMode(self.mode))
+        except ValueError:
+            raise InvalidInput(
+                f"“{str(self.mode)[:32]}” is not a mode; the modes are block and warn.",
+                field="mode",
+            ) from None
+
+
+def limited_stage(stage: Stage | str) -> Stage:
+    """`stage`, when it may have a WIP limit.
+
+    Raises:
+        InvalidInput: it is no stage, or Archived, which takes whatever leaves the others.
+    """
+    parsed = Stage.parse(stage)
+    if parsed is Stage.ARCHIVED:
+        raise InvalidInput(
+            "Archived has no WIP limit: archiving is always possible.", field="stage"
+        )
+    return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class StageLoad:
+    """A stage as a version is about to enter it.
+
+    `model` is None for the site's limit. `count` is how many versions the limit counts there
+    before the move, those left out that the move itself archives; `occupants` names some.
+    """
+
+    limit: WipLimit
+    model: str | None
+    count: int
+    occupants: tuple[str, ...] = ()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more would exceed the limit."""
+        return self.count >= self.limit.limit
+
+    def refusal(self) -> Refusal:
+        """What a full stage says."""
+        whose = "this model" if self.model is not None else "the site"
+        named = ", ".join(self.occupants[:OCCUPANTS_NAMED])
+        more = self.count - min(len(self.occupants), OCCUPANTS_NAMED)
+        if named and more:
+            named = f"{named} and {more:,} more"
+        filled = f" ({named})" if named else ""
+        return Refusal(
+            RefusalKind.WIP_LIMIT,
+            "wip_limit_reached",
+            f"{self.limit.stage.label} is full: the WIP limit of {whose} is "
+            f"{self.limit.limit:,} and {self.count:,} {'is' if self.count == 1 else 'are'} "
+            f"there{filled}.",
+        )

@@ -1,0 +1,93 @@
+"""What `InMemoryRegistry` keeps of one model."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from obeya.audit import GENESIS, AuditEvent, Link
+from obeya.guardrails import Guardrail
+from obeya.limits import WipLimit
+from obeya.policies import Evidence, PromotionPolicy
+from obeya.records import MOVES, Action, ModelVersion, StageTransition
+from obeya.requests import TransitionRequest
+from obeya.stages import Stage
+from obeya.waivers import Waiver
+
+
+@dataclass(slots=True)
+class Chain:
+    """A chain of events with the links that verify it."""
+
+    uid: str = field(default_factory=lambda: str(uuid.uuid4()))
+    events: list[AuditEvent] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+
+    @property
+    def head(self) -> str:
+        """The hash that the next event follows."""
+        return self.links[-1].hash if self.links else GENESIS
+
+
+@dataclass(slots=True)
+class Model:
+    """A registered model with its versions by number and its own policies by stage.
+
+    `in_production` holds the numbers in the order in which they entered; the last is the champion.
+    `andons` holds the version and metric of those that are raised.
+    """
+
+    name: str
+    description: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, int] = field(default_factory=dict)
+    versions: dict[int, ModelVersion] = field(default_factory=dict)
+    policies: dict[Stage, list[PromotionPolicy]] = field(default_factory=dict)
+    last_number: int = 0
+    in_production: list[int] = field(default_factory=list)
+    waivers: list[Waiver] = field(default_factory=list)
+    requests: list[TransitionRequest] = field(default_factory=list)
+    guardrails: dict[str, Guardrail] = field(default_factory=dict)
+    andons: list[tuple[int, str]] = field(default_factory=list)
+    limits: dict[Stage, WipLimit] = field(default_factory=dict)
+    chain: Chain = field(default_factory=Chain)
+
+
+def moves_of(model: Model) -> list[StageTransition]:
+    """The moves of the versions that are there, registrations among them, oldest first."""
+    archived: dict[str | None, list[int]] = defaultdict(list)
+    for event in model.chain.events:
+        if event.operation and event.to_stage is Stage.ARCHIVED and event.version is not None:
+            archived[event.operation].append(event.version)
+    return [
+        StageTransition(
+            model.name,
+            event.version,
+            event.from_stage,
+            event.to_stage,
+            event.actor,
+            event.occurred_at,
+            event.operation or "",
+            event.texts.get("reason", ""),
+            tuple(n for n in archived.get(event.operation, ()) if n != event.version),
+            is_rollback=event.action is Action.VERSION_ROLLED_BACK,
+        )
+        for event in model.chain.events
+        if event.action in MOVES
+        and event.version is not None
+        and event.version in model.versions
+        and event.to_stage is not None
+    ]
+
+
+def evidence_of(version: ModelVersion) -> Evidence:
+    """What a version shows."""
+    return Evidence(
+        version.number,
+        version.metrics,
+        version.tags,
+        version.description,
+        version.artifact_uri,
+        version.artifact_digest,
+    )

@@ -1,0 +1,232 @@
+"""Transition requests: asking for a move that others approve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Protocol, TypeVar
+
+import rfc8785
+
+from obeya.errors import InvalidInput, NotAllowed, NotFound, RequestClosed
+from obeya.metrics import metric_document
+from obeya.policies import PromotionPolicy
+from obeya.records import Action
+from obeya.requirements import Evidence
+from obeya.rules import RequiredTag
+from obeya.stages import Stage, is_promotion
+
+
+class _HasTarget(Protocol):
+    @property
+    def to_stage(self) -> str: ...
+
+
+_Request = TypeVar("_Request", bound=_HasTarget)
+
+OPEN_FOR = timedelta(days=14)
+"""How long a request stays open where nothing else is said."""
+
+
+class RequestStatus(StrEnum):
+    """Where a request stands; all but OPEN are final."""
+
+    OPEN = "open"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+CLOSED_BY = {
+    RequestStatus.COMPLETED: Action.REQUEST_COMPLETED,
+    RequestStatus.REJECTED: Action.REQUEST_REJECTED,
+    RequestStatus.WITHDRAWN: Action.REQUEST_WITHDRAWN,
+    RequestStatus.EXPIRED: Action.REQUEST_EXPIRED,
+}
+"""The event that closes a request."""
+
+
+class Decision(StrEnum):
+    """What a vote says."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One person's vote, bound to the evidence that it was given on."""
+
+    voter: str
+    decision: Decision
+    evidence_digest: str
+    at: datetime
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionRequest:
+    """Somebody asks that a version be moved, and others vote. Times are UTC.
+
+    `votes` are in the order in which they were given. `evidence_digest` is that of the evidence
+    as it stands: an approval of another digest is stale and does not count.
+    """
+
+    id: str
+    model: str
+    version: int
+    from_stage: Stage
+    to_stage: Stage
+    reason: str
+    requested_by: str
+    opened_at: datetime
+    expires_at: datetime
+    status: RequestStatus
+    evidence_digest: str
+    votes: tuple[Vote, ...] = ()
+    archive_existing: bool = False
+
+    @property
+    def approved_by(self) -> tuple[str, ...]:
+        """Who approves the evidence as it stands, in the order of their last votes."""
+        return approvers(self.votes, self.requested_by, self.evidence_digest)
+
+    @property
+    def stale_approvals(self) -> tuple[Vote, ...]:
+        """The last votes that approved evidence that has changed since."""
+        return tuple(
+            vote
+            for vote in last_votes(self.votes)
+            if vote.decision is Decision.APPROVE and vote.evidence_digest != self.evidence_digest
+        )
+
+
+def last_votes(votes: Iterable[Vote]) -> tuple[Vote, ...]:
+    """Each person's last vote, in the order in which those were given."""
+    last: dict[str, Vote] = {}
+    for vote in votes:
+        last.pop(vote.voter, None)
+        last[vote.voter] = vote
+    return tuple(last.values())
+
+
+def approvers(votes: Iterable[Vote], requested_by: str, digest: str) -> tuple[str, ...]:
+    """Who approves the evidence of this digest; the requester never counts."""
+    return tuple(
+        vote.voter
+        for vote in last_votes(votes)
+        if vote.decision is Decision.APPROVE
+        and vote.evidence_digest == digest
+        and vote.voter != requested_by
+    )
+
+
+def check_requestable(from_stage: Stage, to_stage: Stage) -> None:
+    """Let a legal move be requested.
+
+    Raises:
+        InvalidInput: it is no promotion, so there is nothing to approve.
+    """
+    if not is_promotion(from_stage, to_stage):
+        raise InvalidInput(
+            f"{from_stage.label} to {to_stage.label} needs no approval: move it yourself.",
+            field="to_stage",
+        )
+
+
+def the_one(found: Sequence[_Request], version: str) -> _Request:
+    """The request that is meant among the open ones of a version.
+
+    Raises:
+        NotFound: there is none.
+        InvalidInput: there are several; the target stage has to be named.
+    """
+    if not found:
+        raise NotFound(f"There is no open request for {version}.", what="request")
+    if len(found) > 1:
+        stages = ", ".join(Stage(request.to_stage).label for request in found)
+        raise InvalidInput(
+            f"{version} has several open requests ({stages}); name the stage.", field="to_stage"
+        )
+    return found[0]
+
+
+def check_withdrawal(status: RequestStatus, *, requested_by: str, actor: str) -> None:
+    """Let a person take back a request of this status.
+
+    Raises:
+        RequestClosed: it is decided already.
+        NotAllowed: it is somebody else's.
+    """
+    if status is not RequestStatus.OPEN:
+        raise RequestClosed(f"The request is {status.value} already.")
+    if actor != requested_by:
+        raise NotAllowed(
+            "Only who opened a request may withdraw it; reject it instead.", right="register"
+        )
+
+
+def promotes_by_itself(policy: PromotionPolicy | None, approving: Sequence[str]) -> bool:
+    """Whether the last approval moves the version, if every other rule lets it."""
+    return (
+        policy is not None
+        and policy.auto_promote
+        and len(approving) >= max(policy.required_approvals, 1)
+    )
+
+
+def check_vote(status: RequestStatus, *, requested_by: str, voter: str, decision: Decision) -> None:
+    """Let a person vote on a request of this status.
+
+    Raises:
+        RequestClosed: it is decided already.
+        NotAllowed: the requester approves their own request.
+    """
+    if status is not RequestStatus.OPEN:
+        raise RequestClosed(f"The request is {status.value} already; open a new one.")
+    if decision is Decision.APPROVE and voter == requested_by:
+        raise NotAllowed(
+            "Nobody may approve their own request: another person has to.", right="approve"
+        )
+
+
+def comment_required(comment: str) -> str:
+    """The comment of a rejection.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    if not comment:
+        raise InvalidInput("Say why you reject it.", field="comment")
+    return comment
+
+
+def evidence_digest(
+    evidence: Evidence, champion: Evidence | None, policy: PromotionPolicy | None
+) -> str:
+    """SHA-256, in hex, of what an approval is bound to.
+
+    The version's metrics, description and artifact, the tags that the policy asks for, the
+    champion with its metrics, and the policy; as canonical JSON (RFC 8785).
+    """
+    keys = {r.key for r in policy.requirements if isinstance(r, RequiredTag)} if policy else set()
+    document: dict[str, Any] = {
+        "version": evidence.version,
+        "metrics": _metrics(evidence),
+        "description": evidence.description,
+        "artifact": {"uri": evidence.artifact_uri, "digest": evidence.artifact_digest},
+        "tags": {key: value for key, value in evidence.tags.items() if key in keys},
+        "champion": {"version": champion.version, "metrics": _metrics(champion)}
+        if champion
+        else None,
+        "policy": policy.to_document() if policy else None,
+    }
+    return sha256(rfc8785.dumps(document)).hexdigest()
+
+
+def _metrics(evidence: Evidence) -> Mapping[str, Any]:
+    return {name: metric_document(metric) for name, metric in evidence.metrics.items()}

@@ -1,0 +1,359 @@
+"""What a policy can ask of a version, and how one requirement comes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from obeya import names
+from obeya.errors import InvalidInput
+from obeya.metrics import (
+    Metric,
+    MetricDefinition,
+    definition_for,
+    finite,
+    standard_error,
+    within_noise,
+)
+
+Definitions = Mapping[str, MetricDefinition]
+NO_DEFINITIONS: Definitions = MappingProxyType({})
+
+
+class Comparison(StrEnum):
+    """How an observed value is held against a bound."""
+
+    GT = ">"
+    GTE = ">="
+    LT = "<"
+    LTE = "<="
+    EQ = "="
+
+    @property
+    def symbol(self) -> str:
+        """The sign as people read it: ``≥``."""
+        return {Comparison.GTE: "≥", Comparison.LTE: "≤"}.get(self, self.value)
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether an equal value does not hold and one side is asked for: > and <."""
+        return self in (Comparison.GT, Comparison.LT)
+
+    def holds(self, value: float, bound: float) -> bool:
+        """Whether ``value <comparison> bound``. ``=`` compares within 1e-9 relative."""
+        match self:
+            case Comparison.GT:
+                return value > bound
+            case Comparison.GTE:
+                return value >= bound
+            case Comparison.LT:
+                return value < bound
+            case Comparison.LTE:
+                return value <= bound
+            case Comparison.EQ:
+                return math.isclose(value, bound, rel_tol=1e-9, abs_tol=0.0)
+
+    @classmethod
+    def parse(cls, text: str) -> Comparison:
+        """Read ``>=``, ``≥``, ``==`` and their siblings.
+
+        Raises:
+            InvalidInput: it is none of them.
+        """
+        signs = {"≥": ">=", "≤": "<=", "==": "="}
+        sign = str(text).strip()
+        try:
+            return cls(signs.get(sign, sign))
+        except ValueError:
+            raise InvalidInput(
+                f"“{sign[:16]}” is not a comparison; use one of >, ≥, <, ≤ and =.",
+                field="comparison",
+            ) from None
+
+
+class Outcome(StrEnum):
+    """How one requirement came out."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    MISSING = "missing"
+    NOT_COMPARABLE = "not_comparable"
+    WAIVED = "waived"
+
+    @property
+    def lets_pass(self) -> bool:
+        """Whether a version may go on with this outcome."""
+        return self in (Outcome.PASSED, Outcome.WAIVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a version shows when it is judged.
+
+    `time_in_stage` is how long it has been in the stage that it would leave; None where that is
+    not known.
+    """
+
+    version: int
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    artifact_uri: str = ""
+    artifact_digest: str = ""
+    time_in_stage: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementOutcome:
+    """One requirement held against the evidence.
+
+    `requirement` is its line, which a waiver names. `metric` is empty for what asks for no
+    metric; `observed` the version's value, None when it has none; `bound` the value it was held
+    against; `baseline` the champion's value of the same metric, where there is one. `sentence`
+    says the outcome in words; `waiver` is the id of the waiver that let it pass.
+    """
+
+    requirement: str
+    metric: str
+    outcome: Outcome
+    observed: float | None
+    bound: float | None
+    sentence: str
+    comparison: Comparison = Comparison.GTE
+    baseline: float | None = None
+    waiver: str = ""
+
+    @classmethod
+    def of_rule(cls, requirement: str, outcome: Outcome, sentence: str) -> RequirementOutcome:
+        """The outcome of a requirement that asks for no metric."""
+        return cls(requirement, "", outcome, None, None, sentence)
+
+
+class Requirement(Protocol):
+    """Anything a policy can ask of a version."""
+
+    @property
+    def metric(self) -> str:
+        """The metric it speaks of; empty when of none."""
+
+    def describe(self) -> str:
+        """The requirement in one line: ``accuracy ≥ 0.9``. A waiver names it by this line."""
+
+    def check(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> RequirementOutcome:
+        """Hold it against the evidence; never raises for missing or odd values."""
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON form that `obeya.policies.requirement_from_document` reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRequirement:
+    """A metric must compare with an absolute threshold, in the metric's own unit.
+
+    A version without the metric fails.
+
+    Raises:
+        InvalidInput: the metric's name is none or the threshold is not finite.
+    """
+
+    metric: str
+    comparison: Comparison
+    threshold: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metric", names.metric_name(self.metric))
+        object.__setattr__(self, "comparison", Comparison.parse(self.comparison))
+        threshold = finite(self.threshold, what=f"The threshold of “{self.metric}”")
+        object.__setattr__(self, "threshold", threshold)
+
+    def describe(self) -> str:
+        """The requirement in one line: ``accuracy ≥ 0.9``."""
+        return f"{self.metric} {self.comparison.symbol} {number_text(self.threshold)}"
+
+    def check(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> RequirementOutcome:
+        """Hold the threshold against the version's value; the champion's is given beside it."""
+        metric = evidence.metrics.get(self.metric)
+        standing = champion.metrics.get(self.metric) if champion else None
+        if metric is None:
+            outcome, sentence = Outcome.MISSING, f"{self.metric} was not measured."
+        elif self.comparison.holds(metric.value, self.threshold):
+            outcome = Outcome.PASSED
+            sentence = f"{self.metric} is {number_text(metric.value)}."
+        else:
+            outcome = Outcome.FAILED
+            sentence = (
+                f"{self.metric} is {number_text(metric.value)}; "
+                f"required: {self.comparison.symbol} {number_text(self.threshold)}."
+            )
+        return RequirementOutcome(
+            requirement=self.describe(),
+            metric=self.metric,
+            outcome=outcome,
+            observed=None if metric is None else metric.value,
+            bound=self.threshold,
+            sentence=sentence,
+            comparison=self.comparison,
+            baseline=None if standing is None else standing.value,
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """``{"metric": ..., "comparison": ">=", "threshold": ...}``."""
+        return {
+            "metric": self.metric,
+            "comparison": self.comparison.value,
+            "threshold": self.threshold,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ChampionRequirement:
+    """A metric must compare with the champion's value, moved by `offset`.
+
+    The bound is the champion's value c plus `offset` in the metric's own unit, or with
+    `in_percent` c + |c|·offset/100. “At most 1 % worse” is ``>=`` with −1 in percent for a metric
+    that is better when higher, ``<=`` with 1 in percent for one that is better when lower.
+    `beyond_noise` (only with > and <) also asks that the difference be larger than noise
+    (`obeya.metrics.within_noise`).
+
+    Where there is no champion it passes and says so. A version without the metric fails; values
+    that were measured on different named datasets, a champion without the metric, and noise that
+    neither side states cannot be compared, which fails too.
+
+    Raises:
+        InvalidInput: the metric's name is none, the offset is not finite, or noise is to be
+            exceeded in no direction.
+    """
+
+    metric: str
+    comparison: Comparison
+    offset: float = 0.0
+    in_percent: bool = False
+    beyond_noise: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metric", names.metric_name(self.metric))
+        object.__setattr__(self, "comparison", Comparison.parse(self.comparison))
+        offset = finite(self.offset, what=f"The tolerance of “{self.metric}”")
+        object.__setattr__(self, "offset", offset)
+        if not offset:
+            # Nothing in percent and nothing in units are the same requirement.
+            object.__setattr__(self, "offset", 0.0)
+            object.__setattr__(self, "in_percent", False)
+        if self.beyond_noise and not self.comparison.is_strict:
+            raise InvalidInput(
+                "Beyond noise goes with > or <: it asks for a difference in one direction.",
+                field="comparison",
+            )
+
+    def describe(self) -> str:
+        """The requirement in one line: ``accuracy ≥ champion − 1 %``."""
+        unit = " %" if self.in_percent else ""
+        sign = "−" if self.offset < 0 else "+"
+        moved = f" {sign} {number_text(abs(self.offset))}{unit}" if self.offset else ""
+        noise = " beyond noise" if self.beyond_noise else ""
+        return f"{self.metric} {self.comparison.symbol} champion{moved}{noise}"
+
+    def bound(self, champion: float) -> float:
+        """The value to hold against, for a champion's value; may leave the range of numbers."""
+        if self.in_percent:
+            return champion + abs(champion) * (self.offset / 100.0)
+        return champion + self.offset
+
+    def check(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> RequirementOutcome:
+        """Hold the version's value against the champion's."""
+        own = evidence.metrics.get(self.metric)
+        standing = champion.metrics.get(self.metric) if champion else None
+        bound = None if standing is None else self.bound(standing.value)
+        outcome, sentence = self._judge(own, champion, standing, bound, definitions)
+        return RequirementOutcome(
+            requirement=self.describe(),
+            metric=self.metric,
+            outcome=outcome,
+            observed=None if own is None else own.value,
+            bound=bound if bound is not None and math.isfinite(bound) else None,
+            sentence=sentence,
+            comparison=self.comparison,
+            baseline=None if standing is None else standing.value,
+        )
+
+    def _judge(
+        self,
+        own: Metric | None,
+        champion: Evidence | None,
+        standing: Metric | None,
+        bound: float | None,
+        definitions: Definitions,
+    ) -> tuple[Outcome, str]:
+        if own is None:
+            return Outcome.MISSING, f"{self.metric} was not measured."
+        value = f"{self.metric} is {number_text(own.value)}"
+        if champion is None:
+            return Outcome.PASSED, f"{value}; there is no champion to compare with."
+        rival = f"the champion v{champion.version}"
+        if standing is None or bound is None:
+            return (
+                Outcome.NOT_COMPARABLE,
+                f"{value}, but {rival} has no {self.metric} to compare with.",
+            )
+        if own.dataset and standing.dataset and own.dataset != standing.dataset:
+            return (
+                Outcome.NOT_COMPARABLE,
+                (
+                    f"{self.metric} was measured on {own.dataset}, that of {rival} on "
+                    f"{standing.dataset}: not comparable."
+                ),
+            )
+        if not math.isfinite(bound):
+            return Outcome.NOT_COMPARABLE, f"The bound of {self.metric} is beyond all numbers."
+        required = f"required: {self.comparison.symbol} {number_text(bound)}"
+        if not self.comparison.holds(own.value, bound):
+            return (
+                Outcome.FAILED,
+                f"{value}; {required} ({rival} has {number_text(standing.value)}).",
+            )
+        if self.beyond_noise:
+            scale = definition_for(self.metric, definitions).scale
+            if standard_error(own, scale) is None or standard_error(standing, scale) is None:
+                return (
+                    Outcome.NOT_COMPARABLE,
+                    (
+                        f"{value}; whether it differs from {rival} beyond noise cannot be told "
+                        "without standard errors or numbers of samples."
+                    ),
+                )
+            if within_noise(standing, own, scale):
+                return (
+                    Outcome.FAILED,
+                    f"{value}, within noise of {rival} with {number_text(standing.value)}.",
+                )
+        return Outcome.PASSED, f"{value}; {rival} has {number_text(standing.value)}."
+
+    def to_document(self) -> dict[str, Any]:
+        """``{"metric": ..., "comparison": ">=", "champion": {"offset": ..., ...}}``."""
+        return {
+            "metric": self.metric,
+            "comparison": self.comparison.value,
+            "champion": {
+                "offset": self.offset,
+                "in_percent": self.in_percent,
+                "beyond_noise": self.beyond_noise,
+            },
+        }
+
+
+def number_text(value: float) -> str:
+    """A number with all its digits and no needless ones: ``0.9``, ``100``, ``1e-12``."""
+    if value.is_integer() and abs(value) < 1e16:
+        return str(int(value))
+    return repr(value)

@@ -1,0 +1,217 @@
+"""Requirements that ask for something other than a metric: time, tags, texts, artifacts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from obeya import names
+from obeya.errors import InvalidInput
+from obeya.metrics import finite
+from obeya.requirements import Definitions, Evidence, Outcome, RequirementOutcome, number_text
+
+HOURS_MAX = 87_600
+
+# Suffixes of formats that run code when they are loaded, for they are or hold pickles:
+# Python's pickle module, joblib.dump, torch.save, cloudpickle, dill and pandas' to_pickle.
+PICKLE_SUFFIXES = frozenset(
+    {".pkl", ".pickle", ".p", ".joblib", ".pt", ".pth", ".ckpt", ".dill", ".cloudpickle", ".pck"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeInStage:
+    """The version must have been in the stage that it leaves for so many hours.
+
+    Raises:
+        InvalidInput: the hours are no number above 0 and up to 87,600 (ten years).
+    """
+
+    hours: float
+    metric: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        hours = finite(self.hours, what="The time in the previous stage")
+        if not 0 < hours <= HOURS_MAX:
+            raise InvalidInput(
+                f"The time in the previous stage must be more than 0 and at most {HOURS_MAX:,} "
+                "hours.",
+                field="hours_in_stage",
+            )
+        object.__setattr__(self, "hours", hours)
+
+    def describe(self) -> str:
+        """``at least 24 hours in the previous stage``."""
+        unit = "hour" if self.hours == 1 else "hours"
+        return f"at least {number_text(self.hours)} {unit} in the previous stage"
+
+    def check(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> RequirementOutcome:
+        """Hold the time since the version entered its stage against the hours."""
+        line = self.describe()
+        if evidence.time_in_stage is None:
+            return RequirementOutcome.of_rule(
+                line, Outcome.MISSING, "How long it is in its stage is not known."
+            )
+        hours = evidence.time_in_stage.total_seconds() / 3600
+        passed = hours >= self.hours
+        # Rounded towards what is missing, so that no sentence says 24 of 24 hours and fails.
+        shown = f"{int(hours * 10) / 10:g}"
+        sentence = f"It is in its stage for {shown} hours" + (
+            "." if passed else f"; required: {number_text(self.hours)}."
+        )
+        return RequirementOutcome.of_rule(
+            line, Outcome.PASSED if passed else Outcome.FAILED, sentence
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """``{"hours_in_stage": ...}``."""
+        return {"hours_in_stage": self.hours}
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredTag:
+    """The version must have a tag; with `value` None any value will do.
+
+    Raises:
+        InvalidInput: the key or the value cannot be that of a tag.
+    """
+
+    key: str
+    value: str | None = None
+    metric: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", names.tag_key(self.key))
+        if self.value is not None:
+            object.__setattr__(self, "value", names.tag_value(self.value))
+
+    def describe(self) -> str:
+        """``tag reviewed`` or ``tag risk = low``."""
+        return f"tag {self.key}" if self.value is None else f"tag {self.key} = {self.value}"
+
+    def check(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> RequirementOutcome:
+        """Look for the tag on the version."""
+        line, found = self.describe(), evidence.tags.get(self.key)
+        if found is None:
+            return RequirementOutcome.of_rule(
+                line, Outcome.MISSING, f"The tag “{self.key}” is not set."
+            )
+        if self.value is not None and found != self.value:
+            return RequirementOutcome.of_rule(
+                line,
+                Outcome.FAILED,
+                f"The tag “{self.key}” is “{found[:64]}”; required: “{self.value[:64]}”.",
+            )
+        return RequirementOutcome.of_rule(
+            line, Outcome.PASSED, f"The tag “{self.key}” is “{found[:64]}”."
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """``{"tag": ..., "value": ...}``."""
+        return {"tag": self.key, "value": self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredDescription:
+    """The version must have a description."""
+
+    metric: ClassVar[str] = ""
+
+    def describe(self) -> str:
+        """``a description``."""
+        return "a description"
+
+    def check(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> RequirementOutcome:
+        """Ask for a text that is not blank."""
+        if evidence.description.strip():
+            return RequirementOutcome.of_rule(
+                self.describe(), Outcome.PASSED, "It has a description."
+            )
+        return RequirementOutcome.of_rule(
+            self.describe(), Outcome.MISSING, "It has no description."
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """``{"description": true}``."""
+        return {"description": True}
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactDigest:
+    """The version's artifact must have a digest on record."""
+
+    metric: ClassVar[str] = ""
+
+    def describe(self) -> str:
+        """``an artifact with a digest``."""
+        return "an artifact with a digest"
+
+    def check(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> RequirementOutcome:
+        """Ask for the digest that was recorded."""
+        if evidence.artifact_digest:
+            return RequirementOutcome.of_rule(
+                self.describe(), Outcome.PASSED, f"The digest is {evidence.artifact_digest}."
+            )
+        what = "The artifact has no digest" if evidence.artifact_uri else "It has no artifact"
+        return RequirementOutcome.of_rule(self.describe(), Outcome.MISSING, f"{what} on record.")
+
+    def to_document(self) -> dict[str, Any]:
+        """``{"artifact_digest": true}``."""
+        return {"artifact_digest": True}
+
+
+@dataclass(frozen=True, slots=True)
+class NoPickle:
+    """The version's artifact must be no pickle, as far as its file name tells.
+
+    A pickle runs code when it is loaded (https://docs.python.org/3/library/pickle.html).
+    """
+
+    metric: ClassVar[str] = ""
+
+    def describe(self) -> str:
+        """``an artifact that is no pickle``."""
+        return "an artifact that is no pickle"
+
+    def check(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> RequirementOutcome:
+        """Look at the suffix of the artifact's URI; nothing is opened."""
+        line, uri = self.describe(), evidence.artifact_uri
+        if not uri:
+            return RequirementOutcome.of_rule(
+                line, Outcome.MISSING, "It has no artifact on record."
+            )
+        # All of them: "model.pkl.gz" is a pickle too.
+        suffix = next((s for s in _suffixes(uri) if s in PICKLE_SUFFIXES), None)
+        if suffix is not None:
+            return RequirementOutcome.of_rule(
+                line,
+                Outcome.FAILED,
+                f"A {suffix} file is or holds a pickle, which runs code when it is loaded.",
+            )
+        return RequirementOutcome.of_rule(
+            line, Outcome.PASSED, "Nothing in the artifact's record says that it is a pickle."
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """``{"no_pickle": true}``."""
+        return {"no_pickle": True}
+
+
+def _suffixes(uri: str) -> list[str]:
+    try:
+        path = urlsplit(uri).path
+    except ValueError:
+        path = uri
+    return PurePosixPath(path.rstrip("/").replace("\\", "/").lower()).suffixes

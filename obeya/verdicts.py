@@ -1,0 +1,124 @@
+"""The outcome of a policy check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from obeya.requirements import Comparison, Outcome, RequirementOutcome
+from obeya.stages import Stage
+
+
+class Mode(StrEnum):
+    """What a policy does with a version that fails it."""
+
+    ENFORCE = "enforce"
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of a policy check: every requirement with what was seen.
+
+    `policy_revision` names the revision that judged; None for a policy that is not stored, and
+    with `has_policy` False when no policy guards the stage, in which case the verdict passes.
+    A policy in the mode `Mode.WARN` refuses nothing: what fails is a warning.
+    """
+
+    outcomes: tuple[RequirementOutcome, ...] = ()
+    stage: Stage | None = None
+    policy_revision: int | None = None
+    has_policy: bool = True
+    mode: Mode = Mode.ENFORCE
+
+    @property
+    def passed(self) -> bool:
+        """Whether every requirement lets the version pass, whatever the mode."""
+        return all(outcome.outcome.lets_pass for outcome in self.outcomes)
+
+    @property
+    def failures(self) -> tuple[RequirementOutcome, ...]:
+        """The requirements that do not let the version pass, in the policy's order."""
+        return tuple(outcome for outcome in self.outcomes if not outcome.outcome.lets_pass)
+
+    @property
+    def waived(self) -> tuple[RequirementOutcome, ...]:
+        """The requirements that pass by a waiver, in the policy's order."""
+        return tuple(o for o in self.outcomes if o.outcome is Outcome.WAIVED)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        where = f" for {self.stage.label}" if self.stage else ""
+        if not self.has_policy:
+            return f"No promotion policy is set{where}: nothing to check."
+        total = len(self.outcomes)
+        if not total:
+            return f"The policy{where} asks for no evidence."
+        requirements = "requirement" if total == 1 else "requirements"
+        if not self.passed:
+            warned = " The policy only warns." if self.mode is Mode.WARN else ""
+            return f"Failed: {len(self.failures)} of {total} {requirements}{where}.{warned}"
+        if self.waived:
+            waived = len(self.waived)
+            waivers = f"{waived} waiver" if waived == 1 else f"{waived} waivers"
+            return f"Passed with {waivers}: {total - waived} of {total} {requirements}{where}."
+        return f"Passed: {total} of {total} {requirements}{where}."
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON form that is stored with a check and read by `from_document`."""
+        return {
+            "stage": self.stage.value if self.stage else None,
+            "policy_revision": self.policy_revision,
+            "has_policy": self.has_policy,
+            "mode": self.mode.value,
+            "outcomes": [
+                {
+                    "requirement": o.requirement,
+                    "metric": o.metric,
+                    "comparison": o.comparison.value,
+                    "outcome": o.outcome.value,
+                    "observed": o.observed,
+                    "bound": o.bound,
+                    "baseline": o.baseline,
+                    "sentence": o.sentence,
+                    "waiver": o.waiver,
+                }
+                for o in self.outcomes
+            ],
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Verdict:
+        """Read back what `to_document` wrote, by this version of the product or an older one."""
+        return cls(
+            outcomes=tuple(
+                RequirementOutcome(
+                    **{
+                        **row,
+                        "outcome": Outcome(row["outcome"]),
+                        "observed": _float(row["observed"]),
+                        "bound": _float(row["bound"]),
+                        "baseline": _float(row["baseline"]),
+                        "comparison": Comparison(row["comparison"]),
+                    }
+                )
+                for row in document["outcomes"]
+            ),
+            stage=Stage(document["stage"]) if document["stage"] else None,
+            policy_revision=document["policy_revision"],
+            has_policy=document["has_policy"],
+            mode=Mode(document.get("mode", Mode.ENFORCE)),
+        )
+
+
+def no_policy(stage: Stage | None) -> Verdict:
+    """The verdict where no policy guards the stage: it passes and says so."""
+    return Verdict(stage=stage, has_policy=False)
+
+
+def _float(number: float | None) -> float | None:
+    """A number read back from JSON, which does not keep 1.0 and 1 apart."""
+    return None if number is None else float(number)

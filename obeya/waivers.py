@@ -1,0 +1,85 @@
+"""Waivers: a person lets named requirements of one version pass, for a while, with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from obeya.errors import InvalidInput
+from obeya.requirements import Requirement
+from obeya.stages import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """Requirements that are waived for one version's promotion into `stage`.
+
+    `requirements` are their lines as `Requirement.describe` says them: a policy that is edited
+    asks for something else, which is not waived. Times are UTC; `revoked_at` is None while
+    nobody took it back.
+    """
+
+    id: str
+    model: str
+    version: int
+    stage: Stage
+    requirements: tuple[str, ...]
+    reason: str
+    granted_by: str
+    granted_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+    def is_active(self, at: datetime) -> bool:
+        """Whether it holds at a moment."""
+        return self.revoked_at is None and self.granted_at <= at < self.expires_at
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON form that events and stored checks hold; who and why stand beside it."""
+        return {
+            "waiver": self.id,
+            "requirements": list(self.requirements),
+            "expires_at": self.expires_at.astimezone(UTC).isoformat(),
+        }
+
+
+def waivable(
+    requirements: Sequence[Requirement] | None, stage: Stage, lines: Sequence[str]
+) -> tuple[str, ...]:
+    """The lines, each once, when each is one of the `requirements` (None: no policy) of `stage`.
+
+    Raises:
+        InvalidInput: no line is given, no policy guards the stage, or none asks for such a line.
+    """
+    if requirements is None:
+        raise InvalidInput(
+            f"No promotion policy guards {stage.label}: there is nothing to waive.",
+            field="requirements",
+        )
+    wanted = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not wanted:
+        raise InvalidInput("Name at least one requirement to waive.", field="requirements")
+    present = [requirement.describe() for requirement in requirements]
+    for line in wanted:
+        if line not in present:
+            raise InvalidInput(
+                f"The policy for {stage.label} has no requirement “{line[:128]}”. "
+                f"It asks for: {'; '.join(present) or 'nothing'}.",
+                field="requirements",
+            )
+    return wanted
+
+
+def expiry(expires_at: datetime, now: datetime) -> datetime:
+    """`expires_at`, when a waiver granted now may end then.
+
+    Raises:
+        InvalidInput: it has no time zone or is not after now.
+    """
+    if expires_at.tzinfo is None:
+        raise InvalidInput("The expiry needs a time zone.", field="expires_at")
+    if expires_at <= now:
+        raise InvalidInput("The expiry must be in the future.", field="expires_at")
+    return expires_at
