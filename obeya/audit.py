@@ -27,6 +27,25 @@ GENESIS = "0" * 64
 SYSTEM_ACTOR = "system"
 
 
+def document_digest(document: Any) -> str:
+    """SHA-256, in hex, over a JSON document in the canonical form of RFC 8785.
+
+    Every number counts as a 64-bit float, whatever wrote it: 1 and 1.0 are the same, and so are
+    1e300 and the whole number that some databases give back for it.
+    """
+    return hashlib.sha256(rfc8785.dumps(_as_floats(document))).hexdigest()
+
+
+def _as_floats(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_floats(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_floats(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
     """One entry of a chain.

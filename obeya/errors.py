@@ -5,7 +5,8 @@
     ├── NotFound              404  exit 3   no such model, version, alias, ...
     ├── AlreadyExists         409  exit 4   the name or number is taken
     ├── Conflict              409  exit 4   somebody changed it since (412 when it came by If-Match)
-    ├── RequestClosed         409  exit 4   the transition request is decided already
+    ├── AlreadyClosed         409  exit 4   the request is decided, the waiver over already
+    ├── EvidenceChanged       409  exit 4   the evidence of a request is no longer what was seen
     ├── NotAllowed            403  exit 5   the actor lacks the right
     └── TransitionRefused     422  exit 1   the rules refuse the move; carries every refusal
         └── InvalidTransition 422  exit 1   the workflow is (among) what refuses it
@@ -116,12 +117,27 @@ class Conflict(RegistryError):
         self.revision = revision
 
 
-class RequestClosed(RegistryError):
-    """The transition request is decided already; nothing was changed."""
+class AlreadyClosed(RegistryError):
+    """The transition request is decided, or the waiver over, already; nothing was changed."""
 
-    code = "request_closed"
+    code = "already_closed"
     http_status = 409
     exit_status = 4
+
+
+class EvidenceChanged(RegistryError):
+    """The evidence of a request is no longer what the voter saw; nothing was changed.
+
+    `digest` is that of the evidence as it stands.
+    """
+
+    code = "evidence_changed"
+    http_status = 409
+    exit_status = 4
+
+    def __init__(self, sentence: str, *, digest: str) -> None:
+        super().__init__(sentence)
+        self.digest = digest
 
 
 class NotAllowed(RegistryError):

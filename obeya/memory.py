@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from obeya import names
 from obeya.audit import AuditEvent, BrokenLink
 from obeya.comparison import VersionComparison, compare
-from obeya.errors import AlreadyExists, NotFound
+from obeya.errors import AlreadyExists, NotFound, RefusalKind
 from obeya.memory_governance import MemoryGovernance
 from obeya.memory_rows import Model, moves_of
 from obeya.memory_store import MemoryStore
@@ -204,6 +204,8 @@ class InMemoryRegistry(MemoryGovernance):
         """See `ModelRegistry.delete_model`."""
         with self._lock:
             model = self._store.model(name)
+            for number in model.versions:
+                self._store.left(model, number, None)
             self._store.append(model.chain, Action.MODEL_DELETED)
             self._store.buried.append(self._store.models.pop(model.name).chain)
 
@@ -264,8 +266,9 @@ class InMemoryRegistry(MemoryGovernance):
                 expected_stage=expected_stage,
                 expected_revision=expected_revision,
             )
-            self._store.expire_requests(model)
             judgement = self._store.judge(model, found, to_stage, archive_existing=archive_existing)
+            if not judgement.refused_by(RefusalKind.WORKFLOW):
+                self._store.expire_requests(model)
             if not judgement.allowed:
                 raise self._store.refused(model, found, judgement, reason)
             self._store.enter(model, found, to_stage, reason, archive_existing=archive_existing)

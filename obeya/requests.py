@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any, Protocol, TypeVar
 
-import rfc8785
-
-from obeya.errors import InvalidInput, NotAllowed, NotFound, RequestClosed
+from obeya.audit import document_digest
+from obeya.errors import AlreadyClosed, EvidenceChanged, InvalidInput, NotAllowed, NotFound
 from obeya.metrics import metric_document
 from obeya.policies import PromotionPolicy
 from obeya.records import Action
@@ -159,11 +157,11 @@ def check_withdrawal(status: RequestStatus, *, requested_by: str, actor: str) ->
     """Let a person take back a request of this status.
 
     Raises:
-        RequestClosed: it is decided already.
+        AlreadyClosed: it is decided already.
         NotAllowed: it is somebody else's.
     """
     if status is not RequestStatus.OPEN:
-        raise RequestClosed(f"The request is {status.value} already.")
+        raise AlreadyClosed(f"The request is {status.value} already.")
     if actor != requested_by:
         raise NotAllowed(
             "Only who opened a request may withdraw it; reject it instead.", right="register"
@@ -183,14 +181,27 @@ def check_vote(status: RequestStatus, *, requested_by: str, voter: str, decision
     """Let a person vote on a request of this status.
 
     Raises:
-        RequestClosed: it is decided already.
+        AlreadyClosed: it is decided already.
         NotAllowed: the requester approves their own request.
     """
     if status is not RequestStatus.OPEN:
-        raise RequestClosed(f"The request is {status.value} already; open a new one.")
+        raise AlreadyClosed(f"The request is {status.value} already; open a new one.")
     if decision is Decision.APPROVE and voter == requested_by:
         raise NotAllowed(
             "Nobody may approve their own request: another person has to.", right="approve"
+        )
+
+
+def check_digest_seen(digest: str, expected: str | None) -> None:
+    """Compare the evidence that a voter saw (None: did not say) with what it is.
+
+    Raises:
+        EvidenceChanged: it changed since.
+    """
+    if expected is not None and expected != digest:
+        raise EvidenceChanged(
+            "The evidence changed since you looked; read it again before you vote.",
+            digest=digest,
         )
 
 
@@ -225,7 +236,7 @@ def evidence_digest(
         else None,
         "policy": policy.to_document() if policy else None,
     }
-    return sha256(rfc8785.dumps(document)).hexdigest()
+    return document_digest(document)
 
 
 def _metrics(evidence: Evidence) -> Mapping[str, Any]:

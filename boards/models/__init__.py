@@ -7,12 +7,24 @@ from boards.models.access import OneTimeLink, User
 from boards.models.audit import AuditEvent, AuditText, SiteChain, StageTransition
 from boards.models.catalog import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
 from boards.models.evidence import Metric, MetricDefinition, PolicyCheck
+from boards.models.governance import (
+    Andon,
+    Guardrail,
+    LiveValue,
+    TransitionRequest,
+    Vote,
+    Waiver,
+    WipLimit,
+)
 from boards.models.policy import PolicyRevision
 
 __all__ = [
     "Alias",
+    "Andon",
     "AuditEvent",
     "AuditText",
+    "Guardrail",
+    "LiveValue",
     "Metric",
     "MetricDefinition",
     "ModelTag",
@@ -23,6 +35,10 @@ __all__ = [
     "RegisteredModel",
     "SiteChain",
     "StageTransition",
+    "TransitionRequest",
     "User",
     "VersionTag",
+    "Vote",
+    "Waiver",
+    "WipLimit",
 ]

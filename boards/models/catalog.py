@@ -90,6 +90,7 @@ class ModelVersion(models.Model):
     revision = models.PositiveIntegerField(default=1)
     description = models.TextField(blank=True)
     artifact_uri = models.CharField(max_length=names.URI_MAX, blank=True)
+    artifact_digest = models.CharField(max_length=names.ARTIFACT_DIGEST_MAX, blank=True)
     source_run = models.CharField(max_length=250, blank=True)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="owned_versions"

@@ -72,8 +72,9 @@ class MetricDefinition(models.Model):
 class PolicyCheck(models.Model):
     """A stored check: the verdict, and the evidence frozen as it was when it was made.
 
-    `evidence` holds the metrics of the version and of the champion of that moment; `allowed` is
-    null for a check that was asked for and moved nothing.
+    `evidence` holds the metrics of the version and of the champion of that moment, the approvals
+    and the waivers; `evidence_digest` is what approvals were bound to. `allowed` is null for a
+    check that was asked for and moved nothing.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -85,6 +86,7 @@ class PolicyCheck(models.Model):
     to_stage = models.CharField(max_length=16, choices=STAGES, blank=True)
     passed = models.BooleanField()
     allowed = models.BooleanField(null=True)
+    evidence_digest = models.CharField(max_length=64, blank=True)
     verdict = models.JSONField()
     refusals = models.JSONField(default=list)
     evidence = models.JSONField()

@@ -11,15 +11,15 @@ from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
 
 from boards import models
+from boards.queries.facts import MoveFacts, PoliciesInForce
 from boards.queries.filters import BoardFilter
-from boards.queries.judgement import workflow_of
 from boards.queries.keyset import Cursor
 from boards.queries.measured import MeasuredMetric, measured
-from boards.queries.records import definitions, metric_record, metric_records
-from obeya.metrics import Metric
-from obeya.policies import Evidence, PromotionPolicy
+from boards.queries.records import definitions, metric_records
+from obeya.errors import RefusalKind
+from obeya.policies import Mode
 from obeya.stages import Stage
-from obeya.transitions import TransitionFacts, TransitionJudgement, judge_transition
+from obeya.transitions import TransitionJudgement, judge_transition
 
 PAGE = 50
 COUNT_CAP = 10_000
@@ -180,16 +180,18 @@ def _counts(board_filter: BoardFilter) -> dict[Stage, int]:
 
 
 def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
-    """Cards with their metrics and lamps; three statements for any number of rows."""
-    policies = _Policies({row.model_id for row in rows})
+    """Cards with their metrics and lamps; a fixed number of statements for any number of rows."""
+    policies = PoliciesInForce({row.model_id for row in rows})
     headlines = {row.model_id: _headlines(row.model, policies) for row in rows}
-    metrics = _needed_metrics(rows, headlines, policies)
-    defined = definitions()
+    # A model without headlines shows its first metrics by name, so none can be left out.
+    named = all(headlines.values())
+    facts = MoveFacts(rows, policies, shown=set().union(*headlines.values()) if named else None)
     for row in rows:
-        own = metrics.get(row.pk, {})
+        own = facts.metrics.get(row.pk, {})
         champion_id = row.model.champion_id
-        standing = metrics.get(champion_id or 0, {}) if champion_id != row.pk else None
-        judgement = _judgement(row, own, standing, policies)
+        standing = facts.metrics.get(champion_id or 0, {}) if champion_id != row.pk else None
+        following = Stage(row.stage).next
+        judgement = judge_transition(facts.of(row, following)) if following else None
         lamp, lamp_text, lamp_title = _lamp(row, judgement)
         names = headlines[row.model_id] or tuple(sorted(own)[:HEADLINES])
         yield Card(
@@ -201,7 +203,7 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
             row.revision,
             row.owner.username if row.owner else "",
             row.stage_entered_at,
-            tuple(measured(name, own, standing or {}, defined) for name in names),
+            tuple(measured(name, own, standing or {}, facts.definitions) for name in names),
             row.model.champion.number if row.model.champion else None,
             lamp,
             lamp_text,
@@ -218,7 +220,7 @@ def headlines_of(
 
     Models without a champion are left out. Each row's `champion` must have been fetched with it.
     """
-    policies = _Policies({row.pk for row in rows})
+    policies = PoliciesInForce({row.pk for row in rows})
     defined = definitions()
     metrics = metric_records(row.champion_id for row in rows if row.champion_id)
     found = {}
@@ -232,90 +234,18 @@ def headlines_of(
 
 def headline_names(model: models.RegisteredModel) -> tuple[str, ...]:
     """The names of the metrics that stand for a model; empty where nothing says which."""
-    return _headlines(model, _Policies({model.pk}))
+    return _headlines(model, PoliciesInForce({model.pk}))
 
 
-class _Policies:
-    """The policies in force for the models of one page; one statement."""
-
-    def __init__(self, model_ids: set[int]) -> None:
-        self._in_force: dict[tuple[int | None, str], tuple[PromotionPolicy, int]] = {}
-        for row in models.PolicyRevision.objects.filter(
-            Q(model__in=model_ids) | Q(model=None), superseded_at=None
-        ):
-            policy = PromotionPolicy.from_document(row.document)
-            self._in_force[row.model_id, row.stage] = (policy, row.number)
-
-    def of(self, model_id: int, stage: Stage) -> tuple[PromotionPolicy | None, int | None]:
-        """The model's own policy of a stage, else the site's, else nothing."""
-        for key in ((model_id, stage.value), (None, stage.value)):
-            if key in self._in_force:
-                return self._in_force[key]
-        return None, None
-
-    @property
-    def metric_names(self) -> set[str]:
-        """Every metric that some policy in force speaks of."""
-        return {
-            requirement.metric
-            for policy, _ in self._in_force.values()
-            for requirement in policy.evidence_requirements
-        }
-
-
-def _headlines(model: models.RegisteredModel, policies: _Policies) -> tuple[str, ...]:
+def _headlines(model: models.RegisteredModel, policies: PoliciesInForce) -> tuple[str, ...]:
     """The model's own headline metrics, else the site's, else its Production policy's first."""
     if model.headline_metrics:
         return tuple(model.headline_metrics)
     if settings.OBEYA_HEADLINE_METRICS:
         return tuple(settings.OBEYA_HEADLINE_METRICS)
     policy, _ = policies.of(model.pk, Stage.PRODUCTION)
-    names = (requirement.metric for requirement in policy.requirements) if policy else ()
+    names = (r.metric for r in policy.requirements if r.metric) if policy else ()
     return tuple(dict.fromkeys(names))[:HEADLINES]
-
-
-def _needed_metrics(
-    rows: Sequence[models.ModelVersion],
-    headlines: Mapping[int, tuple[str, ...]],
-    policies: _Policies,
-) -> dict[int, dict[str, Metric]]:
-    ids = {row.pk for row in rows}
-    ids |= {row.model.champion_id for row in rows if row.model.champion_id}
-    found = models.Metric.objects.filter(version__in=ids)
-    # A model without headlines shows its first metrics by name, so none can be left out.
-    if all(headlines.values()):
-        wanted = policies.metric_names.union(*headlines.values())
-        found = found.filter(name__in=wanted)
-    metrics: dict[int, dict[str, Metric]] = {}
-    for row in found:
-        metrics.setdefault(row.version_id, {})[row.name] = metric_record(row)
-    return metrics
-
-
-def _judgement(
-    row: models.ModelVersion,
-    own: Mapping[str, Metric],
-    standing: Mapping[str, Metric] | None,
-    policies: _Policies,
-) -> TransitionJudgement | None:
-    stage = Stage(row.stage)
-    if stage.next is None:
-        return None
-    policy, number = policies.of(row.model_id, stage.next)
-    champion = row.model.champion
-    return judge_transition(
-        TransitionFacts(
-            from_stage=stage,
-            to_stage=stage.next,
-            workflow=workflow_of(row.model),
-            evidence=Evidence(row.number, own),
-            policy=policy,
-            policy_revision=number,
-            champion=Evidence(champion.number, standing)
-            if champion is not None and standing is not None
-            else None,
-        )
-    )
 
 
 def _lamp(row: models.ModelVersion, judgement: TransitionJudgement | None) -> tuple[Lamp, str, str]:
@@ -327,14 +257,21 @@ def _lamp(row: models.ModelVersion, judgement: TransitionJudgement | None) -> tu
             return Lamp.NONE, "in Production", "In Production beside the champion."
         return Lamp.NONE, "archived", "There is no next stage."
     verdict, where = judgement.verdict, judgement.to_stage.label
-    if verdict is None or not verdict.has_policy:
-        return Lamp.NONE, "no policy", f"No promotion policy is set for {where}."
-    if verdict.failures:
+    if verdict is not None and verdict.failures and verdict.mode is Mode.ENFORCE:
         count = len(verdict.failures)
         sentence = " ".join(failure.sentence for failure in verdict.failures)
         return Lamp.FAILS, f"{count} fails" if count == 1 else f"{count} fail", sentence
+    if judgement.refused_by(RefusalKind.WIP_LIMIT):
+        sentence = " ".join(str(r) for r in judgement.refusals if r.kind is RefusalKind.WIP_LIMIT)
+        return Lamp.FAILS, f"{where} is full", sentence
+    if verdict is None or not verdict.has_policy:
+        return Lamp.NONE, "no policy", f"No promotion policy is set for {where}."
     missing = judgement.approvals_required - judgement.approvals_given
-    if missing > 0:
+    if missing > 0 and verdict.mode is Mode.ENFORCE:
         word = "approval" if missing == 1 else "approvals"
         return Lamp.ATTENTION, f"needs {missing} {word}", f"To enter {where}: {missing} {word}."
+    if judgement.warnings:
+        return Lamp.ATTENTION, "warned", " ".join(str(w) for w in judgement.warnings)
+    if verdict.waived:
+        return Lamp.ATTENTION, "by waiver", f"Would pass into {where}: {verdict.sentence}"
     return Lamp.PASSES, "would pass", f"Would pass into {where}: {verdict.sentence}"

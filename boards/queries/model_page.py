@@ -11,7 +11,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from boards import models
 from boards.queries.board import headline_names
-from boards.queries.judgement import workflow_of
+from boards.queries.facts import workflow_of
 from boards.queries.measured import MeasuredMetric
 from boards.queries.records import definitions, find_model, metric_records
 from obeya.errors import InvalidInput

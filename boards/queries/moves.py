@@ -7,7 +7,7 @@ from datetime import datetime
 
 from boards import models
 from boards.permissions import Right, has_right, right_for_transition
-from boards.queries.judgement import facts_for
+from boards.queries.facts import facts_for
 from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement, judge_transition
 

@@ -106,6 +106,7 @@ def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
             tags=tags.get(row.pk, {}),
             aliases=tuple(aliases.get(row.pk, ())),
             artifact_uri=row.artifact_uri,
+            artifact_digest=row.artifact_digest,
             source_run=row.source_run,
             description=row.description,
             owner=row.owner.username if row.owner else "",

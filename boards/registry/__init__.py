@@ -22,9 +22,14 @@ from boards.registry.catalog import (
 )
 from boards.registry.database import DatabaseRegistry
 from boards.registry.evidence import define_metric, log_metrics, record_policy_check
+from boards.registry.guardrails import remove_guardrail, report_live_metric, set_guardrail
 from boards.registry.labels import delete_alias, delete_tag, set_alias, set_tag
+from boards.registry.limits import remove_wip_limit, set_wip_limit
 from boards.registry.policies import set_policy
+from boards.registry.requests import request_transition, vote, withdraw
+from boards.registry.rollback import rollback
 from boards.registry.transitions import transition_stage
+from boards.registry.waivers import revoke_waiver, waive
 
 __all__ = [
     "SYSTEM",
@@ -43,11 +48,22 @@ __all__ = [
     "record_policy_check",
     "record_user_change",
     "register_model",
+    "remove_guardrail",
+    "remove_wip_limit",
     "rename_model",
+    "report_live_metric",
+    "request_transition",
+    "revoke_waiver",
+    "rollback",
     "set_alias",
     "set_description",
+    "set_guardrail",
     "set_policy",
     "set_tag",
+    "set_wip_limit",
     "transition_stage",
     "use_one_time_link",
+    "vote",
+    "waive",
+    "withdraw",
 ]

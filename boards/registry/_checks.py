@@ -6,10 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from boards import models
-from boards.registry import _metric_rows
+from boards.queries.check_digest import check_digest
+from boards.queries.open_requests import OpenRequest
 from obeya.errors import Refusal
+from obeya.metrics import metric_document
 from obeya.policies import Evidence, Verdict
+from obeya.requests import last_votes
 from obeya.transitions import TransitionFacts
+from obeya.waivers import Waiver
 
 
 def store_check(
@@ -22,8 +26,11 @@ def store_check(
     at: datetime,
     allowed: bool | None = None,
     refusals: tuple[Refusal, ...] = (),
+    warnings: tuple[Refusal, ...] = (),
+    request: OpenRequest | None = None,
 ) -> models.PolicyCheck:
     """Freeze a verdict and its evidence; the caller holds the model's row."""
+    digest = facts.evidence_digest
     return models.PolicyCheck.objects.create(
         version=version,
         policy_revision=policy_revision,
@@ -31,21 +38,51 @@ def store_check(
         to_stage=facts.to_stage.value,
         passed=verdict.passed,
         allowed=allowed,
+        evidence_digest=digest,
         verdict=verdict.to_document(),
         refusals=refusal_documents(refusals),
         evidence={
             "version": _evidence_document(facts.evidence),
             "champion": _evidence_document(facts.champion) if facts.champion else None,
             "artifact_uri": version.artifact_uri,
+            "artifact_digest": version.artifact_digest,
+            "description": facts.evidence.description,
+            "tags": dict(facts.evidence.tags),
+            "waivers": [_waiver_document(w) for w in facts.waivers if w.is_active(at)],
+            "request": str(request.row.uid) if request else None,
+            "approvals": _approval_documents(request, facts.approvers),
+            "warnings": refusal_documents(warnings),
         },
         made_at=at,
         made_by=made_by,
     )
 
 
+def check_reference(check: models.PolicyCheck) -> dict[str, str]:
+    """What an event says of a stored check: its id, and the digest that proves it unchanged."""
+    return {"check": str(check.uid), "check_digest": check_digest(check)}
+
+
 def refusal_documents(refusals: tuple[Refusal, ...]) -> list[dict[str, str]]:
     """Refusals as JSON."""
     return [{"kind": r.kind.value, "code": r.code, "sentence": r.sentence} for r in refusals]
+
+
+def _waiver_document(waiver: Waiver) -> dict[str, Any]:
+    granted = {"granted_by": waiver.granted_by, "granted_at": waiver.granted_at.isoformat()}
+    return {**waiver.to_document(), "reason": waiver.reason, **granted}
+
+
+def _approval_documents(
+    request: OpenRequest | None, approvers: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    if request is None:
+        return []
+    return [
+        {"voter": vote.voter, "comment": vote.comment, "at": vote.at.isoformat()}
+        for vote in last_votes(request.votes)
+        if vote.voter in approvers
+    ]
 
 
 def _evidence_document(evidence: Evidence) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Actor:
 
 
 SYSTEM = Actor(None, Channel.SYSTEM)
+GUARDRAIL = Actor(None, Channel.GUARDRAIL)
 
 
 class ChainWrite:
@@ -55,6 +56,15 @@ class ChainWrite:
         self.at = max(at, head.chain_occurred_at) if head.chain_occurred_at else at
         self._pending: list[tuple[AuditEvent, Mapping[str, str]]] = []
         self._changes: dict[str, Any] = {}
+
+    @contextmanager
+    def acting_as(self, actor: Actor) -> Iterator[None]:
+        """Let another actor do what follows in the same write."""
+        own, self.actor = self.actor, actor
+        try:
+            yield
+        finally:
+            self.actor = own
 
     def record(
         self,
@@ -164,6 +174,13 @@ class ModelWrite(ChainWrite):
         for column, value in values.items():
             setattr(version, column, value)
         self.touch()
+
+    def hold_site(self) -> None:
+        """Hold the site's row too, for what is counted over all models.
+
+        Every write that holds both takes the model's first, so that none waits in a circle.
+        """
+        SiteChain.objects.select_for_update().get_or_create(pk=SITE_CHAIN_PK)
 
     def touch(self) -> None:
         """Note that the model was changed."""

@@ -10,12 +10,14 @@ from django.db import IntegrityError
 from boards import models
 from boards.permissions import Right, require
 from boards.registry import _metric_rows
+from boards.registry._andons import clear_andons
 from boards.registry._commit import (
     Actor,
     ModelWrite,
     writing_model,
     writing_new_or_present_model,
 )
+from boards.registry._open_requests import settle_requests, withdraw_requests
 from boards.registry.champion import crown
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
@@ -38,6 +40,7 @@ def register_model(
     tags: Mapping[str, str] | None = None,
     description: str = "",
     source_run: str = "",
+    artifact_digest: str = "",
     actor: Actor,
     at: datetime,
 ) -> models.ModelVersion:
@@ -55,6 +58,7 @@ def register_model(
     texts = {
         "label": names.label(label),
         "artifact_uri": names.artifact_uri(artifact_uri),
+        "artifact_digest": names.artifact_digest(artifact_digest),
         "source_run": names.source_run(source_run),
     }
     description = names.description(description)
@@ -182,6 +186,8 @@ def delete_version(*, name: str, version: int, actor: Actor, at: datetime) -> No
         write.update_version(row, deleted_at=write.at)
         write.count(stage, -1)
         write.record(Action.VERSION_DELETED, version=row, from_stage=stage)
+        settle_requests(write, row, None)
+        clear_andons(write, version=row)
         crown(write)
 
 
@@ -189,6 +195,8 @@ def delete_model(*, name: str, actor: Actor, at: datetime) -> None:
     """Hide a model with its versions. Its events stay; another model may take the name."""
     require(actor.user, Right.ADMINISTER)
     with writing_model(name, actor=actor, at=at) as write:
+        withdraw_requests(write)
+        clear_andons(write)
         models.ModelVersion.objects.filter(model=write.model, deleted_at=None).update(
             deleted_at=write.at
         )

@@ -8,15 +8,32 @@ from datetime import UTC, datetime
 from boards import models
 from boards.permissions import Right, require
 from boards.queries import history, judgement, records
-from boards.registry import catalog, evidence, labels, policies, transitions
+from boards.queries.requests import request_records, requests_of, with_people
+from boards.queries.waivers import waiver_record
+from boards.registry import (
+    catalog,
+    evidence,
+    guardrails,
+    labels,
+    limits,
+    policies,
+    requests,
+    rollback,
+    transitions,
+    waivers,
+)
 from boards.registry._commit import Actor
 from obeya.comparison import VersionComparison, compare
+from obeya.guardrails import Guardrail, LiveReport
+from obeya.limits import WipLimit
 from obeya.policies import PromotionPolicy, Verdict
 from obeya.records import Channel, ModelVersion, StageTransition
 from obeya.registry import MetricValues
+from obeya.requests import Decision, TransitionRequest
 from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement
 from obeya.versions import next_stage
+from obeya.waivers import Waiver
 
 
 class DatabaseRegistry:
@@ -47,6 +64,7 @@ class DatabaseRegistry:
         tags: Mapping[str, str] | None = None,
         description: str = "",
         source_run: str = "",
+        artifact_digest: str = "",
     ) -> ModelVersion:
         """See `ModelRegistry.register_model`."""
         row = catalog.register_model(
@@ -58,6 +76,7 @@ class DatabaseRegistry:
             tags=tags,
             description=description,
             source_run=source_run,
+            artifact_digest=artifact_digest,
             actor=self._actor,
             at=self._clock(),
         )
@@ -146,6 +165,128 @@ class DatabaseRegistry:
             at=self._clock(),
         )
 
+    def request_transition(
+        self,
+        name: str,
+        version: int,
+        to_stage: Stage | None = None,
+        *,
+        reason: str = "",
+        archive_existing: bool = False,
+    ) -> TransitionRequest:
+        """See `ModelRegistry.request_transition`."""
+        row = requests.request_transition(
+            name=name,
+            version=version,
+            to_stage=to_stage,
+            reason=reason,
+            archive_existing=archive_existing,
+            actor=self._actor,
+            at=self._clock(),
+        )
+        return self._request(row)
+
+    def get_requests(self, name: str, version: int | None = None) -> Sequence[TransitionRequest]:
+        """See `ModelRegistry.get_requests`."""
+        model = self._model(name)
+        row = None if version is None else records.find_version(model, version)
+        return requests_of(model, row, self._clock())
+
+    def approve(
+        self, name: str, version: int, *, comment: str = "", to_stage: Stage | None = None
+    ) -> TransitionRequest:
+        """See `ModelRegistry.approve`."""
+        return self._vote(name, version, Decision.APPROVE, comment, to_stage)
+
+    def reject(
+        self, name: str, version: int, *, comment: str, to_stage: Stage | None = None
+    ) -> TransitionRequest:
+        """See `ModelRegistry.reject`."""
+        return self._vote(name, version, Decision.REJECT, comment, to_stage)
+
+    def _vote(
+        self, name: str, version: int, decision: Decision, comment: str, to_stage: Stage | None
+    ) -> TransitionRequest:
+        row = requests.vote(
+            name=name,
+            version=version,
+            decision=decision,
+            comment=comment,
+            to_stage=to_stage,
+            actor=self._actor,
+            at=self._clock(),
+        )
+        return self._request(row)
+
+    def withdraw(
+        self, name: str, version: int, *, to_stage: Stage | None = None
+    ) -> TransitionRequest:
+        """See `ModelRegistry.withdraw`."""
+        row = requests.withdraw(
+            name=name, version=version, to_stage=to_stage, actor=self._actor, at=self._clock()
+        )
+        return self._request(row)
+
+    def waive(
+        self,
+        name: str,
+        version: int,
+        requirements: Sequence[str],
+        *,
+        reason: str,
+        expires_at: datetime,
+        to_stage: Stage | None = None,
+    ) -> Waiver:
+        """See `ModelRegistry.waive`."""
+        row = waivers.waive(
+            name=name,
+            version=version,
+            requirements=requirements,
+            reason=reason,
+            expires_at=expires_at,
+            to_stage=to_stage,
+            actor=self._actor,
+            at=self._clock(),
+        )
+        return waiver_record(row)
+
+    def rollback(self, name: str, to_version: int | None = None, *, reason: str) -> StageTransition:
+        """See `ModelRegistry.rollback`."""
+        return rollback.rollback(
+            name=name, to_version=to_version, reason=reason, actor=self._actor, at=self._clock()
+        )
+
+    def set_guardrail(self, name: str, guardrail: Guardrail) -> None:
+        """See `ModelRegistry.set_guardrail`."""
+        guardrails.set_guardrail(
+            name=name, guardrail=guardrail, actor=self._actor, at=self._clock()
+        )
+
+    def remove_guardrail(self, name: str, metric: str) -> None:
+        """See `ModelRegistry.remove_guardrail`."""
+        guardrails.remove_guardrail(name=name, metric=metric, actor=self._actor, at=self._clock())
+
+    def report_live_metric(
+        self, name: str, metric: str, value: float, *, version: int | None = None
+    ) -> LiveReport:
+        """See `ModelRegistry.report_live_metric`."""
+        return guardrails.report_live_metric(
+            name=name,
+            metric=metric,
+            value=value,
+            version=version,
+            actor=self._actor,
+            at=self._clock(),
+        )
+
+    def set_wip_limit(self, limit: WipLimit, name: str | None = None) -> None:
+        """See `ModelRegistry.set_wip_limit`."""
+        limits.set_wip_limit(limit=limit, name=name, actor=self._actor, at=self._clock())
+
+    def remove_wip_limit(self, stage: Stage, name: str | None = None) -> None:
+        """See `ModelRegistry.remove_wip_limit`."""
+        limits.remove_wip_limit(stage=stage, name=name, actor=self._actor, at=self._clock())
+
     def get_transitions(self, name: str, version: int | None = None) -> Sequence[StageTransition]:
         """See `ModelRegistry.get_transitions`."""
         model = self._model(name)
@@ -211,3 +352,7 @@ class DatabaseRegistry:
 
     def _record(self, row: models.ModelVersion) -> ModelVersion:
         return records.version_records([row])[0]
+
+    def _request(self, row: models.TransitionRequest) -> TransitionRequest:
+        rows = with_people(models.TransitionRequest.objects.filter(pk=row.pk))
+        return request_records(list(rows), self._clock())[0]

@@ -7,10 +7,10 @@ from typing import Any
 
 from boards import models
 from boards.permissions import Right, require
-from boards.queries.judgement import facts_for
+from boards.queries.facts import facts_for
 from boards.queries.records import metric_records
 from boards.registry import _metric_rows
-from boards.registry._checks import store_check
+from boards.registry._checks import check_reference, store_check
 from boards.registry._commit import Actor, writing_model, writing_site
 from obeya import names
 from obeya.errors import InvalidInput
@@ -103,7 +103,7 @@ def record_policy_check(
     wanted = None if to_stage is None else Stage.parse(to_stage)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
-        facts, policy_revision = facts_for(row, wanted or next_stage(Stage(row.stage)))
+        facts, policy_revision = facts_for(row, wanted or next_stage(Stage(row.stage)), at=write.at)
         check = store_check(
             row,
             facts,
@@ -116,7 +116,7 @@ def record_policy_check(
             Action.POLICY_CHECKED,
             version=row,
             to_stage=facts.to_stage,
-            data={"check": str(check.uid), "passed": check.passed},
+            data={**check_reference(check), "passed": check.passed},
         )
         return check
 

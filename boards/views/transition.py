@@ -18,7 +18,7 @@ from boards import registry
 from boards.models import ModelVersion
 from boards.permissions import Right
 from boards.queries.board import cards_of, stage_counts
-from boards.queries.judgement import workflow_of
+from boards.queries.facts import workflow_of
 from boards.queries.moves import MoveOption, last_mover, move_options
 from boards.queries.records import find_model, find_version
 from boards.views.board import filter_of_page

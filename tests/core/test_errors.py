@@ -23,6 +23,8 @@ KINDS = [
     (errors.NotFound("No.", what="model"), "not_found", 404, 3),
     (errors.AlreadyExists("No.", field="label"), "already_exists", 409, 4),
     (errors.Conflict("No.", stage=Stage.STAGING, revision=7), "conflict", 409, 4),
+    (errors.AlreadyClosed("No."), "already_closed", 409, 4),
+    (errors.EvidenceChanged("No.", digest="0f"), "evidence_changed", 409, 4),
     (errors.NotAllowed("No.", right="promote"), "not_allowed", 403, 5),
     (refuse((BY_POLICY,), **MOVE), "transition_refused", 422, 1),
     (refuse((BY_WORKFLOW,), **MOVE), "invalid_transition", 422, 1),

@@ -1,0 +1,59 @@
+"""Transition requests that are open, with their votes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from boards import models
+from obeya import requests
+from obeya.audit import SYSTEM_ACTOR
+from obeya.requests import Decision, RequestStatus, Vote
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """An open request of a page: its row and the votes so far, the first first."""
+
+    row: models.TransitionRequest
+    votes: tuple[Vote, ...]
+
+    def approvers(self, digest: str) -> tuple[str, ...]:
+        """The names of those who approve the evidence of this digest."""
+        by = self.row.requested_by
+        return requests.approvers(self.votes, by.username if by else SYSTEM_ACTOR, digest)
+
+
+def open_requests(version_ids: Collection[int], at: datetime) -> dict[tuple[int, str], OpenRequest]:
+    """The requests open at a moment, by version and target stage; two statements."""
+    rows = list(
+        models.TransitionRequest.objects.filter(
+            version__in=version_ids, status=RequestStatus.OPEN.value, expires_at__gt=at
+        ).select_related("requested_by")
+    )
+    votes = votes_of(rows)
+    return {
+        (row.version_id, row.to_stage): OpenRequest(row, tuple(votes.get(row.pk, ())))
+        for row in rows
+    }
+
+
+def votes_of(rows: Collection[models.TransitionRequest]) -> dict[int, list[Vote]]:
+    """The votes on requests, by request, the first first; one statement, none without requests."""
+    votes: dict[int, list[Vote]] = defaultdict(list)
+    if not rows:
+        return votes
+    found = models.Vote.objects.filter(request__in=[row.pk for row in rows])
+    for vote in found.select_related("voter").order_by("pk"):
+        votes[vote.request_id].append(
+            Vote(
+                vote.voter.username if vote.voter else SYSTEM_ACTOR,
+                Decision(vote.decision),
+                vote.evidence_digest,
+                vote.voted_at,
+                vote.comment,
+            )
+        )
+    return votes

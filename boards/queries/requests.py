@@ -1,0 +1,68 @@
+"""Transition requests as the core knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from boards import models
+from boards.queries.facts import MoveFacts
+from boards.queries.open_requests import votes_of
+from obeya.audit import SYSTEM_ACTOR
+from obeya.requests import RequestStatus, TransitionRequest
+from obeya.stages import Stage
+
+
+def requests_of(
+    model: models.RegisteredModel, version: models.ModelVersion | None, at: datetime
+) -> list[TransitionRequest]:
+    """The requests for a version, or (None) for all of the model's, the newest first."""
+    rows = models.TransitionRequest.objects.filter(version__model=model, version__deleted_at=None)
+    if version is not None:
+        rows = rows.filter(version=version)
+    return request_records(list(with_people(rows).order_by("-pk")), at)
+
+
+def with_people(
+    rows: QuerySet[models.TransitionRequest],
+) -> QuerySet[models.TransitionRequest]:
+    """The rows with all that `request_records` reads of them."""
+    return rows.select_related("version__model__champion", "requested_by", "closed_by")
+
+
+def request_records(
+    rows: Sequence[models.TransitionRequest], at: datetime
+) -> list[TransitionRequest]:
+    """Requests as the core knows them, in the order given; a fixed number of statements.
+
+    Each row's `version`, its `model`, that one's `champion` and `requested_by` must have been
+    fetched with it.
+    """
+    votes = votes_of(rows)
+    still_open = [row for row in rows if row.status == RequestStatus.OPEN.value]
+    facts = MoveFacts([row.version for row in still_open], with_digest=True, at=at)
+    digests = {
+        row.pk: facts.of(row.version, Stage(row.to_stage)).evidence_digest for row in still_open
+    }
+    return [
+        TransitionRequest(
+            str(row.uid),
+            row.version.model.name,
+            row.version.number,
+            Stage(row.from_stage),
+            Stage(row.to_stage),
+            row.reason,
+            row.requested_by.username if row.requested_by else SYSTEM_ACTOR,
+            row.opened_at,
+            row.expires_at,
+            RequestStatus.EXPIRED
+            if row.pk in digests and row.expires_at <= at
+            else RequestStatus(row.status),
+            digests.get(row.pk, row.evidence_digest),
+            tuple(votes.get(row.pk, ())),
+            row.archive_existing,
+        )
+        for row in rows
+    ]

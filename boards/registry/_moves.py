@@ -1,0 +1,159 @@
+"""The steps of a move: judge it, keep the check, change the stage, settle what waited for it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from boards import models
+from boards.queries.facts import MoveFacts, named_occupants
+from boards.queries.history import NOBODY
+from boards.queries.open_requests import OpenRequest
+from boards.registry._andons import clear_andons
+from boards.registry._checks import check_reference, store_check
+from boards.registry._commit import ModelWrite
+from boards.registry._open_requests import settle_requests
+from boards.registry.champion import crown
+from obeya.errors import RefusalKind
+from obeya.limits import LimitMode
+from obeya.policies import no_policy
+from obeya.records import Action, StageTransition
+from obeya.stages import Stage
+from obeya.transitions import TransitionFacts, TransitionJudgement
+
+
+@dataclass(frozen=True, slots=True)
+class FactsUnderLock:
+    """What a move is judged by, read where the model's row is held."""
+
+    facts: TransitionFacts
+    policy_revision: models.PolicyRevision | None
+    request: OpenRequest | None
+
+
+def read_facts(
+    write: ModelWrite, row: models.ModelVersion, to_stage: Stage, *, archive_existing: bool
+) -> FactsUnderLock:
+    """Read what a move is judged by. A blocking limit of the site takes the site's row too."""
+    if models.WipLimit.objects.filter(
+        model=None, stage=to_stage.value, mode=LimitMode.BLOCK.value
+    ).exists():
+        write.hold_site()
+    source = MoveFacts([row], with_digest=True, at=write.at)
+    facts = source.of(row, to_stage, archive_existing=archive_existing)
+    return FactsUnderLock(
+        named_occupants(row, facts),
+        source.policies.of(row.model_id, to_stage)[1],
+        source.request_of(row, to_stage),
+    )
+
+
+def keep_check(
+    write: ModelWrite,
+    row: models.ModelVersion,
+    read: FactsUnderLock,
+    judgement: TransitionJudgement,
+) -> models.PolicyCheck | None:
+    """Keep the verdict of every promotion and of every move that is refused.
+
+    None for a move that no policy can gate and nothing refuses, and where the workflow refuses.
+    """
+    if judgement.refused_by(RefusalKind.WORKFLOW):
+        return None
+    if judgement.verdict is None and judgement.allowed:
+        return None
+    return store_check(
+        row,
+        read.facts,
+        read.policy_revision,
+        judgement.verdict or no_policy(judgement.to_stage),
+        made_by=write.actor.user,
+        at=write.at,
+        allowed=judgement.allowed,
+        refusals=judgement.refusals,
+        warnings=judgement.warnings,
+        request=read.request,
+    )
+
+
+def make_move(
+    write: ModelWrite,
+    row: models.ModelVersion,
+    to_stage: Stage,
+    check: models.PolicyCheck | None,
+    reason: str,
+    *,
+    archive_existing: bool,
+    action: Action = Action.STAGE_TRANSITIONED,
+    data: Mapping[str, object] | None = None,
+) -> StageTransition:
+    """Bring a version into a stage and with `archive_existing` the others there to Archived.
+
+    Nothing is asked any more. All moves share one operation id.
+    """
+    from_stage = Stage(row.stage)
+    operation = uuid.uuid4()
+    archived = _archive_others(write, row, to_stage, operation, action) if archive_existing else ()
+    said = {**(check_reference(check) if check else {}), **(data or {})}
+    _enter(write, row, to_stage, operation, action, said, reason)
+    crown(write, entered=row if to_stage is Stage.PRODUCTION else None)
+    return StageTransition(
+        write.model.name,
+        row.number,
+        from_stage,
+        to_stage,
+        write.actor.user.username if write.actor.user else NOBODY,
+        write.at,
+        str(operation),
+        reason,
+        archived,
+        is_rollback=action is Action.VERSION_ROLLED_BACK,
+    )
+
+
+def _archive_others(
+    write: ModelWrite,
+    row: models.ModelVersion,
+    stage: Stage,
+    operation: uuid.UUID,
+    action: Action,
+) -> tuple[int, ...]:
+    if stage is Stage.ARCHIVED:
+        return ()
+    others = models.ModelVersion.objects.filter(
+        model=write.model, stage=stage.value, deleted_at=None
+    ).exclude(pk=row.pk)
+    archived = []
+    for other in others.order_by("number"):
+        data = {"replaced_by": row.number}
+        _enter(write, other, Stage.ARCHIVED, operation, action, data, "")
+        archived.append(other.number)
+    return tuple(archived)
+
+
+def _enter(
+    write: ModelWrite,
+    row: models.ModelVersion,
+    to_stage: Stage,
+    operation: uuid.UUID,
+    action: Action,
+    data: Mapping[str, object],
+    reason: str,
+) -> None:
+    from_stage = Stage(row.stage)
+    write.update_version(row, stage=to_stage.value, stage_entered_at=write.at)
+    write.count(from_stage, -1)
+    write.count(to_stage, 1)
+    write.record(
+        action,
+        version=row,
+        from_stage=from_stage,
+        to_stage=to_stage,
+        operation=operation,
+        data=data,
+        texts={"reason": reason},
+    )
+    settle_requests(write, row, to_stage)
+    if from_stage is Stage.PRODUCTION:
+        clear_andons(write, version=row)

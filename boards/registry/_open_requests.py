@@ -1,0 +1,90 @@
+"""Closing transition requests: by a decision, by a move, by time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+
+from boards import models
+from boards.queries.facts import MoveFacts
+from boards.registry._commit import SYSTEM, ModelWrite
+from obeya.requests import CLOSED_BY, RequestStatus
+from obeya.stages import Stage
+
+
+def close_request(
+    write: ModelWrite,
+    request: models.TransitionRequest,
+    version: models.ModelVersion,
+    status: RequestStatus,
+    *,
+    digest: str = "",
+    data: Mapping[str, Any] | None = None,
+    comment: str = "",
+) -> None:
+    """Close an open request, with its event. `digest` is that of the evidence now."""
+    request.status = status.value
+    request.closed_at = write.at
+    request.closed_by = write.actor.user
+    request.evidence_digest = digest
+    request.save(update_fields=["status", "closed_at", "closed_by", "evidence_digest"])
+    write.record(
+        CLOSED_BY[status],
+        version=version,
+        from_stage=Stage(request.from_stage),
+        to_stage=Stage(request.to_stage),
+        data={"request": str(request.uid), **(data or {})},
+        texts={"comment": comment},
+    )
+
+
+def settle_requests(
+    write: ModelWrite, version: models.ModelVersion, to_stage: Stage | None
+) -> None:
+    """Close what was asked for a version that has just moved, or (None) is deleted."""
+    for request in _open(write).filter(version=version):
+        as_asked = to_stage is not None and request.to_stage == to_stage.value
+        close_request(
+            write,
+            request,
+            version,
+            RequestStatus.COMPLETED if as_asked else RequestStatus.WITHDRAWN,
+            digest=present_digest(write, version, request),
+        )
+
+
+def withdraw_requests(write: ModelWrite) -> None:
+    """Close every open request of the model, which is about to be deleted."""
+    for request in _open(write).select_related("version"):
+        request.version.model = write.model
+        settle_requests(write, request.version, None)
+
+
+def expire_requests(write: ModelWrite) -> None:
+    """Close the open requests of the model whose time is over; the registry does it."""
+    with write.acting_as(SYSTEM):
+        for request in _open(write).filter(expires_at__lte=write.at).select_related("version"):
+            request.version.model = write.model
+            close_request(
+                write,
+                request,
+                request.version,
+                RequestStatus.EXPIRED,
+                digest=present_digest(write, request.version, request),
+            )
+
+
+def present_digest(
+    write: ModelWrite, version: models.ModelVersion, request: models.TransitionRequest
+) -> str:
+    """The digest of the evidence as it stands, which approvals are held against."""
+    source = MoveFacts([version], at=write.at, with_digest=True)
+    return source.of(version, Stage(request.to_stage)).evidence_digest
+
+
+def _open(write: ModelWrite) -> QuerySet[models.TransitionRequest]:
+    return models.TransitionRequest.objects.filter(
+        version__model=write.model, status=RequestStatus.OPEN.value
+    ).order_by("pk")

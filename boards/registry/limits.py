@@ -1,0 +1,60 @@
+"""Writes to WIP limits."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from boards import models
+from boards.permissions import Right, require
+from boards.registry._commit import Actor, ChainWrite, ModelWrite, writing_model, writing_site
+from obeya.errors import NotFound
+from obeya.limits import WipLimit, limited_stage
+from obeya.records import Action
+from obeya.stages import Stage
+
+
+def set_wip_limit(*, limit: WipLimit, name: str | None = None, actor: Actor, at: datetime) -> None:
+    """Limit how many versions a stage holds, of one model or (None) of the whole site.
+
+    The same limit again writes nothing. What is beyond it already stays.
+
+    Raises:
+        NotAllowed: the actor may not edit policies.
+    """
+    require(actor.user, Right.EDIT_POLICY)
+    values = {"limit": limit.limit, "mode": limit.mode.value}
+    with _writing(name, actor, at) as write:
+        model = write.model if isinstance(write, ModelWrite) else None
+        present = models.WipLimit.objects.filter(model=model, stage=limit.stage.value)
+        if present.values(*values).first() == values:
+            return
+        models.WipLimit.objects.update_or_create(
+            model=model, stage=limit.stage.value, defaults=values
+        )
+        write.record(Action.WIP_LIMIT_SET, to_stage=limit.stage, data=values)
+
+
+def remove_wip_limit(*, stage: Stage, name: str | None = None, actor: Actor, at: datetime) -> None:
+    """Take a WIP limit away.
+
+    Raises:
+        NotAllowed: the actor may not edit policies.
+        NotFound: the stage has none.
+    """
+    require(actor.user, Right.EDIT_POLICY)
+    stage = limited_stage(stage)
+    with _writing(name, actor, at) as write:
+        model = write.model if isinstance(write, ModelWrite) else None
+        gone, _ = models.WipLimit.objects.filter(model=model, stage=stage.value).delete()
+        if not gone:
+            raise NotFound(f"{stage.label} has no WIP limit.", what="wip_limit")
+        write.record(Action.WIP_LIMIT_REMOVED, to_stage=stage)
+
+
+def _writing(name: str | None, actor: Actor, at: datetime) -> AbstractContextManager[ChainWrite]:
+    return (
+        writing_site(actor=actor, at=at)
+        if name is None
+        else writing_model(name, actor=actor, at=at)
+    )

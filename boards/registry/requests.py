@@ -1,0 +1,221 @@
+"""Writes to transition requests: open, approve, reject, withdraw."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from boards import models
+from boards.permissions import Right, require
+from boards.queries.facts import workflow_of
+from boards.registry._commit import SYSTEM, Actor, ModelWrite, writing_model
+from boards.registry._moves import keep_check, make_move, read_facts
+from boards.registry._open_requests import close_request, expire_requests, present_digest
+from obeya import names
+from obeya import requests as rules
+from obeya.audit import SYSTEM_ACTOR
+from obeya.errors import AlreadyExists, refuse
+from obeya.records import Action
+from obeya.requests import Decision, RequestStatus
+from obeya.stages import Stage
+from obeya.transitions import judge_transition
+from obeya.versions import next_stage
+
+
+def request_transition(
+    *,
+    name: str,
+    version: int,
+    to_stage: Stage | None = None,
+    reason: str = "",
+    archive_existing: bool = False,
+    actor: Actor,
+    at: datetime,
+) -> models.TransitionRequest:
+    """Ask that a version be moved to `to_stage` (None: its next stage) once others approve.
+
+    It stays open for `OBEYA_REQUEST_DAYS` days.
+
+    Raises:
+        NotAllowed: the actor may not move versions.
+        InvalidTransition: the workflow does not know this move.
+        AlreadyExists: there is an open request for it.
+        InvalidInput: it is no promotion, or there is no next stage.
+    """
+    require(actor.user, Right.TRANSITION)
+    wanted = None if to_stage is None else Stage.parse(to_stage)
+    reason = names.reason(reason)
+    with writing_model(name, actor=actor, at=at) as write:
+        row = write.version(version)
+        from_stage = Stage(row.stage)
+        stage = wanted or next_stage(from_stage)
+        refusal = workflow_of(write.model).check(from_stage, stage)
+        if refusal is not None:
+            raise refuse((refusal,), from_stage=from_stage, to_stage=stage)
+        rules.check_requestable(from_stage, stage)
+        expire_requests(write)
+        if _open(row).filter(to_stage=stage.value).exists():
+            raise AlreadyExists(
+                f"There is an open request for {write.model.name} v{row.number} already."
+            )
+        request = models.TransitionRequest.objects.create(
+            version=row,
+            from_stage=from_stage.value,
+            to_stage=stage.value,
+            reason=reason,
+            archive_existing=archive_existing,
+            requested_by=actor.user,
+            opened_at=write.at,
+            expires_at=write.at + timedelta(days=settings.OBEYA_REQUEST_DAYS),
+        )
+        write.record(
+            Action.REQUEST_OPENED,
+            version=row,
+            from_stage=from_stage,
+            to_stage=stage,
+            data={"request": str(request.uid), "archive_existing": archive_existing},
+            texts={"reason": reason},
+        )
+        return request
+
+
+def vote(
+    *,
+    name: str,
+    version: int,
+    decision: Decision,
+    comment: str = "",
+    to_stage: Stage | None = None,
+    expected_digest: str | None = None,
+    actor: Actor,
+    at: datetime,
+) -> models.TransitionRequest:
+    """Approve or reject the open request for a version, on the evidence as it stands.
+
+    A rejection closes it. Where the policy promotes by itself, the last approval moves the
+    version, if every other rule lets it: the registry does so, and the event names the voter.
+    `expected_digest` is that of the evidence that the voter was looking at.
+
+    Raises:
+        NotAllowed: the actor may not approve, or it is their own request.
+        NotFound: there is no open request.
+        EvidenceChanged: the evidence is no longer as expected.
+        InvalidInput: a rejection without a comment.
+    """
+    require(actor.user, Right.APPROVE)
+    comment = names.reason(comment)
+    if decision is Decision.REJECT:
+        rules.comment_required(comment)
+    _expire_first(name, actor, at)
+    with writing_model(name, actor=actor, at=at) as write:
+        row, request = _the_open_one(write, version, to_stage)
+        by = request.requested_by
+        rules.check_vote(
+            RequestStatus(request.status),
+            requested_by=by.username if by else SYSTEM_ACTOR,
+            voter=actor.user.username if actor.user else SYSTEM_ACTOR,
+            decision=decision,
+        )
+        digest = present_digest(write, row, request)
+        rules.check_digest_seen(digest, expected_digest)
+        models.Vote.objects.create(
+            request=request,
+            voter=actor.user,
+            decision=decision.value,
+            comment=comment,
+            evidence_digest=digest,
+            voted_at=write.at,
+        )
+        data = {"evidence_digest": digest}
+        if decision is Decision.REJECT:
+            close_request(
+                write,
+                request,
+                row,
+                RequestStatus.REJECTED,
+                digest=digest,
+                data=data,
+                comment=comment,
+            )
+            return request
+        write.record(
+            Action.REQUEST_APPROVED,
+            version=row,
+            from_stage=Stage(request.from_stage),
+            to_stage=Stage(request.to_stage),
+            data={"request": str(request.uid), **data},
+            texts={"comment": comment},
+        )
+        _promote_by_itself(write, row, request)
+        request.refresh_from_db()
+        return request
+
+
+def withdraw(
+    *, name: str, version: int, to_stage: Stage | None = None, actor: Actor, at: datetime
+) -> models.TransitionRequest:
+    """Take back one's own open request.
+
+    Raises:
+        NotFound: there is no open request.
+        NotAllowed: it is somebody else's.
+    """
+    require(actor.user, Right.VIEW)
+    _expire_first(name, actor, at)
+    with writing_model(name, actor=actor, at=at) as write:
+        row, request = _the_open_one(write, version, to_stage)
+        by = request.requested_by
+        rules.check_withdrawal(
+            RequestStatus(request.status),
+            requested_by=by.username if by else SYSTEM_ACTOR,
+            actor=actor.user.username if actor.user else SYSTEM_ACTOR,
+        )
+        digest = present_digest(write, row, request)
+        close_request(write, request, row, RequestStatus.WITHDRAWN, digest=digest)
+        return request
+
+
+def _promote_by_itself(
+    write: ModelWrite, row: models.ModelVersion, request: models.TransitionRequest
+) -> None:
+    stage, voter = Stage(request.to_stage), write.actor.uid
+    read = read_facts(write, row, stage, archive_existing=request.archive_existing)
+    if not rules.promotes_by_itself(read.facts.policy, read.facts.approvers):
+        return
+    judgement = judge_transition(read.facts)
+    if not judgement.allowed:
+        return
+    with write.acting_as(SYSTEM):
+        make_move(
+            write,
+            row,
+            stage,
+            keep_check(write, row, read, judgement),
+            request.reason,
+            archive_existing=request.archive_existing,
+            data={"approved_by": voter, "request": str(request.uid)},
+        )
+
+
+def _expire_first(name: str, actor: Actor, at: datetime) -> None:
+    """Close what is over in a write of its own: what comes after may be refused."""
+    with writing_model(name, actor=actor, at=at) as write:
+        expire_requests(write)
+
+
+def _open(row: models.ModelVersion) -> QuerySet[models.TransitionRequest]:
+    return models.TransitionRequest.objects.filter(
+        version=row, status=RequestStatus.OPEN.value
+    ).order_by("pk")
+
+
+def _the_open_one(
+    write: ModelWrite, version: int, to_stage: Stage | None
+) -> tuple[models.ModelVersion, models.TransitionRequest]:
+    row = write.version(version)
+    found = _open(row).select_related("requested_by")
+    if to_stage is not None:
+        found = found.filter(to_stage=Stage.parse(to_stage).value)
+    return row, rules.the_one(list(found), f"{write.model.name} v{row.number}")

@@ -1,0 +1,96 @@
+"""Writes to waivers: grant and revoke."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from boards import models
+from boards.permissions import Right, require
+from boards.queries.judgement import policy_in_force
+from boards.queries.waivers import waiver_record
+from boards.registry._commit import Actor, writing_model
+from obeya import names, waivers
+from obeya.errors import AlreadyClosed, NotFound
+from obeya.policies import PromotionPolicy
+from obeya.records import Action
+from obeya.stages import Stage
+from obeya.versions import next_stage
+
+
+def waive(
+    *,
+    name: str,
+    version: int,
+    requirements: Sequence[str],
+    reason: str,
+    expires_at: datetime,
+    to_stage: Stage | None = None,
+    actor: Actor,
+    at: datetime,
+) -> models.Waiver:
+    """Let named requirements pass for one version and `to_stage` (None: the next stage).
+
+    Raises:
+        NotAllowed: the actor may not waive.
+        InvalidInput: the policy in force asks for no such thing, there is no reason, or the
+            expiry is not in the future.
+    """
+    require(actor.user, Right.WAIVE)
+    wanted = None if to_stage is None else Stage.parse(to_stage)
+    reason = names.required_reason(reason, to="waive it")
+    with writing_model(name, actor=actor, at=at) as write:
+        row = write.version(version)
+        stage = wanted or next_stage(Stage(row.stage))
+        revision = policy_in_force(write.model, stage)
+        policy = PromotionPolicy.from_document(revision.document) if revision else None
+        lines = waivers.waivable(
+            policy.evidence_requirements if policy else None, stage, requirements
+        )
+        waiver = models.Waiver.objects.create(
+            version=row,
+            stage=stage.value,
+            requirements=list(lines),
+            reason=reason,
+            granted_by=actor.user,
+            granted_at=write.at,
+            expires_at=waivers.expiry(expires_at, write.at),
+        )
+        write.record(
+            Action.WAIVER_GRANTED,
+            version=row,
+            to_stage=stage,
+            data=waiver_record(waiver).to_document(),
+            texts={"reason": reason},
+        )
+        return waiver
+
+
+def revoke_waiver(*, uid: uuid.UUID, reason: str = "", actor: Actor, at: datetime) -> models.Waiver:
+    """Take a waiver back before it expires. What it let through stays where it is.
+
+    Raises:
+        NotAllowed: the actor may not waive.
+        NotFound: there is no such waiver.
+        AlreadyClosed: it was revoked or has expired already.
+    """
+    require(actor.user, Right.WAIVE)
+    reason = names.reason(reason)
+    found = models.Waiver.objects.filter(uid=uid).select_related("version__model").first()
+    if found is None or found.version.model.deleted_at or found.version.deleted_at:
+        raise NotFound("There is no such waiver.", what="waiver")
+    with writing_model(found.version.model.name, actor=actor, at=at) as write:
+        waiver = models.Waiver.objects.select_related("version__model", "granted_by").get(uid=uid)
+        if not waiver_record(waiver).is_active(write.at):
+            raise AlreadyClosed("The waiver was revoked or has expired already.")
+        waiver.revoked_at, waiver.revoked_by = write.at, actor.user
+        waiver.save(update_fields=["revoked_at", "revoked_by"])
+        write.record(
+            Action.WAIVER_REVOKED,
+            version=waiver.version,
+            to_stage=Stage(waiver.stage),
+            data={"waiver": str(waiver.uid)},
+            texts={"reason": reason},
+        )
+        return waiver
