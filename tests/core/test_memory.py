@@ -175,6 +175,7 @@ def test_every_change_is_one_event_with_what_was_and_what_is(registry: InMemoryR
             {
                 "label": "",
                 "artifact_uri": "",
+                "artifact_digest": "",
                 "source_run": "",
                 "metrics": {"accuracy": {"value": 0.95}},
                 "tags": {},

@@ -32,7 +32,7 @@ def judged(
             policy,
             7,
             None if champion is None else Evidence(2, {"accuracy": Metric("accuracy", champion)}),
-            approvals,
+            approvers=tuple(f"person {n}" for n in range(approvals)),
         )
     )
 

@@ -15,6 +15,7 @@ from boards.registry import (
     set_policy,
     transition_stage,
 )
+from boards.registry._checks import check_reference
 from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.policies import Comparison, PromotionPolicy, Verdict
 from obeya.records import Channel
@@ -63,7 +64,7 @@ def test_a_check_is_kept_with_its_evidence_and_one_event(
     (event,) = new_events()
     assert event.action == "model_version.policy_checked"
     assert (event.actor, event.channel, event.to_stage) == (victor, "api", "staging")
-    assert event.data == {"check": str(made.uid), "passed": passed}
+    assert event.data == {**check_reference(made), "passed": passed}
     stored = PolicyCheck.objects.get()
     assert (stored.passed, stored.allowed, stored.refusals) == (passed, None, [])
     assert (stored.policy_revision, stored.made_by, stored.made_at) == (policy, victor, LATER)
@@ -73,6 +74,13 @@ def test_a_check_is_kept_with_its_evidence_and_one_event(
         "version": {"number": number, "metrics": {"accuracy": {"value": accuracy}}},
         "champion": None,
         "artifact_uri": "s3://models/resnet50",
+        "artifact_digest": "",
+        "description": "",
+        "tags": {},
+        "waivers": [],
+        "request": None,
+        "approvals": [],
+        "warnings": [],
     }
     verdict = Verdict.from_document(stored.verdict)
     assert (verdict.passed, verdict.policy_revision) == (passed, 1)

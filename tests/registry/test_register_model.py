@@ -56,6 +56,7 @@ def test_the_first_version_makes_the_model_and_both_are_events_of_its_chain(regi
     assert registered.data == {
         "label": "1.0.0",
         "artifact_uri": "s3://models/resnet50",
+        "artifact_digest": "",
         "source_run": "run-7",
         "metrics": {"accuracy": {"value": 0.9}, "top1": {"value": 80.1, "samples": 50_000}},
         "tags": {"family": "resnet"},

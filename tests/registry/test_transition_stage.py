@@ -27,6 +27,7 @@ from boards.registry import (
     set_policy,
     transition_stage,
 )
+from boards.registry._checks import check_reference
 from obeya.audit import text_digest
 from obeya.errors import (
     Conflict,
@@ -154,7 +155,7 @@ def test_a_move_leaves_exactly_one_event_that_says_who_what_and_why(move, new_ev
     assert event.sequence == before.chain_length + 1
     assert event.previous_hash == before.chain_hash
     assert event.operation is not None
-    assert event.data == {}
+    assert event.data == check_reference(PolicyCheck.objects.get())
     assert AuditText.objects.get(event=event, role="reason").text == "Best so far."
     record = json.loads(event.canonical_text)
     assert record["texts"] == {"reason": text_digest("Best so far.")}
@@ -351,7 +352,7 @@ def test_a_move_that_passes_the_policy_stores_its_check_and_names_it_in_the_even
     check = PolicyCheck.objects.get()
     assert (check.passed, check.allowed, check.refusals) == (True, True, [])
     (event,) = new_events()
-    assert event.data == {"check": str(check.uid)}
+    assert event.data == check_reference(check)
 
 
 def test_a_stored_check_freezes_the_evidence_the_champion_and_the_revision(move, guarded, alice):
@@ -359,7 +360,7 @@ def test_a_stored_check_freezes_the_evidence_the_champion_and_the_revision(move,
     move(3, PRODUCTION)
     guarded(ACCURATE, at=LATER)
     move(2, STAGING)
-    check = PolicyCheck.objects.get()
+    check = PolicyCheck.objects.get(version=version(2))
     frozen = (check.evidence, check.verdict, check.policy_revision_id)
 
     actor = Actor(alice, Channel.API)
@@ -393,10 +394,11 @@ def test_a_policy_never_gates_a_demotion_or_archiving(move, guarded, settings):
     move(1, STAGING)
     move(1, PRODUCTION)
     guarded(PromotionPolicy(STAGING).require_metric("accuracy", Comparison.GTE, 2), at=LATER)
+    before = PolicyCheck.objects.count()
     move(1, STAGING)
     move(1, ARCHIVED)
     assert version(1).stage == "archived"
-    assert not PolicyCheck.objects.exists()
+    assert PolicyCheck.objects.count() == before
 
 
 def test_a_policy_gates_the_way_back_from_archived(move, guarded, settings):
@@ -532,7 +534,9 @@ def test_archiving_what_is_there_is_an_event_each_under_one_operation(move, new_
         (3, "staging", "production"),
     ]
     assert {str(event.operation) for event in events} == {made.operation_id}
-    assert [event.data for event in events] == [{"replaced_by": 3}, {"replaced_by": 3}, {}]
+    check = PolicyCheck.objects.get(version=version(3), to_stage=PRODUCTION)
+    replaced = {"replaced_by": 3}
+    assert [event.data for event in events] == [replaced, replaced, check_reference(check)]
     assert champion() == 3
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.apps import apps
@@ -19,6 +19,8 @@ from boards import models
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
 from boards.registry import Actor, DatabaseRegistry, define_metric, record_policy_check
 from obeya import Comparison, PromotionPolicy, Stage
+from obeya.guardrails import Guardrail
+from obeya.limits import WipLimit
 from obeya.metrics import MetricDefinition
 from obeya.records import Channel
 
@@ -35,7 +37,7 @@ READ_ONLY = [model for model in SHOWN if model is not User]
 
 @pytest.fixture
 def filled(registry: DatabaseRegistry, alice: User) -> DatabaseRegistry:
-    """A row in every table."""
+    """A version in Staging behind a policy, with all that belongs to it."""
     now = datetime.now(UTC)
     actor = Actor(alice, Channel.CLI)
     registry.register_model(
@@ -49,6 +51,24 @@ def filled(registry: DatabaseRegistry, alice: User) -> DatabaseRegistry:
     )
     record_policy_check(name="a<script>", version=1, actor=actor, at=now)
     define_metric(definition=MetricDefinition("accuracy"), actor=actor, at=now)
+    return registry
+
+
+@pytest.fixture
+def governed(filled: DatabaseRegistry) -> DatabaseRegistry:
+    """A row in every table: a request with a vote, a waiver, an andon, a WIP limit."""
+    registry, name, now = filled, "a<script>", datetime.now(UTC)
+    registry.set_wip_limit(WipLimit(Stage.PRODUCTION, 3))
+    registry.waive(
+        name, 1, ["accuracy > 0.9"], reason="<script>", expires_at=now + timedelta(days=1)
+    )
+    registry.transition_stage(name, 1, Stage.PRODUCTION)
+    registry.set_guardrail(name, Guardrail("errors", Comparison.LTE, 0.1))
+    registry.report_live_metric(name, "errors", 0.5)
+    registry.register_model(name)
+    registry.request_transition(name, 2, reason="<script>")
+    bob = User.objects.create(username="bob", is_superuser=True)
+    DatabaseRegistry(actor=bob).approve(name, 2, comment="<script>")
     return registry
 
 
@@ -75,7 +95,7 @@ def test_every_table_but_the_links_is_registered() -> None:
 
 @pytest.mark.parametrize("model", SHOWN, ids=lambda model: model._meta.model_name)
 def test_every_list_and_page_opens_for_an_administrator_without_inline_code(
-    model: type[Model], filled: DatabaseRegistry, alice: User, client_of: ClientOf
+    model: type[Model], governed: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     client = client_of(alice)
     row = model._default_manager.first()
@@ -90,7 +110,7 @@ def test_every_list_and_page_opens_for_an_administrator_without_inline_code(
 
 @pytest.mark.parametrize("model", SHOWN, ids=lambda model: model._meta.model_name)
 def test_nothing_opens_for_a_viewer(
-    model: type[Model], filled: DatabaseRegistry, victor: User, client_of: ClientOf
+    model: type[Model], governed: DatabaseRegistry, victor: User, client_of: ClientOf
 ) -> None:
     path = address(model, "changelist")
     assert client_of(victor).get(path).status_code == 302
@@ -101,7 +121,7 @@ def test_nothing_opens_for_a_viewer(
 
 @pytest.mark.parametrize("model", READ_ONLY, ids=lambda model: model._meta.model_name)
 def test_nothing_can_be_added_changed_or_deleted(
-    model: type[Model], filled: DatabaseRegistry, alice: User, client_of: ClientOf
+    model: type[Model], governed: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     client = client_of(alice)
     row = model._default_manager.first()
@@ -120,7 +140,7 @@ def test_nothing_can_be_added_changed_or_deleted(
 
 @pytest.mark.parametrize("model", SHOWN, ids=lambda model: model._meta.model_name)
 def test_no_list_offers_to_delete_rows(
-    model: type[Model], filled: DatabaseRegistry, alice: User, client_of: ClientOf
+    model: type[Model], governed: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     assert "delete_selected" not in text_of(client_of(alice).get(address(model, "changelist")))
 
@@ -194,7 +214,7 @@ def test_an_administrator_without_the_right_to_promote_is_refused(
 def test_too_many_versions_at_once_are_refused(
     filled: DatabaseRegistry, alice: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("boards.admin.ACTION_MAX", 1)
+    monkeypatch.setattr("boards.admin.catalog.ACTION_MAX", 1)
     filled.register_model("b")
     page = act(client_of(alice), VERSIONS, "move_to_archived", *ModelVersion.objects.all())
     assert "Choose at most 1 at once. Nothing was changed." in page

@@ -96,7 +96,7 @@ def test_a_refused_move_shows_its_refusals_and_the_champions_values(
     )
     with pytest.raises(TransitionRefused):
         registry.transition_stage("resnet50", 2, Stage.STAGING)
-    page = page_of(client_of(alice), PolicyCheck.objects.get())
+    page = page_of(client_of(alice), PolicyCheck.objects.get(allowed=False))
     assert "Passed, but the move was refused" in page
     assert "lamp-attention" in page
     assert "2 more approvals are needed (0 of 2 given)." in page

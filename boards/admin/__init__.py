@@ -1,0 +1,9 @@
+"""The admin: a window on every table, and moves that go through the write path.
+
+Nothing of the registry can be typed in here. What an administrator may do to models and versions
+are actions, each of which calls `boards.registry` as any other page does.
+"""
+
+from boards.admin import accounts, audit, catalog, evidence, governance
+
+__all__ = ["accounts", "audit", "catalog", "evidence", "governance"]

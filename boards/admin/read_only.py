@@ -1,0 +1,76 @@
+"""Tables that administrators can see and nobody can change in the admin."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from boards import models
+from boards.permissions import Right, has_right
+from boards.registry import Actor
+from obeya.records import Channel
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """A table that administrators can see and nobody can change here."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Only administrators."""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Only administrators."""
+        return isinstance(request.user, models.User) and has_right(request.user, Right.ADMINISTER)
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+
+class OfVersionAdmin(ReadOnlyAdmin):
+    """A table whose rows belong to a version, or to a model."""
+
+    list_select_related: ClassVar[tuple[str, ...]] = ("version__model",)
+    search_fields: ClassVar[tuple[str, ...]] = ("version__model__name", "key")
+    raw_id_fields = ("version",)
+    ordering = ("-pk",)
+
+    @admin.display(description="version")
+    def title(self, row: Any) -> str:
+        """``resnet50 v4``."""
+        return f"{row.version.model.name} v{row.version.number}"
+
+
+class DocumentAdmin(ReadOnlyAdmin):
+    """A table with JSON columns, which are shown indented."""
+
+    documents: ClassVar[tuple[str, ...]] = ()
+
+    @staticmethod
+    def indented(document: object) -> SafeString:
+        """JSON for people."""
+        return format_html("<pre>{}</pre>", json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Who acts in the admin."""
+    if not isinstance(request.user, models.User):
+        raise TypeError("the admin lets only accounts in")
+    return Actor(request.user, Channel.PAGE)
