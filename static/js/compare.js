@@ -14,7 +14,8 @@ let isPicking = picks.size > 0;
 
 function stored() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEY) ?? "[]").slice(0, MAX);
+    const values = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+    return values.filter((value) => typeof value === "string").slice(0, MAX);
   } catch {
     // No storage, or not ours: begin with nothing.
     return [];

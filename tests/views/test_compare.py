@@ -176,6 +176,15 @@ def test_everything_else_stands_side_by_side(
     assert not has_row(answer, "Label")
 
 
+def test_a_tag_that_is_empty_is_not_one_that_is_missing(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    registry.register_model("a", tags={"draft": ""})
+    registry.register_model("a")
+    answer = client_of(alice).get("/compare/?v=a:1&v=a:2")
+    assert row_of(answer, "draft") == "draft ≠ differs (empty) –"
+
+
 def test_only_differences_leaves_out_what_is_the_same_in_all(
     two: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
