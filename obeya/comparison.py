@@ -1,9 +1,10 @@
-"""Comparison of two versions, metric by metric."""
+"""Comparison of versions, metric by metric: of two, and of several with one baseline."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -90,15 +91,67 @@ class VersionComparison:
     metric_diffs: Mapping[str, MetricDiff]
 
     @property
+    def judged(self) -> int:
+        """How many metrics are comparable and have a direction."""
+        return sum(self._judged().values())
+
+    def count(self, outcome: DiffOutcome) -> int:
+        """In how many of the judged metrics `b` came out this way."""
+        return self._judged()[outcome]
+
+    @property
     def b_is_better(self) -> bool:
         """Whether more than half of the comparable metrics with a direction are better in b."""
-        judged = [
-            diff
+        return 2 * self.count(DiffOutcome.BETTER) > self.judged
+
+    def _judged(self) -> Counter[DiffOutcome]:
+        return Counter(
+            diff.outcome
             for diff in self.metric_diffs.values()
             if diff.outcome.is_comparable and diff.definition.direction is not Direction.UNKNOWN
-        ]
-        better = sum(diff.outcome is DiffOutcome.BETTER for diff in judged)
-        return 2 * better > len(judged)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric of several versions, each held against the baseline's value.
+
+    A diff is None where neither its version nor the baseline was measured.
+    """
+
+    definition: MetricDefinition
+    baseline: Metric | None
+    diffs: tuple[MetricDiff | None, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether any version stands otherwise to the baseline than equal."""
+        return any(diff and diff.outcome is not DiffOutcome.EQUAL for diff in self.diffs)
+
+    @property
+    def shares(self) -> tuple[float | None, ...]:
+        """Each percent change as a share, −1 to 1, of the largest of the row in size.
+
+        None where there is no percent change; 0 where nothing in the row changed.
+        """
+        changes = [diff.percent_change if diff else None for diff in self.diffs]
+        largest = max((abs(change) for change in changes if change is not None), default=0.0)
+        return tuple(
+            None if change is None else change / largest if largest else 0.0 for change in changes
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineComparison:
+    """Several versions, each held against the same baseline.
+
+    `comparisons` are in the order in which the versions were given; `rows` hold every metric
+    that any of them or the baseline has, by name, their diffs in that same order.
+    """
+
+    baseline: str
+    comparisons: tuple[VersionComparison, ...]
+    rows: tuple[MetricRow, ...]
 
 
 def compare(
@@ -117,4 +170,27 @@ def compare(
             )
             for name in sorted({*metrics_a, *metrics_b})
         },
+    )
+
+
+def compare_to_baseline(
+    baseline: tuple[str, Mapping[str, Metric]],
+    others: Sequence[tuple[str, Mapping[str, Metric]]],
+    definitions: Mapping[str, MetricDefinition],
+) -> BaselineComparison:
+    """Hold each of `others` against the baseline, by the rules of `compare`."""
+    comparisons = tuple(compare(baseline, other, definitions) for other in others)
+    name, standing = baseline
+    measured = sorted({*standing, *(metric for _, metrics in others for metric in metrics)})
+    return BaselineComparison(
+        name,
+        comparisons,
+        tuple(
+            MetricRow(
+                definition_for(metric, definitions),
+                standing.get(metric),
+                tuple(comparison.metric_diffs.get(metric) for comparison in comparisons),
+            )
+            for metric in measured
+        ),
     )

@@ -122,9 +122,12 @@ def record_policy_check(
 
 
 def _short(text: str, field: str, longest: int) -> str:
-    text = names.description(text)
-    if len(text) > longest:
+    try:
+        stored = names.description(text)
+    except InvalidInput:
+        stored = None
+    if stored is None or len(stored) > longest:
         raise InvalidInput(
-            f"The {field} of a metric can have at most {longest} characters.", field=field
+            f"The {field} of a metric is text of at most {longest} characters.", field=field
         )
-    return text
+    return stored

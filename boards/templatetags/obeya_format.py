@@ -9,13 +9,15 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from obeya.comparison import DiffOutcome, MetricDiff
+from obeya.comparison import DiffOutcome, MetricDiff, MetricRow, VersionComparison
 from obeya.policies import number_text
 
 register = template.Library()
 
 SIGNIFICANT = 4
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+# Half the width of a bar of change, in pixels.
+_BAR = 48
 _ARROWS = {
     DiffOutcome.WITHIN_NOISE: "≈",
     DiffOutcome.EQUAL: "=",
@@ -30,6 +32,13 @@ _WORDS = {
     DiffOutcome.NOT_COMPARABLE: "not comparable: measured on different datasets",
     DiffOutcome.ONLY_A: "only the first has it",
     DiffOutcome.ONLY_B: "only the second has it",
+}
+# The same for a column of a table whose head says what is held against what.
+_SHORT_WORDS = {
+    **_WORDS,
+    DiffOutcome.NOT_COMPARABLE: "not comparable",
+    DiffOutcome.ONLY_A: "not measured",
+    DiffOutcome.ONLY_B: "only here",
 }
 
 
@@ -71,8 +80,11 @@ def percent(value: float | None) -> str:
 
 
 @register.simple_tag
-def diff(metric_diff: MetricDiff | None) -> SafeString:
-    """A difference as arrow, sign and number; the words and the percentage in its title."""
+def diff(metric_diff: MetricDiff | None, against: str = "the champion") -> SafeString:
+    """A difference as arrow, sign and number; the words and the percentage in its title.
+
+    `against` names what it is a difference to.
+    """
     if metric_diff is None:
         return SafeString("")
     outcome, difference = metric_diff.outcome, metric_diff.difference
@@ -84,7 +96,7 @@ def diff(metric_diff: MetricDiff | None) -> SafeString:
     unit = metric_diff.definition.unit
     title = (
         (
-            f"{_WORDS[outcome].capitalize()} than the champion: "
+            f"{_WORDS[outcome].capitalize()} than {against}: "
             if outcome in (DiffOutcome.BETTER, DiffOutcome.WORSE)
             else f"{_WORDS[outcome].capitalize()}: "
         )
@@ -106,6 +118,46 @@ def diff(metric_diff: MetricDiff | None) -> SafeString:
 def outcome_word(outcome: DiffOutcome) -> str:
     """The outcome of a comparison in words."""
     return _WORDS[outcome]
+
+
+@register.filter
+def outcome_short(outcome: DiffOutcome) -> str:
+    """The outcome in a word or two, for the column of a version held against a baseline."""
+    return _SHORT_WORDS[outcome]
+
+
+@register.filter
+def count(comparison: VersionComparison, outcome: str) -> int:
+    """In how many of the judged metrics a version came out this way."""
+    return comparison.count(DiffOutcome(outcome))
+
+
+@register.filter
+def with_shares(row: MetricRow) -> list[tuple[MetricDiff | None, float | None]]:
+    """The diffs of a row, each with the length of its bar."""
+    return list(zip(row.diffs, row.shares, strict=True))
+
+
+@register.simple_tag
+def change_bar(share: float | None, outcome: DiffOutcome) -> SafeString:
+    """A bar from a centre line: to the right where the value rose, to the left where it fell.
+
+    `share` is its length, −1 to 1; None where there is no percent change, which draws the line
+    alone. Better is filled, worse hatched, all else hollow, so that it tells without colour.
+    """
+    length = 0 if share is None else round(abs(share) * _BAR)
+    if share and not length:
+        length = 1
+    return format_html(
+        '<svg class="bar bar-{}" viewBox="{} 0 {} 12" width="{}" height="12" aria-hidden="true">'
+        '<path class="bar-centre" d="M0 0v12"/><rect x="{}" y="2" width="{}" height="8"/></svg>',
+        outcome.value,
+        -_BAR - 1,
+        2 * _BAR + 2,
+        2 * _BAR + 2,
+        -length if (share or 0) < 0 else 0,
+        length,
+    )
 
 
 @register.filter

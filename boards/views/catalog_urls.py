@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from boards.views import compare, model_page, models_list, version_page
+from boards.views import compare, metric_definition, model_page, models_list, version_page
 
 urlpatterns = [
     path("models/", models_list.models, name="models"),
@@ -16,4 +16,6 @@ urlpatterns = [
     ),
     path("models/<str:name>/compare/", compare.compare_model, name="compare_model"),
     path("compare/", compare.compare, name="compare"),
+    path("compare.csv", compare.compare_csv, name="compare_csv"),
+    path("metrics/define/", metric_definition.define_metric, name="define_metric"),
 ]

@@ -1,68 +1,143 @@
-"""Two versions side by side."""
+"""Versions side by side, as a page and as CSV."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from boards.permissions import Right
-from boards.queries.compare_page import VersionRef, compare_page
+from boards.permissions import Right, has_right
+from boards.queries.compare_facts import fact_sections
+from boards.queries.compare_page import (
+    VERSIONS_MAX,
+    ComparePage,
+    Side,
+    VersionRef,
+    compare_page,
+    version_offers,
+)
+from boards.views.compare_csv import comparison_csv, file_name
+from boards.views.compare_query import CompareQuery, stated
 from boards.views.http import Request, needs
 from obeya.errors import InvalidInput, RegistryError
 
 TWO = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A version at the head of its column, and where its links lead."""
+
+    side: Side
+    baseline_url: str
+    remove_url: str
+
+
 @require_safe
 @needs(Right.VIEW)
 def compare(request: Request) -> HttpResponse:
-    """``?v=NAME:NUMBER&v=NAME:NUMBER``; ``baseline=1`` makes the second one the baseline.
+    """``?v=NAME:NUMBER&v=NAME:NUMBER&baseline=0&differences=1``: two to six versions.
 
-    With fewer than two versions it asks for them.
+    With fewer than two it asks for them. 400: what cannot be read. 404: what is not there. Both
+    show what was asked for in a form, to be mended.
     """
-    given = [text for text in request.GET.getlist("v") if text.strip()]
-    context: dict[str, Any] = {
-        "section": "models",
-        "given": [*given[:TWO], "", ""][:TWO],
-        "only_differences": request.GET.get("only") == "differences",
-    }
-    if len(given) < TWO:
-        return render(request, "compare.html", context)
     try:
-        if len(given) > TWO:
-            raise InvalidInput("Two versions can be compared at a time.", field="v")
-        refs = [VersionRef.parse(text) for text in given]
-        if request.GET.get("baseline", "0") == "1":
-            refs.reverse()
-        page = compare_page(*refs)
+        query = CompareQuery.parse(request.GET)
+        page = compare_page(query.refs, query.baseline) if query.refs else None
     except RegistryError as error:
-        context["error"] = error
-        return render(request, "compare.html", context, status=error.http_status)
-    context |= {
-        "page": page,
-        "diffs": page.different if context["only_differences"] else page.diffs,
-        "sides": (page.baseline, page.challenger),
-        "swap_url": _url(refs[1], refs[0]),
-        "all_url": _url(*refs),
-        "only_url": f"{_url(*refs)}&only=differences",
-    }
-    return render(request, "compare.html", context)
+        return _form(request, stated(request.GET), error=error)
+    if page is None or len(page.sides) < TWO:
+        return _form(request, [str(ref) for ref in query.refs], page=page)
+    return _page(request, query, page)
+
+
+@require_safe
+@needs(Right.VIEW)
+def compare_csv(request: Request) -> HttpResponse:
+    """The metrics of the same comparison as CSV, a line for each metric and challenger."""
+    query = CompareQuery.parse(request.GET)
+    page = compare_page(query.refs, query.baseline) if query.refs else None
+    if page is None or len(page.sides) < TWO:
+        raise InvalidInput("A comparison takes at least two versions.", field="v")
+    response = HttpResponse(
+        comparison_csv(page, only_differences=query.only_differences),
+        content_type="text/csv; charset=utf-8",
+    )
+    response["Content-Disposition"] = f'attachment; filename="{file_name(page)}"'
+    return response
 
 
 @require_safe
 @needs(Right.VIEW)
 def compare_model(request: Request, name: str) -> HttpResponse:
-    """A model's own address for comparing, ``?a=1&b=2``, leads to the page for all."""
-    numbers = [request.GET.get(side, "") for side in ("a", "b")]
-    query = urlencode([("v", f"{name}:{number}") for number in numbers if number])
-    return HttpResponseRedirect(f"{reverse('boards:compare')}?{query}")
+    """A model's own address for comparing leads to the page for all.
+
+    ``?a=1&b=2`` are numbers of the model's versions, held against the first; so are v's without
+    a model's name.
+    """
+    query = QueryDict(mutable=True)
+    pair = [request.GET[side] for side in ("a", "b") if request.GET.get(side)]
+    versions = [*pair, *request.GET.getlist("v")]
+    query.setlist("v", [text if ":" in text else f"{name}:{text}" for text in versions if text])
+    if len(pair) == TWO:
+        query["baseline"] = "0"
+    for kept in ("baseline", "differences"):
+        if kept in request.GET:
+            query[kept] = request.GET[kept]
+    return HttpResponseRedirect(f"{reverse('boards:compare')}?{query.urlencode()}")
 
 
-def _url(baseline: VersionRef, challenger: VersionRef) -> str:
-    query = urlencode([("v", str(baseline)), ("v", str(challenger))])
-    return f"{reverse('boards:compare')}?{query}"
+def _page(request: Request, query: CompareQuery, page: ComparePage) -> HttpResponse:
+    # From here on the baseline is stated, so that links and copies of the address keep it.
+    pinned = CompareQuery(page.refs, page.baseline, query.only_differences)
+    only = query.only_differences
+    rows = page.different if only else page.comparison.rows
+    return render(
+        request,
+        "compare.html",
+        {
+            **_shared(request, page.refs),
+            "page": page,
+            "query": pinned,
+            "is_pinned": query == pinned,
+            "heads": [
+                Head(side, pinned.with_baseline(side.place).url, pinned.without(side.place).url)
+                for side in page.sides
+            ],
+            "rows": rows,
+            "hidden": len(page.comparison.rows) - len(rows),
+            "sections": fact_sections(page.versions, only_differences=only),
+            "columns": len(page.sides) + 1,
+            "room": VERSIONS_MAX - len(page.refs),
+            "may_edit": has_right(request.user, Right.EDIT_POLICY),
+        },
+    )
+
+
+def _form(
+    request: Request,
+    given: list[str],
+    *,
+    page: ComparePage | None = None,
+    error: RegistryError | None = None,
+) -> HttpResponse:
+    fields = [*given[:VERSIONS_MAX], *([""] * TWO)][: max(TWO, min(len(given), VERSIONS_MAX))]
+    context: dict[str, Any] = {
+        **_shared(request, page.refs if page else ()),
+        "fields": fields,
+        "only": page.versions[0] if page else None,
+        "error": error,
+    }
+    return render(request, "compare.html", context, status=error.http_status if error else 200)
+
+
+def _shared(request: Request, refs: tuple[VersionRef, ...]) -> dict[str, Any]:
+    return {
+        "section": "models",
+        "versions_max": VERSIONS_MAX,
+        "offers": version_offers(refs),
+    }

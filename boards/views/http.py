@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from boards.models import User
@@ -47,3 +48,12 @@ def needs(right: Right) -> Callable[[View[P]], View[P]]:
 def page_actor(request: Request) -> Actor:
     """Who acts through a page."""
     return Actor(request.user, Channel.PAGE)
+
+
+def next_of(request: Request) -> str:
+    """Where a plain form leads back to, from ``next``; empty unless it is within this site."""
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return target if safe else ""

@@ -11,7 +11,6 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
 from boards import registry
@@ -22,7 +21,7 @@ from boards.queries.facts import workflow_of
 from boards.queries.moves import MoveOption, last_mover, move_options
 from boards.queries.records import find_model, find_version
 from boards.views.board import filter_of_page
-from boards.views.http import Request, needs, page_actor
+from boards.views.http import Request, needs, next_of, page_actor
 from obeya.errors import Conflict, InvalidInput, NotAllowed, TransitionRefused
 from obeya.records import StageTransition
 from obeya.stages import Stage
@@ -105,7 +104,7 @@ def _dialog(
         "selected": _selected(options, wanted),
         "can_move": any(option.allowed for option in options),
         "error": error,
-        "next": _next(request),
+        "next": next_of(request),
         "given": request.POST,
     }
     if isinstance(error, Conflict):
@@ -128,7 +127,7 @@ def _moved(request: Request, moved: StageTransition) -> HttpResponse:
     sentence = _sentence(moved)
     if not request.htmx:
         messages.success(request, sentence)
-        return HttpResponseRedirect(_next(request) or reverse("boards:board"))
+        return HttpResponseRedirect(next_of(request) or reverse("boards:board"))
     if not _is_board(request):
         messages.success(request, sentence)
         return HttpResponse(headers={"HX-Refresh": "true"})
@@ -191,12 +190,3 @@ def _is_board(request: Request) -> bool:
     return request.htmx.current_url_abs_path is not None and (
         request.htmx.current_url_abs_path.split("?")[0] == reverse("boards:board")
     )
-
-
-def _next(request: Request) -> str:
-    """Where a plain form leads back to; only within this site."""
-    target = request.POST.get("next") or request.GET.get("next") or ""
-    safe = url_has_allowed_host_and_scheme(
-        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return target if safe else ""

@@ -1,14 +1,15 @@
-"""Comparison of two versions."""
+"""Comparison of two versions, and of several with a baseline."""
 
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obeya.comparison import DiffOutcome, MetricDiff, compare
+from obeya.comparison import DiffOutcome, MetricDiff, MetricRow, compare, compare_to_baseline
 from obeya.metrics import Direction, Metric, MetricDefinition, Scale
 
 OPPOSITE = {
@@ -204,3 +205,115 @@ def test_a_definition_decides_what_better_means() -> None:
     assert compare(("a", a), ("b", b), {}).b_is_better
     defined = {"score": MetricDefinition("score", Direction.LOWER)}
     assert not compare(("a", a), ("b", b), defined).b_is_better
+
+
+def test_the_counts_are_of_the_judged_metrics_alone() -> None:
+    a = {n: Metric(n, 1.0, standard_error=0.1) for n in ("accuracy", "f1", "loss", "auc", "width")}
+    b = {
+        "accuracy": Metric("accuracy", 2.0, standard_error=0.1),
+        "f1": Metric("f1", 1.01, standard_error=0.1),
+        "loss": Metric("loss", 2.0, standard_error=0.1),
+        "auc": Metric("auc", 1.0),
+        "width": Metric("width", 1.01, standard_error=0.1),
+    }
+    comparison = compare(("a", a), ("b", b), {})
+    counts = {outcome: comparison.count(outcome) for outcome in DiffOutcome}
+    assert comparison.judged == 4
+    assert {outcome for outcome, count in counts.items() if count == 1} == {
+        DiffOutcome.BETTER,
+        DiffOutcome.WORSE,
+        DiffOutcome.WITHIN_NOISE,
+        DiffOutcome.EQUAL,
+    }
+    assert sum(counts.values()) == comparison.judged
+
+
+# --- Several with one baseline --------------------------------------------------------------------
+
+others = st.lists(sides, min_size=0, max_size=5)
+
+
+def named(metrics_of_others: list[dict[str, Metric]]) -> list[tuple[str, dict[str, Metric]]]:
+    return [(f"v{place}", metrics) for place, metrics in enumerate(metrics_of_others)]
+
+
+@given(sides, others)
+def test_each_of_several_is_held_against_the_baseline_as_if_it_were_alone(
+    baseline: dict[str, Metric], several: list[dict[str, Metric]]
+) -> None:
+    result = compare_to_baseline(("base", baseline), named(several), {})
+    alone = [compare(("base", baseline), other, {}) for other in named(several)]
+    assert list(result.comparisons) == alone
+    for place, comparison in enumerate(alone):
+        column = {row.definition.name: row.diffs[place] for row in result.rows}
+        assert {n: d for n, d in column.items() if d is not None} == comparison.metric_diffs
+        for name in set(column) - set(comparison.metric_diffs):
+            assert name not in baseline
+            assert name not in several[place]
+
+
+@given(sides, others)
+def test_every_metric_of_any_version_is_a_row_by_name(
+    baseline: dict[str, Metric], several: list[dict[str, Metric]]
+) -> None:
+    rows = compare_to_baseline(("base", baseline), named(several), {}).rows
+    every = {*baseline, *(name for metrics_of in several for name in metrics_of)}
+    assert [row.definition.name for row in rows] == sorted(every)
+    assert all(row.baseline == baseline.get(row.definition.name) for row in rows)
+    assert all(len(row.diffs) == len(several) for row in rows)
+
+
+@given(sides, others, st.randoms(use_true_random=False))
+def test_the_order_of_the_others_changes_nothing_but_the_order(
+    baseline: dict[str, Metric], several: list[dict[str, Metric]], random: random.Random
+) -> None:
+    order = list(range(len(several)))
+    random.shuffle(order)
+    there = compare_to_baseline(("base", baseline), named(several), {})
+    back = compare_to_baseline(("base", baseline), [named(several)[i] for i in order], {})
+    assert back.comparisons == tuple(there.comparisons[i] for i in order)
+    for row, turned in zip(there.rows, back.rows, strict=True):
+        assert turned.diffs == tuple(row.diffs[i] for i in order)
+        assert turned.differs == row.differs
+
+
+@given(definitions, st.none() | metrics, st.lists(st.none() | metrics, max_size=5))
+def test_the_share_of_a_change_is_its_part_of_the_largest_in_the_row(
+    definition: MetricDefinition, a: Metric | None, several: list[Metric | None]
+) -> None:
+    diffs = tuple(None if a is b is None else MetricDiff(definition, a, b) for b in several)
+    shares = MetricRow(definition, a, diffs).shares
+    changes = [diff.percent_change if diff else None for diff in diffs]
+    assert [share is None for share in shares] == [change is None for change in changes]
+    known = [(s, c) for s, c in zip(shares, changes, strict=True) if s is not None]
+    for share, change in known:
+        assert -1 <= share <= 1
+        assert share * change >= 0
+    if any(change for _, change in known):
+        assert max(abs(share) for share, _ in known) == 1
+    else:
+        assert {share for share, _ in known} <= {0}
+
+
+def test_a_row_differs_unless_all_are_equal_to_the_baseline() -> None:
+    definition, one, two = MetricDefinition("m"), Metric("m", 1.0), Metric("m", 2.0)
+
+    def differs(baseline: Metric | None, *several: Metric | None) -> bool:
+        diffs = [
+            None if baseline is b is None else MetricDiff(definition, baseline, b) for b in several
+        ]
+        return MetricRow(definition, baseline, tuple(diffs)).differs
+
+    assert not differs(one, one, one)
+    assert differs(one, one, two)
+    assert differs(one, one, None)
+    assert differs(None, None, two)
+    assert differs(one, Metric("m", 1.0 + 1e-12))
+
+
+def test_nothing_held_against_the_baseline_leaves_its_own_metrics() -> None:
+    result = compare_to_baseline(("base", {"f1": Metric("f1", 1.0)}), [], {})
+    assert result.comparisons == ()
+    assert [(row.definition.name, row.diffs, row.differs) for row in result.rows] == [
+        ("f1", (), False)
+    ]

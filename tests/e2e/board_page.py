@@ -14,6 +14,7 @@ class BoardPage:
         self.dialog = page.locator("#dialog")
         self.live = page.locator("#live")
         self.toasts = page.locator("#toasts")
+        self.picks = page.locator("#picks")
 
     def column(self, stage: str) -> Locator:
         """The column of a stage, head and cards."""
@@ -38,6 +39,10 @@ class BoardPage:
     def move_link(self, name: str) -> Locator:
         """The card's Move link."""
         return self.card(name).locator("[data-dialog]")
+
+    def pick(self, name: str) -> Locator:
+        """The box that picks a card for comparison."""
+        return self.card(name).get_by_role("checkbox")
 
     def names(self, stage: str) -> list[str]:
         """The cards of a column from top to bottom."""

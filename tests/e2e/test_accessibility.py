@@ -102,6 +102,15 @@ def test_a_board_after_a_move_with_its_toast(
     assert violations(board.page) == []
 
 
+def test_a_board_with_cards_picked(look: Callable[..., Page], registry: DatabaseRegistry) -> None:
+    board = BoardPage(look())
+    board.page.get_by_role("button", name="Compare…").click()
+    for name in ("resnet50 v4", "bert-base v2"):
+        board.pick(name).check()
+    expect(board.picks.get_by_role("button", name="Take out")).to_have_count(2)
+    assert violations(board.page) == []
+
+
 def test_a_filter_error_while_typing(look: Callable[..., Page], registry: DatabaseRegistry) -> None:
     page = look()
     page.get_by_label("Metric").fill("accuracy above 0.9")
@@ -125,6 +134,11 @@ def test_forms_with_errors(look: Callable[..., Page]) -> None:
     page.get_by_label("Password").fill("nothing")
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
+    assert violations(page) == []
+    page = look("/metrics/define/?name=accuracy", user="ada")
+    page.get_by_label("Unit").fill("x" * 25)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#unit-error")).to_be_visible()
     assert violations(page) == []
     page = look("/password/", user="ada")
     for field in page.get_by_role("main").locator("input[type=password]").all():

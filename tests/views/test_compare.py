@@ -1,16 +1,21 @@
-"""Two versions side by side: `/compare/`."""
+"""Two to six versions side by side: `/compare/`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.html import strip_tags
 
 from boards.models import User
 from boards.registry import DatabaseRegistry
-from obeya import Metric
+from obeya import Metric, Stage
 
 pytestmark = pytest.mark.django_db
 
@@ -21,6 +26,42 @@ ADDRESS = "/compare/?v=a:1&v=b:1"
 def text_of(answer: HttpResponse) -> str:
     text: str = answer.content.decode()
     return text
+
+
+def words_of(answer: HttpResponse) -> str:
+    """What is read, with every run of blanks as one."""
+    return " ".join(strip_tags(text_of(answer)).split())
+
+
+def columns_of(answer: HttpResponse) -> list[str]:
+    """The versions at the head of the table, from left to right."""
+    return re.findall(r'class="version-link" href="[^"]*">([^<]*)</a>', text_of(answer))
+
+
+def links_of(answer: HttpResponse, label: str) -> list[str]:
+    """Where the links of this label lead, in the order of the page."""
+    found = re.findall(r'<a[^>]*href="([^"]*)"[^>]*>(.*?)</a>', text_of(answer), re.DOTALL)
+    return [
+        href.replace("&amp;", "&")
+        for href, inner in found
+        if " ".join(strip_tags(inner).split()) == label
+    ]
+
+
+def row_of(answer: HttpResponse, name: str) -> str:
+    """One row of the table in words."""
+    for row in re.findall(r"<tr>.*?</tr>", text_of(answer), re.DOTALL):
+        words = " ".join(strip_tags(row).split())
+        if words == name or words.startswith(f"{name} "):
+            return words
+    raise AssertionError(f"no row {name}")
+
+
+def has_row(answer: HttpResponse, name: str) -> bool:
+    try:
+        return bool(row_of(answer, name))
+    except AssertionError:
+        return False
 
 
 @pytest.fixture
@@ -38,6 +79,7 @@ def two(registry: DatabaseRegistry) -> DatabaseRegistry:
             "zero": 0.0,
         },
         tags={"team": "nlp"},
+        source_run="run-7",
     )
     registry.register_model(
         "b",
@@ -52,91 +94,334 @@ def two(registry: DatabaseRegistry) -> DatabaseRegistry:
             "zero": 1.0,
         },
         artifact_uri="s3://b",
+        description="Second try.",
     )
     return registry
 
 
-def test_every_outcome_is_named(two: DatabaseRegistry, client_of: ClientOf, alice: User) -> None:
-    page = text_of(client_of(alice).get(ADDRESS))
-    for outcome in (
-        "better",
-        "worse",
-        "changed",
-        "equal",
-        "not comparable",
-        "within noise",
-        "only the first has it",
-        "only the second has it",
-        "undefined",
-    ):
-        assert f"{outcome}" in page, outcome
-    assert "+12.5 %" in page
-    assert "b v1 is better in 1 and worse in 1 of 3 comparable metrics" in page
+@pytest.fixture
+def many(registry: DatabaseRegistry) -> DatabaseRegistry:
+    """m v1 to v7, v3 the champion; and n v1, whose model has no champion."""
+    for number in range(1, 8):
+        registry.register_model("m", number, {"accuracy": 0.5 + number / 100, "loss": 1.0})
+    for stage in (Stage.STAGING, Stage.PRODUCTION):
+        registry.transition_stage("m", 3, stage)
+    registry.register_model("n", 1, {"accuracy": 0.6, "loss": 0.9})
+    return registry
 
 
-def test_the_rest_stands_side_by_side(
-    two: DatabaseRegistry, client_of: ClientOf, alice: User
-) -> None:
-    page = text_of(client_of(alice).get(ADDRESS))
-    assert "team=nlp" in page
-    assert "s3://b" in page
-
-
-def test_only_differences_leaves_out_what_is_equal(
-    two: DatabaseRegistry, client_of: ClientOf, alice: User
-) -> None:
-    page = text_of(client_of(alice).get(f"{ADDRESS}&only=differences"))
-    assert ">same" not in page
-    assert ">accuracy" in page
-
-
-def test_the_baseline_can_be_the_second(
-    two: DatabaseRegistry, client_of: ClientOf, alice: User
-) -> None:
-    page = text_of(client_of(alice).get(f"{ADDRESS}&baseline=1"))
-    assert "a v1 against the baseline b v1" in page
-
-
-def test_a_models_own_address_leads_there(
-    two: DatabaseRegistry, client_of: ClientOf, alice: User
-) -> None:
-    two.register_model("a")
-    answer = client_of(alice).get("/models/a/compare/?a=1&b=2", follow=True)
-    assert "a v2 against the baseline a v1" in text_of(answer)
-
-
-def test_without_two_versions_it_asks_for_them(
-    two: DatabaseRegistry, client_of: ClientOf, alice: User
-) -> None:
-    for address in ("/compare/", "/compare/?v=a:1"):
-        answer = client_of(alice).get(address)
-        assert answer.status_code == 200
-        assert "Name two versions" in text_of(answer)
+# --- The table ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("query", "status"),
+    ("metric", "words"),
     [
-        ("v=a:1&v=none:1", 404),
-        ("v=a:1&v=b:9", 404),
-        ("v=a:1&v=b", 400),
-        ("v=a:1&v=b:x", 400),
-        ("v=a:1&v=b:0", 400),
-        ("v=a:1&v=b:1&v=b:1", 400),
-        (f"v=a:1&v=b:{10**30}", 400),
+        ("accuracy", "0.8 0.9 ↑ +0.1 better +12.5 % better"),
+        ("loss", "0.5 0.6 ↑ +0.1 worse +20 % worse"),
+        ("classes", "10 20 ↑ +10 changed +100 % changed"),
+        ("same", "1 1 = 0 equal 0 % equal"),
+        ("f1", "0.9 0.91 ≈ +0.01 within noise +1.111 % within noise"),
+        ("auc", "0.9 0.95 not comparable"),
+        ("only_a", "1 – not measured"),
+        ("only_b", "– 1 only here"),
+        ("zero", "0 1 ↑ +1 changed undefined changed"),
     ],
 )
-def test_what_names_no_version_is_told_and_can_be_mended(
-    two: DatabaseRegistry, client_of: ClientOf, alice: User, query: str, status: int
+def test_every_outcome_is_told_with_values_difference_and_percent_change(
+    two: DatabaseRegistry, client_of: ClientOf, alice: User, metric: str, words: str
+) -> None:
+    row = row_of(client_of(alice).get(ADDRESS), metric)
+    assert row.endswith(words)
+
+
+def test_each_version_has_a_sentence_that_sums_it_up(
+    two: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    two.register_model("b", metrics={"accuracy": 0.8, "loss": 0.1})
+    words = words_of(client_of(alice).get(f"{ADDRESS}&v=b:2"))
+    assert "b v1 is better in 1, worse in 1, within noise in 1 of 3 comparable metrics" in words
+    assert "b v2 is better in 1, worse in 0, equal in 1 of 2 comparable metrics" in words
+
+
+def test_values_are_short_and_their_titles_tell_all_that_was_measured(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    registry.register_model("a", metrics={"x": Metric("x", 0.123456789, 500, 0.25, "test")})
+    registry.register_model("a", metrics={"x": 2.0})
+    page = text_of(client_of(alice).get("/compare/?v=a:1&v=a:2"))
+    assert 'title="0.123456789 ± 0.25, 500 samples, on test">0.1235<' in page
+
+
+def test_a_bar_is_as_long_as_its_part_of_the_largest_change_of_the_row(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    for value in (100, 150, 75, 100):
+        registry.register_model("a", metrics={"accuracy": value})
+    page = text_of(client_of(alice).get("/compare/?v=a:1&v=a:2&v=a:3&v=a:4"))
+    bars = re.findall(r'bar bar-(\w+)".*?<rect x="(-?\d+)" y="2" width="(\d+)"', page)
+    assert bars == [("better", "0", "48"), ("worse", "-24", "24"), ("equal", "0", "0")]
+
+
+def test_everything_else_stands_side_by_side(
+    two: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    answer = client_of(alice).get(ADDRESS)
+    assert row_of(answer, "team") == "team ≠ differs nlp –"
+    assert row_of(answer, "Source run") == "Source run ≠ differs run-7 –"
+    assert row_of(answer, "Artifact") == "Artifact ≠ differs – s3://b"
+    assert row_of(answer, "Description") == "Description ≠ differs – Second try."
+    assert row_of(answer, "Stage") == "Stage Development Development"
+    assert row_of(answer, "Owner") == "Owner alice alice"
+    assert has_row(answer, "Registered ≠ differs")
+    assert not has_row(answer, "Label")
+
+
+def test_a_tag_that_is_empty_is_not_one_that_is_missing(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    registry.register_model("a", tags={"draft": ""})
+    registry.register_model("a")
+    answer = client_of(alice).get("/compare/?v=a:1&v=a:2")
+    assert row_of(answer, "draft") == "draft ≠ differs (empty) –"
+
+
+def test_only_differences_leaves_out_what_is_the_same_in_all(
+    two: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    (switch,) = links_of(client.get(ADDRESS), "Only differences")
+    answer = client.get(switch)
+    assert "differences=1" in switch
+    assert has_row(answer, "accuracy")
+    assert has_row(answer, "team")
+    assert not has_row(answer, "same")
+    assert not has_row(answer, "Owner")
+    (back,) = links_of(answer, "Show all")
+    assert has_row(client.get(back), "same")
+
+
+def test_versions_that_do_not_differ_say_so(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    for _ in range(2):
+        registry.register_model("a", metrics={"f1": 1.0})
+    answer = client_of(alice).get("/compare/?v=a:1&v=a:2&differences=1")
+    assert "They do not differ in any of 1 metric." in words_of(answer)
+
+
+# --- Versions and the baseline --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "columns"),
+    [
+        # The champion is put in front where there is room and nothing else was asked for.
+        ("v=m:1&v=m:2", ["m v3", "m v1", "m v2"]),
+        ("v=m:1", ["m v3", "m v1"]),
+        ("v=m:1&v=m:3", ["m v3", "m v1"]),
+        ("v=m:1&v=n:1&v=m:3", ["m v3", "m v1", "n v1"]),
+        ("v=m:1&v=m:2&v=m:4&v=m:5&v=m:6&v=m:7", [f"m v{n}" for n in (1, 2, 4, 5, 6, 7)]),
+        # The first version's model decides; without a champion the first version.
+        ("v=n:1&v=m:1", ["n v1", "m v1"]),
+        # A stated baseline holds.
+        ("v=m:1&v=m:2&baseline=0", ["m v1", "m v2"]),
+        ("v=m:1&v=m:2&baseline=1", ["m v2", "m v1"]),
+        ("v=m:1&v=m:1&v=m:2&baseline=2", ["m v2", "m v1"]),
+        # What names the same, or nothing, counts once or not at all.
+        ("v=m:1&v=&v=m:01&v=m%20v2&baseline=0", ["m v1", "m v2"]),
+    ],
+)
+def test_the_baseline_is_the_first_column(
+    many: DatabaseRegistry, client_of: ClientOf, alice: User, query: str, columns: list[str]
+) -> None:
+    answer = client_of(alice).get(f"/compare/?{query}")
+    assert columns_of(answer) == columns
+    assert f"against the baseline {columns[0]}" in words_of(answer)
+
+
+def test_any_version_can_be_made_the_baseline_or_removed(
+    many: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    answer = client.get("/compare/?v=m:1&v=n:1")
+    assert columns_of(answer) == ["m v3", "m v1", "n v1"]
+    (other,) = links_of(answer, "make baseline n v1")
+    turned = client.get(other)
+    assert columns_of(turned) == ["n v1", "m v3", "m v1"]
+    (without,) = links_of(turned, "remove m v3")
+    # The champion that was taken out does not come back by itself.
+    assert columns_of(client.get(without)) == ["n v1", "m v1"]
+    (without,) = links_of(turned, "remove n v1")
+    assert columns_of(client.get(without)) == ["m v3", "m v1"]
+    (last,) = links_of(client.get(without), "remove m v3")
+    assert "Only m v1 was named" in words_of(client.get(last))
+
+
+def test_the_address_to_share_keeps_the_baseline_when_another_becomes_champion(
+    many: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    (link,) = links_of(client.get("/compare/?v=m:1&v=m:2"), "Link to this")
+    for stage in (Stage.STAGING, Stage.PRODUCTION):
+        many.transition_stage("m", 5, stage)
+    assert columns_of(client.get(link)) == ["m v3", "m v1", "m v2"]
+    assert columns_of(client.get("/compare/?v=m:1&v=m:2"))[0] == "m v5"
+    assert links_of(client.get(link), "Link to this") == []
+
+
+def test_a_version_is_added_by_a_form_that_keeps_the_rest(
+    many: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    page = text_of(client.get("/compare/?v=m:1&v=m:2&baseline=1&differences=1"))
+    form = page[page.index('<form class="filters"') : page.index("</form>", page.index("filters"))]
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
+    answer = client.get(f"/compare/?{urlencode([*hidden, ('v', 'n:1')])}")
+    assert columns_of(answer) == ["m v2", "m v1", "n v1"]
+    assert links_of(answer, "Show all")
+    assert '<option value="m:7">' in form
+    assert '<option value="m:1">' not in form
+
+
+def test_six_are_as_many_as_fit(many: DatabaseRegistry, client_of: ClientOf, alice: User) -> None:
+    query = "&".join(f"v=m:{number}" for number in range(1, 7))
+    answer = client_of(alice).get(f"/compare/?{query}")
+    assert len(columns_of(answer)) == 6
+    assert "Remove one to add another" in words_of(answer)
+    assert "Add a version" not in words_of(answer)
+
+
+@pytest.mark.parametrize("address", ["/compare/", "/compare/?v=&v=", "/compare/?v=n:1"])
+def test_without_two_versions_it_asks_for_them(
+    many: DatabaseRegistry, client_of: ClientOf, alice: User, address: str
+) -> None:
+    answer = client_of(alice).get(address)
+    assert answer.status_code == 200
+    assert text_of(answer).count('<input class="input" id="pick-') == 2
+    expected = "Pick another" if "n:1" in address else "Name two to 6 versions"
+    assert expected in words_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "sentence"),
+    [
+        ("v=a:1&v=none:1", 404, "no registered model named “none”"),
+        ("v=a:1&v=b:9", 404, "b has no version 9"),
+        ("v=a:1&v=b%00:1", 404, "no registered model named"),
+        ("v=a:1&v=b", 400, "“b” names no version"),
+        ("v=a:1&v=b:x", 400, "“b:x” names no version"),
+        ("v=a:1&v=:1", 400, "“:1” names no version"),
+        ("v=a:1&v=b:0", 400, "A version number is"),
+        ("v=a:1&v=b:²", 400, "names no version"),
+        (f"v=a:1&v=b:{10**30}", 400, "A version number is"),
+        (f"v=a:1&v=b:{'9' * 5000}", 400, "A version number is"),
+        ("v=a:1&v=b:1&baseline=2", 400, "The baseline is a place"),
+        ("v=a:1&v=b:1&baseline=-1", 400, "The baseline is a place"),
+        ("v=a:1&v=b:1&baseline=x", 400, "The baseline is a place"),
+        (f"v=a:1&v=b:1&baseline={'9' * 5000}", 400, "The baseline is a place"),
+        ("v=a:1&" + "&".join(f"v=b:{n}" for n in range(1, 8)), 400, "At most 6 versions"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_cannot_be_compared_is_told_and_can_be_mended(
+    two: DatabaseRegistry, client_of: ClientOf, alice: User, query: str, status: int, sentence: str
 ) -> None:
     answer = client_of(alice).get(f"/compare/?{query}")
     assert answer.status_code == status
+    assert sentence in words_of(answer)
     assert 'role="alert"' in text_of(answer)
     assert 'value="a:1"' in text_of(answer)
+    assert client_of(alice).get(f"/compare.csv?{query}").status_code == status
+
+
+@pytest.mark.parametrize("name", ["模型 ü", "a&b=c", "100%", "<script>alert(1)<", "a?b#c", "a v1"])
+def test_any_name_can_be_compared(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User, name: str
+) -> None:
+    for _ in range(3):
+        registry.register_model(name, metrics={"<i>": 1.0})
+    client = client_of(alice)
+    query = urlencode([("v", f"{name}:1"), ("v", f"{name}:2")])
+    answer = client.get(f"/compare/?{query}")
+    assert answer.status_code == 200
+    assert "<script>alert" not in text_of(answer)
+    assert "&lt;i&gt;" in text_of(answer)
+    assert "<i>" not in text_of(answer)
+    for label in ("make baseline", "remove"):
+        link = next(
+            href.replace("&amp;", "&")
+            for href in re.findall(rf'<a href="([^"]*)">{label}', text_of(answer))
+        )
+        assert client.get(link).status_code == 200
+        assert parse_qsl(urlsplit(link).query)[0][1].startswith(name)
+
+
+def test_the_number_of_statements_does_not_grow_with_the_versions(
+    many: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    client.get("/compare/?v=m:1&v=m:2")
+    with CaptureQueriesContext(connection) as few:
+        client.get("/compare/?v=m:1&v=m:2&baseline=0")
+    with CaptureQueriesContext(connection) as more:
+        client.get("/compare/?v=m:1&v=m:2&v=n:1&v=m:5&v=m:6")
+    assert len(few) == len(more)
+
+
+def test_a_deleted_version_is_not_there(
+    many: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    many.delete_version("m", 2)
+    assert client_of(alice).get("/compare/?v=m:1&v=m:2").status_code == 404
+
+
+# --- Ways there -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "columns"),
+    [
+        ("a=1&b=2", ["m v1", "m v2"]),
+        ("a=1&b=2&baseline=1", ["m v2", "m v1"]),
+        ("v=1&v=2&v=n:1&baseline=0", ["m v1", "m v2", "n v1"]),
+        ("v=1", ["m v3", "m v1"]),
+    ],
+)
+def test_a_models_own_address_leads_there(
+    many: DatabaseRegistry, client_of: ClientOf, alice: User, query: str, columns: list[str]
+) -> None:
+    answer = client_of(alice).get(f"/models/m/compare/?{query}&differences=1", follow=True)
+    assert answer.redirect_chain[0][0].startswith("/compare/?")
+    assert columns_of(answer) == columns
+    assert links_of(answer, "Show all")
+
+
+def test_the_pages_of_models_and_versions_lead_there(
+    many: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    (link,) = links_of(client.get("/models/m/versions/1/"), "Compare with the champion, v3")
+    assert columns_of(client.get(link)) == ["m v3", "m v1"]
+    (link,) = links_of(client.get("/models/n/versions/1/"), "Compare…")
+    assert "Pick another" in words_of(client.get(link))
+    model = text_of(client.get("/models/m/"))
+    assert '<form class="stack" method="get" action="/compare/">' in model
+    assert 'name="v" value="m:7"' in model
 
 
 def test_strangers_and_accounts_without_the_right_do_not_get_in(
     two: DatabaseRegistry, client: Client, client_of: ClientOf
 ) -> None:
-    assert client.get(ADDRESS).status_code == 302
-    assert client_of(User.objects.create_user("nobody")).get(ADDRESS).status_code == 403
+    nobody = client_of(User.objects.create_user("nobody"))
+    for address in (ADDRESS, ADDRESS.replace("/compare/", "/compare.csv")):
+        assert client.get(address).status_code == 302
+        assert nobody.get(address).status_code == 403
+
+
+def test_only_those_who_may_edit_definitions_see_the_links_to_it(
+    two: DatabaseRegistry, client_of: ClientOf, alice: User, victor: User
+) -> None:
+    links = links_of(client_of(alice).get(ADDRESS), "edit")
+    back = urlencode({"next": "/compare/?v=a%3A1&v=b%3A1&baseline=0"})
+    assert links[0] == f"/metrics/define/?name=accuracy&{back}"
+    assert links_of(client_of(victor).get(ADDRESS), "edit") == []

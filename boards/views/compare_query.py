@@ -1,0 +1,98 @@
+"""The address of a comparison: which versions, which of them the baseline, what is left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from boards.queries.compare_page import VERSIONS_MAX, VersionRef
+from obeya.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class CompareQuery:
+    """What an address asks for: ``?v=resnet50:17&v=resnet101:5&baseline=0&differences=1``.
+
+    `baseline` is a place among `refs`; None leaves the choice to the page.
+    """
+
+    refs: tuple[VersionRef, ...]
+    baseline: int | None = None
+    only_differences: bool = False
+
+    @classmethod
+    def parse(cls, values: QueryDict) -> Self:
+        """Read it. Empty v's are left out, and so is a version that was named before.
+
+        Raises:
+            InvalidInput: a v or the baseline cannot be read, or there are too many versions.
+        """
+        given = [VersionRef.parse(text) for text in stated(values)]
+        refs = tuple(dict.fromkeys(given))
+        if len(refs) > VERSIONS_MAX:
+            raise InvalidInput(
+                f"At most {VERSIONS_MAX} versions can be compared at a time; these are "
+                f"{len(refs)}.",
+                field="v",
+            )
+        text = values.get("baseline", "").strip()
+        baseline = None
+        if text:
+            place = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
+            if not 0 <= place < len(given):
+                raise InvalidInput(
+                    f"The baseline is a place among the versions, 0 for the first; “{text[:16]}” "
+                    "is none of them.",
+                    field="baseline",
+                )
+            # A place among all that were named, also those that were named twice.
+            baseline = refs.index(given[place])
+        return cls(refs, baseline, values.get("differences", "") not in ("", "0"))
+
+    @property
+    def query_string(self) -> str:
+        """The query without its question mark."""
+        pairs = [("v", str(ref)) for ref in self.refs]
+        if self.baseline is not None:
+            pairs.append(("baseline", str(self.baseline)))
+        if self.only_differences:
+            pairs.append(("differences", "1"))
+        return urlencode(pairs)
+
+    @property
+    def url(self) -> str:
+        """The page's address."""
+        return f"{reverse('boards:compare')}?{self.query_string}"
+
+    @property
+    def csv_url(self) -> str:
+        """The address of the same as CSV."""
+        return f"{reverse('boards:compare_csv')}?{self.query_string}"
+
+    @property
+    def toggled(self) -> Self:
+        """The same with everything shown, or with the differences alone."""
+        return replace(self, only_differences=not self.only_differences)
+
+    def with_baseline(self, place: int) -> Self:
+        """The same held against another of the versions."""
+        return replace(self, baseline=place)
+
+    def without(self, place: int) -> Self:
+        """The same without one of the versions; the first is the baseline if it was that one."""
+        kept = self.refs[:place] + self.refs[place + 1 :]
+        baseline = self.baseline or 0
+        if baseline == place:
+            baseline = 0
+        elif baseline > place:
+            baseline -= 1
+        return replace(self, refs=kept, baseline=baseline if kept else None)
+
+
+def stated(values: QueryDict) -> list[str]:
+    """The v's that are not empty, as they were written."""
+    return [text.strip() for text in values.getlist("v") if text.strip()]

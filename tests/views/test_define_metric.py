@@ -1,0 +1,139 @@
+"""Saying what a metric's name means: `/metrics/define/?name=...`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.utils.html import strip_tags
+
+from boards.models import AuditEvent, User
+from boards.models import MetricDefinition as Row
+from boards.registry import DatabaseRegistry
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+NAME = "val/latency p99"
+FILLED = {
+    "direction": "lower",
+    "title": "p99",
+    "unit": "ms",
+    "scale": "",
+    "description": "Measured\r\nat the door.",
+}
+
+
+def address(name: str = NAME, **more: str) -> str:
+    return f"/metrics/define/?{urlencode({'name': name, **more})}"
+
+
+def words_of(answer: HttpResponse) -> str:
+    return " ".join(strip_tags(answer.content.decode()).split())
+
+
+def test_the_form_shows_what_the_name_tells_and_who_was_measured(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    registry.register_model("a", metrics={NAME: 12.0})
+    answer = client_of(alice).get(address())
+    assert "1 version was measured in it." in words_of(answer)
+    assert "by its name, lower is better" in words_of(answer)
+    assert 'id="direction-lower" value="lower" checked' in answer.content.decode()
+
+
+def test_saving_changes_the_comparison_and_leaves_an_event(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    for value in (10.0, 12.0):
+        registry.register_model("a", metrics={"width": value})
+    client, compared = client_of(alice), "/compare/?v=a:1&v=a:2"
+    assert "+20 % changed" in words_of(client.get(compared))
+    answer = client.post(
+        address("width", next=compared), {**FILLED, "direction": "higher"}, follow=True
+    )
+    assert answer.redirect_chain == [(compared, 302)]
+    assert "Saved what width means." in words_of(answer)
+    assert "+20 % better" in words_of(answer)
+    assert "p99 ms" in words_of(answer)
+    row = Row.objects.get()
+    assert (row.name, row.direction, row.unit) == ("width", "higher", "ms")
+    assert row.description == "Measured\nat the door."
+    event = AuditEvent.objects.latest("pk")
+    assert (event.action, event.actor) == ("metric_definition.set", alice)
+
+
+def test_the_same_again_says_that_nothing_changed(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    client.post(address(), FILLED)
+    before = AuditEvent.objects.count()
+    answer = client.post(address(), FILLED, follow=True)
+    assert f"Nothing changed about {NAME}." in words_of(answer)
+    assert answer.redirect_chain[0][0].startswith("/metrics/define/?name=val%2Flatency")
+    assert AuditEvent.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("unit", "x" * 25, "The unit of a metric is text of at most 24 characters."),
+        ("unit", "a\x00", "The unit of a metric is text"),
+        ("title", "x" * 41, "The title of a metric is text of at most 40 characters."),
+        ("description", "x" * 100_001, "A description can have at most 100,000 characters"),
+        ("direction", "sideways", "Choose which way the metric is better."),
+        ("scale", "permille", "Choose how the metric is written."),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_cannot_be_is_told_beside_its_field_and_nothing_is_lost(
+    registry: DatabaseRegistry,
+    client_of: ClientOf,
+    alice: User,
+    field: str,
+    value: str,
+    sentence: str,
+) -> None:
+    given = {**FILLED, field: value}
+    answer = client_of(alice).post(address(), given)
+    assert answer.status_code == 400
+    page = answer.content.decode()
+    error = page[page.index(f'id="{field}-error"') :]
+    assert sentence in error[: error.index("</p>")]
+    kept = "title" if field != "title" else "unit"
+    assert f'name="{kept}" value="{FILLED[kept]}"' in page
+    assert not Row.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 251, "a\x00"])
+def test_a_name_that_cannot_be_is_told(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User, name: str
+) -> None:
+    assert client_of(alice).get(address(name)).status_code == 400
+
+
+def test_who_may_not_edit_policies_may_not_define_metrics(
+    registry: DatabaseRegistry, client: Client, client_of: ClientOf, victor: User
+) -> None:
+    assert client.get(address()).status_code == 302
+    for answer in (
+        client_of(victor).get(address()),
+        client_of(victor).post(address(), FILLED),
+    ):
+        assert answer.status_code == 403
+    assert not Row.objects.exists()
+
+
+@pytest.mark.parametrize("target", ["https://example.com/", "//example.com/", "javascript:x"])
+def test_it_leads_back_only_within_the_site(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User, target: str
+) -> None:
+    client = client_of(alice)
+    assert target not in client.get(address(next=target)).content.decode().split("<main")[1]
+    answer = client.post(address(next=target), FILLED)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/metrics/define/")
