@@ -188,6 +188,14 @@ class PromotionPolicy:
             mode=self.mode,
         )
 
+    def passes(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> bool:
+        """Whether `check` would pass, without its words and without waivers."""
+        return all(
+            r.outcome(evidence, champion, definitions).lets_pass for r in self.evidence_requirements
+        )
+
     def to_document(self) -> dict[str, Any]:
         """The JSON form that is stored as a revision and read by `from_document`."""
         return {

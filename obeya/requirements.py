@@ -144,10 +144,15 @@ class Requirement(Protocol):
     def describe(self) -> str:
         """The requirement in one line: ``accuracy ≥ 0.9``. A waiver names it by this line."""
 
+    def outcome(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> Outcome:
+        """How it comes out; never raises for missing or odd values."""
+
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """Hold it against the evidence; never raises for missing or odd values."""
+        """The same outcome with what was seen, and a sentence."""
 
     def to_document(self) -> dict[str, Any]:
         """The JSON form that `obeya.policies.requirement_from_document` reads."""
@@ -177,19 +182,28 @@ class MetricRequirement:
         """The requirement in one line: ``accuracy ≥ 0.9``."""
         return f"{self.metric} {self.comparison.symbol} {number_text(self.threshold)}"
 
+    def outcome(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> Outcome:
+        """Hold the threshold against the version's value."""
+        metric = evidence.metrics.get(self.metric)
+        if metric is None:
+            return Outcome.MISSING
+        holds = self.comparison.holds(metric.value, self.threshold)
+        return Outcome.PASSED if holds else Outcome.FAILED
+
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """Hold the threshold against the version's value; the champion's is given beside it."""
+        """The outcome in words; the champion's value is given beside it."""
         metric = evidence.metrics.get(self.metric)
         standing = champion.metrics.get(self.metric) if champion else None
+        outcome = self.outcome(evidence, champion, definitions)
         if metric is None:
-            outcome, sentence = Outcome.MISSING, f"{self.metric} was not measured."
-        elif self.comparison.holds(metric.value, self.threshold):
-            outcome = Outcome.PASSED
+            sentence = f"{self.metric} was not measured."
+        elif outcome is Outcome.PASSED:
             sentence = f"{self.metric} is {number_text(metric.value)}."
         else:
-            outcome = Outcome.FAILED
             sentence = (
                 f"{self.metric} is {number_text(metric.value)}; "
                 f"required: {self.comparison.symbol} {number_text(self.threshold)}."
@@ -268,10 +282,16 @@ class ChampionRequirement:
             return champion + abs(champion) * (self.offset / 100.0)
         return champion + self.offset
 
+    def outcome(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> Outcome:
+        """Hold the version's value against the champion's."""
+        return self.check(evidence, champion, definitions).outcome
+
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """Hold the version's value against the champion's."""
+        """The outcome in words, with the bound that the champion's value gives."""
         own = evidence.metrics.get(self.metric)
         standing = champion.metrics.get(self.metric) if champion else None
         bound = None if standing is None else self.bound(standing.value)

@@ -47,6 +47,12 @@ class TimeInStage:
         unit = "hour" if self.hours == 1 else "hours"
         return f"at least {number_text(self.hours)} {unit} in the previous stage"
 
+    def outcome(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> Outcome:
+        """How `check` comes out."""
+        return self.check(evidence, champion, definitions).outcome
+
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
@@ -93,6 +99,12 @@ class RequiredTag:
         """``tag reviewed`` or ``tag risk = low``."""
         return f"tag {self.key}" if self.value is None else f"tag {self.key} = {self.value}"
 
+    def outcome(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> Outcome:
+        """How `check` comes out."""
+        return self.check(evidence, champion, definitions).outcome
+
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
@@ -127,6 +139,12 @@ class RequiredDescription:
         """``a description``."""
         return "a description"
 
+    def outcome(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> Outcome:
+        """How `check` comes out."""
+        return self.check(evidence, champion, definitions).outcome
+
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
@@ -153,6 +171,12 @@ class ArtifactDigest:
     def describe(self) -> str:
         """``an artifact with a digest``."""
         return "an artifact with a digest"
+
+    def outcome(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> Outcome:
+        """How `check` comes out."""
+        return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
@@ -182,6 +206,12 @@ class NoPickle:
     def describe(self) -> str:
         """``an artifact that is no pickle``."""
         return "an artifact that is no pickle"
+
+    def outcome(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> Outcome:
+        """How `check` comes out."""
+        return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions

@@ -170,8 +170,9 @@ class MoveFacts:
         keys = {
             r.key for p in self.policies.all for r in p.requirements if isinstance(r, RequiredTag)
         }
-        if keys:
-            rows = models.VersionTag.objects.filter(version__in=ids, key__in=keys)
+        if keys or self._is_whole:
+            rows = models.VersionTag.objects.filter(version__in=ids)
+            rows = rows if self._is_whole else rows.filter(key__in=keys)
             for version_id, key, value in rows.values_list("version_id", "key", "value"):
                 tags[version_id][key] = value
         return tags

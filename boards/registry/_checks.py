@@ -28,6 +28,7 @@ def store_check(
     refusals: tuple[Refusal, ...] = (),
     warnings: tuple[Refusal, ...] = (),
     request: OpenRequest | None = None,
+    is_rollback: bool = False,
 ) -> models.PolicyCheck:
     """Freeze a verdict and its evidence; the caller holds the model's row."""
     digest = facts.evidence_digest
@@ -48,6 +49,8 @@ def store_check(
             "artifact_digest": version.artifact_digest,
             "description": facts.evidence.description,
             "tags": dict(facts.evidence.tags),
+            "hours_in_stage": _hours(facts.evidence),
+            "is_rollback": is_rollback,
             "waivers": [_waiver_document(w) for w in facts.waivers if w.is_active(at)],
             "request": str(request.row.uid) if request else None,
             "approvals": _approval_documents(request, facts.approvers),
@@ -83,6 +86,11 @@ def _approval_documents(
         for vote in last_votes(request.votes)
         if vote.voter in approvers
     ]
+
+
+def _hours(evidence: Evidence) -> float | None:
+    stayed = evidence.time_in_stage
+    return None if stayed is None else stayed.total_seconds() / 3600
 
 
 def _evidence_document(evidence: Evidence) -> dict[str, Any]:

@@ -56,6 +56,8 @@ def keep_check(
     row: models.ModelVersion,
     read: FactsUnderLock,
     judgement: TransitionJudgement,
+    *,
+    is_rollback: bool = False,
 ) -> models.PolicyCheck | None:
     """Keep the verdict of every promotion and of every move that is refused.
 
@@ -76,6 +78,7 @@ def keep_check(
         refusals=judgement.refusals,
         warnings=judgement.warnings,
         request=read.request,
+        is_rollback=is_rollback,
     )
 
 

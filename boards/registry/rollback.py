@@ -53,7 +53,7 @@ def roll_back(write: ModelWrite, to_version: int | None, reason: str) -> StageTr
         write,
         row,
         Stage.PRODUCTION,
-        keep_check(write, row, read, judgement),
+        keep_check(write, row, read, judgement, is_rollback=True),
         reason,
         archive_existing=True,
         action=Action.VERSION_ROLLED_BACK,

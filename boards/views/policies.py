@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -17,10 +19,22 @@ from boards.queries.policies_page import (
     policies_page,
     policy_editor,
 )
+from boards.queries.records import find_model
+from boards.queries.what_if import WhatIf, unmeasured, what_if
 from boards.views.http import Request, needs, page_actor
-from boards.views.policy_form import PolicyForm, pressed
+from boards.views.policy_form import Against, PolicyForm, pressed
 from obeya.errors import Conflict, RegistryError
-from obeya.policies import Comparison, PromotionPolicy
+from obeya.policies import Comparison, Mode, PromotionPolicy
+from obeya.policy_advice import contradictions
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is known of a draft before it is saved; the warnings do not stop saving."""
+
+    what_if: WhatIf
+    contradictions: tuple[str, ...]
+    unmeasured: tuple[str, ...]
 
 
 @require_safe
@@ -65,9 +79,11 @@ def edit_policy(request: Request, stage: str, name: str | None = None) -> HttpRe
         form.add_row()
     elif button == "remove":
         form.remove_row(request.POST["remove"])
-    if button != "save":
+    if button in ("add", "remove"):
         return _form(request, editor, form)
     policy = form.policy(editor.stage)
+    if button == "try":
+        return _tried(request, editor, form, policy)
     if policy is None:
         return _form(request, editor, form, status=400)
     try:
@@ -91,13 +107,46 @@ def _save(request: Request, editor: PolicyEditor, policy: PromotionPolicy) -> Ht
         messages.info(request, f"Nothing changed: revision {made.number} stays in force.")
     else:
         messages.success(request, f"Saved as revision {made.number}.")
+        for warning in contradictions(policy):
+            messages.warning(request, warning)
+        for metric in unmeasured(policy):
+            messages.warning(request, f"No version has the metric {metric} yet.")
     if editor.model is None:
         return redirect("boards:edit_policy", stage=editor.stage.value)
     return redirect("boards:edit_model_policy", name=editor.model, stage=editor.stage.value)
 
 
+def _tried(
+    request: Request, editor: PolicyEditor, form: PolicyForm, policy: PromotionPolicy | None
+) -> HttpResponse:
+    """What the draft would do; for htmx that alone, without it the page with the form as typed."""
+    status = 200 if policy else 400
+    draft = _draft(editor, policy) if policy else None
+    if request.htmx:
+        context = {"draft": draft, "editor": editor}
+        # What is being typed is no mistake yet, so htmx gets an answer that it puts in place.
+        response = render(request, "policy_edit.html#draft", context)
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+    return _form(request, editor, form, status=status, draft=draft)
+
+
+def _draft(editor: PolicyEditor, policy: PromotionPolicy) -> Draft:
+    model = None if editor.model is None else find_model(editor.model)
+    return Draft(
+        what_if(policy, editor.stage, model, timezone.now()),
+        contradictions(policy),
+        unmeasured(policy),
+    )
+
+
 def _form(
-    request: Request, editor: PolicyEditor, form: PolicyForm, *, status: int = 200
+    request: Request,
+    editor: PolicyEditor,
+    form: PolicyForm,
+    *,
+    status: int = 200,
+    draft: Draft | None = None,
 ) -> HttpResponse:
     """The page, or for htmx the form alone."""
     was_changed = status == Conflict.http_status
@@ -106,6 +155,9 @@ def _form(
         "editor": editor,
         "form": form,
         "comparisons": list(Comparison),
+        "against": list(Against),
+        "modes": list(Mode),
+        "draft": draft,
         "was_changed": was_changed,
         # The revision that the person looks at, so that saving over another's is noticed. Only
         # the answer that tells of the other makes it newer.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import zip_longest
 
 from django.http import QueryDict
 
@@ -12,9 +14,17 @@ from obeya.errors import InvalidInput
 from obeya.metrics import finite
 from obeya.policies import (
     REQUIREMENTS_MAX,
+    ArtifactDigest,
+    ChampionRequirement,
     Comparison,
     MetricRequirement,
+    Mode,
+    NoPickle,
     PromotionPolicy,
+    RequiredDescription,
+    RequiredTag,
+    Requirement,
+    TimeInStage,
     number_text,
 )
 from obeya.stages import Stage
@@ -22,13 +32,58 @@ from obeya.stages import Stage
 NUMBER_TEXT_MAX = 64
 
 
+class Against(StrEnum):
+    """What a metric is held against."""
+
+    VALUE = "value"
+    CHAMPION = "champion"
+    CHAMPION_PERCENT = "champion_percent"
+    CHAMPION_NOISE = "champion_noise"
+    CHAMPION_PERCENT_NOISE = "champion_percent_noise"
+
+    @property
+    def label(self) -> str:
+        """The choice as the form shows it."""
+        return {
+            Against.VALUE: "this value",
+            Against.CHAMPION: "champion + this",
+            Against.CHAMPION_PERCENT: "champion + this %",
+            Against.CHAMPION_NOISE: "champion + this, beyond noise",
+            Against.CHAMPION_PERCENT_NOISE: "champion + this %, beyond noise",
+        }[self]
+
+    @classmethod
+    def of(cls, requirement: ChampionRequirement) -> Against:
+        """The choice that says how a requirement is held against the champion."""
+        return {
+            (False, False): Against.CHAMPION,
+            (True, False): Against.CHAMPION_PERCENT,
+            (False, True): Against.CHAMPION_NOISE,
+            (True, True): Against.CHAMPION_PERCENT_NOISE,
+        }[requirement.in_percent, requirement.beyond_noise]
+
+    @property
+    def in_percent(self) -> bool:
+        """Whether the distance from the champion is in percent."""
+        return self in (Against.CHAMPION_PERCENT, Against.CHAMPION_PERCENT_NOISE)
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the difference has to be larger than noise."""
+        return self in (Against.CHAMPION_NOISE, Against.CHAMPION_PERCENT_NOISE)
+
+
 @dataclass(slots=True)
 class RequirementRow:
-    """One requirement as it was typed, with a sentence for each field that cannot be."""
+    """One metric requirement as it was typed, with a sentence for each field that cannot be.
+
+    `threshold` is the bound, or how far from the champion's value it lies.
+    """
 
     metric: str = ""
     comparison: str = Comparison.GTE.value
     threshold: str = ""
+    against: str = Against.VALUE.value
     problems: dict[str, str] = field(default_factory=dict)
     is_new: bool = False
 
@@ -40,41 +95,67 @@ class RequirementRow:
 
 @dataclass(slots=True)
 class PolicyForm:
-    """What the form shows. `problems` are sentences by field, those of rows are on the rows."""
+    """What the form shows. `problems` are sentences by field, those of rows are on the rows.
+
+    `tags` holds one required tag a line, ``key`` or ``key = value``.
+    """
 
     rows: list[RequirementRow] = field(default_factory=list)
     min_test_coverage: str = ""
     required_approvals: str = "0"
+    hours_in_stage: str = ""
+    tags: str = ""
+    description: bool = False
+    artifact_digest: bool = False
+    no_pickle: bool = False
+    auto_promote: bool = False
+    mode: str = Mode.ENFORCE.value
     problems: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, policy: PromotionPolicy) -> PolicyForm:
         """The form that says `policy`, with a blank row where it asks for no metric."""
-        documents = [requirement.to_document() for requirement in policy.requirements]
+        kinds = {type(requirement) for requirement in policy.requirements}
+        hours = [r.hours for r in policy.requirements if isinstance(r, TimeInStage)]
+        tags = [r for r in policy.requirements if isinstance(r, RequiredTag)]
         floor = policy.min_test_coverage
         return cls(
-            [
-                RequirementRow(d["metric"], d["comparison"], number_text(d["threshold"]))
-                for d in documents
-            ]
-            or [RequirementRow()],
+            _rows(policy) or [RequirementRow()],
             "" if floor is None else number_text(floor),
             str(policy.required_approvals),
+            # Of several only the longest matters.
+            number_text(max(hours)) if hours else "",
+            "\n".join(t.key if t.value is None else f"{t.key} = {t.value}" for t in tags),
+            RequiredDescription in kinds,
+            ArtifactDigest in kinds,
+            NoPickle in kinds,
+            policy.auto_promote,
+            policy.mode.value,
         )
 
     @classmethod
     def read(cls, posted: QueryDict) -> PolicyForm:
         """The form as it was sent. Rows beyond what a policy can hold are left out."""
-        rows = zip(
+        rows = zip_longest(
             posted.getlist("metric"),
             posted.getlist("comparison"),
             posted.getlist("threshold"),
-            strict=False,
+            posted.getlist("against"),
         )
         return cls(
-            [RequirementRow(*row) for row in rows][: REQUIREMENTS_MAX + 1],
+            [
+                RequirementRow(metric or "", sign or "", number or "", against or Against.VALUE)
+                for metric, sign, number, against in rows
+            ][: REQUIREMENTS_MAX + 1],
             posted.get("min_test_coverage", ""),
             posted.get("required_approvals", ""),
+            posted.get("hours_in_stage", ""),
+            posted.get("tags", "").replace("\r\n", "\n"),
+            "description" in posted,
+            "artifact_digest" in posted,
+            "no_pickle" in posted,
+            "auto_promote" in posted,
+            posted.get("mode", Mode.ENFORCE.value),
         )
 
     def add_row(self) -> None:
@@ -91,25 +172,46 @@ class PolicyForm:
 
         What cannot be is then in the problems of the form and of its rows.
         """
-        policy = PromotionPolicy(stage)
+        policy = PromotionPolicy(stage, auto_promote=self.auto_promote)
         for row in self.rows:
             requirement = None if row.is_blank else _requirement(row)
             if requirement is not None:
-                policy = self._with(policy, requirement, row.problems)
+                policy = _with(policy, requirement, row.problems, "metric")
+        policy = self._with_rules(policy)
         policy = self._with_coverage(policy)
         policy = self._with_approvals(policy)
+        policy = self._with_mode(policy)
         return None if self.problems or any(row.problems for row in self.rows) else policy
 
-    @staticmethod
-    def _with(
-        policy: PromotionPolicy, requirement: MetricRequirement, problems: dict[str, str]
-    ) -> PromotionPolicy:
+    def _with_rules(self, policy: PromotionPolicy) -> PromotionPolicy:
+        if self.hours_in_stage.strip():
+            try:
+                hours = TimeInStage(_number(self.hours_in_stage, "The time"))
+                policy = policy.require(hours)
+            except InvalidInput as error:
+                self.problems["hours_in_stage"] = str(error)
+        for line in filter(str.strip, self.tags.split("\n")[: REQUIREMENTS_MAX + 1]):
+            key, equals, value = (part.strip() for part in line.partition("="))
+            try:
+                tag = RequiredTag(key, value if equals else None)
+            except InvalidInput as error:
+                self.problems["tags"] = str(error)
+                continue
+            policy = _with(policy, tag, self.problems, "tags")
+        for asked, rule in (
+            (self.description, RequiredDescription()),
+            (self.artifact_digest, ArtifactDigest()),
+            (self.no_pickle, NoPickle()),
+        ):
+            if asked:
+                policy = policy.require(rule)
+        return policy
+
+    def _with_mode(self, policy: PromotionPolicy) -> PromotionPolicy:
         try:
-            return policy.require_metric(
-                requirement.metric, requirement.comparison, requirement.threshold
-            )
-        except InvalidInput as error:
-            problems["metric"] = str(error)
+            return replace(policy, mode=Mode(self.mode))
+        except ValueError:
+            self.problems["mode"] = "Choose whether the policy refuses or only warns."
             return policy
 
     def _with_coverage(self, policy: PromotionPolicy) -> PromotionPolicy:
@@ -141,9 +243,40 @@ class PolicyForm:
             return policy
 
 
-def _requirement(row: RequirementRow) -> MetricRequirement | None:
+def _rows(policy: PromotionPolicy) -> list[RequirementRow]:
+    rows = []
+    for requirement in policy.requirements:
+        if isinstance(requirement, MetricRequirement):
+            bound, against = requirement.threshold, Against.VALUE
+        elif isinstance(requirement, ChampionRequirement):
+            bound, against = requirement.offset, Against.of(requirement)
+        else:
+            continue
+        rows.append(
+            RequirementRow(
+                requirement.metric,
+                requirement.comparison.value,
+                number_text(bound),
+                against.value,
+            )
+        )
+    return rows
+
+
+def _with(
+    policy: PromotionPolicy, requirement: Requirement, problems: dict[str, str], name: str
+) -> PromotionPolicy:
+    """The policy with the requirement; where it cannot have it, the problem is noted."""
+    try:
+        return policy.require(requirement)
+    except InvalidInput as error:
+        problems[name] = str(error)
+        return policy
+
+
+def _requirement(row: RequirementRow) -> MetricRequirement | ChampionRequirement | None:
     """The row's requirement; None when a field of it cannot be, which is then in its problems."""
-    metric = comparison = threshold = None
+    metric = comparison = number = against = None
     try:
         metric = names.metric_name(row.metric)
     except InvalidInput as error:
@@ -153,12 +286,27 @@ def _requirement(row: RequirementRow) -> MetricRequirement | None:
     except InvalidInput as error:
         row.problems["comparison"] = str(error)
     try:
-        threshold = _number(row.threshold, "The threshold")
+        against = Against(row.against)
+    except ValueError:
+        row.problems["against"] = "Choose what the metric is held against."
+    relative = against not in (None, Against.VALUE)
+    try:
+        # As good as the champion is what a row says that names no distance from it.
+        text = row.threshold if row.threshold.strip() or not relative else "0"
+        number = _number(text, "The threshold")
     except InvalidInput as error:
         row.problems["threshold"] = str(error)
-    if metric is None or comparison is None or threshold is None:
+    if metric is None or comparison is None or number is None or against is None:
         return None
-    return MetricRequirement(metric, comparison, threshold)
+    if not relative:
+        return MetricRequirement(metric, comparison, number)
+    try:
+        return ChampionRequirement(
+            metric, comparison, number, against.in_percent, against.beyond_noise
+        )
+    except InvalidInput as error:
+        row.problems["comparison"] = str(error)
+        return None
 
 
 def _number(text: str, what: str) -> float:
@@ -175,5 +323,5 @@ def _number(text: str, what: str) -> float:
 
 
 def pressed(posted: Mapping[str, str]) -> str:
-    """Which button sent the form: ``save``, ``add`` or ``remove``."""
-    return next((button for button in ("add", "remove") if button in posted), "save")
+    """Which button sent the form: ``save``, ``add``, ``remove`` or ``try``."""
+    return next((button for button in ("add", "remove", "try") if button in posted), "save")

@@ -77,6 +77,8 @@ def test_a_check_is_kept_with_its_evidence_and_one_event(
         "artifact_digest": "",
         "description": "",
         "tags": {},
+        "hours_in_stage": 1.0,
+        "is_rollback": False,
         "waivers": [],
         "request": None,
         "approvals": [],

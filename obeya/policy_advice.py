@@ -1,0 +1,51 @@
+"""What is odd about a policy though it can be stored: bounds that no version can meet."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+
+from obeya.policies import MetricRequirement, PromotionPolicy, RequiredTag
+
+
+def contradictions(policy: PromotionPolicy) -> tuple[str, ...]:
+    """Why no version can ever pass, a sentence for each contradiction; empty when none is seen.
+
+    Only absolute bounds and tags contradict each other for certain: a bound that is relative to
+    the champion moves with it.
+    """
+    bounds: dict[str, list[MetricRequirement]] = defaultdict(list)
+    for requirement in policy.evidence_requirements:
+        if isinstance(requirement, MetricRequirement):
+            bounds[requirement.metric].append(requirement)
+    found = [_clash(metric, asked) for metric, asked in bounds.items()]
+    values: dict[str, list[str]] = defaultdict(list)
+    for requirement in policy.requirements:
+        if isinstance(requirement, RequiredTag) and requirement.value is not None:
+            values[requirement.key].append(requirement.value)
+    found += [
+        f"The tag “{key}” cannot have several values at once: {', '.join(wanted)}."
+        for key, wanted in values.items()
+        if len(wanted) > 1
+    ]
+    return tuple(sentence for sentence in found if sentence)
+
+
+def _clash(metric: str, asked: list[MetricRequirement]) -> str:
+    """Why no value meets all bounds of one metric; empty when one does.
+
+    A value that meets them all is among the bounds, their neighbours and the middles between.
+    """
+    points = sorted({requirement.threshold for requirement in asked})
+    tried = [
+        *points,
+        *(math.nextafter(point, math.inf) for point in points),
+        *(math.nextafter(point, -math.inf) for point in points),
+        *((low / 2 + high / 2) for low, high in itertools.pairwise(points)),
+    ]
+    for value in tried:
+        if math.isfinite(value) and all(r.comparison.holds(value, r.threshold) for r in asked):
+            return ""
+    lines = " and ".join(r.describe() for r in asked)
+    return f"No value of {metric} can meet {lines}: nothing would ever pass."
