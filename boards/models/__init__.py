@@ -8,6 +8,7 @@ from boards.models.audit import AuditEvent, AuditText, SiteChain, StageTransitio
 from boards.models.catalog import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
 from boards.models.evidence import Metric, MetricDefinition, PolicyCheck
 from boards.models.policy import PolicyRevision
+from boards.models.verification import VerificationRun, VerifiedChain
 
 __all__ = [
     "Alias",
@@ -24,5 +25,7 @@ __all__ = [
     "SiteChain",
     "StageTransition",
     "User",
+    "VerificationRun",
+    "VerifiedChain",
     "VersionTag",
 ]

@@ -85,10 +85,16 @@ class AuditEvent(models.Model):
             models.Index(fields=["version", "-occurred_at", "-id"], name="event_version_when"),
             models.Index(fields=["actor", "-occurred_at", "-id"], name="event_actor_when"),
             models.Index(fields=["action", "-occurred_at", "-id"], name="event_action_when"),
+            models.Index(fields=["channel", "-occurred_at", "-id"], name="event_channel_when"),
             models.Index(
                 fields=["to_stage", "-occurred_at", "-id"],
                 condition=~models.Q(to_stage=""),
                 name="event_stage_when",
+            ),
+            models.Index(
+                fields=["from_stage", "-occurred_at", "-id"],
+                condition=~models.Q(from_stage=""),
+                name="event_from_stage_when",
             ),
             models.Index(
                 fields=["operation"],
@@ -102,9 +108,15 @@ class AuditEvent(models.Model):
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the event says beyond its columns: old and new values, the stored check, ..."""
-        data: dict[str, Any] = json.loads(self.canonical_text)["data"]
-        return data
+        """What the event says beyond its columns: old and new values, the stored check, ...
+
+        Empty where somebody made the text unreadable: the verification says so, not the reading.
+        """
+        try:
+            data = json.loads(self.canonical_text)["data"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return {}
+        return data if isinstance(data, dict) else {}
 
 
 class AuditText(models.Model):

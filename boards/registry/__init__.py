@@ -25,6 +25,7 @@ from boards.registry.evidence import define_metric, log_metrics, record_policy_c
 from boards.registry.labels import delete_alias, delete_tag, set_alias, set_tag
 from boards.registry.policies import set_policy
 from boards.registry.transitions import transition_stage
+from boards.registry.verification import record_verification, verify_new_events
 
 __all__ = [
     "SYSTEM",
@@ -42,6 +43,7 @@ __all__ = [
     "make_one_time_link",
     "record_policy_check",
     "record_user_change",
+    "record_verification",
     "register_model",
     "rename_model",
     "set_alias",
@@ -50,4 +52,5 @@ __all__ = [
     "set_tag",
     "transition_stage",
     "use_one_time_link",
+    "verify_new_events",
 ]

@@ -10,7 +10,8 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from boards.permissions import Right
-from boards.queries.audit_page import AuditFilter, AuditPage, Scope, audit_page, scope_of
+from boards.queries.audit_filter import AuditFilter
+from boards.queries.audit_page import AuditPage, Scope, audit_page, scope_of
 from boards.queries.keyset import Cursor
 from boards.views.http import Request, needs
 from obeya.errors import InvalidInput

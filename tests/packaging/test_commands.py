@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from obeya import cli
+from obeya.cli import server
 
 URL = re.compile(r"^http://127\.0\.0\.1:(\d+)/(\S*)$")
 SECONDS_TO_STOP = 10
@@ -200,7 +201,7 @@ def test_the_data_is_its_owners_alone(tmp_path):
 
 
 def test_without_the_server_its_commands_say_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(cli, "_is_missing", lambda module: module == "django")
+    monkeypatch.setattr(server, "_is_missing", lambda module: module == "django")
     done = CliRunner().invoke(cli.main, ["serve"])
     assert done.exit_code == 2
     assert "This command needs the server: pip install 'obeya[server]'" in done.output

@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 
 from boards.models import RegisteredModel, User
-from boards.queries.audit_page import AuditFilter, AuditPage, audit_page, scope_of
+from boards.queries.audit_filter import AuditFilter
+from boards.queries.audit_page import AuditPage, audit_page, scope_of
 from boards.queries.keyset import Cursor
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from obeya import Stage
