@@ -109,15 +109,20 @@ class AuditEvent(models.Model):
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the event says beyond its columns: old and new values, the stored check, ...
+        """What the event says beyond its columns: old and new values, the stored check, ..."""
+        return event_data(self.canonical_text)
 
-        Empty where somebody made the text unreadable: the verification says so, not the reading.
-        """
-        try:
-            data = json.loads(self.canonical_text)["data"]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return {}
-        return data if isinstance(data, dict) else {}
+
+def event_data(canonical_text: str) -> dict[str, Any]:
+    """The member `data` of a canonical text.
+
+    Empty where somebody made the text unreadable: the verification says so, not the reading.
+    """
+    try:
+        data = json.loads(canonical_text)["data"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 class AuditText(models.Model):

@@ -103,6 +103,15 @@ def place_of(moment: datetime, event: int) -> str:
     return str(Cursor(moment, event + 1))
 
 
+def local_moment(text: str) -> datetime | None:
+    """The moment as it is written, without a time zone; None where it is none."""
+    try:
+        read = datetime.fromisoformat(text) if _MOMENT.match(text) else None
+    except ValueError:
+        return None
+    return read if read is not None and read.year in YEARS else None
+
+
 def parse_moment(text: str, *, now: datetime) -> datetime:
     """Read ``2026-03-03T12:00``, in the reader's time zone; a day alone is its last moment.
 
@@ -110,11 +119,8 @@ def parse_moment(text: str, *, now: datetime) -> datetime:
         InvalidInput: it is no moment, or later than `now`.
     """
     text = text.strip()
-    try:
-        read = datetime.fromisoformat(text) if _MOMENT.match(text) else None
-    except ValueError:
-        read = None
-    if read is None or read.year not in YEARS:
+    read = local_moment(text)
+    if read is None:
         raise InvalidInput(
             f"“{text[:32]}” is not a moment; write it like 2026-03-03T12:00.", field="at"
         )

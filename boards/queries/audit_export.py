@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import heapq
 import json
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from django.db.models import Max, Q
 
 from boards import models
+from boards.models.audit import event_data
 from boards.queries.audit_filter import AuditFilter
 from boards.queries.audit_page import Scope, conditions_of
 from boards.queries.history import NOBODY
@@ -57,13 +60,48 @@ class ExportForm(StrEnum):
         return "text/csv; charset=utf-8" if self is ExportForm.CSV else "application/x-ndjson"
 
 
+# What is read of an event: as plain values, because an export makes a great many.
+_FIELDS = (
+    "pk",
+    "occurred_at",
+    "recorded_at",
+    "actor__username",
+    "channel",
+    "action",
+    "model__uid",
+    "model__name",
+    "version__number",
+    "from_stage",
+    "to_stage",
+    "operation",
+    "sequence",
+    "canonical_text",
+    "hash",
+    "previous_hash",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An event with its free texts and the id of its chain."""
+    """An event with its free texts and the id of its chain. `model` None is the site's chain."""
 
-    row: models.AuditEvent
-    texts: dict[str, str]
+    pk: int
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: str
+    channel: str
+    action: str
     chain: str
+    model: str | None
+    version: int | None
+    from_stage: str
+    to_stage: str
+    operation: uuid.UUID | None
+    sequence: int
+    canonical_text: str
+    hash: str
+    previous_hash: str
+    texts: dict[str, str]
 
 
 def export_lines(
@@ -84,7 +122,7 @@ def _all(conditions: tuple[Q, ...]) -> Iterator[_Found]:
     last = models.AuditEvent.objects.aggregate(last=Max("pk"))["last"] or 0
     return heapq.merge(
         *(_each(condition, last) for condition in conditions),
-        key=lambda found: (found.row.occurred_at, found.row.pk),
+        key=lambda found: (found.occurred_at, found.pk),
     )
 
 
@@ -93,42 +131,43 @@ def _each(condition: Q, last: int) -> Iterator[_Found]:
     site = models.SiteChain.objects.values_list("uid", flat=True).first()
     events = (
         models.AuditEvent.objects.filter(condition)
-        .select_related("model", "version", "actor")
-        .defer("model__description", "version__description")
         .order_by("occurred_at", "pk")
+        .values_list(*_FIELDS)
     )
     after: Cursor | None = None
     while True:
         rows = list((events.filter(after.newer("occurred_at")) if after else events)[:CHUNK])
         texts: dict[int, dict[str, str]] = defaultdict(dict)
         for event_id, role, text in (
-            models.AuditText.objects.filter(event__in=[row.pk for row in rows])
+            models.AuditText.objects.filter(event__in=[row[0] for row in rows])
             .order_by("event_id", "role")
             .values_list("event_id", "role", "text")
         ):
             texts[event_id][role] = text
         for row in rows:
             # Said here and not to the database, which would take it for something to seek by.
-            if row.pk <= last:
-                yield _Found(row, texts[row.pk], str(row.model.uid if row.model else site))
+            if row[0] <= last:
+                pk, occurred_at, recorded_at, actor, channel, action, uid, *others = row
+                told = (occurred_at, recorded_at, actor or NOBODY, channel, action)
+                values: list[Any] = [pk, *told, str(uid or site), *others, texts[pk]]
+                yield _Found(*values)
         if len(rows) < CHUNK:
             return
-        after = Cursor(rows[-1].occurred_at, rows[-1].pk)
+        after = Cursor(rows[-1][1], rows[-1][0])
 
 
 def json_lines(found: Iterable[_Found]) -> Iterator[str]:
     """One line for each event, in the form of docs/audit.md."""
     for each in found:
-        row = each.row
         event = ExportedEvent(
             chain=each.chain,
-            sequence=row.sequence,
-            canonical_text=row.canonical_text,
-            hash=row.hash,
-            previous_hash=row.previous_hash,
+            sequence=each.sequence,
+            canonical_text=each.canonical_text,
+            hash=each.hash,
+            previous_hash=each.previous_hash,
             texts=each.texts,
-            actor=row.actor.username if row.actor else NOBODY,
-            model=row.model.name if row.model else None,
+            actor=each.actor,
+            model=each.model,
         )
         yield f"{event.line}\n"
 
@@ -156,22 +195,12 @@ def cell(value: object) -> str:
 
 
 def _values(each: _Found) -> Iterator[object]:
-    row, texts = each.row, dict(each.texts)
+    texts, data = dict(each.texts), event_data(each.canonical_text)
     reason = texts.pop("reason", "")
-    yield timestamp(row.occurred_at)
-    yield timestamp(row.recorded_at)
-    yield row.actor.username if row.actor else NOBODY
-    yield row.channel
-    yield row.action
-    yield row.model.name if row.model else None
-    yield row.version.number if row.version else None
-    yield row.from_stage
-    yield row.to_stage
-    yield reason
+    yield timestamp(each.occurred_at)
+    yield timestamp(each.recorded_at)
+    yield from (each.actor, each.channel, each.action, each.model, each.version)
+    yield from (each.from_stage, each.to_stage, reason)
     yield json.dumps(texts, ensure_ascii=False) if texts else ""
-    yield json.dumps(row.data, ensure_ascii=False) if row.data else ""
-    yield row.operation
-    yield each.chain
-    yield row.sequence
-    yield row.hash
-    yield row.previous_hash
+    yield json.dumps(data, ensure_ascii=False) if data else ""
+    yield from (each.operation, each.chain, each.sequence, each.hash, each.previous_hash)

@@ -126,6 +126,7 @@ def _answer(request: Request, scope: Scope | None) -> HttpResponse:
         "address": _address(request),
         "page": page,
         "values": values,
+        "chosen": chosen,
         "problems": problems,
         "is_filtered": bool(stated),
         "is_older": bool(after),

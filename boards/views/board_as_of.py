@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
@@ -28,9 +28,8 @@ SECONDS = len("2026-03-03T12:00:00")
 
 @dataclass(frozen=True, slots=True)
 class ProductionOn:
-    """What the form on a model's page was asked, and the answer; None where nothing was."""
+    """What the form on a model's page was asked, and the answer; `day` None where nothing was."""
 
-    given: str
     today: date
     day: date | None = None
     stays: tuple[as_of.ProductionStay, ...] = ()
@@ -56,7 +55,7 @@ def board_as_of(request: Request) -> HttpResponse:
         "board_as_of.html",
         {
             "section": "board",
-            "given": {"at": _field(moment) if moment else given, "q": board_filter.text},
+            "given": {"at": _field(given)},
             "filter": board_filter,
             "left_out": [name for name in ("owner", "tag", "metric") if request.GET.get(name)],
             "error": problem,
@@ -94,14 +93,14 @@ def answer_production_on(request: Request, name: str) -> ProductionOn:
     """What was in Production on the day ``?production_on=``, in the reader's time zone."""
     given, today = request.GET.get("production_on", "").strip(), timezone.localdate()
     if not given:
-        return ProductionOn("", today)
+        return ProductionOn(today)
     try:
         day = parse_day(given)
     except InvalidInput as error:
-        return ProductionOn(given, today, problem=str(error))
+        return ProductionOn(today, problem=str(error))
     if day > today:
-        return ProductionOn(given, today, problem="That day is still to come.")
-    return ProductionOn(given, today, day, as_of.in_production_on(find_model(name), day))
+        return ProductionOn(today, day, problem="That day is still to come.")
+    return ProductionOn(today, day, as_of.in_production_on(find_model(name), day))
 
 
 def _filter(request: Request) -> BoardFilter:
@@ -113,8 +112,10 @@ def _query(given: str, board_filter: BoardFilter) -> str:
     return urlencode([(AT, given), *board_filter.parameters])
 
 
-def _field(moment: datetime) -> str:
-    """The moment as an input of the type datetime-local takes it."""
-    local = timezone.localtime(moment).replace(tzinfo=None)
-    text = local.isoformat(timespec="seconds")
+def _field(given: str) -> str:
+    """What was given as an input of the type datetime-local takes it; empty where it is none."""
+    local = as_of.local_moment(given)
+    if local is None:
+        return ""
+    text = local.isoformat(timespec="milliseconds").removesuffix(".000")
     return text.removesuffix(":00") if len(text) == SECONDS else text
