@@ -149,7 +149,7 @@ def first_broken_link(
     """
     previous, expected = GENESIS, 1
     for link in links:
-        problem = _problem(chain, link, expected, previous)
+        problem = link_problem(chain, link, expected, previous)
         if problem:
             return BrokenLink(chain, expected, problem)
         previous, expected = link.hash, expected + 1
@@ -165,7 +165,11 @@ def first_broken_link(
     return None
 
 
-def _problem(chain: str, link: Link, expected: int, previous: str) -> str | None:
+def link_problem(chain: str, link: Link, expected: int, previous: str) -> str | None:
+    """What is wrong with one link, None when it holds.
+
+    `expected` is the sequence that belongs here, `previous` the hash of the event before it.
+    """
     if link.sequence != expected:
         return f"missing; event {link.sequence} stands in its place."
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from datetime import datetime
@@ -12,6 +13,7 @@ import pytest
 
 from boards.triggers import _POSTGRESQL, _SQLITE
 from obeya import audit
+from obeya.chain_export import ExportedEvent, verify_export
 from obeya.records import Action, Channel
 from obeya.stages import Stage
 
@@ -83,6 +85,19 @@ def test_the_program_verifies_the_example_and_sees_a_change_and_a_cut() -> None:
     assert broken.sequence == 2
     assert audit.first_broken_link(chain, links[:2]) is None
     assert audit.first_broken_link(chain, links[:2], head=head) is not None
+
+
+def test_the_line_of_an_export_is_what_the_program_writes_and_verifies() -> None:
+    line = json.loads(BLOCKS["line 3"])
+    event = ExportedEvent(
+        **{key: value for key, value in line.items() if key != "not_hashed"},
+        **line["not_hashed"],
+    )
+    assert event.line == BLOCKS["line 3"]
+    assert event.canonical_text == EVENTS[2]
+    assert verify_export(io.BytesIO(event.line.encode())).holds
+    members = re.findall(r"^\| `(\w+)` \|", DOCUMENT.split("\n## Exports")[1], re.MULTILINE)
+    assert members == list(line)
 
 
 def test_the_document_names_every_field_action_way_in_and_trigger() -> None:

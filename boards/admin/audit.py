@@ -87,3 +87,22 @@ class SiteChainAdmin(ReadOnlyAdmin):
 
     list_display = ("uid", "chain_length", "chain_hash", "chain_occurred_at")
     readonly_fields = ("uid", "chain_length", "chain_hash", "chain_occurred_at")
+
+
+@admin.register(models.VerificationRun)
+class VerificationRunAdmin(ReadOnlyAdmin):
+    """Verifications of the log."""
+
+    list_display = ("made_at", "made_by", "channel", "is_full", "events", "left", "broken_count")
+    list_filter = ("is_full", "channel", "made_at")
+    list_select_related = ("made_by",)
+    ordering = ("-pk",)
+
+
+@admin.register(models.VerifiedChain)
+class VerifiedChainAdmin(ReadOnlyAdmin):
+    """How far each chain was verified."""
+
+    list_display = ("chain", "length", "hash", "problem", "verified_at")
+    search_fields = ("=chain",)
+    ordering = ("-verified_at", "-pk")

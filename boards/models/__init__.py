@@ -17,6 +17,7 @@ from boards.models.governance import (
     WipLimit,
 )
 from boards.models.policy import PolicyRevision
+from boards.models.verification import VerificationRun, VerifiedChain
 
 __all__ = [
     "Alias",
@@ -37,6 +38,8 @@ __all__ = [
     "StageTransition",
     "TransitionRequest",
     "User",
+    "VerificationRun",
+    "VerifiedChain",
     "VersionTag",
     "Vote",
     "Waiver",

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from typing import TypeVar
+from datetime import datetime
 
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Left
-from django.utils import timezone
 
 from boards import models
+from boards.queries.audit_filter import AuditFilter, named_condition
 from boards.queries.event_details import Detail, cut, details_of
 from boards.queries.history import NOBODY
 from boards.queries.keyset import Cursor
-from obeya.errors import InvalidInput, model_not_found, version_not_found
+from obeya.errors import model_not_found, version_not_found
 from obeya.records import Action, Channel
 from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
@@ -26,79 +24,6 @@ from obeya.stages import Stage
 PAGE = 50
 TEXT_MAX = 2_000
 DETAILS_MAX = 60
-FILTER_TEXT_MAX = 256
-
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
-# Outside these years a moment cannot be taken to another time zone and back.
-_YEARS = range(1970, 9990)
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
-    """Which events are shown. Empty fields let everything through.
-
-    `actor` is a username, or ``system`` for the registry itself; `stage` the stage that the
-    event leads to; `since` and `until` are days of the site's time zone, both included.
-    """
-
-    actor: str = ""
-    action: Action | None = None
-    model: str = ""
-    version: int | None = None
-    stage: Stage | None = None
-    since: date | None = None
-    until: date | None = None
-    channel: Channel | None = None
-
-    @classmethod
-    def parse(cls, values: Mapping[str, str]) -> tuple[AuditFilter, dict[str, str]]:
-        """Read the fields by name.
-
-        Returns the filter of those that can be read, and for each that cannot a sentence that
-        says why.
-        """
-        problems: dict[str, str] = {}
-
-        def read(field: str, parse: Callable[[str], _T]) -> _T | None:
-            text = values.get(field, "").strip()
-            if not text:
-                return None
-            try:
-                return parse(text)
-            except InvalidInput as error:
-                problems[field] = str(error)
-                return None
-
-        chosen = cls(
-            actor=read("actor", _name) or "",
-            action=read("action", _action),
-            model=read("model", _name) or "",
-            version=read("version", _number),
-            stage=read("stage", Stage.parse),
-            since=read("since", _day),
-            until=read("until", _day),
-            channel=read("channel", _channel),
-        )
-        if chosen.since and chosen.until and chosen.since > chosen.until:
-            problems["until"] = "The period ends before it starts."
-        return chosen, problems
-
-    def condition(self) -> Q:
-        """The condition on events of all fields but actor, model and version."""
-        condition = Q()
-        if self.action:
-            condition &= Q(action=self.action.value)
-        if self.channel:
-            condition &= Q(channel=self.channel.value)
-        if self.stage:
-            # The second term says nothing new; SQLite takes the partial index only if it is there.
-            condition &= Q(to_stage=self.stage.value) & ~Q(to_stage="")
-        if self.since:
-            condition &= Q(occurred_at__gte=_midnight(self.since))
-        if self.until:
-            condition &= Q(occurred_at__lt=_midnight(self.until + timedelta(days=1)))
-        return condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,19 +134,18 @@ def audit_page(
 ) -> AuditPage:
     """The events that the filter lets through, within `scope` where there is one.
 
-    Two statements, and one more for each of the filters actor, model and version.
+    Two statements, and one more for each of the filters actor, model and version, and for a stage
+    on either side.
 
     Raises:
         InvalidInput: the filter names an account, a model or a version that never was.
     """
-    events = _events().filter(chosen.condition(), _named(chosen))
-    if scope is not None:
-        events = events.filter(model=scope.model_pk)
-        if scope.version_pk is not None:
-            events = events.filter(version=scope.version_pk)
-    if after is not None:
-        events = events.filter(after.older("occurred_at"))
-    rows = list(events.order_by("-occurred_at", "-pk")[: PAGE + 1])
+    rows = [
+        row
+        for condition in conditions_of(chosen, scope)
+        for row in _page(condition, after)[: PAGE + 1]
+    ]
+    rows = sorted(rows, key=lambda row: (row.occurred_at, row.pk), reverse=True)[: PAGE + 1]
     shown = rows[:PAGE]
     texts = _texts(row.pk for row in shown)
     last = shown[-1] if len(rows) > PAGE else None
@@ -229,6 +153,27 @@ def audit_page(
         tuple(_event_row(row, texts[row.pk]) for row in shown),
         str(Cursor(last.occurred_at, last.pk)) if last else None,
     )
+
+
+def conditions_of(chosen: AuditFilter, scope: Scope | None) -> tuple[Q, ...]:
+    """What an event has to fulfil one of: the filter's conditions within the scope.
+
+    Raises:
+        InvalidInput: the filter names an account, a model or a version that never was.
+    """
+    within = named_condition(chosen)
+    if scope is not None:
+        within &= Q(model=scope.model_pk)
+        if scope.version_pk is not None:
+            within &= Q(version=scope.version_pk)
+    return tuple(condition & within for condition in chosen.conditions)
+
+
+def _page(condition: Q, after: Cursor | None) -> QuerySet[models.AuditEvent]:
+    events = _events().filter(condition)
+    if after is not None:
+        events = events.filter(after.older("occurred_at"))
+    return events.order_by("-occurred_at", "-pk")
 
 
 def _events() -> QuerySet[models.AuditEvent]:
@@ -250,39 +195,6 @@ def _events() -> QuerySet[models.AuditEvent]:
         "version__deleted_at",
         "actor__username",
     )
-
-
-def _named(chosen: AuditFilter) -> Q:
-    """The condition of actor, model and version, whose names are looked up first.
-
-    With ids in hand each condition seeks in an index of its own that is sorted by time.
-    """
-    condition = Q()
-    if chosen.actor:
-        account = models.User.objects.filter(username=chosen.actor).only("pk").first()
-        if account is None and chosen.actor != NOBODY:
-            raise InvalidInput(f"There is no account named “{chosen.actor[:64]}”.", field="actor")
-        condition &= Q(actor=account.pk if account else None)
-    if not chosen.model:
-        if chosen.version is not None:
-            raise InvalidInput("Name the model whose version it is.", field="version")
-        return condition
-    named = models.RegisteredModel.objects.filter(name=chosen.model).values_list("pk", flat=True)
-    ids = list(named)
-    if not ids:
-        raise InvalidInput(f"There never was a model named “{chosen.model[:64]}”.", field="model")
-    if chosen.version is None:
-        return condition & Q(model__in=ids)
-    versions = list(
-        models.ModelVersion.objects.filter(model__in=ids, number=chosen.version).values_list(
-            "pk", flat=True
-        )
-    )
-    if not versions:
-        raise InvalidInput(
-            f"{chosen.model[:64]} never had a version {chosen.version}.", field="version"
-        )
-    return condition & Q(version__in=versions)
 
 
 def _texts(event_ids: Iterable[int]) -> Mapping[int, dict[str, str]]:
@@ -326,44 +238,3 @@ def _event_row(row: models.AuditEvent, texts: dict[str, str]) -> EventRow:
 
 def _uid(text: str | None) -> uuid.UUID | None:
     return uuid.UUID(text) if text else None
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
-
-
-def _name(text: str) -> str:
-    if len(text) > FILTER_TEXT_MAX or "\x00" in text:
-        raise InvalidInput(f"A name has at most {FILTER_TEXT_MAX} characters.")
-    return text
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 11 and 0 < int(text) <= NUMBER_MAX):
-        raise InvalidInput(f"“{text[:32]}” is not a version number; write it like 4.")
-    return int(text)
-
-
-def _day(text: str) -> date:
-    try:
-        day = date.fromisoformat(text) if _DATE.match(text) else None
-    except ValueError:
-        day = None
-    if day is None or day.year not in _YEARS:
-        raise InvalidInput(f"“{text[:32]}” is not a day; write it like 2026-03-31.")
-    return day
-
-
-def _action(text: str) -> Action:
-    try:
-        return Action(text)
-    except ValueError:
-        raise InvalidInput(f"“{text[:64]}” is not an action; choose one of the list.") from None
-
-
-def _channel(text: str) -> Channel:
-    try:
-        return Channel(text)
-    except ValueError:
-        known = ", ".join(Channel)
-        raise InvalidInput(f"“{text[:64]}” is not a way in; they are {known}.") from None

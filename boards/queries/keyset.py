@@ -51,3 +51,9 @@ class Cursor:
         return Q(**{f"{field}__lte": self.moment}) & (
             Q(**{f"{field}__lt": self.moment}) | Q(pk__lt=self.pk)
         )
+
+    def newer(self, field: str) -> Q:
+        """The rows after this place in the order ``field, id``, which is the other way round."""
+        return Q(**{f"{field}__gte": self.moment}) & (
+            Q(**{f"{field}__gt": self.moment}) | Q(pk__gt=self.pk)
+        )

@@ -13,36 +13,62 @@ from django.db.models import Subquery
 from boards import models
 from obeya import audit
 from obeya.audit import BrokenLink, Link, first_broken_link
+from obeya.chain_heads import ChainHead, KeptHeads
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedEnd:
+    """How far a chain holds: its id, the last event that does and the hash of it.
+
+    `broken` is what is wrong with the link after it, None where nothing is.
+    """
+
+    chain: str
+    length: int
+    hash: str
+    broken: BrokenLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationReport:
-    """How many chains and events were recomputed, and the first broken link of each bad chain."""
+    """How many chains and events were recomputed, and how far each chain holds.
+
+    `kept` are the heads kept elsewhere that are no longer in the chains.
+    """
 
     chains: int
     events: int
-    broken: tuple[BrokenLink, ...]
+    ends: tuple[VerifiedEnd, ...]
+    kept: tuple[BrokenLink, ...] = ()
+
+    @property
+    def broken(self) -> tuple[BrokenLink, ...]:
+        """The first broken link of each bad chain."""
+        return tuple(end.broken for end in self.ends if end.broken)
 
 
-def verify_chains() -> VerificationReport:
+def verify_chains(heads: tuple[ChainHead, ...] = ()) -> VerificationReport:
     """Recompute every chain, compare each text with its row's columns and each head with its end.
 
-    Reads the whole log once, in the order of the chains; memory does not grow with its length.
-    A chain's head is read in the same statement as its events, so that what is written meanwhile
-    is not taken for a break.
+    `heads` are heads kept elsewhere, which have to be in the chains still; so has what was
+    verified before. Reads the whole log
+    once, in the order of the chains; memory does not grow with its length. A chain's head is read
+    in the same statement as its events, so that what is written meanwhile is not taken for a
+    break.
     """
-    heads = {
+    known = {
         row.pk: (str(row.uid), (row.chain_length, row.chain_hash))
         for row in models.RegisteredModel.objects.only("uid", "chain_length", "chain_hash")
     }
     site = models.SiteChain.objects.first()
-    broken: list[BrokenLink] = []
+    ends: list[VerifiedEnd] = []
     events = 0
     seen: set[int | None] = set()
+    kept, before = KeptHeads(heads), KeptHeads(_verified_before(), "it was verified before")
 
     for (model_id, chain, head), rows in groupby(_events(), key=_place):
         seen.add(model_id)
-        counted = _Counted(chain, rows)
+        counted = _Counted(chain, rows, (kept, before))
         problem = first_broken_link(chain, counted, head=head)
         for _ in counted:
             pass
@@ -52,31 +78,65 @@ def verify_chains() -> VerificationReport:
             key=lambda link: link.sequence,
             default=None,
         )
-        if problem is not None:
-            broken.append(problem)
-    for model_id, (chain, head) in heads.items():
+        if problem is None:
+            ends.append(VerifiedEnd(chain, *counted.end))
+        else:
+            # From the start again, as the hash of the last good link is no longer at hand.
+            ends.append(VerifiedEnd(chain, 0, audit.GENESIS, problem))
+    for model_id, (chain, head) in known.items():
         if model_id not in seen and head != (0, audit.GENESIS):
-            broken.append(BrokenLink(chain, 1, f"missing; its head says {head[0]} events."))
+            ends.append(_missing(chain, head[0]))
     if site is not None and None not in seen and site.chain_length:
-        broken.append(
-            BrokenLink(str(site.uid), 1, f"missing; its head says {site.chain_length} events.")
-        )
-    return VerificationReport(len(seen), events, tuple(broken))
+        ends.append(_missing(str(site.uid), site.chain_length))
+    return VerificationReport(len(seen), events, _held_against(ends, before), kept.problems())
+
+
+def _verified_before() -> tuple[ChainHead, ...]:
+    rows = models.VerifiedChain.objects.values_list("chain", "length", "hash")
+    return tuple(ChainHead(str(chain), length, digest) for chain, length, digest in rows)
+
+
+def _held_against(ends: list[VerifiedEnd], before: KeptHeads) -> tuple[VerifiedEnd, ...]:
+    """The ends, those that no longer hold what was verified before among the broken.
+
+    They stay where they had been verified to, so that the next verification finds it again.
+    """
+    lost = {link.chain: link for link in before.problems()}
+    points = {head.chain: head for head in before.heads}
+    found = {end.chain: end for end in ends}
+    for chain, link in lost.items():
+        end = found.get(chain)
+        if end is None or end.broken is None or end.broken.sequence > link.sequence:
+            point = points[chain]
+            found[chain] = VerifiedEnd(chain, point.length, point.hash, link)
+    return tuple(found.values())
+
+
+def _missing(chain: str, length: int) -> VerifiedEnd:
+    broken = BrokenLink(chain, 1, f"missing; its head says {length} events.")
+    return VerifiedEnd(chain, 0, audit.GENESIS, broken)
 
 
 class _Counted:
     """The links of one chain, counted, with each row's columns compared as they pass."""
 
-    def __init__(self, chain: str, rows: Iterator[models.AuditEvent]) -> None:
+    def __init__(
+        self, chain: str, rows: Iterator[models.AuditEvent], kept: tuple[KeptHeads, ...]
+    ) -> None:
         self._chain = chain
         self._rows = rows
+        self._kept = kept
         self.count = 0
+        self.end = (0, audit.GENESIS)
         self.mismatch: BrokenLink | None = None
 
     def __iter__(self) -> Iterator[Link]:
         for row in self._rows:
             self.count += 1
-            column = _differing_column(row)
+            self.end = (row.sequence, row.hash)
+            for heads in self._kept:
+                heads.see(self._chain, row.sequence, row.hash)
+            column = differing_column(row)
             if column and self.mismatch is None:
                 self.mismatch = BrokenLink(
                     self._chain,
@@ -110,7 +170,7 @@ def _place(row: Any) -> tuple[int | None, str, tuple[int, str]]:
     return None, str(row.site_uid), (row.site_chain_length, row.site_chain_hash)
 
 
-def _differing_column(row: models.AuditEvent) -> str | None:
+def differing_column(row: models.AuditEvent) -> str | None:
     """The first column that differs from the text that was hashed, None when all agree.
 
     A free text that was erased is no difference; one that was changed is.

@@ -29,6 +29,7 @@ from boards.registry.policies import set_policy
 from boards.registry.requests import request_transition, vote, withdraw
 from boards.registry.rollback import rollback
 from boards.registry.transitions import transition_stage
+from boards.registry.verification import record_verification, verify_new_events
 from boards.registry.waivers import revoke_waiver, waive
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "make_one_time_link",
     "record_policy_check",
     "record_user_change",
+    "record_verification",
     "register_model",
     "remove_guardrail",
     "remove_wip_limit",
@@ -63,6 +65,7 @@ __all__ = [
     "set_wip_limit",
     "transition_stage",
     "use_one_time_link",
+    "verify_new_events",
     "vote",
     "waive",
     "withdraw",

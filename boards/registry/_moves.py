@@ -42,6 +42,8 @@ def read_facts(
         for limit in limits
     ):
         write.hold_site()
+        # Who held the site's row meanwhile may have changed its limit.
+        limits = limits_on({row.model_id})
     source = MoveFacts([row], limits=limits, with_digest=True, at=write.at)
     facts = source.of(row, to_stage, archive_existing=archive_existing)
     return FactsUnderLock(

@@ -1,25 +1,37 @@
-"""The audit log: all of it, a model's and a version's."""
+"""The audit log: all of it, a model's and a version's; its export and its verification."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
-from django.http import HttpResponse
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_safe
+from django.utils.http import content_disposition_header
+from django.utils.text import slugify
+from django.views.decorators.http import require_POST, require_safe
 
-from boards.permissions import Right
-from boards.queries.audit_page import AuditFilter, AuditPage, Scope, audit_page, scope_of
+from boards import registry
+from boards.permissions import Right, has_right
+from boards.queries.audit_export import ExportForm, export_lines
+from boards.queries.audit_filter import AuditFilter, Side
+from boards.queries.audit_page import AuditPage, Scope, audit_page, scope_of
 from boards.queries.keyset import Cursor
-from boards.views.http import Request, needs
+from boards.queries.verification_state import chain_state, verification_state
+from boards.views.http import Request, needs, page_actor
 from obeya.errors import InvalidInput
 from obeya.records import Action, Channel
 from obeya.stages import Stage
 
-FIELDS = ("actor", "action", "model", "version", "stage", "since", "until", "channel")
+FIELDS = ("actor", "action", "model", "version", "stage", "side", "since", "until", "channel")
 # What a model's or a version's own history leaves out, because its address says it.
 SCOPED = ("model", "version")
+# Lines of an export are sent in pieces of about this many characters.
+PIECE = 64 * 1024
 
 
 @require_safe
@@ -43,14 +55,61 @@ def version_history(request: Request, name: str, number: int) -> HttpResponse:
     return _answer(request, scope_of(name, number))
 
 
-def _answer(request: Request, scope: Scope | None) -> HttpResponse:
-    """The page, or for htmx the events alone. A filter that cannot be read shows no events."""
+@require_safe
+@needs(Right.VIEW)
+def export_audit(
+    request: Request, form: str, name: str | None = None, number: int | None = None
+) -> HttpResponseBase:
+    """The events that the page's filter lets through, as a file; the page where it cannot be read.
+
+    The file is sent as it is read: memory does not grow with its length.
+    """
+    if form not in set(ExportForm):
+        raise Http404
+    scope = None if name is None else scope_of(name, number)
+    _, chosen, problems = _filter(request, scope)
+    if problems:
+        return _answer(request, scope)
+    try:
+        lines = export_lines(ExportForm(form), chosen, scope)
+    except InvalidInput:
+        return _answer(request, scope)
+    response = StreamingHttpResponse(_pieces(lines), content_type=ExportForm(form).media_type)
+    disposition = content_disposition_header(as_attachment=True, filename=_file_name(scope, form))
+    response["Content-Disposition"] = disposition or "attachment"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@needs(Right.ADMINISTER)
+def verify_audit(request: Request) -> HttpResponse:
+    """Verify what no verification came to yet, within bounds, and say so on the page."""
+    run = registry.verify_new_events(actor=page_actor(request), at=timezone.now())
+    sentence = f"Verified {run.events:,} event{'' if run.events == 1 else 's'}"
+    if run.broken_count:
+        sentence += f": {run.broken_count} chain{'' if run.broken_count == 1 else 's'} broken."
+    else:
+        sentence += ": every link holds." if run.events else ": there was nothing new."
+    messages.info(request, sentence)
+    return redirect("boards:audit")
+
+
+def _filter(
+    request: Request, scope: Scope | None
+) -> tuple[dict[str, str], AuditFilter, dict[str, str]]:
+    """The fields as given, the filter of those that can be read, and what is wrong with others."""
     values = {
         field: request.GET.get(field, "").strip()
         for field in FIELDS
         if scope is None or field not in SCOPED
     }
-    chosen, problems = AuditFilter.parse(values)
+    return values, *AuditFilter.parse(values)
+
+
+def _answer(request: Request, scope: Scope | None) -> HttpResponse:
+    """The page, or for htmx the events alone. A filter that cannot be read shows no events."""
+    values, chosen, problems = _filter(request, scope)
     page = AuditPage((), None)
     after = request.GET.get("after", "")
     if not problems:
@@ -59,11 +118,15 @@ def _answer(request: Request, scope: Scope | None) -> HttpResponse:
         except InvalidInput as error:
             problems = {error.field or "after": str(error)}
     stated = {field: value for field, value in values.items() if value}
-    context = {
+    htmx = request.htmx
+    fragment = htmx and not htmx.boosted and not htmx.history_restore_request
+    context: dict[str, object] = {
         "section": "audit",
         "scope": scope,
+        "address": _address(request),
         "page": page,
         "values": values,
+        "chosen": chosen,
         "problems": problems,
         "is_filtered": bool(stated),
         "is_older": bool(after),
@@ -72,10 +135,45 @@ def _answer(request: Request, scope: Scope | None) -> HttpResponse:
         "actions": list(Action),
         "channels": list(Channel),
         "stages": list(Stage),
+        "sides": list(Side),
+        "forms": list(ExportForm),
     }
-    htmx = request.htmx
-    fragment = htmx and not htmx.boosted and not htmx.history_restore_request
+    if not fragment:
+        context |= _state(request, scope)
     template = "audit.html#events" if fragment else "audit.html"
     response = render(request, template, context, status=400 if problems else 200)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def _address(request: Request) -> str:
+    """The page's own address, also where an export answers with the page."""
+    return request.path.rpartition("/")[0] + "/"
+
+
+def _state(request: Request, scope: Scope | None) -> dict[str, object]:
+    """How far the log, or the chain of the scope's model, was verified."""
+    if scope is not None:
+        return {"chain_state": chain_state(scope.chain)}
+    return {
+        "state": verification_state(),
+        "may_verify": has_right(request.user, Right.ADMINISTER),
+    }
+
+
+def _file_name(scope: Scope | None, form: str) -> str:
+    about = [slugify(scope.title)] if scope and slugify(scope.title) else []
+    return "-".join(["obeya-audit", *about, f"{timezone.localdate():%Y-%m-%d}"]) + f".{form}"
+
+
+def _pieces(lines: Iterator[str]) -> Iterator[str]:
+    """The lines in larger pieces, each of which is compressed and sent by itself."""
+    piece: list[str] = []
+    length = 0
+    for line in lines:
+        piece.append(line)
+        length += len(line)
+        if length >= PIECE:
+            yield "".join(piece)
+            piece, length = [], 0
+    yield "".join(piece)

@@ -16,6 +16,7 @@ from boards.queries import board as board_queries
 from boards.queries.filters import BoardFilter
 from boards.queries.keyset import Cursor
 from boards.queries.records import metric_names, owner_names
+from boards.views.board_as_of import board_as_of, column_as_of, is_past
 from boards.views.http import Request, needs
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
@@ -29,6 +30,8 @@ def board(request: Request) -> HttpResponse:
     A field of the filter that cannot be read answers 400, with the sentence below the filter and
     the board as the other fields have it.
     """
+    if is_past(request):
+        return board_as_of(request)
     lists = dict(request.GET.lists())
     board_filter, error = _readable(lists)
     partial = request.htmx and not request.htmx.boosted
@@ -57,6 +60,8 @@ def board(request: Request) -> HttpResponse:
 @needs(Right.VIEW)
 def board_column(request: Request, stage: str) -> HttpResponse:
     """A further page of one column: its cards where htmx asks, else a page of their own."""
+    if is_past(request):
+        return column_as_of(request, stage)
     board_filter = BoardFilter.parse(dict(request.GET.lists()))
     after = Cursor.parse(request.GET.get("after", ""))
     column = Stage.parse(stage)

@@ -17,6 +17,12 @@ urlpatterns = [
     path("checks/<uuid:uid>/", checks.check, name="check"),
     path("checks/<uuid:uid>/verdict.json", checks.check_json, name="check_json"),
     path("audit/", audit.audit, name="audit"),
+    path("audit/verify/", audit.verify_audit, name="verify_audit"),
+    path("audit/export.<str:form>", audit.export_audit, name="export_audit"),
+    path(f"{_MODEL}/history/export.<str:form>", audit.export_audit, name="export_model_history"),
+    path(
+        f"{_VERSION}/history/export.<str:form>", audit.export_audit, name="export_version_history"
+    ),
     path(f"{_MODEL}/history/", audit.model_history, name="model_history"),
     path(f"{_VERSION}/history/", audit.version_history, name="version_history"),
 ]

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from boards.permissions import Right
 from boards.queries.model_page import SORTED_MAX, SORTS, ModelPage, VersionsQuery, model_page
+from boards.views.board_as_of import answer_production_on
 from boards.views.http import Request, needs
 from boards.views.table_head import Head, head
 from boards.views.timeline import timeline
@@ -21,6 +22,7 @@ def model(request: Request, name: str) -> HttpResponse:
     query = VersionsQuery.parse(request.GET.dict())
     page = model_page(name, query)
     heads, metric_heads = _heads(page)
+    production_on = answer_production_on(request, name)
     return render(
         request,
         "model.html",
@@ -32,7 +34,9 @@ def model(request: Request, name: str) -> HttpResponse:
             "heads": heads,
             "metric_heads": metric_heads,
             "sorted_max": SORTED_MAX,
+            "production_on": production_on,
         },
+        status=400 if production_on.problem else 200,
     )
 
 

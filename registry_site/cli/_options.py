@@ -8,6 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from obeya.cli.options import database_options
+
+__all__ = ["Misconfigured", "database_options", "server_options", "set_up"]
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Option → the variable of docs/settings.md that it sets.
@@ -30,16 +34,6 @@ class Misconfigured(click.ClickException):
     """A setting that makes no sense, or a database that cannot be used."""
 
     exit_code = 2
-
-
-def database_options(function: F) -> F:
-    """The options that say where the registry's data is."""
-    for option in (
-        click.option("--database-url", metavar="URL", help="The database; SQLite if not given."),
-        click.option("--data-dir", metavar="DIRECTORY", help="Where the data is [./data]."),
-    ):
-        function = option(function)
-    return function
 
 
 def server_options(function: F) -> F:

@@ -1,11 +1,14 @@
-"""`obeya audit`."""
+"""The part of `obeya audit` that reads the database."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
+from obeya.chain_heads import ChainHead, heads_as_json
+from obeya.cli.audit import conclude
 from registry_site.cli._options import Misconfigured, database_options, set_up
 
 
@@ -16,26 +19,86 @@ def audit() -> None:
 
 @audit.command
 @database_options
-def verify(**options: Any) -> None:
-    """Recompute every chain of the audit log; exit with 1 if a link is broken."""
+def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
+    """Recompute every chain in the database; `obeya.cli.audit` hands over to this."""
+    set_up(**options)
+
+    from django.db import DatabaseError
+    from django.utils import timezone
+
+    from boards import registry
+    from boards.queries.verification import verify_chains
+    from boards.registry import Actor
+    from obeya.records import Channel
+
+    try:
+        report = verify_chains(heads)
+    except DatabaseError as error:
+        raise Misconfigured(f"The database cannot be used: {error}") from error
+    try:
+        registry.record_verification(
+            report=report, actor=Actor(None, Channel.CLI), at=timezone.now()
+        )
+    except DatabaseError as error:
+        # Whoever may only read verifies as well as anybody.
+        click.echo(f"The result was not noted for the audit page: {error}", err=True)
+    conclude(report.chains, report.events, report.broken, report.kept, compared=len(heads))
+
+
+@audit.command
+@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+@click.option("--model", metavar="NAME", help="Only the chain of this model.")
+@database_options
+def head(*, as_json: bool, model: str | None, **options: Any) -> None:
+    """Print the head of every chain, to be kept elsewhere.
+
+    One line for each: the chain's id, its length, the hash of its last event, and its model.
+    `obeya audit verify --against` compares them later.
+    """
     set_up(**options)
 
     from django.db import DatabaseError
 
-    from boards.queries.verification import verify_chains
+    from boards.queries.verification_state import chain_heads
 
     try:
-        report = verify_chains()
+        heads = list(chain_heads(model))
     except DatabaseError as error:
         raise Misconfigured(f"The database cannot be used: {error}") from error
-    for link in report.broken:
-        click.echo(str(link), err=True)
-    counted = f"{_several(report.chains, 'chain')}, {_several(report.events, 'event')}"
-    if report.broken:
-        click.echo(f"{counted}: {_several(len(report.broken), 'chain')} broken.", err=True)
-        click.get_current_context().exit(1)
-    click.echo(f"{counted}: every link holds.")
+    if model is not None and not heads:
+        raise click.UsageError(f"There never was a model named “{model[:64]}”.")
+    if as_json:
+        click.echo(heads_as_json(heads))
+        return
+    for each in heads:
+        click.echo(str(each))
 
 
-def _several(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+@audit.command
+@click.option("--model", metavar="NAME", help="Only the events of this model.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    default="jsonl",
+    show_default=True,
+    help="JSON Lines, which can be verified, or CSV for spreadsheets.",
+)
+@database_options
+def export(*, model: str | None, form: str, **options: Any) -> None:
+    """Write the audit log to standard output, oldest event first."""
+    set_up(**options)
+
+    from django.db import DatabaseError
+
+    from boards.queries.audit_export import ExportForm, export_lines
+    from boards.queries.audit_filter import AuditFilter
+
+    # As it is hashed and specified, whatever the terminal speaks.
+    output = sys.stdout.buffer
+    try:
+        for line in export_lines(ExportForm(form), AuditFilter(model=model or "")):
+            output.write(line.encode())
+        output.flush()
+    except DatabaseError as error:
+        raise Misconfigured(f"The database cannot be used: {error}") from error

@@ -153,7 +153,7 @@ def test_the_first_tab_stop_skips_to_the_content(board: BoardPage) -> None:
 def test_tab_goes_through_filters_then_cards_from_top_to_bottom_and_left_to_right(
     board: BoardPage,
 ) -> None:
-    filters = ["f-metric", "f-tag", "f-model", "f-owner", "pick-toggle"]
+    filters = ["f-metric", "f-tag", "f-model", "f-owner", "pick-toggle", "as-of-open"]
     cards = [
         stop
         for stage in ("development", "staging", "production", "archived")

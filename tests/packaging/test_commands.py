@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from obeya import cli
+from obeya.cli import server
 
 URL = re.compile(r"^http://127\.0\.0\.1:(\d+)/(\S*)$")
 SECONDS_TO_STOP = 10
@@ -200,7 +201,7 @@ def test_the_data_is_its_owners_alone(tmp_path):
 
 
 def test_without_the_server_its_commands_say_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(cli, "_is_missing", lambda module: module == "django")
+    monkeypatch.setattr(server, "_is_missing", lambda module: module == "django")
     done = CliRunner().invoke(cli.main, ["serve"])
     assert done.exit_code == 2
     assert "This command needs the server: pip install 'obeya[server]'" in done.output
@@ -216,3 +217,137 @@ def test_help_does_not_wait_for_django(tmp_path):
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+# --- The audit log, here and elsewhere ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A registry's data, and a directory with what an auditor takes home from it."""
+    data, home = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("home")
+    for name in ("bob", "carol"):
+        assert run(data, "user", "create", name, "--group", "viewer").returncode == 0
+    for file, arguments in {
+        "log.jsonl": ["export"],
+        "log.csv": ["export", "--format", "csv"],
+        "heads.txt": ["head"],
+        "heads.json": ["head", "--json"],
+    }.items():
+        done = run(data, "audit", *arguments)
+        assert done.returncode == 0, done.stderr
+        (home / file).write_text(done.stdout, encoding="utf-8")
+    return data, home
+
+
+# Django, and all that comes with it, is not there: as where only the core is installed.
+WITHOUT_SERVER = """
+import importlib.util, sys
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *a: None if name == "django" else find_spec(name, *a)
+class Missing:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in ("django", "boards"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
+from obeya.cli import main
+main(prog_name="obeya")
+"""
+
+
+def run_without_server(directory, *arguments, stdin=""):
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_SERVER, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=surroundings(directory),
+        input=stdin,
+        cwd=directory,
+        timeout=60,
+    )
+
+
+def test_an_export_verifies_where_there_is_no_server(exported):
+    _, home = exported
+    done = run_without_server(home, "audit", "verify", "log.jsonl")
+    assert (done.returncode, done.stdout) == (0, "1 chain, 2 events: every link holds.\n")
+    for heads in ("heads.txt", "heads.json"):
+        done = run_without_server(home, "audit", "verify", "log.jsonl", "--against", heads)
+        assert done.returncode == 0
+        assert done.stdout.endswith("every link holds, and 1 kept head borne out.\n")
+    text = (home / "log.jsonl").read_text(encoding="utf-8")
+    assert run_without_server(home, "audit", "verify", "-", stdin=text).returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [["verify"], ["head"], ["export"]])
+def test_what_reads_the_database_says_that_it_needs_the_server(exported, arguments):
+    done = run_without_server(exported[1], "audit", *arguments)
+    assert done.returncode == 2
+    assert "This command needs the server" in done.stderr
+    assert run_without_server(exported[1], "audit", "--help").returncode == 0
+
+
+def test_a_broken_export_ends_in_1_and_names_the_link(exported, tmp_path):
+    first, second = (exported[1] / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text(f"{first}\n{second.replace('viewer', 'approver')}\n", encoding="utf-8")
+    done = run_without_server(tmp_path, "audit", "verify", "broken.jsonl")
+    assert done.returncode == 1
+    assert "event 2: its text does not have the hash" in done.stderr
+    assert "1 chain, 2 events: 1 chain broken." in done.stderr
+
+
+def test_a_part_of_a_chain_says_where_it_begins(exported, tmp_path):
+    second = (exported[1] / "log.jsonl").read_text(encoding="utf-8").splitlines()[1]
+    (tmp_path / "part.jsonl").write_text(f"{second}\n", encoding="utf-8")
+    done = run_without_server(tmp_path, "audit", "verify", "part.jsonl")
+    assert done.returncode == 0
+    assert "(the site) is verified from event 2 on" in done.stdout
+
+
+def test_a_cut_tail_shows_against_kept_heads(exported, tmp_path):
+    first = (exported[1] / "log.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    (tmp_path / "cut.jsonl").write_text(f"{first}\n", encoding="utf-8")
+    heads = str(exported[1] / "heads.txt")
+    done = run_without_server(tmp_path, "audit", "verify", "cut.jsonl", "--against", heads)
+    assert done.returncode == 1
+    assert "event 2: a head was kept of it, and the chain ends at 1." in done.stderr
+
+
+def test_the_database_is_held_against_kept_heads_too(exported, tmp_path):
+    data, home = exported
+    done = run(data, "audit", "verify", "--against", str(home / "heads.txt"))
+    assert (done.returncode, done.stderr) == (0, "")
+    heads = (home / "heads.txt").read_text(encoding="utf-8").split()
+    (tmp_path / "other.txt").write_text(f"{heads[0]} 2 {'f' * 64}", encoding="utf-8")
+    done = run(data, "audit", "verify", "--against", str(tmp_path / "other.txt"))
+    assert done.returncode == 1
+    assert "1 kept head not borne out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["verify", "log.csv"], "Line 1: it is not JSON."),
+        (["verify", "nothing.jsonl"], "nothing.jsonl"),
+        (["verify", "."], "directory"),
+        (["verify", "heads.json"], "is no export"),
+        (["verify", "log.jsonl", "--against", "log.csv"], "Line 1 of the heads"),
+        (["verify", "log.jsonl", "--against", "nothing.txt"], "nothing.txt"),
+        (["verify", "log.jsonl", "--data-dir", "x"], "without a database"),
+        (["verify", "--gaps"], "--gaps is about a FILE"),
+    ],
+)
+def test_what_cannot_be_verified_ends_in_2_and_a_sentence(exported, arguments, says):
+    done = run_without_server(exported[1], "audit", *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_export_of_a_model_that_never_was_is_refused(exported):
+    for command in ("export", "head"):
+        done = run(exported[0], "audit", command, "--model", "nobody")
+        assert done.returncode == 2
+        assert "There never was a model named “nobody”." in done.stderr

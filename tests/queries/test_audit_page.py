@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 
 from boards.models import RegisteredModel, User
-from boards.queries.audit_page import AuditFilter, AuditPage, audit_page, scope_of
+from boards.queries.audit_filter import AuditFilter
+from boards.queries.audit_page import AuditPage, audit_page, scope_of
 from boards.queries.keyset import Cursor
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from obeya import Stage
@@ -114,6 +115,43 @@ def test_each_filter_lets_through_what_it_says(registry: DatabaseRegistry) -> No
     assert len(audit_page(parse(channel="cli")).events) == 6
     assert actions(audit_page(parse(action="user.created"))) == [Action.USER_CREATED]
     assert len(audit_page(parse(actor="alice", model="n", stage="development")).events) == 1
+
+
+def test_a_stage_is_looked_for_on_either_side_or_on_one(registry: DatabaseRegistry) -> None:
+    registry.register_model("m")
+    registry.transition_stage("m", 1, Stage.STAGING)
+    registry.transition_stage("m", 1, Stage.PRODUCTION)
+    registry.transition_stage("m", 1, Stage.ARCHIVED)
+
+    def moves(**fields: str) -> list[tuple[Stage | None, Stage | None]]:
+        return [(e.from_stage, e.to_stage) for e in audit_page(parse(**fields)).events]
+
+    into, out_of = (Stage.DEVELOPMENT, Stage.STAGING), (Stage.STAGING, Stage.PRODUCTION)
+    assert moves(stage="staging") == [out_of, into]
+    assert moves(stage="staging", side="into") == [into]
+    assert moves(stage="staging", side="out_of") == [out_of]
+    assert moves(stage="development") == [into, (None, Stage.DEVELOPMENT)]
+
+
+def test_pages_of_a_stage_on_either_side_join_without_gap_or_repetition(
+    registry: DatabaseRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boards.queries.audit_page.PAGE", 4)
+    still = DatabaseRegistry(actor=None, clock=lambda: START)
+    for number in range(1, 8):
+        still.register_model("m")
+        still.transition_stage("m", number, Stage.STAGING)
+        still.transition_stage("m", number, Stage.ARCHIVED)
+    seen: list[int] = []
+    cursor: Cursor | None = None
+    while True:
+        page = audit_page(parse(stage="staging"), None, cursor)
+        seen += [event.pk for event in page.events]
+        if page.next_cursor is None:
+            break
+        cursor = Cursor.parse(page.next_cursor)
+    assert seen == sorted(set(seen), reverse=True)
+    assert len(seen) == 14
 
 
 def test_days_are_those_of_the_sites_time_zone() -> None:

@@ -17,7 +17,13 @@ from django.urls import reverse
 
 from boards import models
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
-from boards.registry import Actor, DatabaseRegistry, define_metric, record_policy_check
+from boards.registry import (
+    Actor,
+    DatabaseRegistry,
+    define_metric,
+    record_policy_check,
+    verify_new_events,
+)
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.guardrails import Guardrail
 from obeya.limits import WipLimit
@@ -51,6 +57,7 @@ def filled(registry: DatabaseRegistry, alice: User) -> DatabaseRegistry:
     )
     record_policy_check(name="a<script>", version=1, actor=actor, at=now)
     define_metric(definition=MetricDefinition("accuracy"), actor=actor, at=now)
+    verify_new_events(actor=actor, at=now)
     return registry
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from boards.models import AuditEvent, PolicyCheck, User
-from boards.registry import DatabaseRegistry
+from boards.models import AuditEvent, PolicyCheck, RegisteredModel, User, VerificationRun
+from boards.queries.verification_state import chain_heads
+from boards.registry import DatabaseRegistry, verify_new_events
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
+from obeya.chain_export import verify_export
 
 pytestmark = pytest.mark.django_db
 
@@ -134,6 +138,8 @@ def test_older_events_come_with_the_cursor(
         ("version", "1", "Name the model whose version it is."),
         ("version", "x²", "is not a version number"),
         ("stage", "x", "“x” is not a stage."),
+        ("side", "x", "“x” is not a side; they are into, out_of."),
+        ("side", "into", "Choose the stage that it goes into or out of."),
         ("since", "yesterday", "“yesterday” is not a day; write it like 2026-03-31."),
         ("since", "2026-02-30", "is not a day"),
         ("since", "9999-12-31", "is not a day"),
@@ -183,3 +189,131 @@ def test_only_those_who_may_see(
     assert answer["Location"].startswith("/sign-in/")
     assert client_of(User.objects.create(username="nobody")).get(path).status_code == 403
     assert client_of(User.objects.get(username="alice")).post(path).status_code == 405
+
+
+# --- Exports --------------------------------------------------------------------------------------
+
+HISTORIES = ["/audit/", "/models/resnet50/history/", "/models/resnet50/versions/1/history/"]
+
+
+def sent(answer: object) -> bytes:
+    return b"".join(answer.streaming_content)  # type: ignore[attr-defined]  # of the test client
+
+
+@pytest.mark.parametrize("path", HISTORIES)
+@pytest.mark.parametrize(("form", "media_type"), [("csv", "text/csv"), ("jsonl", "application/x-")])
+def test_the_page_leads_to_its_export_under_the_same_filter(
+    path: str,
+    form: str,
+    media_type: str,
+    moved: DatabaseRegistry,
+    victor: User,
+    client_of: ClientOf,
+) -> None:
+    moved.register_model("other")
+    client = client_of(victor)
+    page = client.get(path, {"stage": "staging", "side": "into"})
+    address = f"{path}export.{form}?stage=staging&side=into"
+    assert f'href="{address.replace("&", "&amp;")}"' in text_of(page)
+    answer = client.get(address)
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith(media_type)
+    assert answer.streaming
+    name = f"{timezone.localdate():%Y-%m-%d}.{form}"
+    assert answer["Content-Disposition"].startswith('attachment; filename="obeya-audit-')
+    assert answer["Content-Disposition"].endswith(f'{name}"')
+    lines = sent(answer).decode().splitlines()
+    assert len(lines) == (2 if form == "csv" else 1)
+    assert "Tést <script>" in lines[-1]
+
+
+def test_an_export_of_everything_verifies_from_the_file_alone(
+    moved: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    content = sent(client_of(victor).get("/audit/export.jsonl"))
+    report = verify_export(io.BytesIO(content), heads=tuple(chain_heads()))
+    assert report.holds
+    assert report.events == AuditEvent.objects.count()
+
+
+def test_a_deleted_models_history_is_exported_too(
+    moved: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    moved.delete_model("resnet50")
+    content = sent(client_of(victor).get("/models/resnet50/history/export.jsonl"))
+    assert len(content.splitlines()) == 4
+
+
+@pytest.mark.parametrize("query", ["since=x", "actor=nobody", "model=never"])
+def test_an_export_under_a_filter_that_cannot_be_is_the_page_that_says_so(
+    query: str, moved: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    answer = client_of(victor).get(f"/audit/export.csv?{query}")
+    assert answer.status_code == 400
+    assert 'class="field-error"' in text_of(answer)
+    assert 'action="/audit/"' in text_of(answer)
+
+
+@pytest.mark.parametrize("path", HISTORIES)
+def test_only_those_who_may_see_may_export(
+    path: str, moved: DatabaseRegistry, client_of: ClientOf, client: Client
+) -> None:
+    assert client.get(f"{path}export.csv").status_code == 302
+    stranger = client_of(User.objects.create(username="nobody"))
+    assert stranger.get(f"{path}export.csv").status_code == 403
+    assert client_of(User.objects.get(username="alice")).get(f"{path}export.xls").status_code == 404
+
+
+# --- Verification ---------------------------------------------------------------------------------
+
+
+def test_the_page_says_how_far_the_log_is_verified(
+    moved: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    client = client_of(alice)
+    page = text_of(client.get("/audit/"))
+    assert "Not verified yet" in page
+    assert "0 of 4 events verified" in page
+    answer = client.post("/audit/verify/", follow=True)
+    assert answer.redirect_chain == [("/audit/", 302)]
+    page = text_of(answer)
+    assert "Verified 4 events: every link holds." in page
+    assert "4 of 4 events verified; last " in page
+    assert "by alice via page" in page
+    history = text_of(client.get("/models/resnet50/history/"))
+    assert "Every link holds</span>, verified" in history
+    moved.set_description("resnet50", "new")
+    assert "1 is left" in text_of(client.get("/audit/"))
+    assert "Verified up to event 3" in text_of(client.get("/models/resnet50/history/"))
+
+
+def test_a_bounded_verification_says_what_is_left(
+    moved: DatabaseRegistry, alice: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(verify_new_events.__kwdefaults__, "events", 3)
+    page = text_of(client_of(alice).post("/audit/verify/", follow=True))
+    assert "3 of 4 events verified" in page
+    assert "1 is left: <code>obeya audit verify</code> recomputes everything." in page
+
+
+def test_a_broken_link_is_named_on_the_page(
+    moved: DatabaseRegistry, alice: User, victor: User, client_of: ClientOf
+) -> None:
+    chain = RegisteredModel.objects.get().uid
+    RegisteredModel.objects.update(chain_hash="f" * 64)
+    assert "1 chain broken" in text_of(client_of(alice).post("/audit/verify/", follow=True))
+    page = text_of(client_of(victor).get("/audit/"))
+    assert "1 chain broken" in page
+    assert f"Chain {chain}, event 3: the head says {'f' * 64}" in page
+    assert "the head says" in text_of(client_of(victor).get("/models/resnet50/history/"))
+
+
+def test_only_administrators_are_offered_to_verify_and_may(
+    moved: DatabaseRegistry, alice: User, victor: User, client_of: ClientOf
+) -> None:
+    assert "Verify now" in text_of(client_of(alice).get("/audit/"))
+    viewer = client_of(victor)
+    assert "Verify now" not in text_of(viewer.get("/audit/"))
+    assert viewer.post("/audit/verify/").status_code == 403
+    assert client_of(alice).get("/audit/verify/").status_code == 405
+    assert not VerificationRun.objects.exists()

@@ -271,7 +271,10 @@ def test_a_requirement_that_stands_twice_is_named_at_the_second(
 
 def test_uneven_fields_do_not_break_the_form(alice: User, client_of: ClientOf) -> None:
     answer = client_of(alice).post(EDIT, form(metric=["a", "b"], threshold=["1"]))
-    assert answer.status_code == 302
+    assert answer.status_code == 400
+    first, second = answer.context["form"].rows
+    assert not first.problems or set(first.problems) == {"comparison"}
+    assert "threshold" in second.problems
 
 
 # --- Rows -----------------------------------------------------------------------------------------

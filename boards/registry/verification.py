@@ -1,0 +1,85 @@
+"""Verifying the audit log, and noting what was found. No event: the log is not changed by it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.db import transaction
+
+from boards.models import VerificationRun, VerifiedChain
+from boards.permissions import Right, require
+from boards.queries.verification import VerificationReport, VerifiedEnd
+from boards.queries.verification_state import verification_state, verify_new
+from boards.registry._commit import Actor
+
+# About two seconds of work: a page asks for it and waits.
+EVENTS_MAX = 10_000
+CHAINS_MAX = 1_000
+RUNS_KEPT = 100
+BROKEN_KEPT = 20
+BATCH = 500
+
+
+def verify_new_events(
+    *, events: int = EVENTS_MAX, chains: int = CHAINS_MAX, actor: Actor, at: datetime
+) -> VerificationRun:
+    """Verify at most so many events that no verification came to yet, and note what was found.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+    """
+    require(actor.user, Right.ADMINISTER)
+    report = verify_new(events=events, chains=chains)
+    return _note(report, is_full=False, actor=actor, at=at)
+
+
+def record_verification(
+    *, report: VerificationReport, actor: Actor, at: datetime
+) -> VerificationRun:
+    """Note what a verification of every chain found.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+    """
+    require(actor.user, Right.ADMINISTER)
+    return _note(report, is_full=True, actor=actor, at=at)
+
+
+def _note(
+    report: VerificationReport, *, is_full: bool, actor: Actor, at: datetime
+) -> VerificationRun:
+    with transaction.atomic():
+        VerifiedChain.objects.bulk_create(
+            [row for row in (_row(end, at) for end in report.ends) if row is not None],
+            batch_size=BATCH,
+            update_conflicts=True,
+            unique_fields=["chain"],
+            update_fields=["length", "hash", "problem", "verified_at"],
+        )
+        run = VerificationRun.objects.create(
+            made_at=at,
+            made_by=actor.user,
+            channel=actor.channel.value,
+            is_full=is_full,
+            chains=report.chains,
+            events=report.events,
+            left=verification_state().left,
+            broken=[str(link) for link in report.broken[:BROKEN_KEPT]],
+            broken_count=len(report.broken),
+        )
+        old = VerificationRun.objects.order_by("-pk").values_list("pk", flat=True)[RUNS_KEPT:]
+        VerificationRun.objects.filter(pk__in=list(old)).delete()
+    return run
+
+
+def _row(end: VerifiedEnd, at: datetime) -> VerifiedChain | None:
+    try:
+        chain = uuid.UUID(end.chain)
+    except ValueError:
+        # The site's, where its row is gone: the run alone tells of it.
+        return None
+    problem = str(end.broken) if end.broken else ""
+    return VerifiedChain(
+        chain=chain, length=end.length, hash=end.hash, problem=problem, verified_at=at
+    )

@@ -1,0 +1,121 @@
+"""The board as it was, read-only: its columns, their further pages, and a model's Production."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+
+from boards.queries import as_of
+from boards.queries.audit_filter import parse_day
+from boards.queries.filters import BoardFilter
+from boards.queries.keyset import Cursor
+from boards.queries.records import find_model
+from boards.views.http import Request
+from obeya.errors import InvalidInput
+from obeya.stages import Stage
+
+AT = "at"
+# What of the board's filter the log can answer for the past.
+FIELDS = ("q", "model")
+SECONDS = len("2026-03-03T12:00:00")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionOn:
+    """What the form on a model's page was asked, and the answer; `day` None where nothing was."""
+
+    today: date
+    day: date | None = None
+    stays: tuple[as_of.ProductionStay, ...] = ()
+    problem: str = ""
+
+
+def is_past(request: Request) -> bool:
+    """Whether the board is asked for as of a moment."""
+    return bool(request.GET.get(AT, "").strip())
+
+
+def board_as_of(request: Request) -> HttpResponse:
+    """The board as of `?at=`; a moment or filter that cannot be read gets a sentence and 400."""
+    given = request.GET.get(AT, "").strip()
+    moment, board_filter, problem = None, BoardFilter(), None
+    try:
+        board_filter = _filter(request)
+        moment = as_of.parse_moment(given, now=timezone.now())
+    except InvalidInput as error:
+        problem = error
+    return render(
+        request,
+        "board_as_of.html",
+        {
+            "section": "board",
+            "given": {"at": _field(given)},
+            "filter": board_filter,
+            "left_out": [name for name in ("owner", "tag", "metric") if request.GET.get(name)],
+            "error": problem,
+            "past": as_of.board_as_of(moment, board_filter) if moment else None,
+            "query": _query(given, board_filter),
+        },
+        status=400 if problem else 200,
+    )
+
+
+def column_as_of(request: Request, stage: str) -> HttpResponse:
+    """A further page of one column as of `?at=`: its cards for htmx, else a page of their own."""
+    given = request.GET.get(AT, "").strip()
+    moment = as_of.parse_moment(given, now=timezone.now())
+    board_filter, column = _filter(request), Stage.parse(stage)
+    after = Cursor.parse(request.GET.get("after", ""))
+    cards, next_cursor = as_of.column_as_of(moment, board_filter, column, after)
+    response = render(
+        request,
+        "board_as_of.html#cards" if request.htmx else "board_column_as_of.html",
+        {
+            "section": "board",
+            "moment": moment,
+            "stage": column,
+            "cards": cards,
+            "next_cursor": next_cursor,
+            "query": _query(given, board_filter),
+        },
+    )
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def answer_production_on(request: Request, name: str) -> ProductionOn:
+    """What was in Production on the day ``?production_on=``, in the reader's time zone."""
+    given, today = request.GET.get("production_on", "").strip(), timezone.localdate()
+    if not given:
+        return ProductionOn(today)
+    try:
+        day = parse_day(given)
+    except InvalidInput as error:
+        return ProductionOn(today, problem=str(error))
+    if day > today:
+        return ProductionOn(today, day, problem="That day is still to come.")
+    return ProductionOn(today, day, as_of.in_production_on(find_model(name), day))
+
+
+def _filter(request: Request) -> BoardFilter:
+    lists = {name: request.GET.getlist(name) for name in FIELDS}
+    return BoardFilter.parse(lists)
+
+
+def _query(given: str, board_filter: BoardFilter) -> str:
+    return urlencode([(AT, given), *board_filter.parameters])
+
+
+def _field(given: str) -> str:
+    """What was given as an input of the type datetime-local takes it; empty where it is none."""
+    local = as_of.local_moment(given)
+    if local is None:
+        return ""
+    text = local.isoformat(timespec="milliseconds").removesuffix(".000")
+    return text.removesuffix(":00") if len(text) == SECONDS else text

@@ -1,0 +1,236 @@
+"""The export of the audit log as JSON Lines, and its verification from the file alone.
+
+docs/audit.md describes the form. Each line is one event with all that its verification needs:
+the canonical text that was hashed, its hash, and the free texts of which the canonical text holds
+the digests. What stands under ``not_hashed`` is for people and proves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from obeya.audit import GENESIS, BrokenLink, Link, link_problem, text_digest
+from obeya.chain_heads import SEQUENCE_MAX, ChainHead, KeptHeads
+
+# Far above the longest event that the registry writes, and little enough to hold.
+LINE_MAX = 16 * 1024 * 1024
+CHAIN_MAX = 64
+
+
+class UnreadableExport(ValueError):
+    """The file is no export: a sentence that names the line, where there is one."""
+
+    def __init__(self, sentence: str, line: int | None = None) -> None:
+        super().__init__(sentence if line is None else f"Line {line}: {sentence}")
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedEvent:
+    """One line of an export. `texts` holds the free texts that were not erased, by role.
+
+    `actor` and `model` are names as they were when it was exported; they are not hashed.
+    """
+
+    chain: str
+    sequence: int
+    canonical_text: str
+    hash: str
+    previous_hash: str
+    texts: Mapping[str, str]
+    actor: str = ""
+    model: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The event as a line of the export, without the line break."""
+        return json.dumps(
+            {
+                "chain": self.chain,
+                "sequence": self.sequence,
+                "canonical_text": self.canonical_text,
+                "hash": self.hash,
+                "previous_hash": self.previous_hash,
+                "texts": dict(self.texts),
+                "not_hashed": {"actor": self.actor, "model": self.model},
+            },
+            ensure_ascii=False,
+        )
+
+
+@dataclass(slots=True)
+class ChainPart:
+    """What a file holds of one chain: its first and last event and how many were left out.
+
+    `name` is the model's, None for the site's chain; it is not hashed.
+    """
+
+    chain: str
+    name: str | None
+    first: int
+    last: int
+    last_hash: str
+    missing: int = 0
+    broken: BrokenLink | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it begins with the first event and none is missing after it."""
+        return self.first == 1 and not self.missing
+
+
+@dataclass(slots=True)
+class ExportReport:
+    """What the verification of a file found. `broken` names the first broken link of each chain.
+
+    `kept` names the heads kept elsewhere that the file does not bear out.
+    """
+
+    parts: dict[str, ChainPart] = field(default_factory=dict)
+    events: int = 0
+    erased_texts: int = 0
+    kept: tuple[BrokenLink, ...] = ()
+
+    @property
+    def broken(self) -> tuple[BrokenLink, ...]:
+        """The first broken link of each chain that has one."""
+        return tuple(part.broken for part in self.parts.values() if part.broken)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every link holds and every kept head is borne out."""
+        return not self.broken and not self.kept
+
+
+def verify_export(
+    file: BinaryIO, *, heads: tuple[ChainHead, ...] = (), gaps: bool = False
+) -> ExportReport:
+    """Verify every chain in an export, each from the first of its events in the file on.
+
+    The events of a chain have to stand in the order of their sequence; chains may be mixed.
+    `heads` are heads kept elsewhere. With `gaps` the file is an export under a filter: events
+    that it leaves out are counted instead of being taken for a break. Memory does not grow with
+    the number of events.
+
+    Raises:
+        UnreadableExport: the file is no export.
+    """
+    report, kept = ExportReport(), KeptHeads(heads)
+    for number, event in _events(file):
+        report.events += 1
+        part = report.parts.get(event.chain)
+        if part is None:
+            part = report.parts[event.chain] = _begin(event)
+            kept.see(event.chain, event.sequence - 1, event.previous_hash)
+        elif event.sequence <= part.last and part.broken is None:
+            raise UnreadableExport(
+                f"event {event.sequence} of chain {event.chain} stands after event {part.last}; "
+                "each may stand there once, in the order of the chain.",
+                number,
+            )
+        if part.broken is None:
+            part.broken = _broken(part, event, gaps=gaps)
+            report.erased_texts += _erased(event) if part.broken is None else 0
+        part.last, part.last_hash = event.sequence, event.hash
+        kept.see(event.chain, event.sequence, event.hash)
+    if not report.events:
+        raise UnreadableExport("There is no event in it.")
+    report.kept = kept.problems()
+    return report
+
+
+def _begin(event: ExportedEvent) -> ChainPart:
+    """The part of a chain before its first event, whose predecessor is taken at its word."""
+    previous = GENESIS if event.sequence == 1 else event.previous_hash
+    return ChainPart(event.chain, event.model, event.sequence, event.sequence - 1, previous)
+
+
+def _broken(part: ChainPart, event: ExportedEvent, *, gaps: bool) -> BrokenLink | None:
+    expected, previous = part.last + 1, part.last_hash
+    if gaps and event.sequence > expected:
+        part.missing += event.sequence - expected
+        expected, previous = event.sequence, event.previous_hash
+    link = Link(event.sequence, event.canonical_text, event.hash)
+    problem = link_problem(part.chain, link, expected, previous)
+    if problem is None and event.previous_hash != previous:
+        problem = "it is said to follow another event than the one that was hashed."
+    if problem is None:
+        problem = _text_problem(event)
+    return BrokenLink(part.chain, expected, problem) if problem else None
+
+
+def _text_problem(event: ExportedEvent) -> str | None:
+    digests = json.loads(event.canonical_text).get("texts")
+    if not isinstance(digests, dict):
+        return "its text is no record."
+    for role, text in event.texts.items():
+        try:
+            digest = text_digest(text)
+        except UnicodeEncodeError:
+            digest = ""
+        if digests.get(role) != digest:
+            return f"its text ({role}) is not the one that was hashed."
+    return None
+
+
+def _erased(event: ExportedEvent) -> int:
+    return len(json.loads(event.canonical_text)["texts"].keys() - event.texts.keys())
+
+
+def _events(file: BinaryIO) -> Iterator[tuple[int, ExportedEvent]]:
+    number = 0
+    while line := file.readline(LINE_MAX + 1):
+        number += 1
+        if len(line) > LINE_MAX:
+            raise UnreadableExport(f"it is longer than {LINE_MAX >> 20} MiB.", number)
+        yield number, _read(line, number)
+
+
+def _read(line: bytes, number: int) -> ExportedEvent:
+    try:
+        document = json.loads(line.decode())
+    except UnicodeDecodeError:
+        raise UnreadableExport("it is not UTF-8.", number) from None
+    except (ValueError, RecursionError):
+        # No JSON, a number that no reader takes, or nested so deeply that none follows.
+        raise UnreadableExport("it is not JSON.", number) from None
+    if not isinstance(document, dict):
+        raise UnreadableExport("it is not a JSON object.", number)
+    names = _of(document, "not_hashed", dict, number, default={})
+    texts = _of(document, "texts", dict, number)
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise UnreadableExport("“texts” should hold texts alone.", number)
+    sequence = _of(document, "sequence", int, number)
+    if not 1 <= sequence <= SEQUENCE_MAX:
+        raise UnreadableExport("“sequence” should count from 1.", number)
+    chain, model = _of(document, "chain", str, number), names.get("model")
+    if not chain.isprintable() or not 0 < len(chain) <= CHAIN_MAX:
+        raise UnreadableExport("“chain” should be the id of a chain.", number)
+    return ExportedEvent(
+        chain=chain,
+        sequence=sequence,
+        canonical_text=_of(document, "canonical_text", str, number),
+        hash=_of(document, "hash", str, number),
+        previous_hash=_of(document, "previous_hash", str, number),
+        texts=texts,
+        actor=str(names.get("actor", "")),
+        model=model if isinstance(model, str) else None,
+    )
+
+
+_KINDS = {str: "a text", int: "a whole number", dict: "an object"}
+
+
+def _of(
+    document: dict[str, Any], key: str, kind: type[Any], number: int, default: Any = None
+) -> Any:
+    value = document.get(key, default)
+    if value is None:
+        raise UnreadableExport(f"“{key}” is missing.", number)
+    # True is an int to Python and no number to anybody else.
+    if type(value) is not kind:
+        raise UnreadableExport(f"“{key}” should be {_KINDS[kind]}.", number)
+    return value

@@ -1,0 +1,152 @@
+"""Heads of chains, kept elsewhere and compared later.
+
+A head is the id of a chain, its length and the hash of its last event. Written as text it is one
+line: id, length and hash, then the name of what the chain is of, for people. As JSON it is a list
+of objects. `read_heads` takes either, and several that were kept one after the other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from obeya.audit import GENESIS, BrokenLink
+from obeya.errors import InvalidInput
+
+SITE = "(the site)"
+SEQUENCE_MAX = 2**63 - 1
+
+_HASH = re.compile(r"[0-9a-f]{64}\Z")
+_LENGTH = re.compile(r"[0-9]{1,19}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """How long a chain is and the hash of its last event. `name` None is the site's chain."""
+
+    chain: str
+    length: int
+    hash: str
+    name: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.length} {self.hash} {SITE if self.name is None else self.name}"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The head as JSON holds it."""
+        return {"chain": self.chain, "length": self.length, "hash": self.hash, "name": self.name}
+
+
+def heads_as_json(heads: Iterable[ChainHead]) -> str:
+    """Heads as a JSON list, one to a line."""
+    lines = (json.dumps(head.document, ensure_ascii=False) for head in heads)
+    return "[\n" + ",\n".join(f"  {line}" for line in lines) + "\n]"
+
+
+def read_heads(text: str) -> tuple[ChainHead, ...]:
+    """Read heads as text or as JSON.
+
+    Raises:
+        InvalidInput: it is neither; the sentence names the line.
+    """
+    if text.lstrip().startswith("["):
+        return _read_json(text)
+    heads = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        chain, length, digest, name = (*line.split(maxsplit=3), "", "", "", "")[:4]
+        if not (_LENGTH.match(length) and _HASH.match(digest)):
+            raise InvalidInput(
+                f"Line {number} of the heads is no head; it should be a chain's id, its length "
+                "and 64 hexadecimal digits."
+            )
+        heads.append(_head(f"Line {number} of the heads", chain, int(length), digest, name))
+    return _some(heads)
+
+
+def _read_json(text: str) -> tuple[ChainHead, ...]:
+    try:
+        documents = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("The heads begin like JSON and are not.") from error
+    heads = []
+    for number, document in enumerate(documents, 1):
+        where = f"Head {number}"
+        match document:
+            case {"chain": str(chain), "length": int(length), "hash": str(digest)} if type(
+                length
+            ) is int and _HASH.match(digest):
+                name = document.get("name")
+                heads.append(_head(where, chain, length, digest, name and str(name)))
+            case _:
+                raise InvalidInput(
+                    f"{where} is no head; it should hold chain, length and a hash of 64 "
+                    "hexadecimal digits."
+                )
+    return _some(heads)
+
+
+def _head(where: str, chain: str, length: int, digest: str, name: str | None) -> ChainHead:
+    if not 0 <= length <= SEQUENCE_MAX:
+        raise InvalidInput(f"{where} is no head: no chain is {length} events long.")
+    if length == 0 and digest != GENESIS:
+        raise InvalidInput(f"{where} is no head: an empty chain has the genesis hash.")
+    return ChainHead(chain, length, digest, None if name == SITE else name)
+
+
+def _some(heads: list[ChainHead]) -> tuple[ChainHead, ...]:
+    if not heads:
+        raise InvalidInput("There are no heads in it.")
+    return tuple(heads)
+
+
+@dataclass(slots=True)
+class KeptHeads:
+    """Heads that were kept, ticked off as a chain's events pass.
+
+    Call `see` with every event of every chain in order, then ask for `problems`. `told` begins
+    the sentence about what is no longer there.
+    """
+
+    heads: tuple[ChainHead, ...]
+    told: str = "a head was kept of it"
+    _open: dict[str, dict[int, set[str]]] = field(init=False)
+    _ends: dict[str, int] = field(init=False, default_factory=dict)
+    _problems: list[BrokenLink] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._open = {}
+        for head in self.heads:
+            if head.length:
+                self._open.setdefault(head.chain, {}).setdefault(head.length, set()).add(head.hash)
+
+    def see(self, chain: str, sequence: int, digest: str) -> None:
+        """An event passes, or the one before the first, of which only the hash is known."""
+        kept = self._open.get(chain)
+        if kept is None:
+            return
+        self._ends[chain] = sequence
+        for other in sorted(kept.pop(sequence, set()) - {digest}):
+            self._problems.append(
+                BrokenLink(chain, sequence, f"{self.told}, {other}, and its hash is {digest}.")
+            )
+
+    def problems(self) -> tuple[BrokenLink, ...]:
+        """Every kept head that is no longer in its chain, or of which nothing was seen."""
+        found = list(self._problems)
+        for chain, kept in self._open.items():
+            for sequence in sorted(kept):
+                end = self._ends.get(chain)
+                if end is None:
+                    problem = f"{self.told}, and there is nothing of this chain."
+                elif end < sequence:
+                    problem = f"{self.told}, and the chain ends at {end}."
+                else:
+                    problem = f"{self.told}, and the event is not there."
+                found.append(BrokenLink(chain, sequence, problem))
+        return tuple(sorted(found, key=lambda link: (link.chain, link.sequence)))

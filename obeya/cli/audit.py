@@ -1,0 +1,156 @@
+"""`obeya audit`: an export is verified here, without a database; the rest is the server's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import click
+
+from obeya.audit import BrokenLink
+from obeya.chain_export import ChainPart, ExportReport, UnreadableExport, verify_export
+from obeya.chain_heads import SITE, ChainHead, read_heads
+from obeya.cli.options import database_options
+from obeya.cli.server import JoiningGroup, joined_commands, require_server
+from obeya.errors import InvalidInput
+
+# A head takes about 120 bytes: this is far more than anybody keeps.
+HEADS_MAX = 256 * 1024 * 1024
+PARTS_SHOWN = 20
+
+
+class Unreadable(click.ClickException):
+    """A file that cannot be read as what it should be."""
+
+    exit_code = 2
+
+
+class AuditGroup(JoiningGroup):
+    """What needs no server, and what the server joins."""
+
+    def joined(self) -> Mapping[str, Callable[[], object]]:
+        """The server's commands about the audit log."""
+        commands = joined_commands("audit")
+        return {name: partial(commands.__getitem__, name) for name in commands}
+
+
+@click.group(cls=AuditGroup)
+def audit() -> None:
+    """The audit log."""
+
+
+@audit.command
+@click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True))
+@click.option(
+    "--against",
+    metavar="HEADS",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Heads that were kept, as `obeya audit head` prints them.",
+)
+@click.option(
+    "--gaps", is_flag=True, help="FILE was exported under a filter: events may be left out."
+)
+@database_options
+@click.pass_context
+def verify(
+    ctx: click.Context, /, file: str | None, against: str | None, *, gaps: bool, **options: Any
+) -> None:
+    """Recompute every chain of the audit log; name the first broken link of each.
+
+    With FILE, an export as JSON Lines (- for standard input), that alone is read: no database,
+    no server. Without it the database is.
+
+    Exits with 0 when every link holds, 1 when one is broken, 2 when nothing could be verified.
+    """
+    heads = _heads(against) if against else ()
+    if file is None:
+        if gaps:
+            raise click.UsageError("--gaps is about a FILE; the database has none to leave out.")
+        require_server()
+        ctx.invoke(joined_commands("audit")["verify"], heads=heads, **options)
+        return
+    if any(options.values()):
+        raise click.UsageError("A FILE is verified without a database.")
+    try:
+        with click.open_file(file, "rb") as lines:
+            report = verify_export(cast("BinaryIO", lines), heads=heads, gaps=gaps)
+    except UnreadableExport as error:
+        raise Unreadable(f"{file} is no export of the audit log. {error}") from error
+    except OSError as error:
+        raise Unreadable(f"{file} cannot be read: {error.strerror or error}.") from error
+    say_where_parts_begin(report)
+    conclude(len(report.parts), report.events, report.broken, report.kept, compared=len(heads))
+
+
+def _heads(path: str) -> tuple[ChainHead, ...]:
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(HEADS_MAX + 1)
+        if len(content) > HEADS_MAX:
+            raise Unreadable(f"{path} is too long to be a list of heads.")
+        return read_heads(content.decode())
+    except InvalidInput as error:
+        raise Unreadable(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{path} is not UTF-8.") from error
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def say_where_parts_begin(report: ExportReport) -> None:
+    """Say what the file does not hold, and so what its verification cannot speak of."""
+    parts = [part for part in report.parts.values() if not part.is_whole]
+    for part in parts[:PARTS_SHOWN]:
+        click.echo(_printable(_what_is_left_out(part)))
+    if len(parts) > PARTS_SHOWN:
+        click.echo(f"{several(len(parts) - PARTS_SHOWN, 'more chain')} not from the first event.")
+    if report.erased_texts:
+        click.echo(f"{several(report.erased_texts, 'text')} erased or left out of the file.")
+
+
+def _what_is_left_out(part: ChainPart) -> str:
+    title = f"Chain {part.chain} {SITE if part.name is None else f'({part.name})'}"
+    said = []
+    if part.first > 1:
+        said.append(f"is verified from event {part.first} on; those before it are not in the file")
+    if part.missing:
+        said.append(f"{several(part.missing, 'event')} between its first and last left out")
+    return f"{title} {'; '.join(said)}."
+
+
+def conclude(
+    chains: int,
+    events: int,
+    broken: Iterable[BrokenLink],
+    kept: Iterable[BrokenLink],
+    *,
+    compared: int,
+) -> None:
+    """Say what was found and end with 1 where anything is broken.
+
+    `broken` are links, `kept` the heads kept elsewhere that were not found again; `compared`
+    says how many heads there were.
+    """
+    broken, kept = tuple(broken), tuple(kept)
+    for link in (*broken, *kept):
+        click.echo(_printable(str(link)), err=True)
+    counted = f"{several(chains, 'chain')}, {several(events, 'event')}"
+    if broken or kept:
+        found = [f"{several(len(broken), 'chain')} broken"] if broken else []
+        found += [f"{several(len(kept), 'kept head')} not borne out"] if kept else []
+        click.echo(f"{counted}: {', '.join(found)}.", err=True)
+        click.get_current_context().exit(1)
+    heads = f", and {several(compared, 'kept head')} borne out" if compared else ""
+    click.echo(f"{counted}: every link holds{heads}.")
+
+
+def several(number: int, thing: str) -> str:
+    """``1 event``, ``3 events``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _printable(text: str) -> str:
+    """What a file says, without what would steer a terminal."""
+    return "".join(character if character.isprintable() else "�" for character in text)

@@ -1,0 +1,20 @@
+"""Options that commands of the core and of the server share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def database_options(function: F) -> F:
+    """The options that say where the registry's data is."""
+    for option in (
+        click.option("--database-url", metavar="URL", help="The database; SQLite if not given."),
+        click.option("--data-dir", metavar="DIRECTORY", help="Where the data is [./data]."),
+    ):
+        function = option(function)
+    return function

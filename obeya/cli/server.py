@@ -1,0 +1,97 @@
+"""Commands that need the server, joined to those that do not.
+
+They are known by name through the entry-point group `obeya.commands`; they are imported when they
+are run or listed, and Django only when they are run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import click
+
+ENTRY_POINTS = "obeya.commands"
+# One module of each distribution that the extra `server` brings.
+SERVER_MODULES = (
+    "axes",
+    "csp",
+    "django",
+    "django_htmx",
+    "environ",
+    "granian",
+    "psycopg",
+    "template_partials",
+    "whitenoise",
+)
+
+
+class ServerMissing(click.ClickException):
+    """The command is there, but not what it runs on."""
+
+    exit_code = 2
+
+    def __init__(self) -> None:
+        super().__init__("This command needs the server: pip install 'obeya[server]'")
+
+
+class JoiningGroup(click.Group):
+    """Commands of its own, which need no server, and joined ones, which do.
+
+    A command of its own stands in front of a joined one of the same name.
+    """
+
+    def joined(self) -> Mapping[str, Callable[[], object]]:
+        """What loads each joined command, by name; the top level's are entry points."""
+        return {name: point.load for name, point in joined_entry_points().items()}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, sorted."""
+        return sorted({*super().list_commands(ctx), *self.joined()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if command := super().get_command(ctx, cmd_name):
+            return command
+        if load := self.joined().get(cmd_name):
+            joined = load()
+            if isinstance(joined, click.Command):
+                return joined
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is about to run; refused when it is joined and its server missing."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name not in self.commands and name in self.joined():
+            require_server()
+        return name, command, rest
+
+
+def joined_entry_points() -> dict[str, EntryPoint]:
+    """The entry points of commands that need the server, by name."""
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def joined_commands(name: str) -> Mapping[str, click.Command]:
+    """The commands of the joined group of that name; none where the server's part is missing."""
+    point = joined_entry_points().get(name)
+    group: Any = point.load() if point else None
+    return group.commands if isinstance(group, click.Group) else {}
+
+
+def require_server() -> None:
+    """Go on where the server is installed.
+
+    Raises:
+        ServerMissing: it is not.
+    """
+    if any(map(_is_missing, SERVER_MODULES)):
+        raise ServerMissing
+
+
+def _is_missing(module: str) -> bool:
+    return importlib.util.find_spec(module) is None

@@ -1,0 +1,208 @@
+"""The audit log as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+
+import pytest
+
+from boards.models import AuditEvent, AuditText, RegisteredModel, SiteChain
+from boards.queries import audit_export
+from boards.queries.audit_export import ExportForm, cell, export_lines
+from boards.queries.audit_filter import AuditFilter
+from boards.queries.audit_page import scope_of
+from boards.queries.verification_state import chain_heads
+from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from obeya import Stage
+from obeya.chain_export import ExportReport, verify_export
+from obeya.chain_heads import ChainHead
+from obeya.errors import InvalidInput
+from obeya.records import Channel
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def registry() -> DatabaseRegistry:
+    alice = create_user(username="alice", group="administrator", actor=SYSTEM, at=START)
+    made = DatabaseRegistry(actor=alice, clock=lambda: START, channel=Channel.CLI)
+    for name in ("résumé", "n"):
+        made.register_model(name, description="=1+1")
+        made.transition_stage(name, 1, Stage.STAGING, reason="=HYPERLINK(…)\nand “more”")
+        made.transition_stage(name, 1, Stage.PRODUCTION)
+    return made
+
+
+def export(form: ExportForm, chosen: AuditFilter | None = None) -> str:
+    return "".join(export_lines(form, chosen or AuditFilter()))
+
+
+def verify(text: str, heads: tuple[ChainHead, ...] = (), *, gaps: bool = False) -> ExportReport:
+    return verify_export(io.BytesIO(text.encode()), heads=heads, gaps=gaps)
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+# --- JSON Lines -----------------------------------------------------------------------------------
+
+
+def test_the_whole_log_verifies_from_its_export_alone() -> None:
+    report = verify(export(ExportForm.JSON_LINES), tuple(chain_heads()))
+    assert report.holds
+    assert report.events == AuditEvent.objects.count()
+    assert all(part.is_whole for part in report.parts.values())
+    assert {part.name for part in report.parts.values()} == {None, "résumé", "n"}
+    assert str(SiteChain.objects.get().uid) in report.parts
+
+
+def test_a_line_holds_what_verifying_needs_and_says_what_is_not_hashed() -> None:
+    lines = [json.loads(line) for line in export(ExportForm.JSON_LINES).splitlines()]
+    event = AuditEvent.objects.get(model__name="résumé", to_stage="staging")
+    (line,) = [line for line in lines if line["hash"] == event.hash]
+    assert line == {
+        "chain": str(RegisteredModel.objects.get(name="résumé").uid),
+        "sequence": 3,
+        "canonical_text": event.canonical_text,
+        "hash": event.hash,
+        "previous_hash": event.previous_hash,
+        "texts": {"reason": "=HYPERLINK(…)\nand “more”"},
+        "not_hashed": {"actor": "alice", "model": "résumé"},
+    }
+
+
+def test_a_model_alone_is_whole_chains_and_another_filter_leaves_gaps() -> None:
+    of_model = export(ExportForm.JSON_LINES, AuditFilter(model="n"))
+    assert verify(of_model, tuple(chain_heads("n"))).parts.keys() == {
+        str(RegisteredModel.objects.get(name="n").uid)
+    }
+    staging = export(ExportForm.JSON_LINES, AuditFilter(stage=Stage.STAGING))
+    report = verify(staging, gaps=True)
+    assert report.holds
+    assert report.events == 4
+
+
+def test_an_erased_text_leaves_a_whole_export(registry: DatabaseRegistry) -> None:
+    AuditText.objects.filter(role="reason").delete()
+    report = verify(export(ExportForm.JSON_LINES))
+    assert report.holds
+    assert report.erased_texts == 2
+
+
+def test_what_happens_during_an_export_is_left_to_the_next(
+    registry: DatabaseRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_export, "CHUNK", 2)
+    heads, count = tuple(chain_heads()), AuditEvent.objects.count()
+    lines = export_lines(ExportForm.JSON_LINES, AuditFilter())
+    text = next(lines)
+    registry.register_model("résumé")
+    text += "".join(lines)
+    report = verify(text, heads)
+    assert report.holds
+    assert report.events == count
+
+
+# --- CSV ------------------------------------------------------------------------------------------
+
+
+def test_a_row_says_what_the_page_says() -> None:
+    found = rows(export(ExportForm.CSV, AuditFilter(model="résumé")))
+    assert [row["action"].partition(".")[2] for row in found] == [
+        "registered",
+        "registered",
+        "stage_transitioned",
+        "stage_transitioned",
+    ]
+    last = found[-1]
+    assert (last["actor"], last["channel"], last["model"], last["version"]) == (
+        "alice",
+        "cli",
+        "résumé",
+        "1",
+    )
+    assert (last["from_stage"], last["to_stage"]) == ("staging", "production")
+    assert last["occurred_at"] == "2026-03-03T12:00:00.000000Z"
+    assert last["hash"] == RegisteredModel.objects.get(name="résumé").chain_hash
+    assert last["sequence"] == "4"
+
+
+def test_no_cell_is_a_formula(registry: DatabaseRegistry) -> None:
+    registry.register_model("@sum", tags={"=x": "+1"})
+    found = rows(export(ExportForm.CSV))
+    assert {row["reason"] for row in found} == {"", "'=HYPERLINK(…)\nand “more”"}
+    assert {"'@sum"} <= {row["model"] for row in found}
+    for row in found:
+        for value in row.values():
+            assert not value.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("=1", "'=1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@x", "'@x"),
+        ("\tx", "'\tx"),
+        ("\rx", "'\rx"),
+        ("\n=x", "'\n=x"),
+        ("x=1", "x=1"),
+        (-1, "'-1"),
+        (None, ""),
+        ("'=1", "'=1"),
+    ],
+)
+def test_a_cell_is_escaped_by_its_first_character(value: object, expected: str) -> None:
+    assert cell(value) == expected
+
+
+# --- Both -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", list(ExportForm))
+@pytest.mark.parametrize("chunk", [1, 3, 1_000])
+def test_chunks_join_without_gap_or_repetition(
+    form: ExportForm, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_export, "CHUNK", chunk)
+    for chosen in (AuditFilter(), AuditFilter(stage=Stage.STAGING)):
+        text = export(form, chosen)
+        found = (
+            [row["hash"] for row in rows(text)]
+            if form is ExportForm.CSV
+            else [json.loads(line)["hash"] for line in text.splitlines()]
+        )
+        events = AuditEvent.objects.order_by("occurred_at", "pk")
+        if chosen.stage:
+            events = events.filter(to_stage="staging") | events.filter(from_stage="staging")
+        assert found == list(events.values_list("hash", flat=True))
+
+
+@pytest.mark.parametrize("form", list(ExportForm))
+def test_a_scope_holds_only_its_own(form: ExportForm, registry: DatabaseRegistry) -> None:
+    registry.register_model("n")
+    text = "".join(export_lines(form, AuditFilter(), scope_of("n", 2)))
+    assert len(text.splitlines()) == (2 if form is ExportForm.CSV else 1)
+
+
+def test_a_name_that_never_was_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(InvalidInput, match="no account"):
+        export_lines(ExportForm.CSV, AuditFilter(actor="nobody"))
+
+
+def test_a_chunk_takes_two_statements(
+    django_assert_num_queries: Callable[..., AbstractContextManager[object]],
+) -> None:
+    lines = export_lines(ExportForm.JSON_LINES, AuditFilter())
+    with django_assert_num_queries(4):
+        export(ExportForm.JSON_LINES)
+    assert len(list(lines)) == AuditEvent.objects.count()

@@ -1,0 +1,211 @@
+"""How far the log is verified: noted by whoever verified it, and gone on from there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+
+from boards import triggers
+from boards.models import AuditEvent, RegisteredModel, VerificationRun, VerifiedChain
+from boards.queries.verification import verify_chains
+from boards.queries.verification_state import chain_heads, chain_state, verification_state
+from boards.registry import (
+    SYSTEM,
+    Actor,
+    record_verification,
+    verify_new_events,
+)
+from boards.registry import verification as bounds
+from obeya import Stage
+from obeya.chain_heads import ChainHead
+from obeya.errors import NotAllowed
+from obeya.records import Channel
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def filled(registry):
+    """Two models with four and one with two events, and the site's chain with none."""
+    for name in ("a", "b"):
+        registry.register_model(name)
+        registry.transition_stage(name, 1, Stage.STAGING)
+        registry.transition_stage(name, 1, Stage.PRODUCTION)
+    registry.register_model("c")
+    return registry
+
+
+@pytest.fixture
+def unguarded(filled):
+    """The log with nothing that refuses to change it, as its owner could have it."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        on_table = "" if connection.vendor == "sqlite" else f" ON {triggers.TABLE}"
+        for name in triggers._SQLITE if connection.vendor == "sqlite" else triggers._POSTGRESQL:
+            cursor.execute(f"DROP TRIGGER {name}{on_table}")
+    return filled
+
+
+def verify_new(actor=SYSTEM, **limits):
+    return verify_new_events(actor=actor, at=NOON, **limits)
+
+
+def verify_all():
+    return record_verification(report=verify_chains(), actor=SYSTEM, at=NOON)
+
+
+def of(name):
+    return RegisteredModel.objects.get(name=name)
+
+
+def problems():
+    return [problem.partition(", ")[2] for problem in verification_state().problems]
+
+
+def test_nothing_is_verified_at_first(filled):
+    state = verification_state()
+    assert (state.last, state.events, state.verified, state.left) == (None, 10, 0, 10)
+    assert chain_state(str(of("a").uid)).verified_at is None
+
+
+@pytest.mark.parametrize("verify", [verify_new, verify_all])
+def test_what_was_verified_is_noted_with_who_and_when(filled, verify):
+    run = verify()
+    assert (run.chains, run.events, run.left, run.broken) == (3, 10, 0, [])
+    state = verification_state()
+    assert (state.verified, state.left, state.problem_count) == (10, 0, 0)
+    assert (state.last.made_at, state.last.made_by) == (NOON, "system")
+    assert state.last.is_full is (verify is verify_all)
+    assert chain_state(str(of("a").uid)).verified == 4
+
+
+def test_it_goes_on_from_where_it_had_come_to(filled, alice):
+    verify_new()
+    filled.set_description("a", "new")
+    assert verification_state().left == 1
+    run = verify_new(Actor(alice, Channel.PAGE))
+    assert (run.chains, run.events, run.left) == (1, 1, 0)
+    assert verification_state().last.made_by == "alice"
+    assert verify_new().events == 0
+
+
+def test_it_is_bounded_and_says_what_is_left(filled):
+    runs = [verify_new(events=3) for _ in range(5)]
+    assert [run.events for run in runs] == [3, 3, 3, 1, 0]
+    assert [run.left for run in runs] == [7, 4, 1, 0, 0]
+    assert verification_state().problem_count == 0
+
+
+def test_it_looks_at_no_more_chains_than_asked(filled):
+    assert [verify_new(chains=1).left for _ in range(3)] == [6, 2, 0]
+
+
+def test_only_an_administrator_verifies(filled, victor, anna, peter):
+    for person in (victor, anna, peter):
+        with pytest.raises(NotAllowed):
+            verify_new(Actor(person, Channel.PAGE))
+        with pytest.raises(NotAllowed):
+            record_verification(report=verify_chains(), actor=Actor(person, Channel.PAGE), at=NOON)
+    assert not VerificationRun.objects.exists()
+
+
+def test_the_log_itself_is_not_changed(filled, new_events):
+    new_events()
+    verify_new()
+    verify_all()
+    assert new_events() == []
+
+
+def test_the_last_runs_are_kept(filled, monkeypatch):
+    monkeypatch.setattr(bounds, "RUNS_KEPT", 3)
+    for _ in range(5):
+        last = verify_new()
+    assert VerificationRun.objects.count() == 3
+    assert VerificationRun.objects.order_by("-pk").first() == last
+
+
+# --- Tampering ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verify", [verify_new, verify_all])
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"hash": "f" * 64}, "does not have the hash"),
+        ({"channel": "api"}, "column channel"),
+        ({"sequence": 9}, "missing"),
+    ],
+)
+def test_a_broken_link_is_noted_and_found_again(unguarded, verify, changes, says):
+    AuditEvent.objects.filter(model=of("a"), sequence=3).update(**changes)
+    for _ in range(2):
+        run = verify()
+        assert run.broken_count == 1
+        assert says in run.broken[0]
+        state = verification_state()
+        assert state.problem_count == 1
+        assert str(of("a").uid) in state.problems[0]
+        assert state.problems[0].startswith(f"Chain {of('a').uid}, event 3: ")
+    assert chain_state(str(of("a").uid)).problem
+    assert not chain_state(str(of("b").uid)).problem
+
+
+def test_a_break_does_not_go_out_of_sight_before_it_is_mended(unguarded):
+    AuditEvent.objects.filter(model=of("a"), sequence=3).update(channel="api")
+    assert verify_new().broken_count == 1
+    # This one does not come to the broken chain.
+    unguarded.set_description("c", "new")
+    VerifiedChain.objects.filter(chain=of("c").uid).update(length=0, hash="0" * 64)
+    assert verify_new(events=0).broken_count == 0
+    assert verification_state().problem_count == 1
+    AuditEvent.objects.filter(model=of("a"), sequence=3).update(channel="python")
+    verify_new()
+    assert verification_state().problem_count == 0
+
+
+def cut_tail(name, length):
+    """Take away the last events and set the head back, so that what is left is whole."""
+    AuditEvent.objects.filter(model__name=name, sequence__gt=length).delete()
+    last = AuditEvent.objects.get(model__name=name, sequence=length)
+    RegisteredModel.objects.filter(name=name).update(
+        chain_length=length, chain_hash=last.hash, chain_occurred_at=last.occurred_at
+    )
+
+
+def test_a_cut_tail_shows_against_what_was_verified_before(unguarded):
+    verify_new()
+    cut_tail("a", 3)
+    for verify in (verify_new, verify_all, verify_new):
+        assert verify().broken_count == 1
+    assert problems()[0].startswith("event 4: ")
+
+
+def test_a_rewritten_end_shows_against_what_was_verified_before(unguarded):
+    verify_new()
+    cut_tail("a", 3)
+    unguarded.transition_stage("b", 1, Stage.ARCHIVED)
+    unguarded.set_description("a", "another end")
+    for verify in (verify_new, verify_all):
+        assert verify().broken_count == 1
+    assert problems()[0].startswith("event 4: ")
+
+
+def test_the_whole_log_is_held_against_heads_kept_elsewhere(unguarded):
+    kept = tuple(chain_heads())
+    assert {(head.name, head.length) for head in kept} == {("a", 4), ("b", 4), ("c", 2)}
+    unguarded.transition_stage("b", 1, Stage.ARCHIVED)
+    assert verify_chains(kept).kept == ()
+    cut_tail("a", 2)
+    report = verify_chains((*kept, ChainHead("none", 1, "e" * 64)))
+    assert report.broken == ()
+    assert [(link.chain, link.sequence) for link in report.kept] == sorted(
+        [(str(of("a").uid), 4), ("none", 1)]
+    )
+
+
+def test_an_empty_log_is_whole(db):
+    assert verify_new().events == 0
+    assert verification_state().left == 0
