@@ -8,7 +8,9 @@ from django.views.decorators.http import require_safe
 
 from boards.permissions import Right
 from boards.queries.model_page import SORTED_MAX, SORTS, ModelPage, VersionsQuery, model_page
+from boards.queries.records import find_model
 from boards.views.http import Request, needs
+from boards.views.operations import operations_context
 from boards.views.table_head import Head, head
 from boards.views.timeline import timeline
 from obeya.metrics import Direction
@@ -32,6 +34,7 @@ def model(request: Request, name: str) -> HttpResponse:
             "heads": heads,
             "metric_heads": metric_heads,
             "sorted_max": SORTED_MAX,
+            **operations_context(request, find_model(name)),
         },
     )
 

@@ -56,6 +56,8 @@ async function pickUp({ item, from }) {
     const move = moves[column.dataset.stage];
     if (!move || move.here) return;
     column.dataset.drop = move.allowed ? "yes" : "no";
+    column.toggleAttribute("data-warns", move.warns);
+    column.toggleAttribute("data-asks", move.asks);
     const note = column.querySelector("[data-note]");
     note.textContent = move.note;
     note.hidden = false;
@@ -65,6 +67,8 @@ async function pickUp({ item, from }) {
 function clearNotes() {
   document.querySelectorAll("[data-board] [data-column]").forEach((column) => {
     delete column.dataset.drop;
+    delete column.dataset.warns;
+    delete column.dataset.asks;
     const note = column.querySelector("[data-note]");
     note.hidden = true;
     note.textContent = "";
@@ -72,7 +76,8 @@ function clearNotes() {
 }
 
 function drop({ item, from, to }) {
-  const refused = to.closest("[data-column]").dataset.drop === "no";
+  const { drop: said, asks } = to.closest("[data-column]").dataset;
+  const refused = said === "no";
   held = null;
   clearNotes();
   if (from === to) {
@@ -83,7 +88,8 @@ function drop({ item, from, to }) {
   const stage = to.dataset.cards;
   announce(`Moving ${item.dataset.name}…`);
   const link = item.querySelector("[data-dialog]");
-  if (WITH_DIALOG.has(stage) && !refused) {
+  // A full stage asks whether to archive what is there; the others that ask always do.
+  if ((WITH_DIALOG.has(stage) || asks !== undefined) && !refused) {
     openDialog(`${item.dataset.transitionUrl}?to=${stage}`, link, () => putBack(item));
     return;
   }
