@@ -103,6 +103,19 @@ def test_a_breach_raises_the_andon_once_and_a_value_within_clears_it(new_events)
     assert new_events() == []
 
 
+def test_an_andon_shows_the_bound_that_is_broken_now():
+    promote()
+    guard()
+    report(0.05)
+    guard(Guardrail("error_rate", Comparison.LT, 0.04))
+    assert raised()[0].bound == 0.02
+    report(0.06)
+    (andon,) = raised()
+    assert (andon.comparison, andon.bound, andon.value) == ("<", 0.04, 0.06)
+    report(0.03)
+    assert raised() == []
+
+
 def test_a_metric_without_a_guardrail_is_kept_and_judged_by_nothing(new_events):
     promote()
     new_events()
