@@ -153,6 +153,11 @@ class PromotionPolicy:
         floor = MetricRequirement(TEST_COVERAGE, Comparison.GTE, self.min_test_coverage)
         return (*self.requirements, floor)
 
+    @property
+    def asks_about_noise(self) -> bool:
+        """Whether a requirement needs the definitions of metrics, which say what noise is."""
+        return any(isinstance(r, ChampionRequirement) and r.beyond_noise for r in self.requirements)
+
     def check(
         self,
         evidence: Evidence,

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 
 from django.conf import settings
 from django.db.models import Q, Sum
@@ -18,6 +19,7 @@ from boards.queries.waivers import waivers_of
 from obeya.limits import OCCUPANTS_NAMED, LimitMode, StageLoad, WipLimit
 from obeya.metrics import Metric
 from obeya.policies import Evidence, PromotionPolicy, RequiredDescription, RequiredTag
+from obeya.requirements import Definitions
 from obeya.stages import Stage, Workflow, workflow_named
 from obeya.transitions import TransitionFacts
 
@@ -75,7 +77,8 @@ class MoveFacts:
     A fixed number of statements, at most ten, however many versions there are. Each row's
     `model` and its `champion` must have been fetched with it. `shown` are the metrics that the
     caller reads from `metrics` besides those that policies ask for; None means all.
-    `with_digest`: the digest of the evidence is asked for, even where nobody has voted yet.
+    `limits` are the WIP limits where the caller has read them. `with_digest`: the digest of the
+    evidence is asked for, even where nobody has voted yet.
     """
 
     def __init__(
@@ -85,11 +88,11 @@ class MoveFacts:
         *,
         shown: Collection[str] | None = None,
         with_digest: bool = False,
+        limits: Sequence[models.WipLimit] | None = None,
         at: datetime | None = None,
     ) -> None:
         self.at = at or timezone.now()
         self.policies = policies or PoliciesInForce({row.model_id for row in rows})
-        self.definitions = definitions()
         ids = [row.pk for row in rows]
         self._requests = open_requests(ids, self.at)
         self._waivers = waivers_of(ids)
@@ -98,9 +101,14 @@ class MoveFacts:
         champions = {row.model.champion_id for row in rows if row.model.champion_id}
         self.metrics = self._metrics({*ids, *champions}, shown)
         self._tags = self._read_tags(ids)
-        self._descriptions = self._read_descriptions(ids)
-        self._limits = self._read_limits({row.model_id for row in rows})
+        self._descriptions = self._read_descriptions(rows)
+        self._limits = limits_on({row.model_id for row in rows}) if limits is None else limits
         self._site_counts = self._read_site_counts()
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """What metrics mean; read when it is first asked for."""
+        return definitions()
 
     def request_of(self, row: models.ModelVersion, stage: Stage) -> OpenRequest | None:
         """The open request to move a version to `stage`, None when there is none."""
@@ -136,7 +144,7 @@ class MoveFacts:
             policy=policy,
             policy_revision=revision.number if revision else None,
             champion=champion,
-            definitions=self.definitions,
+            definitions=self.definitions if policy and policy.asks_about_noise else {},
             waivers=tuple(w for w in self._waivers.get(row.pk, ()) if w.stage is to_stage),
             loads=tuple(self._loads(row, to_stage, archive_existing=archive_existing)),
             at=self.at,
@@ -168,19 +176,14 @@ class MoveFacts:
                 tags[version_id][key] = value
         return tags
 
-    def _read_descriptions(self, ids: Collection[int]) -> dict[int, str]:
+    def _read_descriptions(self, rows: Sequence[models.ModelVersion]) -> dict[int, str]:
         """Pages do not fetch them with their rows, for they may be long."""
         if not self._is_whole and not self.policies.asks_for(RequiredDescription):
             return {}
-        rows = models.ModelVersion.objects.filter(pk__in=ids).exclude(description="")
-        return dict(rows.values_list("pk", "description"))
-
-    def _read_limits(self, model_ids: Collection[int]) -> list[models.WipLimit]:
-        return list(
-            models.WipLimit.objects.filter(Q(model__in=model_ids) | Q(model=None)).order_by(
-                "-model"
-            )
-        )
+        if not any("description" in row.get_deferred_fields() for row in rows):
+            return {row.pk: row.description for row in rows}
+        there = models.ModelVersion.objects.filter(pk__in=[row.pk for row in rows])
+        return dict(there.exclude(description="").values_list("pk", "description"))
 
     def _read_site_counts(self) -> dict[str, int]:
         stages = {limit.stage for limit in self._limits if limit.model_id is None}
@@ -208,6 +211,12 @@ class MoveFacts:
                 row.model.name if limit.model_id else None,
                 count,
             )
+
+
+def limits_on(model_ids: Collection[int]) -> list[models.WipLimit]:
+    """The WIP limits of models and of the site; one statement."""
+    rows = models.WipLimit.objects.filter(Q(model__in=model_ids) | Q(model=None))
+    return list(rows.order_by("-model"))
 
 
 def facts_for(

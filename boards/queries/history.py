@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from boards import models
-from obeya.records import StageTransition
+from obeya.records import Action, StageTransition
 from obeya.stages import Stage
 
 NOBODY = "system"
@@ -37,6 +37,7 @@ def transitions(
             str(row.operation or ""),
             reasons.get(row.pk, ""),
             tuple(n for n in archived[row.operation] if n != row.version.number),
+            is_rollback=row.action == Action.VERSION_ROLLED_BACK.value,
         )
         for row in rows
         if row.version is not None

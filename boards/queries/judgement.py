@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from django.db.models import F, Q
 
@@ -26,19 +27,23 @@ def policy_in_force(
     )
 
 
-def judge(version: models.ModelVersion, to_stage: Stage) -> TransitionJudgement:
+def judge(version: models.ModelVersion, to_stage: Stage, *, at: datetime) -> TransitionJudgement:
     """Judge a move by every rule without making it."""
-    return judge_transition(facts_for(version, to_stage)[0])
+    return judge_transition(facts_for(version, to_stage, at=at)[0])
 
 
 def verdict_for(
     version: models.ModelVersion,
     policy: PromotionPolicy | None = None,
     to_stage: Stage | None = None,
+    *,
+    at: datetime,
 ) -> Verdict:
     """Hold a version against `policy`, else that of `to_stage`, else that of its next stage."""
     stage = to_stage or Stage(version.stage).next
     if policy is None:
-        return no_policy(None) if stage is None else facts_for(version, stage)[0].check_policy()
-    facts, _ = facts_for(version, stage or Stage(version.stage))
+        return (
+            no_policy(None) if stage is None else facts_for(version, stage, at=at)[0].check_policy()
+        )
+    facts, _ = facts_for(version, stage or Stage(version.stage), at=at)
     return replace(facts, policy=policy, policy_revision=None).check_policy()

@@ -30,6 +30,20 @@ def departures_of(model: models.RegisteredModel) -> Iterator[Departure]:
         yield Departure(number, action == Action.VERSION_ROLLED_BACK.value)
 
 
+def rollback_candidate(model: models.RegisteredModel) -> int | None:
+    """The number of the version that a rollback would put back; None where it must be named."""
+    stages = {
+        number: Stage(stage)
+        for number, stage in models.ModelVersion.objects.filter(
+            model=model, deleted_at=None
+        ).values_list("number", "stage")
+    }
+    try:
+        return rollback_target(model.name, stages, departures_of(model))
+    except InvalidInput:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class RollbackChoice:
     """A version that once was in Production and may be put back.

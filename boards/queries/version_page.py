@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+
 from boards import models
 from boards.queries.history import transitions
 from boards.queries.judgement import judge
@@ -71,7 +73,7 @@ def version_page(name: str, number: int) -> VersionPage:
         record,
         model.champion.number if model.champion else None,
         tuple(measured(name, record.metrics, standing, defined) for name in record.metrics),
-        judge(row, record.stage.next) if record.stage.next else None,
+        judge(row, record.stage.next, at=timezone.now()) if record.stage.next else None,
         tuple(reversed(transitions(model, row))),
         _checks(row),
     )

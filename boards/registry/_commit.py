@@ -16,11 +16,20 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from boards.models import AuditEvent, AuditText, ModelVersion, RegisteredModel, SiteChain, User
+from boards.models import (
+    AuditEvent,
+    AuditText,
+    ModelVersion,
+    RegisteredModel,
+    SiteChain,
+    TransitionRequest,
+    User,
+)
 from obeya import audit, names
 from obeya.errors import model_not_found, version_not_found
 from obeya.records import Action, Channel
 from obeya.registry import version_number
+from obeya.requests import RequestStatus
 from obeya.stages import Stage
 
 SITE_CHAIN_PK = 1
@@ -148,6 +157,7 @@ class ModelWrite(ChainWrite):
     def __init__(self, model: RegisteredModel, actor: Actor, at: datetime) -> None:
         super().__init__(model, actor, at)
         self.model = model
+        self._open_requests: list[TransitionRequest] | None = None
 
     def version(self, number: int) -> ModelVersion:
         """The version's row as it stands under the lock.
@@ -162,6 +172,17 @@ class ModelWrite(ChainWrite):
             raise version_not_found(self.model.name, number)
         row.model = self.model
         return row
+
+    def open_requests(self) -> list[TransitionRequest]:
+        """The requests that were open when this write first asked, the oldest first."""
+        if self._open_requests is None:
+            rows = TransitionRequest.objects.filter(
+                version__model=self.model, status=RequestStatus.OPEN.value
+            )
+            self._open_requests = list(rows.select_related("version").order_by("pk"))
+            for row in self._open_requests:
+                row.version.model = self.model
+        return self._open_requests
 
     def update_version(self, version: ModelVersion, **values: Any) -> None:
         """Write columns of a version, and that it was changed."""

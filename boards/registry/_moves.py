@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from boards import models
-from boards.queries.facts import MoveFacts, named_occupants
+from boards.queries.facts import MoveFacts, limits_on, named_occupants
 from boards.queries.history import NOBODY
 from boards.queries.open_requests import OpenRequest
 from boards.registry._andons import clear_andons
@@ -36,11 +36,13 @@ def read_facts(
     write: ModelWrite, row: models.ModelVersion, to_stage: Stage, *, archive_existing: bool
 ) -> FactsUnderLock:
     """Read what a move is judged by. A blocking limit of the site takes the site's row too."""
-    if models.WipLimit.objects.filter(
-        model=None, stage=to_stage.value, mode=LimitMode.BLOCK.value
-    ).exists():
+    limits = limits_on({row.model_id})
+    if any(
+        limit.model_id is None and limit.stage == to_stage.value and limit.mode == LimitMode.BLOCK
+        for limit in limits
+    ):
         write.hold_site()
-    source = MoveFacts([row], with_digest=True, at=write.at)
+    source = MoveFacts([row], limits=limits, with_digest=True, at=write.at)
     facts = source.of(row, to_stage, archive_existing=archive_existing)
     return FactsUnderLock(
         named_occupants(row, facts),

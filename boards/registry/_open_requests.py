@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import QuerySet
-
 from boards import models
 from boards.queries.facts import MoveFacts
 from boards.registry._commit import SYSTEM, ModelWrite
@@ -44,7 +42,9 @@ def settle_requests(
     write: ModelWrite, version: models.ModelVersion, to_stage: Stage | None
 ) -> None:
     """Close what was asked for a version that has just moved, or (None) is deleted."""
-    for request in _open(write).filter(version=version):
+    for request in write.open_requests():
+        if request.version_id != version.pk or request.status != RequestStatus.OPEN.value:
+            continue
         as_asked = to_stage is not None and request.to_stage == to_stage.value
         close_request(
             write,
@@ -57,16 +57,16 @@ def settle_requests(
 
 def withdraw_requests(write: ModelWrite) -> None:
     """Close every open request of the model, which is about to be deleted."""
-    for request in _open(write).select_related("version"):
-        request.version.model = write.model
+    for request in write.open_requests():
         settle_requests(write, request.version, None)
 
 
 def expire_requests(write: ModelWrite) -> None:
     """Close the open requests of the model whose time is over; the registry does it."""
     with write.acting_as(SYSTEM):
-        for request in _open(write).filter(expires_at__lte=write.at).select_related("version"):
-            request.version.model = write.model
+        for request in write.open_requests():
+            if request.status != RequestStatus.OPEN.value or request.expires_at > write.at:
+                continue
             close_request(
                 write,
                 request,
@@ -82,9 +82,3 @@ def present_digest(
     """The digest of the evidence as it stands, which approvals are held against."""
     source = MoveFacts([version], at=write.at, with_digest=True)
     return source.of(version, Stage(request.to_stage)).evidence_digest
-
-
-def _open(write: ModelWrite) -> QuerySet[models.TransitionRequest]:
-    return models.TransitionRequest.objects.filter(
-        version__model=write.model, status=RequestStatus.OPEN.value
-    ).order_by("pk")

@@ -131,7 +131,8 @@ class DatabaseRegistry:
     ) -> Verdict:
         """See `ModelRegistry.check_promotion_policy`."""
         wanted = None if to_stage is None else Stage.parse(to_stage)
-        return judgement.verdict_for(self._find(name, version), policy, wanted)
+        row = self._find(name, version)
+        return judgement.verdict_for(row, policy, wanted, at=self._clock())
 
     def can_promote(
         self, name: str, version: int, to_stage: Stage | None = None
@@ -139,7 +140,8 @@ class DatabaseRegistry:
         """See `ModelRegistry.can_promote`."""
         wanted = None if to_stage is None else Stage.parse(to_stage)
         row = self._find(name, version)
-        return judgement.judge(row, wanted or next_stage(Stage(row.stage)))
+        stage = wanted or next_stage(Stage(row.stage))
+        return judgement.judge(row, stage, at=self._clock())
 
     def transition_stage(
         self,

@@ -23,6 +23,7 @@ from obeya.metrics import Direction, Metric, MetricDefinition, Scale
 from obeya.policies import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
+from registry_site.demo.scenes import play_scenes
 from registry_site.demo.timm import METRIC_DEFINITIONS, DemoModel, DemoVersion, read_models
 
 SPAN = timedelta(days=365)
@@ -38,6 +39,7 @@ PRODUCTION_POLICY = (
     .require_metric("imagenet_top1", Comparison.GTE, 80.0)
     .require_metric("cpu_step_ms", Comparison.LTE, 100.0)
     .require_metric("imagenetv2_top1", Comparison.GTE, 68.0)
+    .require_against_champion("imagenet_r_top1", Comparison.GTE, -5.0, in_percent=True)
 )
 
 RULES = f"""\
@@ -46,10 +48,12 @@ The rules that work the demo forward, on simulated dates within the last {SPAN.d
   2. About {TO_STAGING.days} days later a version asks for Staging; the policy wants \
 imagenet_top1 ≥ 75.
   3. About {TO_PRODUCTION.days} days after that it asks for Production; the policy wants
-     imagenet_top1 ≥ 80, cpu_step_ms ≤ 100 and imagenetv2_top1 ≥ 68. Who passes replaces the
-     champion, which is archived in the same move.
+     imagenet_top1 ≥ 80, cpu_step_ms ≤ 100, imagenetv2_top1 ≥ 68 and imagenet_r_top1 at most 5 %
+     below the champion's. Who passes replaces the champion, which is archived in the same move.
   4. Who is refused stays where it is, with the refusal on record, and is archived after \
-{SHELF_LIFE.days} days."""
+{SHELF_LIFE.days} days.
+  5. In the last days one model is rolled back, one version is given a waiver, and one waits for
+     an approval."""
 
 TITLES = {
     "imagenet_top1": "top-1",
@@ -103,12 +107,23 @@ def load_demo(
     _set_rules(now - SPAN)
     pipeline = _account("pipeline", "contributor", now - SPAN)
     releases = _account("releases", "promoter", now - SPAN)
+    reviews = _account("reviews", "approver", now - SPAN)
     present = set(RegisteredModel.objects.values_list("name", flat=True))
     models = [model for model in read_models() if model.name not in present]
     tally = _Tally()
     for model in progress(iter(models), len(models)):
         with transaction.atomic():
             _Life(model, pipeline, releases, now, tally).run()
+    if models:
+        with transaction.atomic():
+            play_scenes(
+                now=now,
+                policy=PRODUCTION_POLICY,
+                pipeline=pipeline,
+                releases=releases,
+                reviews=reviews,
+                registry_of=_registry_at,
+            )
     return DemoReport(len(models), tally.versions, tally.moves, tally.refusals)
 
 
@@ -116,6 +131,11 @@ def _account(name: str, group: str, at: datetime) -> User:
     """A service account: it has no password and signs in to nothing."""
     user = User.objects.filter(username=name).first()
     return user or registry.create_user(username=name, group=group, actor=SYSTEM, at=at)
+
+
+def _registry_at(user: User | None, at: datetime) -> DatabaseRegistry:
+    """The registry as somebody uses it at a moment; None stands for the registry itself."""
+    return DatabaseRegistry(actor=user, clock=lambda: at, channel=Channel.CLI)
 
 
 def _set_rules(at: datetime) -> None:

@@ -8,6 +8,7 @@ const wired = new WeakSet();
 // Where each card that was picked up came from, until the server has moved it or it is put back.
 const origins = new WeakMap();
 let held = null;
+let givenUp = false;
 
 function wire() {
   document.querySelectorAll("[data-board] [data-cards]").forEach((list) => {
@@ -42,6 +43,7 @@ async function pickUp({ item, from }) {
     next: item.nextElementSibling,
   });
   held = item;
+  givenUp = false;
   let moves;
   try {
     const response = await fetch(item.dataset.movesUrl, { headers: { Accept: "application/json" } });
@@ -75,21 +77,39 @@ function clearNotes() {
   });
 }
 
-function drop({ item, from, to }) {
-  const { drop: said, asks } = to.closest("[data-column]").dataset;
-  const refused = said === "no";
+/* The column that the pointer is over, by where the columns stand: a short one reaches down to the
+   end of the board, and what lies outside the board is no column. */
+function columnAt(event) {
+  const point = event?.changedTouches?.[0] ?? event;
+  const board = document.querySelector("[data-board]");
+  if (point?.clientX === undefined || !board || point.clientY < board.getBoundingClientRect().top) {
+    return null;
+  }
+  return [...board.querySelectorAll("[data-column]")].find((column) => {
+    const { left, right } = column.getBoundingClientRect();
+    return left <= point.clientX && point.clientX <= right;
+  });
+}
+
+/* Where the pointer let go counts, not the list that the card touched last. */
+function drop({ item, from, originalEvent }) {
+  const column = givenUp ? null : columnAt(originalEvent);
+  const list = column?.querySelector("[data-cards]");
+  const refused = column?.dataset.drop === "no";
+  // A full stage asks whether to archive what is there.
+  const asks = column?.dataset.asks !== undefined;
   held = null;
   clearNotes();
-  if (from === to) {
-    origins.delete(item);
+  if (!list || list === from) {
+    putBack(item);
     return;
   }
+  if (item.parentNode !== list) list.prepend(item);
   item.dataset.pending = "";
-  const stage = to.dataset.cards;
+  const stage = list.dataset.cards;
   announce(`Moving ${item.dataset.name}…`);
   const link = item.querySelector("[data-dialog]");
-  // A full stage asks whether to archive what is there; the others that ask always do.
-  if ((WITH_DIALOG.has(stage) || asks !== undefined) && !refused) {
+  if ((WITH_DIALOG.has(stage) || asks) && !refused) {
     openDialog(`${item.dataset.transitionUrl}?to=${stage}`, link, () => putBack(item));
     return;
   }
@@ -102,6 +122,13 @@ function drop({ item, from, to }) {
     values: { to_stage: stage, expected_revision: item.dataset.revision },
   });
 }
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !held) return;
+  givenUp = true;
+  clearNotes();
+  announce(`${held.dataset.name} stays where it is.`);
+});
 
 function putBack(item) {
   const origin = origins.get(item);

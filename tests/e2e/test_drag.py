@@ -363,3 +363,36 @@ def test_undo_that_came_too_late_says_so(
     undo.click()
     expect(board.dialog.get_by_role("alert")).to_contain_text("It was last moved by ada")
     expect(board.card_in("production", "resnet50 v6")).to_be_attached()
+
+
+def test_a_card_let_go_outside_the_board_stays(board: BoardPage) -> None:
+    before = board.names("development")
+    board.pick_up("resnet50 v6")
+    board.carry_over("resnet50 v6", "staging")
+    board.page.mouse.move(720, 10, steps=6)
+    board.let_go()
+    assert board.names("development") == before
+    expect(board.card("resnet50 v6")).not_to_have_attribute("data-pending", "")
+    expect(board.count("staging")).to_have_text("3")
+
+
+def test_escape_gives_a_drag_up(board: BoardPage) -> None:
+    before = board.names("development")
+    board.pick_up("resnet50 v6")
+    board.carry_over("resnet50 v6", "staging")
+    board.page.keyboard.press("Escape")
+    board.let_go()
+    expect(board.live).to_have_text("resnet50 v6 stays where it is.")
+    assert board.names("development") == before
+    expect(board.count("staging")).to_have_text("3")
+
+
+def test_the_column_under_the_pointer_counts_not_the_one_the_card_passed(board: BoardPage) -> None:
+    board.pick_up("resnet50 v6")
+    board.carry_over("resnet50 v6", "staging")
+    heading = board.page.get_by_role("heading", name="Archived")
+    box = heading.bounding_box()
+    assert box is not None
+    board.page.mouse.move(box["x"] + 5, box["y"] + 5, steps=3)
+    board.let_go()
+    expect(board.dialog.get_by_role("radio", name="Archived")).to_be_checked()

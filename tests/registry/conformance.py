@@ -40,7 +40,8 @@ def picture(registry: ModelRegistry, *names: str) -> object:
             seen[name] = None
             continue
         policies = {stage: registry.get_policy(stage, name) for stage in GATED}
-        seen[name] = (versions, list(registry.get_transitions(name)), policies)
+        requests = list(registry.get_requests(name))
+        seen[name] = (versions, list(registry.get_transitions(name)), policies, requests)
     return seen
 
 

@@ -136,3 +136,18 @@ def _assert_sound(event: AuditEvent) -> None:
         assert head.chain_hash == event.hash
         assert head.chain_occurred_at == event.occurred_at
     assert event.recorded_at <= datetime.now(UTC)
+
+
+@pytest.fixture
+def acting_as(
+    any_registry: ModelRegistry, clock: Clock, request: pytest.FixtureRequest
+) -> Callable[[str], ModelRegistry]:
+    """The same registry in the hands of somebody else who may do everything."""
+
+    def hand_to(name: str) -> ModelRegistry:
+        if isinstance(any_registry, InMemoryRegistry):
+            return any_registry.acting_as(name)
+        person, _ = User.objects.get_or_create(username=name, defaults={"is_superuser": True})
+        return DatabaseRegistry(actor=person, clock=clock)
+
+    return hand_to

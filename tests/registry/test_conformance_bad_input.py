@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from boards.registry import DatabaseRegistry
 from obeya import (
     AlreadyExists,
+    Comparison,
     Conflict,
     InMemoryRegistry,
     InvalidInput,
@@ -23,6 +25,8 @@ from obeya import (
     RegistryError,
     TransitionRefused,
 )
+from obeya.guardrails import Guardrail
+from obeya.limits import WipLimit
 from tests.registry.conformance import (
     DEV,
     NAME,
@@ -34,6 +38,8 @@ from tests.registry.conformance import (
 )
 
 NUMBER_MAX = 2**31 - 1
+LATE = datetime(2030, 1, 1, tzinfo=UTC)
+GUARDRAIL = Guardrail("errors", Comparison.LTE, 0.1)
 Call = Callable[[ModelRegistry, Any], object]
 
 # Every method that takes the name of a model that is there, by the name.
@@ -59,6 +65,18 @@ BY_NAME: dict[str, Call] = {
     "rename_model": lambda r, name: r.rename_model(name, "renamed"),
     "delete_version": lambda r, name: r.delete_version(name, 1),
     "delete_model": lambda r, name: r.delete_model(name),
+    "request_transition": lambda r, name: r.request_transition(name, 1),
+    "get_requests": lambda r, name: r.get_requests(name),
+    "approve": lambda r, name: r.approve(name, 1),
+    "reject": lambda r, name: r.reject(name, 1, comment="No."),
+    "withdraw": lambda r, name: r.withdraw(name, 1),
+    "waive": lambda r, name: r.waive(name, 1, ["f1 > 1"], reason="Why.", expires_at=LATE),
+    "rollback": lambda r, name: r.rollback(name, reason="Why."),
+    "set_guardrail": lambda r, name: r.set_guardrail(name, GUARDRAIL),
+    "remove_guardrail": lambda r, name: r.remove_guardrail(name, "errors"),
+    "report_live_metric": lambda r, name: r.report_live_metric(name, "errors", 1),
+    "set_wip_limit": lambda r, name: r.set_wip_limit(WipLimit(PROD, 1), name),
+    "remove_wip_limit": lambda r, name: r.remove_wip_limit(PROD, name),
 }
 # Every method that takes the number of a version that is there, by the number.
 BY_NUMBER: dict[str, Call] = {
@@ -75,6 +93,16 @@ BY_NUMBER: dict[str, Call] = {
     "set_alias": lambda r, number: r.set_alias(NAME, "best", number),
     "set_description": lambda r, number: r.set_description(NAME, "Text.", number),
     "delete_version": lambda r, number: r.delete_version(NAME, number),
+    "request_transition": lambda r, number: r.request_transition(NAME, number),
+    "get_requests": lambda r, number: r.get_requests(NAME, number),
+    "approve": lambda r, number: r.approve(NAME, number),
+    "reject": lambda r, number: r.reject(NAME, number, comment="No."),
+    "withdraw": lambda r, number: r.withdraw(NAME, number),
+    "waive": lambda r, number: r.waive(
+        NAME, number, ["f1 > 1"], reason="Why.", expires_at=LATE, to_stage=PROD
+    ),
+    "rollback": lambda r, number: r.rollback(NAME, number, reason="Why."),
+    "report_live_metric": lambda r, number: r.report_live_metric(NAME, "errors", 1, version=number),
 }
 # Every method that takes a stage, by the stage.
 BY_STAGE: dict[str, Call] = {
@@ -87,6 +115,14 @@ BY_STAGE: dict[str, Call] = {
     ),
     "check_promotion_policy": lambda r, stage: r.check_promotion_policy(NAME, 1, None, stage),
     "can_promote": lambda r, stage: r.can_promote(NAME, 1, stage),
+    "request_transition": lambda r, stage: r.request_transition(NAME, 1, stage),
+    "approve": lambda r, stage: r.approve(NAME, 1, to_stage=stage),
+    "reject": lambda r, stage: r.reject(NAME, 1, comment="No.", to_stage=stage),
+    "withdraw": lambda r, stage: r.withdraw(NAME, 1, to_stage=stage),
+    "waive": lambda r, stage: r.waive(
+        NAME, 1, ["f1 > 1"], reason="Why.", expires_at=LATE, to_stage=stage
+    ),
+    "remove_wip_limit": lambda r, stage: r.remove_wip_limit(stage, NAME),
 }
 
 
@@ -114,7 +150,9 @@ def test_the_tables_above_leave_no_method_out() -> None:
         "register_model"
     }
     by_number = {n for n, takes in parameters.items() if takes & {"version", "a", "b"}}
-    assert {name.split()[0] for name in BY_NUMBER} == by_number - {"register_model"}
+    assert {name.split()[0] for name in BY_NUMBER} == (by_number | {"rollback"}) - {
+        "register_model"
+    }
     by_stage = {n for n, takes in parameters.items() if takes & {"stage", "to_stage"}}
     assert {name.split()[0] for name in BY_STAGE} == by_stage
 
@@ -164,7 +202,11 @@ def test_a_model_is_found_under_every_spelling_that_registers_it(
         any_registry.register_model(spelling, metrics={"accuracy": 0.95}, tags={"there": "x"})
         any_registry.set_tag(stored, "there", "x")
         any_registry.set_alias(stored, "there", 1)
-        call(any_registry, spelling)
+        try:
+            call(any_registry, spelling)
+        except RegistryError as error:
+            # Whatever else it lacks, the model itself was found.
+            assert "no registered model" not in str(error)  # noqa: PT017 - not all raise
         if call is BY_NAME["rename_model"]:
             any_registry.delete_model("renamed")
 
