@@ -14,6 +14,7 @@ from boards import models
 from boards.queries.facts import MoveFacts, PoliciesInForce
 from boards.queries.filters import BoardFilter
 from boards.queries.keyset import Cursor
+from boards.queries.limits import StageLimit, column_limits
 from boards.queries.measured import MeasuredMetric, measured
 from boards.queries.records import definitions, metric_records
 from obeya.errors import RefusalKind
@@ -66,12 +67,14 @@ class Column:
     """One stage: how many versions it holds and one page of their cards.
 
     `count` is exact, or `COUNT_CAP` with `count_is_capped` when a filter lets more through.
-    `next_cursor` leads to the following page, None on the last.
+    `limits` are the WIP limits that are shown with it. `next_cursor` leads to the following page,
+    None on the last.
     """
 
     stage: Stage
     count: int
     count_is_capped: bool
+    limits: tuple[StageLimit, ...]
     cards: tuple[Card, ...]
     next_cursor: str | None
 
@@ -98,6 +101,7 @@ def board(board_filter: BoardFilter) -> Board:
     """The first page of every column, the versions that entered last first."""
     pages = {stage: _page(board_filter, stage, None) for stage in Stage}
     counts = stage_counts(board_filter)
+    limits = column_limits(board_filter)
     rows = [row for page, _ in pages.values() for row in page]
     cards = {card.pk: card for card in _cards(rows)}
     return Board(
@@ -105,6 +109,7 @@ def board(board_filter: BoardFilter) -> Board:
             Column(
                 stage,
                 *counts[stage],
+                limits[stage],
                 tuple(cards[row.pk] for row in page),
                 cursor,
             )
@@ -192,7 +197,13 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
         standing = facts.metrics.get(champion_id or 0, {}) if champion_id != row.pk else None
         following = Stage(row.stage).next
         judgement = judge_transition(facts.of(row, following)) if following else None
-        lamp, lamp_text, lamp_title = _lamp(row, judgement)
+        makes_room = (
+            following is not None
+            and judgement is not None
+            and judgement.refused_by(RefusalKind.WIP_LIMIT)
+            and judge_transition(facts.of(row, following, archive_existing=True)).allowed
+        )
+        lamp, lamp_text, lamp_title = _lamp(row, judgement, makes_room=makes_room)
         names = headlines[row.model_id] or tuple(sorted(own)[:HEADLINES])
         yield Card(
             row.pk,
@@ -248,8 +259,13 @@ def _headlines(model: models.RegisteredModel, policies: PoliciesInForce) -> tupl
     return tuple(dict.fromkeys(names))[:HEADLINES]
 
 
-def _lamp(row: models.ModelVersion, judgement: TransitionJudgement | None) -> tuple[Lamp, str, str]:
-    """The lamp, its word on the card, and the sentence behind it."""
+def _lamp(
+    row: models.ModelVersion, judgement: TransitionJudgement | None, *, makes_room: bool
+) -> tuple[Lamp, str, str]:
+    """The lamp, its word on the card, and the sentence behind it.
+
+    `makes_room`: the next stage is full, and archiving what the model has there is all it takes.
+    """
     if judgement is None:
         if row.model.champion_id == row.pk:
             return Lamp.PASSES, "champion", "The champion: it entered Production last."
@@ -262,8 +278,7 @@ def _lamp(row: models.ModelVersion, judgement: TransitionJudgement | None) -> tu
         sentence = " ".join(failure.sentence for failure in verdict.failures)
         return Lamp.FAILS, f"{count} fails" if count == 1 else f"{count} fail", sentence
     if judgement.refused_by(RefusalKind.WIP_LIMIT):
-        sentence = " ".join(str(r) for r in judgement.refusals if r.kind is RefusalKind.WIP_LIMIT)
-        return Lamp.FAILS, f"{where} is full", sentence
+        return _full_lamp(row, judgement, makes_room=makes_room)
     if verdict is None or not verdict.has_policy:
         return Lamp.NONE, "no policy", f"No promotion policy is set for {where}."
     missing = judgement.approvals_required - judgement.approvals_given
@@ -275,3 +290,13 @@ def _lamp(row: models.ModelVersion, judgement: TransitionJudgement | None) -> tu
     if verdict.waived:
         return Lamp.ATTENTION, "by waiver", f"Would pass into {where}: {verdict.sentence}"
     return Lamp.PASSES, "would pass", f"Would pass into {where}: {verdict.sentence}"
+
+
+def _full_lamp(
+    row: models.ModelVersion, judgement: TransitionJudgement, *, makes_room: bool
+) -> tuple[Lamp, str, str]:
+    sentence = " ".join(str(r) for r in judgement.refusals if r.kind is RefusalKind.WIP_LIMIT)
+    if makes_room:
+        more = f"{sentence} Archiving what {row.model.name} has there makes room."
+        return Lamp.ATTENTION, "needs room", more
+    return Lamp.FAILS, f"{judgement.to_stage.label} is full", sentence

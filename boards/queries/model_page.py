@@ -111,6 +111,11 @@ class ModelPage:
     query: VersionsQuery
 
     @property
+    def was_left(self) -> bool:
+        """Whether some version left Production, so that there is one to roll back to."""
+        return any(span.until is not None for span in self.spans)
+
+    @property
     def versions(self) -> int:
         """How many versions there are."""
         return sum(count for _, count in self.counts)

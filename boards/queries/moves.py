@@ -7,7 +7,9 @@ from datetime import datetime
 
 from boards import models
 from boards.permissions import Right, has_right, right_for_transition
-from boards.queries.facts import facts_for
+from boards.queries.facts import MoveFacts, named_occupants
+from obeya.errors import RefusalKind
+from obeya.limits import OCCUPANTS_NAMED
 from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement, judge_transition
 
@@ -16,19 +18,21 @@ from obeya.transitions import TransitionJudgement, judge_transition
 class MoveOption:
     """One stage as the target of a move by one person.
 
-    `missing_right` names the right that the person lacks, None when it is held. `occupants` are
-    the numbers of the model's other versions now in that stage.
+    `judgement` is of the move alone, `clearing` of the move that archives what the model has
+    there, None where it has nothing there. `missing_right` names the right that the person lacks,
+    None when it is held. `occupants` are the numbers of the model's other versions in that stage.
     """
 
     stage: Stage
     judgement: TransitionJudgement
+    clearing: TransitionJudgement | None
     missing_right: Right | None
     occupants: tuple[int, ...]
 
     @property
     def allowed(self) -> bool:
-        """Whether this person's move there would be made."""
-        return self.missing_right is None and self.judgement.allowed
+        """Whether this person's move there would be made, in one way at least."""
+        return self.missing_right is None and self.judged.allowed
 
     @property
     def is_here(self) -> bool:
@@ -36,11 +40,54 @@ class MoveOption:
         return self.judgement.from_stage is self.stage
 
     @property
+    def needs_room(self) -> bool:
+        """Whether the move would be made only if what is there is archived."""
+        return self.allowed and not self.judgement.allowed
+
+    @property
+    def may_archive(self) -> bool:
+        """Whether archiving what is there is offered: where it makes room, and in Production."""
+        has_others = bool(self.occupants) and self.allowed
+        return has_others and (self.needs_room or self.stage is Stage.PRODUCTION)
+
+    @property
+    def judged(self) -> TransitionJudgement:
+        """The judgement of the way that is offered first."""
+        if self.clearing is None:
+            return self.judgement
+        if self.stage is Stage.PRODUCTION or self.clearing.allowed > self.judgement.allowed:
+            return self.clearing
+        return self.judgement
+
+    @property
+    def occupants_text(self) -> str:
+        """The occupants in words, some of them named: ``v1, v3``."""
+        named = ", ".join(f"v{number}" for number in self.occupants[-OCCUPANTS_NAMED:])
+        more = len(self.occupants) - OCCUPANTS_NAMED
+        return f"{named} and {more:,} more" if more > 0 else named
+
+    @property
+    def is_warned(self) -> bool:
+        """Whether the move would be made with a waiver, a warning or by making room."""
+        verdict = self.judged.verdict
+        by_waiver = verdict is not None and bool(verdict.waived)
+        return self.needs_room or by_waiver or bool(self.judged.warnings)
+
+    @property
+    def full(self) -> str:
+        """What a full stage says where archiving would make room; empty elsewhere."""
+        if not self.needs_room:
+            return ""
+        return " ".join(
+            r.sentence for r in self.judgement.refusals if r.kind is RefusalKind.WIP_LIMIT
+        )
+
+    @property
     def why_not(self) -> str:
         """Every reason against the move in one line; empty when there is none."""
         if self.missing_right is not None:
             return f"You may not {self.missing_right.deed}."
-        return " ".join(refusal.sentence for refusal in self.judgement.refusals)
+        return " ".join(refusal.sentence for refusal in self.judged.refusals)
 
 
 def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveOption, ...]:
@@ -49,21 +96,28 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
     for stage, number in (
         models.ModelVersion.objects.filter(model=version.model, deleted_at=None)
         .exclude(pk=version.pk)
-        .filter(stage__in=[stage.value for stage in Stage if stage.is_gated])
+        .exclude(stage=Stage.ARCHIVED.value)
         .order_by("number")
         .values_list("stage", "number")
     ):
         occupants.setdefault(stage, []).append(number)
+    source = MoveFacts([version], with_digest=True)
+
+    def judged(stage: Stage, *, archive_existing: bool) -> TransitionJudgement:
+        facts = source.of(version, stage, archive_existing=archive_existing)
+        return judge_transition(named_occupants(version, facts))
+
     options = []
     for stage in Stage:
-        judgement = judge_transition(facts_for(version, stage)[0])
-        right = right_for_transition(judgement.from_stage, stage)
+        there = tuple(occupants.get(stage.value, ()))
+        right = right_for_transition(Stage(version.stage), stage)
         options.append(
             MoveOption(
                 stage,
-                judgement,
+                judged(stage, archive_existing=False),
+                judged(stage, archive_existing=True) if there else None,
                 None if has_right(user, right) else right,
-                tuple(occupants.get(stage.value, ())),
+                there,
             )
         )
     return tuple(options)

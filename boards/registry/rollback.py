@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from boards import models
@@ -10,6 +11,7 @@ from boards.queries.rollback import departures_of
 from boards.registry._commit import Actor, ModelWrite, writing_model
 from boards.registry._moves import keep_check, make_move, read_facts
 from obeya import names
+from obeya.errors import Conflict
 from obeya.records import Action, StageTransition
 from obeya.rollback import rollback_target
 from obeya.stages import Stage
@@ -17,21 +19,30 @@ from obeya.transitions import judge_rollback
 
 
 def rollback(
-    *, name: str, to_version: int | None = None, reason: str, actor: Actor, at: datetime
+    *,
+    name: str,
+    to_version: int | None = None,
+    reason: str,
+    expected_production: Collection[int] | None = None,
+    actor: Actor,
+    at: datetime,
 ) -> StageTransition:
     """Put the last good version (or `to_version`) back into Production and archive the rest.
 
     Which one that is: `obeya.rollback.rollback_target`. Policies and WIP limits are checked and
     kept with the check, but block nothing. All moves share one operation id.
+    `expected_production`: the versions that the actor saw in Production, which would be archived.
 
     Raises:
         NotAllowed: the actor may not promote.
         NotFound: no such model or version.
+        Conflict: other versions are in Production than expected.
         InvalidInput: none qualifies, `to_version` is there or never was, or no reason.
     """
     require(actor.user, Right.PROMOTE)
     reason = names.required_reason(reason, to="roll back")
     with writing_model(name, actor=actor, at=at) as write:
+        _check_production(write, expected_production)
         if to_version is not None:
             write.version(to_version)
         return roll_back(write, to_version, reason)
@@ -57,4 +68,24 @@ def roll_back(write: ModelWrite, to_version: int | None, reason: str) -> StageTr
         reason,
         archive_existing=True,
         action=Action.VERSION_ROLLED_BACK,
+    )
+
+
+def _check_production(write: ModelWrite, expected: Collection[int] | None) -> None:
+    if expected is None:
+        return
+    there = list(
+        models.ModelVersion.objects.filter(
+            model=write.model, stage=Stage.PRODUCTION.value, deleted_at=None
+        )
+        .order_by("number")
+        .values_list("number", "revision")
+    )
+    if {number for number, _ in there} == set(expected):
+        return
+    named = ", ".join(f"v{number}" for number, _ in there) or "no version"
+    raise Conflict(
+        f"Production of {write.model.name} was changed since you looked: {named} is there now.",
+        stage=Stage.PRODUCTION,
+        revision=max((revision for _, revision in there), default=0),
     )

@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from boards.permissions import Right
+from boards.permissions import Right, has_right
 from boards.queries import board as board_queries
+from boards.queries.andons import raised_andons
 from boards.queries.filters import BoardFilter
 from boards.queries.keyset import Cursor
 from boards.queries.records import metric_names, owner_names
@@ -41,9 +42,15 @@ def board(request: Request) -> HttpResponse:
         "given": {name: values[-1] for name, values in lists.items()},
         "error": error,
         "board": board_queries.board(board_filter),
+        "may_roll_back": has_right(request.user, Right.PROMOTE),
+        "may_limit": has_right(request.user, Right.EDIT_POLICY),
     }
     if not partial:
-        context |= {"owners": owner_names(), "metric_names": metric_names()}
+        context |= {
+            "owners": owner_names(),
+            "metric_names": metric_names(),
+            "andons": raised_andons(),
+        }
     response = render(
         request,
         "board.html#results" if partial else "board.html",
@@ -75,6 +82,7 @@ def board_column(request: Request, stage: str) -> HttpResponse:
             "stage": column,
             "cards": cards,
             "next_cursor": next_cursor,
+            "may_roll_back": has_right(request.user, Right.PROMOTE),
         },
     )
     patch_vary_headers(response, ["HX-Request"])

@@ -8,8 +8,10 @@ from django.views.decorators.http import require_safe
 
 from boards.permissions import Right
 from boards.queries.model_page import SORTED_MAX, SORTS, ModelPage, VersionsQuery, model_page
+from boards.queries.records import find_model
 from boards.views.board_as_of import answer_production_on
 from boards.views.http import Request, needs
+from boards.views.operations import operations_context
 from boards.views.table_head import Head, head
 from boards.views.timeline import timeline
 from obeya.metrics import Direction
@@ -35,6 +37,7 @@ def model(request: Request, name: str) -> HttpResponse:
             "metric_heads": metric_heads,
             "sorted_max": SORTED_MAX,
             "production_on": production_on,
+            **operations_context(request, find_model(name)),
         },
         status=400 if production_on.problem else 200,
     )

@@ -106,12 +106,18 @@ document.addEventListener("htmx:after:swap", (event) => {
   ctx.sourceElement?.closest?.("[data-toast]")?.remove();
   const wasMove = ctx.sourceElement?.matches?.("[data-card], [data-card-pk]");
   if (wasMove && ctx.response?.status === 200) {
+    // What opened the dialog may be gone: a rollback takes its own card out of Production.
+    if (!document.getElementById(opener)) opener = lastToast()?.dataset.focus ?? null;
     if (dialog.open) dialog.close();
     else restoreFocus();
   } else if (dialog.childElementCount && ctx.swap === "none") {
     showDialog();
   }
 });
+
+function lastToast() {
+  return document.getElementById("toasts").lastElementChild;
+}
 
 document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx) tell(UNREACHABLE);

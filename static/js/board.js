@@ -58,6 +58,8 @@ async function pickUp({ item, from }) {
     const move = moves[column.dataset.stage];
     if (!move || move.here) return;
     column.dataset.drop = move.allowed ? "yes" : "no";
+    column.toggleAttribute("data-warns", move.warns);
+    column.toggleAttribute("data-asks", move.asks);
     const note = column.querySelector("[data-note]");
     note.textContent = move.note;
     note.hidden = false;
@@ -67,6 +69,8 @@ async function pickUp({ item, from }) {
 function clearNotes() {
   document.querySelectorAll("[data-board] [data-column]").forEach((column) => {
     delete column.dataset.drop;
+    delete column.dataset.warns;
+    delete column.dataset.asks;
     const note = column.querySelector("[data-note]");
     note.hidden = true;
     note.textContent = "";
@@ -92,6 +96,8 @@ function drop({ item, from, originalEvent }) {
   const column = givenUp ? null : columnAt(originalEvent);
   const list = column?.querySelector("[data-cards]");
   const refused = column?.dataset.drop === "no";
+  // A full stage asks whether to archive what is there.
+  const asks = column?.dataset.asks !== undefined;
   held = null;
   clearNotes();
   if (!list || list === from) {
@@ -103,7 +109,7 @@ function drop({ item, from, originalEvent }) {
   const stage = list.dataset.cards;
   announce(`Moving ${item.dataset.name}…`);
   const link = item.querySelector("[data-dialog]");
-  if (WITH_DIALOG.has(stage) && !refused) {
+  if ((WITH_DIALOG.has(stage) || asks) && !refused) {
     openDialog(`${item.dataset.transitionUrl}?to=${stage}`, link, () => putBack(item));
     return;
   }

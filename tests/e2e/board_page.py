@@ -38,7 +38,11 @@ class BoardPage:
 
     def move_link(self, name: str) -> Locator:
         """The card's Move link."""
-        return self.card(name).locator("[data-dialog]")
+        return self.card(name).locator("[id^=move-]")
+
+    def rollback_link(self, name: str) -> Locator:
+        """The card's Roll back link."""
+        return self.card(name).locator("[id^=rollback-]")
 
     def pick(self, name: str) -> Locator:
         """The box that picks a card for comparison."""

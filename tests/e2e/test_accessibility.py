@@ -10,6 +10,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from boards.registry import DatabaseRegistry
+from obeya.guardrails import Guardrail
+from obeya.limits import LimitMode, WipLimit
+from obeya.requirements import Comparison
+from obeya.stages import Stage
 from tests.e2e.board_page import BoardPage
 from tests.e2e.site_pages import site_pages
 
@@ -100,6 +104,53 @@ def test_a_board_after_a_move_with_its_toast(
     board.dialog.get_by_role("button", name="Move").click()
     expect(board.toasts.get_by_role("button", name="Undo")).to_be_visible()
     assert violations(board.page) == []
+
+
+def test_an_andon_full_columns_and_the_dialogs_they_lead_to(
+    look: Callable[..., Page], registry: DatabaseRegistry
+) -> None:
+    registry.set_guardrail("resnet50", Guardrail("error_rate", Comparison.LTE, 0.02))
+    registry.report_live_metric("resnet50", "error_rate", 0.05)
+    registry.set_wip_limit(WipLimit(Stage.PRODUCTION, 1), "resnet50")
+    registry.set_wip_limit(WipLimit(Stage.STAGING, 1, LimitMode.WARN))
+    registry.log_metrics("resnet50", 2, {"accuracy": 0.5})
+    board = BoardPage(look("/?model=resnet50", user="ada"))
+    assert violations(board.page) == []
+    board.move_link("resnet50 v4").click()
+    expect(board.dialog.get_by_label("Archive v3 and promote v4")).to_be_checked()
+    assert violations(board.page) == []
+    board.page.keyboard.press("Escape")
+    board.page.get_by_role("region", name="A guardrail is breached").get_by_role(
+        "link", name="Roll back"
+    ).click()
+    expect(board.dialog).to_contain_text("a rollback is made all the same")
+    assert violations(board.page) == []
+    board.dialog.get_by_label("Reason").fill(" ")
+    board.dialog.get_by_role("button", name="Roll back").click()
+    expect(board.dialog.get_by_role("alert")).to_have_text("Say why you roll back.")
+    assert violations(board.page) == []
+    board.dialog.get_by_label("Reason").fill("errors")
+    board.dialog.get_by_role("button", name="Roll back").click()
+    expect(board.toasts.get_by_role("link", name="History")).to_be_visible()
+    assert violations(board.page) == []
+
+
+def test_guardrails_with_values_and_errors(
+    look: Callable[..., Page], registry: DatabaseRegistry
+) -> None:
+    registry.set_guardrail("resnet50", Guardrail("error_rate", Comparison.LTE, 0.02))
+    registry.report_live_metric("resnet50", "error_rate", 0.05)
+    registry.report_live_metric("resnet50", "latency_ms", 20)
+    page = look("/models/resnet50/", user="ada")
+    page.get_by_text("Set a guardrail").click()
+    page.get_by_text("Report a live value").click()
+    assert violations(page) == []
+    form = page.locator("form", has=page.locator("#rail-bound"))
+    form.get_by_label("Live metric").fill("error_rate")
+    form.get_by_label("Bound").fill("low")
+    form.get_by_role("button", name="Set").click()
+    expect(page.get_by_role("alert")).to_contain_text("not “low”")
+    assert violations(page) == []
 
 
 def test_a_board_with_cards_picked(look: Callable[..., Page], registry: DatabaseRegistry) -> None:

@@ -158,7 +158,7 @@ def test_tab_goes_through_filters_then_cards_from_top_to_bottom_and_left_to_righ
         stop
         for stage in ("development", "staging", "production", "archived")
         for name in board.names(stage)
-        for stop in (name, f"{name} move")
+        for stop in (name, f"{name} move", *([f"{name} rollback"] if stage == "production" else []))
     ]
     board.page.get_by_label("Search").focus()
     stops = []
@@ -170,7 +170,8 @@ def test_tab_goes_through_filters_then_cards_from_top_to_bottom_and_left_to_righ
                   const element = document.activeElement;
                   const card = element.closest("[data-card]");
                   if (!card) return element.id || element.textContent;
-                  return card.dataset.name + (element.matches(".card-move") ? " move" : "");
+                  const what = element.id.replace(/-?\\d+$/, "");
+                      return [card.dataset.name, what].filter(Boolean).join(" ");
                 }"""
             )
         )

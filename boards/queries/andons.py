@@ -1,0 +1,74 @@
+"""The andons that are raised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Window
+
+from boards import models
+from obeya.guardrails import Guardrail, LiveReport
+from obeya.requirements import Comparison
+
+SHOWN = 3
+LISTED_MAX = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedAndon:
+    """A guardrail that is breached: by which version, since when, and in one sentence."""
+
+    pk: int
+    model: str
+    version: int
+    metric: str
+    raised_at: datetime
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Andons:
+    """Those that are raised, the newest first: `shown` at once, `folded` on demand.
+
+    `count` is how many there are in all; `LISTED_MAX` are listed.
+    """
+
+    count: int
+    shown: tuple[RaisedAndon, ...]
+    folded: tuple[RaisedAndon, ...]
+
+    @property
+    def unlisted(self) -> int:
+        """How many are neither shown nor folded."""
+        return self.count - len(self.shown) - len(self.folded)
+
+
+def raised_andons(model: models.RegisteredModel | None = None) -> Andons:
+    """The raised andons of one model, or (None) of all; one statement."""
+    rows = models.Andon.objects.filter(cleared_at=None)
+    if model is not None:
+        rows = rows.filter(version__model=model)
+    found = list(
+        rows.annotate(total=Window(Count("pk")))
+        .select_related("version", "version__model")
+        .only(
+            "metric",
+            "comparison",
+            "bound",
+            "value",
+            "raised_at",
+            "version__number",
+            "version__model__name",
+        )
+        .order_by("-raised_at", "-pk")[:LISTED_MAX]
+    )
+    andons = tuple(_andon(row) for row in found)
+    return Andons(found[0].total if found else 0, andons[:SHOWN], andons[SHOWN:])
+
+
+def _andon(row: models.Andon) -> RaisedAndon:
+    name, number = row.version.model.name, row.version.number
+    guardrail = Guardrail(row.metric, Comparison(row.comparison), row.bound)
+    report = LiveReport(name, number, row.metric, row.value, row.raised_at, guardrail)
+    return RaisedAndon(row.pk, name, number, row.metric, row.raised_at, report.sentence)

@@ -1,0 +1,86 @@
+"""The guardrails of a model with what was reported live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from boards import models
+from obeya.guardrails import Guardrail
+from obeya.requirements import Comparison
+from obeya.stages import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReading:
+    """The last value of a live metric of one version; `holds` None where no guardrail judges."""
+
+    version: int
+    metric: str
+    value: float
+    reported_at: datetime
+    holds: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailRow:
+    """A guardrail and the last value of each version in Production, empty where none came."""
+
+    guardrail: Guardrail
+    readings: tuple[LiveReading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailsPanel:
+    """What the section on a model's guardrails shows.
+
+    `unguarded` are live values of metrics that have no guardrail; `production` the versions now
+    in Production, of which alone values can be reported.
+    """
+
+    model: str
+    champion: int | None
+    production: tuple[int, ...]
+    rows: tuple[GuardrailRow, ...]
+    unguarded: tuple[LiveReading, ...]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric that has a guardrail or a live value, for completion."""
+        guarded = [row.guardrail.metric for row in self.rows]
+        return tuple(dict.fromkeys([*guarded, *(r.metric for r in self.unguarded)]))
+
+
+def guardrails_panel(model: models.RegisteredModel) -> GuardrailsPanel:
+    """The guardrails of a model and its last live values; three statements."""
+    guardrails = {
+        row.metric: Guardrail(row.metric, Comparison(row.comparison), row.bound, row.auto_rollback)
+        for row in models.Guardrail.objects.filter(model=model).order_by("metric")
+    }
+    production = dict(
+        models.ModelVersion.objects.filter(
+            model=model, stage=Stage.PRODUCTION.value, deleted_at=None
+        )
+        .order_by("-number")
+        .values_list("pk", "number")
+    )
+    readings = []
+    for row in models.LiveValue.objects.filter(version__in=production).order_by(
+        "metric", "-version__number"
+    ):
+        guardrail = guardrails.get(row.metric)
+        holds = guardrail.holds(row.value) if guardrail else None
+        readings.append(
+            LiveReading(production[row.version_id], row.metric, row.value, row.reported_at, holds)
+        )
+    champion = production.get(model.champion_id) if model.champion_id else None
+    return GuardrailsPanel(
+        model.name,
+        champion,
+        tuple(production.values()),
+        tuple(
+            GuardrailRow(guardrail, tuple(r for r in readings if r.metric == metric))
+            for metric, guardrail in guardrails.items()
+        ),
+        tuple(r for r in readings if r.holds is None),
+    )

@@ -1,0 +1,91 @@
+"""WIP limits of the site and of a model."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from boards import registry
+from boards.permissions import Right, require
+from boards.queries.limits import limits_panel
+from boards.queries.records import find_model
+from boards.views.http import Request, needs, page_actor
+from boards.views.operations import limits_context
+from obeya.errors import InvalidInput, NotFound
+from obeya.limits import LimitMode, WipLimit
+from obeya.stages import Stage
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Right.VIEW)
+def set_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
+    """The limits of the site, or of a model; a POST sets one.
+
+    400: the form makes no sense, and is shown again with the sentence beside its stage.
+    """
+    if request.method != "POST":
+        return _page(request, name)
+    require(request.user, Right.EDIT_POLICY)
+    try:
+        limit = WipLimit(
+            Stage.parse(request.POST.get("stage", "")),
+            _whole(request.POST.get("limit", "")),
+            _mode(request.POST.get("mode", "")),
+        )
+    except InvalidInput as error:
+        return _page(request, name, error=error)
+    registry.set_wip_limit(limit=limit, name=name, actor=page_actor(request), at=timezone.now())
+    deed = "refuses" if limit.mode is LimitMode.BLOCK else "warns"
+    messages.success(request, f"{limit.stage.label}: at most {limit.limit:,}; a full stage {deed}.")
+    return _back(name)
+
+
+@require_POST
+@needs(Right.VIEW)
+def remove_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
+    """Take the limit of a stage away; where it is gone already, that is no error."""
+    require(request.user, Right.EDIT_POLICY)
+    stage = Stage.parse(request.POST.get("stage", ""))
+    try:
+        registry.remove_wip_limit(
+            stage=stage, name=name, actor=page_actor(request), at=timezone.now()
+        )
+    except NotFound as error:
+        if error.what != "wip_limit":
+            raise
+    messages.success(request, f"{stage.label} has no limit of {name or 'the site'} any more.")
+    return _back(name)
+
+
+def _page(request: Request, name: str | None, *, error: InvalidInput | None = None) -> HttpResponse:
+    panel = limits_panel(None if name is None else find_model(name))
+    context = {
+        "section": "board" if name is None else "models",
+        **limits_context(request, panel),
+        "limit_error": error,
+        "limit_given": request.POST if error else {},
+    }
+    return render(request, "limits.html", context, status=error.http_status if error else 200)
+
+
+def _whole(text: str) -> int:
+    """The number as it was typed; what is none becomes 0, which no limit can be."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+
+
+def _mode(text: str) -> LimitMode:
+    try:
+        return LimitMode(text)
+    except ValueError:
+        raise InvalidInput("Choose what a full stage does.", field="mode") from None
+
+
+def _back(name: str | None) -> HttpResponseRedirect:
+    if name is None:
+        return HttpResponseRedirect(reverse("boards:site_limits"))
+    return HttpResponseRedirect(reverse("boards:model", args=[name]) + "#limits")

@@ -1,0 +1,86 @@
+"""What is answered once a version was moved, by whichever dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.html import format_html
+
+from boards.permissions import Right, has_right
+from boards.queries.andons import raised_andons
+from boards.queries.board import cards_of, stage_counts
+from boards.queries.facts import workflow_of
+from boards.queries.limits import column_limits
+from boards.queries.records import find_model, find_version
+from boards.views.board import filter_of_page
+from boards.views.http import Request, next_of
+from obeya.records import StageTransition
+
+
+def moved_answer(request: Request, moved: StageTransition) -> HttpResponse:
+    """The fresh cards and a toast for the board; elsewhere the page again, with a message."""
+    model = find_model(moved.model)
+    sentence = _sentence(moved)
+    history = reverse("boards:model_history", args=[model.name]) if moved.is_rollback else ""
+    if not request.htmx or not is_board(request):
+        said = (
+            format_html('<span>{}</span> <a href="{}">History</a>', sentence, history)
+            if history
+            else sentence
+        )
+        messages.success(request, said)
+        if request.htmx:
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return HttpResponseRedirect(next_of(request) or reverse("boards:board"))
+    version = find_version(model, moved.version)
+    others = [find_version(model, other).pk for other in moved.archived]
+    back = None if moved.is_rollback else moved.from_stage
+    undo = back if back and workflow_of(model).check(moved.to_stage, back) is None else None
+    return render(
+        request,
+        "board.html#moved",
+        {
+            **board_context(request, version.pk, others),
+            "andons": raised_andons(),
+            "sentence": sentence,
+            "history": history,
+            "undo": undo,
+            "version": version,
+        },
+    )
+
+
+def board_context(request: Request, version: int, others: Sequence[int] = ()) -> dict[str, Any]:
+    """The cards of the versions of these ids as the board that was asked from shows them."""
+    board_filter = filter_of_page(request)
+    return {
+        "filter": board_filter,
+        "cards": cards_of(version, others, board_filter),
+        "counts": stage_counts(board_filter),
+        "limits": column_limits(board_filter),
+        "may_roll_back": has_right(request.user, Right.PROMOTE),
+        "may_limit": has_right(request.user, Right.EDIT_POLICY),
+    }
+
+
+def is_board(request: Request) -> bool:
+    """Whether the board is what an htmx request was made from."""
+    return request.htmx.current_url_abs_path is not None and (
+        request.htmx.current_url_abs_path.split("?")[0] == reverse("boards:board")
+    )
+
+
+def _sentence(moved: StageTransition) -> str:
+    name = moved.model
+    if moved.is_rollback:
+        sentence = f"{name} rolled back: v{moved.version} is in Production again"
+    else:
+        came_from = moved.from_stage.label if moved.from_stage else "nowhere"
+        sentence = f"{name} v{moved.version} moved from {came_from} to {moved.to_stage.label}"
+    archived = ", ".join(f"v{number}" for number in moved.archived)
+    return f"{sentence}; {archived} archived" if archived else sentence

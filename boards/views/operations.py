@@ -1,0 +1,68 @@
+"""What the model's page and the pages of its guardrails and limits show alike."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from boards.models import RegisteredModel
+from boards.permissions import Right, has_right
+from boards.queries.andons import raised_andons
+from boards.queries.guardrails import GuardrailsPanel, guardrails_panel
+from boards.queries.limits import LimitsPanel, limits_panel
+from boards.views.http import Request
+from obeya.limits import LimitMode
+from obeya.requirements import Comparison
+
+SAMPLE_METRIC = "error_rate"
+SAMPLE_VALUE = 0.013
+
+
+def operations_context(request: Request, model: RegisteredModel) -> dict[str, Any]:
+    """The andons, guardrails and limits of a model, with what this person may do to them."""
+    panel = guardrails_panel(model)
+    return {
+        "andons": raised_andons(model),
+        "may_roll_back": has_right(request.user, Right.PROMOTE),
+        **guardrails_context(request, panel),
+        **limits_context(request, limits_panel(model)),
+    }
+
+
+def guardrails_context(request: Request, panel: GuardrailsPanel) -> dict[str, Any]:
+    """A model's guardrails and the forms beside them."""
+    return {
+        "guardrails": panel,
+        "comparisons": list(Comparison),
+        "may_guard": has_right(request.user, Right.EDIT_POLICY),
+        "may_promote": has_right(request.user, Right.PROMOTE),
+        "may_report": has_right(request.user, Right.REGISTER),
+        "report_command": report_command(request.user.username, panel),
+    }
+
+
+def limits_context(request: Request, panel: LimitsPanel) -> dict[str, Any]:
+    """The WIP limits of a model or the site and the forms beside them."""
+    return {
+        "wip_limits": panel,
+        "limit_modes": list(LimitMode),
+        "may_limit": has_right(request.user, Right.EDIT_POLICY),
+    }
+
+
+def report_command(username: str, panel: GuardrailsPanel) -> str:
+    """The shell command that reports a live value of the model, for any names there are."""
+    # Quoted as JSON, which is Python too and needs no escape within the shell's single quotes.
+    metric = panel.metrics[0] if panel.metrics else SAMPLE_METRIC
+    quoted = [json.dumps(text, ensure_ascii=False) for text in (username, panel.model, metric)]
+    lines = [
+        "",
+        "from boards.models import User",
+        "from boards.registry import DatabaseRegistry",
+        f"registry = DatabaseRegistry(actor=User.objects.get(username={quoted[0]}))",
+        f"report = registry.report_live_metric({quoted[1]}, {quoted[2]}, {SAMPLE_VALUE})",
+        "print(report.sentence)",
+        "",
+    ]
+    return f".venv/bin/python manage.py shell -v 0 -c {shlex.quote(chr(10).join(lines))}"

@@ -1,0 +1,108 @@
+"""Rolling a model back: the dialog, what it would do, and the rollback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods
+
+from boards import registry
+from boards.permissions import Right
+from boards.queries.records import find_model
+from boards.queries.rollback import RollbackPlan, rollback_plan
+from boards.views.http import Request, needs, next_of, page_actor
+from boards.views.moved import moved_answer
+from obeya.errors import Conflict, InvalidInput, NotFound
+
+NUMBER_DIGITS = 9
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Right.PROMOTE)
+def rollback(request: Request, name: str) -> HttpResponse:
+    """The rollback dialog, and the rollback itself.
+
+    200 or a redirect: rolled back. 400: the form makes no sense, or that version cannot go back.
+    404: no such version. 409: something else is in Production than the form said. What cannot be
+    done shows the dialog again, with everything as it is now. ``?part=plan`` asks for the middle
+    of the dialog alone, as it is for another version.
+    """
+    if request.method != "POST":
+        return _dialog(request, name, wanted=request.GET.get("to_version", ""))
+    wanted = request.POST.get("to_version", "")
+    try:
+        moved = registry.rollback(
+            name=name,
+            to_version=_number(wanted),
+            reason=request.POST.get("reason", ""),
+            expected_production=_seen(request.POST.get("standing")),
+            actor=page_actor(request),
+            at=timezone.now(),
+        )
+    except (InvalidInput, NotFound, Conflict) as error:
+        return _dialog(request, name, wanted=wanted, error=error)
+    return moved_answer(request, moved)
+
+
+def _dialog(
+    request: Request,
+    name: str,
+    *,
+    wanted: str,
+    error: InvalidInput | NotFound | Conflict | None = None,
+) -> HttpResponse:
+    plan = rollback_plan(find_model(name))
+    context: dict[str, Any] = {
+        "section": "models",
+        "plan": plan,
+        "choice": plan.choice(_readable(wanted)) or plan.choice(plan.candidate),
+        "error": error,
+        "is_conflict": isinstance(error, Conflict),
+        "field": error.field if isinstance(error, InvalidInput) else None,
+        "next": next_of(request),
+        "back": next_of(request) or reverse("boards:model", args=[plan.model]),
+        "given": request.POST,
+        "standing": _text(plan),
+    }
+    template = "rollback.html"
+    if request.htmx:
+        part = request.GET.get("part") == "plan"
+        template += "#plan" if part else "#answer"
+    response = render(request, template, context, status=error.http_status if error else 200)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _text(plan: RollbackPlan) -> str:
+    return ",".join(str(number) for number in plan.standing)
+
+
+def _seen(text: str | None) -> set[int] | None:
+    """The versions that the form showed in Production; None where it does not say."""
+    if text is None:
+        return None
+    numbers = [part for part in text.split(",") if part]
+    if not all(_is_number(number) for number in numbers):
+        raise InvalidInput("The form is broken; load the page again.", field="standing")
+    return {int(number) for number in numbers}
+
+
+def _number(text: str) -> int | None:
+    if not text:
+        return None
+    if not _is_number(text):
+        raise InvalidInput("Choose the version to go back to from the list.", field="to_version")
+    return int(text)
+
+
+def _readable(text: str) -> int | None:
+    return int(text) if _is_number(text) else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS

@@ -1,0 +1,282 @@
+"""Guardrails on the model's page, live values by hand, and the andon on board and model."""
+
+from __future__ import annotations
+
+import html
+import re
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from boards import models
+from boards.models import AuditEvent, User
+from boards.queries.andons import raised_andons
+from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from obeya import Comparison, Stage
+from obeya.guardrails import Guardrail
+
+pytestmark = pytest.mark.django_db
+
+MODEL = "/models/resnet50/"
+RAILS = "/models/resnet50/guardrails/"
+REMOVE = "/models/resnet50/guardrails/remove/"
+LIVE = "/models/resnet50/live/"
+RAIL = {"metric": "error_rate", "comparison": "<=", "bound": "0.02"}
+
+ClientOf = Callable[[User], Client]
+
+
+def text_of(answer: object) -> str:
+    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
+
+
+def person(group: str) -> User:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    return create_user(username="dora", group=group, actor=SYSTEM, at=at)
+
+
+def promote(registry: DatabaseRegistry, name: str = "resnet50") -> None:
+    number = registry.register_model(name).number
+    registry.transition_stage(name, number, Stage.STAGING)
+    registry.transition_stage(name, number, Stage.PRODUCTION, archive_existing=True)
+
+
+@pytest.fixture
+def guarded(registry: DatabaseRegistry) -> DatabaseRegistry:
+    """v2 of resnet50 is in Production, v1 was; its error rate has a guardrail."""
+    promote(registry)
+    promote(registry)
+    registry.set_guardrail("resnet50", Guardrail("error_rate", Comparison.LTE, 0.02))
+    return registry
+
+
+def test_a_guardrail_is_set_shown_and_removed(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    promote(registry)
+    client = client_of(alice)
+    assert "No guardrail is set." in text_of(client.get(MODEL))
+    answer = client.post(RAILS, {**RAIL, "auto_rollback": "1"})
+    assert answer.headers["Location"] == f"{MODEL}#guardrails"
+    page = text_of(client.get(MODEL))
+    assert "Guardrail set: error_rate ≤ 0.02." in page
+    assert "rolls back by itself" in page
+    assert "no live value of a version in Production yet" in page
+    client.post(REMOVE, {"metric": "error_rate"})
+    assert "No guardrail is set." in text_of(client.get(MODEL))
+    assert [e.action for e in AuditEvent.objects.filter(action__startswith="guardrail")] == [
+        "guardrail.set",
+        "guardrail.removed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"bound": "low"}, "rail-bound", "The bound is a number such as 0.02, not “low”."),
+        ({"bound": ""}, "rail-bound", "and is missing"),
+        ({"bound": "nan"}, "rail-metric", "must be a finite number"),
+        ({"metric": " "}, "rail-metric", "A metric name cannot be empty."),
+        ({"comparison": "!"}, "rail-comparison", "is not a comparison"),
+    ],
+)
+def test_a_form_that_makes_no_sense_is_shown_again_with_what_was_typed(
+    registry: DatabaseRegistry,
+    client_of: ClientOf,
+    alice: User,
+    wrong: dict[str, str],
+    field: str,
+    said: str,
+) -> None:
+    promote(registry)
+    answer = client_of(alice).post(RAILS, {**RAIL, **wrong})
+    page = text_of(answer)
+    assert answer.status_code == 400
+    assert said in page
+    marked = re.search(r'id="([\w-]+)"[^>]*aria-describedby="rail-error"', page)
+    assert marked is not None
+    assert marked[1] == field
+    if "metric" not in wrong:
+        assert 'name="metric" value="error_rate"' in page
+    assert not models.Guardrail.objects.exists()
+
+
+def test_live_values_show_where_they_stand_and_when_they_came(
+    guarded: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    client.post(LIVE, {"metric": "error_rate", "value": "0.013", "version": "2"})
+    client.post(LIVE, {"metric": "requests_per_s", "value": "412"})
+    page = text_of(client.get(MODEL))
+    assert "Reported of v2: live error_rate is 0.013." in page
+    assert '<b title="0.013">0.013</b> <span class="lamp lamp-passes">within</span>' in page
+    assert "Reported without a guardrail" in page
+    assert "andons-title" not in page
+
+
+def test_a_breach_raises_the_andon_on_board_and_model_until_it_is_cleared(
+    guarded: DatabaseRegistry, client_of: ClientOf, alice: User, victor: User
+) -> None:
+    client = client_of(alice)
+    client.post(LIVE, {"metric": "error_rate", "value": "0.05"})
+    page = text_of(client.get(MODEL))
+    assert "The andon is raised." in page
+    assert '<span class="lamp lamp-fails">breached</span>' in page
+    for address in (MODEL, "/", RAILS):
+        page = text_of(client.get(address))
+        assert "A guardrail is breached" in page
+        assert "v2: live error_rate is 0.05; required: ≤ 0.02." in page
+        assert re.search(r'id="andon-\d+" href="/models/resnet50/rollback/', page)
+    seen = text_of(client_of(victor).get("/"))
+    assert "A guardrail is breached" in seen
+    assert "Roll back…" not in seen
+    client.post(LIVE, {"metric": "error_rate", "value": "0.01"})
+    assert "breached" not in text_of(client.get("/"))
+
+
+def test_a_guardrail_that_rolls_back_says_so(
+    guarded: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    guarded.set_guardrail(
+        "resnet50", Guardrail("error_rate", Comparison.LTE, 0.02, auto_rollback=True)
+    )
+    answer = client_of(alice).post(LIVE, {"metric": "error_rate", "value": "0.05"}, follow=True)
+    assert "The guardrail rolled back to v1." in text_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"metric": "error_rate", "value": "high"}, "The value is a number"),
+        ({"metric": "error_rate", "value": "inf"}, "must be a finite number"),
+        ({"metric": "", "value": "1"}, "A metric name cannot be empty."),
+        ({"metric": "error_rate", "value": "1", "version": "1"}, "v1 is not in Production."),
+        ({"metric": "error_rate", "value": "1", "version": "x"}, "Choose a version"),
+    ],
+)
+def test_a_report_that_makes_no_sense_is_a_400_with_a_sentence(
+    guarded: DatabaseRegistry, client_of: ClientOf, alice: User, form: dict[str, str], said: str
+) -> None:
+    answer = client_of(alice).post(LIVE, form)
+    assert answer.status_code == 400
+    assert said in text_of(answer)
+    assert not models.LiveValue.objects.exists()
+
+
+def test_with_nothing_in_production_there_is_nothing_to_report(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    registry.register_model("resnet50")
+    client = client_of(alice)
+    assert "there is nothing to measure live" in text_of(client.get(MODEL))
+    answer = client.post(LIVE, {"metric": "error_rate", "value": "1"})
+    assert answer.status_code == 400
+    assert "resnet50 has no version in Production." in text_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("group", "may"),
+    [
+        ("viewer", {"set": False, "report": False}),
+        ("contributor", {"set": False, "report": True}),
+        ("promoter", {"set": False, "report": True}),
+        ("approver", {"set": False, "report": False}),
+        ("administrator", {"set": True, "report": True}),
+    ],
+)
+def test_everybody_sees_them_and_does_what_they_may(
+    guarded: DatabaseRegistry, client_of: ClientOf, group: str, may: dict[str, bool]
+) -> None:
+    client = client_of(person(group))
+    page = text_of(client.get(MODEL))
+    assert "error_rate ≤ 0.02" in page
+    assert ("Set a guardrail" in page) is may["set"]
+    assert ("Report a live value" in page) is may["report"]
+    for address, form, deed in [
+        (RAILS, RAIL, "set"),
+        (RAILS, {**RAIL, "bound": "nonsense"}, "set"),
+        (LIVE, {"metric": "error_rate", "value": "0.01"}, "report"),
+        (LIVE, {}, "report"),
+        (REMOVE, {"metric": "error_rate"}, "set"),
+    ]:
+        assert (client.post(address, form).status_code == 403) is not may[deed]
+
+
+def test_one_that_rolls_back_by_itself_is_offered_to_who_may_promote(
+    guarded: DatabaseRegistry, client_of: ClientOf
+) -> None:
+    dora = person("viewer")
+    permissions = models.User._meta.get_field("user_permissions").related_model
+    dora.user_permissions.add(permissions.objects.get(codename="edit_policy"))  # type: ignore[union-attr]
+    client = client_of(dora)
+    assert "Roll back by itself" not in text_of(client.get(MODEL))
+    assert client.post(RAILS, {**RAIL, "auto_rollback": "1"}).status_code == 403
+    assert not models.Guardrail.objects.get().auto_rollback
+    assert client.post(RAILS, {**RAIL, "bound": "0.03"}).status_code == 302
+
+
+def test_the_command_that_is_shown_is_python_for_any_name_there_is(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    name = 'it\'s "q" \\ $HOME `x` é'
+    promote(registry, name)
+    page = text_of(client_of(alice).get(f"/models/{name}/"))
+    found = re.search(r'<pre class="command"[^>]*>(.*?)</pre>', page, re.DOTALL)
+    assert found is not None
+    command = html.unescape(found[1])
+    assert command.startswith(".venv/bin/python manage.py shell -v 0 -c ")
+    printed = subprocess.run(
+        ["sh", "-c", f"printf %s {command.partition(' -c ')[2]}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    exec(printed, {})  # noqa: S102 - it is what the page tells people to run
+    assert models.LiveValue.objects.get().version.model.name == name
+
+
+def test_several_andons_are_counted_and_those_beyond_the_third_are_folded(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    for number in range(5):
+        name = f"model-{number}"
+        promote(registry, name)
+        registry.set_guardrail(name, Guardrail("error_rate", Comparison.LTE, 0.02))
+        registry.report_live_metric(name, "error_rate", 0.5)
+    page = text_of(client_of(alice).get("/"))
+    assert "5 guardrails are breached" in page
+    assert "<summary>2 more</summary>" in page
+    with CaptureQueriesContext(connection) as statements:
+        andons = raised_andons()
+    assert len(statements) == 1
+    assert (andons.count, len(andons.shown), len(andons.folded)) == (5, 3, 2)
+
+
+def test_the_page_takes_the_same_statements_for_any_number_of_guardrails(
+    guarded: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    taken = []
+    for count in (1, 20):
+        for number in range(count):
+            metric = f"metric_{count}_{number}"
+            guarded.set_guardrail("resnet50", Guardrail(metric, Comparison.LTE, 1))
+            guarded.report_live_metric("resnet50", metric, 2)
+        with CaptureQueriesContext(connection) as statements:
+            client.get(MODEL)
+        taken.append(len(statements))
+    assert taken[0] == taken[1]
+
+
+def test_no_such_model_or_guardrail_is_a_404(
+    guarded: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    assert client.get("/models/none/guardrails/").status_code == 404
+    assert client.post("/models/none/guardrails/", RAIL).status_code == 404
+    assert client.post(REMOVE, {"metric": "none"}).status_code == 404

@@ -1,0 +1,233 @@
+"""Rolling back: the dialog, the plain form, htmx on the board, and who may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from boards.models import AuditEvent, User
+from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from obeya import Comparison, PromotionPolicy, Stage
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "/models/resnet50/rollback/"
+BOARD = {"HX-Request": "true", "HX-Current-URL": "http://testserver/?q=resnet"}
+MODEL = {"HX-Request": "true", "HX-Current-URL": "http://testserver/models/resnet50/"}
+
+ClientOf = Callable[[User], Client]
+
+
+def text_of(answer: object) -> str:
+    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
+
+
+def promote(registry: DatabaseRegistry, name: str = "resnet50", *, archive: bool = True) -> int:
+    number = registry.register_model(name, None, {"accuracy": 0.8}).number
+    registry.transition_stage(name, number, Stage.STAGING)
+    registry.transition_stage(name, number, Stage.PRODUCTION, archive_existing=archive)
+    return number
+
+
+def stages(registry: DatabaseRegistry) -> dict[int, str]:
+    return {v.number: v.stage.value for v in registry.list_versions("resnet50")}
+
+
+@pytest.fixture
+def three(registry: DatabaseRegistry) -> DatabaseRegistry:
+    """v1 and v2 were in Production, v3 is."""
+    for _ in range(3):
+        promote(registry)
+    return registry
+
+
+def test_the_dialog_says_what_goes_back_and_what_is_archived(
+    three: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    page = text_of(client_of(alice).get(ADDRESS))
+    assert '<option value="2" selected>v2, the last good one' in page
+    assert '<option value="1">v1, there until' in page
+    assert "<b>v2</b> goes from" in page
+    assert "<b>v3</b> goes from" in page
+    assert 'name="standing" value="3"' in page
+    assert 'name="reason" maxlength="10000" rows="2" required' in page
+
+
+def test_a_plain_form_rolls_back_and_leads_to_the_history(
+    three: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    form = {"to_version": "2", "reason": "errors doubled", "standing": "3", "next": "/?q=resnet"}
+    client = client_of(alice)
+    answer = client.post(ADDRESS, form)
+    assert answer.headers["Location"] == "/?q=resnet"
+    page = text_of(client.get("/?q=resnet"))
+    assert "resnet50 rolled back: v2 is in Production again; v3 archived" in page
+    assert '<a href="/models/resnet50/history/">History</a>' in page
+    assert stages(three) == {1: "archived", 2: "production", 3: "archived"}
+    event = AuditEvent.objects.get(action="model_version.rolled_back", to_stage="production")
+    assert (event.actor, event.channel) == (alice, "page")
+    assert event.texts.get().text == "errors doubled"
+
+
+def test_the_form_leads_only_to_this_site(
+    three: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    form = {"to_version": "2", "reason": "x", "next": "https://elsewhere.example/"}
+    assert client_of(alice).post(ADDRESS, form).headers["Location"] == "/"
+
+
+def test_the_board_gets_both_cards_the_counts_and_no_way_to_undo(
+    three: DatabaseRegistry, client_of: ClientOf, alice: User, settings: object
+) -> None:
+    settings.OBEYA_WORKFLOW = "open"  # type: ignore[attr-defined]  # pytest-django's wrapper
+    answer = client_of(alice).post(
+        ADDRESS, {"to_version": "2", "reason": "x", "standing": "3"}, headers=BOARD
+    )
+    page = text_of(answer)
+    assert answer.status_code == 200
+    assert 'hx-target="#cards-production"' in page
+    assert 'hx-target="#cards-archived"' in page
+    assert 'hx-target="#andons"' in page
+    assert "v2 is in Production again; v3 archived</hx-partial>" in page
+    assert "Undo" not in page
+    assert "<html" not in page
+
+
+def test_another_page_is_loaded_again(
+    three: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    answer = client_of(alice).post(ADDRESS, {"to_version": "1", "reason": "x"}, headers=MODEL)
+    assert answer["HX-Refresh"] == "true"
+    assert stages(three)[1] == "production"
+
+
+def test_the_plan_is_shown_for_the_version_that_is_chosen(
+    three: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    page = text_of(client_of(alice).get(f"{ADDRESS}?part=plan&to_version=1", headers=BOARD))
+    assert "<b>v1</b> goes from" in page
+    assert "<form" not in page
+
+
+def test_what_the_policy_says_of_it_is_a_warning_and_blocks_nothing(
+    three: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    three.set_policy(
+        PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9)
+    )
+    client = client_of(alice)
+    page = text_of(client.get(ADDRESS))
+    assert "accuracy is 0.8; required: ≥ 0.9" in page
+    assert "a rollback is made all the same" in page
+    assert "▲ 1 warning" in page
+    client.post(ADDRESS, {"to_version": "2", "reason": "x", "standing": "3"})
+    assert stages(three)[2] == "production"
+
+
+def test_after_two_rollbacks_a_version_must_be_named(
+    three: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    three.rollback("resnet50", reason="x")
+    three.rollback("resnet50", reason="x")
+    client = client_of(alice)
+    page = text_of(client.get(ADDRESS))
+    assert "name the one to go back to" in page
+    assert '<option value="">Choose a version</option>' in page
+    assert "v3, taken out by a rollback" in page
+    answer = client.post(ADDRESS, {"to_version": "", "reason": "x", "standing": "1"})
+    assert answer.status_code == 400
+    assert "name the version to go back to" in text_of(answer)
+
+
+@pytest.mark.parametrize("headers", [{}, BOARD])
+@pytest.mark.parametrize(
+    ("form", "status", "said"),
+    [
+        ({"to_version": "2", "reason": " "}, 400, "Say why you roll back."),
+        ({"to_version": "3", "reason": "why"}, 400, "resnet50 v3 is in Production already."),
+        ({"to_version": "4", "reason": "why"}, 400, "resnet50 v4 never was in Production"),
+        ({"to_version": "9", "reason": "why"}, 404, "resnet50 has no version 9"),
+        ({"to_version": "x", "reason": "why"}, 400, "Choose the version"),
+        ({"to_version": "2", "reason": "why", "standing": "x"}, 400, "load the page again"),
+        ({"to_version": "2", "reason": "why", "standing": "2"}, 409, "v3 is there now"),
+        ({"to_version": "2", "reason": "why", "standing": ""}, 409, "v3 is there now"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(
+    three: DatabaseRegistry,
+    client_of: ClientOf,
+    alice: User,
+    headers: dict[str, str],
+    form: dict[str, str],
+    status: int,
+    said: str,
+) -> None:
+    three.register_model("resnet50")
+    events = AuditEvent.objects.count()
+    answer = client_of(alice).post(ADDRESS, form, headers=headers)
+    page = text_of(answer)
+    assert answer.status_code == status
+    assert said in page
+    assert 'role="alert"' in page
+    assert form["reason"].strip() in page
+    assert AuditEvent.objects.count() == events
+    assert ("<html" in page) is not bool(headers)
+
+
+def test_a_model_that_never_left_production_has_nothing_to_go_back_to(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    promote(registry)
+    client = client_of(alice)
+    assert "nothing to go back to" in text_of(client.get(ADDRESS))
+    assert ADDRESS not in text_of(client.get("/models/resnet50/"))
+
+
+@pytest.mark.parametrize("group", ["viewer", "contributor", "approver"])
+def test_who_may_not_promote_finds_no_way_in(
+    three: DatabaseRegistry, client_of: ClientOf, group: str
+) -> None:
+    person = create_user(
+        username="dora", group=group, actor=SYSTEM, at=datetime(2026, 3, 1, tzinfo=UTC)
+    )
+    client = client_of(person)
+    assert client.get(ADDRESS).status_code == 403
+    answer = client.post(ADDRESS, {"to_version": "2", "reason": "x"})
+    assert answer.status_code == 403
+    assert "dora may not move versions into or out of Production." in text_of(answer)
+    assert "Roll back…" not in text_of(client.get("/"))
+    assert "Roll back…" not in text_of(client.get("/models/resnet50/"))
+    assert stages(three)[3] == "production"
+
+
+def test_a_promoter_finds_it_on_the_board_and_on_the_models_page(
+    three: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    assert text_of(client.get("/")).count("Roll back…") == 1
+    assert f'href="{ADDRESS}"' in text_of(client.get("/models/resnet50/"))
+
+
+def test_no_such_model_is_a_404(client_of: ClientOf, alice: User) -> None:
+    client = client_of(alice)
+    assert client.get("/models/none/rollback/").status_code == 404
+    assert client.post("/models/none/rollback/", {"reason": "x"}).status_code == 404
+
+
+def test_the_dialog_takes_the_same_statements_for_any_number_of_versions(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    taken = []
+    for more in (2, 10):
+        for _ in range(more):
+            promote(registry)
+        with CaptureQueriesContext(connection) as statements:
+            client.get(ADDRESS)
+        taken.append(len(statements))
+    assert taken[0] == taken[1]
