@@ -154,6 +154,18 @@ class PromotionPolicy:
         return (*self.requirements, floor)
 
     @property
+    def lines(self) -> tuple[str, ...]:
+        """Everything the policy says, a line each."""
+        count = self.required_approvals
+        approvals = f"{count} {'approval' if count == 1 else 'approvals'}" if count else ""
+        floor = self.min_test_coverage
+        coverage = "" if floor is None else f"test coverage ≥ {number_text(floor)}"
+        by_itself = "the last approval promotes at once" if self.auto_promote else ""
+        only_warns = "only warns" if self.mode is Mode.WARN else ""
+        asked = (r.describe() for r in self.requirements)
+        return tuple(filter(None, (*asked, coverage, approvals, by_itself, only_warns)))
+
+    @property
     def asks_about_noise(self) -> bool:
         """Whether a requirement needs the definitions of metrics, which say what noise is."""
         return any(isinstance(r, ChampionRequirement) and r.beyond_noise for r in self.requirements)

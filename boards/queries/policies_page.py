@@ -12,7 +12,7 @@ from boards import models
 from boards.queries.history import NOBODY
 from boards.queries.records import find_model
 from obeya.errors import NotFound
-from obeya.policies import Mode, PromotionPolicy, number_text
+from obeya.policies import PromotionPolicy, number_text
 from obeya.stages import Stage
 
 MODELS_PAGE = 50
@@ -57,10 +57,7 @@ class Revision:
     @property
     def lines(self) -> tuple[str, ...]:
         """Everything the revision asks for, a line each."""
-        only_warns = "only warns" if self.policy.mode is Mode.WARN else ""
-        by_itself = "promotes by itself" if self.policy.auto_promote else ""
-        parts = (*self.requirements, self.coverage, self.approvals, by_itself, only_warns)
-        return tuple(filter(None, parts))
+        return self.policy.lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ SERVER_MODULES = (
     "psycopg",
     "template_partials",
     "whitenoise",
+    "yaml",
 )
 
 

@@ -1,0 +1,59 @@
+"""Every policy in force, and what a file of policies names that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from boards import models
+from boards.queries.what_if import unmeasured
+from obeya import names
+from obeya.policies import PromotionPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInForce:
+    """A policy and whose it is; None for the site's."""
+
+    model: str | None
+    policy: PromotionPolicy
+
+
+def policies_in_force() -> list[PolicyInForce]:
+    """The site's policies, then those of models by name, each by stage; one statement."""
+    rows = models.PolicyRevision.objects.filter(superseded_at=None, model__deleted_at=None)
+    found = [
+        PolicyInForce(
+            row.model.name if row.model else None, PromotionPolicy.from_document(row.document)
+        )
+        for row in rows.select_related("model")
+    ]
+    return sorted(found, key=_place)
+
+
+def _place(row: PolicyInForce) -> tuple[bool, str, int]:
+    position = row.policy.stage.position if row.policy.stage else -1
+    return row.model is not None, row.model or "", position
+
+
+def unknown_parts(
+    policies: Sequence[tuple[str | None, PromotionPolicy, int]],
+) -> list[str]:
+    """The models and metrics that are named and not there, each with its policy's line."""
+    wanted = {names.stored_form(model) for model, _, _ in policies if model is not None}
+    there = set(
+        models.RegisteredModel.objects.filter(deleted_at=None, name__in=wanted).values_list(
+            "name", flat=True
+        )
+    )
+    defined = set(models.MetricDefinition.objects.values_list("name", flat=True))
+    problems = []
+    for model, policy, line in policies:
+        if model is not None and names.stored_form(model) not in there:
+            problems.append(f"line {line}: there is no registered model named “{model[:64]}”.")
+        problems += [
+            f"line {line}: no version has the metric “{metric}”, and it is not defined."
+            for metric in unmeasured(policy)
+            if metric not in defined
+        ]
+    return problems

@@ -1,0 +1,199 @@
+"""Policy files: YAML that names the line where it is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from obeya.errors import InvalidInput
+from obeya.policies import PromotionPolicy
+from obeya.policy_text import policy_as_plain, policy_from_plain
+from obeya.stages import Stage
+
+BYTES_MAX = 1_000_000
+DEPTH_MAX = 8
+HEAD = """\
+# The promotion policies in force. `obeya policy apply` makes them so again; a policy without
+# a model is the site's. docs/policies.md says how a requirement is written.
+"""
+
+
+class PolicyFileError(Exception):
+    """What a file says makes no policy. `line` counts from 1."""
+
+    def __init__(self, line: int, sentence: str) -> None:
+        super().__init__(f"line {line}: {sentence}")
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class FilePolicy:
+    """One policy of a file, for a model or (None) the site, and the line where it starts."""
+
+    model: str | None
+    policy: PromotionPolicy
+    line: int
+
+
+def write_policies(policies: Iterable[tuple[str | None, PromotionPolicy]]) -> str:
+    """The text of a file with these policies, each with its model or None for the site."""
+    entries = []
+    for model, policy in policies:
+        where: dict[str, Any] = {"stage": policy.stage.value if policy.stage else None}
+        if model is not None:
+            where["model"] = model
+        entries.append({**where, **policy_as_plain(policy)})
+    body = yaml.safe_dump(
+        {"policies": entries}, sort_keys=False, allow_unicode=True, width=100, indent=2
+    )
+    return HEAD + body
+
+
+def read_policies(text: str) -> list[FilePolicy]:
+    """The policies of a file, in its order.
+
+    Nothing but plain values is made of it: no tags, no anchors.
+
+    Raises:
+        PolicyFileError: it is no YAML, holds a key that there is not or holds one twice, or a
+            policy that cannot be.
+    """
+    if len(text.encode()) > BYTES_MAX:
+        raise PolicyFileError(1, f"The file is larger than {BYTES_MAX:,} bytes.")
+    root = _root(text)
+    found: dict[tuple[str | None, Stage], int] = {}
+    policies = []
+    for node in _entries(root):
+        read = _policy(node)
+        assert read.policy.stage is not None  # noqa: S101 - for mypy: _policy gives one
+        place = (read.model, read.policy.stage)
+        if place in found:
+            whose = read.model or "the site"
+            raise PolicyFileError(
+                read.line,
+                f"The policy of {whose} for {place[1].label} stands on line {found[place]} too.",
+            )
+        found[place] = read.line
+        policies.append(read)
+    return policies
+
+
+def _root(text: str) -> yaml.Node:
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEPTH_MAX:
+                raise PolicyFileError(1, f"The file is nested more than {DEPTH_MAX} deep.")
+            if isinstance(event, yaml.AliasEvent):
+                mark = event.start_mark
+                raise PolicyFileError(
+                    mark.line + 1 if mark else 1, "Anchors and aliases are not read; write it out."
+                )
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        sentence = f"This is no YAML: {error.problem or error.context}."
+        raise PolicyFileError(mark.line + 1 if mark else 1, sentence) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise PolicyFileError(1, f"This is no YAML: {error}"[:200]) from None
+    if root is None:
+        raise PolicyFileError(1, "The file is empty; it needs “policies:” with a list.")
+    return root
+
+
+def _entries(root: yaml.Node) -> list[yaml.Node]:
+    parts = dict(_pairs(root, "A policy file is a mapping with the key “policies”."))
+    for name, (key, _) in parts.items():
+        if name != "policies":
+            raise PolicyFileError(_line(key), f"“{name[:64]}” is unknown here; use “policies”.")
+    if "policies" not in parts:
+        raise PolicyFileError(_line(root), "The key “policies” is missing.")
+    _, listed = parts["policies"]
+    if not isinstance(listed, yaml.SequenceNode):
+        raise PolicyFileError(_line(listed), "“policies” is a list.")
+    return list(listed.value)
+
+
+def _policy(node: yaml.Node) -> FilePolicy:
+    line = _line(node)
+    parts = dict(_pairs(node, "A policy is a mapping with the keys “stage” and “requirements”."))
+    stage = _stage(parts.pop("stage", None), line)
+    model = None
+    if "model" in parts:
+        _, value = parts.pop("model")
+        model = _plain(value)
+        if not isinstance(model, str) or not model:
+            raise PolicyFileError(_line(value), "“model” is the name of a model.")
+    plain = {name: _plain(value) for name, (_, value) in parts.items()}
+    # Each requirement is read alone first, so that what is wrong is named by its own line.
+    if "requirements" in parts:
+        _, listed = parts["requirements"]
+        if not isinstance(listed, yaml.SequenceNode):
+            raise PolicyFileError(_line(listed), "“requirements” is a list.")
+        for item in listed.value:
+            _attempt(stage, {"requirements": [_plain(item)]}, _line(item))
+    for name, (key, _) in parts.items():
+        if name != "requirements":
+            _attempt(stage, {name: plain[name]}, _line(key))
+    return FilePolicy(model, _attempt(stage, plain, line), line)
+
+
+def _attempt(stage: Stage, plain: dict[str, Any], line: int) -> PromotionPolicy:
+    try:
+        return policy_from_plain(stage, plain)
+    except InvalidInput as error:
+        raise PolicyFileError(line, str(error)) from None
+
+
+def _stage(part: tuple[yaml.Node, yaml.Node] | None, line: int) -> Stage:
+    if part is None:
+        raise PolicyFileError(line, "The key “stage” is missing.")
+    try:
+        stage = Stage.parse(str(_plain(part[1])))
+        PromotionPolicy(stage)
+    except InvalidInput as error:
+        raise PolicyFileError(_line(part[1]), str(error)) from None
+    return stage
+
+
+def _pairs(node: yaml.Node, otherwise: str) -> Iterator[tuple[str, tuple[yaml.Node, yaml.Node]]]:
+    if not isinstance(node, yaml.MappingNode):
+        raise PolicyFileError(_line(node), otherwise)
+    seen = set()
+    for key, value in node.value:
+        name = str(_plain(key))
+        if name in seen:
+            raise PolicyFileError(_line(key), f"“{name[:64]}” stands twice.")
+        seen.add(name)
+        yield name, (key, value)
+
+
+def _plain(node: yaml.Node) -> Any:
+    """The node as plain Python values."""
+    if isinstance(node, yaml.MappingNode):
+        return {name: _plain(value) for name, (_, value) in _pairs(node, "")}
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item) for item in node.value]
+    loader = yaml.SafeLoader("")
+    try:
+        value = loader.construct_object(node)
+    except (yaml.YAMLError, ValueError, OverflowError):
+        raise PolicyFileError(_line(node), f"“{node.value[:64]}” cannot be read.") from None
+    finally:
+        loader.dispose()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PolicyFileError(_line(node), f"“{node.value[:64]}” is not a finite number.")
+    if value is not None and not isinstance(value, str | bool | int | float):
+        # A date, say: whoever wrote it meant text.
+        return node.value
+    return value
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1

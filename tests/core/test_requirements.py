@@ -1,0 +1,248 @@
+"""Requirements relative to the champion, and those that ask for no metric."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from obeya.errors import InvalidInput
+from obeya.metrics import Metric, MetricDefinition, Scale, within_noise
+from obeya.policies import (
+    ArtifactDigest,
+    ChampionRequirement,
+    Comparison,
+    Evidence,
+    MetricRequirement,
+    Mode,
+    NoPickle,
+    Outcome,
+    PromotionPolicy,
+    RequiredDescription,
+    RequiredTag,
+    TimeInStage,
+    Verdict,
+    Waiver,
+    requirement_from_document,
+)
+from obeya.stages import Stage
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+modest = st.floats(-1e6, 1e6)
+signs = st.sampled_from(list(Comparison))
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+def evidence(value: float | None, number: int = 1, **stated: object) -> Evidence:
+    metrics = {} if value is None else {"auc": Metric("auc", value, **stated)}  # type: ignore[arg-type]
+    return Evidence(number, metrics)
+
+
+def judged(asked: ChampionRequirement, own: Evidence, rival: Evidence | None) -> Outcome:
+    outcome = asked.check(own, rival, {})
+    assert asked.outcome(own, rival, {}) is outcome.outcome
+    assert outcome.sentence.endswith(".")
+    return outcome.outcome
+
+
+@given(modest, modest, modest, signs)
+def test_an_offset_moves_the_bound(
+    own: float, rival: float, offset: float, sign: Comparison
+) -> None:
+    asked = ChampionRequirement("auc", sign, offset)
+    absolute = MetricRequirement("auc", sign, rival + offset)
+    assert judged(asked, evidence(own), evidence(rival, 2)) is absolute.outcome(
+        evidence(own), None, {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("rival", "offset", "bound"), [(80.0, -1.0, 79.2), (-80.0, -1.0, -80.8), (0.0, -1.0, 0.0)]
+)
+def test_percent_is_of_the_champions_magnitude(rival: float, offset: float, bound: float) -> None:
+    asked = ChampionRequirement("auc", Comparison.GTE, offset, in_percent=True)
+    assert asked.check(evidence(0.0), evidence(rival, 2), {}).bound == pytest.approx(bound)
+
+
+def test_without_a_champion_it_passes_and_says_so() -> None:
+    asked = ChampionRequirement("auc", Comparison.GT, 5.0)
+    outcome = asked.check(evidence(0.1), None, {})
+    assert outcome.outcome is Outcome.PASSED
+    assert "no champion" in outcome.sentence
+
+
+@pytest.mark.parametrize(
+    ("own", "rival", "outcome", "says"),
+    [
+        (evidence(None), evidence(0.5, 2), Outcome.MISSING, "not measured"),
+        (evidence(None), None, Outcome.MISSING, "not measured"),
+        (evidence(0.9), evidence(None, 2), Outcome.NOT_COMPARABLE, "v2 has no auc"),
+        (
+            evidence(0.9, dataset="a"),
+            evidence(0.5, 2, dataset="b"),
+            Outcome.NOT_COMPARABLE,
+            "measured on a, that of the champion v2 on b",
+        ),
+        (evidence(0.9, dataset="a"), evidence(0.5, 2), Outcome.PASSED, "v2 has 0.5"),
+        (evidence(1.0), evidence(1.7e308, 2), Outcome.NOT_COMPARABLE, "beyond all numbers"),
+    ],
+)
+def test_what_cannot_be_compared_does_not_pass(
+    own: Evidence, rival: Evidence | None, outcome: Outcome, says: str
+) -> None:
+    asked = ChampionRequirement("auc", Comparison.GTE, 100.0, in_percent=True)
+    if outcome is Outcome.PASSED:
+        asked = ChampionRequirement("auc", Comparison.GTE)
+    found = asked.check(own, rival, {})
+    assert found.outcome is outcome
+    assert says in found.sentence
+
+
+@given(modest, modest, st.floats(0, 100), st.floats(0, 100))
+def test_beyond_noise_is_more_than_better(
+    a: float, b: float, error_a: float, error_b: float
+) -> None:
+    asked = ChampionRequirement("auc", Comparison.GT, beyond_noise=True)
+    rival, own = Metric("auc", a, None, error_a), Metric("auc", b, None, error_b)
+    passes = judged(asked, Evidence(1, {"auc": own}), Evidence(2, {"auc": rival}))
+    better = b > a and not within_noise(rival, own, Scale.NONE)
+    assert passes is (Outcome.PASSED if better else Outcome.FAILED)
+
+
+def test_noise_that_nobody_stated_cannot_be_exceeded() -> None:
+    asked = ChampionRequirement("auc", Comparison.GT, beyond_noise=True)
+    assert judged(asked, evidence(0.9), evidence(0.5, 2)) is Outcome.NOT_COMPARABLE
+
+
+def test_the_definition_says_what_noise_a_proportion_has() -> None:
+    asked = ChampionRequirement("auc", Comparison.GT, beyond_noise=True)
+    own, rival = evidence(0.52, samples=100), evidence(0.5, 2, samples=100)
+    fraction = {"auc": MetricDefinition("auc", scale=Scale.FRACTION)}
+    assert asked.check(own, rival, fraction).outcome is Outcome.FAILED
+    assert asked.check(own, rival, {}).outcome is Outcome.NOT_COMPARABLE
+
+
+@pytest.mark.parametrize("sign", [Comparison.GTE, Comparison.LTE, Comparison.EQ])
+def test_beyond_noise_needs_a_direction(sign: Comparison) -> None:
+    with pytest.raises(InvalidInput, match="> or <"):
+        ChampionRequirement("auc", sign, beyond_noise=True)
+
+
+@pytest.mark.parametrize(
+    ("uri", "outcome"),
+    [
+        ("s3://m/model.safetensors", Outcome.PASSED),
+        ("s3://m/model.onnx?x=model.pkl", Outcome.PASSED),
+        ("/m/MODEL.PKL", Outcome.FAILED),
+        ("/m/model.pkl.gz", Outcome.FAILED),
+        ("C:\\m\\model.pt", Outcome.FAILED),
+        ("http://[", Outcome.PASSED),
+        ("", Outcome.MISSING),
+    ],
+)
+def test_a_pickle_is_known_by_its_name(uri: str, outcome: Outcome) -> None:
+    assert NoPickle().check(Evidence(1, artifact_uri=uri), None, {}).outcome is outcome
+
+
+def test_time_in_the_stage_is_never_rounded_up() -> None:
+    asked = TimeInStage(24)
+    almost = asked.check(Evidence(1, time_in_stage=timedelta(hours=23, minutes=59)), None, {})
+    assert almost.outcome is Outcome.FAILED
+    assert "for 23.9 hours" in almost.sentence
+    enough = Evidence(1, time_in_stage=timedelta(days=1))
+    assert asked.outcome(enough, None, {}) is Outcome.PASSED
+    assert asked.outcome(Evidence(1), None, {}) is Outcome.MISSING
+
+
+@pytest.mark.parametrize("hours", [0, -1, 1e9, float("nan"), float("inf"), "x"])
+def test_a_time_that_cannot_be_is_refused(hours: float) -> None:
+    with pytest.raises(InvalidInput):
+        TimeInStage(hours)
+
+
+def test_a_tag_may_be_asked_for_with_its_value() -> None:
+    tagged = Evidence(1, tags={"risk": "high"})
+    assert RequiredTag("risk").outcome(tagged, None, {}) is Outcome.PASSED
+    assert RequiredTag("risk", "low").outcome(tagged, None, {}) is Outcome.FAILED
+    assert RequiredTag("owner").outcome(tagged, None, {}) is Outcome.MISSING
+
+
+def test_blank_is_no_description_and_a_uri_is_no_digest() -> None:
+    shown = Evidence(1, description=" \n", artifact_uri="s3://m")
+    assert RequiredDescription().outcome(shown, None, {}) is Outcome.MISSING
+    assert ArtifactDigest().outcome(shown, None, {}) is Outcome.MISSING
+    digest = replace(shown, artifact_digest="sha256:0")
+    assert ArtifactDigest().outcome(digest, None, {}) is Outcome.PASSED
+
+
+EVERY_KIND = (
+    MetricRequirement("auc", Comparison.GTE, 0.5),
+    ChampionRequirement("auc", Comparison.GT, -1.5, in_percent=True, beyond_noise=True),
+    TimeInStage(12.5),
+    RequiredTag("risk"),
+    RequiredTag("team", "nlp"),
+    RequiredDescription(),
+    ArtifactDigest(),
+    NoPickle(),
+)
+
+
+def test_every_kind_comes_back_from_its_document() -> None:
+    for requirement in EVERY_KIND:
+        assert requirement_from_document(requirement.to_document()) == requirement
+    policy = PromotionPolicy(Stage.STAGING, EVERY_KIND, 80.0, 2, True, Mode.WARN)
+    assert PromotionPolicy.from_document(policy.to_document()) == policy
+    verdict = policy.check(Evidence(1))
+    assert Verdict.from_document(verdict.to_document()) == verdict
+    assert len({r.describe() for r in EVERY_KIND}) == len(EVERY_KIND)
+
+
+@pytest.mark.parametrize("row", [{}, {"metric": "a"}, {"tag": "a"}, {"no_pickle": False}])
+def test_a_document_of_no_kind_is_refused(row: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput, match="no requirement with the keys"):
+        requirement_from_document(row)
+
+
+def test_a_policy_of_before_these_kinds_is_still_read() -> None:
+    old = {
+        "stage": "staging",
+        "requirements": [{"metric": "a", "comparison": ">", "threshold": 1}],
+        "min_test_coverage": None,
+        "required_approvals": 1,
+    }
+    policy = PromotionPolicy.from_document(old)
+    assert (policy.mode, policy.auto_promote, len(policy.requirements)) == (Mode.ENFORCE, False, 1)
+
+
+@given(st.lists(st.tuples(signs, numbers), max_size=4, unique=True), numbers)
+def test_passing_in_short_and_in_full_agree(
+    asked: list[tuple[Comparison, float]], value: float
+) -> None:
+    policy = PromotionPolicy()
+    for number, (sign, bound) in enumerate(asked):
+        metric = f"m{number}"
+        policy = policy.require_metric(metric, sign, bound)
+    shown = Evidence(1, {f"m{n}": Metric(f"m{n}", value) for n in range(3)})
+    assert policy.passes(shown, None, {}) is policy.check(shown).passed
+
+
+def test_a_metric_read_from_storage_is_the_metric_that_was_stored() -> None:
+    made = Metric("auc", 0.5, 100, 0.1, "test")
+    assert Metric.stored("auc", 0.5, 100, 0.1, "test") == made
+    assert hash(Metric.stored("auc", 0.5, 100, 0.1, "test")) == hash(made)
+
+
+def test_a_waiver_counts_while_it_lasts() -> None:
+    policy = PromotionPolicy(Stage.STAGING).require_metric("auc", Comparison.GTE, 0.9)
+    waiver = Waiver(
+        "w", "m", 1, Stage.STAGING, ("auc ≥ 0.9",), "why", "ada", NOON, NOON + timedelta(days=1)
+    )
+    for at, passes in ((NOON, True), (NOON + timedelta(days=1), False)):
+        assert policy.check(evidence(0.5), waivers=[waiver], at=at).passed is passes
+    revoked = replace(waiver, revoked_at=NOON)
+    assert not policy.check(evidence(0.5), waivers=[revoked], at=NOON).passed
+    (outcome,) = policy.check(evidence(0.95), waivers=[waiver], at=NOON).outcomes
+    assert (outcome.outcome, outcome.waiver) == (Outcome.PASSED, "")
