@@ -46,10 +46,10 @@ class Against(StrEnum):
         """The choice as the form shows it."""
         return {
             Against.VALUE: "this value",
-            Against.CHAMPION: "champion + this",
-            Against.CHAMPION_PERCENT: "champion + this %",
-            Against.CHAMPION_NOISE: "champion + this, beyond noise",
-            Against.CHAMPION_PERCENT_NOISE: "champion + this %, beyond noise",
+            Against.CHAMPION: "the champion",
+            Against.CHAMPION_PERCENT: "the champion, in %",
+            Against.CHAMPION_NOISE: "the champion, beyond noise",
+            Against.CHAMPION_PERCENT_NOISE: "the champion, in %, beyond noise",
         }[self]
 
     @classmethod
