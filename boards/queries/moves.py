@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.utils import timezone
 
 from boards import models
 from boards.permissions import Right, has_right, right_for_transition
 from boards.queries.facts import facts_for
-from obeya.stages import Stage
+from boards.queries.open_requests import open_requests
+from obeya.errors import RefusalKind
+from obeya.stages import Stage, is_promotion
 from obeya.transitions import TransitionJudgement, judge_transition
 
 
@@ -17,13 +22,16 @@ class MoveOption:
     """One stage as the target of a move by one person.
 
     `missing_right` names the right that the person lacks, None when it is held. `occupants` are
-    the numbers of the model's other versions now in that stage.
+    the numbers of the model's other versions now in that stage. `may_ask` tells whether the
+    person may open requests, `request` is the one that is open for this move.
     """
 
     stage: Stage
     judgement: TransitionJudgement
     missing_right: Right | None
     occupants: tuple[int, ...]
+    may_ask: bool = False
+    request: uuid.UUID | None = None
 
     @property
     def allowed(self) -> bool:
@@ -34,6 +42,17 @@ class MoveOption:
     def is_here(self) -> bool:
         """Whether it is the stage the version is in."""
         return self.judgement.from_stage is self.stage
+
+    @property
+    def can_be_requested(self) -> bool:
+        """Whether the person lacks approvals or the right to promote, and may ask for the move."""
+        return (
+            self.may_ask
+            and self.request is None
+            and is_promotion(self.judgement.from_stage, self.stage)
+            and not self.judgement.refused_by(RefusalKind.WORKFLOW)
+            and (self.missing_right is not None or self.judgement.refused_by(RefusalKind.APPROVALS))
+        )
 
     @property
     def why_not(self) -> str:
@@ -54,16 +73,21 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
         .values_list("stage", "number")
     ):
         occupants.setdefault(stage, []).append(number)
+    may_ask = has_right(user, Right.TRANSITION)
+    requests = open_requests([version.pk], timezone.now())
     options = []
     for stage in Stage:
         judgement = judge_transition(facts_for(version, stage)[0])
         right = right_for_transition(judgement.from_stage, stage)
+        request = requests.get((version.pk, stage.value))
         options.append(
             MoveOption(
                 stage,
                 judgement,
                 None if has_right(user, right) else right,
                 tuple(occupants.get(stage.value, ())),
+                may_ask,
+                request.row.uid if request else None,
             )
         )
     return tuple(options)
