@@ -16,6 +16,7 @@ from obeya.errors import Refusal, RefusalKind
 from obeya.metrics import Metric, MetricDefinition, definition_for
 from obeya.policies import Outcome, PromotionPolicy, RequirementOutcome, Verdict
 from obeya.verdicts import Mode
+from obeya.waivers import Waiver
 
 _WORDS = {
     Outcome.PASSED: (Lamp.PASSES, "passed"),
@@ -168,6 +169,18 @@ def frozen_evidence(
         ),
         refusals_from_documents(document.get("warnings", ())),
         uuid.UUID(request) if request else None,
+    )
+
+
+def waiver_used(waiver: Waiver) -> WaiverUsed:
+    """A waiver as it stands, in the form of those that were frozen."""
+    return WaiverUsed(
+        waiver.id,
+        waiver.requirements,
+        waiver.reason,
+        waiver.granted_by,
+        waiver.granted_at,
+        waiver.expires_at,
     )
 
 

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from boards import models
@@ -150,6 +150,11 @@ class PromotionRecord:
         if self.check is not None or self.check_is_missing:
             return "Promotion"
         return "Move"
+
+    @property
+    def was_written_later(self) -> bool:
+        """Whether it was recorded at another time than it happened, as imported history is."""
+        return abs(self.recorded_at - self.occurred_at) >= timedelta(seconds=1)
 
     @property
     def link_is_sound(self) -> bool:

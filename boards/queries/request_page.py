@@ -19,6 +19,7 @@ from boards.queries.frozen_check import (
     outcome_rows,
     policy_used,
     verdict_lamp,
+    waiver_used,
 )
 from boards.queries.history import NOBODY
 from boards.queries.measured import MeasuredMetric, measured
@@ -227,7 +228,7 @@ def _present(
         version.description,
         dict(tags.values_list("key", "value")),
         verdict,
-        outcome_rows(verdict, defined),
+        outcome_rows(verdict, defined, [waiver_used(waiver) for waiver in facts.waivers]),
         policy_used(revision),
     )
     return judgement, evidence, facts.evidence_digest
