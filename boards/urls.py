@@ -24,6 +24,7 @@ urlpatterns = [
     path("", include("boards.views.catalog_urls")),
     path("", include("boards.views.governance_urls")),
     path("", include("boards.views.operations_urls")),
+    path("", include("boards.views.review_urls")),
     path("sign-in/", accounts.sign_in, name="sign_in"),
     path("sign-in/once/<str:token>/", accounts.sign_in_once, name="sign_in_once"),
     path("sign-out/", accounts.sign_out, name="sign_out"),

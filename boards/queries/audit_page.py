@@ -16,6 +16,7 @@ from boards.queries.audit_filter import AuditFilter, named_condition
 from boards.queries.event_details import Detail, cut, details_of
 from boards.queries.history import NOBODY
 from boards.queries.keyset import Cursor
+from boards.queries.promotion_record import RECORDED
 from obeya.errors import model_not_found, version_not_found
 from obeya.records import Action, Channel
 from obeya.registry import NUMBER_MAX
@@ -74,6 +75,8 @@ class EventRow:
     details: tuple[Detail, ...]
     details_left_out: int
     check: uuid.UUID | None
+    request: uuid.UUID | None
+    chain: uuid.UUID | None
     operation: uuid.UUID | None
     sequence: int
     hash: str
@@ -83,6 +86,11 @@ class EventRow:
     def short_hash(self) -> str:
         """Enough of the hash to tell events apart by eye."""
         return self.hash[:8]
+
+    @property
+    def has_record(self) -> bool:
+        """Whether it has a promotion record: it is a move, a refusal or a waiver."""
+        return self.action in RECORDED and self.chain is not None
 
     @property
     def is_refusal(self) -> bool:
@@ -190,6 +198,7 @@ def _events() -> QuerySet[models.AuditEvent]:
         "previous_hash",
         "canonical_text",
         "model__name",
+        "model__uid",
         "model__deleted_at",
         "version__number",
         "version__deleted_at",
@@ -229,6 +238,8 @@ def _event_row(row: models.AuditEvent, texts: dict[str, str]) -> EventRow:
         tuple(details[:DETAILS_MAX]),
         max(0, len(details) - DETAILS_MAX),
         _uid(data.get("check")),
+        _uid(data.get("request")),
+        row.model.uid if row.model else None,
         row.operation,
         row.sequence,
         row.hash,

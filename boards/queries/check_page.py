@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,76 +10,44 @@ from typing import Any
 
 from boards import models
 from boards.queries.board import Lamp
+from boards.queries.frozen_check import (
+    FrozenEvidence,
+    OutcomeRow,
+    PolicyUsed,
+    frozen_evidence,
+    outcome_rows,
+    policy_used,
+    refusals_from_documents,
+    verdict_lamp,
+)
 from boards.queries.history import NOBODY
+from boards.queries.next_steps import NextStep, next_steps
 from boards.queries.records import definitions
 from obeya.errors import NotFound, Refusal, RefusalKind
-from obeya.metrics import MetricDefinition, definition_for
-from obeya.policies import Outcome, PromotionPolicy, RequirementOutcome, Verdict
+from obeya.policies import Outcome, Verdict
 from obeya.stages import Stage
-
-_WORDS = {
-    Outcome.PASSED: (Lamp.PASSES, "passed"),
-    Outcome.FAILED: (Lamp.FAILS, "failed"),
-    Outcome.MISSING: (Lamp.FAILS, "not measured"),
-    Outcome.NOT_COMPARABLE: (Lamp.FAILS, "not comparable"),
-    Outcome.WAIVED: (Lamp.ATTENTION, "waived"),
-}
+from obeya.verdicts import Mode
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeRow:
-    """One requirement's outcome with the unit of its metric."""
+class RecordPlace:
+    """Where the event stands that a check was made for."""
 
-    outcome: RequirementOutcome
-    unit: str
-
-    @property
-    def lamp(self) -> Lamp:
-        """The shape of the outcome."""
-        return _WORDS[self.outcome.outcome][0]
-
-    @property
-    def word(self) -> str:
-        """The outcome in a word."""
-        return _WORDS[self.outcome.outcome][1]
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceRow:
-    """One metric as it was: the version's and the champion's value, None where not measured.
-
-    `notes` says what else was stated of the version's measurement: samples, error, dataset.
-    """
-
-    name: str
-    unit: str
-    value: float | None
-    champion: float | None
-    notes: str
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyUsed:
-    """The revision that judged. `model` is None for the site's policy."""
-
-    number: int
-    model: str | None
-    created_at: datetime
-    created_by: str
-    required_approvals: int
-    is_in_force: bool
+    chain: uuid.UUID
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
 class CheckPage:
     """A stored check. `allowed` is None for one that was asked for and moved nothing.
 
-    `champion` is the number of the champion of that moment, None when there was none or it was
-    this version. `stage_now` is the only thing that is not frozen.
+    `stage_now` and `steps`, what to do about each failure, are the only things not frozen.
+    `record` is the event of the move or refusal that it was made for.
     """
 
     uid: uuid.UUID
     model: str
+    version_pk: int
     number: int
     is_deleted: bool
     stage_now: Stage
@@ -90,37 +57,42 @@ class CheckPage:
     allowed: bool | None
     refusals: tuple[Refusal, ...]
     outcomes: tuple[OutcomeRow, ...]
-    evidence: tuple[EvidenceRow, ...]
-    champion: int | None
-    artifact_uri: str
+    evidence: FrozenEvidence
     policy: PolicyUsed | None
+    steps: tuple[NextStep, ...]
+    record: RecordPlace | None
     made_at: datetime
     made_by: str
     document: Mapping[str, Any]
 
     @property
+    def only_warns(self) -> bool:
+        """Whether the policy fails it and refuses nothing for that."""
+        return not self.verdict.passed and self.verdict.mode is Mode.WARN
+
+    @property
     def lamp(self) -> Lamp:
         """The shape of the whole check."""
-        if not self.verdict.has_policy:
-            return Lamp.NONE
-        if not self.verdict.passed:
-            return Lamp.FAILS
-        if self.allowed is False or self.awaits_approvals or self.waived:
+        lamp = verdict_lamp(self.verdict)
+        if lamp is Lamp.PASSES and (self.allowed is False or self.awaits_approvals):
             return Lamp.ATTENTION
-        return Lamp.PASSES
+        return lamp
 
     @property
     def word(self) -> str:
         """The whole check in a few words."""
         if not self.verdict.has_policy:
-            return "No policy"
+            return "No policy" if self.allowed is not False else "Refused"
+        if self.only_warns:
+            return "Failed, and moved with a warning" if self.allowed else "Failed, only warned"
         if not self.verdict.passed:
-            return "Failed"
+            return "Failed, and moved by a rollback" if self.allowed else "Failed"
         if self.allowed is False:
             return "Passed, but the move was refused"
+        passed = "Passed by waiver" if self.waived else "Passed"
         if self.allowed:
-            return "Passed and moved"
-        return "Passed, approvals to come" if self.awaits_approvals else "Passed"
+            return f"{passed} and moved"
+        return f"{passed}, approvals to come" if self.awaits_approvals else passed
 
     @property
     def required_approvals(self) -> int:
@@ -130,7 +102,8 @@ class CheckPage:
     @property
     def awaits_approvals(self) -> bool:
         """Whether the policy asks for approvals that this check does not count."""
-        return bool(self.required_approvals) and not self.allowed
+        given = len(self.evidence.approvals)
+        return given < self.required_approvals and not self.allowed
 
     @property
     def waived(self) -> int:
@@ -143,32 +116,18 @@ class CheckPage:
         return tuple(r for r in self.refusals if r.kind is RefusalKind.APPROVALS)
 
     @property
-    def missing_metrics(self) -> tuple[str, ...]:
-        """The metrics that a requirement asked for and that were not measured."""
-        return tuple(
-            dict.fromkeys(o.metric for o in self.verdict.failures if o.outcome is Outcome.MISSING)
-        )
+    def limit_refusals(self) -> tuple[Refusal, ...]:
+        """The refusals because a stage was full."""
+        return tuple(r for r in self.refusals if r.kind is RefusalKind.WIP_LIMIT)
 
     @property
-    def failed_metrics(self) -> tuple[str, ...]:
-        """The metrics that were measured and did not reach their bound."""
-        return tuple(
-            dict.fromkeys(
-                o.metric for o in self.verdict.failures if o.outcome is not Outcome.MISSING
-            )
-        )
-
-    @property
-    def log_command(self) -> str:
-        """The call that logs what was not measured, for Python; empty when nothing lacks."""
-        if not self.missing_metrics:
-            return ""
-        values = ", ".join(f"{_quoted(metric)}: ..." for metric in self.missing_metrics)
-        return f"registry.log_metrics({_quoted(self.model)}, {self.number}, {{{values}}})"
+    def is_still_to_move(self) -> bool:
+        """Whether the version is where it was and may still be moved as the check was about."""
+        return not self.allowed and not self.is_deleted and self.stage_now is self.from_stage
 
 
 def check_page(uid: uuid.UUID) -> CheckPage:
-    """The stored check; two statements.
+    """The stored check; three statements.
 
     Raises:
         NotFound: there is no such check.
@@ -184,75 +143,49 @@ def check_page(uid: uuid.UUID) -> CheckPage:
         raise NotFound("There is no such policy check.", what="check")
     defined = definitions()
     verdict = Verdict.from_document(row.verdict)
-    refusals = tuple(
-        Refusal(RefusalKind(r["kind"]), r["code"], r["sentence"]) for r in row.refusals
-    )
-    champion = row.evidence.get("champion") or {}
+    policy = policy_used(row.policy_revision)
+    evidence = frozen_evidence(row, defined)
+    version = row.version
     return CheckPage(
         row.uid,
-        row.version.model.name,
-        row.version.number,
-        row.version.deleted_at is not None,
-        Stage(row.version.stage),
+        version.model.name,
+        version.pk,
+        version.number,
+        version.deleted_at is not None or version.model.deleted_at is not None,
+        Stage(version.stage),
         Stage(row.from_stage),
         Stage(row.to_stage),
         verdict,
         row.allowed,
-        refusals,
-        tuple(OutcomeRow(o, definition_for(o.metric, defined).unit) for o in verdict.outcomes),
-        _evidence(row.evidence["version"]["metrics"], champion.get("metrics", {}), defined),
-        champion.get("number"),
-        row.evidence.get("artifact_uri", ""),
-        _policy(row.policy_revision),
+        refusals_from_documents(row.refusals),
+        outcome_rows(verdict, defined, evidence.waivers),
+        evidence,
+        policy,
+        next_steps(
+            version.model.name,
+            version.number,
+            verdict.failures,
+            policy.policy if policy else None,
+            entered_at=version.stage_entered_at,
+        ),
+        _record(row),
         row.made_at,
         row.made_by.username if row.made_by else NOBODY,
         _document(row, verdict),
     )
 
 
-def _evidence(
-    own: Mapping[str, Mapping[str, Any]],
-    champions: Mapping[str, Mapping[str, Any]],
-    defined: Mapping[str, MetricDefinition],
-) -> tuple[EvidenceRow, ...]:
-    return tuple(
-        EvidenceRow(
-            name,
-            definition_for(name, defined).unit,
-            _value(own.get(name)),
-            _value(champions.get(name)),
-            _notes(own.get(name, {})),
-        )
-        for name in sorted({*own, *champions})
-    )
-
-
-def _value(metric: Mapping[str, Any] | None) -> float | None:
-    return None if metric is None else float(metric["value"])
-
-
-def _notes(metric: Mapping[str, Any]) -> str:
-    notes = []
-    if "samples" in metric:
-        notes.append(f"{metric['samples']:,} samples")
-    if "standard_error" in metric:
-        notes.append(f"± {metric['standard_error']:g}")
-    if "dataset" in metric:
-        notes.append(f"on {metric['dataset']}")
-    return ", ".join(notes)
-
-
-def _policy(revision: models.PolicyRevision | None) -> PolicyUsed | None:
-    if revision is None:
+def _record(check: models.PolicyCheck) -> RecordPlace | None:
+    """The event that was written with the check: of the same version, at the same moment."""
+    if check.allowed is None:
         return None
-    return PolicyUsed(
-        revision.number,
-        revision.model.name if revision.model else None,
-        revision.created_at,
-        revision.created_by.username if revision.created_by else NOBODY,
-        PromotionPolicy.from_document(revision.document).required_approvals,
-        revision.superseded_at is None,
-    )
+    events = models.AuditEvent.objects.filter(
+        version=check.version_id, occurred_at=check.made_at
+    ).only("sequence", "canonical_text")
+    for event in events:
+        if event.data.get("check") == str(check.uid):
+            return RecordPlace(check.version.model.uid, event.sequence)
+    return None
 
 
 def _document(row: models.PolicyCheck, verdict: Verdict) -> dict[str, Any]:
@@ -270,6 +203,7 @@ def _document(row: models.PolicyCheck, verdict: Verdict) -> dict[str, Any]:
         "verdict": row.verdict,
         "refusals": row.refusals,
         "evidence": row.evidence,
+        "evidence_digest": row.evidence_digest,
         "policy": None
         if revision is None
         else {
@@ -280,7 +214,3 @@ def _document(row: models.PolicyCheck, verdict: Verdict) -> dict[str, Any]:
         "made_at": row.made_at,
         "made_by": row.made_by.username if row.made_by else None,
     }
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

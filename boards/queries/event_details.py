@@ -15,6 +15,7 @@ VALUE_MAX = 300
 _ELSEWHERE = {
     "alias",
     "check",
+    "check_digest",
     "key",
     "metrics",
     "new",
@@ -23,8 +24,11 @@ _ELSEWHERE = {
     "policy",
     "refusals",
     "replaced_by",
+    "request",
+    "requirements",
     "revision",
     "tags",
+    "waiver",
 }
 
 
@@ -86,6 +90,8 @@ def _judgement(data: Mapping[str, Any]) -> Iterator[Detail]:
     """What policies said or were told, and what took a version's place."""
     if "passed" in data:
         yield Detail("verdict", "passed" if data["passed"] else "failed")
+    for line in data.get("requirements", ()):
+        yield Detail("waived", _value(line))
     for refusal in data.get("refusals", ()):
         yield Detail("refused", _value(refusal.get("sentence")))
     if "policy" in data:

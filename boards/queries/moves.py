@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from boards.permissions import Right, has_right, right_for_transition
 from boards.queries.facts import MoveFacts, named_occupants
 from obeya.errors import RefusalKind
 from obeya.limits import OCCUPANTS_NAMED
-from obeya.stages import Stage
+from obeya.stages import Stage, is_promotion
 from obeya.transitions import TransitionJudgement, judge_transition
 
 
@@ -21,6 +22,7 @@ class MoveOption:
     `judgement` is of the move alone, `clearing` of the move that archives what the model has
     there, None where it has nothing there. `missing_right` names the right that the person lacks,
     None when it is held. `occupants` are the numbers of the model's other versions in that stage.
+    `may_ask` tells whether the person may open requests, `request` is the one open for this move.
     """
 
     stage: Stage
@@ -28,6 +30,8 @@ class MoveOption:
     clearing: TransitionJudgement | None
     missing_right: Right | None
     occupants: tuple[int, ...]
+    may_ask: bool = False
+    request: uuid.UUID | None = None
 
     @property
     def allowed(self) -> bool:
@@ -83,6 +87,17 @@ class MoveOption:
         )
 
     @property
+    def can_be_requested(self) -> bool:
+        """Whether the person lacks approvals or the right to promote, and may ask for the move."""
+        return (
+            self.may_ask
+            and self.request is None
+            and is_promotion(self.judgement.from_stage, self.stage)
+            and not self.judgement.refused_by(RefusalKind.WORKFLOW)
+            and (self.missing_right is not None or self.judgement.refused_by(RefusalKind.APPROVALS))
+        )
+
+    @property
     def why_not(self) -> str:
         """Every reason against the move in one line; empty when there is none."""
         if self.missing_right is not None:
@@ -101,6 +116,7 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
         .values_list("stage", "number")
     ):
         occupants.setdefault(stage, []).append(number)
+    may_ask = has_right(user, Right.TRANSITION)
     source = MoveFacts([version], with_digest=True)
 
     def judged(stage: Stage, *, archive_existing: bool) -> TransitionJudgement:
@@ -111,6 +127,7 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
     for stage in Stage:
         there = tuple(occupants.get(stage.value, ()))
         right = right_for_transition(Stage(version.stage), stage)
+        request = source.request_of(version, stage)
         options.append(
             MoveOption(
                 stage,
@@ -118,6 +135,8 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
                 judged(stage, archive_existing=True) if there else None,
                 None if has_right(user, right) else right,
                 there,
+                may_ask,
+                request.row.uid if request else None,
             )
         )
     return tuple(options)

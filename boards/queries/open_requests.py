@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from boards import models
 from obeya import requests
 from obeya.audit import SYSTEM_ACTOR
 from obeya.requests import Decision, RequestStatus, Vote
+from obeya.stages import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,20 @@ def open_requests(version_ids: Collection[int], at: datetime) -> dict[tuple[int,
         (row.version_id, row.to_stage): OpenRequest(row, tuple(votes.get(row.pk, ())))
         for row in rows
     }
+
+
+def open_request_uid(version_id: int, stage: Stage, at: datetime) -> uuid.UUID | None:
+    """The request to move a version to `stage` that is open at a moment; one statement."""
+    return (
+        models.TransitionRequest.objects.filter(
+            version=version_id,
+            to_stage=stage.value,
+            status=RequestStatus.OPEN.value,
+            expires_at__gt=at,
+        )
+        .values_list("uid", flat=True)
+        .first()
+    )
 
 
 def votes_of(rows: Collection[models.TransitionRequest]) -> dict[int, list[Vote]]:

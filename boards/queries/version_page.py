@@ -11,6 +11,7 @@ from boards import models
 from boards.queries.history import transitions
 from boards.queries.judgement import judge
 from boards.queries.measured import MeasuredMetric, measured
+from boards.queries.open_requests import OpenRequest, open_requests
 from boards.queries.records import (
     definitions,
     find_model,
@@ -18,6 +19,7 @@ from boards.queries.records import (
     metric_records,
     version_records,
 )
+from boards.queries.waivers_page import WaiverLine, waivers_of_version
 from obeya.records import ModelVersion, StageTransition
 from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement
@@ -47,6 +49,14 @@ class VersionPage:
     judgement: TransitionJudgement | None
     transitions: tuple[StageTransition, ...]
     checks: tuple[CheckLine, ...]
+    requests: tuple[OpenRequest, ...]
+    waivers: tuple[WaiverLine, ...]
+
+    @property
+    def request(self) -> OpenRequest | None:
+        """The open request for the next stage."""
+        following = self.version.stage.next
+        return next((r for r in self.requests if r.row.to_stage == following), None)
 
     @property
     def is_champion(self) -> bool:
@@ -64,6 +74,7 @@ def version_page(name: str, number: int) -> VersionPage:
     row = find_version(model, number)
     record = version_records([row])[0]
     defined = definitions()
+    at = timezone.now()
     standing = (
         metric_records([model.champion_id]).get(model.champion_id, {})
         if model.champion_id and model.champion_id != row.pk
@@ -76,6 +87,8 @@ def version_page(name: str, number: int) -> VersionPage:
         judge(row, record.stage.next, at=timezone.now()) if record.stage.next else None,
         tuple(reversed(transitions(model, row))),
         _checks(row),
+        tuple(open_requests([row.pk], at).values()),
+        waivers_of_version(row, at),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from boards.registry._open_requests import close_request, expire_requests, prese
 from obeya import names
 from obeya import requests as rules
 from obeya.audit import SYSTEM_ACTOR
-from obeya.errors import AlreadyExists, refuse
+from obeya.errors import AlreadyExists, NotFound, refuse
 from obeya.records import Action
 from obeya.requests import Decision, RequestStatus
 from obeya.stages import Stage
@@ -89,6 +90,7 @@ def vote(
     comment: str = "",
     to_stage: Stage | None = None,
     expected_digest: str | None = None,
+    uid: uuid.UUID | None = None,
     actor: Actor,
     at: datetime,
 ) -> models.TransitionRequest:
@@ -96,11 +98,13 @@ def vote(
 
     A rejection closes it. Where the policy promotes by itself, the last approval moves the
     version, if every other rule lets it: the registry does so, and the event names the voter.
-    `expected_digest` is that of the evidence that the voter was looking at.
+    `expected_digest` is that of the evidence that the voter was looking at, `uid` the request:
+    one that was closed meanwhile is not mistaken for a newer one.
 
     Raises:
         NotAllowed: the actor may not approve, or it is their own request.
         NotFound: there is no open request.
+        AlreadyClosed: the request named by `uid` is decided already.
         EvidenceChanged: the evidence is no longer as expected.
         InvalidInput: a rejection without a comment.
     """
@@ -110,7 +114,7 @@ def vote(
         rules.comment_required(comment)
     _expire_first(name, actor, at)
     with writing_model(name, actor=actor, at=at) as write:
-        row, request = _the_open_one(write, version, to_stage)
+        row, request = _the_one(write, version, to_stage, uid)
         by = request.requested_by
         rules.check_vote(
             RequestStatus(request.status),
@@ -154,18 +158,25 @@ def vote(
 
 
 def withdraw(
-    *, name: str, version: int, to_stage: Stage | None = None, actor: Actor, at: datetime
+    *,
+    name: str,
+    version: int,
+    to_stage: Stage | None = None,
+    uid: uuid.UUID | None = None,
+    actor: Actor,
+    at: datetime,
 ) -> models.TransitionRequest:
-    """Take back one's own open request.
+    """Take back one's own open request; `uid` as in `vote`.
 
     Raises:
         NotFound: there is no open request.
+        AlreadyClosed: the request named by `uid` is decided already.
         NotAllowed: it is somebody else's.
     """
     require(actor.user, Right.VIEW)
     _expire_first(name, actor, at)
     with writing_model(name, actor=actor, at=at) as write:
-        row, request = _the_open_one(write, version, to_stage)
+        row, request = _the_one(write, version, to_stage, uid)
         by = request.requested_by
         rules.check_withdrawal(
             RequestStatus(request.status),
@@ -211,10 +222,17 @@ def _open(row: models.ModelVersion) -> QuerySet[models.TransitionRequest]:
     ).order_by("pk")
 
 
-def _the_open_one(
-    write: ModelWrite, version: int, to_stage: Stage | None
+def _the_one(
+    write: ModelWrite, version: int, to_stage: Stage | None, uid: uuid.UUID | None
 ) -> tuple[models.ModelVersion, models.TransitionRequest]:
+    """The request that is meant: the one named, open or not, else the open one."""
     row = write.version(version)
+    if uid is not None:
+        named = models.TransitionRequest.objects.filter(version=row, uid=uid)
+        request = named.select_related("requested_by").first()
+        if request is None:
+            raise NotFound("There is no such request.", what="request")
+        return row, request
     found = _open(row).select_related("requested_by")
     if to_stage is not None:
         found = found.filter(to_stage=Stage.parse(to_stage).value)

@@ -14,6 +14,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from boards import registry
 from boards.permissions import Right, has_right
 from boards.queries.check_page import check_page
+from boards.queries.open_requests import open_request_uid
 from boards.views.http import Request, needs, page_actor
 from obeya.stages import Stage
 
@@ -38,10 +39,14 @@ def check_policy(request: Request, name: str, number: int) -> HttpResponse:
 @needs(Right.VIEW)
 def check(request: Request, uid: uuid.UUID) -> HttpResponse:
     """The policy result: the verdict and the evidence it was made on."""
+    page = check_page(uid)
     context = {
         "section": "policies",
-        "check": check_page(uid),
+        "check": page,
         "may_edit": has_right(request.user, Right.EDIT_POLICY),
+        "may_ask": has_right(request.user, Right.TRANSITION),
+        "may_waive": has_right(request.user, Right.WAIVE),
+        "open_request": open_request_uid(page.version_pk, page.to_stage, timezone.now()),
     }
     return render(request, "check.html", context)
 

@@ -49,8 +49,11 @@ export function returnFocusTo(element) {
 export async function openDialog(url, from, closed = null) {
   if (isLoading) return;
   isLoading = true;
-  returnFocusTo(from);
-  whenClosed = closed;
+  // A dialog opened out of the dialog gives the focus back to what opened the first.
+  if (!dialog.open) {
+    returnFocusTo(from);
+    whenClosed = closed;
+  }
   await window.htmx.ajax("GET", url, { target: "#dialog", swap: "none", source: dialog });
   isLoading = false;
   if (!dialog.open) finish();

@@ -1,0 +1,124 @@
+"""What to do about each requirement that does not let a version pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from obeya.policies import (
+    ArtifactDigest,
+    ChampionRequirement,
+    NoPickle,
+    Outcome,
+    PromotionPolicy,
+    RequiredDescription,
+    RequiredTag,
+    Requirement,
+    RequirementOutcome,
+    TimeInStage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """One requirement and what meets it.
+
+    `command` is a call in Python, empty where none helps; `until` the moment from which it is
+    met by waiting alone.
+    """
+
+    requirement: str
+    sentence: str
+    command: str = ""
+    until: datetime | None = None
+
+
+def next_steps(
+    model: str,
+    number: int,
+    failures: Iterable[RequirementOutcome],
+    policy: PromotionPolicy | None,
+    *,
+    entered_at: datetime,
+) -> tuple[NextStep, ...]:
+    """A step for each failure, in the policy's order; metrics not measured share one command.
+
+    `entered_at` is when the version entered the stage that it would leave.
+    """
+    asked = {r.describe(): r for r in policy.evidence_requirements} if policy else {}
+    steps: list[NextStep] = []
+    missing: dict[str, None] = {}
+    for failure in failures:
+        if failure.metric and failure.outcome is Outcome.MISSING:
+            missing[failure.metric] = None
+            continue
+        requirement = asked.get(failure.requirement)
+        steps.append(_step(model, number, failure, requirement, entered_at))
+    if missing:
+        values = ", ".join(f"{_quoted(metric)}: ..." for metric in missing)
+        steps.insert(
+            0,
+            NextStep(
+                ", ".join(missing),
+                "Measure and log it." if len(missing) == 1 else "Measure and log them.",
+                f"registry.log_metrics({_quoted(model)}, {number}, {{{values}}})",
+            ),
+        )
+    return tuple(steps)
+
+
+def _step(
+    model: str,
+    number: int,
+    failure: RequirementOutcome,
+    requirement: Requirement | None,
+    entered_at: datetime,
+) -> NextStep:
+    line = failure.requirement
+    match requirement:
+        case TimeInStage(hours=hours):
+            return NextStep(
+                line, "Wait; it will have been there long enough", "", entered_at + _hours(hours)
+            )
+        case RequiredTag(key=key, value=value):
+            given = "..." if value is None else _quoted(value)
+            return NextStep(
+                line,
+                "Set the tag, if it is true of the version.",
+                f"registry.set_tag({_quoted(model)}, {_quoted(key)}, {given}, {number})",
+            )
+        case RequiredDescription():
+            return NextStep(
+                line,
+                "Describe what is new in it.",
+                f"registry.set_description({_quoted(model)}, ..., {number})",
+            )
+        case ArtifactDigest():
+            return NextStep(
+                line,
+                "An artifact's record does not change: register a version that states the digest.",
+                f'registry.register_model({_quoted(model)}, artifact_digest="sha256:...", ...)',
+            )
+        case NoPickle():
+            return NextStep(
+                line,
+                "Save the model in a format that runs no code when it is loaded, such as "
+                "safetensors or ONNX, and register that as a new version.",
+            )
+        case ChampionRequirement() if failure.outcome is Outcome.NOT_COMPARABLE:
+            return NextStep(
+                line,
+                "Measure it on the dataset that the champion was measured on, with the number of "
+                "samples or the standard error, and log it again.",
+            )
+    return NextStep(line, "Register a version that reaches the bound.")
+
+
+def _hours(hours: float) -> timedelta:
+    return timedelta(hours=hours)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

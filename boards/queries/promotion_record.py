@@ -1,0 +1,321 @@
+"""The promotion record: one event of a chain with all that it was decided on, as it was then."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from boards import models
+from boards.queries.check_digest import check_digest
+from boards.queries.frozen_check import (
+    FrozenEvidence,
+    OutcomeRow,
+    PolicyUsed,
+    frozen_evidence,
+    outcome_rows,
+    policy_used,
+    refusals_from_documents,
+)
+from boards.queries.history import NOBODY
+from boards.queries.records import definitions
+from obeya.audit import GENESIS, event_hash, text_digest
+from obeya.errors import NotFound, Refusal
+from obeya.policies import Verdict
+from obeya.records import MOVES, Action, Channel
+from obeya.stages import Stage
+
+RECORDED = (
+    Action.STAGE_TRANSITIONED,
+    Action.VERSION_ROLLED_BACK,
+    Action.TRANSITION_REFUSED,
+    Action.WAIVER_GRANTED,
+    Action.WAIVER_REVOKED,
+)
+"""The actions that a record can be asked of."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherMove:
+    """Another version that the same operation moved."""
+
+    number: int
+    from_stage: Stage
+    to_stage: Stage
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestUsed:
+    """The request that a move answered."""
+
+    uid: uuid.UUID
+    requested_by: str
+    opened_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenVerdict:
+    """The check that was kept with the event.
+
+    `is_sound` tells whether it still has the digest that the event holds; `stated_digest` is
+    that digest, `present_digest` what the check has now.
+    """
+
+    uid: uuid.UUID
+    verdict: Verdict
+    outcomes: tuple[OutcomeRow, ...]
+    evidence: FrozenEvidence
+    evidence_digest: str
+    policy: PolicyUsed | None
+    refusals: tuple[Refusal, ...]
+    stated_digest: str
+    present_digest: str
+    document: Mapping[str, Any]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing of it was changed since the event was written."""
+        return self.stated_digest == self.present_digest
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverRecord:
+    """The waiver that an event granted or took back. `revoked_at` is as of today."""
+
+    uid: str
+    requirements: tuple[str, ...]
+    expires_at: datetime
+    granted_by: str
+    granted_at: datetime
+    granted_reason: str
+    revoked_at: datetime | None
+    revoked_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRecord:
+    """One event and what it stands on.
+
+    `approved_by` is whose approval made the registry move it, empty where a person did.
+    `check_is_missing`: the event names a check that is not there any more. `refusals` are those
+    of a refused move. The last three tell whether the event is in its chain as it was written.
+    """
+
+    chain: uuid.UUID
+    sequence: int
+    action: Action
+    model: str
+    number: int
+    is_deleted: bool
+    from_stage: Stage | None
+    to_stage: Stage | None
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: str
+    actor_id: str
+    channel: Channel
+    approved_by: str
+    reason: str
+    operation: uuid.UUID | None
+    others: tuple[OtherMove, ...]
+    check: FrozenVerdict | None
+    check_is_missing: bool
+    waiver: WaiverRecord | None
+    request: RequestUsed | None
+    refusals: tuple[Refusal, ...]
+    canonical_text: str
+    hash: str
+    previous_hash: str
+    text_has_its_hash: bool
+    follows_its_predecessor: bool
+    texts_have_their_digests: bool
+
+    @property
+    def kind(self) -> str:
+        """What it is a record of, in a word or two."""
+        match self.action:
+            case Action.TRANSITION_REFUSED:
+                return "Refusal"
+            case Action.VERSION_ROLLED_BACK:
+                return "Rollback"
+            case Action.WAIVER_GRANTED:
+                return "Waiver"
+            case Action.WAIVER_REVOKED:
+                return "Revoked waiver"
+        if self.check is not None or self.check_is_missing:
+            return "Promotion"
+        return "Move"
+
+    @property
+    def was_written_later(self) -> bool:
+        """Whether it was recorded at another time than it happened, as imported history is."""
+        return abs(self.recorded_at - self.occurred_at) >= timedelta(seconds=1)
+
+    @property
+    def link_is_sound(self) -> bool:
+        """Whether the event stands in its chain as it was written; the rest is not looked at."""
+        return all(
+            (self.text_has_its_hash, self.follows_its_predecessor, self.texts_have_their_digests)
+        )
+
+    @property
+    def check_is_sound(self) -> bool:
+        """Whether the frozen check is what the event says; true where the event names none."""
+        return not self.check_is_missing and (self.check is None or self.check.is_sound)
+
+
+def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
+    """The record of one event; at most eight statements.
+
+    Raises:
+        NotFound: there is no such event, or it is neither a move, a refusal nor a waiver.
+    """
+    event = (
+        models.AuditEvent.objects.filter(model__uid=chain, sequence__in=[sequence - 1, sequence])
+        .select_related("model", "version", "actor")
+        .order_by("-sequence")
+    )
+    found = list(event)
+    row = found[0] if found and found[0].sequence == sequence else None
+    if row is None or row.model is None:
+        raise NotFound("There is no such event.", what="event")
+    if row.version is None or row.action not in RECORDED:
+        raise NotFound(
+            "This event is no promotion, refusal, rollback or waiver; the history of the model "
+            "shows it.",
+            what="event",
+        )
+    previous = found[1].hash if len(found) > 1 else GENESIS
+    said = _said(row)
+    data: Mapping[str, Any] = said.get("data", {})
+    texts = dict(models.AuditText.objects.filter(event=row).values_list("role", "text"))
+    check = _check(row, data)
+    approved_by = data.get("approved_by", "")
+    request = data.get("request") or (check and check.evidence.request)
+    return PromotionRecord(
+        chain,
+        sequence,
+        Action(row.action),
+        row.model.name,
+        row.version.number,
+        row.version.deleted_at is not None or row.model.deleted_at is not None,
+        Stage(row.from_stage) if row.from_stage else None,
+        Stage(row.to_stage) if row.to_stage else None,
+        row.occurred_at,
+        row.recorded_at,
+        row.actor.username if row.actor else NOBODY,
+        str(row.actor.uid) if row.actor else NOBODY,
+        Channel(row.channel),
+        _username(approved_by) if approved_by else "",
+        texts.get("reason", ""),
+        row.operation,
+        _others(row),
+        check,
+        bool(data.get("check")) and check is None,
+        _waiver(data) if "waiver" in data else None,
+        _request(request) if request else None,
+        refusals_from_documents(data.get("refusals", ())),
+        row.canonical_text,
+        row.hash,
+        row.previous_hash,
+        event_hash(row.canonical_text) == row.hash,
+        said.get("previous_hash") == previous == row.previous_hash,
+        all(said.get("texts", {}).get(role) == text_digest(t) for role, t in texts.items()),
+    )
+
+
+def _said(row: models.AuditEvent) -> Mapping[str, Any]:
+    """What was hashed. A text that is no JSON says nothing: then its hash is wrong too."""
+    try:
+        said = json.loads(row.canonical_text)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _check(row: models.AuditEvent, data: Mapping[str, Any]) -> FrozenVerdict | None:
+    if "check" not in data:
+        return None
+    check = (
+        models.PolicyCheck.objects.filter(uid=data["check"], version=row.version_id)
+        .select_related("policy_revision__model", "policy_revision__created_by")
+        .first()
+    )
+    if check is None:
+        return None
+    defined = definitions()
+    evidence = frozen_evidence(check, defined)
+    verdict = Verdict.from_document(check.verdict)
+    return FrozenVerdict(
+        check.uid,
+        verdict,
+        outcome_rows(verdict, defined, evidence.waivers),
+        evidence,
+        check.evidence_digest,
+        policy_used(check.policy_revision),
+        refusals_from_documents(check.refusals),
+        data.get("check_digest", ""),
+        check_digest(check),
+        {
+            "id": str(check.uid),
+            "verdict": check.verdict,
+            "refusals": check.refusals,
+            "evidence": check.evidence,
+            "evidence_digest": check.evidence_digest,
+        },
+    )
+
+
+def _others(row: models.AuditEvent) -> tuple[OtherMove, ...]:
+    """What else the operation moved, in the order of the chain."""
+    if row.operation is None:
+        return ()
+    events = models.AuditEvent.objects.filter(
+        operation=row.operation, model=row.model_id, action__in=MOVES
+    ).exclude(pk=row.pk)
+    return tuple(
+        OtherMove(number, Stage(from_stage), Stage(to_stage), sequence)
+        for number, from_stage, to_stage, sequence in events.order_by("sequence").values_list(
+            "version__number", "from_stage", "to_stage", "sequence"
+        )
+    )
+
+
+def _waiver(data: Mapping[str, Any]) -> WaiverRecord | None:
+    """The waiver; what the event itself says of it goes before what its row says."""
+    row = (
+        models.Waiver.objects.filter(uid=data["waiver"])
+        .select_related("granted_by", "revoked_by")
+        .first()
+    )
+    if row is None:
+        return None
+    stated = data.get("expires_at")
+    return WaiverRecord(
+        str(row.uid),
+        tuple(data.get("requirements", row.requirements)),
+        datetime.fromisoformat(stated) if stated else row.expires_at,
+        row.granted_by.username if row.granted_by else NOBODY,
+        row.granted_at,
+        row.reason,
+        row.revoked_at,
+        (row.revoked_by.username if row.revoked_by else NOBODY) if row.revoked_at else None,
+    )
+
+
+def _request(uid: str | uuid.UUID) -> RequestUsed | None:
+    row = models.TransitionRequest.objects.filter(uid=uid).select_related("requested_by").first()
+    if row is None:
+        return None
+    by = row.requested_by.username if row.requested_by else NOBODY
+    return RequestUsed(row.uid, by, row.opened_at, row.reason)
+
+
+def _username(uid: str) -> str:
+    found = models.User.objects.filter(uid=uid).values_list("username", flat=True).first()
+    return found or uid

@@ -1,0 +1,100 @@
+"""Asking for a move that others approve: the form, as a page and as a dialog."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
+
+from boards import registry
+from boards.permissions import Right, has_right
+from boards.queries.moves import MoveOption, move_options
+from boards.queries.records import find_model, find_version
+from boards.views.http import Request, needs, next_of, page_actor
+from obeya import names
+from obeya.errors import (
+    AlreadyExists,
+    InvalidInput,
+    NotAllowed,
+    RefusalKind,
+    RegistryError,
+    TransitionRefused,
+)
+from obeya.stages import Stage, is_promotion
+
+ERRORS = (AlreadyExists, InvalidInput, NotAllowed, TransitionRefused)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Right.VIEW)
+def request_transition(request: Request, name: str, number: int) -> HttpResponse:
+    """Open a request for a version's promotion; a reason is asked for.
+
+    A redirect to the request: it is open. 400: no reason, or no such stage. 403: no right to
+    move versions. 409: there is an open one already. 422: the workflow knows no such move.
+    """
+    if request.method != "POST":
+        return _form(request, name, number)
+    wanted = request.POST.get("to_stage", "")
+    try:
+        opened = registry.request_transition(
+            name=name,
+            version=number,
+            to_stage=Stage.parse(wanted) if wanted else None,
+            reason=names.required_reason(request.POST.get("reason", ""), to="ask for it"),
+            archive_existing=bool(request.POST.get("archive_existing")),
+            actor=page_actor(request),
+            at=timezone.now(),
+        )
+    except ERRORS as error:
+        return _form(request, name, number, error=error)
+    stage = Stage(opened.to_stage).label
+    messages.success(request, f"Approval requested: {name} v{number} to {stage}.")
+    url = reverse("boards:request", args=[opened.uid])
+    return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
+
+
+def _form(
+    request: Request, name: str, number: int, *, error: RegistryError | None = None
+) -> HttpResponse:
+    version = find_version(find_model(name), number)
+    options = [o for o in move_options(version, request.user) if _is_requestable(o)]
+    wanted = request.POST.get("to_stage") or request.GET.get("to_stage", "")
+    selected = next((o for o in options if o.stage.value == wanted and not o.request), None)
+    free = [option for option in options if option.request is None]
+    context: dict[str, Any] = {
+        "section": "requests",
+        "version": version,
+        "stage": Stage(version.stage),
+        "options": options,
+        "free": free,
+        "selected": selected or (free[0] if free else None),
+        "may_ask": has_right(request.user, Right.TRANSITION),
+        "error": error,
+        "next": next_of(request),
+        "reason": request.POST.get("reason", request.GET.get("reason", "")),
+        "archive": request.method != "POST" or bool(request.POST.get("archive_existing")),
+    }
+    response = render(
+        request,
+        "request_new.html#answer" if request.htmx else "request_new.html",
+        context,
+        status=error.http_status if error else 200,
+    )
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _is_requestable(option: MoveOption) -> bool:
+    """Whether the workflow knows the move and it is one that policies gate."""
+    judgement = option.judgement
+    return is_promotion(judgement.from_stage, option.stage) and not judgement.refused_by(
+        RefusalKind.WORKFLOW
+    )

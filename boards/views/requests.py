@@ -1,0 +1,157 @@
+"""Transition requests: the inbox, the page of one, and the votes on it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from boards import registry
+from boards.permissions import Right, has_right, right_for_transition
+from boards.queries.keyset import Cursor
+from boards.queries.request_page import RequestPage
+from boards.queries.request_page import request_page as read_request
+from boards.queries.requests_inbox import Inbox, InboxPage, InboxQuery, requests_inbox
+from boards.views.http import Request, needs, page_actor
+from obeya.errors import (
+    AlreadyClosed,
+    EvidenceChanged,
+    InvalidInput,
+    NotAllowed,
+    RegistryError,
+)
+from obeya.requests import Decision, RequestStatus
+
+ERRORS = (AlreadyClosed, EvidenceChanged, InvalidInput, NotAllowed)
+
+
+@require_safe
+@needs(Right.VIEW)
+def inbox(request: Request) -> HttpResponse:
+    """What waits for the reader, what they asked for, or every request.
+
+    400: the address names a view, a status or a page that there is not.
+    """
+    may_approve = has_right(request.user, Right.APPROVE)
+    query = InboxQuery(Inbox.ALL)
+    page, problem = InboxPage((), None), ""
+    after = request.GET.get("after", "")
+    try:
+        query = InboxQuery.parse(
+            request.GET.dict(), default=Inbox.WAITING if may_approve else Inbox.MINE
+        )
+        page = requests_inbox(request.user, query, timezone.now(), Cursor.parse(after))
+    except InvalidInput as error:
+        problem = str(error)
+    stated = {"view": query.inbox.value}
+    if query.inbox is Inbox.ALL:
+        stated |= {"status": query.status.value if query.status else "", "model": query.model}
+        stated = {key: value for key, value in stated.items() if value}
+    context = {
+        "section": "requests",
+        "query": query,
+        "page": page,
+        "problem": problem,
+        "views": list(Inbox),
+        "statuses": list(RequestStatus),
+        "may_approve": may_approve,
+        "is_older": bool(after),
+        "newest_query": urlencode(stated),
+        "older_query": urlencode({**stated, "after": page.next_cursor}) if page.next_cursor else "",
+    }
+    return render(request, "requests.html", context, status=400 if problem else 200)
+
+
+@require_safe
+@needs(Right.VIEW)
+def request_page(request: Request, uid: uuid.UUID) -> HttpResponse:
+    """One request with the whole evidence, its votes and what the reader may do."""
+    return _page(request, uid)
+
+
+@require_POST
+@needs(Right.VIEW)
+def vote(request: Request, uid: uuid.UUID) -> HttpResponse:
+    """Approve or reject a request, on the evidence that the form was made from.
+
+    A redirect: the vote counts. 400: a rejection without a comment. 403: no right, or one's own
+    request. 409: the evidence changed or the request is closed. What is refused shows the page
+    as it is now, with the sentence and the comment that was typed.
+    """
+    page = read_request(uid, timezone.now())
+    try:
+        decision = _decision(request.POST.get("decision", ""))
+        made = registry.vote(
+            name=page.model,
+            version=page.number,
+            decision=decision,
+            comment=request.POST.get("comment", ""),
+            # A form that says nothing of what its reader saw is not taken for the present.
+            expected_digest=request.POST.get("expected_digest", ""),
+            uid=uid,
+            actor=page_actor(request),
+            at=timezone.now(),
+        )
+    except ERRORS as error:
+        return _page(request, uid, error=error)
+    messages.success(request, _outcome(page, decision, RequestStatus(made.status)))
+    return redirect("boards:request", uid=uid)
+
+
+@require_POST
+@needs(Right.VIEW)
+def withdraw(request: Request, uid: uuid.UUID) -> HttpResponse:
+    """Take one's own request back. 403: it is somebody else's. 409: it is closed already."""
+    page = read_request(uid, timezone.now())
+    try:
+        registry.withdraw(
+            name=page.model,
+            version=page.number,
+            uid=uid,
+            actor=page_actor(request),
+            at=timezone.now(),
+        )
+    except ERRORS as error:
+        return _page(request, uid, error=error)
+    messages.success(request, "The request is withdrawn.")
+    return redirect("boards:request", uid=uid)
+
+
+def _page(request: Request, uid: uuid.UUID, *, error: RegistryError | None = None) -> HttpResponse:
+    page = read_request(uid, timezone.now())
+    user = request.user
+    context: dict[str, Any] = {
+        "section": "requests",
+        "page": page,
+        "error": error,
+        "given": request.POST,
+        "is_mine": page.requested_by == user.username,
+        "my_vote": page.vote_of(user.username),
+        "may_approve": has_right(user, Right.APPROVE),
+        "may_waive": has_right(user, Right.WAIVE),
+        "may_ask": has_right(user, Right.TRANSITION),
+        "may_promote": has_right(user, right_for_transition(page.stage_now, page.to_stage)),
+    }
+    return render(request, "request.html", context, status=error.http_status if error else 200)
+
+
+def _decision(text: str) -> Decision:
+    try:
+        return Decision(text)
+    except ValueError:
+        raise InvalidInput("Choose whether to approve or to reject.", field="decision") from None
+
+
+def _outcome(page: RequestPage, decision: Decision, status: RequestStatus) -> str:
+    version = f"{page.model} v{page.number}"
+    if decision is Decision.REJECT:
+        return f"Rejected: {version} stays in {page.stage_now.label}."
+    if status is RequestStatus.COMPLETED:
+        return f"Approved, and {version} moved to {page.to_stage.label}."
+    return f"Approved: {version} to {page.to_stage.label}."

@@ -1,0 +1,162 @@
+"""Waivers: the list, the form that grants one, and the page that takes one back."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from boards import registry
+from boards.permissions import Right, has_right
+from boards.queries.facts import facts_for
+from boards.queries.frozen_check import outcome_rows
+from boards.queries.keyset import Cursor
+from boards.queries.records import find_model, find_version
+from boards.queries.waivers_page import (
+    WaiversPage,
+    WaiverView,
+    stages_with_policy,
+    waiver_line,
+    waivers_page,
+)
+from boards.views.http import Request, needs, next_of, page_actor
+from boards.views.waiver_expiry import DAYS, Expiry
+from obeya.errors import AlreadyClosed, InvalidInput, NotAllowed, RegistryError
+from obeya.stages import Stage
+
+
+@require_safe
+@needs(Right.VIEW)
+def waivers(request: Request) -> HttpResponse:
+    """The waivers that hold, or those that do no more."""
+    view, page, problem = WaiverView.ACTIVE, WaiversPage((), None), ""
+    after = request.GET.get("after", "")
+    try:
+        view = WaiverView.parse(request.GET.get("view", ""))
+        page = waivers_page(view, timezone.now(), Cursor.parse(after))
+    except InvalidInput as error:
+        problem = str(error)
+    context = {
+        "section": "policies",
+        "view": view,
+        "views": list(WaiverView),
+        "page": page,
+        "problem": problem,
+        "may_waive": has_right(request.user, Right.WAIVE),
+        "is_older": bool(after),
+        "older_query": urlencode({"view": view.value, "after": page.next_cursor})
+        if page.next_cursor
+        else "",
+    }
+    return render(request, "waivers.html", context, status=400 if problem else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Right.WAIVE)
+def waive(request: Request, name: str, number: int) -> HttpResponse:
+    """Let requirements pass for one version, for a while; they are chosen by their lines.
+
+    A redirect: granted. 400: nothing chosen, no reason, or an expiry that is past or cannot be
+    read. 403: no right to waive.
+    """
+    if request.method != "POST":
+        return _form(request, name, number, Expiry.of_new())
+    expiry = Expiry.read(request.POST)
+    try:
+        stage = Stage.parse(request.POST.get("to_stage", ""))
+        granted = registry.waive(
+            name=name,
+            version=number,
+            requirements=request.POST.getlist("requirement"),
+            reason=request.POST.get("reason", ""),
+            expires_at=expiry.moment(timezone.now()),
+            to_stage=stage,
+            actor=page_actor(request),
+            at=timezone.now(),
+        )
+    except InvalidInput as error:
+        return _form(request, name, number, expiry, error=error)
+    count = len(granted.requirements)
+    lines = "one requirement" if count == 1 else f"{count} requirements"
+    messages.success(request, f"Waived {lines} of {name} v{number} for {stage.label}.")
+    return HttpResponseRedirect(next_of(request) or reverse("boards:version", args=[name, number]))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Right.WAIVE)
+def revoke_waiver(request: Request, uid: uuid.UUID) -> HttpResponse:
+    """Take a waiver back. 403: no right to waive. 409: it holds no more."""
+    line = waiver_line(uid, timezone.now())
+    error: RegistryError | None = None
+    if request.method == "POST":
+        try:
+            registry.revoke_waiver(
+                uid=uid,
+                reason=request.POST.get("reason", ""),
+                actor=page_actor(request),
+                at=timezone.now(),
+            )
+        except (AlreadyClosed, InvalidInput, NotAllowed) as refused:
+            error = refused
+            line = waiver_line(uid, timezone.now())
+        else:
+            waiver = line.waiver
+            messages.success(request, f"The waiver of {waiver.model} v{waiver.version} is revoked.")
+            back = reverse("boards:version", args=[waiver.model, waiver.version])
+            return HttpResponseRedirect(next_of(request) or back)
+    context = {
+        "section": "policies",
+        "line": line,
+        "error": error,
+        "reason": request.POST.get("reason", ""),
+        "next": next_of(request),
+    }
+    return render(
+        request, "waiver_revoke.html", context, status=error.http_status if error else 200
+    )
+
+
+def _form(
+    request: Request, name: str, number: int, expiry: Expiry, *, error: InvalidInput | None = None
+) -> HttpResponse:
+    version = find_version(find_model(name), number)
+    stages = stages_with_policy(version)
+    stage = _stage(request, version.stage, stages)
+    context: dict[str, Any] = {
+        "section": "models",
+        "version": version,
+        "stages": stages,
+        "to_stage": stage,
+        "outcomes": [],
+        "chosen": request.POST.getlist("requirement") or request.GET.getlist("requirement"),
+        "reason": request.POST.get("reason", ""),
+        "expiry": expiry,
+        "days": DAYS,
+        "error": error,
+        "next": next_of(request),
+    }
+    if stage is not None:
+        facts = facts_for(version, stage)[0]
+        rows = outcome_rows(facts.check_policy(), facts.definitions)
+        # What fails comes first: it is what one came for.
+        context["outcomes"] = sorted(rows, key=lambda row: row.lets_pass)
+    return render(request, "waive.html", context, status=error.http_status if error else 200)
+
+
+def _stage(request: Request, now_in: str, stages: tuple[Stage, ...]) -> Stage | None:
+    """The stage asked for, else the next one, else the first that a policy guards."""
+    wanted = request.POST.get("to_stage") or request.GET.get("to_stage", "")
+    following = Stage(now_in).next
+    for stage in stages:
+        if stage.value == wanted:
+            return stage
+    if following in stages:
+        return following
+    return stages[0] if stages else None

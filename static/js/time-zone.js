@@ -1,0 +1,14 @@
+/* Tells a form whose calendar its days are of: the reader's, not the server's. */
+
+const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+if (timeZone) {
+  for (const input of document.querySelectorAll("[data-time-zone]")) input.value = timeZone;
+  for (const name of document.querySelectorAll("[data-time-zone-name]")) {
+    name.textContent = timeZone;
+  }
+}
+
+/* Naming a day chooses it. */
+document.getElementById("expires-on")?.addEventListener("input", () => {
+  document.getElementById("expires-date").checked = true;
+});

@@ -1,0 +1,51 @@
+"""Accounts and a version that waits for approvals, for the tests of requests and records."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from boards.models import TransitionRequest, User
+from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from obeya import Comparison, PromotionPolicy, Stage
+
+MADE_AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
+POLICY = (
+    PromotionPolicy(Stage.PRODUCTION)
+    .require_metric("accuracy", Comparison.GTE, 0.9)
+    .require_approvals(2)
+)
+
+
+def person(name: str, group: str) -> User:
+    """The account of that name, made when it is first asked for."""
+    found = User.objects.filter(username=name).first()
+    return found or create_user(username=name, group=group, actor=SYSTEM, at=MADE_AT)
+
+
+def registry_of(name: str, group: str) -> DatabaseRegistry:
+    """The registry as that account uses it from Python."""
+    return DatabaseRegistry(actor=person(name, group))
+
+
+def staged(registry: DatabaseRegistry, accuracy: float = 0.95) -> int:
+    """A version of resnet50 in Staging; its number."""
+    number = registry.register_model(
+        "resnet50",
+        metrics={"accuracy": accuracy},
+        artifact_uri="s3://models/resnet50",
+        artifact_digest=f"sha256:{'ab' * 32}",
+        description="Trained longer.",
+    ).number
+    registry.transition_stage("resnet50", number, Stage.STAGING)
+    return number
+
+
+def asked(policy: PromotionPolicy = POLICY, number: int = 1) -> TransitionRequest:
+    """The request for Production that peter, who may promote, opened under the policy."""
+    peter = registry_of("peter", "promoter")
+    admin = registry_of("root", "administrator")
+    admin.set_policy(policy)
+    peter.request_transition(
+        "resnet50", number, Stage.PRODUCTION, reason="Better than v1", archive_existing=True
+    )
+    return TransitionRequest.objects.get(version__number=number, status="open")

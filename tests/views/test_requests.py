@@ -1,0 +1,478 @@
+"""Asking for a move, the inbox, the page of a request, and the votes on it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from boards.models import ModelVersion, TransitionRequest, User, Vote
+from boards.registry import DatabaseRegistry
+from obeya import Comparison, PromotionPolicy, Stage
+from tests.views.people import POLICY, asked, person, registry_of, staged
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+FORM = "/models/resnet50/versions/1/request/"
+MOVE = "/models/resnet50/versions/1/transition/"
+ONE = replace(POLICY, required_approvals=1)
+
+
+def text_of(answer: object) -> str:
+    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
+
+
+@pytest.fixture
+def as_user(client_of: ClientOf) -> Callable[[str], Client]:
+    groups = {"peter": "promoter", "carol": "contributor", "victor": "viewer"}
+    return lambda name: client_of(person(name, groups.get(name, "approver")))
+
+
+@pytest.fixture
+def request_row(registry: DatabaseRegistry) -> TransitionRequest:
+    staged(registry)
+    return asked()
+
+
+def path_of(row: TransitionRequest, end: str = "") -> str:
+    return f"/requests/{row.uid}/{end}"
+
+
+def vote(client: Client, row: TransitionRequest, decision: str, **more: str) -> object:
+    """Vote by the form of the page as it is now."""
+    page = text_of(client.get(path_of(row)))
+    found = re.search(r'name="expected_digest" value="(\w+)"', page)
+    digest = found[1] if found else ""
+    fields = {"decision": decision, "expected_digest": digest, **more}
+    return client.post(path_of(row, "vote/"), fields, follow=True)
+
+
+def stage_now() -> str:
+    return ModelVersion.objects.get(number=1).stage
+
+
+def waiting(client: Client) -> str:
+    """What the top bar says waits."""
+    found = re.search(r'nav-count"[^>]*>([^<]*)<', text_of(client.get("/models/")))
+    return found[1] if found else ""
+
+
+# --- Asking ---------------------------------------------------------------------------------------
+
+
+def test_a_move_refused_for_approvals_offers_to_request_them(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    staged(registry)
+    registry.set_policy(POLICY)
+    client = as_user("peter")
+    page = text_of(client.post(MOVE, {"to_stage": "production"}))
+    assert "2 more approvals are needed" in page
+    assert f"{FORM}?to_stage=production" in page
+    form = text_of(client.get(f"{FORM}?to_stage=production"))
+    assert "Request resnet50 v1 for Production" in form
+    answer = client.post(FORM, {"to_stage": "production", "reason": "It is better"}, follow=True)
+    made = TransitionRequest.objects.get()
+    assert answer.redirect_chain == [(path_of(made), 302)]
+    assert (made.reason, made.archive_existing) == ("It is better", False)
+    page = text_of(answer)
+    assert "Approval requested: resnet50 v1 to Production." in page
+    assert "You asked for it: another person has to approve it." in page
+    assert path_of(made) in text_of(client.get(MOVE))
+    assert "Request open, asked by peter" in text_of(client.get("/models/resnet50/versions/1/"))
+
+
+def test_who_may_not_promote_may_ask_without_any_policy(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    staged(registry)
+    assert FORM in text_of(as_user("carol").get(MOVE))
+    assert FORM not in text_of(as_user("peter").get(MOVE))
+    assert FORM not in text_of(as_user("victor").get(MOVE))
+
+
+def test_asking_archives_what_is_in_production_if_wanted(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    staged(registry)
+    registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
+    staged(registry)
+    form = "/models/resnet50/versions/2/request/"
+    client = as_user("carol")
+    assert "Archive v1, now in Production, when it moves" in text_of(client.get(form))
+    answer = client.post(
+        form, {"to_stage": "production", "reason": "new", "archive_existing": "1"}, follow=True
+    )
+    assert "Moving it archives v1." in text_of(answer)
+
+
+def test_a_request_needs_a_reason_and_keeps_what_was_chosen(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    staged(registry)
+    answer = as_user("carol").post(FORM, {"to_stage": "production", "reason": "  "})
+    assert answer.status_code == 400
+    assert 'aria-describedby="request-reason-error"' in text_of(answer)
+    assert "Say why you ask for it." in text_of(answer)
+    assert not TransitionRequest.objects.exists()
+
+
+def test_a_second_request_is_refused_and_leads_to_the_first(
+    request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    answer = as_user("carol").post(FORM, {"to_stage": "production", "reason": "me too"})
+    assert answer.status_code == 409
+    assert path_of(request_row) in text_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "status", "sentence"),
+    [
+        ("victor", "production", 403, "victor may not move versions."),
+        ("carol", "development", 422, "it moves backwards"),
+        ("carol", "nowhere", 400, "is not a stage"),
+    ],
+)
+def test_what_cannot_be_asked_for(
+    name: str,
+    stage: str,
+    status: int,
+    sentence: str,
+    registry: DatabaseRegistry,
+    as_user: Callable[[str], Client],
+) -> None:
+    staged(registry)
+    answer = as_user(name).post(FORM, {"to_stage": stage, "reason": "why not"})
+    assert answer.status_code == status
+    assert sentence in text_of(answer)
+    assert not TransitionRequest.objects.exists()
+
+
+def test_the_dialog_is_answered_with_a_fragment(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    staged(registry)
+    client = as_user("carol")
+    htmx = {"HX-Request": "true"}
+    answer = client.get(FORM, headers=htmx)
+    assert 'hx-target="#dialog"' in text_of(answer)
+    assert "<html" not in text_of(answer)
+    answer = client.post(FORM, {"to_stage": "production", "reason": "x"}, headers=htmx)
+    assert answer["HX-Redirect"] == path_of(TransitionRequest.objects.get())
+
+
+# --- The page and the votes -----------------------------------------------------------------------
+
+
+def test_the_page_shows_the_whole_evidence(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    staged(registry, 0.92)
+    registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
+    staged(registry, 0.95)
+    registry.set_tag("resnet50", "reviewed", "yes", 2)
+    page = text_of(as_user("anna").get(path_of(asked(number=2))))
+    for text in (
+        "0 of 2 approvals given.",
+        "Asked for by peter",
+        "Better than v1",
+        "accuracy is 0.95",
+        "Champion v1",
+        "+0.03",
+        "Trained longer.",
+        "s3://models/resnet50",
+        "sha256:abab",
+        "reviewed=yes",
+        "The site’s for Production, revision 1",
+        "v=resnet50:1&amp;v=resnet50:2&amp;baseline=0",
+        "Approving is not moving",
+    ):
+        assert text in page
+
+
+def test_four_eyes_approve_and_a_promoter_moves_it(
+    request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    anna, bob, peter = as_user("anna"), as_user("bob"), as_user("peter")
+    assert waiting(anna) == "1"
+    page = text_of(vote(anna, request_row, "approve", comment="I ran it myself"))
+    assert "1 of 2 approvals given." in page
+    assert "You approved it" in page
+    assert waiting(anna) == ""
+    assert "Promote now" not in text_of(peter.get(path_of(request_row)))
+    page = text_of(vote(bob, request_row, "approve"))
+    assert "Approved, ready to move" in page
+    assert "Promote now" not in page
+    assert stage_now() == "staging"
+    page = text_of(peter.get(path_of(request_row)))
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.split("Promote now")[0]))
+    assert fields["next"] == path_of(request_row)
+    moved = peter.post(MOVE, {**fields, "reason": "Both agree"}, follow=True)
+    assert moved.redirect_chain == [(path_of(request_row), 302)]
+    page = text_of(moved)
+    assert "Completed" in page
+    assert "resnet50 v1 moved to Production." in page
+    assert "I ran it myself" in page
+    assert "Metrics as they were" in page
+    assert stage_now() == "production"
+
+
+def test_the_last_approval_moves_it_where_the_policy_says_so(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    staged(registry)
+    row = asked(replace(ONE, auto_promote=True))
+    assert "The last approval moves it." in text_of(as_user("anna").get(path_of(row)))
+    page = text_of(vote(as_user("anna"), row, "approve"))
+    assert "Approved, and resnet50 v1 moved to Production." in page
+    assert stage_now() == "production"
+
+
+def test_a_new_metric_makes_approvals_stale_and_says_what_changed(
+    registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    anna = as_user("anna")
+    vote(anna, request_row, "approve")
+    registry.log_metrics("resnet50", 1, {"accuracy": 0.94})
+    page = text_of(anna.get(path_of(request_row)))
+    assert "0 of 2 approvals given." in page
+    assert "Stale: the evidence changed since, so it does not count." in page
+    assert "You approved evidence that has changed since: vote again." in page
+    assert "metrics were logged" in page
+    assert "<del>0.95</del> → <ins>0.94</ins>" in page
+    assert waiting(anna) == "1"
+    inbox = text_of(anna.get("/requests/"))
+    assert "1 approval went stale" in inbox
+    assert "1 of 2 approvals given." in text_of(vote(anna, request_row, "approve"))
+
+
+def test_a_change_that_is_no_evidence_does_not_call_a_voter_back(
+    registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    anna = as_user("anna")
+    vote(anna, request_row, "approve")
+    registry.set_tag("resnet50", "mood", "good", 1)
+    assert waiting(anna) == ""
+    assert "Nothing waits for you." in text_of(anna.get("/requests/"))
+
+
+def test_a_policy_edit_calls_a_voter_back(
+    registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    anna = as_user("anna")
+    vote(anna, request_row, "approve")
+    registry.set_policy(POLICY.require_metric("accuracy", Comparison.LTE, 1))
+    assert waiting(anna) == "1"
+    page = text_of(anna.get(path_of(request_row)))
+    assert "the site’s policy for Production was edited: revision 2" in page
+
+
+def test_evidence_that_changed_under_the_voters_eyes_is_a_409_and_keeps_the_comment(
+    registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    anna = as_user("anna")
+    page = text_of(anna.get(path_of(request_row)))
+    seen = re.search(r'name="expected_digest" value="(\w+)"', page)
+    assert seen
+    registry.log_metrics("resnet50", 1, {"accuracy": 0.5})
+    answer = anna.post(
+        path_of(request_row, "vote/"),
+        {"decision": "approve", "expected_digest": seen[1], "comment": "fine by me"},
+    )
+    assert answer.status_code == 409
+    page = text_of(answer)
+    assert "The evidence changed since you looked" in page
+    assert "accuracy is 0.5; required: ≥ 0.9." in page
+    assert "fine by me</textarea>" in page
+    assert seen[1] not in page
+    assert not Vote.objects.exists()
+
+
+def test_a_vote_that_does_not_say_what_it_saw_does_not_count(
+    request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    answer = as_user("anna").post(path_of(request_row, "vote/"), {"decision": "approve"})
+    assert answer.status_code == 409
+    assert not Vote.objects.exists()
+
+
+def test_the_last_vote_counts(
+    request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    anna = as_user("anna")
+    vote(anna, request_row, "approve", comment="yes")
+    page = text_of(vote(anna, request_row, "approve", comment="still yes"))
+    assert "1 of 2 approvals given." in page
+    assert "Voted again since." in page
+    page = text_of(vote(anna, request_row, "reject", comment="I was wrong"))
+    assert "anna rejected it" in page
+    assert TransitionRequest.objects.get().status == "rejected"
+
+
+def test_a_rejection_needs_a_comment(
+    request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    answer = vote(as_user("anna"), request_row, "reject")
+    assert answer.status_code == 400
+    page = text_of(answer)
+    assert "Say why you reject it." in page
+    assert 'aria-describedby="comment-error"' in page
+    assert TransitionRequest.objects.get().status == "open"
+
+
+def test_nobody_approves_their_own_request(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    staged(registry)
+    registry.set_policy(POLICY)
+    registry.request_transition("resnet50", 1, Stage.PRODUCTION, reason="mine")
+    row = TransitionRequest.objects.get()
+    client = client_of(alice)
+    assert waiting(client) == ""
+    assert 'value="approve"' not in text_of(client.get(path_of(row)))
+    answer = vote(client, row, "approve")
+    assert answer.status_code == 403
+    assert "Nobody may approve their own request" in text_of(answer)
+    assert not Vote.objects.exists()
+
+
+def test_who_may_not_approve_is_told_so(
+    request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    carol = as_user("carol")
+    assert "You may not approve requests" in text_of(carol.get(path_of(request_row)))
+    answer = vote(carol, request_row, "approve")
+    assert answer.status_code == 403
+    assert "carol may not approve requests." in text_of(answer)
+    assert waiting(carol) == ""
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_a_closed_request_takes_no_votes(
+    decision: str, request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    vote(as_user("bob"), request_row, "reject", comment="no")
+    page = text_of(as_user("anna").get(path_of(request_row)))
+    assert "nobody can vote on it any more" in page
+    answer = vote(as_user("anna"), request_row, decision, comment="late")
+    assert answer.status_code == 409
+    assert "The request is rejected already; open a new one." in text_of(answer)
+
+
+def test_a_vote_on_a_closed_request_does_not_fall_on_a_newer_one(
+    request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    vote(as_user("bob"), request_row, "reject", comment="no")
+    registry_of("peter", "promoter").request_transition(
+        "resnet50", 1, Stage.PRODUCTION, reason="again"
+    )
+    newer = TransitionRequest.objects.get(status="open")
+    digest = registry_of("peter", "promoter").get_requests("resnet50", 1)[0].evidence_digest
+    answer = as_user("anna").post(
+        path_of(request_row, "vote/"), {"decision": "approve", "expected_digest": digest}
+    )
+    assert answer.status_code == 409
+    assert not newer.votes.exists()
+
+
+def test_only_who_asked_withdraws(
+    request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    answer = as_user("carol").post(path_of(request_row, "withdraw/"))
+    assert answer.status_code == 403
+    assert "Only who opened a request may withdraw it" in text_of(answer)
+    page = text_of(as_user("peter").post(path_of(request_row, "withdraw/"), follow=True))
+    assert "peter took it back" in page
+    assert "Ask again" in page
+    answer = as_user("peter").post(path_of(request_row, "withdraw/"))
+    assert answer.status_code == 409
+
+
+def test_an_expired_request_says_so_before_anything_closed_it(
+    request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    expired_at = timezone.now() - timedelta(minutes=1)
+    TransitionRequest.objects.filter(pk=request_row.pk).update(expires_at=expired_at)
+    anna = as_user("anna")
+    assert waiting(anna) == ""
+    assert "Nobody decided it until" in text_of(anna.get(path_of(request_row)))
+    assert path_of(request_row) in text_of(anna.get("/requests/?view=all&status=expired"))
+    assert path_of(request_row) not in text_of(anna.get("/requests/?view=all&status=open"))
+    answer = vote(anna, request_row, "approve")
+    assert answer.status_code == 409
+    assert "The request is expired already" in text_of(answer)
+
+
+def test_a_request_of_a_version_deleted_since_is_still_there(
+    registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    registry.delete_version("resnet50", 1)
+    answer = as_user("anna").get(path_of(request_row))
+    assert answer.status_code == 200
+    assert "Withdrawn" in text_of(answer)
+
+
+def test_texts_are_escaped(registry: DatabaseRegistry, as_user: Callable[[str], Client]) -> None:
+    staged(registry)
+    registry.request_transition("resnet50", 1, Stage.PRODUCTION, reason="<script>alert(1)</script>")
+    client = as_user("anna")
+    for path in ("/requests/", path_of(TransitionRequest.objects.get())):
+        assert "<script>alert" not in text_of(client.get(path))
+
+
+def test_an_unknown_request_is_not_found(as_user: Callable[[str], Client]) -> None:
+    path = f"/requests/{uuid.uuid4()}/"
+    assert as_user("anna").get(path).status_code == 404
+    assert as_user("anna").post(f"{path}vote/").status_code == 404
+
+
+# --- The inbox ------------------------------------------------------------------------------------
+
+
+def test_the_three_views(request_row: TransitionRequest, as_user: Callable[[str], Client]) -> None:
+    path = path_of(request_row)
+    peter, anna = as_user("peter"), as_user("anna")
+    assert path in text_of(anna.get("/requests/"))
+    assert path not in text_of(anna.get("/requests/?view=mine"))
+    assert path in text_of(peter.get("/requests/"))
+    assert "Waits for me" not in text_of(peter.get("/requests/"))
+    assert path in text_of(peter.get("/requests/?view=all&model=resnet50&status=open"))
+    assert "No request matches." in text_of(peter.get("/requests/?view=all&model=other"))
+    for query in ("view=none", "view=all&status=none", "view=all&after=x"):
+        assert peter.get(f"/requests/?{query}").status_code == 400
+
+
+def test_the_inbox_takes_the_same_statements_for_any_number_and_is_paged(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    registry.set_policy(PromotionPolicy(Stage.STAGING).require_approvals(1))
+
+    def add(count: int, prefix: str) -> None:
+        for number in range(count):
+            name = f"{prefix}{number}"
+            registry.register_model(name, metrics={"accuracy": 0.9})
+            registry.request_transition(name, 1, Stage.STAGING)
+
+    add(2, "few")
+    anna = as_user("anna")
+    anna.get("/requests/")
+    counts = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as statements:
+            page = text_of(anna.get("/requests/?view=all"))
+        counts.append(len(statements))
+        add(30, f"many{len(counts)}-")
+    assert counts[0] == counts[1]
+    older = re.search(r'rel="next" href="([^"]+)"', page)
+    assert older
+    assert "few0" in text_of(anna.get(older[1].replace("&amp;", "&")))
+    assert waiting(anna) == "62"
