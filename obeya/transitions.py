@@ -23,7 +23,8 @@ class TransitionFacts:
     number; `champion` is the evidence of the version now in Production, None when there is none
     or it is this one; `approvers` are the people whose approvals count; `waivers` those of the
     version for `to_stage`, of which those active `at` count; `loads` what the WIP limits of
-    `to_stage` count there.
+    `to_stage` count there. `definitions` may be left empty where the policy does not ask about
+    noise.
     """
 
     from_stage: Stage

@@ -6,7 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Left
@@ -81,6 +81,11 @@ class EventRow:
     sequence: int
     hash: str
     previous_hash: str
+
+    @property
+    def was_written_later(self) -> bool:
+        """Whether it was recorded at another time than it happened, as imported history is."""
+        return abs(self.recorded_at - self.occurred_at) >= timedelta(seconds=1)
 
     @property
     def short_hash(self) -> str:

@@ -215,7 +215,7 @@ def _present(
         )
     own = facts.evidence.metrics
     standing = facts.champion.metrics if facts.champion else {}
-    defined: Mapping[str, MetricDefinition] = facts.definitions
+    defined: Mapping[str, MetricDefinition] = source.definitions
     tags = models.VersionTag.objects.filter(version=version).order_by("key")
     evidence = ShownEvidence(
         tuple(

@@ -196,6 +196,9 @@ def differing_column(row: models.AuditEvent) -> str | None:
     for column, value in columns.items():
         if record.get(column) != value:
             return column
+    # The same number of another model's version would read alike.
+    if row.version is not None and row.version.model_id != row.model_id:
+        return "version"
     for text in row.texts.all():
         if digests.get(text.role) != audit.text_digest(text.text):
             return f"text ({text.role})"

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from boards import registry
 from boards.permissions import Right
+from boards.queries.facts import workflow_of
 from boards.queries.moves import MoveOption, last_mover, move_options
 from boards.queries.records import find_model, find_version
 from boards.views.http import Request, needs, next_of, page_actor
@@ -102,6 +103,9 @@ def _dialog(
         "stage": Stage(version.stage),
         "options": options,
         "selected": _selected(options, wanted),
+        "archiving_is_final": not workflow_of(version.model).allowed_from(Stage.ARCHIVED),
+        "leaves_nothing": Stage(version.stage) is Stage.PRODUCTION
+        and version.model.production_count == 1,
         "can_move": any(option.allowed for option in options),
         "error": error,
         "next": next_of(request),
@@ -123,11 +127,15 @@ def _dialog(
 
 
 def _selected(options: tuple[MoveOption, ...], wanted: str) -> Stage | None:
-    """The stage asked for, else the first further on that would be allowed."""
+    """The stage asked for, else the first further on that would be allowed.
+
+    Never Archived by itself: where nothing leads back, two presses of a key would be final.
+    """
     try:
         return Stage.parse(wanted)
     except InvalidInput:
-        return next((option.stage for option in options if option.allowed), None)
+        open_to = (o.stage for o in options if o.allowed and o.stage is not Stage.ARCHIVED)
+        return next(open_to, None)
 
 
 def _revision(text: str) -> int | None:

@@ -69,7 +69,9 @@ function showDialog() {
   if (!dialog.open) dialog.showModal();
   const focus =
     dialog.querySelector("[data-refusal]") ? dialog.querySelector("h2")
-    : dialog.querySelector("input[type=radio]:checked") || dialog.querySelector("h2");
+    : dialog.querySelector("input[type=radio]:checked") ||
+      dialog.querySelector("input[type=radio]:enabled") ||
+      dialog.querySelector("h2");
   focus?.focus();
 }
 

@@ -41,7 +41,8 @@ def focus_is_on_body(page: Page) -> bool:
         ("resnet50 v6", "staging", ()),
         ("resnet50 v4", "production", ()),
         ("resnet50 v6", "archived", ("ArrowDown",)),
-        ("bert-base v1", "archived", ()),
+        # What cannot be undone is never chosen beforehand.
+        ("bert-base v1", "archived", ("Space",)),
     ],
 )
 def test_a_move_takes_at_most_eight_keys_from_the_focused_card(
@@ -52,7 +53,7 @@ def test_a_move_takes_at_most_eight_keys_from_the_focused_card(
     keyboard.press("Tab")
     expect(board.move_link(name)).to_be_focused()
     keyboard.press("Enter")
-    expect(board.dialog.locator("input[type=radio]:checked")).to_be_focused()
+    expect(board.dialog.locator("input[type=radio]:focus")).to_be_focused()
     keyboard.press(*choices, "Enter")
     expect(board.card_in(stage, name)).to_be_attached()
     expect(board.dialog).to_be_hidden()
