@@ -156,9 +156,12 @@ def test_a_record_prints_on_two_sheets_at_most_in_black_on_white(
     for name in ("anna", "bob"):
         registry_of(name).approve("resnet50", 4, comment="I ran it on my own machine")
     guarded.transition_stage("resnet50", 4, Stage.PRODUCTION, archive_existing=True)
-    event = AuditEvent.objects.filter(version__number=4, to_stage="production").latest("pk")
+    event = AuditEvent.objects.filter(
+        version__number=4, action="model_version.stage_transitioned", to_stage="production"
+    ).latest("pk")
     assert event.model
     page = visit(f"/records/{event.model.uid}/{event.sequence}/", color_scheme="dark")
+    expect(page.get_by_text("Promotion on record")).to_be_visible()
     sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", print_background=True))
     assert 1 <= len(sheets) <= 2
     page.emulate_media(media="print", color_scheme="dark")
