@@ -37,6 +37,8 @@ RECORDED = (
 )
 """The actions that a record can be asked of."""
 
+SEQUENCE_MAX = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class OtherMove:
@@ -175,12 +177,14 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
     Raises:
         NotFound: there is no such event, or it is neither a move, a refusal nor a waiver.
     """
-    event = (
+    if not 0 < sequence <= SEQUENCE_MAX:
+        raise NotFound("There is no such event.", what="event")
+    events = (
         models.AuditEvent.objects.filter(model__uid=chain, sequence__in=[sequence - 1, sequence])
         .select_related("model", "version", "actor")
         .order_by("-sequence")
     )
-    found = list(event)
+    found = list(events)
     row = found[0] if found and found[0].sequence == sequence else None
     if row is None or row.model is None:
         raise NotFound("There is no such event.", what="event")

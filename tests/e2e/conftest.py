@@ -27,6 +27,8 @@ ACCOUNTS = {
     "ada": "administrator",
     "grace": "promoter",
     "carol": "contributor",
+    "anna": "approver",
+    "bob": "approver",
     "vera": "viewer",
 }
 # The browser's own line about an answer of 400 to 499: refusals are meant to be those.

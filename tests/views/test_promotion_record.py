@@ -1,0 +1,307 @@
+"""The promotion record of moves, refusals, rollbacks and waivers: page, JSON, what it checks."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from boards.models import AuditEvent, AuditText, PolicyCheck, RegisteredModel, User
+from boards.registry import DatabaseRegistry
+from boards.triggers import _POSTGRESQL, _SQLITE
+from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
+from tests.views.people import asked, person, registry_of, staged
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+
+
+def text_of(answer: object) -> str:
+    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
+
+
+@pytest.fixture
+def victor_client(client_of: ClientOf, victor: User) -> Client:
+    return client_of(victor)
+
+
+@pytest.fixture
+def promoted(registry: DatabaseRegistry) -> AuditEvent:
+    """v2 took v1's place in Production, approved by two, one requirement of it waived."""
+    staged(registry, 0.93)
+    registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
+    staged(registry)
+    asked(
+        PromotionPolicy(Stage.PRODUCTION)
+        .require_metric("accuracy", Comparison.GTE, 0.9)
+        .require_metric("recall", Comparison.GTE, 0.5)
+        .require_approvals(2),
+        number=2,
+    )
+    registry_of("anna", "approver").waive(
+        "resnet50",
+        2,
+        ["recall ≥ 0.5"],
+        reason="Measured next week",
+        expires_at=timezone.now() + timedelta(days=7),
+    )
+    registry_of("anna", "approver").approve("resnet50", 2, comment="I ran it myself")
+    registry_of("bob", "approver").approve("resnet50", 2)
+    registry_of("peter", "promoter").transition_stage(
+        "resnet50", 2, Stage.PRODUCTION, reason="Both agree", archive_existing=True
+    )
+    return AuditEvent.objects.get(version__number=2, to_stage="production", operation__isnull=False)
+
+
+def path_of(event: AuditEvent) -> str:
+    return f"/records/{RegisteredModel.objects.get(pk=event.model_id).uid}/{event.sequence}/"
+
+
+def latest(action: str) -> AuditEvent:
+    return AuditEvent.objects.filter(action=action).latest("pk")
+
+
+def change_the_log(event: AuditEvent, **columns: Any) -> None:
+    """Write to the log past its triggers, as somebody with the database in hand would."""
+    on_table = "" if connection.vendor == "sqlite" else " ON boards_auditevent"
+    names = _SQLITE if connection.vendor == "sqlite" else _POSTGRESQL
+    with connection.cursor() as cursor:
+        for name in names:
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on_table}")
+    AuditEvent.objects.filter(pk=event.pk).update(**columns)
+
+
+def test_a_promotion_tells_who_why_by_which_rule_and_on_what(
+    promoted: AuditEvent, victor_client: Client
+) -> None:
+    page = text_of(victor_client.get(path_of(promoted)))
+    for text in (
+        "Promotion on record",
+        "resnet50 v2",
+        "<strong>peter</strong>",
+        "via python",
+        "Both agree",
+        "The site’s for Production, revision 1",
+        "v1</a> from Production to Archived",
+        "Passed with 1 waiver: 1 of 2 requirements for Production.",
+        "recall was not measured. Waived by anna.",
+        "Measured next week",
+        "2 of 2 required",
+        "I ran it myself",
+        "Champion v1",
+        "s3://models/resnet50",
+        "sha256:abab",
+        promoted.hash,
+        promoted.previous_hash,
+        PolicyCheck.objects.get(uid=promoted.data["check"]).evidence_digest,
+        "the check has the digest that the event holds",
+        "obeya audit verify",
+        "Better than v1",
+    ):
+        assert text in page, text
+    assert 'role="alert"' not in page
+
+
+def test_the_record_is_there_as_json_and_its_text_has_the_hash(
+    promoted: AuditEvent, victor_client: Client
+) -> None:
+    answer = victor_client.get(f"{path_of(promoted)}record.json")
+    assert answer["Content-Type"] == "application/json"
+    record = answer.json()
+    assert record["kind"] == "promotion"
+    assert (record["model"], record["version"]) == ("resnet50", 2)
+    assert (record["from_stage"], record["to_stage"]) == ("staging", "production")
+    assert (record["actor"], record["channel"], record["reason"]) == (
+        "peter",
+        "python",
+        "Both agree",
+    )
+    text = record["chain"]["canonical_text"]
+    assert hashlib.sha256(text.encode()).hexdigest() == record["chain"]["hash"]
+    assert record["chain"]["sequence"] == promoted.sequence
+    check = record["check"]
+    assert check["evidence"]["version"]["metrics"]["accuracy"]["value"] == 0.95
+    assert check["evidence"]["champion"]["metrics"]["accuracy"]["value"] == 0.93
+    assert [a["voter"] for a in check["evidence"]["approvals"]] == ["anna", "bob"]
+    assert check["policy"]["revision"] == 1
+    assert check["stated_digest"] == check["present_digest"]
+    assert [other["version"] for other in record["also_moved"]] == [1]
+    assert record["request"]["requested_by"] == "peter"
+    assert set(record["verification"].values()) == {True}
+
+
+def test_what_was_measured_later_does_not_change_the_record(
+    promoted: AuditEvent, registry: DatabaseRegistry, victor_client: Client
+) -> None:
+    before = victor_client.get(f"{path_of(promoted)}record.json").json()
+    registry.log_metrics("resnet50", 2, {"accuracy": 0.1})
+    registry.set_policy(PromotionPolicy(Stage.PRODUCTION))
+    assert victor_client.get(f"{path_of(promoted)}record.json").json() == before
+    assert "(replaced since)" in text_of(victor_client.get(path_of(promoted)))
+
+
+def test_a_move_by_the_registry_names_the_last_approver(
+    registry: DatabaseRegistry, victor_client: Client
+) -> None:
+    staged(registry)
+    asked(PromotionPolicy(Stage.PRODUCTION, required_approvals=1, auto_promote=True))
+    registry_of("anna", "approver").approve("resnet50", 1)
+    page = text_of(victor_client.get(path_of(latest("model_version.stage_transitioned"))))
+    assert "<strong>system</strong>, by the last approval of <strong>anna</strong>" in page
+    assert "1 of 1 required" in page
+
+
+def test_a_refusal_lists_every_reason(registry: DatabaseRegistry, victor_client: Client) -> None:
+    staged(registry)
+    registry.set_policy(
+        PromotionPolicy(Stage.PRODUCTION)
+        .require_metric("accuracy", Comparison.GTE, 0.99)
+        .require_approvals(1)
+    )
+    with pytest.raises(TransitionRefused):
+        registry.transition_stage("resnet50", 1, Stage.PRODUCTION, reason="Let me")
+    event = latest("model_version.transition_refused")
+    page = text_of(victor_client.get(path_of(event)))
+    assert "Refusal on record" in page
+    assert "Let me" in page
+    assert "accuracy is 0.95; required: ≥ 0.99." in page
+    assert "1 more approval is needed (0 of 1 given)." in page
+    check = text_of(victor_client.get(f"/checks/{event.data['check']}/"))
+    assert path_of(event) in check
+
+
+def test_a_rollback_lists_what_came_back_and_what_went(
+    promoted: AuditEvent, registry: DatabaseRegistry, victor_client: Client
+) -> None:
+    registry.rollback("resnet50", reason="Errors doubled")
+    back, gone = AuditEvent.objects.filter(action="model_version.rolled_back").order_by("to_stage")[
+        ::-1
+    ]
+    page = text_of(victor_client.get(path_of(back)))
+    assert "Rollback on record" in page
+    assert "Errors doubled" in page
+    assert "v2</a> from Production to Archived" in page
+    assert path_of(gone) in page
+    assert "v1</a> from Archived to Production" in text_of(victor_client.get(path_of(gone)))
+    assert "Failed: 1 of 2 requirements for Production." in page
+
+
+def test_a_waiver_has_a_record_and_so_has_its_end(
+    promoted: AuditEvent, victor_client: Client, client_of: ClientOf
+) -> None:
+    granted = latest("waiver.granted")
+    page = text_of(victor_client.get(path_of(granted)))
+    assert "Waiver on record" in page
+    assert "recall ≥ 0.5" in page
+    assert "Measured next week" in page
+    assert "Not revoked" in page
+    uid = granted.data["waiver"]
+    client_of(person("anna", "approver")).post(
+        f"/waivers/{uid}/revoke/", {"reason": "Measured now"}
+    )
+    page = text_of(victor_client.get(path_of(latest("waiver.revoked"))))
+    assert "Revoked waiver on record" in page
+    assert "Measured now" in page
+    assert "Revoked by anna" in text_of(victor_client.get(path_of(granted)))
+
+
+def test_the_log_leads_to_the_records(promoted: AuditEvent, victor_client: Client) -> None:
+    for path in ("/audit/", "/models/resnet50/history/", "/models/resnet50/versions/2/history/"):
+        assert path_of(promoted) in text_of(victor_client.get(path))
+
+
+# --- What was tampered with is shown --------------------------------------------------------------
+
+
+def test_a_check_changed_in_the_database_is_shown_plainly(
+    promoted: AuditEvent, victor_client: Client
+) -> None:
+    check = PolicyCheck.objects.get(uid=promoted.data["check"])
+    check.evidence["version"]["metrics"]["accuracy"]["value"] = 0.99
+    PolicyCheck.objects.filter(pk=check.pk).update(evidence=check.evidence)
+    page = text_of(victor_client.get(path_of(promoted)))
+    assert "The frozen check was changed after this event was written" in page
+    assert promoted.data["check_digest"] in page
+    assert "It does not hold; see above." in page
+    record = victor_client.get(f"{path_of(promoted)}record.json").json()
+    assert record["verification"]["check_is_what_the_event_says"] is False
+
+
+def test_a_check_taken_out_of_the_database_is_missed(
+    promoted: AuditEvent, victor_client: Client
+) -> None:
+    PolicyCheck.objects.filter(uid=promoted.data["check"]).delete()
+    page = text_of(victor_client.get(path_of(promoted)))
+    assert "The policy check that this event names is not there any more." in page
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"canonical_text": '{"data":{}}'}, "its text does not have its hash"),
+        ({"canonical_text": "no JSON"}, "its text does not have its hash"),
+        ({"previous_hash": "f" * 64}, "It does not follow the event before it."),
+    ],
+)
+def test_an_event_changed_in_the_database_is_shown_plainly(
+    promoted: AuditEvent, victor_client: Client, columns: dict[str, str], sentence: str
+) -> None:
+    change_the_log(promoted, **columns)
+    answer = victor_client.get(path_of(promoted))
+    assert answer.status_code == 200
+    assert sentence in text_of(answer)
+
+
+def test_a_reason_changed_in_the_database_is_shown_plainly(
+    promoted: AuditEvent, victor_client: Client
+) -> None:
+    AuditText.objects.filter(event=promoted).update(text="Another reason")
+    page = text_of(victor_client.get(path_of(promoted)))
+    assert "A free text does not have the digest that was hashed." in page
+
+
+# --- Where there is none --------------------------------------------------------------------------
+
+
+def test_other_events_and_other_places_have_no_record(
+    promoted: AuditEvent, victor_client: Client
+) -> None:
+    chain = RegisteredModel.objects.get(pk=promoted.model_id).uid
+    assert victor_client.get(f"/records/{chain}/1/").status_code == 404
+    for sequence in (0, 9_999, 2**70):
+        assert victor_client.get(f"/records/{chain}/{sequence}/").status_code == 404
+    other = "0b1b7c1e-62a9-4a0a-8f6e-9d0b5a3f2c77"
+    assert victor_client.get(f"/records/{other}/1/").status_code == 404
+
+
+def test_a_record_outlives_its_version(
+    promoted: AuditEvent, registry: DatabaseRegistry, victor_client: Client
+) -> None:
+    path = path_of(promoted)
+    registry.delete_version("resnet50", 2)
+    page = text_of(victor_client.get(path))
+    assert "<s>resnet50 v2</s>" in page
+    assert "Both agree" in page
+
+
+def test_records_are_for_those_who_may_see(promoted: AuditEvent, client: Client) -> None:
+    answer = client.get(path_of(promoted))
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/sign-in/")
+    client.force_login(User.objects.create(username="nobody"))
+    assert client.get(path_of(promoted)).status_code == 403
+
+
+def test_the_canonical_text_stands_on_the_page(promoted: AuditEvent, victor_client: Client) -> None:
+    page = text_of(victor_client.get(path_of(promoted)))
+    found = re.search(r"<details[^>]*>.*?<pre[^>]*>(.*?)</pre>", page, re.DOTALL)
+    assert found
+    assert found[1].replace("&quot;", '"') == promoted.canonical_text
