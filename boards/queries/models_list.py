@@ -11,10 +11,10 @@ from django.db.models import F, Q
 
 from boards import models
 from boards.queries.board import headlines_of
-from boards.queries.filters import TEXT_MAX
 from boards.queries.keyset import Cursor, broken_link
 from boards.queries.measured import MeasuredMetric
 from boards.queries.whole_number import ID_MAX, whole_number
+from obeya import names
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
 
@@ -44,9 +44,7 @@ class ModelsQuery:
         Raises:
             InvalidInput: one of them cannot be.
         """
-        text, sort = values.get("q", "").strip(), values.get("sort") or "name"
-        if len(text) > TEXT_MAX or "\x00" in text:
-            raise InvalidInput(f"A search can have at most {TEXT_MAX} characters.", field="q")
+        text, sort = names.search_text(values.get("q", "")), values.get("sort") or "name"
         if sort.removeprefix("-") not in SORTS:
             raise InvalidInput(
                 f"Models are sorted by {', '.join(SORTS)}, not by “{sort[:32]}”.", field="sort"

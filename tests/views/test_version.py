@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
+from django.utils.html import escape
 
 from boards.models import User
 from boards.registry import DatabaseRegistry
@@ -120,3 +124,22 @@ def test_strangers_and_accounts_without_the_right_do_not_get_in(
 ) -> None:
     assert client.get(ADDRESS).status_code == 302
     assert client_of(User.objects.create_user("nobody")).get(ADDRESS).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("a=b", "c&d"), ("team", " vision "), ("k", "x" * 1000), ("k", "x" * 9000)]
+)
+def test_the_chip_of_any_tag_leads_to_the_version(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User, key: str, value: str
+) -> None:
+    registry.register_model("tagged", tags={key: value})
+    registry.register_model("other", tags={"team": "text"})
+    client = client_of(alice)
+    found = re.search(
+        r'class="chip" href="([^"]*)"', text_of(client.get("/models/tagged/versions/1/"))
+    )
+    assert found is not None
+    answer = client.get(unescape(found[1]))
+    assert answer.status_code == 200
+    assert 'data-name="tagged v1"' in text_of(answer)
+    assert "other v1" not in text_of(answer)
