@@ -114,6 +114,11 @@ def required_reason(text: str, *, to: str) -> str:
     return given
 
 
+def search_text(text: str, *, what: str = "A search", field: str = "q") -> str:
+    """What names, labels and accounts are searched for: at most 256 characters, as stored."""
+    return _text(text, what=what, field=field, longest=MODEL_NAME_MAX).strip()
+
+
 def stored_form(text: str) -> str:
     """A model's name, a tag's key or an alias as it would be stored, for looking it up.
 

@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from boards import models
 from boards.queries.history import NOBODY
+from boards.queries.whole_number import whole_number
 from obeya.errors import InvalidInput
 from obeya.records import Action, Channel
-from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
 
 FILTER_TEXT_MAX = 256
@@ -174,9 +174,10 @@ def _name(text: str) -> str:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 11 and 0 < int(text) <= NUMBER_MAX):
+    number = whole_number(text, at_least=1)
+    if number is None:
         raise InvalidInput(f"“{text[:32]}” is not a version number; write it like 4.")
-    return int(text)
+    return number
 
 
 def parse_day(text: str) -> date:

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from boards import models
 from boards.queries.records import definitions, find_model, version_records
+from boards.queries.whole_number import whole_number
 from obeya import names
 from obeya.comparison import BaselineComparison, MetricRow, VersionComparison, compare_to_baseline
 from obeya.errors import InvalidInput, version_not_found
@@ -48,8 +49,7 @@ class VersionRef:
                 "resnet50:17.",
                 field="v",
             )
-        # Far longer than any number that can be; Python would refuse to read it at all.
-        return cls(names.stored_form(model) or model, version_number(int(number[:32])))
+        return cls(names.stored_form(model) or model, version_number(whole_number(number)))
 
     def __str__(self) -> str:
         return f"{self.model}:{self.number}"

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet, Subquery
 
 from boards import models
+from boards.queries.whole_number import whole_number
+from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
 from obeya.policies import Comparison, number_text
 
-TEXT_MAX = 200
 WORDS_MAX = 8
 CONDITIONS_MAX = 8
+# A metric's name, a comparison and a number with all its digits.
+CONDITION_MAX = names.METRIC_NAME_MAX + 64
 # `=` holds within this relative distance, as in `obeya.policies.Comparison`.
 EQUAL_WITHIN = 1e-9
 
 _CONDITION = re.compile(
     r"\s*(?P<metric>.+?)\s*(?P<comparison>>=|<=|==|≥|≤|>|<|=)\s*(?P<number>[^<>=≥≤]+?)\s*\Z"
 )
-_VERSION = re.compile(r"v(\d{1,9})\Z", re.IGNORECASE)
+_VERSION = re.compile(r"v([0-9]+)\Z", re.IGNORECASE)
+_QUOTED = re.compile(r'("(?:[^"\\]|\\.)*")(?:=("(?:[^"\\]|\\.)*"))?\Z', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,10 @@ class MetricCondition:
         Raises:
             InvalidInput: it is not a metric, a comparison and a finite number.
         """
+        if len(text) > CONDITION_MAX:
+            raise InvalidInput(
+                f"A condition can have at most {CONDITION_MAX} characters.", field="metric"
+            )
         found = _CONDITION.match(text)
         if found is None:
             raise InvalidInput(
@@ -56,7 +65,7 @@ class MetricCondition:
                 field="metric",
             ) from None
         return cls(
-            found["metric"],
+            names.metric_name(found["metric"]),
             Comparison.parse(found["comparison"]),
             finite(number, what="The number of a condition"),
         )
@@ -87,7 +96,7 @@ class BoardFilter:
 
     `text`: words that each must be in the model's name or the version's label, or be its number
     (``v3``). `model` and `owner` are exact names. `tags` are pairs of key and value; a value
-    None asks only that the tag is there.
+    None asks only that the tag is there. All of them are held in the form that is stored.
     """
 
     text: str = ""
@@ -105,17 +114,14 @@ class BoardFilter:
         """
 
         def last(name: str) -> str:
-            values = lists.get(name) or [""]
-            text = values[-1].strip()
-            if len(text) > TEXT_MAX or "\x00" in text:
-                raise InvalidInput(f"A filter can have at most {TEXT_MAX} characters.", field=name)
-            return text
+            return (lists.get(name) or [""])[-1].strip()
 
+        model = last("model")
         return cls(
-            text=last("q"),
-            model=last("model"),
-            owner=last("owner"),
-            tags=tuple(_tag(text) for text in _stated(lists, "tag")),
+            text=names.search_text(last("q")),
+            model=_read(names.model_name, model, field="model") if model else "",
+            owner=names.search_text(last("owner"), what="An account's name", field="owner"),
+            tags=tuple(read_tag(text) for text in _stated(lists, "tag")),
             metrics=tuple(MetricCondition.parse(text) for text in _stated(lists, "metric")),
         )
 
@@ -148,7 +154,7 @@ class BoardFilter:
             matches = Q(model__name__icontains=word) | Q(label__icontains=word)
             number = _VERSION.match(word)
             if number:
-                matches |= Q(number=int(number[1]))
+                matches |= Q(number=whole_number(number[1]) or 0)
             versions = versions.filter(matches)
         if self.model:
             models_named = models.RegisteredModel.objects.filter(name=self.model, deleted_at=None)
@@ -168,22 +174,61 @@ class BoardFilter:
 
 
 def tag_text(key: str, value: str | None) -> str:
-    """A tag filter as it is written: ``family=resnet``, or the key alone."""
-    return key if value is None else f"{key}={value}"
+    """A tag filter as it is written: ``family=resnet``, or the key alone.
+
+    What would be read otherwise, such as a key with ``=`` in it, is put in quotes, as in JSON:
+    ``"a=b"="c "``.
+    """
+    plain = key if value is None else f"{key}={value}"
+    # A field of a form holds no line breaks.
+    if plain.isprintable() and read_tag(plain) == (key, value):
+        return plain
+    parts = (key,) if value is None else (key, value)
+    return "=".join(json.dumps(part, ensure_ascii=False) for part in parts)
+
+
+def read_tag(text: str) -> tuple[str, str | None]:
+    """Read what `tag_text` wrote, or a person: cut at the first ``=`` that is not in quotes.
+
+    Raises:
+        InvalidInput: it names no tag that could be.
+    """
+    key, value = _unquoted(text) or _cut(text)
+    if not key:
+        raise InvalidInput("Write a tag as key=value, such as family=resnet.", field="tag")
+    return (
+        _read(names.tag_key, key, field="tag"),
+        None if value is None else _read(names.tag_value, value, field="tag"),
+    )
+
+
+def _unquoted(text: str) -> tuple[str, str | None] | None:
+    """The parts of a tag that stands in quotes; None where it does not."""
+    found = _QUOTED.match(text.strip())
+    if found is None:
+        return None
+    try:
+        key, value = (part and json.loads(part, strict=False) for part in found.groups())
+    except ValueError:
+        return None
+    return key.strip(), value
+
+
+def _cut(text: str) -> tuple[str, str | None]:
+    key, equals, value = text.partition("=")
+    return key.strip(), value.strip() if equals else None
+
+
+def _read(rule: Callable[[str], str], text: str, *, field: str) -> str:
+    """The text as one of the rules of `obeya.names` stores it; a refusal names `field`."""
+    try:
+        return rule(text)
+    except InvalidInput as error:
+        raise InvalidInput(str(error), field=field) from None
 
 
 def _stated(lists: Mapping[str, Sequence[str]], name: str) -> list[str]:
     stated = [text for text in lists.get(name, ()) if text.strip()]
     if len(stated) > CONDITIONS_MAX:
         raise InvalidInput(f"At most {CONDITIONS_MAX} conditions fit in one filter.", field=name)
-    for text in stated:
-        if len(text) > TEXT_MAX or "\x00" in text:
-            raise InvalidInput(f"A filter can have at most {TEXT_MAX} characters.", field=name)
     return stated
-
-
-def _tag(text: str) -> tuple[str, str | None]:
-    key, equals, value = text.partition("=")
-    if not key.strip():
-        raise InvalidInput("Write a tag as key=value, such as family=resnet.", field="tag")
-    return key.strip(), value.strip() if equals else None

@@ -7,10 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
 
+from boards.queries.whole_number import ID_MAX, whole_number
 from obeya.errors import InvalidInput
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+
+
+def broken_link() -> InvalidInput:
+    """The error for the link to a further page that was not made here."""
+    return InvalidInput("That page link is broken; start from the top.", field="after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +36,11 @@ class Cursor:
         """
         if not text:
             return None
-        micros, dot, pk = text.partition(".")
-        if not (dot and micros.isascii() and micros.isdigit() and pk.isascii() and pk.isdigit()):
-            raise InvalidInput("That page link is broken; start from the top.", field="after")
-        try:
-            moment, last = _EPOCH + int(micros) * _MICROSECOND, int(pk)
-        except (OverflowError, ValueError):
-            raise InvalidInput(
-                "That page link is broken; start from the top.", field="after"
-            ) from None
-        if last >= 2**63:
-            raise InvalidInput("That page link is broken; start from the top.", field="after")
-        return cls(moment, last)
+        micros, _, pk = text.partition(".")
+        since, last = whole_number(micros, at_most=_LATEST), whole_number(pk, at_most=ID_MAX)
+        if since is None or last is None:
+            raise broken_link()
+        return cls(_EPOCH + since * _MICROSECOND, last)
 
     def __str__(self) -> str:
         return f"{(self.moment - _EPOCH) // _MICROSECOND}.{self.pk}"

@@ -14,6 +14,8 @@ from boards.queries.board import headline_names
 from boards.queries.facts import workflow_of
 from boards.queries.measured import MeasuredMetric
 from boards.queries.records import definitions, find_model, metric_records
+from boards.queries.whole_number import whole_number
+from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric, MetricDefinition, definition_for
 from obeya.stages import Stage, Workflow
@@ -46,15 +48,16 @@ class VersionsQuery:
         """
         sort, below = values.get("sort") or "-version", values.get("below", "")
         by = sort.removeprefix("-")
-        metric = by.startswith("metric:") and len(by) <= 300 and "\x00" not in by
+        metric = by.startswith("metric:") and names.stored_form(by.removeprefix("metric:"))
         if not metric and by not in SORTS:
             raise InvalidInput(
                 f"Versions are sorted by {', '.join(SORTS)} or metric:NAME, not by “{by[:32]}”.",
                 field="sort",
             )
-        if below and not (below.isascii() and below.isdigit() and len(below) < 10):
+        number = whole_number(below)
+        if below and number is None:
             raise InvalidInput("That page link is broken; start from the top.", field="below")
-        return cls(by, sort.startswith("-"), int(below) if below else None)
+        return cls(by, sort.startswith("-"), number)
 
     @property
     def is_paged(self) -> bool:
@@ -136,8 +139,8 @@ def model_page(name: str, query: VersionsQuery) -> ModelPage:
     champion = model.champion
     metrics = metric_records({row.pk for row in page} | ({champion.pk} if champion else set()))
     defined = definitions()
-    names = _columns(model, [metrics.get(row.pk, {}) for row in page])
-    columns = tuple(definition_for(metric, defined) for metric in names[:COLUMNS_MAX])
+    measured = _columns(model, [metrics.get(row.pk, {}) for row in page])
+    columns = tuple(definition_for(metric, defined) for metric in measured[:COLUMNS_MAX])
     standing = metrics.get(champion.pk, {}) if champion else {}
     return ModelPage(
         model.name,
@@ -157,7 +160,7 @@ def model_page(name: str, query: VersionsQuery) -> ModelPage:
             .values_list("name", "version__number")
         ),
         columns,
-        max(0, len(names) - COLUMNS_MAX),
+        max(0, len(measured) - COLUMNS_MAX),
         tuple(
             _row(row, columns, metrics.get(row.pk, {}), standing, model.champion_id) for row in page
         ),

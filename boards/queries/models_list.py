@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.db.models import F, Q
 
 from boards import models
 from boards.queries.board import headlines_of
-from boards.queries.filters import TEXT_MAX
+from boards.queries.keyset import Cursor, broken_link
 from boards.queries.measured import MeasuredMetric
+from boards.queries.whole_number import ID_MAX, whole_number
+from obeya import names
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
 
@@ -34,7 +35,7 @@ class ModelsQuery:
 
     text: str = ""
     sort: str = "name"
-    after: tuple[str, int] | None = None
+    after: tuple[str | int | datetime, int] | None = None
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> ModelsQuery:
@@ -43,19 +44,22 @@ class ModelsQuery:
         Raises:
             InvalidInput: one of them cannot be.
         """
-        text, sort = values.get("q", "").strip(), values.get("sort") or "name"
-        if len(text) > TEXT_MAX or "\x00" in text:
-            raise InvalidInput(f"A search can have at most {TEXT_MAX} characters.", field="q")
+        text, sort = names.search_text(values.get("q", "")), values.get("sort") or "name"
         if sort.removeprefix("-") not in SORTS:
             raise InvalidInput(
                 f"Models are sorted by {', '.join(SORTS)}, not by “{sort[:32]}”.", field="sort"
             )
-        after, pk = values.get("after"), values.get("id", "")
-        if after is None:
+        if "after" not in values:
             return cls(text, sort)
-        if not (pk.isascii() and pk.isdigit() and len(pk) < 19) or "\x00" in after:
-            raise InvalidInput("That page link is broken; start from the top.", field="after")
-        return cls(text, sort, (after, int(pk)))
+        after = values["after"]
+        if sort.removeprefix("-") == "updated":
+            cursor = Cursor.parse(after)
+            return cls(text, sort, (cursor.moment, cursor.pk) if cursor else None)
+        value = whole_number(after) if sort.removeprefix("-") == "versions" else after
+        pk = whole_number(values.get("id", ""), at_most=ID_MAX)
+        if pk is None or value is None or "\x00" in after:
+            raise broken_link()
+        return cls(text, sort, (value, pk))
 
     @property
     def by(self) -> str:
@@ -118,7 +122,10 @@ def models_list(query: ModelsQuery) -> ModelsList:
     if len(page) > PAGE:
         page = page[:PAGE]
         last = page[-1]
-        next_url = query.url(after=_text(getattr(last, column)), id=str(last.pk))
+        if query.by == "updated":
+            next_url = query.url(after=str(Cursor(last.updated_at, last.pk)))
+        else:
+            next_url = query.url(after=str(getattr(last, column)), id=str(last.pk))
     headlines = headlines_of(page)
     return ModelsList(
         query,
@@ -138,23 +145,6 @@ def models_list(query: ModelsQuery) -> ModelsList:
 
 
 def _beyond(query: ModelsQuery, column: str) -> Q:
-    text, pk = query.after or ("", 0)
-    value = _value(query.by, text)
+    value, pk = query.after or ("", 0)
     direction = "lt" if query.descending else "gt"
     return Q(**{f"{column}__{direction}": value}) | Q(**{column: value, f"pk__{direction}": pk})
-
-
-def _text(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _value(by: str, text: str) -> Any:
-    try:
-        if by == "versions":
-            return int(text)
-        if by == "updated":
-            moment = datetime.fromisoformat(text)
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except ValueError:
-        raise InvalidInput("That page link is broken; start from the top.", field="after") from None
-    return text

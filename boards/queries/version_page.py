@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from django.utils import timezone
 
 from boards import models
+from boards.queries.filters import BoardFilter
 from boards.queries.history import transitions
 from boards.queries.judgement import judge
 from boards.queries.measured import MeasuredMetric, measured
@@ -25,6 +27,7 @@ from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement
 
 CHECKS_MAX = 10
+VALUE_IN_ADDRESS_MAX = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,31 @@ class CheckLine:
 
 
 @dataclass(frozen=True, slots=True)
+class TagChip:
+    """A tag of the version, and the query string of the board that shows all with the same.
+
+    A value too long for an address is left out of it: `has_value` is then false.
+    """
+
+    key: str
+    value: str
+    query: str
+    has_value: bool
+
+    @classmethod
+    def of(cls, key: str, value: str) -> Self:
+        """The chip of a tag."""
+        has_value = len(value) <= VALUE_IN_ADDRESS_MAX
+        same = BoardFilter(tags=((key, value if has_value else None),))
+        return cls(key, value, same.query_string, has_value)
+
+
+@dataclass(frozen=True, slots=True)
 class VersionPage:
     """All that the page shows. `judgement` is None where there is no next stage."""
 
     version: ModelVersion
+    tags: tuple[TagChip, ...]
     champion: int | None
     metrics: tuple[MeasuredMetric, ...]
     judgement: TransitionJudgement | None
@@ -82,6 +106,7 @@ def version_page(name: str, number: int) -> VersionPage:
     )
     return VersionPage(
         record,
+        tuple(TagChip.of(key, value) for key, value in record.tags.items()),
         model.champion.number if model.champion else None,
         tuple(measured(name, record.metrics, standing, defined) for name in record.metrics),
         judge(row, record.stage.next, at=timezone.now()) if record.stage.next else None,

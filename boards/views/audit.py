@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
+from django.utils.encoding import escape_uri_path
 from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.views.decorators.http import require_POST, require_safe
@@ -148,7 +149,7 @@ def _answer(request: Request, scope: Scope | None) -> HttpResponse:
 
 def _address(request: Request) -> str:
     """The page's own address, also where an export answers with the page."""
-    return request.path.rpartition("/")[0] + "/"
+    return escape_uri_path(request.path.rpartition("/")[0] + "/")
 
 
 def _state(request: Request, scope: Scope | None) -> dict[str, object]:

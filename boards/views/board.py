@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -18,7 +18,7 @@ from boards.queries.filters import BoardFilter
 from boards.queries.keyset import Cursor
 from boards.queries.records import metric_names, owner_names
 from boards.views.board_as_of import board_as_of, column_as_of, is_past
-from boards.views.http import Request, needs
+from boards.views.http import Request, needs, page_address
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
 
@@ -104,9 +104,8 @@ def _readable(lists: dict[str, list[str]]) -> tuple[BoardFilter, InvalidInput | 
 
 def filter_of_page(request: Request) -> BoardFilter:
     """The filter of the board that an htmx request was made from; none where it is unreadable."""
-    query = urlsplit(request.htmx.current_url or "").query
     try:
-        return BoardFilter.parse(parse_qs(query))
+        return BoardFilter.parse(parse_qs(page_address(request).query))
     except InvalidInput:
         return BoardFilter()
 

@@ -10,6 +10,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from boards.queries.compare_page import VERSIONS_MAX, VersionRef
+from boards.queries.whole_number import whole_number
 from obeya.errors import InvalidInput
 
 
@@ -42,8 +43,8 @@ class CompareQuery:
         text = values.get("baseline", "").strip()
         baseline = None
         if text:
-            place = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
-            if not 0 <= place < len(given):
+            place = whole_number(text, at_most=len(given) - 1)
+            if place is None:
                 raise InvalidInput(
                     f"The baseline is a place among the versions, 0 for the first; “{text[:16]}” "
                     "is none of them.",

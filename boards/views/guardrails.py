@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from boards import registry
 from boards.permissions import Right, require
 from boards.queries.records import find_model
+from boards.queries.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor
 from boards.views.operations import operations_context
 from obeya.errors import InvalidInput
@@ -67,14 +68,15 @@ def report_live_metric(request: Request, name: str) -> HttpResponse:
         return _back(name)
     require(request.user, Right.REGISTER)
     try:
-        version = request.POST.get("version", "")
-        if version and not (version.isascii() and version.isdigit() and len(version) <= 9):
+        chosen = request.POST.get("version", "")
+        version = whole_number(chosen)
+        if chosen and version is None:
             raise InvalidInput("Choose a version from the list.", field="version")
         report = registry.report_live_metric(
             name=name,
             metric=request.POST.get("metric", ""),
             value=_value(request.POST, "value", "The value"),
-            version=int(version) if version else None,
+            version=version,
             actor=page_actor(request),
             at=timezone.now(),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
+from urllib.parse import SplitResult, urlsplit
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -49,6 +50,14 @@ def needs(right: Right) -> Callable[[View[P]], View[P]]:
 def page_actor(request: Request) -> Actor:
     """Who acts through a page."""
     return Actor(request.user, Channel.PAGE)
+
+
+def page_address(request: Request) -> SplitResult:
+    """The address of the page that htmx asked from, in parts; empty where it cannot be read."""
+    try:
+        return urlsplit(request.htmx.current_url or "")
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def next_of(request: Request) -> str:

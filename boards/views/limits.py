@@ -13,6 +13,7 @@ from boards import registry
 from boards.permissions import Right, require
 from boards.queries.limits import limits_panel
 from boards.queries.records import find_model
+from boards.queries.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor
 from boards.views.operations import limits_context
 from obeya.errors import InvalidInput, NotFound
@@ -74,8 +75,7 @@ def _page(request: Request, name: str | None, *, error: InvalidInput | None = No
 
 def _whole(text: str) -> int:
     """The number as it was typed; what is none becomes 0, which no limit can be."""
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+    return whole_number(text.strip()) or 0
 
 
 def _mode(text: str) -> LimitMode:

@@ -18,7 +18,7 @@ from boards.queries.facts import workflow_of
 from boards.queries.limits import column_limits
 from boards.queries.records import find_model, find_version
 from boards.views.board import filter_of_page
-from boards.views.http import Request, next_of
+from boards.views.http import Request, next_of, page_address
 from obeya.records import StageTransition
 
 
@@ -70,9 +70,9 @@ def board_context(request: Request, version: int, others: Sequence[int] = ()) ->
 
 def is_board(request: Request) -> bool:
     """Whether the board is what an htmx request was made from."""
-    return request.htmx.current_url_abs_path is not None and (
-        request.htmx.current_url_abs_path.split("?")[0] == reverse("boards:board")
-    )
+    page = page_address(request)
+    here = (request.scheme, request.get_host(), reverse("boards:board"))
+    return (page.scheme, page.netloc, page.path) == here
 
 
 def _sentence(moved: StageTransition) -> str:

@@ -21,6 +21,7 @@ from boards.queries.policies_page import (
 )
 from boards.queries.records import find_model
 from boards.queries.what_if import WhatIf, unmeasured, what_if
+from boards.queries.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor
 from boards.views.policy_form import Against, PolicyForm, pressed
 from obeya.errors import Conflict, RegistryError
@@ -94,12 +95,10 @@ def edit_policy(request: Request, stage: str, name: str | None = None) -> HttpRe
 
 
 def _save(request: Request, editor: PolicyEditor, policy: PromotionPolicy) -> HttpResponse:
-    seen = request.POST.get("revision", "")
     made = registry.set_policy(
         policy=policy,
         name=editor.model,
-        # What is no number was never a revision, so it is refused like an old one.
-        expected_revision=(int(seen) if seen.isdecimal() else -1) if seen else None,
+        expected_revision=_seen(request.POST.get("revision", "")),
         actor=page_actor(request),
         at=timezone.now(),
     )
@@ -114,6 +113,15 @@ def _save(request: Request, editor: PolicyEditor, policy: PromotionPolicy) -> Ht
     if editor.model is None:
         return redirect("boards:edit_policy", stage=editor.stage.value)
     return redirect("boards:edit_model_policy", name=editor.model, stage=editor.stage.value)
+
+
+def _seen(text: str) -> int | None:
+    """The revision that the form was made from; None where it does not say."""
+    if not text:
+        return None
+    number = whole_number(text)
+    # What is no number was never a revision, so it is refused like an old one.
+    return -1 if number is None else number
 
 
 def _tried(

@@ -9,6 +9,7 @@ from itertools import zip_longest
 
 from django.http import QueryDict
 
+from boards.queries.whole_number import whole_number
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
@@ -27,6 +28,7 @@ from obeya.policies import (
     TimeInStage,
     number_text,
 )
+from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
 
 NUMBER_TEXT_MAX = 64
@@ -164,8 +166,9 @@ class PolicyForm:
 
     def remove_row(self, place: str) -> None:
         """Take out the requirement at `place`, counted from 0; a place that is none is left."""
-        if place.isascii() and place.isdigit() and len(place) < len("1000"):
-            del self.rows[int(place) : int(place) + 1]
+        number = whole_number(place)
+        if number is not None:
+            del self.rows[number : number + 1]
 
     def policy(self, stage: Stage) -> PromotionPolicy | None:
         """The policy that the form says; None when something in it cannot be.
@@ -227,11 +230,8 @@ class PolicyForm:
 
     def _with_approvals(self, policy: PromotionPolicy) -> PromotionPolicy:
         text = self.required_approvals.strip() or "0"
-        try:
-            if len(text) > NUMBER_TEXT_MAX:
-                raise ValueError
-            count = int(text)
-        except ValueError:
+        count = whole_number(text, at_least=-NUMBER_MAX)
+        if count is None:
             self.problems["required_approvals"] = (
                 f"“{text[:32]}” is not a whole number; write it like 2."
             )

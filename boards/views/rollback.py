@@ -15,11 +15,10 @@ from boards import registry
 from boards.permissions import Right
 from boards.queries.records import find_model
 from boards.queries.rollback import RollbackPlan, rollback_plan
+from boards.queries.whole_number import whole_number
 from boards.views.http import Request, needs, next_of, page_actor
 from boards.views.moved import moved_answer
 from obeya.errors import Conflict, InvalidInput, NotFound
-
-NUMBER_DIGITS = 9
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -60,7 +59,7 @@ def _dialog(
     context: dict[str, Any] = {
         "section": "models",
         "plan": plan,
-        "choice": plan.choice(_readable(wanted)) or plan.choice(plan.candidate),
+        "choice": plan.choice(whole_number(wanted)) or plan.choice(plan.candidate),
         "error": error,
         "is_conflict": isinstance(error, Conflict),
         "field": error.field if isinstance(error, InvalidInput) else None,
@@ -86,23 +85,19 @@ def _seen(text: str | None) -> set[int] | None:
     """The versions that the form showed in Production; None where it does not say."""
     if text is None:
         return None
-    numbers = [part for part in text.split(",") if part]
-    if not all(_is_number(number) for number in numbers):
-        raise InvalidInput("The form is broken; load the page again.", field="standing")
-    return {int(number) for number in numbers}
+    numbers = set()
+    for part in filter(None, text.split(",")):
+        number = whole_number(part)
+        if number is None:
+            raise InvalidInput("The form is broken; load the page again.", field="standing")
+        numbers.add(number)
+    return numbers
 
 
 def _number(text: str) -> int | None:
     if not text:
         return None
-    if not _is_number(text):
+    number = whole_number(text)
+    if number is None:
         raise InvalidInput("Choose the version to go back to from the list.", field="to_version")
-    return int(text)
-
-
-def _readable(text: str) -> int | None:
-    return int(text) if _is_number(text) else None
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS
+    return number

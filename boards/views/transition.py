@@ -15,6 +15,7 @@ from boards.permissions import Right
 from boards.queries.facts import workflow_of
 from boards.queries.moves import MoveOption, last_mover, move_options
 from boards.queries.records import find_model, find_version
+from boards.queries.whole_number import whole_number
 from boards.views.http import Request, needs, next_of, page_actor
 from boards.views.moved import board_context, is_board, moved_answer
 from obeya.errors import Conflict, InvalidInput, NotAllowed, TransitionRefused
@@ -141,9 +142,9 @@ def _selected(options: tuple[MoveOption, ...], wanted: str) -> Stage | None:
 def _revision(text: str) -> int | None:
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError:
+    number = whole_number(text)
+    if number is None:
         raise InvalidInput(
             "The form's revision is no number; load the page again.", field="expected_revision"
-        ) from None
+        )
+    return number

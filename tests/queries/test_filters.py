@@ -8,8 +8,15 @@ from urllib.parse import parse_qs
 import pytest
 
 from boards.models import ModelVersion, User
-from boards.queries.filters import CONDITIONS_MAX, TEXT_MAX, BoardFilter, MetricCondition
+from boards.queries.filters import (
+    CONDITION_MAX,
+    CONDITIONS_MAX,
+    BoardFilter,
+    MetricCondition,
+    tag_text,
+)
 from boards.registry import SYSTEM, Actor, delete_version, register_model
+from obeya import names
 from obeya.errors import InvalidInput
 from obeya.policies import Comparison
 from obeya.records import Channel
@@ -152,12 +159,17 @@ def test_deleted_versions_stay_out():
 @pytest.mark.parametrize(
     ("lists", "field"),
     [
-        ({"q": ["x" * (TEXT_MAX + 1)]}, "q"),
+        ({"q": ["x" * (names.MODEL_NAME_MAX + 1)]}, "q"),
         ({"q": ["a\x00"]}, "q"),
-        ({"model": ["x" * (TEXT_MAX + 100)]}, "model"),
+        ({"model": ["x" * (names.MODEL_NAME_MAX + 1)]}, "model"),
+        ({"model": ["a/b"]}, "model"),
         ({"owner": ["\x00"]}, "owner"),
         ({"tag": ["=resnet"]}, "tag"),
-        ({"tag": ["x" * (TEXT_MAX + 1)]}, "tag"),
+        ({"tag": ["x" * (names.TAG_KEY_MAX + 1)]}, "tag"),
+        ({"tag": ["x=" + "y" * (names.TAG_VALUE_MAX + 1)]}, "tag"),
+        ({"tag": ['""']}, "tag"),
+        ({"tag": ['"a"="\\ud800"']}, "tag"),
+        ({"metric": ["x" * CONDITION_MAX + " > 1"]}, "metric"),
         ({"tag": ["a\x00=b"]}, "tag"),
         ({"tag": ["a"] * (CONDITIONS_MAX + 1)}, "tag"),
         ({"metric": ["top1"]}, "metric"),
@@ -216,3 +228,66 @@ def test_only_the_model_filtered_means_that_the_models_own_counts_hold():
     assert BoardFilter().only_model
     for more in ({"text": "x"}, {"owner": "x"}, {"tags": (("x", None),)}):
         assert not BoardFilter(model="resnet50", **more).only_model
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("team", "vision"),
+        ("family", "x" * 5000),
+        ("x" * names.TAG_KEY_MAX, "y"),
+        ("a=b", "c"),
+        ("a=b", None),
+        ("a=b=", ""),
+        ("a", "=b="),
+        ("a", " padded "),
+        ("a", " "),
+        ("a", ""),
+        ("a", "two\nlines"),
+        ("a", 'say "so"'),
+        ('"a"', '"b"'),
+        ('"a"', None),
+        ("\\", "\\"),
+        ("é", "🍒"),
+    ],
+    ids=lambda value: ascii(value)[:24],
+)
+def test_every_tag_that_can_be_is_found_by_its_own_link(key, value):
+    register_model(name="tagged", tags={key: value or ""}, actor=SYSTEM, at=NOON)
+    query = BoardFilter(tags=((key, value),)).query_string
+    assert matching(**parse_qs(query, keep_blank_values=True)) == ["tagged v1"]
+    # What stands in the field of the form is one line.
+    assert "\n" not in tag_text(key, value)
+
+
+@pytest.mark.parametrize("length", [201, names.MODEL_NAME_MAX])
+def test_a_model_is_found_however_long_its_name(length):
+    name = "m" * length
+    register_model(name=name, actor=SYSTEM, at=NOON)
+    assert matching(model=name) == matching(q=name) == [f"{name} v1"]
+
+
+def test_what_is_written_with_combining_marks_is_found_like_what_is_stored():
+    composed, combining = "caf\u00e9", "cafe\u0301"
+    register_model(
+        name=composed,
+        tags={composed: composed},
+        metrics={composed: 1},
+        actor=SYSTEM,
+        at=NOON,
+    )
+    for lists in (
+        {"model": combining},
+        {"q": combining},
+        {"tag": f"{combining}={combining}"},
+        {"metric": f"{combining} > 0"},
+    ):
+        assert matching(**lists) == [f"{composed} v1"]
+    assert matching(model="e\u0301" * names.MODEL_NAME_MAX) == []
+
+
+def test_what_cannot_be_stored_is_not_called_too_long():
+    for lists in ({"q": ["a\x00"]}, {"model": ["a\x00"]}, {"tag": ["a\x00"]}, {"owner": ["\x00"]}):
+        with pytest.raises(InvalidInput) as refused:
+            BoardFilter.parse(lists)
+        assert "cannot be stored" in str(refused.value)

@@ -336,3 +336,11 @@ def test_known_metric_names_are_offered(
         registry.register_model("m", metrics={"b": 1, "a": number, "é<i>": 2})
     assert client_of(alice).get(EDIT).context["editor"].metric_names == ("a", "b", "é<i>")
     assert '<option value="é&lt;i&gt;">' in text_of(client_of(alice).get(EDIT))
+
+
+def test_a_revision_of_thousands_of_digits_is_refused_like_an_old_one(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    registry.set_policy(POLICY)
+    answer = client_of(alice).post(EDIT, form(threshold=["0.8"], revision="9" * 5000))
+    assert answer.status_code == 409

@@ -253,3 +253,20 @@ def test_a_post_without_the_form_token_is_refused(version: ModelVersion, alice: 
 def test_strangers_are_sent_to_sign_in(version: ModelVersion, client: Client) -> None:
     assert client.post(ADDRESS, {"to_stage": "staging"}).headers["Location"].startswith("/sign-in/")
     assert stage_of(version) == "development"
+
+
+@pytest.mark.parametrize("address", ["http://[", "http://testserver/?tag=%3D"])
+def test_a_page_whose_address_cannot_be_read_does_not_spoil_the_move(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User, address: str
+) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": address}
+    answer = client_of(alice).post(ADDRESS, {"to_stage": "staging"}, headers=headers)
+    assert answer.status_code == 200
+    assert stage_of(version) == "staging"
+
+
+def test_a_form_with_a_revision_of_thousands_of_digits_is_a_400(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User
+) -> None:
+    form = {"to_stage": "staging", "expected_revision": "9" * 5000}
+    assert client_of(alice).post(ADDRESS, form).status_code == 400

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
+from django.utils.html import escape
 
 from boards.models import User
 from boards.registry import DatabaseRegistry
@@ -120,3 +124,55 @@ def test_strangers_and_accounts_without_the_right_do_not_get_in(
 ) -> None:
     assert client.get(ADDRESS).status_code == 302
     assert client_of(User.objects.create_user("nobody")).get(ADDRESS).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("a=b", "c&d"), ("team", " vision "), ("k", "x" * 1000), ("k", "x" * 9000)]
+)
+def test_the_chip_of_any_tag_leads_to_the_version(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User, key: str, value: str
+) -> None:
+    registry.register_model("tagged", tags={key: value})
+    registry.register_model("other", tags={"team": "text"})
+    client = client_of(alice)
+    found = re.search(
+        r'class="chip" href="([^"]*)"', text_of(client.get("/models/tagged/versions/1/"))
+    )
+    assert found is not None
+    answer = client.get(unescape(found[1]))
+    assert answer.status_code == 200
+    assert 'data-name="tagged v1"' in text_of(answer)
+    assert "other v1" not in text_of(answer)
+
+
+@pytest.mark.parametrize("name", ["what?", "#1", "%41", "100%", "a+b", "a&b", "é", "a b"])
+def test_a_move_without_a_script_leads_back_to_the_version_whatever_its_name(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User, name: str
+) -> None:
+    registry.register_model(name)
+    client = client_of(alice)
+    here = reverse("boards:version", args=[name, 1])
+    found = re.search(r'id="move" data-dialog href="([^"]*)"', text_of(client.get(here)))
+    assert found is not None
+    dialog = text_of(client.get(unescape(found[1])))
+    # The topbar has a form with a target of its own, before that of the dialog.
+    target = re.findall(r'name="next" value="([^"]*)"', dialog)[-1]
+    form = {"to_stage": "staging", "next": unescape(target)}
+    answer = client.post(reverse("boards:transition_stage", args=[name, 1]), form, follow=True)
+    assert answer.redirect_chain == [(here, 302)]
+    assert answer.status_code == 200
+    assert f"{escape(name)} v1 moved from Development to Staging" in text_of(answer)
+
+
+@pytest.mark.parametrize("name", ["what?", "#1", "%41"])
+def test_the_pages_of_a_model_know_their_own_address_whatever_its_name(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User, name: str
+) -> None:
+    registry.register_model(name)
+    client = client_of(alice)
+    for page in ("edit_model_policy", "model_history"):
+        here = reverse(f"boards:{page}", args=[name, *(["staging"] if "policy" in page else [])])
+        shown = unescape(text_of(client.get(here)))
+        addresses = re.findall(r'(?:href|action|hx-post|data-draft-url)="(/models/[^"]*)"', shown)
+        assert here in addresses
+        assert {client.get(address).status_code for address in addresses} == {200}
