@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from obeya.comparison import DiffOutcome, MetricDiff, MetricRow, VersionComparison
@@ -15,6 +16,7 @@ from obeya.policies import number_text
 register = template.Library()
 
 SIGNIFICANT = 4
+_MAY_BREAK = SafeString("<wbr>")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 # Half the width of a bar of change, in pixels.
 _BAR = 48
@@ -112,6 +114,13 @@ def diff(metric_diff: MetricDiff | None, against: str = "the champion") -> SafeS
         signed(difference),
         _WORDS[outcome],
     )
+
+
+@register.filter
+def breakable(name: str) -> SafeString:
+    """A name that may break after its underscores and hyphens before it breaks inside a word."""
+    parts = re.split(r"(?<=[_-])", name)
+    return format_html_join(_MAY_BREAK, "{}", ((part,) for part in parts))
 
 
 @register.filter
