@@ -121,6 +121,12 @@ class CheckPage:
         return tuple(r for r in self.refusals if r.kind is RefusalKind.WIP_LIMIT)
 
     @property
+    def plea(self) -> str:
+        """How the reason of a request starts that asks for a waiver."""
+        lines = "; ".join(failure.requirement for failure in self.verdict.failures)
+        return f"Please waive: {lines}. Because "
+
+    @property
     def is_still_to_move(self) -> bool:
         """Whether the version is where it was and may still be moved as the check was about."""
         return not self.allowed and not self.is_deleted and self.stage_now is self.from_stage

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
 from boards.models import AuditEvent, ModelVersion, PolicyCheck, User
-from boards.registry import DatabaseRegistry
+from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
+from obeya.policies import (
+    ArtifactDigest,
+    Mode,
+    NoPickle,
+    RequiredDescription,
+    RequiredTag,
+    TimeInStage,
+)
+from tests.views.people import MADE_AT
 
 pytestmark = pytest.mark.django_db
 
@@ -227,3 +238,73 @@ def test_who_may_not_see_may_not_check(
     assert answer.status_code == 302
     assert answer["Location"].startswith("/sign-in/")
     assert not PolicyCheck.objects.exists()
+
+
+def test_every_kind_of_requirement_has_its_sentence_and_its_next_step(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    registry.register_model("resnet50", artifact_uri="s3://models/1.pkl")
+    policy = PromotionPolicy(Stage.STAGING).require_against_champion("recall", Comparison.GTE)
+    for requirement in (
+        TimeInStage(24),
+        RequiredTag("risk", "low"),
+        RequiredDescription(),
+        ArtifactDigest(),
+        NoPickle(),
+    ):
+        policy = policy.require(requirement)
+    registry.set_policy(policy)
+    client = client_of(alice)
+    client.post(CHECK)
+    page = page_of(client, PolicyCheck.objects.get())
+    entered = ModelVersion.objects.get().stage_entered_at
+    for text in (
+        "It is in its stage for 0 hours; required: 24.",
+        f"{entered + timedelta(hours=24):%Y-%m-%d %H:%M}",
+        "The tag “risk” is not set.",
+        "registry.set_tag(&quot;resnet50&quot;, &quot;risk&quot;, &quot;low&quot;, 1)",
+        "It has no description.",
+        "registry.set_description(&quot;resnet50&quot;, ..., 1)",
+        "The artifact has no digest on record.",
+        "register a version that states the digest",
+        "A .pkl file is or holds a pickle",
+        "such as safetensors or ONNX",
+        "registry.log_metrics(&quot;resnet50&quot;, 1, {&quot;recall&quot;: ...})",
+        "Waive…",
+    ):
+        assert text in page, text
+
+
+def test_a_policy_that_only_warns_says_so(
+    registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(
+        PromotionPolicy(Stage.STAGING, mode=Mode.WARN).require_metric(
+            "accuracy", Comparison.GTE, 0.9
+        )
+    )
+    client = client_of(alice)
+    client.post(CHECK)
+    page = page_of(client, PolicyCheck.objects.latest("pk"))
+    assert "Failed, only warned" in page
+    assert "the move is not refused for this" in page
+    assert "failed, warns" in page
+    assert "Waive…" not in page
+    registry.transition_stage("resnet50", 1, Stage.STAGING)
+    page = page_of(client, PolicyCheck.objects.latest("pk"))
+    assert "Failed, and moved with a warning" in page
+    assert ">Warnings</h2>" in page
+    assert re.search(r'href="/records/[^"]+"', page)
+
+
+def test_what_is_asked_to_be_waived_is_not_escaped_twice(
+    registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(PromotionPolicy(Stage.STAGING).require_metric("loss", Comparison.LT, 0.1))
+    client_of(alice).post(CHECK)
+    carol = create_user(username="carol", group="contributor", actor=SYSTEM, at=MADE_AT)
+    client = client_of(carol)
+    link = re.search(r'href="([^"]*)">Ask for a waiver', page_of(client, PolicyCheck.objects.get()))
+    assert link
+    form = text_of(client.get(link[1].replace("&amp;", "&")))
+    assert "Please waive: loss &lt; 0.1. Because" in form
