@@ -22,6 +22,7 @@ from boards.queries.frozen_check import (
 )
 from boards.queries.history import NOBODY
 from boards.queries.records import definitions
+from boards.queries.whole_number import ID_MAX
 from obeya.audit import GENESIS, event_hash, text_digest
 from obeya.errors import NotFound, Refusal
 from obeya.policies import Verdict
@@ -175,6 +176,8 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
     Raises:
         NotFound: there is no such event, or it is neither a move, a refusal nor a waiver.
     """
+    if sequence > ID_MAX:
+        raise NotFound("There is no such event.", what="event")
     event = (
         models.AuditEvent.objects.filter(model__uid=chain, sequence__in=[sequence - 1, sequence])
         .select_related("model", "version", "actor")
