@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from boards import registry
 from boards.permissions import Right
-from boards.queries.moves import MoveOption, last_mover, move_options
+from boards.queries.moves import MoveOption, last_change, move_options
 from boards.queries.records import find_model, find_version
 from boards.queries.whole_number import whole_number
 from boards.views.http import Request, needs, next_of, page_actor
@@ -110,7 +110,7 @@ def _dialog(
         "archived": request.POST.getlist("archive_existing"),
     }
     if isinstance(error, Conflict):
-        context["last_mover"] = last_mover(version)
+        context["last_change"] = last_change(version)
     if request.htmx and error is not None and is_board(request):
         context |= board_context(request, version.pk)
     response = render(

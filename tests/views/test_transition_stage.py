@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
 
 from boards.models import AuditEvent, ModelVersion, User
-from boards.registry import DatabaseRegistry
+from boards.registry import SYSTEM, DatabaseRegistry, create_user, set_tag
 from obeya import Comparison, PromotionPolicy, Stage
 
 pytestmark = pytest.mark.django_db
@@ -150,7 +151,8 @@ def test_a_stale_page_gets_the_present_state_and_who_was_faster(
     page = text_of(answer)
     assert answer.status_code == 409
     assert "was changed since you looked" in page
-    assert "It was last moved by alice" in page
+    assert "It was last changed by alice (moved the version), <time" in page
+    assert ">just now</time>." in page
     assert 'data-stage="staging"' in page
     assert stage_of(version) == "staging"
 
@@ -270,3 +272,24 @@ def test_a_form_with_a_revision_of_thousands_of_digits_is_a_400(
 ) -> None:
     form = {"to_stage": "staging", "expected_revision": "9" * 5000}
     assert client_of(alice).post(ADDRESS, form).status_code == 400
+
+
+def test_a_conflict_names_who_made_the_revision_and_not_who_moved_last(
+    version: ModelVersion,
+    registry: DatabaseRegistry,
+    client_of: Callable[[User], Client],
+    victor: User,
+    alice: User,
+) -> None:
+    registry.transition_stage("resnet50", 1, Stage.STAGING)
+    bob = create_user(username="bob", group="contributor", actor=SYSTEM, at=datetime.now(UTC))
+    DatabaseRegistry(actor=bob).log_metrics("resnet50", 1, {"f1": 0.7})
+    # Neither leaves a new revision.
+    client_of(alice).post("/models/resnet50/versions/1/check/")
+    registry.set_alias("resnet50", "best", 1)
+    stale = {"to_stage": "archived", "expected_revision": 2}
+    page = text_of(client_of(alice).post(ADDRESS, stale))
+    assert "It was last changed by bob (logged metrics), " in page
+    set_tag(name="resnet50", version=1, key="k", value="v", actor=SYSTEM, at=datetime.now(UTC))
+    page = text_of(client_of(alice).post(ADDRESS, stale))
+    assert "It was last changed by system (tagged the version), " in page
