@@ -112,7 +112,7 @@ def _dialog(
     if isinstance(error, Conflict):
         context["last_change"] = last_change(version)
     if request.htmx and error is not None and is_board(request):
-        context |= board_context(request, version.pk)
+        context |= board_context(request, version.model, version.number)
     response = render(
         request,
         "transition.html#answer" if request.htmx else "transition.html",
