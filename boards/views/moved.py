@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -58,7 +59,12 @@ def _shown_on_board(request: Request, moved: StageTransition) -> dict[str, Any] 
         return None
     back = None if moved.is_rollback else moved.from_stage
     undo = back if back and workflow_of(model).check(moved.to_stage, back) is None else None
-    return {**shown, "moved": card, "undo": undo}
+    return {
+        **shown,
+        "moved": card,
+        "undo": undo,
+        "requires_reason": settings.OBEYA_REQUIRE_REASON,
+    }
 
 
 def board_context(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -105,6 +106,7 @@ def _dialog(
         "selected": _selected(options, wanted),
         "can_move": any(option.allowed for option in options),
         "error": error,
+        "requires_reason": settings.OBEYA_REQUIRE_REASON,
         "next": next_of(request),
         "given": request.POST,
         "archived": request.POST.getlist("archive_existing"),

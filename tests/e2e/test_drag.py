@@ -396,3 +396,21 @@ def test_the_column_under_the_pointer_counts_not_the_one_the_card_passed(board: 
     board.page.mouse.move(box["x"] + 5, box["y"] + 5, steps=3)
     board.let_go()
     expect(board.dialog.get_by_role("radio", name="Archived")).to_be_checked()
+
+
+def test_where_the_site_asks_for_reasons_every_drop_and_undo_ask_for_one(
+    registry: DatabaseRegistry, visit: Callable[..., Page], settings: Any
+) -> None:
+    settings.OBEYA_REQUIRE_REASON = True
+    settings.OBEYA_WORKFLOW = "returns"
+    board = BoardPage(visit("/", viewport={"width": 1440, "height": 900}))
+    board.drag("resnet50 v6", "staging")
+    reason = board.dialog.get_by_role("textbox", name="Reason")
+    reason.fill("Good enough.")
+    board.dialog.get_by_role("button", name="Move", exact=True).click()
+    expect(board.card_in("staging", "resnet50 v6")).to_be_visible()
+    expect(board.card("resnet50 v6")).not_to_have_attribute("data-pending", "")
+    board.toasts.get_by_role("link", name="Undo…").click()
+    reason.fill("Not good enough.")
+    board.dialog.get_by_role("button", name="Move", exact=True).click()
+    expect(board.card_in("development", "resnet50 v6")).to_be_visible()
