@@ -135,17 +135,19 @@ def stage_counts(board_filter: BoardFilter) -> Mapping[Stage, tuple[int, bool]]:
     return {stage: (min(n, COUNT_CAP), n > COUNT_CAP) for stage, n in counts.items()}
 
 
-def cards_of(moved: int, others: Sequence[int], board_filter: BoardFilter) -> list[Card]:
-    """The cards to show after a move, by the ids of versions; deleted ones are left out.
+def cards_of(
+    model_id: int, moved: int, others: Sequence[int], board_filter: BoardFilter
+) -> list[Card]:
+    """The cards to show after a move, by the numbers of a model's versions, without deleted ones.
 
     `others` are shown only where the filter lets them through; the version that was moved stays
-    in sight even if it no longer would.
+    in sight even if it no longer would. The statements do not grow with `others`.
     """
-    ids = [moved, *others]
-    matching = board_filter.apply(models.ModelVersion.objects.filter(pk__in=others))
-    shown = _versions().filter(Q(pk=moved) | Q(pk__in=matching.values("pk")))
-    rows = {row.pk: row for row in shown}
-    return list(_cards([rows[pk] for pk in ids if pk in rows]))
+    versions = models.ModelVersion.objects.filter(model=model_id, number__in=others)
+    matching = board_filter.apply(versions).values("pk")
+    shown = _versions().filter(Q(number=moved) | Q(pk__in=matching), model=model_id)
+    rows = {row.number: row for row in shown}
+    return list(_cards([rows[number] for number in (moved, *others) if number in rows]))
 
 
 def _versions() -> QuerySet[models.ModelVersion]:

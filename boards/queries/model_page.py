@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from boards import models
 from boards.queries.board import headline_names
@@ -18,12 +18,18 @@ from boards.queries.whole_number import whole_number
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric, MetricDefinition, definition_for
+from obeya.records import MOVES, Action
 from obeya.stages import Stage, Workflow
 
 PAGE = 100
 SORTED_MAX = 500
 SPANS_MAX = 200
 COLUMNS_MAX = 40
+# Stages are sorted as the board has them, not by the letters of their names.
+_BOARD_ORDER = Case(
+    *(When(stage=stage.value, then=Value(place)) for place, stage in enumerate(Stage)),
+    output_field=IntegerField(),
+)
 SORTS = {"version": "number", "stage": "stage", "label": "label", "registered": "created_at"}
 
 
@@ -85,11 +91,15 @@ class VersionRow:
 
 @dataclass(frozen=True, slots=True)
 class ProductionSpan:
-    """When a version was in Production. `until` None means it still is."""
+    """When a version was in Production. `until` None means it still is.
+
+    `was_deleted`: it left by being deleted.
+    """
 
     version: int
     since: datetime
     until: datetime | None
+    was_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,7 @@ class ModelPage:
     @property
     def was_left(self) -> bool:
         """Whether some version left Production, so that there is one to roll back to."""
-        return any(span.until is not None for span in self.spans)
+        return any(span.until is not None and not span.was_deleted for span in self.spans)
 
     @property
     def versions(self) -> int:
@@ -173,23 +183,26 @@ def model_page(name: str, query: VersionsQuery) -> ModelPage:
 def production_spans(model: models.RegisteredModel) -> tuple[ProductionSpan, ...]:
     """Who was in Production when, from the log, the latest entry last; one statement.
 
-    At most the last `SPANS_MAX` moves into and out of Production are read.
+    At most the last `SPANS_MAX` moves into and out of Production are read; a deletion is one out.
     """
     production = Stage.PRODUCTION.value
     moves = (
-        models.StageTransition.objects.filter(
-            Q(from_stage=production) | Q(to_stage=production), model=model
+        models.AuditEvent.objects.filter(
+            Q(from_stage=production) | Q(to_stage=production),
+            model=model,
+            action__in=(*MOVES, Action.VERSION_DELETED),
         )
         .order_by("-sequence")
-        .values_list("version__number", "to_stage", "occurred_at")[:SPANS_MAX]
+        .values_list("version__number", "to_stage", "occurred_at", "action")[:SPANS_MAX]
     )
     spans: list[ProductionSpan] = []
     entered: dict[int, datetime] = {}
-    for number, to_stage, moment in reversed(moves):
+    for number, to_stage, moment, action in reversed(moves):
         if to_stage == production:
             entered[number] = moment
         elif number in entered:
-            spans.append(ProductionSpan(number, entered.pop(number), moment))
+            gone = action == Action.VERSION_DELETED.value
+            spans.append(ProductionSpan(number, entered.pop(number), moment, gone))
     spans += [ProductionSpan(number, since, None) for number, since in entered.items()]
     return tuple(sorted(spans, key=lambda span: (span.since, span.version)))
 
@@ -211,6 +224,9 @@ def _ordered(model: models.RegisteredModel, query: VersionsQuery) -> QuerySet[mo
     if query.metric:
         value = models.Metric.objects.filter(version=OuterRef("pk"), name=query.metric)
         rows = rows.annotate(sorted_by=Subquery(value.values("value")[:1]))
+        column = F("sorted_by")
+    elif query.by == "stage":
+        rows = rows.annotate(sorted_by=_BOARD_ORDER)
         column = F("sorted_by")
     else:
         column = F(SORTS[query.by])

@@ -9,10 +9,21 @@ from datetime import datetime
 from boards import models
 from boards.permissions import Right, has_right, right_for_transition
 from boards.queries.facts import MoveFacts, named_occupants
+from boards.queries.history import NOBODY
 from obeya.errors import RefusalKind
 from obeya.limits import OCCUPANTS_NAMED
+from obeya.records import MOVES, Action
 from obeya.stages import Stage, is_promotion
 from obeya.transitions import TransitionJudgement, judge_transition
+
+# Checks, refusals, requests, aliases and the like leave a version's revision as it is.
+_REVISING = (
+    *MOVES,
+    Action.METRICS_LOGGED,
+    Action.VERSION_DESCRIBED,
+    Action.VERSION_TAGGED,
+    Action.VERSION_UNTAGGED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +154,23 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
 
 
 @dataclass(frozen=True, slots=True)
-class LastMover:
-    """Who moved a version last, and when."""
+class LastChange:
+    """Who changed a version last, in what way, and when."""
 
     name: str
-    moved_at: datetime
+    action: Action
+    made_at: datetime
 
 
-def last_mover(version: models.ModelVersion) -> LastMover | None:
-    """Who moved the version last; None when it was never moved."""
+def last_change(version: models.ModelVersion) -> LastChange | None:
+    """The last of the events that made a new revision of the version; one statement."""
     event = (
-        models.StageTransition.objects.filter(version=version)
+        models.AuditEvent.objects.filter(version=version, action__in=_REVISING)
         .select_related("actor")
-        .order_by("-sequence")
+        .order_by("-occurred_at", "-pk")
         .first()
     )
     if event is None:
         return None
-    return LastMover(event.actor.username if event.actor else "the registry", event.occurred_at)
+    name = event.actor.username if event.actor else NOBODY
+    return LastChange(name, Action(event.action), event.occurred_at)

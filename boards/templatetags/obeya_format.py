@@ -190,6 +190,13 @@ def ago(moment: datetime) -> SafeString:
 
 
 @register.simple_tag
+def ago_in_words(moment: datetime) -> SafeString:
+    """The same within a sentence: ``3 d ago``, ``just now``."""
+    text = age(moment)
+    return _time(moment, "just now" if text == "now" else f"{text} ago")
+
+
+@register.simple_tag
 def exact(moment: datetime) -> SafeString:
     """A moment to the minute, the seconds and the zone in its title."""
     return _time(moment, timezone.localtime(moment).strftime("%Y-%m-%d %H:%M"))

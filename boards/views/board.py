@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,6 +22,9 @@ from boards.views.board_as_of import board_as_of, column_as_of, is_past
 from boards.views.http import Request, needs, page_address
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
+
+# Where a drop ends what others began, the dialog asks before the move is made.
+ASKING = frozenset({Stage.PRODUCTION, Stage.ARCHIVED})
 
 
 @require_safe
@@ -42,6 +46,8 @@ def board(request: Request) -> HttpResponse:
         "given": {name: values[-1] for name, values in lists.items()},
         "error": error,
         "board": board_queries.board(board_filter),
+        # The site may ask for a reason, which a drop alone cannot give.
+        "asking": frozenset(Stage) if settings.OBEYA_REQUIRE_REASON else ASKING,
         "may_roll_back": has_right(request.user, Right.PROMOTE),
         "may_limit": has_right(request.user, Right.EDIT_POLICY),
     }

@@ -5,29 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
 
+from boards import models
 from boards.permissions import Right, has_right
 from boards.queries.andons import raised_andons
 from boards.queries.board import cards_of, stage_counts
 from boards.queries.facts import workflow_of
 from boards.queries.limits import column_limits
-from boards.queries.records import find_model, find_version
+from boards.queries.records import find_model
 from boards.views.board import filter_of_page
 from boards.views.http import Request, next_of, page_address
+from obeya.errors import NotFound
 from obeya.records import StageTransition
 
 
 def moved_answer(request: Request, moved: StageTransition) -> HttpResponse:
     """The fresh cards and a toast for the board; elsewhere the page again, with a message."""
-    model = find_model(moved.model)
     sentence = _sentence(moved)
-    history = reverse("boards:model_history", args=[model.name]) if moved.is_rollback else ""
-    if not request.htmx or not is_board(request):
+    history = reverse("boards:model_history", args=[moved.model]) if moved.is_rollback else ""
+    shown = _shown_on_board(request, moved) if request.htmx and is_board(request) else None
+    if shown is None:
         said = (
             format_html('<span>{}</span> <a href="{}">History</a>', sentence, history)
             if history
@@ -37,30 +40,41 @@ def moved_answer(request: Request, moved: StageTransition) -> HttpResponse:
         if request.htmx:
             return HttpResponse(headers={"HX-Refresh": "true"})
         return HttpResponseRedirect(next_of(request) or reverse("boards:board"))
-    version = find_version(model, moved.version)
-    others = [find_version(model, other).pk for other in moved.archived]
+    context = {"andons": raised_andons(), "sentence": sentence, "history": history, **shown}
+    return render(request, "board.html#moved", context)
+
+
+def _shown_on_board(request: Request, moved: StageTransition) -> dict[str, Any] | None:
+    """What the board shows of a move; None where the version has been deleted since.
+
+    The move is made, so that nothing here may say that something was not found.
+    """
+    try:
+        model = find_model(moved.model)
+    except NotFound:
+        return None
+    shown = board_context(request, model, moved.version, moved.archived)
+    card = next(iter(shown["cards"]), None)
+    if card is None or card.number != moved.version:
+        return None
     back = None if moved.is_rollback else moved.from_stage
     undo = back if back and workflow_of(model).check(moved.to_stage, back) is None else None
-    return render(
-        request,
-        "board.html#moved",
-        {
-            **board_context(request, version.pk, others),
-            "andons": raised_andons(),
-            "sentence": sentence,
-            "history": history,
-            "undo": undo,
-            "version": version,
-        },
-    )
+    return {
+        **shown,
+        "moved": card,
+        "undo": undo,
+        "requires_reason": settings.OBEYA_REQUIRE_REASON,
+    }
 
 
-def board_context(request: Request, version: int, others: Sequence[int] = ()) -> dict[str, Any]:
-    """The cards of the versions of these ids as the board that was asked from shows them."""
+def board_context(
+    request: Request, model: models.RegisteredModel, version: int, others: Sequence[int] = ()
+) -> dict[str, Any]:
+    """The cards of a model's versions, by number, as the board that was asked from shows them."""
     board_filter = filter_of_page(request)
     return {
         "filter": board_filter,
-        "cards": cards_of(version, others, board_filter),
+        "cards": cards_of(model.pk, version, others, board_filter),
         "counts": stage_counts(board_filter),
         "limits": column_limits(board_filter),
         "may_roll_back": has_right(request.user, Right.PROMOTE),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from boards import registry
 from boards.permissions import Right
 from boards.queries.facts import workflow_of
-from boards.queries.moves import MoveOption, last_mover, move_options
+from boards.queries.moves import MoveOption, last_change, move_options
 from boards.queries.records import find_model, find_version
 from boards.queries.whole_number import whole_number
 from boards.views.http import Request, needs, next_of, page_actor
@@ -109,14 +110,15 @@ def _dialog(
         and version.model.production_count == 1,
         "can_move": any(option.allowed for option in options),
         "error": error,
+        "requires_reason": settings.OBEYA_REQUIRE_REASON,
         "next": next_of(request),
         "given": request.POST,
         "archived": request.POST.getlist("archive_existing"),
     }
     if isinstance(error, Conflict):
-        context["last_mover"] = last_mover(version)
+        context["last_change"] = last_change(version)
     if request.htmx and error is not None and is_board(request):
-        context |= board_context(request, version.pk)
+        context |= board_context(request, version.model, version.number)
     response = render(
         request,
         "transition.html#answer" if request.htmx else "transition.html",

@@ -3,7 +3,6 @@
 
 import { announce, openDialog, returnFocusTo } from "./app.js";
 
-const WITH_DIALOG = new Set(["production", "archived"]);
 const wired = new WeakSet();
 // Where each card that was picked up came from, until the server has moved it or it is put back.
 const origins = new WeakMap();
@@ -96,8 +95,8 @@ function drop({ item, from, originalEvent }) {
   const column = givenUp ? null : columnAt(originalEvent);
   const list = column?.querySelector("[data-cards]");
   const refused = column?.dataset.drop === "no";
-  // A full stage asks whether to archive what is there.
-  const asks = column?.dataset.asks !== undefined;
+  // Some stages always ask before the move; a full one asks whether to archive what is there.
+  const asks = column?.dataset.asking !== undefined || column?.dataset.asks !== undefined;
   held = null;
   clearNotes();
   if (!list || list === from) {
@@ -109,7 +108,7 @@ function drop({ item, from, originalEvent }) {
   const stage = list.dataset.cards;
   announce(`Moving ${item.dataset.name}…`);
   const link = item.querySelector("[data-dialog]");
-  if ((WITH_DIALOG.has(stage) || asks) && !refused) {
+  if (asks && !refused) {
     openDialog(`${item.dataset.transitionUrl}?to=${stage}`, link, () => putBack(item));
     return;
   }

@@ -266,7 +266,7 @@ def test_the_slower_of_two_people_is_told_who_moved_the_card(
     board.drag("resnet50 v6", "staging")
     expect(board.live).to_have_text("resnet50 v6 moved from Development to Staging")
     other.drag("resnet50 v6", "staging")
-    expect(other.dialog.get_by_role("alert")).to_contain_text("It was last moved by grace")
+    expect(other.dialog.get_by_role("alert")).to_contain_text("It was last changed by grace")
     expect(other.card_in("staging", "resnet50 v6")).to_be_visible()
     expect(other.card("resnet50 v6")).to_have_count(1)
     expect(other.card("resnet50 v6")).not_to_have_attribute("data-pending", "")
@@ -282,7 +282,7 @@ def test_an_old_page_learns_where_the_card_is_and_keeps_the_reason(
     board.dialog.get_by_label("Reason").fill("Faster")
     registry.transition_stage("resnet50", 4, Stage.ARCHIVED)
     board.dialog.get_by_role("button", name="Move").click()
-    expect(board.dialog.get_by_role("alert")).to_contain_text("It was last moved by ada")
+    expect(board.dialog.get_by_role("alert")).to_contain_text("It was last changed by ada")
     expect(board.card_in("archived", "resnet50 v4")).to_be_attached()
     expect(board.card("resnet50 v4")).to_have_count(1)
 
@@ -361,7 +361,7 @@ def test_undo_that_came_too_late_says_so(
     expect(undo).to_be_visible()
     registry.transition_stage("resnet50", 6, Stage.PRODUCTION)
     undo.click()
-    expect(board.dialog.get_by_role("alert")).to_contain_text("It was last moved by ada")
+    expect(board.dialog.get_by_role("alert")).to_contain_text("It was last changed by ada")
     expect(board.card_in("production", "resnet50 v6")).to_be_attached()
 
 
@@ -396,3 +396,21 @@ def test_the_column_under_the_pointer_counts_not_the_one_the_card_passed(board: 
     board.page.mouse.move(box["x"] + 5, box["y"] + 5, steps=3)
     board.let_go()
     expect(board.dialog.get_by_role("radio", name="Archived")).to_be_checked()
+
+
+def test_where_the_site_asks_for_reasons_every_drop_and_undo_ask_for_one(
+    registry: DatabaseRegistry, visit: Callable[..., Page], settings: Any
+) -> None:
+    settings.OBEYA_REQUIRE_REASON = True
+    settings.OBEYA_WORKFLOW = "returns"
+    board = BoardPage(visit("/", viewport={"width": 1440, "height": 900}))
+    board.drag("resnet50 v6", "staging")
+    reason = board.dialog.get_by_role("textbox", name="Reason")
+    reason.fill("Good enough.")
+    board.dialog.get_by_role("button", name="Move", exact=True).click()
+    expect(board.card_in("staging", "resnet50 v6")).to_be_visible()
+    expect(board.card("resnet50 v6")).not_to_have_attribute("data-pending", "")
+    board.toasts.get_by_role("link", name="Undo…").click()
+    reason.fill("Not good enough.")
+    board.dialog.get_by_role("button", name="Move", exact=True).click()
+    expect(board.card_in("development", "resnet50 v6")).to_be_visible()

@@ -150,3 +150,32 @@ def test_strangers_and_accounts_without_the_right_do_not_get_in(
     assert client.get("/models/resnet50/").status_code == 302
     nobody = client_of(User.objects.create_user("nobody"))
     assert nobody.get("/models/resnet50/").status_code == 403
+
+
+@pytest.mark.parametrize(("sort", "order"), [("stage", [4, 3, 2, 1]), ("-stage", [1, 2, 3, 4])])
+def test_stages_are_sorted_as_the_board_has_them(
+    model: DatabaseRegistry, client_of: ClientOf, alice: User, sort: str, order: list[int]
+) -> None:
+    model.register_model("resnet50")
+    for number, *stages in (
+        (1, Stage.ARCHIVED),
+        (2, Stage.STAGING, Stage.PRODUCTION),
+        (3, Stage.STAGING),
+    ):
+        for stage in stages:
+            model.transition_stage("resnet50", number, stage)
+    page = text_of(client_of(alice).get("/models/resnet50/", {"sort": sort}))
+    assert order_of(page) == order
+
+
+def test_a_version_deleted_in_production_left_it_then(
+    model: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    assert "to now</li>" in text_of(client.get("/models/resnet50/"))
+    model.delete_version("resnet50", 1)
+    page = text_of(client.get("/models/resnet50/"))
+    assert page.count('class="timeline-bar') == 1
+    assert "timeline-bar is-open" not in page
+    assert "to now</li>" not in page
+    assert "Roll back…" not in page

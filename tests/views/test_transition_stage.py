@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
 
 from boards.models import AuditEvent, ModelVersion, User
-from boards.registry import DatabaseRegistry
+from boards.registry import SYSTEM, DatabaseRegistry, create_user, set_tag
 from obeya import Comparison, PromotionPolicy, Stage
 
 pytestmark = pytest.mark.django_db
@@ -150,7 +151,8 @@ def test_a_stale_page_gets_the_present_state_and_who_was_faster(
     page = text_of(answer)
     assert answer.status_code == 409
     assert "was changed since you looked" in page
-    assert "It was last moved by alice" in page
+    assert "It was last changed by alice (moved the version), <time" in page
+    assert ">just now</time>." in page
     assert 'data-stage="staging"' in page
     assert stage_of(version) == "staging"
 
@@ -270,3 +272,69 @@ def test_a_form_with_a_revision_of_thousands_of_digits_is_a_400(
 ) -> None:
     form = {"to_stage": "staging", "expected_revision": "9" * 5000}
     assert client_of(alice).post(ADDRESS, form).status_code == 400
+
+
+def test_a_conflict_names_who_made_the_revision_and_not_who_moved_last(
+    version: ModelVersion,
+    registry: DatabaseRegistry,
+    client_of: Callable[[User], Client],
+    victor: User,
+    alice: User,
+) -> None:
+    registry.transition_stage("resnet50", 1, Stage.STAGING)
+    bob = create_user(username="bob", group="contributor", actor=SYSTEM, at=datetime.now(UTC))
+    DatabaseRegistry(actor=bob).log_metrics("resnet50", 1, {"f1": 0.7})
+    # Neither leaves a new revision.
+    client_of(alice).post("/models/resnet50/versions/1/check/")
+    registry.set_alias("resnet50", "best", 1)
+    stale = {"to_stage": "archived", "expected_revision": 2}
+    page = text_of(client_of(alice).post(ADDRESS, stale))
+    assert "It was last changed by bob (logged metrics), " in page
+    set_tag(name="resnet50", version=1, key="k", value="v", actor=SYSTEM, at=datetime.now(UTC))
+    page = text_of(client_of(alice).post(ADDRESS, stale))
+    assert "It was last changed by system (tagged the version), " in page
+
+
+def test_a_site_that_asks_for_reasons_says_so_before_the_move(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User, settings: object
+) -> None:
+    client = client_of(alice)
+    assert "(may stay empty)" in text_of(client.get(ADDRESS))
+    settings.OBEYA_REQUIRE_REASON = True  # type: ignore[attr-defined]  # pytest-django's wrapper
+    page = text_of(client.get(ADDRESS))
+    assert "(may stay empty)" not in page
+    assert 'name="reason" maxlength="10000" rows="2" required' in page
+    answer = client.post(ADDRESS, {"to_stage": "staging"})
+    page = text_of(answer)
+    assert answer.status_code == 400
+    assert 'aria-invalid="true" aria-describedby="move-problem"' in page
+    assert 'id="move-problem" role="alert"' in page
+    assert stage_of(version) == "development"
+
+
+def test_undo_asks_for_the_reason_that_the_site_wants(
+    version: ModelVersion, client_of: Callable[[User], Client], alice: User, settings: object
+) -> None:
+    settings.OBEYA_WORKFLOW = "returns"  # type: ignore[attr-defined]  # pytest-django's wrapper
+    settings.OBEYA_REQUIRE_REASON = True  # type: ignore[attr-defined]  # the same
+    client = client_of(alice)
+    form = {"to_stage": "staging", "reason": "Good enough."}
+    page = text_of(client.post(ADDRESS, form, headers=HTMX))
+    assert f'href="{ADDRESS}?to=development" data-dialog>Undo…</a>' in page
+    assert "Undo</button>" not in page
+
+
+@pytest.mark.parametrize(("required", "asking"), [(False, 2), (True, 4)])
+def test_the_board_says_which_columns_ask_before_a_move(
+    version: ModelVersion,
+    client_of: Callable[[User], Client],
+    alice: User,
+    settings: object,
+    required: bool,
+    asking: int,
+) -> None:
+    settings.OBEYA_REQUIRE_REASON = required  # type: ignore[attr-defined]  # as above
+    for headers in ({}, HTMX):
+        page = text_of(client_of(alice).get("/", headers=headers))
+        assert page.count("data-asking") == asking
+        assert 'data-stage="production" data-column data-asking' in page

@@ -1,0 +1,78 @@
+"""What is answered after a move: it is made, whatever became of the versions since."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.db import connection
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django_htmx.middleware import HtmxDetails
+
+from boards.models import User
+from boards.registry import DatabaseRegistry
+from boards.views.moved import moved_answer
+from obeya import Stage
+from obeya.records import StageTransition
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ask(alice: User):
+    """The answer to a move, as the board asks for it."""
+
+    def answer(moved: StageTransition):
+        request = RequestFactory().post(
+            "/", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/"}
+        )
+        request.user, request.htmx = alice, HtmxDetails(request)
+        request._messages = CookieStorage(request)
+        return moved_answer(request, moved)
+
+    return answer
+
+
+def promoted(registry: DatabaseRegistry, name: str, others: int) -> StageTransition:
+    """The move of a model's last version to Production, where it takes the place of others."""
+    for number in range(1, others + 2):
+        registry.register_model(name, metrics={"accuracy": 0.8})
+        registry.transition_stage(name, number, Stage.STAGING)
+        if number <= others:
+            registry.transition_stage(name, number, Stage.PRODUCTION)
+    return registry.transition_stage(name, others + 1, Stage.PRODUCTION, archive_existing=True)
+
+
+def test_the_statements_do_not_grow_with_what_a_move_archives(registry, ask):
+    taken = []
+    for others in (1, 7):
+        moved = promoted(registry, f"model{others}", others)
+        assert len(moved.archived) == others
+        with CaptureQueriesContext(connection) as statements:
+            answer = ask(moved)
+        assert answer.content.decode().count("data-card ") == others + 1
+        taken.append(len(statements))
+    assert taken[0] == taken[1]
+
+
+def test_an_archived_version_that_was_deleted_since_is_left_out(registry, ask):
+    moved = promoted(registry, "m", 2)
+    registry.delete_version("m", 1)
+    answer = ask(moved)
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "m v3 moved from Staging to Production; v1, v2 archived" in page
+    assert 'data-name="m v2"' in page
+    assert 'data-name="m v1"' not in page
+
+
+@pytest.mark.parametrize("deletion", ["version", "model"])
+def test_a_move_of_what_was_deleted_since_is_told_all_the_same(registry, ask, deletion):
+    moved = promoted(registry, "m", 1)
+    if deletion == "version":
+        registry.delete_version("m", 2)
+    else:
+        registry.delete_model("m")
+    answer = ask(moved)
+    assert answer.status_code == 200
+    assert answer["HX-Refresh"] == "true"
