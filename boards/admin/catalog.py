@@ -17,7 +17,7 @@ from boards import models, registry
 from boards.admin.read_only import OfVersionAdmin, ReadOnlyAdmin, actor_of
 from boards.registry import Actor
 from obeya import names
-from obeya.errors import RegistryError
+from obeya.errors import NotFound, RegistryError
 from obeya.stages import Stage
 
 # Each version of an action is a write of its own; more would outlast a request.
@@ -46,10 +46,14 @@ def _move_to(stage: Stage) -> Action:
         for version in _chosen(model_admin, request, queryset.select_related("model")):
             title = f"{version.model.name} v{version.number}"
             try:
+                if version.deleted_at or version.model.deleted_at:
+                    # Another model may have taken the name since, with a version of that number.
+                    raise NotFound("It was deleted.", what="version")
                 made = registry.transition_stage(
                     name=version.model.name,
                     version=version.number,
                     to_stage=stage,
+                    expected_revision=version.revision,
                     reason=request.POST.get("reason", ""),
                     actor=actor_of(request),
                     at=timezone.now(),

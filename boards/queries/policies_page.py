@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from boards import models
 from boards.queries.history import NOBODY
+from boards.queries.metric_names import metric_names
 from boards.queries.records import find_model
 from obeya.errors import NotFound
 from obeya.policies import PromotionPolicy, number_text
@@ -17,7 +17,6 @@ from obeya.stages import Stage
 
 MODELS_PAGE = 50
 REVISIONS_MAX = 50
-METRIC_NAMES_MAX = 500
 GATED = tuple(stage for stage in Stage if stage.is_gated)
 
 
@@ -192,35 +191,6 @@ def policy_editor(stage: str, name: str | None = None) -> PolicyEditor:
         site,
         metric_names(),
     )
-
-
-def metric_names() -> tuple[str, ...]:
-    """Known metric names, defined ones and measured ones, sorted; at most 500 of each."""
-    defined = models.MetricDefinition.objects.order_by("name").values_list("name", flat=True)
-    return tuple(sorted({*defined[:METRIC_NAMES_MAX], *_measured_names()}))
-
-
-def _measured_names() -> list[str]:
-    """The first distinct names of metrics.
-
-    Each step seeks the next name in the index, so the cost grows with the names and not, as
-    that of DISTINCT does, with the rows.
-    """
-    table = connection.ops.quote_name(models.Metric._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH RECURSIVE known(name, place) AS (
-                SELECT MIN(name), 1 FROM {table}
-                UNION ALL
-                SELECT (SELECT MIN(m.name) FROM {table} m WHERE m.name > known.name), place + 1
-                FROM known WHERE known.name IS NOT NULL AND place < %s
-            )
-            SELECT name FROM known WHERE name IS NOT NULL
-            """,  # noqa: S608 - the table's name is ours
-            [METRIC_NAMES_MAX],
-        )
-        return [row[0] for row in cursor.fetchall()]
 
 
 def _in_force() -> QuerySet[models.PolicyRevision]:

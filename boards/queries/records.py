@@ -150,8 +150,3 @@ def owner_names() -> list[str]:
         .order_by("username")
         .values_list("username", flat=True)
     )
-
-
-def metric_names() -> list[str]:
-    """The names of the metrics that are defined; one statement."""
-    return list(models.MetricDefinition.objects.order_by("name").values_list("name", flat=True))

@@ -17,7 +17,8 @@ from boards.queries import board as board_queries
 from boards.queries.andons import raised_andons
 from boards.queries.filters import BoardFilter
 from boards.queries.keyset import Cursor
-from boards.queries.records import metric_names, owner_names
+from boards.queries.metric_names import metric_names
+from boards.queries.records import owner_names
 from boards.views.board_as_of import board_as_of, column_as_of, is_past
 from boards.views.http import Request, needs, page_address
 from obeya.errors import InvalidInput

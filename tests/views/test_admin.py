@@ -204,6 +204,22 @@ def test_a_refusal_is_shown_and_nothing_moves(
     assert AuditEvent.objects.filter(action="model_version.transition_refused").count() == 1
 
 
+def test_a_deleted_version_never_moves_the_one_that_took_its_name_and_number(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    registry.register_model("x")
+    registry.delete_model("x")
+    registry.register_model("x")
+    registry.register_model("y")
+    registry.delete_version("y", 1)
+    gone, new, deleted = ModelVersion.objects.order_by("pk")
+    page = act(client_of(alice), VERSIONS, "move_to_staging", gone, deleted)
+    assert "Refused: x v1: It was deleted." in page
+    assert "Refused: y v1: It was deleted." in page
+    new.refresh_from_db()
+    assert new.stage == "development"
+
+
 def test_an_administrator_without_the_right_to_promote_is_refused(
     filled: DatabaseRegistry, victor: User, client_of: ClientOf
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -10,8 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from boards.models import User
-from boards.registry import DatabaseRegistry
+from boards.registry import SYSTEM, DatabaseRegistry, define_metric
 from obeya import Comparison, PromotionPolicy, Stage
+from obeya.metrics import MetricDefinition
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +143,16 @@ def test_a_column_that_makes_no_sense_is_a_clear_400(
     answer = client_of(alice).get(address)
     assert answer.status_code == 400
     assert "Traceback" not in text_of(answer)
+
+
+def test_the_filter_suggests_metrics_that_were_measured_or_defined(
+    registry: DatabaseRegistry, client_of: Callable[[User], Client], alice: User
+) -> None:
+    registry.register_model("one", metrics={"top1": 0.5})
+    definition = MetricDefinition("latency_ms")
+    define_metric(definition=definition, actor=SYSTEM, at=datetime.now(UTC))
+    page = text_of(client_of(alice).get("/"))
+    assert '<option value="latency_ms &gt;= "><option value="top1 &gt;= "></datalist>' in page
 
 
 def test_the_number_of_statements_does_not_grow_with_the_board(
