@@ -69,7 +69,9 @@ def test_a_guardrail_is_set_shown_and_removed(
     assert "no live value of a version in Production yet" in page
     client.post(REMOVE, {"metric": "error_rate"})
     assert "No guardrail is set." in text_of(client.get(MODEL))
-    assert [e.action for e in AuditEvent.objects.filter(action__startswith="guardrail")] == [
+    assert [
+        e.action for e in AuditEvent.objects.filter(action__startswith="guardrail").order_by("pk")
+    ] == [
         "guardrail.set",
         "guardrail.removed",
     ]
