@@ -66,11 +66,21 @@ class BoardPage:
         expect(self.page.locator(".card.is-lifted")).to_be_attached()
 
     def carry_over(self, name: str, stage: str) -> None:
-        """Hold the card in hand over a column until the column takes it in."""
+        """Hold the card in hand over a column, never quite still, until the column takes it in.
+
+        Cards that still glide into place take nothing in, and a pointer at rest asks only once.
+        """
         box = self.page.locator(f"#cards-{stage}").bounding_box()
         assert box is not None
-        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40, steps=8)
-        expect(self.card_in(stage, name)).to_be_attached()
+        x, y = box["x"] + box["width"] / 2, box["y"] + 40
+        self.page.mouse.move(x, y, steps=8)
+        taken_in = self.card_in(stage, name)
+        for nudge in range(50):
+            if taken_in.count():
+                break
+            self.page.mouse.move(x + nudge % 2 + 1, y)
+            self.page.wait_for_timeout(100)
+        expect(taken_in).to_be_attached()
 
     def let_go(self) -> None:
         """Drop what is in hand."""
