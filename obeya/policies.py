@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -166,6 +166,20 @@ class PromotionPolicy:
         return tuple(filter(None, (*asked, coverage, approvals, by_itself, only_warns)))
 
     @property
+    def metric_names(self) -> frozenset[str]:
+        """Every metric that it speaks of."""
+        return frozenset(r.metric for r in self.evidence_requirements if r.metric)
+
+    @property
+    def asks_about_champion(self) -> bool:
+        """Whether a requirement holds the version against the champion."""
+        return self.asks_for(ChampionRequirement)
+
+    def asks_for(self, *kinds: type) -> bool:
+        """Whether a requirement is of one of these kinds."""
+        return any(isinstance(requirement, kinds) for requirement in self.requirements)
+
+    @property
     def asks_about_noise(self) -> bool:
         """Whether a requirement needs the definitions of metrics, which say what noise is."""
         return any(isinstance(r, ChampionRequirement) and r.beyond_noise for r in self.requirements)
@@ -204,9 +218,16 @@ class PromotionPolicy:
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> bool:
         """Whether `check` would pass, without its words and without waivers."""
-        return all(
-            r.outcome(evidence, champion, definitions).lets_pass for r in self.evidence_requirements
-        )
+        return self.judge(definitions)(evidence, champion)
+
+    def judge(self, definitions: Definitions) -> Callable[[Evidence, Evidence | None], bool]:
+        """`passes` as a function of the evidence and the champion, for very many of them."""
+        outcomes = tuple(requirement.outcome for requirement in self.evidence_requirements)
+
+        def passes(evidence: Evidence, champion: Evidence | None) -> bool:
+            return all(outcome(evidence, champion, definitions).lets_pass for outcome in outcomes)
+
+        return passes
 
     def to_document(self) -> dict[str, Any]:
         """The JSON form that is stored as a revision and read by `from_document`."""

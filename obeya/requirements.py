@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -228,6 +228,39 @@ class MetricRequirement:
         }
 
 
+class _Finding(Enum):
+    """What comes of holding a metric against the champion's, in the order it is looked for."""
+
+    NOT_MEASURED = (Outcome.MISSING, "{metric} was not measured.")
+    NO_CHAMPION = (Outcome.PASSED, "{value}; there is no champion to compare with.")
+    CHAMPION_NOT_MEASURED = (
+        Outcome.NOT_COMPARABLE,
+        "{value}, but {rival} has no {metric} to compare with.",
+    )
+    OTHER_DATASET = (
+        Outcome.NOT_COMPARABLE,
+        "{metric} was measured on {own_set}, that of {rival} on {standing_set}: not comparable.",
+    )
+    BOUND_BEYOND_NUMBERS = (
+        Outcome.NOT_COMPARABLE,
+        "The bound of {metric} is beyond all numbers.",
+    )
+    BEYOND_BOUND = (Outcome.FAILED, "{value}; required: {required} ({rival} has {standing}).")
+    NOISE_UNKNOWN = (
+        Outcome.NOT_COMPARABLE,
+        (
+            "{value}; whether it differs from {rival} beyond noise cannot be told without standard "
+            "errors or numbers of samples."
+        ),
+    )
+    WITHIN_NOISE = (Outcome.FAILED, "{value}, within noise of {rival} with {standing}.")
+    HOLDS = (Outcome.PASSED, "{value}; {rival} has {standing}.")
+
+    def __init__(self, outcome: Outcome, sentence: str) -> None:
+        self.outcome = outcome
+        self.sentence = sentence
+
+
 @dataclass(frozen=True, slots=True)
 class ChampionRequirement:
     """A metric must compare with the champion's value, moved by `offset`.
@@ -286,7 +319,7 @@ class ChampionRequirement:
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> Outcome:
         """Hold the version's value against the champion's."""
-        return self.check(evidence, champion, definitions).outcome
+        return self._find(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
@@ -295,69 +328,52 @@ class ChampionRequirement:
         own = evidence.metrics.get(self.metric)
         standing = champion.metrics.get(self.metric) if champion else None
         bound = None if standing is None else self.bound(standing.value)
-        outcome, sentence = self._judge(own, champion, standing, bound, definitions)
+        found = self._find(evidence, champion, definitions)
         return RequirementOutcome(
             requirement=self.describe(),
             metric=self.metric,
-            outcome=outcome,
+            outcome=found.outcome,
             observed=None if own is None else own.value,
             bound=bound if bound is not None and math.isfinite(bound) else None,
-            sentence=sentence,
+            sentence=found.sentence.format(
+                metric=self.metric,
+                value="" if own is None else f"{self.metric} is {number_text(own.value)}",
+                rival=f"the champion v{champion.version}" if champion else "",
+                standing="" if standing is None else number_text(standing.value),
+                required="" if bound is None else f"{self.comparison.symbol} {number_text(bound)}",
+                own_set="" if own is None else own.dataset,
+                standing_set="" if standing is None else standing.dataset,
+            ),
             comparison=self.comparison,
             baseline=None if standing is None else standing.value,
         )
 
-    def _judge(
-        self,
-        own: Metric | None,
-        champion: Evidence | None,
-        standing: Metric | None,
-        bound: float | None,
-        definitions: Definitions,
-    ) -> tuple[Outcome, str]:
+    def _find(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> _Finding:
+        """The one place where it is decided; the words are made only where they are read."""
+        own = evidence.metrics.get(self.metric)
         if own is None:
-            return Outcome.MISSING, f"{self.metric} was not measured."
-        value = f"{self.metric} is {number_text(own.value)}"
+            return _Finding.NOT_MEASURED
         if champion is None:
-            return Outcome.PASSED, f"{value}; there is no champion to compare with."
-        rival = f"the champion v{champion.version}"
-        if standing is None or bound is None:
-            return (
-                Outcome.NOT_COMPARABLE,
-                f"{value}, but {rival} has no {self.metric} to compare with.",
-            )
+            return _Finding.NO_CHAMPION
+        standing = champion.metrics.get(self.metric)
+        if standing is None:
+            return _Finding.CHAMPION_NOT_MEASURED
         if own.dataset and standing.dataset and own.dataset != standing.dataset:
-            return (
-                Outcome.NOT_COMPARABLE,
-                (
-                    f"{self.metric} was measured on {own.dataset}, that of {rival} on "
-                    f"{standing.dataset}: not comparable."
-                ),
-            )
+            return _Finding.OTHER_DATASET
+        bound = self.bound(standing.value)
         if not math.isfinite(bound):
-            return Outcome.NOT_COMPARABLE, f"The bound of {self.metric} is beyond all numbers."
-        required = f"required: {self.comparison.symbol} {number_text(bound)}"
+            return _Finding.BOUND_BEYOND_NUMBERS
         if not self.comparison.holds(own.value, bound):
-            return (
-                Outcome.FAILED,
-                f"{value}; {required} ({rival} has {number_text(standing.value)}).",
-            )
+            return _Finding.BEYOND_BOUND
         if self.beyond_noise:
             scale = definition_for(self.metric, definitions).scale
             if standard_error(own, scale) is None or standard_error(standing, scale) is None:
-                return (
-                    Outcome.NOT_COMPARABLE,
-                    (
-                        f"{value}; whether it differs from {rival} beyond noise cannot be told "
-                        "without standard errors or numbers of samples."
-                    ),
-                )
+                return _Finding.NOISE_UNKNOWN
             if within_noise(standing, own, scale):
-                return (
-                    Outcome.FAILED,
-                    f"{value}, within noise of {rival} with {number_text(standing.value)}.",
-                )
-        return Outcome.PASSED, f"{value}; {rival} has {number_text(standing.value)}."
+                return _Finding.WITHIN_NOISE
+        return _Finding.HOLDS
 
     def to_document(self) -> dict[str, Any]:
         """``{"metric": ..., "comparison": ">=", "champion": {"offset": ..., ...}}``."""

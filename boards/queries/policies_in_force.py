@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from boards import models
-from boards.queries.what_if import unmeasured
+from boards.queries.metric_names import unmeasured
 from obeya import names
 from obeya.policies import PromotionPolicy
 
@@ -53,7 +53,7 @@ def unknown_parts(
             problems.append(f"line {line}: there is no registered model named “{model[:64]}”.")
         problems += [
             f"line {line}: no version has the metric “{metric}”, and it is not defined."
-            for metric in unmeasured(policy)
+            for metric in unmeasured(policy.metric_names)
             if metric not in defined
         ]
     return problems

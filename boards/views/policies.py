@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from boards import registry
 from boards.permissions import Right, has_right
+from boards.queries.metric_names import unmeasured
 from boards.queries.policies_page import (
     GATED,
     PolicyEditor,
@@ -20,7 +21,7 @@ from boards.queries.policies_page import (
     policy_editor,
 )
 from boards.queries.records import find_model
-from boards.queries.what_if import WhatIf, unmeasured, what_if
+from boards.queries.what_if import WhatIf, what_if
 from boards.queries.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor
 from boards.views.policy_form import Against, PolicyForm, pressed
@@ -108,7 +109,7 @@ def _save(request: Request, editor: PolicyEditor, policy: PromotionPolicy) -> Ht
         messages.success(request, f"Saved as revision {made.number}.")
         for warning in contradictions(policy):
             messages.warning(request, warning)
-        for metric in unmeasured(policy):
+        for metric in unmeasured(policy.metric_names):
             messages.warning(request, f"No version has the metric {metric} yet.")
     if editor.model is None:
         return redirect("boards:edit_policy", stage=editor.stage.value)
@@ -144,7 +145,7 @@ def _draft(editor: PolicyEditor, policy: PromotionPolicy) -> Draft:
     return Draft(
         what_if(policy, editor.stage, model, timezone.now()),
         contradictions(policy),
-        unmeasured(policy),
+        unmeasured(policy.metric_names),
     )
 
 
