@@ -164,6 +164,7 @@ class MemoryGovernance(MemoryRequests):
                 model.guardrails[guardrail.metric] = guardrail
                 data = guardrail.to_document()
                 self._store.append(model.chain, Action.GUARDRAIL_SET, data=data)
+                self._store.clear_andons(model, metric=guardrail.metric)
 
     def remove_guardrail(self, name: str, metric: str) -> None:
         """See `ModelRegistry.remove_guardrail`."""
@@ -206,7 +207,7 @@ class MemoryGovernance(MemoryRequests):
                 version=number,
                 data={"guardrail": report.guardrail.to_document(), "value": value},
             )
-            if not report.guardrail.auto_rollback:
+            if not report.guardrail.auto_rollback or len(model.in_production) > 1:
                 return report
             store = self._store.acting_as(SYSTEM_ACTOR, Channel.GUARDRAIL)
             try:

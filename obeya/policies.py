@@ -253,6 +253,21 @@ class PromotionPolicy:
         )
 
 
+_CHAMPION_KEYS = ("offset", "in_percent", "beyond_noise")
+_REQUIREMENT_KEYS = {
+    frozenset(keys)
+    for keys in (
+        ("metric", "comparison", "threshold"),
+        ("metric", "comparison", "champion"),
+        ("hours_in_stage",),
+        ("tag", "value"),
+        ("description",),
+        ("artifact_digest",),
+        ("no_pickle",),
+    )
+}
+
+
 def requirements_from_documents(
     documents: Sequence[Mapping[str, Any]],
 ) -> tuple[Requirement, ...]:
@@ -266,24 +281,38 @@ def requirement_from_document(row: Mapping[str, Any]) -> Requirement:
     Raises:
         InvalidInput: it is of no kind that there is.
     """
-    match row:
-        case {"metric": metric, "comparison": sign, "threshold": threshold}:
-            return MetricRequirement(metric, Comparison(sign), threshold)
-        case {"metric": metric, "comparison": sign, "champion": relative}:
-            return ChampionRequirement(metric, Comparison(sign), **relative)
-        case {"hours_in_stage": hours}:
-            return TimeInStage(hours)
-        case {"tag": key, "value": value}:
-            return RequiredTag(key, value)
-        case {"description": True}:
-            return RequiredDescription()
-        case {"artifact_digest": True}:
-            return ArtifactDigest()
-        case {"no_pickle": True}:
-            return NoPickle()
+    keys = frozenset(row)
+    # A mapping's pattern lets further keys pass, and a requirement that is dropped gates nothing.
+    if keys in _REQUIREMENT_KEYS:
+        match row:
+            case {"metric": metric, "comparison": sign, "threshold": threshold}:
+                return MetricRequirement(metric, Comparison.parse(sign), threshold)
+            case {"metric": metric, "comparison": sign, "champion": Mapping() as relative}:
+                return _against_champion(metric, sign, relative)
+            case {"hours_in_stage": hours}:
+                return TimeInStage(hours)
+            case {"tag": key, "value": value}:
+                return RequiredTag(key, value)
+            case {"description": True}:
+                return RequiredDescription()
+            case {"artifact_digest": True}:
+                return ArtifactDigest()
+            case {"no_pickle": True}:
+                return NoPickle()
     raise InvalidInput(
         f"There is no requirement with the keys {', '.join(map(str, row))}.", field="requirements"
     )
+
+
+def _against_champion(metric: str, sign: str, relative: Mapping[str, Any]) -> ChampionRequirement:
+    unknown = [str(key) for key in relative if key not in _CHAMPION_KEYS]
+    if unknown:
+        raise InvalidInput(
+            f"A bound relative to the champion knows no “{unknown[0][:32]}”; it knows "
+            f"{', '.join(_CHAMPION_KEYS)}.",
+            field="requirements",
+        )
+    return ChampionRequirement(metric, Comparison.parse(sign), **relative)
 
 
 def _waived(outcome: RequirementOutcome, waivers: Mapping[str, Waiver]) -> RequirementOutcome:

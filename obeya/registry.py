@@ -217,7 +217,10 @@ class ModelRegistry(Protocol):
         """
 
     def set_guardrail(self, name: str, guardrail: Guardrail) -> None:
-        """Keep a live metric of the Production version within a bound; one for each metric."""
+        """Keep a live metric of the Production version within a bound; one for each metric.
+
+        Another for the same metric clears what the one before raised.
+        """
 
     def remove_guardrail(self, name: str, metric: str) -> None:
         """Take a guardrail away, and clear what it raised.
@@ -232,7 +235,7 @@ class ModelRegistry(Protocol):
         """Report what is measured live of a version in Production (None: of the champion).
 
         A value beyond the guardrail raises an andon, once, which a value within it clears; a
-        guardrail that rolls back does so.
+        guardrail that rolls back does so, where no other version is in Production.
 
         Raises:
             InvalidInput: the version is not in Production, or nothing is.

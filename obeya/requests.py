@@ -10,10 +10,10 @@ from typing import Any, Protocol, TypeVar
 
 from obeya.audit import document_digest
 from obeya.errors import AlreadyClosed, EvidenceChanged, InvalidInput, NotAllowed, NotFound
-from obeya.metrics import metric_document
+from obeya.metrics import definition_for, metric_document
 from obeya.policies import PromotionPolicy
 from obeya.records import Action
-from obeya.requirements import Evidence
+from obeya.requirements import NO_DEFINITIONS, ChampionRequirement, Definitions, Evidence
 from obeya.rules import RequiredTag
 from obeya.stages import Stage, is_promotion
 
@@ -57,13 +57,17 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One person's vote, bound to the evidence that it was given on."""
+    """One person's vote, bound to the evidence that it was given on.
+
+    `may_approve` is whether the voter still holds the right to: an approval does not outlive it.
+    """
 
     voter: str
     decision: Decision
     evidence_digest: str
     at: datetime
     comment: str = ""
+    may_approve: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ def approvers(votes: Iterable[Vote], requested_by: str, digest: str) -> tuple[st
         if vote.decision is Decision.APPROVE
         and vote.evidence_digest == digest
         and vote.voter != requested_by
+        and vote.may_approve
     )
 
 
@@ -217,12 +222,16 @@ def comment_required(comment: str) -> str:
 
 
 def evidence_digest(
-    evidence: Evidence, champion: Evidence | None, policy: PromotionPolicy | None
+    evidence: Evidence,
+    champion: Evidence | None,
+    policy: PromotionPolicy | None,
+    definitions: Definitions = NO_DEFINITIONS,
 ) -> str:
     """SHA-256, in hex, of what an approval is bound to.
 
     The version's metrics, description and artifact, the tags that the policy asks for, the
-    champion with its metrics, and the policy; as canonical JSON (RFC 8785).
+    champion with its metrics, and the policy, as canonical JSON (RFC 8785); where the policy asks
+    about noise, also how the metrics that it asks about are scaled, which decides what noise is.
     """
     keys = {r.key for r in policy.requirements if isinstance(r, RequiredTag)} if policy else set()
     document: dict[str, Any] = {
@@ -236,7 +245,18 @@ def evidence_digest(
         else None,
         "policy": policy.to_document() if policy else None,
     }
+    if policy and policy.asks_about_noise:
+        document["scales"] = noise_scales(policy, definitions)
     return document_digest(document)
+
+
+def noise_scales(policy: PromotionPolicy, definitions: Definitions) -> dict[str, str]:
+    """How the metrics are scaled whose noise a policy asks about, by name."""
+    return {
+        requirement.metric: definition_for(requirement.metric, definitions).scale.value
+        for requirement in policy.requirements
+        if isinstance(requirement, ChampionRequirement) and requirement.beyond_noise
+    }
 
 
 def _metrics(evidence: Evidence) -> Mapping[str, Any]:

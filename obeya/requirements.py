@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -266,8 +267,9 @@ class ChampionRequirement:
     """A metric must compare with the champion's value, moved by `offset`.
 
     The bound is the champion's value c plus `offset` in the metric's own unit, or with
-    `in_percent` c + |c|·offset/100. “At most 1 % worse” is ``>=`` with −1 in percent for a metric
-    that is better when higher, ``<=`` with 1 in percent for one that is better when lower.
+    `in_percent` c + |c|·offset/100, reckoned in decimals. “At most 1 % worse” is ``>=`` with −1
+    in percent for a metric that is better when higher, ``<=`` with 1 in percent for one that is
+    better when lower.
     `beyond_noise` (only with > and <) also asks that the difference be larger than noise
     (`obeya.metrics.within_noise`).
 
@@ -295,6 +297,12 @@ class ChampionRequirement:
             # Nothing in percent and nothing in units are the same requirement.
             object.__setattr__(self, "offset", 0.0)
             object.__setattr__(self, "in_percent", False)
+        # A policy that is read from a file may say anything here.
+        if any(type(switch) is not bool for switch in (self.in_percent, self.beyond_noise)):
+            raise InvalidInput(
+                f"in_percent and beyond_noise of “{self.metric}” are true or false.",
+                field="requirements",
+            )
         if self.beyond_noise and not self.comparison.is_strict:
             raise InvalidInput(
                 "Beyond noise goes with > or <: it asks for a difference in one direction.",
@@ -310,10 +318,17 @@ class ChampionRequirement:
         return f"{self.metric} {self.comparison.symbol} champion{moved}{noise}"
 
     def bound(self, champion: float) -> float:
-        """The value to hold against, for a champion's value; may leave the range of numbers."""
+        """The value to hold against, for a champion's value; may leave the range of numbers.
+
+        It is reckoned in decimals, as people write them: 0.1 below 0.8 is 0.7, which the sum of
+        the nearest binary fractions is not.
+        """
+        if not self.offset or not math.isfinite(champion):
+            return champion
+        standing, offset = Decimal(repr(champion)), Decimal(repr(self.offset))
         if self.in_percent:
-            return champion + abs(champion) * (self.offset / 100.0)
-        return champion + self.offset
+            offset = abs(standing) * offset / 100
+        return float(standing + offset)
 
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from obeya import names
 from obeya.errors import InvalidInput
@@ -14,11 +15,25 @@ from obeya.requirements import Definitions, Evidence, Outcome, RequirementOutcom
 
 HOURS_MAX = 87_600
 
-# Suffixes of formats that run code when they are loaded, for they are or hold pickles:
-# Python's pickle module, joblib.dump, torch.save, cloudpickle, dill and pandas' to_pickle.
+# Suffixes of formats that run code when they are loaded, for they are, hold or may hold pickles:
+# Python's pickle module, joblib.dump, torch.save (also as pytorch_model.bin), cloudpickle, dill
+# and pandas' to_pickle.
 PICKLE_SUFFIXES = frozenset(
-    {".pkl", ".pickle", ".p", ".joblib", ".pt", ".pth", ".ckpt", ".dill", ".cloudpickle", ".pck"}
+    {
+        ".bin",
+        ".ckpt",
+        ".cloudpickle",
+        ".dill",
+        ".joblib",
+        ".p",
+        ".pck",
+        ".pickle",
+        ".pkl",
+        ".pt",
+        ".pth",
+    }
 )
+_SEPARATORS = re.compile(r"[/\\?#&;=,:@!|\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +243,7 @@ class NoPickle:
             return RequirementOutcome.of_rule(
                 line,
                 Outcome.FAILED,
-                f"A {suffix} file is or holds a pickle, which runs code when it is loaded.",
+                f"A {suffix} file is, holds or may hold a pickle, which runs code when loaded.",
             )
         return RequirementOutcome.of_rule(
             line, Outcome.PASSED, "Nothing in the artifact's record says that it is a pickle."
@@ -240,8 +255,8 @@ class NoPickle:
 
 
 def _suffixes(uri: str) -> list[str]:
-    try:
-        path = urlsplit(uri).path
-    except ValueError:
-        path = uri
-    return PurePosixPath(path.rstrip("/").replace("\\", "/").lower()).suffixes
+    """Every suffix in any part of a URI, however it is escaped: none of them can hide one."""
+    plain = uri.lower()
+    while (unescaped := unquote(plain)) != plain:
+        plain = unescaped
+    return [suffix for name in _SEPARATORS.split(plain) for suffix in PurePosixPath(name).suffixes]

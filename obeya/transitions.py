@@ -56,7 +56,7 @@ class TransitionFacts:
     @property
     def evidence_digest(self) -> str:
         """What an approval of this move is bound to."""
-        return evidence_digest(self.evidence, self.champion, self.policy)
+        return evidence_digest(self.evidence, self.champion, self.policy, self.definitions)
 
 
 @dataclass(frozen=True, slots=True)

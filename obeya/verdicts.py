@@ -23,7 +23,8 @@ class Verdict:
     """The outcome of a policy check: every requirement with what was seen.
 
     `policy_revision` names the revision that judged; None for a policy that is not stored, and
-    with `has_policy` False when no policy guards the stage, in which case the verdict passes.
+    with `has_policy` False when no policy guards the stage, in which case the verdict passes, and
+    `is_gated` False too for a move that no policy can gate, such as a demotion.
     A policy in the mode `Mode.WARN` refuses nothing: what fails is a warning.
     """
 
@@ -32,6 +33,7 @@ class Verdict:
     policy_revision: int | None = None
     has_policy: bool = True
     mode: Mode = Mode.ENFORCE
+    is_gated: bool = True
 
     @property
     def passed(self) -> bool:
@@ -52,6 +54,8 @@ class Verdict:
     def sentence(self) -> str:
         """The verdict in one sentence."""
         where = f" for {self.stage.label}" if self.stage else ""
+        if not self.is_gated:
+            return "Policies gate promotions alone: nothing to check."
         if not self.has_policy:
             return f"No promotion policy is set{where}: nothing to check."
         total = len(self.outcomes)
@@ -74,6 +78,7 @@ class Verdict:
             "policy_revision": self.policy_revision,
             "has_policy": self.has_policy,
             "mode": self.mode.value,
+            "is_gated": self.is_gated,
             "outcomes": [
                 {
                     "requirement": o.requirement,
@@ -111,12 +116,18 @@ class Verdict:
             policy_revision=document["policy_revision"],
             has_policy=document["has_policy"],
             mode=Mode(document.get("mode", Mode.ENFORCE)),
+            is_gated=document.get("is_gated", True),
         )
 
 
 def no_policy(stage: Stage | None) -> Verdict:
     """The verdict where no policy guards the stage: it passes and says so."""
     return Verdict(stage=stage, has_policy=False)
+
+
+def not_gated(stage: Stage) -> Verdict:
+    """The verdict on a move to `stage` that no policy can gate: it passes and says so."""
+    return Verdict(stage=stage, has_policy=False, is_gated=False)
 
 
 def _float(number: float | None) -> float | None:

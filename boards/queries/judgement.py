@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from boards import models
 from boards.queries.facts import facts_for
+from boards.queries.records import definitions
 from obeya.policies import PromotionPolicy, Verdict, no_policy
 from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement, judge_transition
@@ -46,4 +47,5 @@ def verdict_for(
             no_policy(None) if stage is None else facts_for(version, stage, at=at)[0].check_policy()
         )
     facts, _ = facts_for(version, stage or Stage(version.stage), at=at)
-    return replace(facts, policy=policy, policy_revision=None).check_policy()
+    defined = definitions() if policy.asks_about_noise else {}
+    return replace(facts, policy=policy, policy_revision=None, definitions=defined).check_policy()

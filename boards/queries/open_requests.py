@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from boards import models
+from boards.permissions import Right, holders
 from obeya import requests
 from obeya.audit import SYSTEM_ACTOR
 from obeya.requests import Decision, RequestStatus, Vote
@@ -57,12 +58,14 @@ def open_request_uid(version_id: int, stage: Stage, at: datetime) -> uuid.UUID |
 
 
 def votes_of(rows: Collection[models.TransitionRequest]) -> dict[int, list[Vote]]:
-    """The votes on requests, by request, the first first; one statement, none without requests."""
+    """The votes on requests, by request, the first first; two statements, none without requests."""
     votes: dict[int, list[Vote]] = defaultdict(list)
     if not rows:
         return votes
     found = models.Vote.objects.filter(request__in=[row.pk for row in rows])
-    for vote in found.select_related("voter").order_by("pk"):
+    given = list(found.select_related("voter").order_by("pk"))
+    entitled = holders(Right.APPROVE, {vote.voter_id for vote in given if vote.voter_id})
+    for vote in given:
         votes[vote.request_id].append(
             Vote(
                 vote.voter.username if vote.voter else SYSTEM_ACTOR,
@@ -70,6 +73,7 @@ def votes_of(rows: Collection[models.TransitionRequest]) -> dict[int, list[Vote]
                 vote.evidence_digest,
                 vote.voted_at,
                 vote.comment,
+                may_approve=vote.voter_id is None or vote.voter_id in entitled,
             )
         )
     return votes

@@ -189,6 +189,7 @@ def _waiting(user: models.User, at: datetime) -> QuerySet[Any]:
         superseded_at=None,
         created_at__gte=OuterRef("voted_at"),
     )
+    newer_definition = models.MetricDefinition.objects.filter(updated_at__gte=OuterRef("voted_at"))
     return (
         models.TransitionRequest.objects.filter(
             status=RequestStatus.OPEN.value, expires_at__gt=at, version__deleted_at=None
@@ -199,6 +200,7 @@ def _waiting(user: models.User, at: datetime) -> QuerySet[Any]:
             Q(voted_at=None)
             | Q(version__model__updated_at__gte=F("voted_at"))
             | Exists(newer_policy)
+            | Exists(newer_definition)
         )
     )
 

@@ -11,15 +11,13 @@ from obeya.records import Action
 def raise_andon(
     write: ModelWrite, version: models.ModelVersion, guardrail: Guardrail, value: float
 ) -> bool:
-    """Raise an andon, or bring the one that is raised up to date. Whether it is new."""
+    """Raise an andon, or bring the value of a raised one up to date. Whether it is new."""
     raised = models.Andon.objects.filter(
         version=version, metric=guardrail.metric, cleared_at=None
     ).first()
     if raised is not None:
-        # The guardrail may have been changed since.
-        raised.comparison, raised.bound = guardrail.comparison.value, guardrail.bound
         raised.value = value
-        raised.save(update_fields=["comparison", "bound", "value"])
+        raised.save(update_fields=["value"])
         return False
     models.Andon.objects.create(
         version=version,

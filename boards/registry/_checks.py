@@ -11,7 +11,7 @@ from boards.queries.open_requests import OpenRequest
 from obeya.errors import Refusal
 from obeya.metrics import metric_document
 from obeya.policies import Evidence, Verdict
-from obeya.requests import last_votes
+from obeya.requests import last_votes, noise_scales
 from obeya.transitions import TransitionFacts
 from obeya.waivers import Waiver
 
@@ -55,6 +55,7 @@ def store_check(
             "request": str(request.row.uid) if request else None,
             "approvals": _approval_documents(request, facts.approvers),
             "warnings": refusal_documents(warnings),
+            "scales": noise_scales(facts.policy, facts.definitions) if facts.policy else {},
         },
         made_at=at,
         made_by=made_by,

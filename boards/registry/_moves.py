@@ -17,10 +17,10 @@ from boards.registry._open_requests import settle_requests
 from boards.registry.champion import crown
 from obeya.errors import RefusalKind
 from obeya.limits import LimitMode
-from obeya.policies import no_policy
 from obeya.records import Action, StageTransition
 from obeya.stages import Stage
 from obeya.transitions import TransitionFacts, TransitionJudgement
+from obeya.verdicts import not_gated
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def keep_check(
     return store_check(
         row,
         read.facts,
-        read.policy_revision,
-        judgement.verdict or no_policy(judgement.to_stage),
+        read.policy_revision if judgement.verdict else None,
+        judgement.verdict or not_gated(judgement.to_stage),
         made_by=write.actor.user,
         at=write.at,
         allowed=judgement.allowed,

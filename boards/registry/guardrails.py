@@ -22,18 +22,22 @@ from obeya.stages import Stage
 def set_guardrail(*, name: str, guardrail: Guardrail, actor: Actor, at: datetime) -> None:
     """Keep a live metric of the Production version within a bound; one for each metric.
 
-    The same guardrail again writes nothing.
+    The same guardrail again writes nothing. Another clears what the one before raised: the next
+    value is judged anew.
 
     Raises:
-        NotAllowed: the actor may not edit policies or, for one that rolls back by itself, may
-            not promote.
+        NotAllowed: the actor may not edit policies or, where the guardrail rolls back by itself
+            or did so until now, may not promote.
     """
     require(actor.user, Right.EDIT_POLICY)
     if guardrail.auto_rollback:
         require(actor.user, Right.PROMOTE)
     with writing_model(name, actor=actor, at=at) as write:
-        if _guardrail(write, guardrail.metric) == guardrail:
+        present = _guardrail(write, guardrail.metric)
+        if present == guardrail:
             return
+        if present and present.auto_rollback:
+            require(actor.user, Right.PROMOTE)
         models.Guardrail.objects.update_or_create(
             model=write.model,
             metric=guardrail.metric,
@@ -45,6 +49,7 @@ def set_guardrail(*, name: str, guardrail: Guardrail, actor: Actor, at: datetime
         )
         write.touch()
         write.record(Action.GUARDRAIL_SET, data=guardrail.to_document())
+        clear_andons(write, metric=guardrail.metric)
 
 
 def remove_guardrail(*, name: str, metric: str, actor: Actor, at: datetime) -> None:
@@ -57,9 +62,12 @@ def remove_guardrail(*, name: str, metric: str, actor: Actor, at: datetime) -> N
     require(actor.user, Right.EDIT_POLICY)
     stored = names.stored_form(metric)
     with writing_model(name, actor=actor, at=at) as write:
-        gone, _ = models.Guardrail.objects.filter(model=write.model, metric=stored).delete()
-        if not gone:
+        present = _guardrail(write, stored)
+        if present is None:
             raise NotFound(f"{write.model.name} has no guardrail for “{metric}”.", what="guardrail")
+        if present.auto_rollback:
+            require(actor.user, Right.PROMOTE)
+        models.Guardrail.objects.filter(model=write.model, metric=stored).delete()
         write.touch()
         write.record(Action.GUARDRAIL_REMOVED, data={"metric": stored})
         clear_andons(write, metric=stored)
@@ -77,10 +85,12 @@ def report_live_metric(
     """Report what is measured live of a version in Production (None: of the champion).
 
     The last value is kept. One beyond the guardrail raises an andon, once, which a value within
-    it clears; a guardrail that rolls back does so, as an act of the guardrail.
+    it clears; a guardrail that rolls back does so, as an act of the guardrail, where no other
+    version is in Production: which of several is to go, people decide.
 
     Raises:
-        NotAllowed: the actor may not register.
+        NotAllowed: the actor may not register or, where the guardrail rolls back by itself, may
+            not promote.
         InvalidInput: the version is not in Production, or nothing is, or the value is not finite.
     """
     require(actor.user, Right.REGISTER)
@@ -88,11 +98,13 @@ def report_live_metric(
     value = finite(value, what=f"The live value of “{metric}”")
     with writing_model(name, actor=actor, at=at) as write:
         row = _live_version(write, version)
-        models.LiveValue.objects.update_or_create(
-            version=row, metric=metric, defaults={"value": value, "reported_at": write.at}
-        )
         report = LiveReport(
             write.model.name, row.number, metric, value, write.at, _guardrail(write, metric)
+        )
+        if report.guardrail and report.guardrail.auto_rollback:
+            require(actor.user, Right.PROMOTE)
+        models.LiveValue.objects.update_or_create(
+            version=row, metric=metric, defaults={"value": value, "reported_at": write.at}
         )
         if report.guardrail is None:
             return report
@@ -100,7 +112,8 @@ def report_live_metric(
             clear_andons(write, version=row, metric=metric)
             return report
         is_new = raise_andon(write, row, report.guardrail, value)
-        if not is_new or not report.guardrail.auto_rollback:
+        is_alone = write.model.count_in(Stage.PRODUCTION) == 1
+        if not is_new or not report.guardrail.auto_rollback or not is_alone:
             return report
         with write.acting_as(GUARDRAIL):
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -135,7 +136,14 @@ def test_beyond_noise_needs_a_direction(sign: Comparison) -> None:
     ("uri", "outcome"),
     [
         ("s3://m/model.safetensors", Outcome.PASSED),
-        ("s3://m/model.onnx?x=model.pkl", Outcome.PASSED),
+        ("s3://m/model.onnx?x=v1.2", Outcome.PASSED),
+        ("s3://m/model.onnx?x=model.pkl", Outcome.FAILED),
+        ("s3://b/model.pkl;v=1", Outcome.FAILED),
+        ("s3://b/m.p%6bl", Outcome.FAILED),
+        ("s3://b/m.p%256bl", Outcome.FAILED),
+        ("file://model.pkl", Outcome.FAILED),
+        ("https://h/#/model.pkl", Outcome.FAILED),
+        ("hf://bert/pytorch_model.bin", Outcome.FAILED),
         ("/m/MODEL.PKL", Outcome.FAILED),
         ("/m/model.pkl.gz", Outcome.FAILED),
         ("C:\\m\\model.pt", Outcome.FAILED),
@@ -145,6 +153,27 @@ def test_beyond_noise_needs_a_direction(sign: Comparison) -> None:
 )
 def test_a_pickle_is_known_by_its_name(uri: str, outcome: Outcome) -> None:
     assert NoPickle().check(Evidence(1, artifact_uri=uri), None, {}).outcome is outcome
+
+
+@pytest.mark.parametrize("in_percent", [False, True])
+def test_a_version_exactly_at_a_bound_below_the_champion_holds_it(in_percent: bool) -> None:
+    offset = -1.0 if in_percent else -0.1
+    requirement = ChampionRequirement("auc", Comparison.GTE, offset, in_percent=in_percent)
+    for thousandths in range(101, 1000):
+        champion = Decimal(thousandths) / 1000
+        bound = champion * 99 / 100 if in_percent else champion - Decimal("0.1")
+        exact = Evidence(2, {"auc": Metric("auc", float(bound))})
+        below = Evidence(2, {"auc": Metric("auc", float(bound) - 1e-9)})
+        rival = Evidence(1, {"auc": Metric("auc", float(champion))})
+        assert requirement.outcome(exact, rival, {}) is Outcome.PASSED, champion
+        assert requirement.outcome(below, rival, {}) is Outcome.FAILED, champion
+        assert requirement.check(exact, rival, {}).bound == float(bound)
+
+
+@pytest.mark.parametrize("switch", ["in_percent", "beyond_noise"])
+def test_a_switch_is_true_or_false_and_no_text(switch: str) -> None:
+    with pytest.raises(InvalidInput, match="true or false"):
+        ChampionRequirement("auc", Comparison.GT, 1.0, **{switch: "false"})
 
 
 def test_time_in_the_stage_is_never_rounded_up() -> None:
@@ -200,9 +229,27 @@ def test_every_kind_comes_back_from_its_document() -> None:
     assert len({r.describe() for r in EVERY_KIND}) == len(EVERY_KIND)
 
 
-@pytest.mark.parametrize("row", [{}, {"metric": "a"}, {"tag": "a"}, {"no_pickle": False}])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"metric": "a"},
+        {"tag": "a"},
+        {"no_pickle": False},
+        {"description": True, "artifact_digest": True},
+        {"hours_in_stage": 24, "bogus": 7},
+        {"tag": "x", "value": "y", "mode": "warn"},
+        {"metric": "a", "comparison": ">", "threshold": 1, "champion": {}},
+    ],
+)
 def test_a_document_of_no_kind_is_refused(row: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match="no requirement with the keys"):
+        requirement_from_document(row)
+
+
+def test_what_a_bound_relative_to_the_champion_does_not_know_is_named() -> None:
+    row = {"metric": "a", "comparison": ">", "champion": {"offset": 1.0, "procent": True}}
+    with pytest.raises(InvalidInput, match="procent"):
         requirement_from_document(row)
 
 

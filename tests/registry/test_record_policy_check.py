@@ -83,6 +83,7 @@ def test_a_check_is_kept_with_its_evidence_and_one_event(
         "request": None,
         "approvals": [],
         "warnings": [],
+        "scales": {},
     }
     verdict = Verdict.from_document(stored.verdict)
     assert (verdict.passed, verdict.policy_revision) == (passed, 1)

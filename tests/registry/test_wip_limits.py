@@ -10,19 +10,22 @@ from functools import partial
 import pytest
 from django.db import connections
 
-from boards.models import AuditEvent, ModelVersion, RegisteredModel, WipLimit
+from boards.models import AuditEvent, ModelVersion, PolicyCheck, RegisteredModel, WipLimit
 from boards.queries.verification import verify_chains
 from boards.registry import (
     SYSTEM,
     Actor,
+    log_metrics,
     register_model,
     remove_wip_limit,
+    set_policy,
     set_wip_limit,
     transition_stage,
 )
 from obeya import limits
 from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError, TransitionRefused
 from obeya.limits import LimitMode
+from obeya.policies import Comparison, PromotionPolicy, Verdict
 from obeya.records import Channel
 from obeya.stages import Stage
 
@@ -257,3 +260,29 @@ def test_a_limit_that_makes_no_sense_is_refused(count):
 def test_archived_takes_no_limit():
     with pytest.raises(InvalidInput, match="archiving is always possible"):
         limit(ARCHIVED, 3)
+
+
+@pytest.mark.django_db
+def test_a_refused_demotion_does_not_speak_of_policies(settings):
+    settings.OBEYA_WORKFLOW = "returns"
+    set_policy(
+        policy=PromotionPolicy(STAGING).require_metric("auc", Comparison.GTE, 0.1),
+        actor=SYSTEM,
+        at=NOON,
+    )
+    register()
+    with pytest.raises(TransitionRefused):
+        move(1, STAGING)
+    log_metrics(name="resnet50", version=1, metrics={"auc": 0.5}, actor=SYSTEM, at=NOON)
+    move(1, STAGING, PRODUCTION)
+    register()
+    log_metrics(name="resnet50", version=2, metrics={"auc": 0.5}, actor=SYSTEM, at=NOON)
+    move(2, STAGING)
+    limit(STAGING, 1)
+    with pytest.raises(TransitionRefused) as refused:
+        move(1, STAGING)
+    check = PolicyCheck.objects.get(uid=refused.value.check_id)
+    assert check.policy_revision is None
+    assert Verdict.from_document(check.verdict).sentence == (
+        "Policies gate promotions alone: nothing to check."
+    )

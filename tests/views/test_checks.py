@@ -267,7 +267,7 @@ def test_every_kind_of_requirement_has_its_sentence_and_its_next_step(
         "registry.set_description(&quot;resnet50&quot;, ..., 1)",
         "The artifact has no digest on record.",
         "register a version that states the digest",
-        "A .pkl file is or holds a pickle",
+        "A .pkl file is, holds or may hold a pickle",
         "such as safetensors or ONNX",
         "registry.log_metrics(&quot;resnet50&quot;, 1, {&quot;recall&quot;: ...})",
         "Waive…",
