@@ -7,19 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from obeya.bounds import Comparison, number_text
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
 from obeya.requirements import (
     NO_DEFINITIONS,
     ChampionRequirement,
-    Comparison,
     Definitions,
     Evidence,
     MetricRequirement,
     Outcome,
     Requirement,
     RequirementOutcome,
-    number_text,
 )
 from obeya.rules import (
     ArtifactDigest,

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from obeya import names
+from obeya.bounds import number_text
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
-from obeya.requirements import Definitions, Evidence, Outcome, RequirementOutcome, number_text
+from obeya.requirements import Definitions, Evidence, Outcome, RequirementOutcome
 
 HOURS_MAX = 87_600
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from obeya.requirements import Comparison, Outcome, RequirementOutcome
+from obeya.bounds import Comparison
+from obeya.requirements import Outcome, RequirementOutcome
 from obeya.stages import Stage
 
 

@@ -13,9 +13,9 @@ from django.db.models import F, Q
 from boards.models.catalog import ModelVersion, RegisteredModel
 from boards.models.choices import STAGES, choices
 from obeya import names
+from obeya.bounds import Comparison
 from obeya.limits import LimitMode
 from obeya.requests import Decision, RequestStatus
-from obeya.requirements import Comparison
 from obeya.stages import Stage
 
 _GATED = [(stage.value, stage.label) for stage in Stage if stage.is_gated]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from boards import models
+from obeya.bounds import Comparison
 from obeya.guardrails import Guardrail
-from obeya.requirements import Comparison
 from obeya.stages import Stage
 
 

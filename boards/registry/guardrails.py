@@ -11,11 +11,11 @@ from boards.registry._andons import clear_andons, raise_andon
 from boards.registry._commit import GUARDRAIL, Actor, ModelWrite, writing_model
 from boards.registry.rollback import roll_back
 from obeya import names
+from obeya.bounds import Comparison
 from obeya.errors import InvalidInput, NotFound
 from obeya.guardrails import Guardrail, LiveReport
 from obeya.metrics import finite
 from obeya.records import Action
-from obeya.requirements import Comparison
 from obeya.stages import Stage
 
 

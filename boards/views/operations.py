@@ -12,8 +12,8 @@ from boards.queries.andons import raised_andons
 from boards.queries.guardrails import GuardrailsPanel, guardrails_panel
 from boards.queries.limits import LimitsPanel, limits_panel
 from boards.views.http import Request
+from obeya.bounds import Comparison
 from obeya.limits import LimitMode
-from obeya.requirements import Comparison
 
 SAMPLE_METRIC = "error_rate"
 SAMPLE_VALUE = 0.013

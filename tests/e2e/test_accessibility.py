@@ -10,9 +10,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from boards.registry import DatabaseRegistry
+from obeya.bounds import Comparison
 from obeya.guardrails import Guardrail
 from obeya.limits import LimitMode, WipLimit
-from obeya.requirements import Comparison
 from obeya.stages import Stage
 from tests.e2e.board_page import BoardPage
 from tests.e2e.site_pages import site_pages

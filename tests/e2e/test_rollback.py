@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from boards.registry import DatabaseRegistry
+from obeya.bounds import Comparison
 from obeya.guardrails import Guardrail
 from obeya.limits import LimitMode, WipLimit
-from obeya.requirements import Comparison
 from obeya.stages import Stage
 from tests.e2e.board_page import BoardPage
 

@@ -21,10 +21,10 @@ from boards.registry import (
     set_guardrail,
     transition_stage,
 )
+from obeya.bounds import Comparison
 from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.guardrails import Guardrail
 from obeya.records import Channel
-from obeya.requirements import Comparison
 from obeya.stages import Stage
 
 pytestmark = pytest.mark.django_db
