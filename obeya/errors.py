@@ -207,6 +207,12 @@ def model_not_found(name: str) -> NotFound:
     return NotFound(f"There is no registered model named “{str(name)[:64]}”.", what="model")
 
 
+def policy_not_found(stage: Stage, model: str | None) -> NotFound:
+    """The error for a policy that is not in force, of a model or (None) of the site."""
+    whose = "The site has no promotion policy" if model is None else f"{model} has no own policy"
+    return NotFound(f"{whose} for {stage.label}.", what="policy")
+
+
 def version_not_found(name: str, version: int) -> NotFound:
     """The error for a version that is not there."""
     return NotFound(f"{name} has no version {version}.", what="version")

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from obeya import names
 from obeya.audit import SYSTEM_ACTOR
-from obeya.errors import InvalidInput, NotFound
+from obeya.errors import InvalidInput, NotFound, policy_not_found
 from obeya.guardrails import Guardrail, LiveReport
 from obeya.limits import WipLimit, limited_stage
 from obeya.memory_requests import MemoryRequests
@@ -36,14 +36,34 @@ class MemoryGovernance(MemoryRequests):
             raise InvalidInput("A policy needs a target stage to be stored.", field="stage")
         with self._lock:
             model = None if name is None else self._store.model(name)
-            held = self._store.policies if model is None else model.policies
-            revisions = held.setdefault(policy.stage, [])
-            if not revisions or revisions[-1] != policy:
+            holder = model or self._store
+            revisions = holder.policies.setdefault(policy.stage, [])
+            is_in_force = bool(revisions) and policy.stage not in holder.policies_removed
+            if not is_in_force or revisions[-1] != policy:
                 revisions.append(policy)
+                holder.policies_removed.discard(policy.stage)
                 chain = self._store.site if model is None else model.chain
                 data = {"revision": len(revisions), "policy": policy.to_document()}
                 self._store.append(chain, Action.POLICY_SET, to_stage=policy.stage, data=data)
             return len(revisions)
+
+    def remove_policy(self, stage: Stage, name: str | None = None, *, reason: str = "") -> None:
+        """See `ModelRegistry.remove_policy`."""
+        stage, reason = Stage.parse(stage), names.reason(reason)
+        with self._lock:
+            model = None if name is None else self._store.model(name)
+            holder = model or self._store
+            if not holder.policies.get(stage) or stage in holder.policies_removed:
+                raise policy_not_found(stage, model.name if model else None)
+            holder.policies_removed.add(stage)
+            chain = self._store.site if model is None else model.chain
+            self._store.append(
+                chain,
+                Action.POLICY_REMOVED,
+                to_stage=stage,
+                data={"revision": len(holder.policies[stage])},
+                texts={"reason": reason},
+            )
 
     def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
         """See `ModelRegistry.get_policy`."""

@@ -44,6 +44,7 @@ class Model:
     aliases: dict[str, int] = field(default_factory=dict)
     versions: dict[int, ModelVersion] = field(default_factory=dict)
     policies: dict[Stage, list[PromotionPolicy]] = field(default_factory=dict)
+    policies_removed: set[Stage] = field(default_factory=set)
     last_number: int = 0
     in_production: list[int] = field(default_factory=list)
     waivers: list[Waiver] = field(default_factory=list)

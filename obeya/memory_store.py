@@ -48,6 +48,7 @@ class MemoryStore:
     limits: dict[Stage, WipLimit] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     policies: dict[Stage, list[PromotionPolicy]] = field(default_factory=dict)
+    policies_removed: set[Stage] = field(default_factory=set)
     site: Chain = field(default_factory=Chain)
     buried: list[Chain] = field(default_factory=list)
 
@@ -207,9 +208,10 @@ class MemoryStore:
         self, model: Model | None, stage: Stage
     ) -> tuple[PromotionPolicy | None, int | None]:
         """The policy in force and its revision: the model's own, else the site's, else nothing."""
-        own = model.policies.get(stage, []) if model else []
-        revisions = own or self.policies.get(stage, [])
-        return (revisions[-1], len(revisions)) if revisions else (None, None)
+        for holder in (model, self):
+            if holder and holder.policies.get(stage) and stage not in holder.policies_removed:
+                return holder.policies[stage][-1], len(holder.policies[stage])
+        return None, None
 
     def facts(
         self,

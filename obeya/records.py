@@ -60,6 +60,7 @@ class Action(StrEnum):
     WIP_LIMIT_SET = "wip_limit.set"
     WIP_LIMIT_REMOVED = "wip_limit.removed"
     POLICY_SET = "promotion_policy.set"
+    POLICY_REMOVED = "promotion_policy.removed"
     METRIC_DEFINED = "metric_definition.set"
     USER_CREATED = "user.created"
     USER_CHANGED = "user.changed"
@@ -105,6 +106,7 @@ _SENTENCES = {
     Action.WIP_LIMIT_SET: "set a WIP limit",
     Action.WIP_LIMIT_REMOVED: "removed a WIP limit",
     Action.POLICY_SET: "set a promotion policy",
+    Action.POLICY_REMOVED: "removed a promotion policy",
     Action.METRIC_DEFINED: "defined a metric",
     Action.USER_CREATED: "created a user",
     Action.USER_CHANGED: "changed a user",

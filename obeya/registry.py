@@ -84,6 +84,16 @@ class ModelRegistry(Protocol):
             InvalidInput: the policy has no stage.
         """
 
+    def remove_policy(self, stage: Stage, name: str | None = None, *, reason: str = "") -> None:
+        """Take the policy of a stage out of force, of one model or (None) of the whole site.
+
+        For a model without a policy of its own the site's holds. Its revisions stay, and the
+        next one counts on from them.
+
+        Raises:
+            NotFound: none is in force.
+        """
+
     def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
         """The policy in force: the model's own, else the site's, else None."""
 

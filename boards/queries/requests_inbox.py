@@ -185,9 +185,8 @@ def _waiting(user: models.User, at: datetime) -> QuerySet[Any]:
     mine = models.Vote.objects.filter(request=OuterRef("pk"), voter=user).order_by("-pk")
     newer_policy = models.PolicyRevision.objects.filter(
         Q(model=None) | Q(model=OuterRef("version__model")),
+        Q(created_at__gte=OuterRef("voted_at")) | Q(superseded_at__gte=OuterRef("voted_at")),
         stage=OuterRef("to_stage"),
-        superseded_at=None,
-        created_at__gte=OuterRef("voted_at"),
     )
     newer_definition = models.MetricDefinition.objects.filter(updated_at__gte=OuterRef("voted_at"))
     return (

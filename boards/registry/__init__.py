@@ -25,7 +25,7 @@ from boards.registry.evidence import define_metric, log_metrics, record_policy_c
 from boards.registry.guardrails import remove_guardrail, report_live_metric, set_guardrail
 from boards.registry.labels import delete_alias, delete_tag, set_alias, set_tag
 from boards.registry.limits import remove_wip_limit, set_wip_limit
-from boards.registry.policies import set_policy
+from boards.registry.policies import remove_policy, set_policy
 from boards.registry.requests import request_transition, vote, withdraw
 from boards.registry.rollback import rollback
 from boards.registry.transitions import transition_stage
@@ -51,6 +51,7 @@ __all__ = [
     "record_verification",
     "register_model",
     "remove_guardrail",
+    "remove_policy",
     "remove_wip_limit",
     "rename_model",
     "report_live_metric",

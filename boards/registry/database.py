@@ -115,6 +115,12 @@ class DatabaseRegistry:
             policy=policy, name=name, actor=self._actor, at=self._clock()
         ).number
 
+    def remove_policy(self, stage: Stage, name: str | None = None, *, reason: str = "") -> None:
+        """See `ModelRegistry.remove_policy`."""
+        policies.remove_policy(
+            stage=stage, name=name, reason=reason, actor=self._actor, at=self._clock()
+        )
+
     def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
         """See `ModelRegistry.get_policy`."""
         require(self._actor.user, Right.VIEW)

@@ -7,7 +7,8 @@ from datetime import datetime
 from boards import models
 from boards.permissions import Right, require
 from boards.registry._commit import Actor, ChainWrite, writing_model, writing_site
-from obeya.errors import Conflict, InvalidInput
+from obeya import names
+from obeya.errors import Conflict, InvalidInput, policy_not_found
 from obeya.policies import PromotionPolicy
 from obeya.records import Action
 from obeya.stages import Stage
@@ -41,6 +42,45 @@ def set_policy(
         return _revise(model_write, model_write.model, policy, policy.stage, expected_revision)
 
 
+def remove_policy(
+    *, stage: Stage, name: str | None = None, reason: str = "", actor: Actor, at: datetime
+) -> None:
+    """Take the policy of a stage out of force, of one model or (None) of the whole site.
+
+    For a model without a policy of its own the site's holds. Revisions stay as they were made.
+
+    Raises:
+        NotAllowed: the actor may not edit policies.
+        NotFound: no such model, or no policy in force.
+    """
+    require(actor.user, Right.EDIT_POLICY)
+    stage, reason = Stage.parse(stage), names.reason(reason)
+    if name is None:
+        with writing_site(actor=actor, at=at) as write:
+            _remove(write, None, stage, reason)
+        return
+    with writing_model(name, actor=actor, at=at) as model_write:
+        _remove(model_write, model_write.model, stage, reason)
+
+
+def _remove(
+    write: ChainWrite, model: models.RegisteredModel | None, stage: Stage, reason: str
+) -> None:
+    present = models.PolicyRevision.objects.filter(
+        model=model, stage=stage.value, superseded_at=None
+    ).first()
+    if present is None:
+        raise policy_not_found(stage, model.name if model else None)
+    present.superseded_at = write.at
+    present.save(update_fields=["superseded_at"])
+    write.record(
+        Action.POLICY_REMOVED,
+        to_stage=stage,
+        data={"revision": present.number},
+        texts={"reason": reason},
+    )
+
+
 def _revise(
     write: ChainWrite,
     model: models.RegisteredModel | None,
@@ -49,7 +89,8 @@ def _revise(
     expected_revision: int | None,
 ) -> models.PolicyRevision:
     revisions = models.PolicyRevision.objects.filter(model=model, stage=stage.value)
-    present = revisions.filter(superseded_at=None).first()
+    last = revisions.order_by("-number").first()
+    present = last if last and last.superseded_at is None else None
     number = present.number if present else 0
     if expected_revision not in (None, number):
         raise Conflict(
@@ -64,7 +105,8 @@ def _revise(
     made = models.PolicyRevision.objects.create(
         model=model,
         stage=stage.value,
-        number=number + 1,
+        # One that was taken out of force keeps its number.
+        number=last.number + 1 if last else 1,
         document=policy.to_document(),
         created_at=write.at,
         created_by=write.actor.user,

@@ -9,22 +9,19 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from boards import registry
 from boards.permissions import Right, has_right
 from boards.queries.metric_names import unmeasured
-from boards.queries.policies_page import (
-    GATED,
-    PolicyEditor,
-    policies_page,
-    policy_editor,
-)
+from boards.queries.policies_page import PolicyEditor, policies_page, policy_editor
+from boards.queries.policy_revisions import GATED
 from boards.queries.records import find_model
 from boards.queries.what_if import WhatIf, what_if
 from boards.queries.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor
-from boards.views.policy_form import Against, PolicyForm, pressed
+from boards.views.policy_form import PolicyForm, pressed
+from boards.views.policy_rows import Against
 from obeya.errors import Conflict, RegistryError
 from obeya.policies import Comparison, Mode, PromotionPolicy
 from obeya.policy_advice import contradictions
@@ -54,7 +51,7 @@ def policies(request: Request) -> HttpResponse:
     after = request.GET.get("after", "").replace("\x00", "")
     context = {
         "section": "policies",
-        "page": policies_page(after),
+        "page": policies_page(timezone.now(), after),
         "is_first": not after,
         "stages": GATED,
         "model": model,
@@ -93,6 +90,26 @@ def edit_policy(request: Request, stage: str, name: str | None = None) -> HttpRe
     except Conflict:
         present = policy_editor(stage, name)
         return _form(request, present, form, status=Conflict.http_status)
+
+
+@require_POST
+@needs(Right.EDIT_POLICY)
+def remove_policy(request: Request, stage: str, name: str | None = None) -> HttpResponse:
+    """Take the policy of a stage out of force; for a model the site's holds then."""
+    editor = policy_editor(stage, name)
+    registry.remove_policy(
+        stage=editor.stage,
+        name=editor.model,
+        reason=request.POST.get("reason", ""),
+        actor=page_actor(request),
+        at=timezone.now(),
+    )
+    if editor.model is None:
+        said = f"The site has no policy for {editor.stage.label} any more."
+    else:
+        said = f"{editor.model} has no own policy for {editor.stage.label} any more."
+    messages.success(request, said)
+    return redirect("boards:policies")
 
 
 def _save(request: Request, editor: PolicyEditor, policy: PromotionPolicy) -> HttpResponse:

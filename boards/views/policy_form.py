@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import zip_longest
 
 from django.http import QueryDict
 
 from boards.queries.whole_number import whole_number
-from obeya import names
+from boards.views.policy_rows import (
+    Against,
+    RequirementRow,
+    number_of,
+    requirement_of,
+    rows_of,
+)
 from obeya.errors import InvalidInput
-from obeya.metrics import finite
 from obeya.policies import (
     REQUIREMENTS_MAX,
     ArtifactDigest,
-    ChampionRequirement,
-    Comparison,
-    MetricRequirement,
     Mode,
     NoPickle,
     PromotionPolicy,
@@ -30,69 +31,6 @@ from obeya.policies import (
 )
 from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
-
-NUMBER_TEXT_MAX = 64
-
-
-class Against(StrEnum):
-    """What a metric is held against."""
-
-    VALUE = "value"
-    CHAMPION = "champion"
-    CHAMPION_PERCENT = "champion_percent"
-    CHAMPION_NOISE = "champion_noise"
-    CHAMPION_PERCENT_NOISE = "champion_percent_noise"
-
-    @property
-    def label(self) -> str:
-        """The choice as the form shows it."""
-        return {
-            Against.VALUE: "this value",
-            Against.CHAMPION: "the champion",
-            Against.CHAMPION_PERCENT: "the champion, in %",
-            Against.CHAMPION_NOISE: "the champion, beyond noise",
-            Against.CHAMPION_PERCENT_NOISE: "the champion, in %, beyond noise",
-        }[self]
-
-    @classmethod
-    def of(cls, requirement: ChampionRequirement) -> Against:
-        """The choice that says how a requirement is held against the champion."""
-        return {
-            (False, False): Against.CHAMPION,
-            (True, False): Against.CHAMPION_PERCENT,
-            (False, True): Against.CHAMPION_NOISE,
-            (True, True): Against.CHAMPION_PERCENT_NOISE,
-        }[requirement.in_percent, requirement.beyond_noise]
-
-    @property
-    def in_percent(self) -> bool:
-        """Whether the distance from the champion is in percent."""
-        return self in (Against.CHAMPION_PERCENT, Against.CHAMPION_PERCENT_NOISE)
-
-    @property
-    def beyond_noise(self) -> bool:
-        """Whether the difference has to be larger than noise."""
-        return self in (Against.CHAMPION_NOISE, Against.CHAMPION_PERCENT_NOISE)
-
-
-@dataclass(slots=True)
-class RequirementRow:
-    """One metric requirement as it was typed, with a sentence for each field that cannot be.
-
-    `threshold` is the bound, or how far from the champion's value it lies.
-    """
-
-    metric: str = ""
-    comparison: str = Comparison.GTE.value
-    threshold: str = ""
-    against: str = Against.VALUE.value
-    problems: dict[str, str] = field(default_factory=dict)
-    is_new: bool = False
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether nothing was typed; such a row is no requirement and no mistake."""
-        return not (self.metric.strip() or self.threshold.strip())
 
 
 @dataclass(slots=True)
@@ -122,7 +60,7 @@ class PolicyForm:
         tags = [r for r in policy.requirements if isinstance(r, RequiredTag)]
         floor = policy.min_test_coverage
         return cls(
-            _rows(policy) or [RequirementRow()],
+            rows_of(policy) or [RequirementRow()],
             "" if floor is None else number_text(floor),
             str(policy.required_approvals),
             # Of several only the longest matters.
@@ -177,7 +115,7 @@ class PolicyForm:
         """
         policy = PromotionPolicy(stage, auto_promote=self.auto_promote)
         for row in self.rows:
-            requirement = None if row.is_blank else _requirement(row)
+            requirement = None if row.is_blank else requirement_of(row)
             if requirement is not None:
                 policy = _with(policy, requirement, row.problems, "metric")
         policy = self._with_rules(policy)
@@ -189,7 +127,7 @@ class PolicyForm:
     def _with_rules(self, policy: PromotionPolicy) -> PromotionPolicy:
         if self.hours_in_stage.strip():
             try:
-                hours = TimeInStage(_number(self.hours_in_stage, "The time"))
+                hours = TimeInStage(number_of(self.hours_in_stage, "The time"))
                 policy = policy.require(hours)
             except InvalidInput as error:
                 self.problems["hours_in_stage"] = str(error)
@@ -222,7 +160,7 @@ class PolicyForm:
             return policy
         try:
             return policy.require_test_coverage(
-                _number(self.min_test_coverage, "The minimum test coverage")
+                number_of(self.min_test_coverage, "The minimum test coverage")
             )
         except InvalidInput as error:
             self.problems["min_test_coverage"] = str(error)
@@ -243,26 +181,6 @@ class PolicyForm:
             return policy
 
 
-def _rows(policy: PromotionPolicy) -> list[RequirementRow]:
-    rows = []
-    for requirement in policy.requirements:
-        if isinstance(requirement, MetricRequirement):
-            bound, against = requirement.threshold, Against.VALUE
-        elif isinstance(requirement, ChampionRequirement):
-            bound, against = requirement.offset, Against.of(requirement)
-        else:
-            continue
-        rows.append(
-            RequirementRow(
-                requirement.metric,
-                requirement.comparison.value,
-                number_text(bound),
-                against.value,
-            )
-        )
-    return rows
-
-
 def _with(
     policy: PromotionPolicy, requirement: Requirement, problems: dict[str, str], name: str
 ) -> PromotionPolicy:
@@ -272,54 +190,6 @@ def _with(
     except InvalidInput as error:
         problems[name] = str(error)
         return policy
-
-
-def _requirement(row: RequirementRow) -> MetricRequirement | ChampionRequirement | None:
-    """The row's requirement; None when a field of it cannot be, which is then in its problems."""
-    metric = comparison = number = against = None
-    try:
-        metric = names.metric_name(row.metric)
-    except InvalidInput as error:
-        row.problems["metric"] = str(error)
-    try:
-        comparison = Comparison.parse(row.comparison)
-    except InvalidInput as error:
-        row.problems["comparison"] = str(error)
-    try:
-        against = Against(row.against)
-    except ValueError:
-        row.problems["against"] = "Choose what the metric is held against."
-    relative = against not in (None, Against.VALUE)
-    try:
-        # As good as the champion is what a row says that names no distance from it.
-        text = row.threshold if row.threshold.strip() or not relative else "0"
-        number = _number(text, "The threshold")
-    except InvalidInput as error:
-        row.problems["threshold"] = str(error)
-    if metric is None or comparison is None or number is None or against is None:
-        return None
-    if not relative:
-        return MetricRequirement(metric, comparison, number)
-    try:
-        return ChampionRequirement(
-            metric, comparison, number, against.in_percent, against.beyond_noise
-        )
-    except InvalidInput as error:
-        row.problems["comparison"] = str(error)
-        return None
-
-
-def _number(text: str, what: str) -> float:
-    text = text.strip().replace("−", "-")
-    if not text:
-        raise InvalidInput(f"{what} cannot be empty.")
-    try:
-        number = float(text) if len(text) <= NUMBER_TEXT_MAX else None
-    except ValueError:
-        number = None
-    if number is None:
-        raise InvalidInput(f"“{text[:32]}” is not a number; write it like 80 or 0.9.")
-    return finite(number, what=what)
 
 
 def pressed(posted: Mapping[str, str]) -> str:

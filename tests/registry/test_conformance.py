@@ -475,3 +475,27 @@ def test_deleting_one_model_leaves_the_others(registry: ModelRegistry) -> None:
     registry.register_model("other")
     with unchanged(registry, "other"):
         registry.delete_model(NAME)
+
+
+def test_a_policy_that_is_removed_lets_the_sites_hold(registry: ModelRegistry) -> None:
+    registry.register_model(NAME)
+    registry.set_policy(floor(PROD, 0.1))
+    assert registry.set_policy(floor(PROD, 0.5), NAME) == 1
+    registry.remove_policy(PROD, NAME, reason="Too strict.")
+    assert registry.get_policy(PROD, NAME) == floor(PROD, 0.1)
+    assert registry.set_policy(floor(PROD, 0.5), NAME) == 2
+    registry.remove_policy(PROD)
+    registry.remove_policy(PROD, NAME)
+    assert registry.get_policy(PROD, NAME) is None
+    assert registry.set_policy(floor(PROD, 0.1)) == 2
+
+
+def test_what_is_not_in_force_cannot_be_removed(registry: ModelRegistry) -> None:
+    registry.register_model(NAME)
+    registry.set_policy(floor(PROD, 0.1))
+    for stage, name in ((STAGING, None), (PROD, NAME), (PROD, "none")):
+        with unchanged(registry), pytest.raises(NotFound):
+            registry.remove_policy(stage, name)
+    registry.remove_policy(PROD)
+    with unchanged(registry), pytest.raises(NotFound):
+        registry.remove_policy(PROD)

@@ -55,6 +55,7 @@ DEEDS = [
     ("record_policy_check", {"version": 1}, EVERYBODY),
     ("set_policy", {"policy": PromotionPolicy(Stage.STAGING)}, ADMINISTRATORS),
     ("set_policy", {"policy": PromotionPolicy(Stage.STAGING), "name": None}, ADMINISTRATORS),
+    ("remove_policy", {"stage": Stage.PRODUCTION}, ADMINISTRATORS),
     ("define_metric", {"definition": MetricDefinition("f1")}, ADMINISTRATORS),
     ("rename_model", {"new_name": "resnet"}, ADMINISTRATORS),
     ("configure_model", {"workflow": "open"}, ADMINISTRATORS),

@@ -177,6 +177,10 @@ class RegistriesAgree(RuleBasedStateMachine):
             policy = policy.require_metric("accuracy", Comparison.GTE, bound)
         self.both(lambda r: r.set_policy(policy, name))
 
+    @rule(stage=st.sampled_from([Stage.STAGING, Stage.PRODUCTION]), name=st.none() | names)
+    def remove_policy(self, stage: Stage, name: str | None) -> None:
+        self.both(lambda r: r.remove_policy(stage, name))
+
     @rule(name=names, version=versions, value=st.sampled_from(["x", "y"]))
     def tag(self, name: str, version: int | None, value: str) -> None:
         self.both(lambda r: r.set_tag(name, "k", value, version))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from boards.models import AuditEvent, PolicyRevision, User
 from boards.registry import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
+from obeya.policy_diff import Change
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +62,7 @@ def test_the_list_says_every_requirement_in_words(
     page = text_of(client_of(victor).get(LIST))
     for line in ("accuracy ≥ 0.9", "latency_ms &lt; 100", "test coverage ≥ 80", "2 approvals"):
         assert line in page
-    assert "Revision 1 by alice" in page
+    assert "Revision 1</a> by alice" in page
     assert 'aria-current="page">Policies' in page
     assert "/edit/" not in page
 
@@ -97,7 +100,7 @@ def test_the_list_takes_the_same_statements_for_any_number_of_models(
     client = client_of(alice)
     client.get(LIST)
     # Session, account, three of the list, what waits; an administrator's rights need none.
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         client.get(LIST)
 
 
@@ -219,10 +222,146 @@ def test_past_revisions_are_listed_with_what_changed(
         PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.95)
     )
     newest, first = client_of(alice).get(EDIT).context["editor"].revisions
-    assert newest.added == ("accuracy ≥ 0.95",)
-    assert newest.removed == ("accuracy ≥ 0.9",)
-    assert first.is_first
+    assert newest.changes.changes == (Change("accuracy ≥ 0.9", "accuracy ≥ 0.95"),)
+    assert first.changes is None
     assert first.superseded_at is not None
+
+
+# --- Giving one up --------------------------------------------------------------------------------
+
+
+def test_a_model_gives_up_its_own_policy_and_the_sites_holds(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(POLICY)
+    registry.register_model("resnet50")
+    registry.set_policy(POLICY.require_approvals(1), "resnet50")
+    client, path = client_of(alice), "/models/resnet50/policies/production"
+    assert "Give up resnet50’s own policy" in text_of(client.get(f"{path}/edit/"))
+    answer = client.post(f"{path}/remove/", {"reason": "Too strict."}, follow=True)
+    assert "resnet50 has no own policy for Production any more." in text_of(answer)
+    assert registry.get_policy(Stage.PRODUCTION, "resnet50") == POLICY
+    page = text_of(client.get(f"{path}/edit/"))
+    assert "until it is saved the site’s holds" in page
+    assert "Give up" not in page
+    assert client.post(f"{path}/remove/").status_code == 404
+    client.post(f"{path}/edit/", form(revision="0", threshold=["0.95"]))
+    assert PolicyRevision.objects.get(model__name="resnet50", superseded_at=None).number == 2
+
+
+def test_who_may_not_edit_policies_gives_none_up(
+    registry: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(POLICY)
+    assert client_of(victor).post("/policies/production/remove/").status_code == 403
+    assert registry.get_policy(Stage.PRODUCTION) == POLICY
+
+
+# --- Revisions ------------------------------------------------------------------------------------
+
+
+def three_revisions(registry: DatabaseRegistry) -> None:
+    registry.set_policy(POLICY)
+    registry.set_policy(
+        PromotionPolicy(Stage.PRODUCTION)
+        .require_metric("accuracy", Comparison.GTE, 0.95)
+        .require_metric("f1", Comparison.GT, 0.5)
+    )
+    registry.set_policy(
+        PromotionPolicy(Stage.PRODUCTION)
+        .require_metric("f1", Comparison.GT, 0.5)
+        .require_approvals(2)
+    )
+
+
+def test_each_revision_says_what_it_changed(
+    registry: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    three_revisions(registry)
+    answer = client_of(victor).get("/policies/production/revisions/")
+    page = answer.context["page"]
+    assert [revision.number for revision in page.revisions] == [3, 2, 1]
+    assert page.revisions[1].changes.changes == (
+        Change("accuracy ≥ 0.9", "accuracy ≥ 0.95"),
+        Change("", "f1 > 0.5"),
+    )
+    assert "From revision 2 to revision 3" in text_of(answer)
+    assert "/edit/" not in text_of(answer)
+
+
+def test_any_two_revisions_are_compared(
+    registry: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    three_revisions(registry)
+    answer = client_of(victor).get("/policies/production/revisions/?old=3&new=1")
+    compared = answer.context["page"].compared
+    assert (compared.old.number, compared.new.number) == (1, 3)
+    assert compared.diff.changes == (
+        Change("", "f1 > 0.5"),
+        Change("accuracy ≥ 0.9", ""),
+        Change("none", "2", "Approvals"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "says"),
+    [
+        ("?old=1", 400, "Choose two revisions"),
+        ("?old=x&new=1", 400, "Choose two revisions"),
+        ("?old=1&new=9", 404, "There is no revision 9"),
+        ("?before=nonsense", 200, "All revisions"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_on_the_page(
+    registry: DatabaseRegistry,
+    victor: User,
+    client_of: ClientOf,
+    query: str,
+    status: int,
+    says: str,
+) -> None:
+    three_revisions(registry)
+    answer = client_of(victor).get(f"/policies/production/revisions/{query}")
+    assert answer.status_code == status
+    assert says in text_of(answer)
+
+
+def test_many_revisions_come_in_pages_of_the_same_cost(
+    registry: DatabaseRegistry,
+    victor: User,
+    client_of: ClientOf,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_max_num_queries: Callable[..., AbstractContextManager[object]],
+) -> None:
+    three_revisions(registry)
+    monkeypatch.setattr("boards.queries.policy_revisions.PAGE", 2)
+    client = client_of(victor)
+    first = client.get("/policies/production/revisions/")
+    assert first.context["page"].next_before == 2
+    with django_assert_max_num_queries(9):
+        second = client.get("/policies/production/revisions/?before=2")
+    assert [revision.number for revision in second.context["page"].revisions] == [1]
+    assert second.context["page"].next_before is None
+
+
+def test_the_list_says_how_often_a_requirement_is_waived(
+    registry: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    registry.set_policy(POLICY)
+    registry.register_model("resnet50")
+    registry.register_model("resnet50")
+    for number in (1, 2):
+        registry.waive(
+            "resnet50",
+            number,
+            ["accuracy ≥ 0.9"],
+            reason="On the way.",
+            expires_at=timezone.now() + timedelta(days=1),
+            to_stage=Stage.PRODUCTION,
+        )
+    client = client_of(victor)
+    assert "waived 2×" in text_of(client.get(LIST))
+    assert "2 waivers" in text_of(client.get("/policies/production/revisions/"))
 
 
 # --- Mistakes -------------------------------------------------------------------------------------

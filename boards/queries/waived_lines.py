@@ -1,0 +1,65 @@
+"""How often each requirement is waived now."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef
+
+from boards import models
+from obeya.policies import PromotionPolicy, number_text
+from obeya.stages import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class WaivedLine:
+    """A requirement and the number of active waivers that name it.
+
+    `is_asked`: the policy in force still asks for it; a waiver of anything else does nothing.
+    """
+
+    line: str
+    waivers: int
+    is_asked: bool = True
+
+    @classmethod
+    def of(
+        cls, policy: PromotionPolicy | None, waived: Mapping[str, int]
+    ) -> tuple[WaivedLine, ...]:
+        """Each requirement of a policy in its order, then what is waived and not asked for."""
+        asked = {r.describe(): r.describe() for r in policy.requirements} if policy else {}
+        if policy and policy.min_test_coverage is not None:
+            floor = policy.evidence_requirements[-1].describe()
+            asked[floor] = f"test coverage ≥ {number_text(policy.min_test_coverage)}"
+        return (
+            *(cls(shown, waived.get(line, 0)) for line, shown in asked.items()),
+            *(cls(line, waived[line], is_asked=False) for line in sorted(waived.keys() - asked)),
+        )
+
+
+def waived_lines(at: datetime, *stages: Stage) -> dict[int | None, Counter[str]]:
+    """How many waivers that are active at a moment name each requirement; one statement.
+
+    By the id of the model where it has a policy of its own for the waiver's stage, else by None,
+    for then the site's policy is what they waive.
+    """
+    own = models.PolicyRevision.objects.filter(
+        model=OuterRef("version__model"), stage=OuterRef("stage"), superseded_at=None
+    )
+    rows = models.Waiver.objects.filter(
+        stage__in=[stage.value for stage in stages],
+        revoked_at=None,
+        granted_at__lte=at,
+        expires_at__gt=at,
+        version__deleted_at=None,
+        version__model__deleted_at=None,
+    )
+    found: dict[int | None, Counter[str]] = defaultdict(Counter)
+    for model, has_own, lines in rows.annotate(has_own=Exists(own)).values_list(
+        "version__model", "has_own", "requirements"
+    ):
+        found[model if has_own else None].update(lines)
+    return dict(found)

@@ -1,0 +1,154 @@
+"""The rows of a policy's form that ask for a metric: as they are typed, and what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from obeya import names
+from obeya.errors import InvalidInput
+from obeya.metrics import finite
+from obeya.policies import (
+    ChampionRequirement,
+    Comparison,
+    MetricRequirement,
+    PromotionPolicy,
+    number_text,
+)
+
+NUMBER_TEXT_MAX = 64
+
+
+class Against(StrEnum):
+    """What a metric is held against."""
+
+    VALUE = "value"
+    CHAMPION = "champion"
+    CHAMPION_PERCENT = "champion_percent"
+    CHAMPION_NOISE = "champion_noise"
+    CHAMPION_PERCENT_NOISE = "champion_percent_noise"
+
+    @property
+    def label(self) -> str:
+        """The choice as the form shows it."""
+        return {
+            Against.VALUE: "this value",
+            Against.CHAMPION: "the champion",
+            Against.CHAMPION_PERCENT: "the champion, in %",
+            Against.CHAMPION_NOISE: "the champion, beyond noise",
+            Against.CHAMPION_PERCENT_NOISE: "the champion, in %, beyond noise",
+        }[self]
+
+    @classmethod
+    def of(cls, requirement: ChampionRequirement) -> Against:
+        """The choice that says how a requirement is held against the champion."""
+        return {
+            (False, False): Against.CHAMPION,
+            (True, False): Against.CHAMPION_PERCENT,
+            (False, True): Against.CHAMPION_NOISE,
+            (True, True): Against.CHAMPION_PERCENT_NOISE,
+        }[requirement.in_percent, requirement.beyond_noise]
+
+    @property
+    def in_percent(self) -> bool:
+        """Whether the distance from the champion is in percent."""
+        return self in (Against.CHAMPION_PERCENT, Against.CHAMPION_PERCENT_NOISE)
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the difference has to be larger than noise."""
+        return self in (Against.CHAMPION_NOISE, Against.CHAMPION_PERCENT_NOISE)
+
+
+@dataclass(slots=True)
+class RequirementRow:
+    """One metric requirement as it was typed, with a sentence for each field that cannot be.
+
+    `threshold` is the bound, or how far from the champion's value it lies.
+    """
+
+    metric: str = ""
+    comparison: str = Comparison.GTE.value
+    threshold: str = ""
+    against: str = Against.VALUE.value
+    problems: dict[str, str] = field(default_factory=dict)
+    is_new: bool = False
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was typed; such a row is no requirement and no mistake."""
+        return not (self.metric.strip() or self.threshold.strip())
+
+
+def rows_of(policy: PromotionPolicy) -> list[RequirementRow]:
+    """A row for each metric that the policy asks for."""
+    rows = []
+    for requirement in policy.requirements:
+        if isinstance(requirement, MetricRequirement):
+            bound, against = requirement.threshold, Against.VALUE
+        elif isinstance(requirement, ChampionRequirement):
+            bound, against = requirement.offset, Against.of(requirement)
+        else:
+            continue
+        rows.append(
+            RequirementRow(
+                requirement.metric,
+                requirement.comparison.value,
+                number_text(bound),
+                against.value,
+            )
+        )
+    return rows
+
+
+def requirement_of(row: RequirementRow) -> MetricRequirement | ChampionRequirement | None:
+    """The row's requirement; None when a field of it cannot be, which is then in its problems."""
+    metric = comparison = number = against = None
+    try:
+        metric = names.metric_name(row.metric)
+    except InvalidInput as error:
+        row.problems["metric"] = str(error)
+    try:
+        comparison = Comparison.parse(row.comparison)
+    except InvalidInput as error:
+        row.problems["comparison"] = str(error)
+    try:
+        against = Against(row.against)
+    except ValueError:
+        row.problems["against"] = "Choose what the metric is held against."
+    relative = against not in (None, Against.VALUE)
+    try:
+        # As good as the champion is what a row says that names no distance from it.
+        text = row.threshold if row.threshold.strip() or not relative else "0"
+        number = number_of(text, "The threshold")
+    except InvalidInput as error:
+        row.problems["threshold"] = str(error)
+    if metric is None or comparison is None or number is None or against is None:
+        return None
+    if not relative:
+        return MetricRequirement(metric, comparison, number)
+    try:
+        return ChampionRequirement(
+            metric, comparison, number, against.in_percent, against.beyond_noise
+        )
+    except InvalidInput as error:
+        row.problems["comparison"] = str(error)
+        return None
+
+
+def number_of(text: str, what: str) -> float:
+    """The finite number that somebody typed.
+
+    Raises:
+        InvalidInput: it is none; the sentence names `what`.
+    """
+    text = text.strip().replace("−", "-")
+    if not text:
+        raise InvalidInput(f"{what} cannot be empty.")
+    try:
+        number = float(text) if len(text) <= NUMBER_TEXT_MAX else None
+    except ValueError:
+        number = None
+    if number is None:
+        raise InvalidInput(f"“{text[:32]}” is not a number; write it like 80 or 0.9.")
+    return finite(number, what=what)

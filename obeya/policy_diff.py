@@ -1,0 +1,128 @@
+"""What differs between two policies, line by line and setting by setting, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from obeya.policies import (
+    ChampionRequirement,
+    MetricRequirement,
+    Mode,
+    PromotionPolicy,
+    RequiredTag,
+    Requirement,
+    number_text,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference. `old` is empty for what was added, `new` for what was removed.
+
+    `setting` names the setting that changed; empty where a requirement did.
+    """
+
+    old: str
+    new: str
+    setting: str = ""
+
+    @property
+    def is_added(self) -> bool:
+        """Whether the older policy did not ask for it."""
+        return not self.old
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the newer policy does not ask for it any more."""
+        return not self.new
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDiff:
+    """The changed, added and removed requirements, the changed settings, and what is the same.
+
+    `is_reordered`: the same requirements stand in another order, which judges the same.
+    """
+
+    changes: tuple[Change, ...]
+    unchanged: tuple[str, ...] = ()
+    is_reordered: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether both ask for the same in the same order."""
+        return not self.changes and not self.is_reordered
+
+
+def diff_policies(old: PromotionPolicy, new: PromotionPolicy) -> PolicyDiff:
+    """What became of each requirement and setting of `old` in `new`.
+
+    A requirement that is gone and one that came are one change where they ask about the same:
+    first those with the same sign, then those of the same metric or tag, then those of one kind
+    that a policy holds once.
+    """
+    kept = {r.describe() for r in old.requirements} & {r.describe() for r in new.requirements}
+    gone = [r for r in old.requirements if r.describe() not in kept]
+    came = [r for r in new.requirements if r.describe() not in kept]
+    pairs: dict[str, str] = {}
+    for about in (_same_sign, _same_subject):
+        for before in list(gone):
+            twin = next((r for r in came if about(r) == about(before)), None)
+            if twin is not None:
+                pairs[twin.describe()] = before.describe()
+                gone.remove(before)
+                came.remove(twin)
+    # In the order of the newer policy, what is gone after it.
+    changes = [
+        Change(pairs.get(line, ""), line)
+        for line in (r.describe() for r in new.requirements)
+        if line not in kept
+    ]
+    changes += [Change(r.describe(), "") for r in gone]
+    before_kept = [r.describe() for r in old.requirements if r.describe() in kept]
+    after_kept = [r.describe() for r in new.requirements if r.describe() in kept]
+    changes += [
+        Change(say(old), say(new), setting)
+        for setting, say in _SETTINGS.items()
+        if say(old) != say(new)
+    ]
+    return PolicyDiff(tuple(changes), tuple(after_kept), before_kept != after_kept)
+
+
+def _same_sign(requirement: Requirement) -> Hashable:
+    sign = getattr(requirement, "comparison", None)
+    return type(requirement), _same_subject(requirement), sign
+
+
+def _same_subject(requirement: Requirement) -> Hashable:
+    if isinstance(requirement, MetricRequirement | ChampionRequirement):
+        return "metric", requirement.metric
+    if isinstance(requirement, RequiredTag):
+        return "tag", requirement.key
+    return type(requirement)
+
+
+def _coverage(policy: PromotionPolicy) -> str:
+    floor = policy.min_test_coverage
+    return "not asked for" if floor is None else f"at least {number_text(floor)}"
+
+
+def _approvals(policy: PromotionPolicy) -> str:
+    return str(policy.required_approvals or "none")
+
+
+def _auto_promote(policy: PromotionPolicy) -> str:
+    return "promotes at once" if policy.auto_promote else "waits for a click"
+
+
+def _mode(policy: PromotionPolicy) -> str:
+    return "is refused" if policy.mode is Mode.ENFORCE else "is let through with a warning"
+
+
+_SETTINGS: dict[str, Callable[[PromotionPolicy], str]] = {
+    "Test coverage": _coverage,
+    "Approvals": _approvals,
+    "The last approval": _auto_promote,
+    "A version that fails": _mode,
+}
