@@ -39,7 +39,7 @@ class MemoryGovernance(MemoryRequests):
             holder = model or self._store
             revisions = holder.policies.setdefault(policy.stage, [])
             is_in_force = bool(revisions) and policy.stage not in holder.policies_removed
-            if not is_in_force or revisions[-1] != policy:
+            if not is_in_force or not revisions[-1].asks_the_same_as(policy):
                 revisions.append(policy)
                 holder.policies_removed.discard(policy.stage)
                 chain = self._store.site if model is None else model.chain

@@ -70,7 +70,7 @@ class PromotionPolicy:
 
     Raises:
         InvalidInput: the stage takes no policy, a bound is not finite, a requirement stands
-            twice, or a count is out of range.
+            twice, more than one asks for a time, or a count is out of range.
     """
 
     stage: Stage | None = None
@@ -111,6 +111,11 @@ class PromotionPolicy:
         for line in lines:
             if lines.count(line) > 1:
                 raise InvalidInput(f"The requirement “{line}” stands twice.", field="requirements")
+        if sum(isinstance(requirement, TimeInStage) for requirement in self.requirements) > 1:
+            raise InvalidInput(
+                "A policy asks for one time in the previous stage; keep the longer.",
+                field="requirements",
+            )
 
     def require(self, requirement: Requirement) -> PromotionPolicy:
         """This policy with one more requirement of any kind."""
@@ -143,6 +148,12 @@ class PromotionPolicy:
     def require_approvals(self, count: int) -> PromotionPolicy:
         """This policy with `count` approvals required."""
         return replace(self, required_approvals=count)
+
+    def asks_the_same_as(self, other: PromotionPolicy) -> bool:
+        """Whether both ask for the same, in whatever order."""
+        return replace(self, requirements=()) == replace(other, requirements=()) and set(
+            self.requirements
+        ) == set(other.requirements)
 
     @property
     def evidence_requirements(self) -> tuple[Requirement, ...]:

@@ -13,10 +13,11 @@ from obeya.policies import PromotionPolicy
 
 @dataclass(frozen=True, slots=True)
 class PolicyInForce:
-    """A policy and whose it is; None for the site's."""
+    """A policy, whose it is (None for the site's), and the number of its revision."""
 
     model: str | None
     policy: PromotionPolicy
+    revision: int
 
 
 def policies_in_force() -> list[PolicyInForce]:
@@ -24,7 +25,9 @@ def policies_in_force() -> list[PolicyInForce]:
     rows = models.PolicyRevision.objects.filter(superseded_at=None, model__deleted_at=None)
     found = [
         PolicyInForce(
-            row.model.name if row.model else None, PromotionPolicy.from_document(row.document)
+            row.model.name if row.model else None,
+            PromotionPolicy.from_document(row.document),
+            row.number,
         )
         for row in rows.select_related("model")
     ]

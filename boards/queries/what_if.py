@@ -33,6 +33,7 @@ from obeya.policies import (
 from obeya.records import Action
 from obeya.requirements import NO_DEFINITIONS
 from obeya.stages import Stage, is_promotion
+from obeya.verdicts import Mode
 
 NAMED_MAX = 50
 FEW_PROMOTIONS = 10
@@ -73,7 +74,10 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """What a draft would do; approvals are nothing that a version shows, so they are left out.
+    """What a draft would do.
+
+    A version is judged by what it shows, which approvals are no part of; a past promotion by what
+    was frozen of it, the approvals that it had among it.
 
     `passing` and `failing` name the first versions of either kind; `refused` the newest past
     promotions that it would have refused, and `promotions` all of them where there are fewer than
@@ -81,6 +85,7 @@ class WhatIf:
     are not among the `promoted`.
     """
 
+    only_warns: bool
     versions: int
     would_pass: int
     passing: tuple[NamedVersion, ...]
@@ -143,6 +148,7 @@ def what_if(
     promotions = _promotions(judged if few else [(*place, False) for place in shown])
     names = _names((*passing, *failing))
     return WhatIf(
+        policy.mode is Mode.WARN,
         versions,
         would_pass,
         tuple(names[pk] for pk in passing if pk in names),
@@ -157,13 +163,13 @@ def what_if(
 
 
 def _in_scope(prefix: str, stage: Stage, model: models.RegisteredModel | None) -> Q:
-    """The condition for rows whose model, at `prefix`, the draft would hold for."""
+    """The condition for rows whose model, at `prefix`, the draft would hold for, deleted or not."""
     if model is not None:
         return Q(**{prefix: model})
     own = models.PolicyRevision.objects.filter(
         model__isnull=False, stage=stage.value, superseded_at=None
     )
-    return Q(**{f"{prefix}__deleted_at": None}) & ~Q(**{f"{prefix}__in": own.values("model")})
+    return ~Q(**{f"{prefix}__in": own.values("model")})
 
 
 def _versions(
@@ -181,7 +187,9 @@ def _versions(
         "stage_entered_at": policy.asks_for(TimeInStage),
     }
     read = [column for column, is_asked in columns.items() if is_asked]
-    rows = models.ModelVersion.objects.filter(_in_scope("model", stage, model), deleted_at=None)
+    rows = models.ModelVersion.objects.filter(
+        _in_scope("model", stage, model), deleted_at=None, model__deleted_at=None
+    )
     found = rows.order_by("pk").values_list("pk", "model_id", "number", *read)
     for pk, model_pk, number, *rest in found.iterator(chunk_size=CHUNK):
         stated = dict(zip(read, rest, strict=True)) if read else {}
@@ -284,18 +292,19 @@ def _judged_promotions(
     left out, and so is a rollback, which is no promotion: no policy stops it.
     """
     parts = {part for kind, part in _FROZEN_PARTS.items() if policy.asks_for(kind)}
+    if policy.required_approvals:
+        parts.add("approvals")
     rows = models.PolicyCheck.objects.filter(
-        _in_scope("version__model", stage, model),
-        to_stage=stage.value,
-        allowed=True,
-        version__deleted_at=None,
+        _in_scope("version__model", stage, model), to_stage=stage.value, allowed=True
     )
     for moment, pk, frozen in rows.values_list("made_at", "pk", "evidence").iterator(CHUNK):
         if frozen.get("is_rollback") or "version" not in frozen or not parts <= frozen.keys():
             continue
         asked = policy.metric_names
         champion = _frozen({}, frozen["champion"], asked) if frozen.get("champion") else None
-        yield moment, pk, judge(_frozen(frozen, frozen["version"], asked), champion)
+        is_approved = len(frozen.get("approvals", ())) >= policy.required_approvals
+        evidence = _frozen(frozen, frozen["version"], asked)
+        yield moment, pk, is_approved and judge(evidence, champion)
 
 
 def _frozen(check: Mapping[str, Any], side: Mapping[str, Any], asked: frozenset[str]) -> Evidence:
@@ -341,7 +350,6 @@ def _promotions_made(stage: Stage, model: models.RegisteredModel | None) -> int:
         action=Action.STAGE_TRANSITIONED.value,
         to_stage=stage.value,
         from_stage__in=before,
-        version__deleted_at=None,
     ).count()
 
 

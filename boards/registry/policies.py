@@ -25,7 +25,7 @@ def set_policy(
     """Make `policy` the one in force for its stage, for one model or (None) the whole site.
 
     `expected_revision` is the one that the actor was looking at, 0 where there was none. Returns
-    the revision in force. A policy equal to it makes no new one.
+    the revision in force. A policy that asks for the same makes no new one.
 
     Raises:
         NotAllowed: the actor may not edit policies.
@@ -99,7 +99,7 @@ def _revise(
             stage=stage,
             revision=number,
         )
-    if present and PromotionPolicy.from_document(present.document) == policy:
+    if present and PromotionPolicy.from_document(present.document).asks_the_same_as(policy):
         return present
     revisions.filter(superseded_at=None).update(superseded_at=write.at)
     made = models.PolicyRevision.objects.create(

@@ -37,7 +37,7 @@ from obeya.stages import Stage
 class PolicyForm:
     """What the form shows. `problems` are sentences by field, those of rows are on the rows.
 
-    `tags` holds one required tag a line, ``key`` or ``key = value``.
+    `tags` holds one required tag a line, as `RequiredTag.parse` reads it.
     """
 
     rows: list[RequirementRow] = field(default_factory=list)
@@ -63,9 +63,8 @@ class PolicyForm:
             rows_of(policy) or [RequirementRow()],
             "" if floor is None else number_text(floor),
             str(policy.required_approvals),
-            # Of several only the longest matters.
-            number_text(max(hours)) if hours else "",
-            "\n".join(t.key if t.value is None else f"{t.key} = {t.value}" for t in tags),
+            number_text(hours[0]) if hours else "",
+            "\n".join(tag.line for tag in tags),
             RequiredDescription in kinds,
             ArtifactDigest in kinds,
             NoPickle in kinds,
@@ -132,9 +131,8 @@ class PolicyForm:
             except InvalidInput as error:
                 self.problems["hours_in_stage"] = str(error)
         for line in filter(str.strip, self.tags.split("\n")[: REQUIREMENTS_MAX + 1]):
-            key, equals, value = (part.strip() for part in line.partition("="))
             try:
-                tag = RequiredTag(key, value if equals else None)
+                tag = RequiredTag.parse(line)
             except InvalidInput as error:
                 self.problems["tags"] = str(error)
                 continue

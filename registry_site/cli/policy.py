@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+from obeya import names
+from obeya.errors import Conflict
+from obeya.policies import PromotionPolicy
 from registry_site.cli._options import Misconfigured, database_options, set_up
 
 WOULD_CHANGE = 10
@@ -16,6 +19,12 @@ class BadFile(click.ClickException):
     """A policy file that cannot be."""
 
     exit_code = 2
+
+
+class ChangedMeanwhile(click.ClickException):
+    """Somebody made another revision between the reading and the writing."""
+
+    exit_code = 4
 
 
 @click.group
@@ -49,7 +58,7 @@ def apply(*, file: Path, dry_run: bool, **options: Any) -> None:
     """Make the policies of a YAML file those in force. Policies it does not name stay.
 
     All of them or none. Exit status 0: applied, or nothing to do; 10 with --dry-run: something
-    would change; 2: the file cannot be.
+    would change; 2: the file cannot be; 4: a policy was changed meanwhile.
     """
     set_up(**options)
 
@@ -60,7 +69,7 @@ def apply(*, file: Path, dry_run: bool, **options: Any) -> None:
 
     try:
         wanted = read_policies(file.read_text("utf-8"))
-        in_force = {(row.model, row.policy.stage): row.policy for row in policies_in_force()}
+        in_force = {(row.model, row.policy.stage): row for row in policies_in_force()}
         problems = unknown_parts([(p.model, p.policy, p.line) for p in wanted])
     except PolicyFileError as error:
         raise BadFile(f"{file}: {error}") from None
@@ -70,20 +79,28 @@ def apply(*, file: Path, dry_run: bool, **options: Any) -> None:
         raise Misconfigured(f"The database cannot be used: {error}") from error
     if problems:
         raise BadFile("\n".join(f"{file}: {problem}" for problem in problems))
-    changes = [p for p in wanted if in_force.get((p.model, p.policy.stage)) != p.policy]
-    for change in changes:
-        _show(change.model, in_force.get((change.model, change.policy.stage)), change.policy)
+    changes = []
+    for entry in wanted:
+        model = None if entry.model is None else names.stored_form(entry.model)
+        present = in_force.get((model, entry.policy.stage))
+        if present is None or not present.policy.asks_the_same_as(entry.policy):
+            _show(model, present.policy if present else None, entry.policy)
+            changes.append((model, entry.policy, present.revision if present else 0))
     if not changes:
         click.echo("Nothing to change.")
     elif dry_run:
         raise SystemExit(WOULD_CHANGE)
     else:
-        _make(changes)
+        try:
+            _make(changes)
+        except Conflict as error:
+            raise ChangedMeanwhile(f"{error} Nothing was applied; run it again.") from None
         click.echo(f"{len(changes)} changed.")
 
 
-def _show(model: str | None, old: Any, new: Any) -> None:
-    click.echo(f"{model or 'the site'}, to enter {new.stage.label}:")
+def _show(model: str | None, old: PromotionPolicy | None, new: PromotionPolicy) -> None:
+    stage = f", to enter {new.stage.label}" if new.stage else ""
+    click.echo(f"{model or 'the site'}{stage}:")
     before = old.lines if old else ()
     for line in new.lines:
         if line not in before:
@@ -91,11 +108,11 @@ def _show(model: str | None, old: Any, new: Any) -> None:
     for line in before:
         if line not in new.lines:
             click.echo(f"  - {line}")
-    if set(before) == set(new.lines):
-        click.echo("  in another order" if old else "  + asks for nothing")
+    if not before and not new.lines:
+        click.echo("  + asks for nothing")
 
 
-def _make(changes: list[Any]) -> None:
+def _make(changes: list[tuple[str | None, PromotionPolicy, int]]) -> None:
     from django.db import transaction
     from django.utils import timezone
 
@@ -105,10 +122,11 @@ def _make(changes: list[Any]) -> None:
 
     with transaction.atomic():
         # Models first, by name, and the site last: the order in which every write holds rows.
-        for change in sorted(changes, key=lambda c: (c.model is None, c.model or "")):
+        for model, policy, revision in sorted(changes, key=lambda c: (c[0] is None, c[0] or "")):
             registry.set_policy(
-                policy=change.policy,
-                name=change.model,
+                policy=policy,
+                name=model,
+                expected_revision=revision,
                 actor=Actor(None, Channel.CLI),
                 at=timezone.now(),
             )

@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from obeya.errors import InvalidInput
@@ -17,6 +17,8 @@ from obeya.policies import (
     MetricRequirement,
     Outcome,
     PromotionPolicy,
+    RequiredTag,
+    TimeInStage,
     Verdict,
     no_policy,
     number_text,
@@ -265,6 +267,40 @@ def test_a_requirement_that_stands_twice_is_refused() -> None:
     with pytest.raises(InvalidInput, match="stands twice"):
         policy.require_metric("accuracy", Comparison.GTE, 0.9)
     assert policy.require_metric("accuracy", Comparison.LTE, 0.99).requirements[1:]
+
+
+def test_a_policy_asks_for_one_time_in_the_previous_stage() -> None:
+    with pytest.raises(InvalidInput, match="one time"):
+        PromotionPolicy().require(TimeInStage(1)).require(TimeInStage(2))
+
+
+def test_the_order_of_requirements_changes_nothing_that_is_asked_for() -> None:
+    one = PromotionPolicy(Stage.STAGING).require_metric("a", Comparison.GT, 1)
+    other = PromotionPolicy(Stage.STAGING).require_metric("b", Comparison.GT, 1)
+    both = one.require_metric("b", Comparison.GT, 1)
+    turned = other.require_metric("a", Comparison.GT, 1)
+    assert both.asks_the_same_as(turned)
+    assert not both.asks_the_same_as(one)
+    assert not both.asks_the_same_as(turned.require_approvals(1))
+
+
+@given(st.text(min_size=1, max_size=20), st.none() | st.text(max_size=20))
+@example("a=b", None)
+@example("a", "b\nc = d")
+@example('"a', '" = ')
+def test_a_required_tag_is_read_back_from_its_line(key: str, value: str | None) -> None:
+    try:
+        tag = RequiredTag(key, value)
+    except InvalidInput:
+        assume(False)
+    assert RequiredTag.parse(tag.line) == tag
+    assert "\n" not in tag.line
+
+
+@pytest.mark.parametrize("line", ["", "= low", '"a', '"a" b', '"a" = "b" c', '"a" = "b', 'a = "b'])
+def test_a_line_that_says_no_tag_is_refused(line: str) -> None:
+    with pytest.raises(InvalidInput):
+        RequiredTag.parse(line)
 
 
 def test_building_on_a_policy_leaves_it_as_it_was() -> None:

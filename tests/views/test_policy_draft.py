@@ -1,0 +1,90 @@
+"""What the form of a policy says its draft would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from boards.models import User
+from boards.registry import DatabaseRegistry
+from obeya import Stage
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+EDIT = "/policies/production/edit/"
+HTMX = {"HX-Request": "true"}
+
+
+def draft(client: Client, **changed: object) -> str:
+    fields = {
+        "metric": ["accuracy"],
+        "comparison": [">="],
+        "threshold": ["0.9"],
+        "required_approvals": "0",
+        "try": "1",
+        **changed,
+    }
+    answer = client.post(EDIT, fields, headers=HTMX)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+@pytest.fixture
+def promoted(registry: DatabaseRegistry) -> DatabaseRegistry:
+    """Two versions that were promoted, the better one a champion."""
+    for accuracy in (0.8, 0.95):
+        number = registry.register_model("resnet50", metrics={"accuracy": accuracy}).number
+        for stage in (Stage.STAGING, Stage.PRODUCTION):
+            registry.transition_stage("resnet50", number, stage, archive_existing=True)
+    return registry
+
+
+def test_versions_and_past_promotions_are_named_and_linked(
+    promoted: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    said = draft(client_of(alice))
+    assert "Of 2 versions <strong>1</strong> would pass." in said
+    assert '<a href="/models/resnet50/versions/1/">resnet50 v1</a>' in said
+    assert said.count("would have been refused") == 1
+
+
+def test_a_draft_that_only_warns_refuses_nothing(
+    promoted: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    said = draft(client_of(alice), mode="warn")
+    assert "would have been refused" not in said
+    assert said.count("would have been warned of") == 1
+
+
+def test_past_promotions_are_held_against_the_approvals_they_had(
+    promoted: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    said = draft(client_of(alice), threshold=["0.5"], required_approvals="1")
+    assert "<strong>2</strong> would pass." in said
+    assert said.count("would have been refused") == 2
+
+
+def test_a_promotion_counts_also_when_its_version_was_deleted_since(
+    promoted: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    promoted.delete_version("resnet50", 1)
+    said = draft(client_of(alice))
+    assert "Of 1 version <strong>1</strong> would pass." in said
+    assert said.count("would have been refused") == 1
+
+
+def test_more_than_can_be_named_are_counted(
+    registry: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    for _ in range(52):
+        registry.register_model("bert", metrics={"accuracy": 0.1})
+    said = draft(client_of(alice))
+    assert said.count("bert v") == 50
+    assert "and 2 more" in said
+
+
+def test_what_cannot_be_read_yet_is_no_mistake(alice: User, client_of: ClientOf) -> None:
+    assert "Once every field can be read" in draft(client_of(alice), threshold=["0.x"])
