@@ -80,6 +80,11 @@ class RevisionsPage:
     compared: ComparedRevisions | None
     waived: tuple[WaivedLine, ...]
 
+    @property
+    def can_compare(self) -> bool:
+        """Whether there are two revisions to choose."""
+        return self.compared is not None or len(self.revisions) > 1
+
 
 def gated_stage(text: str) -> Stage:
     """The stage of an address.
