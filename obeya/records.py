@@ -125,7 +125,7 @@ class ModelVersion:
     `source_run` names the run that made the version and `artifact_uri` where its files are: both
     are opaque text that the registry never opens. `artifact_digest` is that of the files as who
     registered the version stated it (``sha256:`` and 64 hex digits), empty when not stated. Times
-    are UTC.
+    are UTC; `updated_at`, that of the last change, is None where it is not kept.
     """
 
     model: str
@@ -143,6 +143,7 @@ class ModelVersion:
     source_run: str = ""
     description: str = ""
     owner: str = ""
+    updated_at: datetime | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.model} v{self.number}"

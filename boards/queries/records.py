@@ -110,6 +110,7 @@ def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
             source_run=row.source_run,
             description=row.description,
             owner=row.owner.username if row.owner else "",
+            updated_at=row.updated_at,
         )
         for row in rows
     ]

@@ -9,6 +9,7 @@ import pytest
 
 from obeya import errors
 from obeya.errors import Refusal, RefusalKind, RegistryError, refuse
+from obeya.filter_tokens import FilterError
 from obeya.policies import Comparison, Evidence, PromotionPolicy
 from obeya.stages import Stage
 
@@ -20,6 +21,7 @@ MOVE = {"from_stage": Stage.DEVELOPMENT, "to_stage": Stage.PRODUCTION}
 # An error of each kind, its code, HTTP status and exit status.
 KINDS = [
     (errors.InvalidInput("No.", field="name"), "invalid_input", 400, 2),
+    (FilterError("No.", text="a > b", position=4, end=5), "invalid_input", 400, 2),
     (errors.NotFound("No.", what="model"), "not_found", 404, 3),
     (errors.AlreadyExists("No.", field="label"), "already_exists", 409, 4),
     (errors.Conflict("No.", stage=Stage.STAGING, revision=7), "conflict", 409, 4),

@@ -1,0 +1,72 @@
+"""What versions are sorted by: ``metrics.auc desc, created``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from obeya.filter_expressions import Field, MetricName, TagKey, subject_text
+from obeya.filter_language import read_subject
+from obeya.filter_tokens import Kind, TokenReader
+
+ORDERINGS_MAX = 3
+
+_FIELDS = (Field.CREATED, Field.UPDATED, Field.ENTERED, Field.MODEL, Field.VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderingTerm:
+    """One thing that versions are sorted by. Those without the metric come last either way."""
+
+    subject: Field | MetricName
+    descending: bool = False
+
+    def __str__(self) -> str:
+        return f"{subject_text(self.subject)} {'desc' if self.descending else 'asc'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """What versions are sorted by, the first term first; what that leaves equal, by their age."""
+
+    terms: tuple[OrderingTerm, ...]
+
+    def __str__(self) -> str:
+        return ", ".join(str(term) for term in self.terms)
+
+
+NEWEST_FIRST = Ordering((OrderingTerm(Field.CREATED, descending=True),))
+
+
+def parse_ordering(text: str) -> Ordering:
+    """Read an ordering; an empty text is the newest version first.
+
+    Raises:
+        FilterError: it cannot be read; its `field` is ``order_by``.
+    """
+    reader = TokenReader(text, field="order_by")
+    if reader.take_kind(Kind.END):
+        return NEWEST_FIRST
+    terms = [_term(reader, [])]
+    while reader.take_kind(Kind.COMMA):
+        if len(terms) == ORDERINGS_MAX:
+            raise reader.error(f"Versions are sorted by at most {ORDERINGS_MAX} things.")
+        terms.append(_term(reader, terms))
+    reader.require(Kind.END, "a comma or the end" if len(terms) < ORDERINGS_MAX else "the end")
+    return Ordering(tuple(terms))
+
+
+def _term(reader: TokenReader, before: list[OrderingTerm]) -> OrderingTerm:
+    token = reader.token
+    subject = read_subject(reader)
+    if isinstance(subject, TagKey) or (isinstance(subject, Field) and subject not in _FIELDS):
+        can = ", ".join(field.value for field in _FIELDS)
+        raise reader.error(
+            f"Versions are not sorted by {subject_text(subject)[:64]}; use metrics.NAME, {can}.",
+            token,
+        )
+    if any(term.subject == subject for term in before):
+        raise reader.error(f"Versions are sorted by {subject_text(subject)[:64]} already.", token)
+    descending = reader.take_keyword("desc")
+    if not descending:
+        reader.take_keyword("asc")
+    return OrderingTerm(subject, descending)
