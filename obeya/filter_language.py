@@ -68,14 +68,14 @@ _YEARS = range(1970, 9990)
 _T = TypeVar("_T")
 
 
-def parse_filter(text: str) -> Expression:
+def parse_filter(text: str, *, field: str = "filter") -> Expression:
     """Read a filter.
 
     Raises:
         FilterError: it cannot be read; the sentence quotes what was found and says what was
-            expected there.
+            expected there, `field` is the one given.
     """
-    return _FilterReader(text).filter()
+    return _FilterReader(text, field).filter()
 
 
 def is_filter(text: str) -> bool:
@@ -158,8 +158,8 @@ def _named(reader: TokenReader, token: Token, head: str, name: str) -> Subject:
 class _FilterReader:
     """Reads expressions; `or` binds least, then `and`, then `not`."""
 
-    def __init__(self, text: str) -> None:
-        self._reader = TokenReader(text)
+    def __init__(self, text: str, field: str) -> None:
+        self._reader = TokenReader(text, field=field)
         self._terms = 0
 
     def filter(self) -> Expression:

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet, Subquery
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from boards import models
+from boards.queries.version_filter import condition, contains
 from boards.queries.whole_number import whole_number
 from obeya import names
 from obeya.errors import InvalidInput
+from obeya.filter_expressions import (
+    Expression,
+    Field,
+    Has,
+    MetricTerm,
+    Operator,
+    TagKey,
+    TextTerm,
+)
+from obeya.filter_language import is_filter, parse_filter
 from obeya.metrics import finite
 from obeya.policies import Comparison, number_text
 
@@ -21,8 +33,8 @@ WORDS_MAX = 8
 CONDITIONS_MAX = 8
 # A metric's name, a comparison and a number with all its digits.
 CONDITION_MAX = names.METRIC_NAME_MAX + 64
-# `=` holds within this relative distance, as in `obeya.policies.Comparison`.
-EQUAL_WITHIN = 1e-9
+# Every card links back to the board with its filter, which makes a long one dear.
+EXPRESSION_MAX = 1_024
 
 _CONDITION = re.compile(
     r"\s*(?P<metric>.+?)\s*(?P<comparison>>=|<=|==|≥|≤|>|<|=)\s*(?P<number>[^<>=≥≤]+?)\s*\Z"
@@ -73,21 +85,10 @@ class MetricCondition:
     def __str__(self) -> str:
         return f"{self.metric} {self.comparison.value} {number_text(self.number)}"
 
-    def condition(self) -> Q:
-        """The condition on a row of metrics."""
-        number, name = self.number, Q(name=self.metric)
-        match self.comparison:
-            case Comparison.GT:
-                return name & Q(value__gt=number)
-            case Comparison.GTE:
-                return name & Q(value__gte=number)
-            case Comparison.LT:
-                return name & Q(value__lt=number)
-            case Comparison.LTE:
-                return name & Q(value__lte=number)
-            case Comparison.EQ:
-                slack = abs(number) * EQUAL_WITHIN
-                return name & Q(value__range=(number - slack, number + slack))
+    @property
+    def term(self) -> MetricTerm:
+        """The same in the filter language."""
+        return MetricTerm(self.metric, Operator(self.comparison.value), self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,9 @@ class BoardFilter:
     """Which versions the board shows. Empty fields let everything through.
 
     `text`: words that each must be in the model's name or the version's label, or be its number
-    (``v3``). `model` and `owner` are exact names. `tags` are pairs of key and value; a value
-    None asks only that the tag is there. All of them are held in the form that is stored.
+    (``v3``); or a text in the filter language, which `expression` then holds as it was read, in
+    place of words. `model` and `owner` are exact names. `tags` are pairs of key and value; a
+    value None asks only that the tag is there. All of them are held in the form that is stored.
     """
 
     text: str = ""
@@ -104,6 +106,7 @@ class BoardFilter:
     owner: str = ""
     tags: tuple[tuple[str, str | None], ...] = ()
     metrics: tuple[MetricCondition, ...] = ()
+    expression: Expression | None = None
 
     @classmethod
     def parse(cls, lists: Mapping[str, Sequence[str]]) -> BoardFilter:
@@ -117,12 +120,14 @@ class BoardFilter:
             return (lists.get(name) or [""])[-1].strip()
 
         model = last("model")
+        text, expression = _search(last("q"))
         return cls(
-            text=names.search_text(last("q")),
+            text=text,
             model=_read(names.model_name, model, field="model") if model else "",
             owner=names.search_text(last("owner"), what="An account's name", field="owner"),
             tags=tuple(read_tag(text) for text in _stated(lists, "tag")),
             metrics=tuple(MetricCondition.parse(text) for text in _stated(lists, "metric")),
+            expression=expression,
         )
 
     def __bool__(self) -> bool:
@@ -150,27 +155,31 @@ class BoardFilter:
 
     def apply(self, versions: QuerySet[models.ModelVersion]) -> QuerySet[models.ModelVersion]:
         """The versions that the filter lets through; at most one row for each."""
-        for word in self.text.split()[:WORDS_MAX]:
-            matches = Q(model__name__icontains=word) | Q(label__icontains=word)
+        words = [] if self.expression else self.text.split()[:WORDS_MAX]
+        for word in words:
+            matches = contains("model__name", word) | contains("label", word)
             number = _VERSION.match(word)
             if number:
                 matches |= Q(number=whole_number(number[1]) or 0)
             versions = versions.filter(matches)
-        if self.model:
-            models_named = models.RegisteredModel.objects.filter(name=self.model, deleted_at=None)
-            # `=` rather than IN, so that the index that begins with the model is used.
-            versions = versions.filter(model=Subquery(models_named.values("pk")[:1]))
-        if self.owner:
-            versions = versions.filter(owner__username=self.owner)
-        for key, value in self.tags:
-            tags = models.VersionTag.objects.filter(key=key)
-            if value is not None:
-                tags = tags.filter(value=value)
-            versions = versions.filter(pk__in=tags.values("version"))
-        for condition in self.metrics:
-            metrics = models.Metric.objects.filter(condition.condition())
-            versions = versions.filter(pk__in=metrics.values("version"))
+        now = timezone.now()
+        for expression in self._expressions():
+            versions = versions.filter(condition(expression, now=now))
         return versions
+
+    def _expressions(self) -> Iterator[Expression]:
+        """All but the words, in the filter language."""
+        if self.expression:
+            yield self.expression
+        if self.model:
+            yield TextTerm(Field.MODEL, Operator.EQ, (self.model,))
+        if self.owner:
+            yield TextTerm(Field.OWNER, Operator.EQ, (self.owner,))
+        for key, value in self.tags:
+            tag = TagKey(key)
+            yield Has(tag) if value is None else TextTerm(tag, Operator.EQ, (value,))
+        for metric in self.metrics:
+            yield metric.term
 
 
 def tag_text(key: str, value: str | None) -> str:
@@ -200,6 +209,19 @@ def read_tag(text: str) -> tuple[str, str | None]:
         _read(names.tag_key, key, field="tag"),
         None if value is None else _read(names.tag_value, value, field="tag"),
     )
+
+
+def _search(text: str) -> tuple[str, Expression | None]:
+    """What is searched for: words, or a filter with what it says."""
+    if not is_filter(text):
+        return names.search_text(text), None
+    if len(text) > EXPRESSION_MAX:
+        raise InvalidInput(
+            f"A filter in the search can have at most {EXPRESSION_MAX:,} characters; this one has "
+            f"{len(text):,}.",
+            field="q",
+        )
+    return text, parse_filter(text, field="q")
 
 
 def _unquoted(text: str) -> tuple[str, str | None] | None:

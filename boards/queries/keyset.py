@@ -12,7 +12,17 @@ from obeya.errors import InvalidInput
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+
+
+def microseconds(moment: datetime) -> int:
+    """How many microseconds after the beginning of 1970 a moment is; `LATEST` is the last."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_at(since: int) -> datetime:
+    """The moment so many microseconds after the beginning of 1970."""
+    return _EPOCH + since * _MICROSECOND
 
 
 def broken_link() -> InvalidInput:
@@ -37,13 +47,13 @@ class Cursor:
         if not text:
             return None
         micros, _, pk = text.partition(".")
-        since, last = whole_number(micros, at_most=_LATEST), whole_number(pk, at_most=ID_MAX)
+        since, last = whole_number(micros, at_most=LATEST), whole_number(pk, at_most=ID_MAX)
         if since is None or last is None:
             raise broken_link()
-        return cls(_EPOCH + since * _MICROSECOND, last)
+        return cls(moment_at(since), last)
 
     def __str__(self) -> str:
-        return f"{(self.moment - _EPOCH) // _MICROSECOND}.{self.pk}"
+        return f"{microseconds(self.moment)}.{self.pk}"
 
     def older(self, field: str) -> Q:
         """The rows after this place in the order ``-field, -id``."""
