@@ -135,7 +135,7 @@ def parse_moment(text: str, *, now: datetime) -> datetime:
 
 
 def board_as_of(moment: datetime, board_filter: BoardFilter) -> PastBoard:
-    """The first page of every column as of `moment`; of the filter, text and model apply.
+    """The first page of every column as of `moment`; of the filter, words and model apply.
 
     Seven statements whatever the number of versions, one more with a model in the filter.
     """
@@ -201,7 +201,7 @@ def _within(board_filter: BoardFilter) -> Q:
         # Deleted ones too: the model may have been there then.
         named = models.RegisteredModel.objects.filter(name=board_filter.model)
         within &= Q(model__in=list(named.values_list("pk", flat=True)))
-    if board_filter.text:
+    if board_filter.text and not board_filter.expression:
         matching = BoardFilter(text=board_filter.text).apply(models.ModelVersion.objects.all())
         within &= Q(version__in=matching.values("pk"))
     return within

@@ -18,6 +18,7 @@ from boards.queries.keyset import Cursor
 from boards.queries.records import find_model
 from boards.views.http import Request
 from obeya.errors import InvalidInput
+from obeya.filter_language import is_filter
 from obeya.stages import Stage
 
 AT = "at"
@@ -57,7 +58,7 @@ def board_as_of(request: Request) -> HttpResponse:
             "section": "board",
             "given": {"at": _field(given)},
             "filter": board_filter,
-            "left_out": [name for name in ("owner", "tag", "metric") if request.GET.get(name)],
+            "left_out": _left_out(request),
             "error": problem,
             "past": as_of.board_as_of(moment, board_filter) if moment else None,
             "query": _query(given, board_filter),
@@ -105,7 +106,20 @@ def answer_production_on(request: Request, name: str) -> ProductionOn:
 
 def _filter(request: Request) -> BoardFilter:
     lists = {name: request.GET.getlist(name) for name in FIELDS}
+    if _compares(request):
+        del lists["q"]
     return BoardFilter.parse(lists)
+
+
+def _compares(request: Request) -> bool:
+    """Whether the search is a filter of what is true now, which the log cannot answer."""
+    return is_filter(request.GET.get("q", ""))
+
+
+def _left_out(request: Request) -> list[str]:
+    """What of the present board's filter does not apply."""
+    fields = [name for name in ("owner", "tag", "metric") if request.GET.get(name)]
+    return ["comparison in the search", *fields] if _compares(request) else fields
 
 
 def _query(given: str, board_filter: BoardFilter) -> str:

@@ -11,6 +11,7 @@ from boards.models import ModelVersion, User
 from boards.queries.filters import (
     CONDITION_MAX,
     CONDITIONS_MAX,
+    EXPRESSION_MAX,
     BoardFilter,
     MetricCondition,
     tag_text,
@@ -100,6 +101,28 @@ def test_wildcards_in_the_search_stand_for_themselves(text, found):
     assert matching(q=text) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("metrics.top1 >= 80 and metrics.size <= 25", ["resnet50 v2"]),
+        ('tags.family = "resnet"', ["resnet50 v1"]),
+        ('tags.family contains "RESNET" or has tags.gpu', ["100%_sure v1", *RESNET[:2]]),
+        ("not has metrics.top1", ["100 resnets v1", "100%_sure v1"]),
+        ("model = resnet50 and version > 1 and owner = ada", ["resnet50 v3"]),
+        ("model = nothing", []),
+        ("not model = nothing and label = v3", ["100 resnets v1"]),
+        ("name contains '%'", ["100%_sure v1"]),
+        ("created > 3000d and stage != archived and label = ''", ["100%_sure v1", "resnet50 v3"]),
+    ],
+)
+def test_the_search_is_a_filter_where_it_compares(text, found):
+    assert matching(q=text) == found
+
+
+def test_a_filter_in_the_search_goes_with_the_other_fields():
+    assert matching(q="metrics.top1 > 0", owner="ada", tag="family") == ["resnet50 v1"]
+
+
 def test_model_and_owner_are_exact_names():
     assert matching(model="resnet50") == RESNET
     assert matching(model="resnet") == matching(model="RESNET50") == []
@@ -161,6 +184,10 @@ def test_deleted_versions_stay_out():
     [
         ({"q": ["x" * (names.MODEL_NAME_MAX + 1)]}, "q"),
         ({"q": ["a\x00"]}, "q"),
+        ({"q": ["stage = live"]}, "q"),
+        ({"q": ["accuracy >= 0.9"]}, "q"),
+        ({"q": ["has label".ljust(EXPRESSION_MAX) + "x"]}, "q"),
+        ({"q": ["label = 'a\x00'"]}, "q"),
         ({"model": ["x" * (names.MODEL_NAME_MAX + 1)]}, "model"),
         ({"model": ["a/b"]}, "model"),
         ({"owner": ["\x00"]}, "owner"),
@@ -208,6 +235,14 @@ def test_a_filter_comes_back_from_its_url():
     assert not parsed.only_model
     again = BoardFilter.parse(parse_qs(parsed.query_string, keep_blank_values=True))
     assert again == parsed
+
+
+def test_a_filter_in_the_search_comes_back_from_its_url_as_it_was_typed():
+    typed = "metrics.top1>=80  AND tags.`a=b` != 'é & \"'"
+    parsed = BoardFilter.parse({"q": [typed]})
+    assert parsed.text == typed
+    assert not parsed.only_model
+    assert BoardFilter.parse(parse_qs(parsed.query_string)) == parsed
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
 
 from boards.models import User
 from boards.registry import SYSTEM, DatabaseRegistry, define_metric
@@ -94,6 +95,48 @@ def test_a_condition_that_cannot_be_read_is_answered_beside_the_filter(
     assert answer.status_code == 400
     assert "is not a condition" in text_of(answer)
     assert 'value="accuracy is high"' in text_of(answer)
+
+
+def test_the_search_takes_the_filter_language(
+    board: DatabaseRegistry, client_of: Callable[[User], Client], alice: User
+) -> None:
+    asked = 'metrics.accuracy > 0.9 and not tags.family = "resnet"'
+    page = text_of(client_of(alice).get("/", {"q": asked}))
+    assert 'data-name="vit v1"' in page
+    assert "resnet50" not in page
+    assert f'value="{escape(asked)}"' in page
+    assert "1 version matches" in page
+    column = text_of(client_of(alice).get("/board/staging/", {"q": asked}))
+    assert "vit" in column
+
+
+def test_the_search_finds_words_that_are_no_comparison(
+    board: DatabaseRegistry, client_of: Callable[[User], Client], alice: User
+) -> None:
+    page = text_of(client_of(alice).get("/", {"q": "resnet50 v2"}))
+    assert 'data-name="resnet50 v2"' in page
+    assert 'data-name="resnet50 v1"' not in page
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
+def test_a_filter_that_cannot_be_read_is_shown_with_the_place_marked(
+    board: DatabaseRegistry, client_of: Callable[[User], Client], alice: User, headers: dict
+) -> None:
+    answer = client_of(alice).get(
+        "/", {"q": "has label and stage = <live>", "owner": "nobody"}, headers=headers
+    )
+    page = text_of(answer)
+    assert answer.status_code == 400
+    assert 'id="filter-error" role="alert" data-field="q"' in page
+    assert "Found “&lt;” where a stage was expected." in page
+    assert "has label and stage = <mark>&lt;</mark>live&gt;</code>" in page
+    # The other fields still count.
+    assert "0 versions match" in page
+    assert headers or 'aria-invalid="true" aria-describedby="filter-error"' in page
+    assert headers or 'value="has label and stage = &lt;live&gt;"' in page
+    cut = text_of(client_of(alice).get("/", {"q": "label ="}))
+    assert "Found the end where a text in quotes was expected." in cut
+    assert "label =<mark> </mark>" in cut
 
 
 def test_htmx_gets_the_columns_alone_and_the_address_to_show(

@@ -132,6 +132,19 @@ def test_text_and_model_filter_and_the_rest_is_said_to_be_left_out(
     assert "1 version matches, read-only" in page
 
 
+def test_a_comparison_in_the_search_is_said_to_be_left_out_of_the_past(
+    history: DatabaseRegistry, client: Client
+) -> None:
+    at = "2026-03-06T12:00"
+    everything = text_of(client.get("/", {"at": at}))
+    page = text_of(client.get("/", {"at": at, "q": "stage = production", "owner": "bob"}))
+    assert "the filter by comparison in the search and owner was left out" in page
+    assert columns(page) == columns(everything)
+    assert client.get("/", {"at": at, "q": "stage = nowhere"}).status_code == 200
+    further = client.get("/board/development/", {"at": at, "q": "stage = production"})
+    assert "vit" in text_of(further)
+
+
 @pytest.mark.parametrize(
     ("at", "sentence"),
     [
