@@ -6,6 +6,12 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
+from obeya.filter_expressions import Field, Operator
+from obeya.filter_language import is_filter, parse_filter
+from obeya.filter_ordering import parse_ordering
+from obeya.filter_tokens import FilterError
 from registry_site.cli import _options
 
 ROOT = Path(__file__).parents[1]
@@ -39,3 +45,62 @@ def test_every_variable_is_in_the_table_once():
 
 def test_every_option_sets_a_variable_that_is_read():
     assert set((_options._DATABASE | _options._SERVER).values()) <= variables_read()
+
+
+# --- Filters --------------------------------------------------------------------------------------
+
+FILTERS = (ROOT / "docs" / "filters.md").read_text()
+
+
+def examples(language: str) -> list[str]:
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", FILTERS, re.MULTILINE | re.DOTALL)
+    assert blocks
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("example", examples("filter"))
+def test_every_example_of_a_filter_is_one(example):
+    assert parse_filter(example)
+    assert is_filter(example)
+
+
+@pytest.mark.parametrize("example", examples("ordering"))
+def test_every_example_of_an_order_is_one(example):
+    assert parse_ordering(example)
+
+
+@pytest.mark.parametrize("example", examples("refused"))
+def test_every_example_of_what_is_refused_is_refused(example):
+    with pytest.raises(FilterError):
+        parse_filter(example)
+
+
+def test_the_table_of_fields_says_what_each_goes_with():
+    rows = re.findall(r"^\| `([\w.]+)`[^|]*\|[^|]*\| ([^|]+) \|$", FILTERS, re.MULTILINE)
+    table = {field: set(re.findall(r"`([^`]+)`", operators)) for field, operators in rows}
+    assert set(table) == {"metrics.NAME", "tags.KEY", *(field.value for field in Field)}
+    values = {"stage": "staging", "version": "1", "created": "2026-03-03"}
+    values |= dict.fromkeys(("updated", "entered"), values["created"])
+    for field, operators in table.items():
+        value = values.get(field, "1")
+        for operator in Operator:
+            stated = f"({value})" if operator is Operator.IN else value
+            if operator.value in operators:
+                assert parse_filter(f"{field} {operator.value} {stated}")
+            else:
+                with pytest.raises(FilterError):
+                    parse_filter(f"{field} {operator.value} {stated}")
+
+
+def test_what_the_text_on_filters_says_in_passing_is_so():
+    for filter_in_text in (
+        "metrics.auc != 0.9",
+        'tags.team != "x"',
+        "not metrics.auc > 0.9",
+        'label != "rc1"',
+        'alias != "champion"',
+        "updated < 7d",
+    ):
+        assert f"`{filter_in_text}`" in FILTERS
+        assert parse_filter(filter_in_text)
+    assert not is_filter("resnet50 v3")
