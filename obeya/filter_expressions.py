@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
+from obeya.bounds import Comparison, number_text
 from obeya.filter_tokens import name_text, quoted
 from obeya.records import ModelVersion
-from obeya.requirements import Comparison, number_text
 from obeya.stages import Stage
 
 # Databases agree on the case of these letters alone.

@@ -16,6 +16,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from boards import models
+from obeya.bounds import Comparison
 from obeya.filter_expressions import (
     And,
     Expression,
@@ -33,7 +34,6 @@ from obeya.filter_expressions import (
     TextTerm,
     TimeTerm,
 )
-from obeya.requirements import Comparison
 
 # Where the search for the ends of what is equal to a number starts.
 _NEARLY_EQUAL = 1e-9
