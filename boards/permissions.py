@@ -13,6 +13,7 @@ from django.db.models import Q
 from boards.models import User
 from obeya.errors import NotAllowed
 from obeya.stages import Stage
+from obeya.tokens import Scope
 
 
 class Right(StrEnum):
@@ -43,6 +44,20 @@ _DEEDS = {
     Right.EDIT_POLICY: "edit policies and metric definitions",
     Right.ADMINISTER: "delete, rename or configure models",
 }
+
+SCOPES: Mapping[Right, frozenset[Scope]] = MappingProxyType(
+    {
+        Right.VIEW: frozenset(Scope),
+        Right.REGISTER: frozenset({Scope.WRITE}),
+        Right.TRANSITION: frozenset({Scope.WRITE, Scope.PROMOTE}),
+        Right.PROMOTE: frozenset({Scope.PROMOTE}),
+        Right.APPROVE: frozenset({Scope.APPROVE}),
+        Right.WAIVE: frozenset({Scope.APPROVE}),
+        Right.EDIT_POLICY: frozenset({Scope.ADMIN}),
+        Right.ADMINISTER: frozenset({Scope.ADMIN}),
+    }
+)
+"""The scopes of a token of which any one goes with the right."""
 
 _CONTRIBUTOR = (Right.VIEW, Right.REGISTER, Right.TRANSITION)
 GROUPS: Mapping[str, tuple[Right, ...]] = MappingProxyType(

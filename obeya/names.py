@@ -22,6 +22,7 @@ DESCRIPTION_MAX = 100_000
 REASON_MAX = 10_000
 URI_MAX = 2_048
 DATASET_MAX = 250
+TOKEN_NAME_MAX = 100
 
 _ALIAS = re.compile(r"[\w-]+\Z")
 _RESERVED_ALIAS = re.compile(r"(latest|v\d+)\Z", re.IGNORECASE)
@@ -94,6 +95,11 @@ def artifact_digest(text: str) -> str:
 def source_run(text: str) -> str:
     """The identifier of the run that made the version; opaque, at most 250 characters."""
     return _line(text, what="A source run", field="source_run", longest=250, shortest=0)
+
+
+def token_name(text: str) -> str:
+    """What an API token is for: 1 to 100 characters without control characters."""
+    return _line(text, what="A token's name", field="name", longest=TOKEN_NAME_MAX)
 
 
 def description(text: str) -> str:

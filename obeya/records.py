@@ -64,6 +64,8 @@ class Action(StrEnum):
     METRIC_DEFINED = "metric_definition.set"
     USER_CREATED = "user.created"
     USER_CHANGED = "user.changed"
+    TOKEN_CREATED = "api_token.created"  # noqa: S105 - the name of an action
+    TOKEN_REVOKED = "api_token.revoked"  # noqa: S105 - the name of an action
 
     @property
     def sentence(self) -> str:
@@ -110,6 +112,8 @@ _SENTENCES = {
     Action.METRIC_DEFINED: "defined a metric",
     Action.USER_CREATED: "created a user",
     Action.USER_CHANGED: "changed a user",
+    Action.TOKEN_CREATED: "made an API token",
+    Action.TOKEN_REVOKED: "revoked an API token",
 }
 
 MOVES = (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED, Action.VERSION_ROLLED_BACK)

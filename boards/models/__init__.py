@@ -3,7 +3,7 @@
 The rules are in `obeya`, the writes in `boards.registry`.
 """
 
-from boards.models.access import OneTimeLink, User
+from boards.models.access import ApiToken, IdempotentRequest, OneTimeLink, User
 from boards.models.audit import AuditEvent, AuditText, SiteChain, StageTransition
 from boards.models.catalog import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
 from boards.models.evidence import Metric, MetricDefinition, PolicyCheck
@@ -22,9 +22,11 @@ from boards.models.verification import VerificationRun, VerifiedChain
 __all__ = [
     "Alias",
     "Andon",
+    "ApiToken",
     "AuditEvent",
     "AuditText",
     "Guardrail",
+    "IdempotentRequest",
     "LiveValue",
     "Metric",
     "MetricDefinition",

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from obeya.names import TOKEN_NAME_MAX
+from obeya.tokens import SHOWN_LENGTH
+
 
 class User(AbstractUser):
-    """A person or a service. `uid` is the stable id that the audit log holds."""
+    """A person or a service. `uid` is the stable id that the audit log holds.
+
+    A service has no password and comes in by token only.
+    """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    is_service = models.BooleanField("service account", default=False, editable=False)
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
@@ -31,3 +39,58 @@ class OneTimeLink(models.Model):
 
     def __str__(self) -> str:
         return f"One-time link for {self.user_id}"
+
+
+class ApiToken(models.Model):
+    """A token for programs. Only its SHA-256 is kept, and how it begins, to tell it by.
+
+    `scopes` and `model_globs` are those of `obeya.tokens.Grant`. It ends at `expires_at`, or when
+    it is revoked. `last_used_at` is written at most once a minute.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="api_tokens")
+    name = models.CharField(max_length=TOKEN_NAME_MAX)
+    shown = models.CharField(max_length=SHOWN_LENGTH)
+    token_hash = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField()
+    model_globs = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes: ClassVar = [models.Index(fields=["user", "-created_at", "-id"], name="token_user")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.shown}…)"
+
+
+class IdempotentRequest(models.Model):
+    """A POST that came with an Idempotency-Key, and what it was answered.
+
+    `claim` changes each time somebody begins to answer it. `answer` is written in the
+    transaction of what it did, so that a request without an answer did nothing.
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    claim = models.UUIDField()
+    claimed_at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    answer = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "key"], name="idempotency_key"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["claimed_at"], name="idempotency_age")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -4,7 +4,7 @@ Each function checks the right, locks, asks the core, changes, and appends the a
 in one transaction. All arguments are keywords; `actor` says who acts and `at` when.
 """
 
-from boards.registry._commit import SYSTEM, Actor
+from boards.actors import SYSTEM, Actor
 from boards.registry.accounts import (
     anybody_has_password,
     create_user,
@@ -28,6 +28,7 @@ from boards.registry.limits import remove_wip_limit, set_wip_limit
 from boards.registry.policies import remove_policy, set_policy
 from boards.registry.requests import request_transition, vote, withdraw
 from boards.registry.rollback import rollback
+from boards.registry.tokens import make_token, revoke_token, service_account, use_token
 from boards.registry.transitions import transition_stage
 from boards.registry.verification import record_verification, verify_new_events
 from boards.registry.waivers import revoke_waiver, waive
@@ -46,6 +47,7 @@ __all__ = [
     "delete_version",
     "log_metrics",
     "make_one_time_link",
+    "make_token",
     "record_policy_check",
     "record_user_change",
     "record_verification",
@@ -56,8 +58,10 @@ __all__ = [
     "rename_model",
     "report_live_metric",
     "request_transition",
+    "revoke_token",
     "revoke_waiver",
     "rollback",
+    "service_account",
     "set_alias",
     "set_description",
     "set_guardrail",
@@ -66,6 +70,7 @@ __all__ = [
     "set_wip_limit",
     "transition_stage",
     "use_one_time_link",
+    "use_token",
     "verify_new_events",
     "vote",
     "waive",

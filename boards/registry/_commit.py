@@ -10,12 +10,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from boards.actors import Actor
 from boards.models import (
     AuditEvent,
     AuditText,
@@ -23,33 +23,15 @@ from boards.models import (
     RegisteredModel,
     SiteChain,
     TransitionRequest,
-    User,
 )
 from obeya import audit, names
 from obeya.errors import model_not_found, version_not_found
-from obeya.records import Action, Channel
+from obeya.records import Action
 from obeya.registry import version_number
 from obeya.requests import RequestStatus
 from obeya.stages import Stage
 
 SITE_CHAIN_PK = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who acts and how they came in. `user` None is the registry itself."""
-
-    user: User | None
-    channel: Channel
-
-    @property
-    def uid(self) -> str:
-        """The stable id that the log holds."""
-        return str(self.user.uid) if self.user else audit.SYSTEM_ACTOR
-
-
-SYSTEM = Actor(None, Channel.SYSTEM)
-GUARDRAIL = Actor(None, Channel.GUARDRAIL)
 
 
 class ChainWrite:

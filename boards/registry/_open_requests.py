@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from boards import models
+from boards.actors import SYSTEM
 from boards.queries.facts import MoveFacts
-from boards.registry._commit import SYSTEM, ModelWrite
+from boards.registry._commit import ModelWrite
 from obeya.requests import CLOSED_BY, RequestStatus
 from obeya.stages import Stage
 

@@ -11,9 +11,10 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from boards.actors import Actor
 from boards.models import OneTimeLink, User
-from boards.permissions import GROUPS, Right, require
-from boards.registry._commit import Actor, writing_site
+from boards.permissions import GROUPS, Right
+from boards.registry._commit import writing_site
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.records import Action
 
@@ -27,18 +28,19 @@ def create_user(
     group: str,
     email: str = "",
     password: str | None = None,
+    is_service: bool = False,
     actor: Actor,
     at: datetime,
 ) -> User:
     """Make an account in one of the groups. Without a password it signs in by one-time link.
 
-    An administrator may also use the admin pages.
+    An administrator may also use the admin pages; a service comes in by token alone.
 
     Raises:
         InvalidInput: no such group, or the name or address cannot be.
         AlreadyExists: the name is taken.
     """
-    require(actor.user, Right.ADMINISTER)
+    actor.require(Right.ADMINISTER, None)
     if group not in GROUPS:
         raise InvalidInput(
             f"“{group[:64]}” is not a group. The groups are {', '.join(GROUPS)}.", field="group"
@@ -58,14 +60,16 @@ def create_user(
         user = User(
             username=username,
             email=email,
-            is_staff=group == ADMINISTRATOR,
-            is_superuser=group == ADMINISTRATOR,
+            is_staff=group == ADMINISTRATOR and not is_service,
+            is_superuser=group == ADMINISTRATOR and not is_service,
+            is_service=is_service,
             date_joined=write.at,
         )
         user.set_password(password or None)
         user.save(force_insert=True)
         user.groups.add(Group.objects.get(name=group))
-        write.record(Action.USER_CREATED, data={"user": str(user.uid), "group": group})
+        service = {"service": True} if is_service else {}
+        write.record(Action.USER_CREATED, data={"user": str(user.uid), "group": group, **service})
         return user
 
 
@@ -79,7 +83,7 @@ def record_user_change(
     Raises:
         NotAllowed: the actor may not administer.
     """
-    require(actor.user, Right.ADMINISTER)
+    actor.require(Right.ADMINISTER, None)
     with writing_site(actor=actor, at=at) as write:
         write.record(
             Action.USER_CREATED if made else Action.USER_CHANGED,

@@ -8,15 +8,11 @@ from datetime import datetime
 from django.db import IntegrityError
 
 from boards import models
-from boards.permissions import Right, require
+from boards.actors import Actor
+from boards.permissions import Right
 from boards.registry import _metric_rows
 from boards.registry._andons import clear_andons
-from boards.registry._commit import (
-    Actor,
-    ModelWrite,
-    writing_model,
-    writing_new_or_present_model,
-)
+from boards.registry._commit import ModelWrite, writing_model, writing_new_or_present_model
 from boards.registry._open_requests import settle_requests, withdraw_requests
 from boards.registry.champion import crown
 from obeya import names
@@ -51,7 +47,7 @@ def register_model(
         InvalidInput: a name, number, value or text that cannot be.
         AlreadyExists: the number or the label is taken.
     """
-    require(actor.user, Right.REGISTER)
+    actor.require(Right.REGISTER, name)
     name = names.model_name(name)
     wanted = None if version is None else version_number(version)
     checked_metrics, checked_tags = as_metrics(metrics), as_tags(tags)
@@ -108,7 +104,7 @@ def set_description(
     Raises:
         NotAllowed, NotFound, InvalidInput: as everywhere.
     """
-    require(actor.user, Right.REGISTER)
+    actor.require(Right.REGISTER, name)
     text = names.description(text)
     with writing_model(name, actor=actor, at=at) as write:
         if version is None:
@@ -129,8 +125,9 @@ def rename_model(*, name: str, new_name: str, actor: Actor, at: datetime) -> Non
     Raises:
         AlreadyExists: another model has that name.
     """
-    require(actor.user, Right.ADMINISTER)
+    actor.require(Right.ADMINISTER, name)
     new_name = names.model_name(new_name)
+    actor.require(Right.ADMINISTER, new_name)
     try:
         with writing_model(name, actor=actor, at=at) as write:
             name = write.model.name
@@ -159,7 +156,7 @@ def configure_model(
     Raises:
         InvalidInput: no such workflow, or more than two headline metrics.
     """
-    require(actor.user, Right.ADMINISTER)
+    actor.require(Right.ADMINISTER, name)
     changes: dict[str, object] = {}
     if workflow is not None:
         changes["workflow"] = workflow_named(workflow).name if workflow else ""
@@ -178,7 +175,7 @@ def configure_model(
 
 def delete_version(*, name: str, version: int, actor: Actor, at: datetime) -> None:
     """Hide a version. Its events stay and its number is never given again."""
-    require(actor.user, Right.ADMINISTER)
+    actor.require(Right.ADMINISTER, name)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
         stage = Stage(row.stage)
@@ -193,7 +190,7 @@ def delete_version(*, name: str, version: int, actor: Actor, at: datetime) -> No
 
 def delete_model(*, name: str, actor: Actor, at: datetime) -> None:
     """Hide a model with its versions. Its events stay; another model may take the name."""
-    require(actor.user, Right.ADMINISTER)
+    actor.require(Right.ADMINISTER, name)
     with writing_model(name, actor=actor, at=at) as write:
         withdraw_requests(write)
         clear_andons(write)

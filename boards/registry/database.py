@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from boards import models
-from boards.permissions import Right, require
+from boards.actors import Actor
+from boards.permissions import Right
 from boards.queries import history, judgement, records
 from boards.queries.requests import request_records, requests_of, with_people
 from boards.queries.waivers import waiver_record
@@ -22,7 +23,6 @@ from boards.registry import (
     transitions,
     waivers,
 )
-from boards.registry._commit import Actor
 from obeya.comparison import VersionComparison, compare
 from obeya.guardrails import Guardrail, LiveReport
 from obeya.limits import WipLimit
@@ -31,6 +31,7 @@ from obeya.records import Channel, ModelVersion, StageTransition
 from obeya.registry import MetricValues
 from obeya.requests import Decision, TransitionRequest
 from obeya.stages import Stage
+from obeya.tokens import Grant
 from obeya.transitions import TransitionJudgement
 from obeya.versions import next_stage
 from obeya.waivers import Waiver
@@ -39,8 +40,8 @@ from obeya.waivers import Waiver
 class DatabaseRegistry:
     """Implements `ModelRegistry` for one actor; the methods call `boards.registry`.
 
-    `actor` is the account that acts, or None for the registry itself; `clock` gives the time of
-    each write and must return aware times.
+    `actor` is the account that acts, or None for the registry itself, `grant` what the token that
+    it came in by allows; `clock` gives the time of each write and must return aware times.
     """
 
     def __init__(
@@ -49,8 +50,9 @@ class DatabaseRegistry:
         actor: models.User | None,
         clock: Callable[[], datetime] | None = None,
         channel: Channel = Channel.PYTHON,
+        grant: Grant | None = None,
     ) -> None:
-        self._actor = Actor(actor, channel)
+        self._actor = Actor(actor, channel, grant)
         self._clock = clock or (lambda: datetime.now(UTC))
 
     def register_model(
@@ -123,7 +125,7 @@ class DatabaseRegistry:
 
     def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
         """See `ModelRegistry.get_policy`."""
-        require(self._actor.user, Right.VIEW)
+        self._actor.require(Right.VIEW, name)
         model = None if name is None else records.find_model(name)
         revision = judgement.policy_in_force(model, Stage.parse(stage))
         return PromotionPolicy.from_document(revision.document) if revision else None
@@ -352,7 +354,7 @@ class DatabaseRegistry:
         catalog.delete_model(name=name, actor=self._actor, at=self._clock())
 
     def _model(self, name: str) -> models.RegisteredModel:
-        require(self._actor.user, Right.VIEW)
+        self._actor.require(Right.VIEW, name)
         return records.find_model(name)
 
     def _find(self, name: str, version: int) -> models.ModelVersion:

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from boards import models
-from boards.permissions import Right, require
+from boards.actors import Actor
+from boards.permissions import Right
 from boards.queries.facts import facts_for
 from boards.queries.records import metric_records
 from boards.registry import _metric_rows
 from boards.registry._checks import check_reference, store_check
-from boards.registry._commit import Actor, writing_model, writing_site
+from boards.registry._commit import writing_model, writing_site
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import MetricDefinition, metric_document
@@ -32,7 +33,7 @@ def log_metrics(
 
     Metrics equal to those that are there write nothing.
     """
-    require(actor.user, Right.REGISTER)
+    actor.require(Right.REGISTER, name)
     checked = as_metrics(metrics)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
@@ -70,7 +71,7 @@ def define_metric(*, definition: MetricDefinition, actor: Actor, at: datetime) -
         NotAllowed: the actor may not define metrics.
         InvalidInput: a name, unit or title that cannot be.
     """
-    require(actor.user, Right.EDIT_POLICY)
+    actor.require(Right.EDIT_POLICY, None)
     metric = names.metric_name(definition.name)
     values: dict[str, Any] = {
         "direction": definition.direction.value,
@@ -99,7 +100,7 @@ def record_policy_check(
     Raises:
         InvalidInput: `to_stage` is no stage, or None and the version's has no next one.
     """
-    require(actor.user, Right.VIEW)
+    actor.require(Right.VIEW, name)
     wanted = None if to_stage is None else Stage.parse(to_stage)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from boards import models
-from boards.permissions import Right, require
+from boards.actors import GUARDRAIL, Actor
+from boards.permissions import Right
 from boards.registry._andons import clear_andons, raise_andon
-from boards.registry._commit import GUARDRAIL, Actor, ModelWrite, writing_model
+from boards.registry._commit import ModelWrite, writing_model
 from boards.registry.rollback import roll_back
 from obeya import names
 from obeya.bounds import Comparison
@@ -29,9 +30,9 @@ def set_guardrail(*, name: str, guardrail: Guardrail, actor: Actor, at: datetime
         NotAllowed: the actor may not edit policies or, where the guardrail rolls back by itself
             or did so until now, may not promote.
     """
-    require(actor.user, Right.EDIT_POLICY)
+    actor.require(Right.EDIT_POLICY, name)
     if guardrail.auto_rollback:
-        require(actor.user, Right.PROMOTE)
+        actor.require(Right.PROMOTE, name)
     with writing_model(name, actor=actor, at=at) as write:
         present = _guardrail(write, guardrail.metric)
         if present == guardrail:
@@ -59,7 +60,7 @@ def remove_guardrail(*, name: str, metric: str, actor: Actor, at: datetime) -> N
         NotAllowed: the actor may not edit policies.
         NotFound: the metric has none.
     """
-    require(actor.user, Right.EDIT_POLICY)
+    actor.require(Right.EDIT_POLICY, name)
     stored = names.stored_form(metric)
     with writing_model(name, actor=actor, at=at) as write:
         present = _guardrail(write, stored)
@@ -93,7 +94,7 @@ def report_live_metric(
             not promote.
         InvalidInput: the version is not in Production, or nothing is, or the value is not finite.
     """
-    require(actor.user, Right.REGISTER)
+    actor.require(Right.REGISTER, name)
     metric = names.metric_name(metric)
     value = finite(value, what=f"The live value of “{metric}”")
     with writing_model(name, actor=actor, at=at) as write:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from boards import models
-from boards.permissions import Right, require
-from boards.registry._commit import Actor, ModelWrite, writing_model
+from boards.actors import Actor
+from boards.permissions import Right
+from boards.registry._commit import ModelWrite, writing_model
 from obeya import names
 from obeya.errors import NotFound
 from obeya.records import Action
@@ -16,7 +17,7 @@ def set_tag(
     *, name: str, key: str, value: str, version: int | None = None, actor: Actor, at: datetime
 ) -> None:
     """Set a tag of a version, or (None) of the model. The same value again writes nothing."""
-    require(actor.user, Right.REGISTER)
+    actor.require(Right.REGISTER, name)
     key, value = names.tag_key(key), names.tag_value(value)
     with writing_model(name, actor=actor, at=at) as write:
         row = None if version is None else write.version(version)
@@ -48,7 +49,7 @@ def delete_tag(
     Raises:
         NotFound: there is no such tag.
     """
-    require(actor.user, Right.REGISTER)
+    actor.require(Right.REGISTER, name)
     key = names.stored_form(key)
     with writing_model(name, actor=actor, at=at) as write:
         row = None if version is None else write.version(version)
@@ -70,7 +71,7 @@ def delete_tag(
 
 def set_alias(*, name: str, alias: str, version: int, actor: Actor, at: datetime) -> None:
     """Point an alias at a version; an alias that is there moves."""
-    require(actor.user, Right.REGISTER)
+    actor.require(Right.REGISTER, name)
     alias = names.alias(alias)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
@@ -98,7 +99,7 @@ def delete_alias(*, name: str, alias: str, actor: Actor, at: datetime) -> None:
     Raises:
         NotFound: the model has no such alias.
     """
-    require(actor.user, Right.REGISTER)
+    actor.require(Right.REGISTER, name)
     alias = names.stored_form(alias)
     with writing_model(name, actor=actor, at=at) as write:
         present = (

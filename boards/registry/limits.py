@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 
 from boards import models
-from boards.permissions import Right, require
-from boards.registry._commit import Actor, ChainWrite, ModelWrite, writing_model, writing_site
+from boards.actors import Actor
+from boards.permissions import Right
+from boards.registry._commit import ChainWrite, ModelWrite, writing_model, writing_site
 from obeya.errors import NotFound
 from obeya.limits import WipLimit, limited_stage
 from obeya.records import Action
@@ -22,7 +23,7 @@ def set_wip_limit(*, limit: WipLimit, name: str | None = None, actor: Actor, at:
     Raises:
         NotAllowed: the actor may not edit policies.
     """
-    require(actor.user, Right.EDIT_POLICY)
+    actor.require(Right.EDIT_POLICY, name)
     values = {"limit": limit.limit, "mode": limit.mode.value}
     with _writing(name, actor, at) as write:
         model = write.model if isinstance(write, ModelWrite) else None
@@ -42,7 +43,7 @@ def remove_wip_limit(*, stage: Stage, name: str | None = None, actor: Actor, at:
         NotAllowed: the actor may not edit policies.
         NotFound: the stage has none.
     """
-    require(actor.user, Right.EDIT_POLICY)
+    actor.require(Right.EDIT_POLICY, name)
     stage = limited_stage(stage)
     with _writing(name, actor, at) as write:
         model = write.model if isinstance(write, ModelWrite) else None

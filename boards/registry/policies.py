@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from boards import models
-from boards.permissions import Right, require
-from boards.registry._commit import Actor, ChainWrite, writing_model, writing_site
+from boards.actors import Actor
+from boards.permissions import Right
+from boards.registry._commit import ChainWrite, writing_model, writing_site
 from obeya import names
 from obeya.errors import Conflict, InvalidInput, policy_not_found
 from obeya.policies import PromotionPolicy
@@ -32,7 +33,7 @@ def set_policy(
         InvalidInput: the policy has no stage.
         Conflict: another revision was made meanwhile.
     """
-    require(actor.user, Right.EDIT_POLICY)
+    actor.require(Right.EDIT_POLICY, name)
     if policy.stage is None:
         raise InvalidInput("A policy needs a target stage to be stored.", field="stage")
     if name is None:
@@ -53,7 +54,7 @@ def remove_policy(
         NotAllowed: the actor may not edit policies.
         NotFound: no such model, or no policy in force.
     """
-    require(actor.user, Right.EDIT_POLICY)
+    actor.require(Right.EDIT_POLICY, name)
     stage, reason = Stage.parse(stage), names.reason(reason)
     if name is None:
         with writing_site(actor=actor, at=at) as write:

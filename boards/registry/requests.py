@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from boards import models
-from boards.permissions import Right, require
+from boards.actors import SYSTEM, Actor
+from boards.permissions import Right
 from boards.queries.facts import workflow_of
-from boards.registry._commit import SYSTEM, Actor, ModelWrite, writing_model
+from boards.registry._commit import ModelWrite, writing_model
 from boards.registry._moves import keep_check, make_move, read_facts
 from boards.registry._open_requests import close_request, expire_requests, present_digest
 from obeya import names
@@ -45,7 +46,7 @@ def request_transition(
         AlreadyExists: there is an open request for it.
         InvalidInput: it is no promotion, or there is no next stage.
     """
-    require(actor.user, Right.TRANSITION)
+    actor.require(Right.TRANSITION, name)
     wanted = None if to_stage is None else Stage.parse(to_stage)
     reason = names.reason(reason)
     with writing_model(name, actor=actor, at=at) as write:
@@ -108,7 +109,7 @@ def vote(
         EvidenceChanged: the evidence is no longer as expected.
         InvalidInput: a rejection without a comment.
     """
-    require(actor.user, Right.APPROVE)
+    actor.require(Right.APPROVE, name)
     comment = names.reason(comment)
     if decision is Decision.REJECT:
         rules.comment_required(comment)
@@ -173,7 +174,7 @@ def withdraw(
         AlreadyClosed: the request named by `uid` is decided already.
         NotAllowed: it is somebody else's.
     """
-    require(actor.user, Right.VIEW)
+    actor.require(Right.VIEW, name)
     _expire_first(name, actor, at)
     with writing_model(name, actor=actor, at=at) as write:
         row, request = _the_one(write, version, to_stage, uid)

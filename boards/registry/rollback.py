@@ -6,9 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 
 from boards import models
-from boards.permissions import Right, require
+from boards.actors import Actor
+from boards.permissions import Right
 from boards.queries.rollback import departures_of
-from boards.registry._commit import Actor, ModelWrite, writing_model
+from boards.registry._commit import ModelWrite, writing_model
 from boards.registry._moves import keep_check, make_move, read_facts
 from obeya import names
 from obeya.errors import Conflict
@@ -39,7 +40,7 @@ def rollback(
         Conflict: other versions are in Production than expected.
         InvalidInput: none qualifies, `to_version` is there or never was, or no reason.
     """
-    require(actor.user, Right.PROMOTE)
+    actor.require(Right.PROMOTE, name)
     reason = names.required_reason(reason, to="roll back")
     with writing_model(name, actor=actor, at=at) as write:
         _check_production(write, expected_production)

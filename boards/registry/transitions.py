@@ -7,9 +7,10 @@ from datetime import datetime
 from django.conf import settings
 
 from boards import models
-from boards.permissions import Right, has_right, require, right_for_transition
+from boards.actors import Actor
+from boards.permissions import Right, right_for_transition
 from boards.registry._checks import check_reference, refusal_documents
-from boards.registry._commit import Actor, ModelWrite, writing_model
+from boards.registry._commit import ModelWrite, writing_model
 from boards.registry._moves import keep_check, make_move, read_facts
 from boards.registry._open_requests import expire_requests
 from obeya import names
@@ -49,13 +50,13 @@ def transition_stage(
         Conflict (409): the version is no longer as expected.
         TransitionRefused (422): carries every refusal; `InvalidTransition` by the workflow.
     """
-    _require_some_right(actor, to_stage)
+    _require_some_right(actor, to_stage, name)
     to_stage, reason = Stage.parse(to_stage), names.reason(reason)
     if settings.OBEYA_REQUIRE_REASON and not reason:
         raise InvalidInput("Say why: this site asks for a reason.", field="reason")
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
-        require(actor.user, right_for_transition(Stage(row.stage), to_stage))
+        actor.require(right_for_transition(Stage(row.stage), to_stage), name)
         check_expected(
             f"{write.model.name} v{row.number}",
             stage=Stage(row.stage),
@@ -74,10 +75,12 @@ def transition_stage(
     raise refused
 
 
-def _require_some_right(actor: Actor, to_stage: Stage) -> None:
+def _require_some_right(actor: Actor, to_stage: Stage, name: str) -> None:
     """Refuse strangers before anything is read, so that they learn nothing."""
-    if actor.user is not None and not has_right(actor.user, Right.PROMOTE):
-        require(actor.user, right_for_transition(None, to_stage))
+    if actor.may(Right.PROMOTE):
+        actor.require(Right.PROMOTE, name)
+    else:
+        actor.require(right_for_transition(None, to_stage), name)
 
 
 def _refuse(

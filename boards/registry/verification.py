@@ -7,11 +7,11 @@ from datetime import datetime
 
 from django.db import transaction
 
+from boards.actors import Actor
 from boards.models import VerificationRun, VerifiedChain
-from boards.permissions import Right, require
+from boards.permissions import Right
 from boards.queries.verification import VerificationReport, VerifiedEnd
 from boards.queries.verification_state import verification_state, verify_new
-from boards.registry._commit import Actor
 
 # About two seconds of work: a page asks for it and waits.
 EVENTS_MAX = 10_000
@@ -29,7 +29,7 @@ def verify_new_events(
     Raises:
         NotAllowed: the actor may not administer.
     """
-    require(actor.user, Right.ADMINISTER)
+    actor.require(Right.ADMINISTER, None)
     report = verify_new(events=events, chains=chains)
     return _note(report, is_full=False, actor=actor, at=at)
 
@@ -42,7 +42,7 @@ def record_verification(
     Raises:
         NotAllowed: the actor may not administer.
     """
-    require(actor.user, Right.ADMINISTER)
+    actor.require(Right.ADMINISTER, None)
     return _note(report, is_full=True, actor=actor, at=at)
 
 

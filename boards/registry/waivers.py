@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from boards import models
-from boards.permissions import Right, require
+from boards.actors import Actor
+from boards.permissions import Right
 from boards.queries.judgement import policy_in_force
 from boards.queries.waivers import waiver_record
-from boards.registry._commit import Actor, writing_model
+from boards.registry._commit import writing_model
 from obeya import names, waivers
 from obeya.errors import AlreadyClosed, NotFound
 from obeya.policies import PromotionPolicy
@@ -37,7 +38,7 @@ def waive(
         InvalidInput: the policy in force asks for no such thing, there is no reason, or the
             expiry is not in the future.
     """
-    require(actor.user, Right.WAIVE)
+    actor.require(Right.WAIVE, name)
     wanted = None if to_stage is None else Stage.parse(to_stage)
     reason = names.required_reason(reason, to="waive it")
     with writing_model(name, actor=actor, at=at) as write:
@@ -75,9 +76,9 @@ def revoke_waiver(*, uid: uuid.UUID, reason: str = "", actor: Actor, at: datetim
         NotFound: there is no such waiver.
         AlreadyClosed: it was revoked or has expired already.
     """
-    require(actor.user, Right.WAIVE)
-    reason = names.reason(reason)
     found = models.Waiver.objects.filter(uid=uid).select_related("version__model").first()
+    actor.require(Right.WAIVE, found.version.model.name if found else None)
+    reason = names.reason(reason)
     if found is None or found.version.model.deleted_at or found.version.deleted_at:
         raise NotFound("There is no such waiver.", what="waiver")
     with writing_model(found.version.model.name, actor=actor, at=at) as write:

@@ -1,0 +1,58 @@
+"""Who acts, how they came in, and what they may do that way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from boards.models import User
+from boards.permissions import SCOPES, Right, has_right, require
+from obeya import audit, names
+from obeya.errors import NotAllowed
+from obeya.records import Channel
+from obeya.tokens import Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts and how they came in.
+
+    `user` None is the registry itself. `grant` is what the token lets its bearer do, None for
+    who came in without one: an actor may do what both the account and the grant allow.
+    """
+
+    user: User | None
+    channel: Channel
+    grant: Grant | None = None
+
+    @property
+    def uid(self) -> str:
+        """The stable id that the log holds."""
+        return str(self.user.uid) if self.user else audit.SYSTEM_ACTOR
+
+    def may(self, right: Right) -> bool:
+        """Whether the actor holds the right, on some model at least."""
+        if self.grant and SCOPES[right].isdisjoint(self.grant.scopes):
+            return False
+        return self.user is None or has_right(self.user, right)
+
+    def require(self, right: Right, model: str | None) -> None:
+        """Let those go on who hold the right on a model, or (None) on what is the site's.
+
+        Raises:
+            NotAllowed: the account lacks the right, or the token does not go so far.
+        """
+        require(self.user, right)
+        if self.grant is None:
+            return
+        if SCOPES[right].isdisjoint(self.grant.scopes):
+            wanted = " or ".join(sorted(SCOPES[right]))
+            raise NotAllowed(
+                f"This token may not {right.deed}: it lacks the scope {wanted}.", right=right.value
+            )
+        if not self.grant.covers(None if model is None else names.stored_form(model)):
+            what = "what belongs to the whole site" if model is None else f"“{str(model)[:64]}”"
+            raise NotAllowed(f"This token does not reach {what}.", right=right.value)
+
+
+SYSTEM = Actor(None, Channel.SYSTEM)
+GUARDRAIL = Actor(None, Channel.GUARDRAIL)

@@ -1,0 +1,198 @@
+"""Writes to API tokens: make, use, revoke."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.db.models import Q
+
+from boards.actors import Actor
+from boards.models import ApiToken, User
+from boards.permissions import SCOPES, Right, has_right
+from boards.registry._commit import writing_site
+from boards.registry.accounts import create_user
+from obeya import names
+from obeya.errors import AlreadyClosed, AlreadyExists, InvalidInput, NotFound
+from obeya.records import Action
+from obeya.tokens import (
+    SHOWN_LENGTH,
+    Grant,
+    Scope,
+    is_token,
+    new_token,
+    read_scopes,
+)
+
+TOKEN_DAYS = 90
+TOKEN_DAYS_MAX = 366
+TOKENS_MAX = 100
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+GROUP_OF_SCOPE = {
+    Scope.READ: "viewer",
+    Scope.WRITE: "contributor",
+    Scope.PROMOTE: "promoter",
+    Scope.APPROVE: "approver",
+    Scope.ADMIN: "administrator",
+}
+"""The group that holds what a scope allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who came in by a token, and what it lets them do."""
+
+    user: User
+    grant: Grant
+    token: ApiToken
+
+
+def make_token(
+    *,
+    user: User,
+    name: str,
+    scopes: Iterable[str],
+    model_globs: Iterable[str] = (),
+    days: int = TOKEN_DAYS,
+    actor: Actor,
+    at: datetime,
+) -> tuple[ApiToken, str]:
+    """Make a token of `user` that is valid for `days`. Its text is returned and kept nowhere.
+
+    Raises:
+        NotAllowed: the account is another's, or a token asks, and the actor may not administer.
+        InvalidInput: the name, a scope, a glob or the days cannot be; the account itself may not
+            do what a scope allows; or it has 100 tokens already.
+    """
+    if actor.user != user or actor.grant is not None:
+        actor.require(Right.ADMINISTER, None)
+    actor.require(Right.VIEW, None)
+    name = names.token_name(name)
+    grant = Grant(read_scopes(scopes), tuple(model_globs))
+    if not 1 <= days <= TOKEN_DAYS_MAX:
+        raise InvalidInput(
+            f"A token is valid for 1 to {TOKEN_DAYS_MAX} days.", field="expires_in_days"
+        )
+    for scope in grant.scopes:
+        if not any(has_right(user, right) for right, scopes in SCOPES.items() if scope in scopes):
+            raise InvalidInput(
+                f"{user.username} may not {scope.deed}: no token of theirs can have the scope "
+                f"{scope}.",
+                field="scopes",
+            )
+    text = new_token()
+    with writing_site(actor=actor, at=at) as write:
+        valid = ApiToken.objects.filter(user=user, revoked_at=None, expires_at__gt=write.at)
+        if valid.count() >= TOKENS_MAX:
+            raise InvalidInput(
+                f"{user.username} has {TOKENS_MAX} tokens; revoke one first.", field="name"
+            )
+        row = ApiToken.objects.create(
+            user=user,
+            name=name,
+            shown=text[:SHOWN_LENGTH],
+            token_hash=_digest(text),
+            scopes=sorted(grant.scopes),
+            model_globs=list(grant.models),
+            created_at=write.at,
+            created_by=actor.user,
+            expires_at=write.at + timedelta(days=days),
+        )
+        write.record(
+            Action.TOKEN_CREATED,
+            data={
+                "token": str(row.uid),
+                "user": str(user.uid),
+                "scopes": row.scopes,
+                "models": row.model_globs,
+                "expires_at": row.expires_at.isoformat(),
+            },
+            texts={"name": name},
+        )
+    return row, text
+
+
+def revoke_token(*, uid: uuid.UUID, actor: Actor, at: datetime) -> ApiToken:
+    """End a token. The next request that bears it is refused.
+
+    Raises:
+        NotFound: there is no such token, or it is another's and the actor may not administer.
+        AlreadyClosed: it was revoked already.
+    """
+    actor.require(Right.VIEW, None)
+    found = ApiToken.objects.select_related("user").filter(uid=uid).first()
+    is_own = found is not None and found.user == actor.user and actor.grant is None
+    if found is None or not (is_own or actor.may(Right.ADMINISTER)):
+        raise NotFound("There is no such token.", what="token")
+    with writing_site(actor=actor, at=at) as write:
+        if not ApiToken.objects.filter(pk=found.pk, revoked_at=None).update(revoked_at=write.at):
+            raise AlreadyClosed("The token was revoked already.")
+        found.revoked_at = write.at
+        write.record(
+            Action.TOKEN_REVOKED, data={"token": str(found.uid), "user": str(found.user.uid)}
+        )
+    return found
+
+
+def use_token(*, text: str, at: datetime) -> Bearer | None:
+    """Who bears the token; None when it is none, was revoked, or is over.
+
+    Two statements at most: when it was last used is written once a minute.
+    """
+    if not is_token(text):
+        return None
+    row = (
+        ApiToken.objects.select_related("user")
+        .filter(token_hash=_digest(text), revoked_at=None, expires_at__gt=at, user__is_active=True)
+        .first()
+    )
+    if row is None:
+        return None
+    noted = ApiToken.objects.filter(
+        Q(last_used_at=None) | Q(last_used_at__lte=at - USE_NOTED_EVERY), pk=row.pk
+    )
+    if row.last_used_at is None or row.last_used_at <= at - USE_NOTED_EVERY:
+        noted.update(last_used_at=at)
+    return Bearer(row.user, Grant(read_scopes(row.scopes), tuple(row.model_globs)), row)
+
+
+def service_account(*, username: str, scopes: Iterable[Scope], actor: Actor, at: datetime) -> User:
+    """The service account of that name, made if it is new, in the groups that the scopes need.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+        AlreadyExists: a person has that name.
+        InvalidInput: the name cannot be.
+    """
+    actor.require(Right.ADMINISTER, None)
+    wanted = sorted({GROUP_OF_SCOPE[scope] for scope in scopes})
+    with transaction.atomic():
+        user = User.objects.filter(username__iexact=username.strip()).first()
+        if user is None:
+            user = create_user(
+                username=username, group=wanted[0], is_service=True, actor=actor, at=at
+            )
+        elif not user.is_service:
+            raise AlreadyExists(
+                f"“{username}” is a person's account; a service needs one of its own.",
+                field="account",
+            )
+        missing = sorted(set(wanted) - set(user.groups.values_list("name", flat=True)))
+        if missing:
+            with writing_site(actor=actor, at=at) as write:
+                user.groups.add(*Group.objects.filter(name__in=missing))
+                write.record(
+                    Action.USER_CHANGED,
+                    data={"user": str(user.uid), "fields": ["groups"], "groups_added": missing},
+                )
+    return user
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
