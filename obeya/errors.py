@@ -7,6 +7,9 @@
     ├── Conflict              409  exit 4   somebody changed it since (412 when it came by If-Match)
     ├── AlreadyClosed         409  exit 4   the request is decided, the waiver over already
     ├── EvidenceChanged       409  exit 4   the evidence of a request is no longer what was seen
+    ├── IdempotencyKeyInUse   409  exit 4   the same request is being answered at this moment
+    ├── IdempotencyKeyReused  422  exit 2   the Idempotency-Key came with another request before
+    ├── NotSignedIn           401  exit 5   no token, or one that is over or was revoked
     ├── NotAllowed            403  exit 5   the actor lacks the right
     └── TransitionRefused     422  exit 1   the rules refuse the move; carries every refusal
         └── InvalidTransition 422  exit 1   the workflow is (among) what refuses it
@@ -138,6 +141,38 @@ class EvidenceChanged(RegistryError):
     def __init__(self, sentence: str, *, digest: str) -> None:
         super().__init__(sentence)
         self.digest = digest
+
+
+class IdempotencyKeyInUse(RegistryError):
+    """The same request is being answered at this moment; sent again later it gets its answer."""
+
+    code = "idempotency_key_in_use"
+    http_status = 409
+    exit_status = 4
+
+    def __init__(self) -> None:
+        super().__init__("This request is being answered at this moment; send it again later.")
+
+
+class IdempotencyKeyReused(RegistryError):
+    """The Idempotency-Key came with another request before; nothing was changed."""
+
+    code = "idempotency_key_reused"
+    http_status = 422
+    exit_status = 2
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key came with another request before; use a new one for each."
+        )
+
+
+class NotSignedIn(RegistryError):
+    """There is no token, or one that is none, is over or was revoked."""
+
+    code = "not_signed_in"
+    http_status = 401
+    exit_status = 5
 
 
 class NotAllowed(RegistryError):

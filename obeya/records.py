@@ -154,6 +154,46 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """A registered model as it stands. Times are UTC.
+
+    `stages` counts its versions by stage, `aliases` holds the number each alias points at,
+    `champion` is the number of the version that entered Production last and is there, `latest`
+    the highest number; both None where there is none. An empty `workflow` means the site's.
+    """
+
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    description: str = ""
+    owner: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, int] = field(default_factory=dict)
+    stages: Mapping[Stage, int] = field(default_factory=dict)
+    champion: int | None = None
+    latest: int | None = None
+    workflow: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDraft:
+    """A version that is to be registered; fields as `ModelRegistry.register_model` takes them.
+
+    `number` None means the model's next.
+    """
+
+    model: str
+    number: int | None = None
+    metrics: Mapping[str, float | Metric] = field(default_factory=dict)
+    artifact_uri: str = ""
+    label: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    source_run: str = ""
+    artifact_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StageTransition:
     """One move of one version. `from_stage` is None for the registration, its first entry.
 

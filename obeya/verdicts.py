@@ -102,14 +102,15 @@ class Verdict:
         return cls(
             outcomes=tuple(
                 RequirementOutcome(
-                    **{
-                        **row,
-                        "outcome": Outcome(row["outcome"]),
-                        "observed": _float(row["observed"]),
-                        "bound": _float(row["bound"]),
-                        "baseline": _float(row["baseline"]),
-                        "comparison": Comparison(row["comparison"]),
-                    }
+                    requirement=row["requirement"],
+                    metric=row["metric"],
+                    outcome=Outcome(row["outcome"]),
+                    observed=_float(row["observed"]),
+                    bound=_float(row["bound"]),
+                    sentence=row["sentence"],
+                    comparison=Comparison(row["comparison"]),
+                    baseline=_float(row["baseline"]),
+                    waiver=row.get("waiver", ""),
                 )
                 for row in document["outcomes"]
             ),

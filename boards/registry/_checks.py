@@ -8,6 +8,7 @@ from typing import Any
 from boards import models
 from boards.queries.check_digest import check_digest
 from boards.queries.open_requests import OpenRequest
+from obeya.documents import refusal_documents
 from obeya.errors import Refusal
 from obeya.metrics import metric_document
 from obeya.policies import Evidence, Verdict
@@ -65,11 +66,6 @@ def store_check(
 def check_reference(check: models.PolicyCheck) -> dict[str, str]:
     """What an event says of a stored check: its id, and the digest that proves it unchanged."""
     return {"check": str(check.uid), "check_digest": check_digest(check)}
-
-
-def refusal_documents(refusals: tuple[Refusal, ...]) -> list[dict[str, str]]:
-    """Refusals as JSON."""
-    return [{"kind": r.kind.value, "code": r.code, "sentence": r.sentence} for r in refusals]
 
 
 def _waiver_document(waiver: Waiver) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from django.conf import settings
 from boards import models
 from boards.actors import Actor
 from boards.permissions import Right, right_for_transition
-from boards.registry._checks import check_reference, refusal_documents
+from boards.registry._checks import check_reference
 from boards.registry._commit import ModelWrite, writing_model
 from boards.registry._moves import keep_check, make_move, read_facts
 from boards.registry._open_requests import expire_requests
 from obeya import names
+from obeya.documents import refusal_documents
 from obeya.errors import InvalidInput, RefusalKind, TransitionRefused, refuse
 from obeya.records import Action, StageTransition
 from obeya.stages import Stage

@@ -1,0 +1,146 @@
+"""Models, versions and moves as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from obeya.documents._reading import Document, read_time, reading, written_time
+from obeya.metrics import Metric, metric_document
+from obeya.records import ModelVersion, RegisteredModel, StageTransition
+from obeya.stages import Stage
+
+
+def version_document(version: ModelVersion) -> dict[str, Any]:
+    """A version as it stands; ``version`` is its number."""
+    return {
+        "model": version.model,
+        "version": version.number,
+        "stage": version.stage.value,
+        "revision": version.revision,
+        "label": version.label,
+        "created_at": written_time(version.created_at),
+        "stage_entered_at": written_time(version.stage_entered_at),
+        "metrics": {name: metric_document(metric) for name, metric in version.metrics.items()},
+        "tags": dict(version.tags),
+        "aliases": list(version.aliases),
+        "artifact_uri": version.artifact_uri,
+        "artifact_digest": version.artifact_digest,
+        "source_run": version.source_run,
+        "description": version.description,
+        "owner": version.owner,
+    }
+
+
+@reading("model version")
+def version_from_document(document: Document) -> ModelVersion:
+    """The version that `version_document` wrote.
+
+    Raises:
+        MalformedDocument: it is none.
+    """
+    return ModelVersion(
+        model=document["model"],
+        number=document["version"],
+        stage=Stage(document["stage"]),
+        revision=document["revision"],
+        created_at=read_time(document["created_at"]),
+        stage_entered_at=read_time(document["stage_entered_at"]),
+        label=document["label"],
+        metrics={
+            name: metric_from_document(name, metric) for name, metric in document["metrics"].items()
+        },
+        tags=dict(document["tags"]),
+        aliases=tuple(document["aliases"]),
+        artifact_uri=document["artifact_uri"],
+        artifact_digest=document["artifact_digest"],
+        source_run=document["source_run"],
+        description=document["description"],
+        owner=document["owner"],
+    )
+
+
+def metric_from_document(name: str, document: Document) -> Metric:
+    """The metric that `obeya.metrics.metric_document` wrote."""
+    return Metric(
+        name,
+        document["value"],
+        document.get("samples"),
+        document.get("standard_error"),
+        document.get("dataset") or "",
+    )
+
+
+def model_document(model: RegisteredModel) -> dict[str, Any]:
+    """A registered model with how many versions it has in each stage."""
+    return {
+        "name": model.name,
+        "description": model.description,
+        "owner": model.owner,
+        "tags": dict(model.tags),
+        "aliases": dict(model.aliases),
+        "stages": {stage.value: model.stages.get(stage, 0) for stage in Stage},
+        "champion": model.champion,
+        "latest": model.latest,
+        "workflow": model.workflow,
+        "created_at": written_time(model.created_at),
+        "updated_at": written_time(model.updated_at),
+    }
+
+
+@reading("registered model")
+def model_from_document(document: Document) -> RegisteredModel:
+    """The model that `model_document` wrote.
+
+    Raises:
+        MalformedDocument: it is none.
+    """
+    return RegisteredModel(
+        name=document["name"],
+        description=document["description"],
+        owner=document["owner"],
+        tags=dict(document["tags"]),
+        aliases=dict(document["aliases"]),
+        stages={stage: document["stages"].get(stage.value, 0) for stage in Stage},
+        champion=document["champion"],
+        latest=document["latest"],
+        workflow=document["workflow"],
+        created_at=read_time(document["created_at"]),
+        updated_at=read_time(document["updated_at"]),
+    )
+
+
+def transition_document(move: StageTransition) -> dict[str, Any]:
+    """One move of one version; ``operation`` is shared by moves that were made together."""
+    return {
+        "model": move.model,
+        "version": move.version,
+        "from_stage": move.from_stage.value if move.from_stage else None,
+        "to_stage": move.to_stage.value,
+        "actor": move.actor,
+        "occurred_at": written_time(move.occurred_at),
+        "operation": move.operation_id,
+        "reason": move.reason,
+        "archived": list(move.archived),
+        "is_rollback": move.is_rollback,
+    }
+
+
+@reading("transition")
+def transition_from_document(document: Document) -> StageTransition:
+    """The move that `transition_document` wrote.
+
+    Raises:
+        MalformedDocument: it is none.
+    """
+    return StageTransition(
+        model=document["model"],
+        version=document["version"],
+        from_stage=Stage(document["from_stage"]) if document["from_stage"] else None,
+        to_stage=Stage(document["to_stage"]),
+        actor=document["actor"],
+        occurred_at=read_time(document["occurred_at"]),
+        operation_id=document["operation"],
+        reason=document["reason"],
+        archived=tuple(document["archived"]),
+        is_rollback=document["is_rollback"],
+    )

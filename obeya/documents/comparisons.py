@@ -1,0 +1,79 @@
+"""The comparison of two versions as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from obeya.comparison import MetricDiff, VersionComparison
+from obeya.documents._reading import Document, reading
+from obeya.documents.catalog import metric_from_document
+from obeya.metrics import Direction, Metric, MetricDefinition, Scale, metric_document
+
+
+def comparison_document(comparison: VersionComparison) -> dict[str, Any]:
+    """Version ``b`` held against ``a``: every metric that either has, sorted by name."""
+    return {
+        "a": comparison.a,
+        "b": comparison.b,
+        "metrics": [diff_document(diff) for diff in comparison.metric_diffs.values()],
+        "b_is_better": comparison.b_is_better,
+    }
+
+
+@reading("comparison")
+def comparison_from_document(document: Document) -> VersionComparison:
+    """The comparison that `comparison_document` wrote.
+
+    Raises:
+        MalformedDocument: it is none.
+    """
+    diffs = [_diff(row) for row in document["metrics"]]
+    return VersionComparison(
+        document["a"], document["b"], {diff.definition.name: diff for diff in diffs}
+    )
+
+
+def diff_document(diff: MetricDiff) -> dict[str, Any]:
+    """One metric of both sides with what is known of it and how they differ."""
+    return {
+        "definition": definition_document(diff.definition),
+        "a": metric_document(diff.a) if diff.a else None,
+        "b": metric_document(diff.b) if diff.b else None,
+        "difference": diff.difference,
+        "percent_change": diff.percent_change,
+        "outcome": diff.outcome.value,
+    }
+
+
+def definition_document(definition: MetricDefinition) -> dict[str, Any]:
+    """What is known of a metric."""
+    return {
+        "name": definition.name,
+        "direction": definition.direction.value,
+        "unit": definition.unit,
+        "scale": definition.scale.value,
+        "title": definition.title,
+        "description": definition.description,
+    }
+
+
+def definition_from_document(document: Document) -> MetricDefinition:
+    """The definition that `definition_document` wrote."""
+    return MetricDefinition(
+        document["name"],
+        Direction(document["direction"]),
+        document["unit"],
+        Scale(document["scale"]),
+        document["title"],
+        document["description"],
+    )
+
+
+def _diff(document: Document) -> MetricDiff:
+    definition = definition_from_document(document["definition"])
+
+    def side(name: str) -> Metric | None:
+        metric = document[name]
+        return metric_from_document(definition.name, metric) if metric else None
+
+    return MetricDiff(definition, side("a"), side("b"))

@@ -1,0 +1,187 @@
+"""Requests, waivers, guardrails and WIP limits as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from obeya.documents._reading import (
+    Document,
+    read_time,
+    read_time_or_none,
+    reading,
+    written_time,
+    written_time_or_none,
+)
+from obeya.guardrails import Guardrail, LiveReport
+from obeya.limits import LimitMode, WipLimit
+from obeya.requests import Decision, RequestStatus, TransitionRequest, Vote
+from obeya.requirements import Comparison
+from obeya.stages import Stage
+from obeya.waivers import Waiver
+
+
+def request_document(request: TransitionRequest) -> dict[str, Any]:
+    """A request with its votes, and who approves the evidence as it stands."""
+    return {
+        "id": request.id,
+        "model": request.model,
+        "version": request.version,
+        "from_stage": request.from_stage.value,
+        "to_stage": request.to_stage.value,
+        "reason": request.reason,
+        "requested_by": request.requested_by,
+        "opened_at": written_time(request.opened_at),
+        "expires_at": written_time(request.expires_at),
+        "status": request.status.value,
+        "evidence_digest": request.evidence_digest,
+        "votes": [
+            {
+                "voter": vote.voter,
+                "decision": vote.decision.value,
+                "evidence_digest": vote.evidence_digest,
+                "at": written_time(vote.at),
+                "comment": vote.comment,
+            }
+            for vote in request.votes
+        ],
+        "archive_existing": request.archive_existing,
+        "approved_by": list(request.approved_by),
+    }
+
+
+@reading("transition request")
+def request_from_document(document: Document) -> TransitionRequest:
+    """The request that `request_document` wrote.
+
+    Raises:
+        MalformedDocument: it is none.
+    """
+    return TransitionRequest(
+        id=document["id"],
+        model=document["model"],
+        version=document["version"],
+        from_stage=Stage(document["from_stage"]),
+        to_stage=Stage(document["to_stage"]),
+        reason=document["reason"],
+        requested_by=document["requested_by"],
+        opened_at=read_time(document["opened_at"]),
+        expires_at=read_time(document["expires_at"]),
+        status=RequestStatus(document["status"]),
+        evidence_digest=document["evidence_digest"],
+        votes=tuple(
+            Vote(
+                voter=vote["voter"],
+                decision=Decision(vote["decision"]),
+                evidence_digest=vote["evidence_digest"],
+                at=read_time(vote["at"]),
+                comment=vote["comment"],
+            )
+            for vote in document["votes"]
+        ),
+        archive_existing=document["archive_existing"],
+    )
+
+
+def waiver_document(waiver: Waiver) -> dict[str, Any]:
+    """A waiver with who granted it and why."""
+    return {
+        "id": waiver.id,
+        "model": waiver.model,
+        "version": waiver.version,
+        "stage": waiver.stage.value,
+        "requirements": list(waiver.requirements),
+        "reason": waiver.reason,
+        "granted_by": waiver.granted_by,
+        "granted_at": written_time(waiver.granted_at),
+        "expires_at": written_time(waiver.expires_at),
+        "revoked_at": written_time_or_none(waiver.revoked_at),
+    }
+
+
+@reading("waiver")
+def waiver_from_document(document: Document) -> Waiver:
+    """The waiver that `waiver_document` wrote.
+
+    Raises:
+        MalformedDocument: it is none.
+    """
+    return Waiver(
+        id=document["id"],
+        model=document["model"],
+        version=document["version"],
+        stage=Stage(document["stage"]),
+        requirements=tuple(document["requirements"]),
+        reason=document["reason"],
+        granted_by=document["granted_by"],
+        granted_at=read_time(document["granted_at"]),
+        expires_at=read_time(document["expires_at"]),
+        revoked_at=read_time_or_none(document["revoked_at"]),
+    )
+
+
+def guardrail_document(guardrail: Guardrail) -> dict[str, Any]:
+    """A guardrail, as events hold it too."""
+    return guardrail.to_document()
+
+
+@reading("guardrail")
+def guardrail_from_document(document: Document) -> Guardrail:
+    """The guardrail that `guardrail_document` wrote.
+
+    Raises:
+        MalformedDocument: it is none.
+    """
+    return Guardrail(
+        document["metric"],
+        Comparison(document["comparison"]),
+        document["bound"],
+        document["auto_rollback"],
+    )
+
+
+def live_report_document(report: LiveReport) -> dict[str, Any]:
+    """What came of a reported live value."""
+    return {
+        "model": report.model,
+        "version": report.version,
+        "metric": report.metric,
+        "value": report.value,
+        "reported_at": written_time(report.reported_at),
+        "guardrail": guardrail_document(report.guardrail) if report.guardrail else None,
+        "breached": report.breached,
+        "rolled_back_to": report.rolled_back_to,
+    }
+
+
+@reading("live report")
+def live_report_from_document(document: Document) -> LiveReport:
+    """The report that `live_report_document` wrote.
+
+    Raises:
+        MalformedDocument: it is none.
+    """
+    guardrail = document["guardrail"]
+    return LiveReport(
+        model=document["model"],
+        version=document["version"],
+        metric=document["metric"],
+        value=float(document["value"]),
+        reported_at=read_time(document["reported_at"]),
+        guardrail=guardrail_from_document(guardrail) if guardrail else None,
+        rolled_back_to=document["rolled_back_to"],
+    )
+
+
+def wip_limit_document(limit: WipLimit) -> dict[str, Any]:
+    """A WIP limit; whose it is stands beside it."""
+    return {"stage": limit.stage.value, "limit": limit.limit, "mode": limit.mode.value}
+
+
+@reading("WIP limit")
+def wip_limit_from_document(document: Document) -> WipLimit:
+    """The limit that `wip_limit_document` wrote.
+
+    Raises:
+        MalformedDocument: it is none.
+    """
+    return WipLimit(Stage(document["stage"]), document["limit"], LimitMode(document["mode"]))

@@ -1,0 +1,109 @@
+"""Errors as problem documents (RFC 9457), and the errors that problem documents tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from obeya.documents._reading import Document, MalformedDocument
+from obeya.documents.verdicts import (
+    refusal_documents,
+    refusals_from_documents,
+    verdict_document,
+    verdict_from_document,
+)
+from obeya.errors import (
+    AlreadyClosed,
+    AlreadyExists,
+    Conflict,
+    EvidenceChanged,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    InvalidInput,
+    InvalidTransition,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    RegistryError,
+    TransitionRefused,
+)
+from obeya.stages import Stage
+
+_EXTRA = ("field", "what", "right", "revision", "digest")
+
+
+def problem_type(code: str) -> str:
+    """The stable URI of a kind of problem."""
+    return f"urn:obeya:problem:{code.replace('_', '-')}"
+
+
+def problem_document(error: RegistryError, *, status: int | None = None) -> dict[str, Any]:
+    """The problem document of an error; `status` where it differs from the error's own."""
+    status = status or error.http_status
+    document: dict[str, Any] = {
+        "type": problem_type(error.code),
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": str(error),
+        "code": error.code,
+    }
+    document |= {name: stated for name in _EXTRA if (stated := getattr(error, name, None))}
+    if isinstance(error, Conflict):
+        document["stage"] = error.stage.value
+        document["revision"] = error.revision
+    if isinstance(error, TransitionRefused):
+        document |= {
+            "refusals": refusal_documents(error.refusals),
+            "from_stage": error.from_stage.value,
+            "to_stage": error.to_stage.value,
+            "verdict": verdict_document(error.verdict) if error.verdict else None,
+            "check": error.check_id,
+        }
+    return document
+
+
+def error_from_problem(document: Document) -> RegistryError:
+    """The error that `problem_document` wrote; a plain `RegistryError` for an unknown kind."""
+    sentence = str(document.get("detail") or document.get("title") or "The server refused.")
+    make = _MAKERS.get(str(document.get("code")))
+    if make is not None:
+        try:
+            return make(sentence, document)
+        except (KeyError, TypeError, ValueError, AttributeError, MalformedDocument):
+            pass
+    return RegistryError(sentence)
+
+
+def _refused(
+    kind: type[TransitionRefused],
+) -> Callable[[str, Document], TransitionRefused]:
+    def make(sentence: str, document: Document) -> TransitionRefused:
+        verdict = document["verdict"]
+        return kind(
+            refusals_from_documents(document["refusals"]),
+            from_stage=Stage(document["from_stage"]),
+            to_stage=Stage(document["to_stage"]),
+            verdict=verdict_from_document(verdict) if verdict else None,
+            check_id=document["check"],
+        )
+
+    return make
+
+
+_MAKERS: dict[str, Callable[[str, Document], RegistryError]] = {
+    InvalidInput.code: lambda text, d: InvalidInput(text, field=d.get("field")),
+    NotFound.code: lambda text, d: NotFound(text, what=d["what"]),
+    AlreadyExists.code: lambda text, d: AlreadyExists(text, field=d.get("field")),
+    Conflict.code: lambda text, d: Conflict(
+        text, stage=Stage(d["stage"]), revision=int(d["revision"])
+    ),
+    AlreadyClosed.code: lambda text, _: AlreadyClosed(text),
+    EvidenceChanged.code: lambda text, d: EvidenceChanged(text, digest=d["digest"]),
+    IdempotencyKeyInUse.code: lambda _, __: IdempotencyKeyInUse(),
+    IdempotencyKeyReused.code: lambda _, __: IdempotencyKeyReused(),
+    NotAllowed.code: lambda text, d: NotAllowed(text, right=d["right"]),
+    NotSignedIn.code: lambda text, _: NotSignedIn(text),
+    TransitionRefused.code: _refused(TransitionRefused),
+    InvalidTransition.code: _refused(InvalidTransition),
+}

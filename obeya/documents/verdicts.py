@@ -1,0 +1,77 @@
+"""Verdicts, refusals and judgements as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from obeya.documents._reading import Document, reading
+from obeya.errors import Refusal, RefusalKind
+from obeya.stages import Stage
+from obeya.transitions import TransitionJudgement
+from obeya.verdicts import Verdict
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as it is stored, with whether it passes and its sentence."""
+    return {
+        **verdict.to_document(),
+        "passed": verdict.passed,
+        "sentence": verdict.sentence,
+    }
+
+
+@reading("verdict")
+def verdict_from_document(document: Document) -> Verdict:
+    """The verdict that `verdict_document` wrote.
+
+    Raises:
+        MalformedDocument: it is none.
+    """
+    return Verdict.from_document(document)
+
+
+def refusal_documents(refusals: Iterable[Refusal]) -> list[dict[str, str]]:
+    """Refusals, as stored checks hold them too."""
+    return [{"kind": r.kind.value, "code": r.code, "sentence": r.sentence} for r in refusals]
+
+
+def refusals_from_documents(documents: Iterable[Document]) -> tuple[Refusal, ...]:
+    """The refusals that `refusal_documents` wrote."""
+    return tuple(
+        Refusal(RefusalKind(document["kind"]), document["code"], document["sentence"])
+        for document in documents
+    )
+
+
+def judgement_document(judgement: TransitionJudgement) -> dict[str, Any]:
+    """What every rule says of a move."""
+    return {
+        "from_stage": judgement.from_stage.value,
+        "to_stage": judgement.to_stage.value,
+        "allowed": judgement.allowed,
+        "refusals": refusal_documents(judgement.refusals),
+        "verdict": verdict_document(judgement.verdict) if judgement.verdict else None,
+        "approvals_required": judgement.approvals_required,
+        "approvals_given": judgement.approvals_given,
+        "warnings": refusal_documents(judgement.warnings),
+    }
+
+
+@reading("judgement")
+def judgement_from_document(document: Document) -> TransitionJudgement:
+    """The judgement that `judgement_document` wrote.
+
+    Raises:
+        MalformedDocument: it is none.
+    """
+    verdict = document["verdict"]
+    return TransitionJudgement(
+        from_stage=Stage(document["from_stage"]),
+        to_stage=Stage(document["to_stage"]),
+        refusals=refusals_from_documents(document["refusals"]),
+        verdict=verdict_from_document(verdict) if verdict else None,
+        approvals_required=document["approvals_required"],
+        approvals_given=document["approvals_given"],
+        warnings=refusals_from_documents(document["warnings"]),
+    )
