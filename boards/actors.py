@@ -35,20 +35,28 @@ class Actor:
             return False
         return self.user is None or has_right(self.user, right)
 
+    def require_anywhere(self, right: Right) -> None:
+        """As `require`, for what is then confined to the models that the token reaches.
+
+        Raises:
+            NotAllowed: the account lacks the right, or the token does not go so far.
+        """
+        require(self.user, right)
+        if self.grant and SCOPES[right].isdisjoint(self.grant.scopes):
+            wanted = " or ".join(sorted(SCOPES[right]))
+            raise NotAllowed(
+                f"This token may not {right.deed}: it lacks the scope {wanted}.", right=right.value
+            )
+
     def require(self, right: Right, model: str | None) -> None:
         """Let those go on who hold the right on a model, or (None) on what is the site's.
 
         Raises:
             NotAllowed: the account lacks the right, or the token does not go so far.
         """
-        require(self.user, right)
+        self.require_anywhere(right)
         if self.grant is None:
             return
-        if SCOPES[right].isdisjoint(self.grant.scopes):
-            wanted = " or ".join(sorted(SCOPES[right]))
-            raise NotAllowed(
-                f"This token may not {right.deed}: it lacks the scope {wanted}.", right=right.value
-            )
         if not self.grant.covers(None if model is None else names.stored_form(model)):
             what = "what belongs to the whole site" if model is None else f"“{str(model)[:64]}”"
             raise NotAllowed(f"This token does not reach {what}.", right=right.value)

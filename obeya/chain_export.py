@@ -45,20 +45,22 @@ class ExportedEvent:
     model: str | None = None
 
     @property
+    def document(self) -> dict[str, Any]:
+        """The event as the JSON object that a line of the export is."""
+        return {
+            "chain": self.chain,
+            "sequence": self.sequence,
+            "canonical_text": self.canonical_text,
+            "hash": self.hash,
+            "previous_hash": self.previous_hash,
+            "texts": dict(self.texts),
+            "not_hashed": {"actor": self.actor, "model": self.model},
+        }
+
+    @property
     def line(self) -> str:
         """The event as a line of the export, without the line break."""
-        return json.dumps(
-            {
-                "chain": self.chain,
-                "sequence": self.sequence,
-                "canonical_text": self.canonical_text,
-                "hash": self.hash,
-                "previous_hash": self.previous_hash,
-                "texts": dict(self.texts),
-                "not_hashed": {"actor": self.actor, "model": self.model},
-            },
-            ensure_ascii=False,
-        )
+        return json.dumps(self.document, ensure_ascii=False)
 
 
 @dataclass(slots=True)

@@ -104,17 +104,17 @@ class AlreadyExists(RegistryError):
 
 
 class Conflict(RegistryError):
-    """The version, or a stage's policy, is no longer as the caller saw it; nothing was changed.
+    """The version, model or policy is no longer as the caller saw it; nothing was changed.
 
     `stage` and `revision` are the present state; for a policy the stage it guards, revision 0
-    where there is none.
+    where there is none. A model has no stage, and as its revision the number of its events.
     """
 
     code = "conflict"
     http_status = 409
     exit_status = 4
 
-    def __init__(self, sentence: str, *, stage: Stage, revision: int) -> None:
+    def __init__(self, sentence: str, *, stage: Stage | None, revision: int) -> None:
         super().__init__(sentence)
         self.stage = stage
         self.revision = revision

@@ -92,7 +92,7 @@ def is_write(node: ast.AST) -> bool:
         return not READS.match(text) or bool(RAW_WRITES.search(text))
     if node.func.attr not in WRITES:
         return False
-    if isinstance(called_on, ast.Name) and called_on.id == "registry":
+    if isinstance(called_on, ast.Name) and called_on.id in ("registry", "router"):
         return False
     # A queryset's update takes keywords alone, a dict's or a set's one thing by position.
     return not (node.func.attr == "update" and node.args and not node.keywords)
@@ -142,6 +142,7 @@ def test_a_write_is_recognised(text):
         "cursor.execute('SELECT 1')",
         "rows.filter(pk=1)",
         "registry.create_user(username='x')",
+        "router.delete('/models/{name}')",
     ],
 )
 def test_what_writes_nothing_is_not_taken_for_a_write(text):
@@ -149,6 +150,10 @@ def test_what_writes_nothing_is_not_taken_for_a_write(text):
 
 
 WITHOUT_EVENT = {
+    "answer_once": "keeps what was answered; the writes inside have their events",
+    "together": "joins writes that have their events",
+    "unchanged": "holds a row for writes that have their events",
+    "use_token": "coming in is not an event of the registry",
     "anybody_has_password": "reads",
     "make_one_time_link": "a link is no part of the registry, and leads to nothing until used",
     "use_one_time_link": "signing in is not an event of the registry",

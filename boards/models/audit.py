@@ -111,15 +111,21 @@ class AuditEvent(models.Model):
         return event_data(self.canonical_text)
 
 
-def event_data(canonical_text: str) -> dict[str, Any]:
-    """The member `data` of a canonical text.
+def event_members(canonical_text: str) -> dict[str, Any]:
+    """A canonical text read as JSON.
 
     Empty where somebody made the text unreadable: the verification says so, not the reading.
     """
     try:
-        data = json.loads(canonical_text)["data"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        members = json.loads(canonical_text)
+    except (ValueError, RecursionError):
         return {}
+    return members if isinstance(members, dict) else {}
+
+
+def event_data(canonical_text: str) -> dict[str, Any]:
+    """The member `data` of a canonical text; empty as `event_members` is."""
+    data = event_members(canonical_text).get("data")
     return data if isinstance(data, dict) else {}
 
 

@@ -51,12 +51,17 @@ class GuardrailsPanel:
         return tuple(dict.fromkeys([*guarded, *(r.metric for r in self.unguarded)]))
 
 
-def guardrails_panel(model: models.RegisteredModel) -> GuardrailsPanel:
-    """The guardrails of a model and its last live values; three statements."""
-    guardrails = {
+def guardrails_of(model: models.RegisteredModel) -> dict[str, Guardrail]:
+    """The guardrails of a model by metric; one statement."""
+    return {
         row.metric: Guardrail(row.metric, Comparison(row.comparison), row.bound, row.auto_rollback)
         for row in models.Guardrail.objects.filter(model=model).order_by("metric")
     }
+
+
+def guardrails_panel(model: models.RegisteredModel) -> GuardrailsPanel:
+    """The guardrails of a model and its last live values; three statements."""
+    guardrails = guardrails_of(model)
     production = dict(
         models.ModelVersion.objects.filter(
             model=model, stage=Stage.PRODUCTION.value, deleted_at=None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from django.db.models import QuerySet
+
 from boards import models
 from obeya.records import Action, StageTransition
 from obeya.stages import Stage
@@ -18,12 +20,37 @@ def transitions(
 
     Two statements, three for a single version. The registration is the first move.
     """
+    return _told(model, list(_moves(model, version)))
+
+
+def transitions_page(
+    model: models.RegisteredModel,
+    version: models.ModelVersion | None,
+    *,
+    after: int | None,
+    limit: int,
+) -> tuple[list[StageTransition], int | None]:
+    """As `transitions`, those behind the event numbered `after`, and where to go on, if anywhere.
+
+    The number is that of the event in the model's chain.
+    """
+    rows = list(_moves(model, version).filter(sequence__gt=after or 0)[: limit + 1])
+    shown = rows[:limit]
+    return _told(model, shown), shown[-1].sequence if len(rows) > limit else None
+
+
+def _moves(
+    model: models.RegisteredModel, version: models.ModelVersion | None
+) -> QuerySet[models.StageTransition]:
     events = models.StageTransition.objects.filter(model=model, version__deleted_at=None)
     if version is not None:
         events = events.filter(version=version)
-    rows = list(
-        events.select_related("version", "actor").order_by("sequence").defer("canonical_text")
-    )
+    return events.select_related("version", "actor").order_by("sequence").defer("canonical_text")
+
+
+def _told(
+    model: models.RegisteredModel, rows: list[models.StageTransition]
+) -> list[StageTransition]:
     reasons = event_reasons([row.pk for row in rows])
     archived = _archived_by_operation(model, rows)
     return [

@@ -71,6 +71,13 @@ class LimitsPanel:
     rows: tuple[StageLimits, ...]
 
 
+def wip_limits(model: models.RegisteredModel | None) -> list[WipLimit]:
+    """The limits of a model, or (None) of the site, by stage; one statement."""
+    rows = models.WipLimit.objects.filter(model=model)
+    found = [WipLimit(Stage(row.stage), row.limit, LimitMode(row.mode)) for row in rows]
+    return sorted(found, key=lambda limit: limit.stage.position)
+
+
 def limits_panel(model: models.RegisteredModel | None = None) -> LimitsPanel:
     """The limits of a model or of the site; two statements."""
     wanted = Q(model=None) if model is None else Q(model=None) | Q(model=model)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from boards import models
 from boards.queries.metric_names import unmeasured
 from obeya import names
@@ -20,9 +22,14 @@ class PolicyInForce:
     revision: int
 
 
-def policies_in_force() -> list[PolicyInForce]:
-    """The site's policies, then those of models by name, each by stage; one statement."""
+def policies_in_force(within: Q | None = None) -> list[PolicyInForce]:
+    """The site's policies, then those of models by name, each by stage; one statement.
+
+    `within` confines the models' own to some models; None to none.
+    """
     rows = models.PolicyRevision.objects.filter(superseded_at=None, model__deleted_at=None)
+    if within is not None:
+        rows = rows.filter(Q(model=None) | within)
     found = [
         PolicyInForce(
             row.model.name if row.model else None,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from boards import models
 from boards.queries.facts import MoveFacts
+from boards.queries.keyset import Cursor
 from boards.queries.open_requests import votes_of
 from obeya.audit import SYSTEM_ACTOR
 from obeya.requests import RequestStatus, TransitionRequest
@@ -23,6 +24,49 @@ def requests_of(
     if version is not None:
         rows = rows.filter(version=version)
     return request_records(list(with_people(rows).order_by("-pk")), at)
+
+
+def requests_page(
+    within: Q,
+    status: RequestStatus | None,
+    *,
+    after: Cursor | None,
+    limit: int,
+    at: datetime,
+) -> tuple[list[models.TransitionRequest], Cursor | None]:
+    """Requests, the newest first, and where to go on, if anywhere; one statement."""
+    found = models.TransitionRequest.objects.filter(
+        within & standing_as(status, at),
+        version__deleted_at=None,
+        version__model__deleted_at=None,
+    )
+    if after is not None:
+        found = found.filter(after.older("opened_at"))
+    rows = list(with_people(found).order_by("-opened_at", "-pk")[: limit + 1])
+    shown = rows[:limit]
+    return shown, Cursor(shown[-1].opened_at, shown[-1].pk) if len(rows) > limit else None
+
+
+def standing_as(status: RequestStatus | None, at: datetime) -> Q:
+    """The condition that a request stands so at a moment; None asks for nothing.
+
+    A row stands as open past its end, until the next write to its model closes it.
+    """
+    is_open = Q(status=RequestStatus.OPEN.value)
+    match status:
+        case None:
+            return Q()
+        case RequestStatus.OPEN:
+            return is_open & Q(expires_at__gt=at)
+        case RequestStatus.EXPIRED:
+            return Q(status=status.value) | (is_open & Q(expires_at__lte=at))
+    return Q(status=status.value)
+
+
+def request_record(row: models.TransitionRequest, at: datetime) -> TransitionRequest:
+    """One request as the core knows it."""
+    rows = with_people(models.TransitionRequest.objects.filter(pk=row.pk))
+    return request_records(list(rows), at)[0]
 
 
 def with_people(

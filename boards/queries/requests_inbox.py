@@ -18,7 +18,7 @@ from boards.queries.facts import MoveFacts
 from boards.queries.frozen_check import verdict_lamp
 from boards.queries.history import NOBODY
 from boards.queries.keyset import Cursor
-from boards.queries.requests import with_people
+from boards.queries.requests import standing_as, with_people
 from obeya.errors import InvalidInput
 from obeya.requests import Decision, RequestStatus, Vote, last_votes
 from obeya.stages import Stage
@@ -163,17 +163,7 @@ def _listed(
         return found.filter(requested_by=user)
     if query.model:
         found = found.filter(version__model__name=query.model)
-    is_open = Q(status=RequestStatus.OPEN.value)
-    match query.status:
-        case None:
-            return found
-        case RequestStatus.OPEN:
-            return found.filter(is_open, expires_at__gt=at)
-        case RequestStatus.EXPIRED:
-            # A row stands as open until the next write to its model closes it.
-            expired = Q(status=RequestStatus.EXPIRED.value)
-            return found.filter(expired | (is_open & Q(expires_at__lte=at)))
-    return found.filter(status=query.status.value)
+    return found.filter(standing_as(query.status, at))
 
 
 def _waiting(user: models.User, at: datetime) -> QuerySet[Any]:

@@ -16,20 +16,22 @@ from boards.registry.catalog import (
     configure_model,
     delete_model,
     delete_version,
-    register_model,
     rename_model,
     set_description,
 )
 from boards.registry.database import DatabaseRegistry
 from boards.registry.evidence import define_metric, log_metrics, record_policy_check
 from boards.registry.guardrails import remove_guardrail, report_live_metric, set_guardrail
+from boards.registry.idempotency import answer_once
 from boards.registry.labels import delete_alias, delete_tag, set_alias, set_tag
 from boards.registry.limits import remove_wip_limit, set_wip_limit
 from boards.registry.policies import remove_policy, set_policy
+from boards.registry.registration import register_model, register_versions
 from boards.registry.requests import request_transition, vote, withdraw
 from boards.registry.rollback import rollback
 from boards.registry.tokens import make_token, revoke_token, service_account, use_token
 from boards.registry.transitions import transition_stage
+from boards.registry.unchanged import together, unchanged
 from boards.registry.verification import record_verification, verify_new_events
 from boards.registry.waivers import revoke_waiver, waive
 
@@ -37,6 +39,7 @@ __all__ = [
     "SYSTEM",
     "Actor",
     "DatabaseRegistry",
+    "answer_once",
     "anybody_has_password",
     "configure_model",
     "create_user",
@@ -52,6 +55,7 @@ __all__ = [
     "record_user_change",
     "record_verification",
     "register_model",
+    "register_versions",
     "remove_guardrail",
     "remove_policy",
     "remove_wip_limit",
@@ -68,7 +72,9 @@ __all__ = [
     "set_policy",
     "set_tag",
     "set_wip_limit",
+    "together",
     "transition_stage",
+    "unchanged",
     "use_one_time_link",
     "use_token",
     "verify_new_events",

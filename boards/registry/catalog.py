@@ -1,8 +1,7 @@
-"""Writes to models and versions: register, describe, rename, configure, delete."""
+"""Writes to models and versions that are there: describe, rename, configure, delete."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import IntegrityError
@@ -10,90 +9,16 @@ from django.db import IntegrityError
 from boards import models
 from boards.actors import Actor
 from boards.permissions import Right
-from boards.registry import _metric_rows
 from boards.registry._andons import clear_andons
-from boards.registry._commit import ModelWrite, writing_model, writing_new_or_present_model
+from boards.registry._commit import writing_model
 from boards.registry._open_requests import settle_requests, withdraw_requests
 from boards.registry.champion import crown
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
-from obeya.metrics import metric_document
 from obeya.records import Action
-from obeya.registry import MetricValues, as_metrics, as_tags, version_number
 from obeya.stages import Stage, workflow_named
-from obeya.versions import next_number
 
 HEADLINE_METRICS_MAX = 2
-
-
-def register_model(
-    *,
-    name: str,
-    version: int | None = None,
-    metrics: MetricValues | None = None,
-    artifact_uri: str = "",
-    label: str = "",
-    tags: Mapping[str, str] | None = None,
-    description: str = "",
-    source_run: str = "",
-    artifact_digest: str = "",
-    actor: Actor,
-    at: datetime,
-) -> models.ModelVersion:
-    """Register a version in Development, and its model when that is new.
-
-    Raises:
-        NotAllowed: the actor may not register.
-        InvalidInput: a name, number, value or text that cannot be.
-        AlreadyExists: the number or the label is taken.
-    """
-    actor.require(Right.REGISTER, name)
-    name = names.model_name(name)
-    wanted = None if version is None else version_number(version)
-    checked_metrics, checked_tags = as_metrics(metrics), as_tags(tags)
-    texts = {
-        "label": names.label(label),
-        "artifact_uri": names.artifact_uri(artifact_uri),
-        "artifact_digest": names.artifact_digest(artifact_digest),
-        "source_run": names.source_run(source_run),
-    }
-    description = names.description(description)
-    with writing_new_or_present_model(name, actor=actor, at=at) as write:
-        model = write.model
-        number = _allot(write, wanted)
-        _require_free_label(model, texts["label"])
-        row = models.ModelVersion.objects.create(
-            model=model,
-            number=number,
-            description=description,
-            owner=actor.user,
-            created_at=write.at,
-            updated_at=write.at,
-            stage_entered_at=write.at,
-            **texts,
-        )
-        models.Metric.objects.bulk_create(
-            _metric_rows.rows(row, checked_metrics.values(), write.at)
-        )
-        models.VersionTag.objects.bulk_create(
-            models.VersionTag(version=row, key=key, value=value)
-            for key, value in checked_tags.items()
-        )
-        write.change(last_number=number)
-        write.count(Stage.DEVELOPMENT, 1)
-        write.touch()
-        write.record(
-            Action.VERSION_REGISTERED,
-            version=row,
-            to_stage=Stage.DEVELOPMENT,
-            data={
-                **texts,
-                "metrics": {n: metric_document(m) for n, m in checked_metrics.items()},
-                "tags": checked_tags,
-            },
-            texts={"description": description},
-        )
-        return row
 
 
 def set_description(
@@ -204,25 +129,6 @@ def delete_model(*, name: str, actor: Actor, at: datetime) -> None:
             **{f"{stage.value}_count": 0 for stage in Stage},
         )
         write.record(Action.MODEL_DELETED)
-
-
-def _allot(write: ModelWrite, wanted: int | None) -> int:
-    model = write.model
-    taken: tuple[int, ...] = ()
-    if (
-        wanted is not None
-        and models.ModelVersion.objects.filter(model=model, number=wanted, deleted_at=None).exists()
-    ):
-        taken = (wanted,)
-    return next_number(model.last_number, wanted, name=model.name, taken=taken)
-
-
-def _require_free_label(model: models.RegisteredModel, label: str) -> None:
-    if (
-        label
-        and models.ModelVersion.objects.filter(model=model, label=label, deleted_at=None).exists()
-    ):
-        raise AlreadyExists(f"{model.name} has a version labelled “{label}”.", field="label")
 
 
 def _require_free_name(name: str) -> None:

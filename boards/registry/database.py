@@ -9,7 +9,7 @@ from boards import models
 from boards.actors import Actor
 from boards.permissions import Right
 from boards.queries import history, judgement, records
-from boards.queries.requests import request_records, requests_of, with_people
+from boards.queries.requests import request_record, requests_of
 from boards.queries.waivers import waiver_record
 from boards.registry import (
     catalog,
@@ -18,6 +18,7 @@ from boards.registry import (
     labels,
     limits,
     policies,
+    registration,
     requests,
     rollback,
     transitions,
@@ -55,6 +56,11 @@ class DatabaseRegistry:
         self._actor = Actor(actor, channel, grant)
         self._clock = clock or (lambda: datetime.now(UTC))
 
+    @classmethod
+    def of(cls, actor: Actor) -> DatabaseRegistry:
+        """The registry for somebody who came in already."""
+        return cls(actor=actor.user, channel=actor.channel, grant=actor.grant)
+
     def register_model(
         self,
         name: str,
@@ -69,7 +75,7 @@ class DatabaseRegistry:
         artifact_digest: str = "",
     ) -> ModelVersion:
         """See `ModelRegistry.register_model`."""
-        row = catalog.register_model(
+        row = registration.register_model(
             name=name,
             version=version,
             metrics=metrics,
@@ -364,5 +370,4 @@ class DatabaseRegistry:
         return records.version_records([row])[0]
 
     def _request(self, row: models.TransitionRequest) -> TransitionRequest:
-        rows = with_people(models.TransitionRequest.objects.filter(pk=row.pk))
-        return request_records(list(rows), self._clock())[0]
+        return request_record(row, self._clock())

@@ -38,7 +38,7 @@ def set_guardrail(*, name: str, guardrail: Guardrail, actor: Actor, at: datetime
         if present == guardrail:
             return
         if present and present.auto_rollback:
-            require(actor.user, Right.PROMOTE)
+            actor.require(Right.PROMOTE, name)
         models.Guardrail.objects.update_or_create(
             model=write.model,
             metric=guardrail.metric,
@@ -67,7 +67,7 @@ def remove_guardrail(*, name: str, metric: str, actor: Actor, at: datetime) -> N
         if present is None:
             raise NotFound(f"{write.model.name} has no guardrail for “{metric}”.", what="guardrail")
         if present.auto_rollback:
-            require(actor.user, Right.PROMOTE)
+            actor.require(Right.PROMOTE, name)
         models.Guardrail.objects.filter(model=write.model, metric=stored).delete()
         write.touch()
         write.record(Action.GUARDRAIL_REMOVED, data={"metric": stored})
@@ -103,7 +103,7 @@ def report_live_metric(
             write.model.name, row.number, metric, value, write.at, _guardrail(write, metric)
         )
         if report.guardrail and report.guardrail.auto_rollback:
-            require(actor.user, Right.PROMOTE)
+            actor.require(Right.PROMOTE, name)
         models.LiveValue.objects.update_or_create(
             version=row, metric=metric, defaults={"value": value, "reported_at": write.at}
         )

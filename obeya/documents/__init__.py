@@ -5,7 +5,7 @@ For each kind of record there are ``<kind>_document``, which writes it, and
 ignored, so that a newer server may send more. Times are ISO 8601 in UTC.
 """
 
-from obeya.documents._reading import MalformedDocument
+from obeya.documents._reading import MalformedDocument, written_time
 from obeya.documents.catalog import (
     model_document,
     model_from_document,
@@ -14,7 +14,12 @@ from obeya.documents.catalog import (
     version_document,
     version_from_document,
 )
-from obeya.documents.comparisons import comparison_document, comparison_from_document
+from obeya.documents.comparisons import (
+    comparison_document,
+    comparison_from_document,
+    definition_document,
+    definition_from_document,
+)
 from obeya.documents.governance import (
     guardrail_document,
     guardrail_from_document,
@@ -27,6 +32,7 @@ from obeya.documents.governance import (
     wip_limit_document,
     wip_limit_from_document,
 )
+from obeya.documents.policies import policy_document, policy_from_document
 from obeya.documents.problems import error_from_problem, problem_document, problem_type
 from obeya.documents.verdicts import (
     judgement_document,
@@ -41,6 +47,8 @@ __all__ = [
     "MalformedDocument",
     "comparison_document",
     "comparison_from_document",
+    "definition_document",
+    "definition_from_document",
     "error_from_problem",
     "guardrail_document",
     "guardrail_from_document",
@@ -50,6 +58,8 @@ __all__ = [
     "live_report_from_document",
     "model_document",
     "model_from_document",
+    "policy_document",
+    "policy_from_document",
     "problem_document",
     "problem_type",
     "refusal_documents",
@@ -66,4 +76,5 @@ __all__ = [
     "waiver_from_document",
     "wip_limit_document",
     "wip_limit_from_document",
+    "written_time",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from obeya.bounds import Comparison
 from obeya.documents._reading import (
     Document,
     read_time,
@@ -15,7 +16,6 @@ from obeya.documents._reading import (
 from obeya.guardrails import Guardrail, LiveReport
 from obeya.limits import LimitMode, WipLimit
 from obeya.requests import Decision, RequestStatus, TransitionRequest, Vote
-from obeya.requirements import Comparison
 from obeya.stages import Stage
 from obeya.waivers import Waiver
 

@@ -50,7 +50,7 @@ def problem_document(error: RegistryError, *, status: int | None = None) -> dict
     }
     document |= {name: stated for name in _EXTRA if (stated := getattr(error, name, None))}
     if isinstance(error, Conflict):
-        document["stage"] = error.stage.value
+        document["stage"] = error.stage.value if error.stage else None
         document["revision"] = error.revision
     if isinstance(error, TransitionRefused):
         document |= {
@@ -96,7 +96,7 @@ _MAKERS: dict[str, Callable[[str, Document], RegistryError]] = {
     NotFound.code: lambda text, d: NotFound(text, what=d["what"]),
     AlreadyExists.code: lambda text, d: AlreadyExists(text, field=d.get("field")),
     Conflict.code: lambda text, d: Conflict(
-        text, stage=Stage(d["stage"]), revision=int(d["revision"])
+        text, stage=Stage(d["stage"]) if d["stage"] else None, revision=int(d["revision"])
     ),
     AlreadyClosed.code: lambda text, _: AlreadyClosed(text),
     EvidenceChanged.code: lambda text, d: EvidenceChanged(text, digest=d["digest"]),

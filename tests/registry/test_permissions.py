@@ -18,9 +18,10 @@ from obeya.guardrails import Guardrail
 from obeya.limits import WipLimit
 from obeya.metrics import MetricDefinition
 from obeya.policies import Comparison, Mode, PromotionPolicy
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.requests import Decision
 from obeya.stages import Stage
+from obeya.tokens import Scope
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
@@ -72,16 +73,26 @@ DEEDS = [
     ("set_wip_limit", {"limit": WipLimit(Stage.STAGING, 3)}, ADMINISTRATORS),
     ("set_wip_limit", {"limit": WipLimit(Stage.STAGING, 3), "name": None}, ADMINISTRATORS),
     ("remove_wip_limit", {"stage": Stage.PRODUCTION}, ADMINISTRATORS),
+    ("register_versions", {"drafts": [VersionDraft("bert")]}, REGISTERERS),
+    ("service_account", {"username": "ci", "scopes": [Scope.READ]}, ADMINISTRATORS),
     ("create_user", {"username": "dora", "group": "viewer"}, ADMINISTRATORS),
 ]
 # They are asked by who is not signed in yet, or by who has the server itself.
-WITHOUT_ACTOR = {"make_one_time_link", "use_one_time_link", "anybody_has_password"}
+WITHOUT_ACTOR = {
+    "anybody_has_password",
+    "answer_once",
+    "make_one_time_link",
+    "together",
+    "unchanged",
+    "use_one_time_link",
+    "use_token",
+}
 # It notes what the admin has let through, by rights of its own, and changes nothing itself.
 WITHOUT_RIGHT = {"record_user_change"}
 # They write no event: they say what was found in the log.
 ABOUT_THE_LOG = {"record_verification", "verify_new_events"}
 # They ask for more than a right: who opened the request, and which waiver.
-TESTED_APART = {"withdraw", "revoke_waiver"}
+TESTED_APART = {"withdraw", "revoke_waiver", "make_token", "revoke_token"}
 
 
 def names_of_deeds():

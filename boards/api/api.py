@@ -1,0 +1,63 @@
+"""The API as one thing: its routers, its description, what it reads and how it refuses."""
+
+from __future__ import annotations
+
+from ninja import NinjaAPI
+from ninja.operation import Operation
+
+from boards.api import (
+    audit,
+    catalog,
+    comparisons,
+    moves,
+    operations,
+    policies,
+    reviews,
+    tokens,
+    versions,
+)
+from boards.api.guard import TokenAuth
+from boards.api.problems import add_problem_handlers
+from boards.api.strict_json import StrictParser
+
+DESCRIPTION = """\
+Registered models, their versions, and the only way to move them.
+
+Every request bears a token: `Authorization: Bearer obeya_…`. Errors are problem documents
+(RFC 9457) whose `code` and `type` are stable. Lists come in pages: `next` is the `cursor` of the
+following one. A POST may carry an `Idempotency-Key`: sent again with the same key and the same
+body it is answered as before and done once. `If-Match` with the `ETag` of what was read makes a
+change conditional: 412 when somebody was faster.
+"""
+
+
+class ObeyaAPI(NinjaAPI):
+    """Names its operations as their functions are named."""
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """``list_models`` and so on: no two functions share a name."""
+        return str(operation.view_func.__name__)
+
+
+api = ObeyaAPI(
+    title="Obeya",
+    version="1",
+    description=DESCRIPTION,
+    urls_namespace="api",
+    docs_url=None,
+    auth=TokenAuth(),
+    parser=StrictParser(),
+)
+add_problem_handlers(api)
+for module in (
+    catalog,
+    versions,
+    moves,
+    reviews,
+    policies,
+    operations,
+    comparisons,
+    audit,
+    tokens,
+):
+    api.add_router("", module.router)

@@ -1,0 +1,81 @@
+"""The audit log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django.http import HttpResponse
+from ninja import Query, Router
+from pydantic import Field
+
+from boards.api import schemas
+from boards.api.answers import answer, page
+from boards.api.guard import ApiRequest
+from boards.api.paging import CursorText, Limit, opaque, place
+from boards.permissions import Right
+from boards.queries.audit_events import events_page
+from boards.queries.audit_filter import AuditFilter
+from boards.queries.covered import covered
+from boards.queries.keyset import Cursor
+from boards.queries.verification_state import chain_heads
+from obeya.errors import InvalidInput
+
+router = Router(tags=["Audit"])
+
+Text = Annotated[str, Query(), Field(max_length=256)]
+
+
+@router.get("/audit/events", response=schemas.Page[schemas.Event])
+def list_events(
+    request: ApiRequest,
+    model: Text = "",
+    version: Text = "",
+    actor: Text = "",
+    action: Text = "",
+    stage: Text = "",
+    channel: Text = "",
+    since: Annotated[Text, Field(description="The first day, as 2026-03-31.")] = "",
+    until: Annotated[Text, Field(description="The last day, as 2026-03-31.")] = "",
+    cursor: CursorText = "",
+    limit: Limit = 50,
+) -> HttpResponse:
+    """Events, newest first, each in the form of the export: it can be verified by itself."""
+    request.actor.require_anywhere(Right.VIEW)
+    chosen, problems = AuditFilter.parse(
+        {
+            "model": model,
+            "version": version,
+            "actor": actor,
+            "action": action,
+            "stage": stage,
+            "channel": channel,
+            "since": since,
+            "until": until,
+        }
+    )
+    for field, sentence in problems.items():
+        raise InvalidInput(sentence, field=field)
+    events, after = events_page(
+        chosen, covered(request.actor), after=Cursor.parse(place(cursor)), limit=limit
+    )
+    return page(events, opaque(str(after) if after else None))
+
+
+@router.get("/audit/heads", response=schemas.Items[schemas.Head])
+def list_heads(request: ApiRequest, model: Text = "") -> HttpResponse:
+    """The last event of each chain, to be kept elsewhere; of one model's chains, or of all."""
+    request.actor.require(Right.VIEW, model or None)
+    heads = chain_heads(model or None)
+    return answer(
+        {
+            "items": [
+                {
+                    "chain": head.chain,
+                    "model": head.name,
+                    "events": head.length,
+                    "hash": head.hash,
+                }
+                for head in heads
+            ]
+        }
+    )

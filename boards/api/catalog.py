@@ -1,0 +1,148 @@
+"""Models, their tags and their aliases."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django.http import HttpResponse
+from django.utils import timezone
+from ninja import Path, Query, Router
+from pydantic import Field
+
+from boards import registry
+from boards.api import schemas
+from boards.api.answers import answer, done, if_match, is_known, page
+from boards.api.guard import ApiRequest
+from boards.api.paging import CursorText, Limit, opaque, place
+from boards.models import RegisteredModel
+from boards.permissions import Right
+from boards.queries.covered import covered
+from boards.queries.model_records import model_records, models_page
+from boards.queries.records import find_model
+from boards.registry import DatabaseRegistry
+from obeya import names
+from obeya.documents import model_document, version_document
+from obeya.errors import NotFound
+
+router = Router(tags=["Models"])
+
+Name = Annotated[str, Path(), Field(min_length=1, max_length=names.MODEL_NAME_MAX)]
+Key = Annotated[str, Path(), Field(min_length=1, max_length=names.TAG_KEY_MAX)]
+AliasName = Annotated[str, Path(), Field(min_length=1, max_length=names.ALIAS_MAX)]
+Words = Annotated[
+    str,
+    Query(),
+    Field(max_length=names.MODEL_NAME_MAX, description="Words that must be in the name."),
+]
+
+
+@router.get("/models", response=schemas.Page[schemas.Model])
+def list_models(
+    request: ApiRequest, q: Words = "", cursor: CursorText = "", limit: Limit = 50
+) -> HttpResponse:
+    """List the registered models by name."""
+    request.actor.require_anywhere(Right.VIEW)
+    rows, after = models_page(
+        covered(request.actor, ""), text=names.search_text(q), after=place(cursor), limit=limit
+    )
+    return page([model_document(model) for model in model_records(rows)], opaque(after))
+
+
+@router.get("/models/{name}", response=schemas.Model)
+def get_model(request: ApiRequest, name: Name) -> HttpResponse:
+    """A registered model as it stands. Its ETag changes with every event of the model."""
+    request.actor.require(Right.VIEW, name)
+    row = find_model(name)
+    if is_known(request, row.chain_length):
+        return HttpResponse(status=304)
+    return _model(row)
+
+
+@router.patch("/models/{name}", response=schemas.Model)
+def change_model(request: ApiRequest, name: Name, change: schemas.ModelChange) -> HttpResponse:
+    """Rename, describe or configure a model; members that are left out stay as they are."""
+    actor, at = request.actor, timezone.now()
+    with if_match(request, name), registry.together():
+        if change.description is not None:
+            registry.set_description(name=name, text=change.description, actor=actor, at=at)
+        if change.workflow is not None or change.headline_metrics is not None:
+            metrics = change.headline_metrics
+            registry.configure_model(
+                name=name,
+                workflow=change.workflow,
+                headline_metrics=None if metrics is None else tuple(metrics),
+                actor=actor,
+                at=at,
+            )
+        if change.name is not None:
+            registry.rename_model(name=name, new_name=change.name, actor=actor, at=at)
+            name = change.name
+        actor.require(Right.VIEW, name)
+        return _model(find_model(name))
+
+
+@router.delete("/models/{name}", response={204: None})
+def delete_model(request: ApiRequest, name: Name) -> HttpResponse:
+    """Hide a model with its versions. Its events stay, and its name may be taken anew."""
+    with if_match(request, name):
+        registry.delete_model(name=name, actor=request.actor, at=timezone.now())
+    return done()
+
+
+@router.put("/models/{name}/tags/{key}", response={204: None})
+def set_model_tag(request: ApiRequest, name: Name, key: Key, tag: schemas.TagValue) -> HttpResponse:
+    """Set a tag of a model."""
+    with if_match(request, name):
+        registry.set_tag(
+            name=name, key=key, value=tag.value, actor=request.actor, at=timezone.now()
+        )
+    return done()
+
+
+@router.delete("/models/{name}/tags/{key}", response={204: None})
+def delete_model_tag(request: ApiRequest, name: Name, key: Key) -> HttpResponse:
+    """Remove a tag of a model."""
+    with if_match(request, name):
+        registry.delete_tag(name=name, key=key, actor=request.actor, at=timezone.now())
+    return done()
+
+
+@router.get("/models/{name}/aliases/{alias}", response=schemas.Version)
+def get_version_by_alias(request: ApiRequest, name: Name, alias: AliasName) -> HttpResponse:
+    """The version that an alias points at."""
+    request.actor.require(Right.VIEW, name)
+    model = find_model(name)
+    wanted = names.stored_form(alias)
+    number = model.aliases.filter(name=wanted).values_list("version__number", flat=True).first()
+    if number is None:
+        raise NotFound(f"{model.name} has no alias “{alias[:64]}”.", what="alias")
+    version = DatabaseRegistry.of(request.actor).get_version(model.name, number)
+    return answer(version_document(version), revision=version.revision)
+
+
+@router.put("/models/{name}/aliases/{alias}", response={204: None})
+def set_alias(
+    request: ApiRequest, name: Name, alias: AliasName, target: schemas.AliasTarget
+) -> HttpResponse:
+    """Point an alias at a version; an alias that is there moves."""
+    with if_match(request, name):
+        registry.set_alias(
+            name=name,
+            alias=alias,
+            version=target.version,
+            actor=request.actor,
+            at=timezone.now(),
+        )
+    return done()
+
+
+@router.delete("/models/{name}/aliases/{alias}", response={204: None})
+def delete_alias(request: ApiRequest, name: Name, alias: AliasName) -> HttpResponse:
+    """Remove an alias."""
+    with if_match(request, name):
+        registry.delete_alias(name=name, alias=alias, actor=request.actor, at=timezone.now())
+    return done()
+
+
+def _model(row: RegisteredModel) -> HttpResponse:
+    return answer(model_document(model_records([row])[0]), revision=row.chain_length)

@@ -1,0 +1,76 @@
+"""Versions side by side."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from django.http import HttpResponse
+from ninja import Query, Router
+from ninja.params import functions
+from pydantic import Field
+
+from boards.api import schemas
+from boards.api.answers import answer
+from boards.api.catalog import Name
+from boards.api.guard import ApiRequest
+from boards.permissions import Right
+from boards.queries.compare_page import VERSIONS_MAX, VersionRef, compare_page
+from boards.registry import DatabaseRegistry
+from obeya.documents import comparison_document, version_document
+from obeya.errors import InvalidInput
+from obeya.registry import NUMBER_MAX
+
+router = Router(tags=["Comparison"])
+
+_REFS: Any = functions.Query(
+    ...,
+    min_length=1,
+    max_length=VERSIONS_MAX,
+    description="Versions as `model:number`, one parameter for each.",
+)
+Baseline = Annotated[
+    int | None,
+    Query(),
+    Field(
+        ge=0,
+        lt=VERSIONS_MAX,
+        description="The place of the baseline among them; none: the first one's champion.",
+    ),
+]
+Side = Annotated[int, Query(), Field(ge=1, le=NUMBER_MAX)]
+
+
+@router.get("/comparisons", response=schemas.Comparison)
+def compare(request: ApiRequest, v: list[str] = _REFS, baseline: Baseline = None) -> HttpResponse:
+    """Up to six versions, also of different models, each held against one of them."""
+    request.actor.require_anywhere(Right.VIEW)
+    refs = tuple(dict.fromkeys(VersionRef.parse(text) for text in v))
+    for ref in refs:
+        request.actor.require(Right.VIEW, ref.model)
+    if baseline is not None and baseline >= len(refs):
+        raise InvalidInput(
+            f"The baseline is a place among the {len(refs)} versions, 0 for the first.",
+            field="baseline",
+        )
+    found = compare_page(refs, baseline)
+    return answer(
+        {
+            "baseline": version_document(found.sides[0].version),
+            "comparisons": [
+                {
+                    "version": version_document(side.version),
+                    "comparison": comparison_document(side.comparison),
+                }
+                for side in found.challengers
+                if side.comparison is not None
+            ],
+        }
+    )
+
+
+@router.get("/models/{name}/comparison", response=schemas.VersionComparison)
+def compare_versions(request: ApiRequest, name: Name, a: Side, b: Side) -> HttpResponse:
+    """Version `b` of a model held against version `a`."""
+    return answer(
+        comparison_document(DatabaseRegistry.of(request.actor).compare_versions(name, a, b))
+    )

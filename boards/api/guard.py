@@ -1,0 +1,143 @@
+"""The one way into the API: a token first, then the size, then once only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from ninja.security.base import AuthBase
+
+from boards.actors import Actor
+from boards.api.problems import plain_problem, problem
+from boards.models import ApiToken, User
+from boards.registry import answer_once, use_token
+from boards.registry.idempotency import Answer
+from obeya.errors import InvalidInput, NotSignedIn, RegistryError
+from obeya.records import Channel
+
+BODY_MAX = 16 * 1024 * 1024
+KEY_MAX = 255
+REPLAYED = "Idempotent-Replayed"
+_KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+
+View = Callable[..., HttpResponseBase]
+
+
+class ApiRequest(HttpRequest):
+    """A request that came with a token."""
+
+    user: User
+    actor: Actor
+    token: ApiToken
+
+
+class TokenAuth(AuthBase):
+    """Tells the OpenAPI document how to sign in; the guard has done it before."""
+
+    openapi_type = "http"
+    openapi_scheme = "bearer"
+
+    def __call__(self, request: HttpRequest) -> Actor | None:
+        """The actor that the guard found."""
+        return getattr(request, "actor", None)
+
+
+def guard(patterns: Iterable[URLPattern], *, public: frozenset[str]) -> list[URLPattern]:
+    """The same addresses, each behind a token but for those named in `public`."""
+    guarded = []
+    for pattern in patterns:
+        wrap = _open if pattern.name in public else _guarded
+        guarded.append(
+            URLPattern(pattern.pattern, wrap(pattern.callback), pattern.default_args, pattern.name)
+        )
+    return guarded
+
+
+def _open(view: View) -> View:
+    return login_not_required(view)
+
+
+def _guarded(view: View) -> View:
+    @login_not_required
+    @csrf_exempt
+    @wraps(view)
+    def answer(request: ApiRequest, /, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        at = timezone.now()
+        try:
+            _sign_in(request)
+            key = _idempotency_key(request)
+        except RegistryError as error:
+            return problem(error)
+        if not _is_small(request):
+            return plain_problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"A body can have at most {BODY_MAX:,} bytes.",
+            )
+        if not key:
+            return view(request, *args, **kwargs)
+        try:
+            given = answer_once(
+                user=request.user,
+                key=key,
+                fingerprint=_fingerprint(request),
+                answer=lambda: _kept(view(request, *args, **kwargs)),
+                at=at,
+            )
+        except RegistryError as error:
+            return problem(error)
+        response = HttpResponse(given.body, status=given.status, headers=given.headers)
+        if given.replayed:
+            response[REPLAYED] = "true"
+        return response
+
+    return answer
+
+
+def _sign_in(request: ApiRequest) -> None:
+    """Let the bearer of a valid token in; sessions and their cookies have no say here."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not text.strip():
+        raise NotSignedIn("Send a token: Authorization: Bearer obeya_…")
+    bearer = use_token(text=text.strip(), at=timezone.now())
+    if bearer is None:
+        raise NotSignedIn("The token is none of this registry, is over, or was revoked.")
+    request.user, request.token = bearer.user, bearer.token
+    request.actor = Actor(bearer.user, Channel.API, bearer.grant)
+
+
+def _idempotency_key(request: HttpRequest) -> str:
+    key = request.headers.get("Idempotency-Key", "") if request.method == "POST" else ""
+    if len(key) > KEY_MAX or not key.isascii() or not key.isprintable():
+        raise InvalidInput(
+            f"An Idempotency-Key has 1 to {KEY_MAX} visible characters.", field="Idempotency-Key"
+        )
+    return key
+
+
+def _is_small(request: HttpRequest) -> bool:
+    """Whether the body is within bounds, by what it says of itself; nothing of it was read."""
+    stated = request.META.get("CONTENT_LENGTH") or "0"
+    return stated.isdigit() and int(stated) <= BODY_MAX
+
+
+def _fingerprint(request: HttpRequest) -> str:
+    method, path = request.method or "", request.get_full_path()
+    digest = hashlib.sha256(f"{method} {path}\n".encode())
+    digest.update(request.headers.get("If-Match", "").encode() + b"\n")
+    digest.update(request.body)
+    return digest.hexdigest()
+
+
+def _kept(response: HttpResponseBase) -> Answer:
+    content = response.content.decode() if isinstance(response, HttpResponse) else ""
+    headers = {name: response[name] for name in _KEPT_HEADERS if name in response}
+    return Answer(response.status_code, headers, content)

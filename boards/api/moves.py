@@ -1,0 +1,161 @@
+"""Moves: what rules say of them, making them, taking them back, and their history."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from ninja import Path, Router
+
+from boards import registry
+from boards.api import schemas
+from boards.api.answers import answer, created, expected_revision, page
+from boards.api.catalog import Name
+from boards.api.guard import ApiRequest
+from boards.api.paging import CursorText, Limit, number_place, opaque
+from boards.api.versions import Number
+from boards.permissions import Right
+from boards.queries.check_page import check_page
+from boards.queries.history import transitions_page
+from boards.queries.records import find_model, find_version
+from boards.registry import DatabaseRegistry
+from obeya.documents import (
+    judgement_document,
+    policy_from_document,
+    transition_document,
+    verdict_document,
+    written_time,
+)
+from obeya.policies import Verdict
+from obeya.stages import Stage
+
+router = Router(tags=["Moves"])
+
+
+@router.get("/models/{name}/versions/{version}/verdict", response=schemas.Verdict)
+def get_verdict(
+    request: ApiRequest, name: Name, version: Number, to_stage: schemas.GatedStage | None = None
+) -> HttpResponse:
+    """What the policy says of a version now, for `to_stage` or its next stage. Stores nothing."""
+    stage = Stage(to_stage) if to_stage else None
+    verdict = DatabaseRegistry.of(request.actor).check_promotion_policy(
+        name, version, to_stage=stage
+    )
+    return answer(verdict_document(verdict))
+
+
+@router.post("/models/{name}/versions/{version}/verdict", response=schemas.Verdict)
+def try_policy(
+    request: ApiRequest, name: Name, version: Number, trial: schemas.TrialCheck
+) -> HttpResponse:
+    """What a policy that is sent along would say of a version. Stores nothing."""
+    stage = Stage(trial.to_stage) if trial.to_stage else None
+    policy = policy_from_document(trial.policy.dict())
+    verdict = DatabaseRegistry.of(request.actor).check_promotion_policy(
+        name, version, policy, stage
+    )
+    return answer(verdict_document(verdict))
+
+
+@router.get("/models/{name}/versions/{version}/judgement", response=schemas.Judgement)
+def get_judgement(
+    request: ApiRequest, name: Name, version: Number, to_stage: schemas.StageName | None = None
+) -> HttpResponse:
+    """What every rule says of a move: workflow, policy, approvals and WIP limits."""
+    stage = Stage(to_stage) if to_stage else None
+    judgement = DatabaseRegistry.of(request.actor).can_promote(name, version, stage)
+    return answer(judgement_document(judgement))
+
+
+@router.post("/models/{name}/versions/{version}/checks", response={201: schemas.StoredCheck})
+def check_policy(
+    request: ApiRequest, name: Name, version: Number, new: schemas.NewCheck
+) -> HttpResponse:
+    """Judge a version by its policy and keep the verdict with the evidence."""
+    row = registry.record_policy_check(
+        name=name,
+        version=version,
+        to_stage=Stage(new.to_stage) if new.to_stage else None,
+        actor=request.actor,
+        at=timezone.now(),
+    )
+    verdict = verdict_document(Verdict.from_document(row.verdict))
+    return created(
+        {"id": str(row.uid), "verdict": verdict}, location=reverse("api:get_check", args=[row.uid])
+    )
+
+
+@router.get("/checks/{uid}", response=schemas.FrozenCheck)
+def get_check(request: ApiRequest, uid: Annotated[uuid.UUID, Path()]) -> HttpResponse:
+    """A stored check with the evidence as it was when it was made."""
+    request.actor.require_anywhere(Right.VIEW)
+    found = check_page(uid)
+    request.actor.require(Right.VIEW, found.model)
+    return answer({**found.document, "made_at": written_time(found.made_at)})
+
+
+@router.post("/models/{name}/versions/{version}/transitions", response={201: schemas.Transition})
+def transition_version(
+    request: ApiRequest, name: Name, version: Number, new: schemas.NewTransition
+) -> HttpResponse:
+    """Move a version, if every rule lets it; a refusal carries every reason and the verdict."""
+    seen = expected_revision(request)
+    move = registry.transition_stage(
+        name=name,
+        version=version,
+        to_stage=Stage(new.to_stage),
+        reason=new.reason,
+        archive_existing=new.archive_existing,
+        expected_stage=Stage(new.expected_stage) if new.expected_stage else None,
+        expected_revision=new.expected_revision if seen is None else seen,
+        actor=request.actor,
+        at=timezone.now(),
+    )
+    return created(transition_document(move))
+
+
+@router.get(
+    "/models/{name}/versions/{version}/transitions", response=schemas.Page[schemas.Transition]
+)
+def list_version_transitions(
+    request: ApiRequest, name: Name, version: Number, cursor: CursorText = "", limit: Limit = 50
+) -> HttpResponse:
+    """The moves of a version, oldest first; its registration is the first."""
+    return _transitions(request, name, version, cursor, limit)
+
+
+@router.get("/models/{name}/transitions", response=schemas.Page[schemas.Transition])
+def list_model_transitions(
+    request: ApiRequest, name: Name, cursor: CursorText = "", limit: Limit = 50
+) -> HttpResponse:
+    """The moves of all versions of a model, oldest first."""
+    return _transitions(request, name, None, cursor, limit)
+
+
+@router.post("/models/{name}/rollbacks", response={201: schemas.Transition})
+def roll_back(request: ApiRequest, name: Name, new: schemas.NewRollback) -> HttpResponse:
+    """Put the last good version, or `to_version`, back into Production and archive the rest."""
+    move = registry.rollback(
+        name=name,
+        to_version=new.to_version,
+        reason=new.reason,
+        actor=request.actor,
+        at=timezone.now(),
+    )
+    return created(transition_document(move))
+
+
+def _transitions(
+    request: ApiRequest, name: str, number: int | None, cursor: str, limit: int
+) -> HttpResponse:
+    request.actor.require(Right.VIEW, name)
+    model = find_model(name)
+    version = None if number is None else find_version(model, number)
+    moves, after = transitions_page(model, version, after=number_place(cursor), limit=limit)
+    return page(
+        [transition_document(move) for move in moves],
+        opaque(None if after is None else str(after)),
+    )

@@ -1,0 +1,123 @@
+"""Guardrails, live values and WIP limits."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.utils import timezone
+from ninja import Router
+
+from boards import registry
+from boards.api import schemas
+from boards.api.answers import answer, done
+from boards.api.catalog import Name
+from boards.api.guard import ApiRequest
+from boards.permissions import Right
+from boards.queries.guardrails import guardrails_of
+from boards.queries.limits import wip_limits
+from boards.queries.records import find_model
+from obeya.bounds import Comparison
+from obeya.documents import guardrail_document, live_report_document, wip_limit_document
+from obeya.guardrails import Guardrail
+from obeya.limits import LimitMode, WipLimit
+from obeya.stages import Stage
+
+router = Router(tags=["Operations"])
+
+
+@router.get("/models/{name}/guardrails", response=schemas.Items[schemas.Guardrail])
+def list_guardrails(request: ApiRequest, name: Name) -> HttpResponse:
+    """The guardrails of a model, by metric."""
+    request.actor.require(Right.VIEW, name)
+    found = guardrails_of(find_model(name))
+    return answer({"items": [guardrail_document(found[metric]) for metric in sorted(found)]})
+
+
+@router.put("/models/{name}/guardrails/{metric}", response=schemas.Guardrail)
+def set_guardrail(
+    request: ApiRequest, name: Name, metric: schemas.MetricPath, bound: schemas.GuardrailIn
+) -> HttpResponse:
+    """Keep a live metric of the version in Production within a bound."""
+    guardrail = Guardrail(metric, Comparison(bound.comparison), bound.bound, bound.auto_rollback)
+    registry.set_guardrail(name=name, guardrail=guardrail, actor=request.actor, at=timezone.now())
+    return answer(guardrail_document(guardrail))
+
+
+@router.delete("/models/{name}/guardrails/{metric}", response={204: None})
+def remove_guardrail(request: ApiRequest, name: Name, metric: schemas.MetricPath) -> HttpResponse:
+    """Take a guardrail away, and clear what it raised."""
+    registry.remove_guardrail(name=name, metric=metric, actor=request.actor, at=timezone.now())
+    return done()
+
+
+@router.post("/models/{name}/live-values", response=schemas.LiveReport)
+def report_live_value(request: ApiRequest, name: Name, new: schemas.NewLiveValue) -> HttpResponse:
+    """Report what is measured live of a version in Production; a breach raises an andon."""
+    report = registry.report_live_metric(
+        name=name,
+        metric=new.metric,
+        value=new.value,
+        version=new.version,
+        actor=request.actor,
+        at=timezone.now(),
+    )
+    return answer(live_report_document(report))
+
+
+@router.get("/wip-limits", response=schemas.Items[schemas.WipLimit])
+def list_site_limits(request: ApiRequest) -> HttpResponse:
+    """The WIP limits of the whole site."""
+    request.actor.require_anywhere(Right.VIEW)
+    return answer({"items": [wip_limit_document(limit) for limit in wip_limits(None)]})
+
+
+@router.put("/wip-limits/{stage}", response=schemas.WipLimit)
+def set_site_limit(
+    request: ApiRequest, stage: schemas.LimitedStage, limit: schemas.WipLimitIn
+) -> HttpResponse:
+    """Limit how many versions a stage of the whole site holds."""
+    return _set_limit(request, None, stage, limit)
+
+
+@router.delete("/wip-limits/{stage}", response={204: None})
+def remove_site_limit(request: ApiRequest, stage: schemas.LimitedStage) -> HttpResponse:
+    """Take a WIP limit of the site away."""
+    return _remove_limit(request, None, stage)
+
+
+@router.get("/models/{name}/wip-limits", response=schemas.Items[schemas.WipLimit])
+def list_model_limits(request: ApiRequest, name: Name) -> HttpResponse:
+    """The WIP limits of a model; the site's hold beside them."""
+    request.actor.require(Right.VIEW, name)
+    found = wip_limits(find_model(name))
+    return answer({"items": [wip_limit_document(limit) for limit in found]})
+
+
+@router.put("/models/{name}/wip-limits/{stage}", response=schemas.WipLimit)
+def set_model_limit(
+    request: ApiRequest, name: Name, stage: schemas.LimitedStage, limit: schemas.WipLimitIn
+) -> HttpResponse:
+    """Limit how many of a model's versions a stage holds."""
+    return _set_limit(request, name, stage, limit)
+
+
+@router.delete("/models/{name}/wip-limits/{stage}", response={204: None})
+def remove_model_limit(
+    request: ApiRequest, name: Name, stage: schemas.LimitedStage
+) -> HttpResponse:
+    """Take a WIP limit of a model away."""
+    return _remove_limit(request, name, stage)
+
+
+def _set_limit(
+    request: ApiRequest, name: str | None, stage: schemas.LimitedStage, given: schemas.WipLimitIn
+) -> HttpResponse:
+    limit = WipLimit(Stage(stage), given.limit, LimitMode(given.mode))
+    registry.set_wip_limit(limit=limit, name=name, actor=request.actor, at=timezone.now())
+    return answer(wip_limit_document(limit))
+
+
+def _remove_limit(
+    request: ApiRequest, name: str | None, stage: schemas.LimitedStage
+) -> HttpResponse:
+    registry.remove_wip_limit(stage=Stage(stage), name=name, actor=request.actor, at=timezone.now())
+    return done()

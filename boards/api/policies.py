@@ -1,0 +1,179 @@
+"""Promotion policies, what a draft would do, and metric definitions."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.http import HttpResponse
+from django.utils import timezone
+from ninja import Router
+
+from boards import registry
+from boards.api import schemas
+from boards.api.answers import answer, expected_revision, is_known
+from boards.api.catalog import Name
+from boards.api.guard import ApiRequest
+from boards.models import PolicyRevision
+from boards.permissions import Right
+from boards.queries.covered import covered
+from boards.queries.judgement import policy_in_force
+from boards.queries.policies_in_force import policies_in_force
+from boards.queries.records import definitions, find_model
+from boards.queries.what_if import what_if
+from obeya import names
+from obeya.documents import (
+    definition_document,
+    definition_from_document,
+    policy_from_document,
+)
+from obeya.errors import InvalidInput, NotFound
+from obeya.stages import Stage
+
+router = Router(tags=["Policies"])
+
+
+@router.get("/policies", response=schemas.Items[schemas.PolicyInForce])
+def list_policies(request: ApiRequest) -> HttpResponse:
+    """The policies in force: the site's, then those of models, each by stage."""
+    request.actor.require_anywhere(Right.VIEW)
+    found = policies_in_force(covered(request.actor))
+    return answer(
+        {
+            "items": [
+                {
+                    "stage": row.policy.stage.value if row.policy.stage else None,
+                    "model": row.model,
+                    "revision": row.revision,
+                    "policy": row.policy.to_document(),
+                }
+                for row in found
+            ]
+        }
+    )
+
+
+@router.get("/policies/{stage}", response=schemas.PolicyInForce)
+def get_site_policy(request: ApiRequest, stage: schemas.GatedStage) -> HttpResponse:
+    """The site's policy for a stage. Its ETag is its revision."""
+    request.actor.require_anywhere(Right.VIEW)
+    revision = policy_in_force(None, Stage(stage))
+    if revision is None:
+        raise NotFound(f"The site has no promotion policy for {Stage(stage).label}.", what="policy")
+    return _answer(request, revision)
+
+
+@router.put("/policies/{stage}", response=schemas.PolicyInForce)
+def set_site_policy(
+    request: ApiRequest, stage: schemas.GatedStage, policy: schemas.PolicyIn
+) -> HttpResponse:
+    """Make a policy the site's for a stage; one equal to the present makes no new revision."""
+    return _set(request, None, stage, policy)
+
+
+@router.get("/models/{name}/policies/{stage}", response=schemas.PolicyInForce)
+def get_model_policy(request: ApiRequest, name: Name, stage: schemas.GatedStage) -> HttpResponse:
+    """The policy in force for a model: its own, else the site's (then `model` is null)."""
+    request.actor.require(Right.VIEW, name)
+    model = find_model(name)
+    revision = policy_in_force(model, Stage(stage))
+    if revision is None:
+        raise NotFound(
+            f"No promotion policy guards {Stage(stage).label} for {model.name}.", what="policy"
+        )
+    return _answer(request, revision)
+
+
+@router.put("/models/{name}/policies/{stage}", response=schemas.PolicyInForce)
+def set_model_policy(
+    request: ApiRequest, name: Name, stage: schemas.GatedStage, policy: schemas.PolicyIn
+) -> HttpResponse:
+    """Make a policy the model's own for a stage, in place of the site's."""
+    return _set(request, name, stage, policy)
+
+
+@router.post("/policies/simulations", response=schemas.Simulation)
+def simulate_policy(request: ApiRequest, draft: schemas.Draft) -> HttpResponse:
+    """What a policy would do to the versions that are there and to past promotions."""
+    if draft.model is None:
+        request.actor.require(Right.VIEW, None)
+        model = None
+    else:
+        request.actor.require(Right.VIEW, draft.model)
+        model = find_model(draft.model)
+    policy = policy_from_document(draft.policy.dict())
+    if policy.stage is None:
+        raise InvalidInput("Say for which stage the policy is meant.", field="policy.stage")
+    found = what_if(policy, policy.stage, model, timezone.now())
+    return answer(
+        {
+            "versions": found.versions,
+            "would_pass": found.would_pass,
+            "passing": [{"model": row.model, "version": row.number} for row in found.passing],
+            "failing": [{"model": row.model, "version": row.number} for row in found.failing],
+            "promotions": found.promoted,
+            "would_refuse": found.would_refuse,
+            "refused": [
+                {
+                    "model": promotion.model,
+                    "version": promotion.number,
+                    "made_at": promotion.made_at.isoformat(),
+                    "check": promotion.check_uid,
+                }
+                for promotion in found.refused
+            ],
+        }
+    )
+
+
+@router.get("/metric-definitions", response=schemas.Items[schemas.Definition])
+def list_metric_definitions(request: ApiRequest) -> HttpResponse:
+    """What was said of metrics, by name."""
+    request.actor.require_anywhere(Right.VIEW)
+    found = definitions()
+    return answer({"items": [definition_document(found[name]) for name in sorted(found)]})
+
+
+@router.put("/metric-definitions/{metric}", response=schemas.Definition)
+def define_metric(
+    request: ApiRequest, metric: schemas.MetricPath, said: schemas.DefinitionIn
+) -> HttpResponse:
+    """Say what a metric's name means: direction, unit, scale, title, description."""
+    definition = definition_from_document({"name": metric, **said.dict()})
+    registry.define_metric(definition=definition, actor=request.actor, at=timezone.now())
+    return answer(definition_document(definitions()[names.metric_name(metric)]))
+
+
+def _set(
+    request: ApiRequest, name: str | None, stage: schemas.GatedStage, given: schemas.PolicyIn
+) -> HttpResponse:
+    if given.stage not in (None, stage):
+        raise InvalidInput(
+            f"The address is that of {stage}; the policy is one for {given.stage}.", field="stage"
+        )
+    policy = policy_from_document({**given.dict(), "stage": stage})
+    revision = registry.set_policy(
+        policy=policy,
+        name=name,
+        expected_revision=expected_revision(request),
+        actor=request.actor,
+        at=timezone.now(),
+    )
+    return _document(revision)
+
+
+def _answer(request: ApiRequest, revision: PolicyRevision) -> HttpResponse:
+    if is_known(request, revision.number):
+        return HttpResponse(status=HTTPStatus.NOT_MODIFIED)
+    return _document(revision)
+
+
+def _document(revision: PolicyRevision) -> HttpResponse:
+    return answer(
+        {
+            "stage": revision.stage,
+            "model": revision.model.name if revision.model else None,
+            "revision": revision.number,
+            "policy": revision.document,
+        },
+        revision=revision.number,
+    )

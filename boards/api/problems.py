@@ -1,0 +1,135 @@
+"""Every error of the API as a problem document (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+
+from obeya.documents import problem_document, problem_type
+from obeya.errors import Conflict, RegistryError
+
+PROBLEM_JSON = "application/problem+json"
+CHALLENGE = 'Bearer realm="obeya"'
+
+_CODES = {
+    400: "invalid_input",
+    401: "not_signed_in",
+    403: "not_allowed",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    429: "too_many_requests",
+    503: "unavailable",
+}
+_SENTENCES = {
+    400: "The request could not be understood.",
+    404: "There is nothing at this address.",
+    405: "This address does not know the method.",
+    413: "The body is too large.",
+    500: "Something broke. The server's log says what.",
+}
+
+
+def problem(error: RegistryError, *, status: int | None = None) -> HttpResponse:
+    """The answer for an error of the registry."""
+    return _answer(problem_document(error, status=status))
+
+
+def plain_problem(status: int, sentence: str = "") -> HttpResponse:
+    """The answer for what went wrong outside the registry."""
+    code = _CODES.get(status, "error")
+    return _answer(
+        {
+            "type": problem_type(code),
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": sentence or _SENTENCES.get(status, HTTPStatus(status).description),
+            "code": code,
+        }
+    )
+
+
+def add_problem_handlers(api: NinjaAPI) -> None:
+    """Let the API answer errors as problems."""
+
+    @api.exception_handler(RegistryError)
+    def refused(request: HttpRequest, error: RegistryError) -> HttpResponse:
+        stale = isinstance(error, Conflict) and "If-Match" in request.headers
+        return problem(error, status=HTTPStatus.PRECONDITION_FAILED if stale else None)
+
+    @api.exception_handler(HttpError)
+    def unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+        cause = error.__cause__
+        if isinstance(cause, RegistryError):
+            return problem(cause)
+        return plain_problem(error.status_code)
+
+    @api.exception_handler(ValidationError)
+    def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
+        errors = [_located(row) for row in error.errors]
+        sentence = "; ".join(f"{row['at']}: {row['message']}" for row in errors[:5])
+        document = {
+            "type": problem_type("invalid_input"),
+            "title": HTTPStatus.BAD_REQUEST.phrase,
+            "status": HTTPStatus.BAD_REQUEST.value,
+            "detail": f"{sentence}.",
+            "code": "invalid_input",
+            "errors": errors,
+        }
+        if errors:
+            document["field"] = errors[0]["at"].partition(".")[2]
+        return _answer(document)
+
+
+class ProblemMiddleware:
+    """Makes a problem of every other error that leaves the API, whatever answered it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass the request on; an error page becomes a problem of the same status."""
+        response = self._get_response(request)
+        if (
+            response.status_code < HTTPStatus.BAD_REQUEST
+            or not request.path_info.startswith("/api/v1/")
+            or response.get("Content-Type", "").startswith(PROBLEM_JSON)
+        ):
+            return response
+        answer = plain_problem(response.status_code)
+        for name in ("Allow", "Retry-After"):
+            if name in response:
+                answer[name] = response[name]
+        return answer
+
+
+def _answer(document: Mapping[str, Any]) -> HttpResponse:
+    answer = HttpResponse(
+        json.dumps(document), status=document["status"], content_type=PROBLEM_JSON
+    )
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
+        answer["WWW-Authenticate"] = CHALLENGE
+    return answer
+
+
+def _located(row: Mapping[str, Any]) -> dict[str, str]:
+    return {"at": _place(row["loc"]), "message": _message(row)}
+
+
+def _place(parts: Iterable[object]) -> str:
+    # The second part of a body's place is the name that the function gave to its parameter.
+    source, *rest = map(str, parts)
+    return ".".join([source, *(rest[1:] if source == "body" else rest)])[:200]
+
+
+def _message(row: Mapping[str, Any]) -> str:
+    if row["type"] == "extra_forbidden":
+        return "there is no such member"
+    return str(row["msg"])[:1].lower() + str(row["msg"])[1:]

@@ -1,0 +1,203 @@
+"""Requests, votes and waivers."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Annotated
+
+from django.db.models import Q
+from django.http import HttpResponse
+from django.utils import timezone
+from ninja import Path, Router
+
+from boards import registry
+from boards.api import schemas
+from boards.api.answers import answer, created, page
+from boards.api.catalog import Name
+from boards.api.guard import ApiRequest
+from boards.api.paging import CursorText, Limit, opaque, place
+from boards.api.versions import Number
+from boards.models import TransitionRequest
+from boards.permissions import Right
+from boards.queries.covered import covered
+from boards.queries.keyset import Cursor
+from boards.queries.records import find_model, find_version
+from boards.queries.requests import request_record, request_records, requests_page
+from boards.queries.waivers import waiver_record, waivers_of
+from boards.registry import DatabaseRegistry
+from obeya.documents import request_document, waiver_document
+from obeya.errors import InvalidInput
+from obeya.requests import Decision, RequestStatus
+from obeya.stages import Stage
+
+router = Router(tags=["Requests and waivers"])
+
+Status = schemas.RequestStatus
+
+
+@router.get("/requests", response=schemas.Page[schemas.TransitionRequest])
+def list_requests(
+    request: ApiRequest,
+    status: Status | None = None,
+    cursor: CursorText = "",
+    limit: Limit = 50,
+) -> HttpResponse:
+    """Requests for all models, the newest first."""
+    return _requests(request, None, None, status, cursor, limit)
+
+
+@router.get("/models/{name}/requests", response=schemas.Page[schemas.TransitionRequest])
+def list_model_requests(
+    request: ApiRequest,
+    name: Name,
+    status: Status | None = None,
+    cursor: CursorText = "",
+    limit: Limit = 50,
+) -> HttpResponse:
+    """Requests for all versions of a model, the newest first."""
+    return _requests(request, name, None, status, cursor, limit)
+
+
+@router.get(
+    "/models/{name}/versions/{version}/requests",
+    response=schemas.Page[schemas.TransitionRequest],
+)
+def list_version_requests(
+    request: ApiRequest,
+    name: Name,
+    version: Number,
+    status: Status | None = None,
+    cursor: CursorText = "",
+    limit: Limit = 50,
+) -> HttpResponse:
+    """Requests for a version, the newest first."""
+    return _requests(request, name, version, status, cursor, limit)
+
+
+@router.post(
+    "/models/{name}/versions/{version}/requests", response={201: schemas.TransitionRequest}
+)
+def request_transition(
+    request: ApiRequest, name: Name, version: Number, new: schemas.NewRequest
+) -> HttpResponse:
+    """Ask that a version be moved once others approve."""
+    made = DatabaseRegistry.of(request.actor).request_transition(
+        name,
+        version,
+        Stage(new.to_stage) if new.to_stage else None,
+        reason=new.reason,
+        archive_existing=new.archive_existing,
+    )
+    return created(request_document(made))
+
+
+@router.post("/models/{name}/versions/{version}/votes", response=schemas.TransitionRequest)
+def vote(request: ApiRequest, name: Name, version: Number, new: schemas.NewVote) -> HttpResponse:
+    """Approve or reject the open request for a version, on the evidence as it stands.
+
+    A rejection needs a comment and closes the request. Where the policy promotes by itself, the
+    last approval moves the version.
+    """
+    row = registry.vote(
+        name=name,
+        version=version,
+        decision=Decision(new.decision),
+        comment=new.comment,
+        to_stage=Stage(new.to_stage) if new.to_stage else None,
+        actor=request.actor,
+        at=timezone.now(),
+    )
+    return _request(row)
+
+
+@router.post("/models/{name}/versions/{version}/withdrawals", response=schemas.TransitionRequest)
+def withdraw(
+    request: ApiRequest, name: Name, version: Number, which: schemas.Withdrawal
+) -> HttpResponse:
+    """Take back one's own open request."""
+    row = registry.withdraw(
+        name=name,
+        version=version,
+        to_stage=Stage(which.to_stage) if which.to_stage else None,
+        actor=request.actor,
+        at=timezone.now(),
+    )
+    return _request(row)
+
+
+@router.get("/models/{name}/versions/{version}/waivers", response=schemas.Items[schemas.Waiver])
+def list_waivers(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
+    """The waivers of a version, the oldest first."""
+    request.actor.require(Right.VIEW, name)
+    row = find_version(find_model(name), version)
+    found = waivers_of([row.pk]).get(row.pk, [])
+    return answer({"items": [waiver_document(waiver) for waiver in found]})
+
+
+@router.post("/models/{name}/versions/{version}/waivers", response={201: schemas.Waiver})
+def waive(request: ApiRequest, name: Name, version: Number, new: schemas.NewWaiver) -> HttpResponse:
+    """Let named requirements pass for one version, for a while."""
+    made = DatabaseRegistry.of(request.actor).waive(
+        name,
+        version,
+        new.requirements,
+        reason=new.reason,
+        expires_at=_moment(new.expires_at),
+        to_stage=Stage(new.to_stage) if new.to_stage else None,
+    )
+    return created(waiver_document(made))
+
+
+@router.post("/waivers/{uid}/revocation", response=schemas.Waiver)
+def revoke_waiver(
+    request: ApiRequest, uid: Annotated[uuid.UUID, Path()], why: schemas.Revocation
+) -> HttpResponse:
+    """Take a waiver back before it expires."""
+    row = registry.revoke_waiver(uid=uid, reason=why.reason, actor=request.actor, at=timezone.now())
+    return answer(waiver_document(waiver_record(row)))
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            moment.astimezone(timezone.get_default_timezone())
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            f"“{text[:40]}” is no time; write it as 2030-01-31T12:00:00+00:00.", field="expires_at"
+        ) from None
+    return moment
+
+
+def _requests(
+    request: ApiRequest,
+    name: str | None,
+    number: int | None,
+    status: Status | None,
+    cursor: str,
+    limit: int,
+) -> HttpResponse:
+    if name is None:
+        request.actor.require_anywhere(Right.VIEW)
+        within = covered(request.actor, "version__model")
+    else:
+        request.actor.require(Right.VIEW, name)
+        model = find_model(name)
+        within = Q(version__model=model)
+        if number is not None:
+            within = Q(version=find_version(model, number))
+    now = timezone.now()
+    rows, after = requests_page(
+        within,
+        RequestStatus(status) if status else None,
+        after=Cursor.parse(place(cursor)),
+        limit=limit,
+        at=now,
+    )
+    found = request_records(rows, now)
+    return page([request_document(one) for one in found], opaque(str(after) if after else None))
+
+
+def _request(row: TransitionRequest) -> HttpResponse:
+    return answer(request_document(request_record(row, timezone.now())))

@@ -1,0 +1,53 @@
+"""What the descriptions of documents share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from ninja import Path, Schema
+from pydantic import ConfigDict, Field
+
+from obeya import names
+from obeya.registry import NUMBER_MAX
+
+T = TypeVar("T")
+
+StageName = Literal["development", "staging", "production", "archived"]
+GatedStage = Literal["staging", "production"]
+LimitedStage = Literal["development", "staging", "production"]
+VersionNumber = Annotated[int, Field(ge=1, le=NUMBER_MAX)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+MetricPath = Annotated[str, Path(), Field(min_length=1, max_length=names.METRIC_NAME_MAX)]
+RequestStatus = Literal["open", "completed", "rejected", "withdrawn", "expired"]
+Reason = Annotated[str, Field(max_length=names.REASON_MAX)]
+ComparisonSign = Literal[">", ">=", "<", "<=", "="]
+
+
+class Body(Schema):
+    """What a request may hold: these members and no others, of these types and no others."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Page(Schema, Generic[T]):
+    """A page of a list; `next` is the cursor of the following one."""
+
+    items: list[T]
+    next: str | None
+
+
+class Items(Schema, Generic[T]):
+    """A whole list."""
+
+    items: list[T]
+
+
+class Problem(Schema):
+    """An error (RFC 9457); further members depend on its kind."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str

@@ -1,0 +1,181 @@
+"""Models, versions, metrics and comparisons."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from ninja import Schema
+from pydantic import Field
+
+from boards.api.schemas.basics import Body, Finite, StageName, Time, VersionNumber
+from boards.registry.catalog import HEADLINE_METRICS_MAX
+
+
+class MetricIn(Body):
+    """A measurement; what was not stated may be left out."""
+
+    value: Finite
+    samples: int | None = None
+    standard_error: Finite | None = None
+    dataset: str = ""
+
+
+Metrics = dict[str, Finite | MetricIn]
+
+
+class MetricOut(Schema):
+    """A measurement; what was not stated is left out."""
+
+    value: float
+    samples: int | None = None
+    standard_error: float | None = None
+    dataset: str | None = None
+
+
+class VersionFields(Body):
+    """What a version is registered with."""
+
+    version: VersionNumber | None = None
+    metrics: Metrics = {}
+    artifact_uri: str = ""
+    label: str = ""
+    tags: dict[str, str] = {}
+    description: str = ""
+    source_run: str = ""
+    artifact_digest: str = ""
+
+
+class NewVersion(VersionFields):
+    """A version of a model that is named beside it."""
+
+    model: str
+
+
+class NewVersions(Body):
+    """Versions that are registered together or not at all."""
+
+    versions: Annotated[list[NewVersion], Field(min_length=1, max_length=1000)]
+
+
+class Version(Schema):
+    """A version as it stands."""
+
+    model: str
+    version: int
+    stage: StageName
+    revision: int
+    label: str
+    created_at: Time
+    stage_entered_at: Time
+    metrics: dict[str, MetricOut]
+    tags: dict[str, str]
+    aliases: list[str]
+    artifact_uri: str
+    artifact_digest: str
+    source_run: str
+    description: str
+    owner: str
+
+
+class Model(Schema):
+    """A registered model, with how many versions it has in each stage."""
+
+    name: str
+    description: str
+    owner: str
+    tags: dict[str, str]
+    aliases: dict[str, int]
+    stages: dict[str, int]
+    champion: int | None
+    latest: int | None
+    workflow: str
+    created_at: Time
+    updated_at: Time
+
+
+class ModelChange(Body):
+    """What is to be changed of a model; what is left out stays."""
+
+    name: str | None = None
+    description: str | None = None
+    workflow: str | None = None
+    headline_metrics: Annotated[list[str], Field(max_length=HEADLINE_METRICS_MAX)] | None = None
+
+
+class VersionChange(Body):
+    """What is to be changed of a version."""
+
+    description: str
+
+
+class TagValue(Body):
+    """The value of a tag."""
+
+    value: str
+
+
+class AliasTarget(Body):
+    """The version that an alias points at."""
+
+    version: VersionNumber
+
+
+class NewMetrics(Body):
+    """Metrics by name."""
+
+    metrics: Metrics
+
+
+class DefinitionIn(Body):
+    """What is known of a metric."""
+
+    direction: Literal["higher", "lower", "unknown"] = "unknown"
+    unit: str = ""
+    scale: Literal["", "fraction", "percent"] = ""
+    title: str = ""
+    description: str = ""
+
+
+class Definition(Schema):
+    """What is known of a metric."""
+
+    name: str
+    direction: Literal["higher", "lower", "unknown"]
+    unit: str
+    scale: Literal["", "fraction", "percent"]
+    title: str
+    description: str
+
+
+class MetricDiff(Schema):
+    """One metric of two versions, b held against a."""
+
+    definition: Definition
+    a: MetricOut | None
+    b: MetricOut | None
+    difference: float | None
+    percent_change: float | None
+    outcome: str
+
+
+class VersionComparison(Schema):
+    """Version b held against a."""
+
+    a: str
+    b: str
+    metrics: list[MetricDiff]
+    b_is_better: bool
+
+
+class Challenger(Schema):
+    """One version and how it stands to the baseline."""
+
+    version: Version
+    comparison: VersionComparison
+
+
+class Comparison(Schema):
+    """Versions held against one of them."""
+
+    baseline: Version
+    comparisons: list[Challenger]

@@ -1,0 +1,74 @@
+"""Tokens, and who one is by one's token."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any
+
+from django.http import HttpResponse
+from django.utils import timezone
+from ninja import Path, Router
+
+from boards import registry
+from boards.api import schemas
+from boards.api.answers import answer, created, done
+from boards.api.guard import ApiRequest
+from boards.models import ApiToken
+from boards.permissions import Right
+from boards.queries.token_list import tokens_of
+from obeya.documents import written_time
+
+router = Router(tags=["Tokens"])
+
+
+@router.get("/me", response=schemas.Me)
+def get_me(request: ApiRequest) -> HttpResponse:
+    """Who the token stands for and what it may do."""
+    rights = [right.value for right in Right if request.actor.may(right)]
+    return answer(
+        {"account": request.user.username, "token": _document(request.token), "rights": rights}
+    )
+
+
+@router.get("/tokens", response=schemas.Items[schemas.Token])
+def list_tokens(request: ApiRequest) -> HttpResponse:
+    """The tokens of one's own account, the newest first; never their texts."""
+    request.actor.require_anywhere(Right.VIEW)
+    return answer({"items": [_document(row) for row in tokens_of(request.user)]})
+
+
+@router.post("/tokens", response={201: schemas.MadeToken})
+def make_token(request: ApiRequest, new: schemas.NewToken) -> HttpResponse:
+    """Make a token of one's own account; this answer alone holds its text."""
+    row, text = registry.make_token(
+        user=request.user,
+        name=new.name,
+        scopes=new.scopes,
+        model_globs=new.models,
+        days=new.expires_in_days,
+        actor=request.actor,
+        at=timezone.now(),
+    )
+    return created({**_document(row), "token": text})
+
+
+@router.delete("/tokens/{uid}", response={204: None})
+def revoke_token(request: ApiRequest, uid: Annotated[uuid.UUID, Path()]) -> HttpResponse:
+    """End a token: the next request that bears it is refused."""
+    registry.revoke_token(uid=uid, actor=request.actor, at=timezone.now())
+    return done()
+
+
+def _document(row: ApiToken) -> dict[str, Any]:
+    return {
+        "id": str(row.uid),
+        "account": row.user.username,
+        "name": row.name,
+        "shown": row.shown,
+        "scopes": row.scopes,
+        "models": row.model_globs,
+        "created_at": written_time(row.created_at),
+        "expires_at": written_time(row.expires_at),
+        "last_used_at": written_time(row.last_used_at) if row.last_used_at else None,
+        "revoked_at": written_time(row.revoked_at) if row.revoked_at else None,
+    }

@@ -1,0 +1,23 @@
+"""The addresses of the JSON API, each behind the guard."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, re_path
+
+from boards.api.api import api
+from boards.api.guard import guard
+from boards.api.problems import plain_problem
+
+app_name = "api"
+
+
+def nothing_here(request: HttpRequest, rest: str) -> HttpResponse:
+    """What is asked for at an address that the API does not have."""
+    return plain_problem(404)
+
+
+_patterns = [pattern for pattern in api.urls[0] if isinstance(pattern, URLPattern)]
+_patterns.append(re_path(r"^(?P<rest>.*)$", nothing_here, name="nothing_here"))
+
+urlpatterns = guard(_patterns, public=frozenset({"openapi-json"}))

@@ -1,0 +1,177 @@
+"""Versions: register, read, describe, measure, tag."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from ninja import Path, Router
+from pydantic import Field
+
+from boards import registry
+from boards.api import schemas
+from boards.api.answers import answer, created, done, if_match, is_known
+from boards.api.catalog import Key, Name
+from boards.api.guard import ApiRequest
+from boards.models import ModelVersion
+from boards.queries.records import version_records
+from boards.registry import DatabaseRegistry
+from obeya import records
+from obeya.documents import version_document
+from obeya.errors import NotFound
+from obeya.metrics import Metric
+from obeya.registry import NUMBER_MAX
+from obeya.stages import Stage
+
+router = Router(tags=["Versions"])
+
+Number = Annotated[int, Path(), Field(ge=1, le=NUMBER_MAX)]
+
+
+@router.post("/models/{name}/versions", response={201: schemas.Version})
+def register_version(
+    request: ApiRequest, name: Name, version: schemas.VersionFields
+) -> HttpResponse:
+    """Register a version in Development, and its model when that is new."""
+    row = registry.register_versions(
+        drafts=[_draft(name, version)], actor=request.actor, at=timezone.now()
+    )[0]
+    document = version_document(version_records([row])[0])
+    return created(document, revision=row.revision, location=_address(row))
+
+
+@router.post("/versions", response={201: schemas.Items[schemas.Version]})
+def register_versions(request: ApiRequest, new: schemas.NewVersions) -> HttpResponse:
+    """Register 1 to 1,000 versions, of one model or of several: all of them or none."""
+    rows = registry.register_versions(
+        drafts=[_draft(version.model, version) for version in new.versions],
+        actor=request.actor,
+        at=timezone.now(),
+    )
+    return created({"items": [version_document(version) for version in version_records(rows)]})
+
+
+@router.get("/models/{name}/versions/latest", response=schemas.Version)
+def get_latest_version(
+    request: ApiRequest, name: Name, stage: schemas.StageName | None = None
+) -> HttpResponse:
+    """The version with the highest number, of all or of those in one stage."""
+    reader = DatabaseRegistry.of(request.actor)
+    if stage is None:
+        version = reader.get_latest(name)
+    else:
+        version = reader.get_latest_in_stage(name, Stage(stage))
+    if version is None:
+        where = f" in {Stage(stage).label}" if stage else ""
+        raise NotFound(f"{name} has no version{where}.", what="version")
+    return answer(version_document(version), revision=version.revision)
+
+
+@router.get("/models/{name}/versions/{version}", response=schemas.Version)
+def get_version(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
+    """A version as it stands. Its ETag is its revision."""
+    found = DatabaseRegistry.of(request.actor).get_version(name, version)
+    if is_known(request, found.revision):
+        return HttpResponse(status=304)
+    return answer(version_document(found), revision=found.revision)
+
+
+@router.patch("/models/{name}/versions/{version}", response=schemas.Version)
+def change_version(
+    request: ApiRequest, name: Name, version: Number, change: schemas.VersionChange
+) -> HttpResponse:
+    """Describe a version."""
+    with if_match(request, name, version):
+        registry.set_description(
+            name=name,
+            version=version,
+            text=change.description,
+            actor=request.actor,
+            at=timezone.now(),
+        )
+    return _version(request, name, version)
+
+
+@router.delete("/models/{name}/versions/{version}", response={204: None})
+def delete_version(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
+    """Hide a version. Its events stay, and its number is never given again."""
+    with if_match(request, name, version):
+        registry.delete_version(name=name, version=version, actor=request.actor, at=timezone.now())
+    return done()
+
+
+@router.post("/models/{name}/versions/{version}/metrics", response=schemas.Version)
+def log_metrics(
+    request: ApiRequest, name: Name, version: Number, new: schemas.NewMetrics
+) -> HttpResponse:
+    """Add metrics to a version; one that is there is replaced, its old value logged."""
+    with if_match(request, name, version):
+        registry.log_metrics(
+            name=name,
+            version=version,
+            metrics=_metrics(new.metrics),
+            actor=request.actor,
+            at=timezone.now(),
+        )
+    return _version(request, name, version)
+
+
+@router.put("/models/{name}/versions/{version}/tags/{key}", response={204: None})
+def set_version_tag(
+    request: ApiRequest, name: Name, version: Number, key: Key, tag: schemas.TagValue
+) -> HttpResponse:
+    """Set a tag of a version."""
+    with if_match(request, name, version):
+        registry.set_tag(
+            name=name,
+            version=version,
+            key=key,
+            value=tag.value,
+            actor=request.actor,
+            at=timezone.now(),
+        )
+    return done()
+
+
+@router.delete("/models/{name}/versions/{version}/tags/{key}", response={204: None})
+def delete_version_tag(request: ApiRequest, name: Name, version: Number, key: Key) -> HttpResponse:
+    """Remove a tag of a version."""
+    with if_match(request, name, version):
+        registry.delete_tag(
+            name=name, version=version, key=key, actor=request.actor, at=timezone.now()
+        )
+    return done()
+
+
+def _version(request: ApiRequest, name: str, number: int) -> HttpResponse:
+    version = DatabaseRegistry.of(request.actor).get_version(name, number)
+    return answer(version_document(version), revision=version.revision)
+
+
+def _address(row: ModelVersion) -> str:
+    return reverse("api:get_version", args=[row.model.name, row.number])
+
+
+def _draft(model: str, fields: schemas.VersionFields) -> records.VersionDraft:
+    return records.VersionDraft(
+        model=model,
+        number=fields.version,
+        metrics=_metrics(fields.metrics),
+        artifact_uri=fields.artifact_uri,
+        label=fields.label,
+        tags=fields.tags,
+        description=fields.description,
+        source_run=fields.source_run,
+        artifact_digest=fields.artifact_digest,
+    )
+
+
+def _metrics(stated: schemas.Metrics) -> dict[str, float | Metric]:
+    return {
+        name: value
+        if isinstance(value, float | int)
+        else Metric(name, value.value, value.samples, value.standard_error, value.dataset)
+        for name, value in stated.items()
+    }

@@ -1,0 +1,22 @@
+"""The models that an actor's token reaches."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+
+from boards import models
+from boards.actors import Actor
+
+
+def covered(actor: Actor, model: str = "model") -> Q:
+    """The condition that rows belong to models within the actor's grant.
+
+    `model` is the path from the row to its model, "" for models themselves. No statement for who
+    is not confined to some models, one else.
+    """
+    grant = actor.grant
+    if grant is None or not grant.models:
+        return Q()
+    named = models.RegisteredModel.objects.filter(deleted_at=None).values_list("pk", "name")
+    reached = [pk for pk, name in named if grant.covers(name)]
+    return Q(**{f"{model}__in" if model else "pk__in": reached})

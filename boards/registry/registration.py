@@ -1,0 +1,251 @@
+"""Writes that register versions, one or many."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from boards import models
+from boards.actors import Actor
+from boards.permissions import Right
+from boards.registry import _metric_rows
+from boards.registry._commit import ModelWrite, writing_new_or_present_model
+from obeya import names
+from obeya.errors import AlreadyExists, InvalidInput
+from obeya.metrics import Metric, metric_document
+from obeya.records import Action, VersionDraft
+from obeya.registry import MetricValues, as_metrics, as_tags, version_number
+from obeya.stages import Stage
+from obeya.versions import next_number
+
+VERSIONS_AT_ONCE_MAX = 1_000
+
+
+def register_model(
+    *,
+    name: str,
+    version: int | None = None,
+    metrics: MetricValues | None = None,
+    artifact_uri: str = "",
+    label: str = "",
+    tags: Mapping[str, str] | None = None,
+    description: str = "",
+    source_run: str = "",
+    artifact_digest: str = "",
+    actor: Actor,
+    at: datetime,
+) -> models.ModelVersion:
+    """Register a version in Development, and its model when that is new.
+
+    Raises:
+        NotAllowed: the actor may not register.
+        InvalidInput: a name, number, value or text that cannot be.
+        AlreadyExists: the number or the label is taken.
+    """
+    actor.require(Right.REGISTER, name)
+    draft = VersionDraft(
+        model=name,
+        number=version,
+        metrics=metrics or {},
+        artifact_uri=artifact_uri,
+        label=label,
+        tags=tags or {},
+        description=description,
+        source_run=source_run,
+        artifact_digest=artifact_digest,
+    )
+    return _register([_checked(draft)], actor, at)[0]
+
+
+def register_versions(
+    *, drafts: Sequence[VersionDraft], actor: Actor, at: datetime
+) -> list[models.ModelVersion]:
+    """Register 1 to 1,000 versions, of one model or of several, all of them or none.
+
+    Returns their rows in the order of `drafts`. What is wrong with a draft is said with its
+    place: the error's `field` begins with ``versions[17]``, counted from 0.
+
+    Raises:
+        NotAllowed: the actor may not register one of them.
+        InvalidInput: their number, or something in one of them, cannot be.
+        AlreadyExists: a number or a label is taken.
+    """
+    if not 1 <= len(drafts) <= VERSIONS_AT_ONCE_MAX:
+        raise InvalidInput(
+            f"1 to {VERSIONS_AT_ONCE_MAX:,} versions can be registered at once.", field="versions"
+        )
+    checked = []
+    for place, draft in enumerate(drafts):
+        actor.require(Right.REGISTER, draft.model)
+        with _placed(place):
+            checked.append(_checked(draft, place))
+    return _register(checked, actor, at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A draft whose every part can be; `place` is where it stands among others, if anywhere."""
+
+    model: str
+    number: int | None
+    texts: dict[str, str]
+    description: str
+    metrics: dict[str, Metric]
+    tags: dict[str, str]
+    place: int | None
+
+
+def _checked(draft: VersionDraft, place: int | None = None) -> _Checked:
+    return _Checked(
+        names.model_name(draft.model),
+        None if draft.number is None else version_number(draft.number),
+        {
+            "label": names.label(draft.label),
+            "artifact_uri": names.artifact_uri(draft.artifact_uri),
+            "artifact_digest": names.artifact_digest(draft.artifact_digest),
+            "source_run": names.source_run(draft.source_run),
+        },
+        names.description(draft.description),
+        as_metrics(draft.metrics),
+        as_tags(draft.tags),
+        place,
+    )
+
+
+def _register(drafts: Sequence[_Checked], actor: Actor, at: datetime) -> list[models.ModelVersion]:
+    by_model: dict[str, list[int]] = defaultdict(list)
+    for index, draft in enumerate(drafts):
+        by_model[draft.model].append(index)
+    made: dict[int, models.ModelVersion] = {}
+    with transaction.atomic():
+        # In the order of their names, so that two who register the same models never wait in a
+        # circle.
+        for name in sorted(by_model):
+            places = by_model[name]
+            with writing_new_or_present_model(name, actor=actor, at=at) as write:
+                rows = _register_in(write, [drafts[place] for place in places])
+            made.update(zip(places, rows, strict=True))
+    return [made[index] for index in range(len(drafts))]
+
+
+def _register_in(write: ModelWrite, drafts: Sequence[_Checked]) -> list[models.ModelVersion]:
+    """Register versions of the model that is held; a fixed number of statements."""
+    batch = _Batch(write, _taken_labels(write.model, drafts), _taken_numbers(write.model, drafts))
+    for draft in drafts:
+        with _placed(draft.place):
+            batch.add(draft)
+    return batch.save()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Versions of one model that are about to be made."""
+
+    write: ModelWrite
+    labels: set[str]
+    numbers: set[int]
+    rows: list[models.ModelVersion] = field(default_factory=list)
+    drafts: list[_Checked] = field(default_factory=list)
+
+    def add(self, draft: _Checked) -> None:
+        """Give the draft its number, if that and its label are free."""
+        write = self.write
+        last = self.rows[-1].number if self.rows else write.model.last_number
+        number = next_number(
+            last,
+            draft.number,
+            name=write.model.name,
+            taken=self.numbers,
+        )
+        label = draft.texts["label"]
+        if label in self.labels:
+            raise AlreadyExists(
+                f"{write.model.name} has a version labelled “{label}”.", field="label"
+            )
+        if label:
+            self.labels.add(label)
+        self.numbers.add(number)
+        self.drafts.append(draft)
+        self.rows.append(
+            models.ModelVersion(
+                model=write.model,
+                number=number,
+                description=draft.description,
+                owner=write.actor.user,
+                created_at=write.at,
+                updated_at=write.at,
+                stage_entered_at=write.at,
+                **draft.texts,
+            )
+        )
+
+    def save(self) -> list[models.ModelVersion]:
+        """Make the rows, and an event for each."""
+        write, made = self.write, models.ModelVersion.objects.bulk_create(self.rows)
+        pairs = list(zip(made, self.drafts, strict=True))
+        models.Metric.objects.bulk_create(
+            metric
+            for row, draft in pairs
+            for metric in _metric_rows.rows(row, draft.metrics.values(), write.at)
+        )
+        models.VersionTag.objects.bulk_create(
+            models.VersionTag(version=row, key=key, value=value)
+            for row, draft in pairs
+            for key, value in draft.tags.items()
+        )
+        write.change(last_number=made[-1].number)
+        write.count(Stage.DEVELOPMENT, len(made))
+        write.touch()
+        for row, draft in pairs:
+            write.record(
+                Action.VERSION_REGISTERED,
+                version=row,
+                to_stage=Stage.DEVELOPMENT,
+                data=_event_data(draft),
+                texts={"description": draft.description},
+            )
+        return made
+
+
+def _event_data(draft: _Checked) -> dict[str, Any]:
+    return {
+        **draft.texts,
+        "metrics": {name: metric_document(metric) for name, metric in draft.metrics.items()},
+        "tags": draft.tags,
+    }
+
+
+def _taken_labels(model: models.RegisteredModel, drafts: Sequence[_Checked]) -> set[str]:
+    labels = {draft.texts["label"] for draft in drafts} - {""}
+    if not labels:
+        return set()
+    present = models.ModelVersion.objects.filter(model=model, label__in=labels, deleted_at=None)
+    return set(present.values_list("label", flat=True))
+
+
+def _taken_numbers(model: models.RegisteredModel, drafts: Sequence[_Checked]) -> set[int]:
+    wanted = {draft.number for draft in drafts if draft.number is not None}
+    if not wanted:
+        return set()
+    present = models.ModelVersion.objects.filter(model=model, number__in=wanted, deleted_at=None)
+    return set(present.values_list("number", flat=True))
+
+
+@contextmanager
+def _placed(place: int | None) -> Iterator[None]:
+    """Let what is wrong inside name the draft that it is about; None where there is but one."""
+    try:
+        yield
+    except (InvalidInput, AlreadyExists) as error:
+        if place is None:
+            raise
+        where = f"versions[{place}]"
+        raise type(error)(
+            f"{where}: {error}", field=f"{where}.{error.field}" if error.field else where
+        ) from None

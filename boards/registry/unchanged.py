@@ -1,0 +1,52 @@
+"""Changes that belong together, and changes only where nobody else made one since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from django.db import transaction
+
+from boards.actors import SYSTEM
+from boards.registry._commit import writing_model
+from obeya.errors import Conflict
+from obeya.stages import Stage
+from obeya.versions import check_expected
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Let all writes inside be made, or none."""
+    with transaction.atomic():
+        yield
+
+
+@contextmanager
+def unchanged(*, name: str, version: int | None, revision: int) -> Iterator[None]:
+    """Hold a model's row for the writes inside, if a version of it is at `revision`.
+
+    Without `version` it is the model itself that must not have changed: its revision is the
+    number of its events. What raises inside undoes all of it.
+
+    Raises:
+        NotFound: no such model or version.
+        Conflict: it was changed since.
+    """
+    with writing_model(name, actor=SYSTEM, at=datetime.now(UTC)) as held:
+        if version is not None:
+            row = held.version(version)
+            check_expected(
+                f"{held.model.name} v{row.number}",
+                stage=Stage(row.stage),
+                revision=row.revision,
+                expected_stage=None,
+                expected_revision=revision,
+            )
+        elif held.model.chain_length != revision:
+            raise Conflict(
+                f"{held.model.name} was changed since you looked.",
+                stage=None,
+                revision=held.model.chain_length,
+            )
+        yield

@@ -1,0 +1,120 @@
+"""A POST that is sent twice with one key is done once."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from boards.models import AuditEvent, IdempotentRequest, ModelVersion
+from boards.registry import idempotency
+from tests.api.conftest import Program, problem
+
+
+def test_the_same_request_again_is_answered_as_before(api: Program) -> None:
+    first = api.post("/models/m/versions", {"label": "a"}, Idempotency_Key="k1")
+    again = api.post("/models/m/versions", {"label": "a"}, Idempotency_Key="k1")
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert again["Location"] == first["Location"]
+    assert again["ETag"] == first["ETag"]
+    assert again["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first
+    assert ModelVersion.objects.count() == 1
+
+
+def test_a_refusal_is_answered_as_before_too(api: Program) -> None:
+    api.post("/models/m/versions")
+    body = {"to_stage": "production"}
+    first = api.post("/models/m/versions/1/transitions", body, Idempotency_Key="k")
+    again = api.post("/models/m/versions/1/transitions", body, Idempotency_Key="k")
+    problem(first, 422, "invalid_transition")
+    assert again.json() == first.json()
+
+
+def test_the_key_with_another_request_is_refused(api: Program) -> None:
+    api.post("/models/m/versions", {"label": "a"}, Idempotency_Key="k")
+    other = api.post("/models/m/versions", {"label": "b"}, Idempotency_Key="k")
+    problem(other, 422, "idempotency_key_reused")
+    elsewhere = api.post("/models/n/versions", {"label": "a"}, Idempotency_Key="k")
+    problem(elsewhere, 422, "idempotency_key_reused")
+    assert ModelVersion.objects.count() == 1
+
+
+def test_while_it_is_answered_the_same_request_is_told_to_wait(api: Program, alice) -> None:
+    sent = api.post("/models/m/versions", {}, Idempotency_Key="k")
+    IdempotentRequest.objects.update(status=None, answer="", claim=uuid.uuid4())
+    problem(api.post("/models/m/versions", {}, Idempotency_Key="k"), 409, "idempotency_key_in_use")
+    # Whoever claimed it is gone: what has no answer did nothing, so the next one does it.
+    IdempotentRequest.objects.update(claimed_at=timezone.now() - timedelta(minutes=3))
+    taken_over = api.post("/models/m/versions", {}, Idempotency_Key="k")
+    assert (sent.json()["version"], taken_over.json()["version"]) == (1, 2)
+
+
+def test_what_broke_did_nothing_and_may_be_sent_again(api: Program, monkeypatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("boards.api.versions.version_document", broken)
+        api._client.raise_request_exception = False
+        answer = api.post("/models/m/versions", {}, Idempotency_Key="k")
+    problem(answer, 500, "error")
+    assert not ModelVersion.objects.exists()
+    assert not AuditEvent.objects.filter(action="model_version.registered").exists()
+    assert api.post("/models/m/versions", {}, Idempotency_Key="k").status_code == 201
+
+
+def test_keys_are_forgotten_in_the_end(api: Program) -> None:
+    api.post("/models/m/versions", {}, Idempotency_Key="old")
+    IdempotentRequest.objects.update(claimed_at=timezone.now() - timedelta(days=8))
+    api.post("/models/m/versions", {}, Idempotency_Key="new")
+    assert [row.key for row in IdempotentRequest.objects.all()] == ["new"]
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "ü", "a\tb"])
+def test_what_is_no_key_is_refused(api: Program, key: str) -> None:
+    problem(api.post("/models/m/versions", {}, Idempotency_Key=key), 400, "invalid_input")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_one_is_done(api: Program) -> None:
+    answers = []
+    start = threading.Barrier(8)
+
+    def send() -> None:
+        try:
+            start.wait()
+            answers.append(Program(api.token).post("/models/m/versions", {}, Idempotency_Key="k"))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    statuses = sorted(answer.status_code for answer in answers)
+    assert set(statuses) <= {201, 409}
+    assert ModelVersion.objects.count() == 1
+    made = {answer.content for answer in answers if answer.status_code == 201}
+    assert len(made) == 1
+    for answer in answers:
+        if answer.status_code == 409:
+            problem(answer, 409, "idempotency_key_in_use")
+
+
+def test_an_answer_that_took_too_long_is_undone(api: Program, alice) -> None:
+    key = {"user": alice, "key": "k", "fingerprint": "f", "at": timezone.now()}
+
+    def slow() -> idempotency.Answer:
+        api.post("/models/m/versions")
+        IdempotentRequest.objects.update(claim=uuid.uuid4())
+        return idempotency.Answer(201, {}, "{}")
+
+    with pytest.raises(idempotency.IdempotencyKeyInUse):
+        idempotency.answer_once(**key, answer=slow)
+    assert not ModelVersion.objects.exists()
