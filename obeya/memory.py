@@ -97,6 +97,7 @@ class InMemoryRegistry(MemoryGovernance):
                 source_run=run,
                 description=text,
                 owner=self._store.actor,
+                updated_at=now,
             )
             model.versions[number] = made
             model.last_number = number

@@ -87,7 +87,8 @@ class MemoryStore:
 
     def replace(self, model: Model, version: ModelVersion) -> ModelVersion:
         """Keep a changed version at its next revision."""
-        changed = dataclasses.replace(version, revision=version.revision + 1)
+        now = self.now(model.chain)
+        changed = dataclasses.replace(version, revision=version.revision + 1, updated_at=now)
         model.versions[version.number] = changed
         return changed
 

@@ -129,7 +129,7 @@ class ModelVersion:
     `source_run` names the run that made the version and `artifact_uri` where its files are: both
     are opaque text that the registry never opens. `artifact_digest` is that of the files as who
     registered the version stated it (``sha256:`` and 64 hex digits), empty when not stated. Times
-    are UTC; `updated_at`, that of the last change, is None where it is not kept.
+    are UTC; `updated_at` is that of the last change.
     """
 
     model: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -14,6 +13,7 @@ from obeya.bounds import number_text
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
 from obeya.requirements import Definitions, Evidence, Outcome, RequirementOutcome
+from obeya.tag_text import read_tag, tag_text
 
 HOURS_MAX = 87_600
 
@@ -95,25 +95,6 @@ class TimeInStage:
         return {"hours_in_stage": self.hours}
 
 
-def _quoted(text: str) -> str:
-    is_plain = text and text == text.strip() and not re.search(r'[="\r\n]', text)
-    return text if is_plain else json.dumps(text, ensure_ascii=False)
-
-
-def _tag_part(text: str, *, up_to: str) -> tuple[str, str]:
-    """The key or value at the start of `text`, and what follows it."""
-    if text.startswith('"'):
-        try:
-            part, end = json.JSONDecoder().raw_decode(text)
-        except json.JSONDecodeError:
-            raise InvalidInput(
-                f"A quoted text does not end, or cannot be read: {text[:64]}", field="tags"
-            ) from None
-        return part, text[end:].strip()
-    end = text.find(up_to) if up_to else -1
-    return (text, "") if end < 0 else (text[:end].strip(), text[end:])
-
-
 @dataclass(frozen=True, slots=True)
 class RequiredTag:
     """The version must have a tag; with `value` None any value will do.
@@ -138,21 +119,12 @@ class RequiredTag:
         Raises:
             InvalidInput: the line says no tag.
         """
-        key, rest = _tag_part(line.strip(), up_to="=")
-        if not rest:
-            return cls(key)
-        value, more = _tag_part(rest.removeprefix("=").strip(), up_to="")
-        if not rest.startswith("=") or more:
-            raise InvalidInput(
-                f"“{line.strip()[:64]}” says no tag; write reviewed or risk = low.", field="tags"
-            )
-        return cls(key, value)
+        return cls(*read_tag(line))
 
     @property
     def line(self) -> str:
         """``reviewed`` or ``risk = low``; what could be read otherwise is quoted as in JSON."""
-        key = _quoted(self.key)
-        return key if self.value is None else f"{key} = {_quoted(self.value)}"
+        return tag_text(self.key, self.value, equals=" = ")
 
     def describe(self) -> str:
         """``tag reviewed`` or ``tag risk = low``."""

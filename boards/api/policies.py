@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Annotated
 
 from django.http import HttpResponse
 from django.utils import timezone
-from ninja import Router
+from ninja import Query, Router
+from pydantic import Field
 
 from boards import registry
 from boards.api import schemas
-from boards.api.answers import answer, expected_revision, is_known
+from boards.api.answers import answer, done, expected_revision, is_known
 from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
 from boards.models import PolicyRevision
@@ -30,6 +32,10 @@ from obeya.errors import InvalidInput, NotFound
 from obeya.stages import Stage
 
 router = Router(tags=["Policies"])
+
+Reason = Annotated[
+    str, Query(), Field(max_length=names.REASON_MAX, description="Why; kept in the audit log.")
+]
 
 
 @router.get("/policies", response=schemas.Items[schemas.PolicyInForce])
@@ -70,6 +76,17 @@ def set_site_policy(
     return _set(request, None, stage, policy)
 
 
+@router.delete("/policies/{stage}", response={204: None})
+def remove_site_policy(
+    request: ApiRequest, stage: schemas.GatedStage, reason: Reason = ""
+) -> HttpResponse:
+    """Take the site's policy for a stage out of force. Its revisions stay."""
+    registry.remove_policy(
+        stage=Stage(stage), reason=reason, actor=request.actor, at=timezone.now()
+    )
+    return done()
+
+
 @router.get("/models/{name}/policies/{stage}", response=schemas.PolicyInForce)
 def get_model_policy(request: ApiRequest, name: Name, stage: schemas.GatedStage) -> HttpResponse:
     """The policy in force for a model: its own, else the site's (then `model` is null)."""
@@ -89,6 +106,17 @@ def set_model_policy(
 ) -> HttpResponse:
     """Make a policy the model's own for a stage, in place of the site's."""
     return _set(request, name, stage, policy)
+
+
+@router.delete("/models/{name}/policies/{stage}", response={204: None})
+def remove_model_policy(
+    request: ApiRequest, name: Name, stage: schemas.GatedStage, reason: Reason = ""
+) -> HttpResponse:
+    """Take the model's own policy for a stage out of force; the site's holds then."""
+    registry.remove_policy(
+        stage=Stage(stage), name=name, reason=reason, actor=request.actor, at=timezone.now()
+    )
+    return done()
 
 
 @router.post("/policies/simulations", response=schemas.Simulation)
@@ -112,6 +140,7 @@ def simulate_policy(request: ApiRequest, draft: schemas.Draft) -> HttpResponse:
             "failing": [{"model": row.model, "version": row.number} for row in found.failing],
             "promotions": found.promoted,
             "would_refuse": found.would_refuse,
+            "only_warns": found.only_warns,
             "refused": [
                 {
                     "model": promotion.model,

@@ -4,29 +4,58 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from ninja import Path, Router
+from ninja import Path, Query, Router
 from pydantic import Field
 
 from boards import registry
 from boards.api import schemas
-from boards.api.answers import answer, created, done, if_match, is_known
+from boards.api.answers import answer, created, done, if_match, is_known, page
 from boards.api.catalog import Key, Name
 from boards.api.guard import ApiRequest
+from boards.api.paging import Limit
 from boards.models import ModelVersion
-from boards.queries.records import version_records
+from boards.permissions import Right
+from boards.queries import version_list
+from boards.queries.covered import covered
+from boards.queries.records import find_model, version_records
+from boards.queries.version_list import CURSOR_MAX
 from boards.registry import DatabaseRegistry
 from obeya import records
 from obeya.documents import version_document
 from obeya.errors import NotFound
+from obeya.filter_language import parse_filter
+from obeya.filter_ordering import parse_ordering
+from obeya.filter_tokens import FILTER_MAX
 from obeya.metrics import Metric
 from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
 
 router = Router(tags=["Versions"])
 
+FilterText = Annotated[
+    str,
+    Query(
+        alias="filter",
+        max_length=FILTER_MAX,
+        description='Such as `metrics.accuracy >= 0.9 and tags.family = "resnet"`.',
+    ),
+]
+OrderText = Annotated[
+    str,
+    Query(),
+    Field(max_length=FILTER_MAX, description="Such as `metrics.accuracy desc, created`."),
+]
+VersionCursor = Annotated[
+    str,
+    Query(),
+    Field(
+        max_length=CURSOR_MAX, description="`next` of the page before; it fits one order_by only."
+    ),
+]
 Number = Annotated[int, Path(), Field(ge=1, le=NUMBER_MAX)]
 
 
@@ -51,6 +80,33 @@ def register_versions(request: ApiRequest, new: schemas.NewVersions) -> HttpResp
         at=timezone.now(),
     )
     return created({"items": [version_document(version) for version in version_records(rows)]})
+
+
+@router.get("/versions", response=schemas.Page[schemas.Version])
+def list_versions(
+    request: ApiRequest,
+    where: FilterText = "",
+    order_by: OrderText = "",
+    cursor: VersionCursor = "",
+    limit: Limit = 50,
+) -> HttpResponse:
+    """List versions of all models; docs/filters.md says how a filter is written."""
+    request.actor.require_anywhere(Right.VIEW)
+    return _page(covered(request.actor), where, order_by, cursor, limit)
+
+
+@router.get("/models/{name}/versions", response=schemas.Page[schemas.Version])
+def list_versions_of_model(
+    request: ApiRequest,
+    name: Name,
+    where: FilterText = "",
+    order_by: OrderText = "",
+    cursor: VersionCursor = "",
+    limit: Limit = 50,
+) -> HttpResponse:
+    """List the versions of one model."""
+    request.actor.require(Right.VIEW, name)
+    return _page(Q(model=find_model(name)), where, order_by, cursor, limit)
 
 
 @router.get("/models/{name}/versions/latest", response=schemas.Version)
@@ -143,6 +199,18 @@ def delete_version_tag(request: ApiRequest, name: Name, version: Number, key: Ke
             name=name, version=version, key=key, actor=request.actor, at=timezone.now()
         )
     return done()
+
+
+def _page(within: Q, text: str, order_by: str, cursor: str, limit: int) -> HttpResponse:
+    found = version_list.list_versions(
+        now=timezone.now(),
+        expression=parse_filter(text) if text.strip() else None,
+        ordering=parse_ordering(order_by),
+        after=cursor,
+        limit=limit,
+        within=within,
+    )
+    return page([version_document(version) for version in found.versions], found.next_cursor)
 
 
 def _version(request: ApiRequest, name: str, number: int) -> HttpResponse:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from obeya.filter_expressions import (
 from obeya.filter_language import is_filter, parse_filter
 from obeya.metrics import finite
 from obeya.policies import Comparison, number_text
+from obeya.tag_text import read_tag, tag_text
 
 WORDS_MAX = 8
 CONDITIONS_MAX = 8
@@ -40,7 +40,6 @@ _CONDITION = re.compile(
     r"\s*(?P<metric>.+?)\s*(?P<comparison>>=|<=|==|≥|≤|>|<|=)\s*(?P<number>[^<>=≥≤]+?)\s*\Z"
 )
 _VERSION = re.compile(r"v([0-9]+)\Z", re.IGNORECASE)
-_QUOTED = re.compile(r'("(?:[^"\\]|\\.)*")(?:=("(?:[^"\\]|\\.)*"))?\Z', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,35 +181,6 @@ class BoardFilter:
             yield metric.term
 
 
-def tag_text(key: str, value: str | None) -> str:
-    """A tag filter as it is written: ``family=resnet``, or the key alone.
-
-    What would be read otherwise, such as a key with ``=`` in it, is put in quotes, as in JSON:
-    ``"a=b"="c "``.
-    """
-    plain = key if value is None else f"{key}={value}"
-    # A field of a form holds no line breaks.
-    if plain.isprintable() and read_tag(plain) == (key, value):
-        return plain
-    parts = (key,) if value is None else (key, value)
-    return "=".join(json.dumps(part, ensure_ascii=False) for part in parts)
-
-
-def read_tag(text: str) -> tuple[str, str | None]:
-    """Read what `tag_text` wrote, or a person: cut at the first ``=`` that is not in quotes.
-
-    Raises:
-        InvalidInput: it names no tag that could be.
-    """
-    key, value = _unquoted(text) or _cut(text)
-    if not key:
-        raise InvalidInput("Write a tag as key=value, such as family=resnet.", field="tag")
-    return (
-        _read(names.tag_key, key, field="tag"),
-        None if value is None else _read(names.tag_value, value, field="tag"),
-    )
-
-
 def _search(text: str) -> tuple[str, Expression | None]:
     """What is searched for: words, or a filter with what it says."""
     if not is_filter(text):
@@ -222,23 +192,6 @@ def _search(text: str) -> tuple[str, Expression | None]:
             field="q",
         )
     return text, parse_filter(text, field="q")
-
-
-def _unquoted(text: str) -> tuple[str, str | None] | None:
-    """The parts of a tag that stands in quotes; None where it does not."""
-    found = _QUOTED.match(text.strip())
-    if found is None:
-        return None
-    try:
-        key, value = (part and json.loads(part, strict=False) for part in found.groups())
-    except ValueError:
-        return None
-    return key.strip(), value
-
-
-def _cut(text: str) -> tuple[str, str | None]:
-    key, equals, value = text.partition("=")
-    return key.strip(), value.strip() if equals else None
 
 
 def _read(rule: Callable[[str], str], text: str, *, field: str) -> str:

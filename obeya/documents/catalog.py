@@ -19,6 +19,7 @@ def version_document(version: ModelVersion) -> dict[str, Any]:
         "revision": version.revision,
         "label": version.label,
         "created_at": written_time(version.created_at),
+        "updated_at": written_time(version.updated_at or version.created_at),
         "stage_entered_at": written_time(version.stage_entered_at),
         "metrics": {name: metric_document(metric) for name, metric in version.metrics.items()},
         "tags": dict(version.tags),
@@ -44,6 +45,7 @@ def version_from_document(document: Document) -> ModelVersion:
         stage=Stage(document["stage"]),
         revision=document["revision"],
         created_at=read_time(document["created_at"]),
+        updated_at=read_time(document["updated_at"]),
         stage_entered_at=read_time(document["stage_entered_at"]),
         label=document["label"],
         metrics={

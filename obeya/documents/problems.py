@@ -28,6 +28,7 @@ from obeya.errors import (
     RegistryError,
     TransitionRefused,
 )
+from obeya.filter_tokens import FilterError
 from obeya.stages import Stage
 
 _EXTRA = ("field", "what", "right", "revision", "digest")
@@ -49,6 +50,8 @@ def problem_document(error: RegistryError, *, status: int | None = None) -> dict
         "code": error.code,
     }
     document |= {name: stated for name in _EXTRA if (stated := getattr(error, name, None))}
+    if isinstance(error, FilterError):
+        document["position"] = error.position
     if isinstance(error, Conflict):
         document["stage"] = error.stage.value if error.stage else None
         document["revision"] = error.revision

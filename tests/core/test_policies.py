@@ -297,7 +297,7 @@ def test_a_required_tag_is_read_back_from_its_line(key: str, value: str | None) 
     assert "\n" not in tag.line
 
 
-@pytest.mark.parametrize("line", ["", "= low", '"a', '"a" b', '"a" = "b" c', '"a" = "b', 'a = "b'])
+@pytest.mark.parametrize("line", ["", "= low", '"" = "a"'])
 def test_a_line_that_says_no_tag_is_refused(line: str) -> None:
     with pytest.raises(InvalidInput):
         RequiredTag.parse(line)

@@ -14,13 +14,13 @@ from boards.queries.filters import (
     EXPRESSION_MAX,
     BoardFilter,
     MetricCondition,
-    tag_text,
 )
 from boards.registry import SYSTEM, Actor, delete_version, register_model
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.policies import Comparison
 from obeya.records import Channel
+from obeya.tag_text import tag_text
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 

@@ -77,6 +77,7 @@ BY_NAME: dict[str, Call] = {
     "report_live_metric": lambda r, name: r.report_live_metric(name, "errors", 1),
     "set_wip_limit": lambda r, name: r.set_wip_limit(WipLimit(PROD, 1), name),
     "remove_wip_limit": lambda r, name: r.remove_wip_limit(PROD, name),
+    "remove_policy": lambda r, name: r.remove_policy(PROD, name),
 }
 # Every method that takes the number of a version that is there, by the number.
 BY_NUMBER: dict[str, Call] = {
@@ -123,6 +124,7 @@ BY_STAGE: dict[str, Call] = {
         NAME, 1, ["f1 > 1"], reason="Why.", expires_at=LATE, to_stage=stage
     ),
     "remove_wip_limit": lambda r, stage: r.remove_wip_limit(stage, NAME),
+    "remove_policy": lambda r, stage: r.remove_policy(stage, NAME),
 }
 
 

@@ -66,6 +66,7 @@ class Version(Schema):
     revision: int
     label: str
     created_at: Time
+    updated_at: Time
     stage_entered_at: Time
     metrics: dict[str, MetricOut]
     tags: dict[str, str]

@@ -69,8 +69,12 @@ class PastPromotion(VersionName):
 
 
 class Simulation(Schema):
-    """What a draft would do; of versions and promotions the first 50 are named."""
+    """What a draft would do; of versions and promotions the first 50 are named.
 
+    One that `only_warns` refuses nothing: what it would have refused it would have warned of.
+    """
+
+    only_warns: bool
     versions: int
     would_pass: int
     passing: list[VersionName]

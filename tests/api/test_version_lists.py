@@ -1,0 +1,111 @@
+"""Lists of versions: filtered, sorted, paged, and confined to what a token reaches."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from boards.models import User
+from boards.registry import DatabaseRegistry
+from obeya import Stage
+from tests.api.conftest import Program, ProgramOf
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def models(registry: DatabaseRegistry) -> DatabaseRegistry:
+    """Six versions of two models, with a metric that one of them lacks."""
+    for accuracy in (0.7, 0.9, 0.8):
+        registry.register_model("resnet", metrics={"accuracy": accuracy}, tags={"family": "cnn"})
+    registry.register_model("vit", metrics={"accuracy": 0.95}, tags={"family": "transformer"})
+    registry.register_model("vit")
+    registry.register_model("vit", metrics={"accuracy": 0.6})
+    registry.transition_stage("vit", 1, Stage.STAGING)
+    return registry
+
+
+def get(api: Program, path: str, query: dict[str, Any] | None = None) -> Any:
+    return api.get(f"{path}?{urlencode(query or {})}")
+
+
+def named(answer: Any) -> list[str]:
+    return [f"{row['model']} {row['version']}" for row in answer.json()["items"]]
+
+
+def test_versions_are_filtered_and_sorted(models: DatabaseRegistry, api: Program) -> None:
+    found = get(
+        api,
+        "/versions",
+        {
+            "filter": 'metrics.accuracy >= 0.8 and not tags.family = "transformer"',
+            "order_by": "metrics.accuracy",
+        },
+    )
+    assert named(found) == ["resnet 3", "resnet 2"]
+    assert named(get(api, "/versions", {"filter": "stage = Staging"})) == ["vit 1"]
+
+
+def test_those_without_the_metric_come_last_either_way(
+    models: DatabaseRegistry, api: Program
+) -> None:
+    for way in ("asc", "desc"):
+        found = get(api, "/models/vit/versions", {"order_by": f"metrics.accuracy {way}"})
+        assert named(found)[-1] == "vit 2"
+
+
+def test_pages_join_into_the_whole_list(models: DatabaseRegistry, api: Program) -> None:
+    whole = named(get(api, "/versions", {"order_by": "metrics.accuracy desc"}))
+    joined: list[str] = []
+    cursor = ""
+    while True:
+        page = get(
+            api, "/versions", {"order_by": "metrics.accuracy desc", "limit": 2, "cursor": cursor}
+        )
+        joined += named(page)
+        cursor = page.json()["next"]
+        if cursor is None:
+            break
+    assert joined == whole
+    assert len(whole) == 6
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "position"),
+    [
+        ({"filter": "metrics.accuracy >="}, "filter", 19),
+        ({"filter": "= 3"}, "filter", 0),
+        ({"order_by": "sideways"}, "order_by", 0),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_place(
+    query: dict[str, str], field: str, position: int, api: Program
+) -> None:
+    answer = get(api, "/versions", query)
+    assert answer.status_code == 400
+    assert (answer.json()["field"], answer.json()["position"]) == (field, position)
+
+
+def test_a_cursor_of_another_order_is_refused(models: DatabaseRegistry, api: Program) -> None:
+    first = get(api, "/versions", {"limit": 2}).json()
+    answer = get(api, "/versions", {"order_by": "model", "cursor": first["next"]})
+    assert answer.status_code == 400
+    assert answer.json()["field"] == "cursor"
+
+
+def test_a_token_for_some_models_lists_only_these(
+    models: DatabaseRegistry, alice: User, program_of: ProgramOf
+) -> None:
+    caller = program_of(alice, models=["res*"])
+    assert {row.split()[0] for row in named(caller.get("/versions"))} == {"resnet"}
+    assert caller.get("/models/vit/versions").status_code == 403
+
+
+def test_a_policy_is_taken_out_of_force(models: DatabaseRegistry, api: Program) -> None:
+    policy = {"requirements": [], "required_approvals": 1}
+    for address in ("/policies/production", "/models/vit/policies/production"):
+        assert api.put(address, policy).status_code == 200
+        assert api.delete(f"{address}?reason=Too+early").status_code == 204
+        assert api.delete(address).status_code == 404
