@@ -22,6 +22,7 @@ SERVER_MODULES = (
     "django_htmx",
     "environ",
     "granian",
+    "ninja",
     "psycopg",
     "template_partials",
     "whitenoise",
