@@ -33,5 +33,5 @@ def one_time_link_path(username: str | None = None) -> str | None:
     user = User.objects.filter(username=username, is_active=True).first()
     if user is None:
         raise NotFound(f"There is no active account named “{username}”.", what="user")
-    token = registry.make_one_time_link(user=user, at=now)
+    token = registry.make_one_time_link(user=user, actor=SYSTEM, at=now)
     return reverse("boards:sign_in_once", args=[token])

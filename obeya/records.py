@@ -66,6 +66,7 @@ class Action(StrEnum):
     USER_CHANGED = "user.changed"
     TOKEN_CREATED = "api_token.created"  # noqa: S105 - the name of an action
     TOKEN_REVOKED = "api_token.revoked"  # noqa: S105 - the name of an action
+    USER_LINK_MADE = "user.link_made"
 
     @property
     def sentence(self) -> str:
@@ -114,6 +115,7 @@ _SENTENCES = {
     Action.USER_CHANGED: "changed a user",
     Action.TOKEN_CREATED: "made an API token",
     Action.TOKEN_REVOKED: "revoked an API token",
+    Action.USER_LINK_MADE: "made a one-time link",
 }
 
 MOVES = (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED, Action.VERSION_ROLLED_BACK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from registry_site import health
 
@@ -13,6 +14,8 @@ admin.site.index_title = "Administration"
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    # One's own password is changed on one page, which leaves an event; Django's would leave none.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="boards:set_password")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("boards.api.urls")),
     path("", include("boards.urls")),

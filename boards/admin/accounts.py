@@ -6,13 +6,36 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
 from boards import models, registry
-from boards.registry import Actor
-from obeya.records import Channel
+from boards.admin.read_only import ReadOnlyAdmin, actor_of
+from boards.queries.standing import Standing, standing_of
+
+# What the form of a new account calls its password.
+_PASSWORD_FIELDS = {"usable_password", "password1", "password2"}
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(ReadOnlyAdmin):
+    """Groups. What each may do is part of the program; who is in them is told by accounts."""
+
+    list_display = ("name", "rights")
+    fields = ("name", "rights")
+    search_fields = ("name",)
+    ordering = ("name",)
+
+    @admin.display(description="permissions")
+    def rights(self, group: Group) -> str:
+        """The codenames of the registry's permissions."""
+        held = group.permissions.filter(content_type__app_label="boards")
+        return ", ".join(held.order_by("codename").values_list("codename", flat=True))
 
 
 @admin.register(models.User)
@@ -41,15 +64,44 @@ class UserAdmin(DjangoUserAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Log what was made or changed, in the admin's own transaction."""
+        before = standing_of(form.instance) if change else Standing()
         super().save_related(request, form, formsets, change)
-        if isinstance(request.user, models.User) and (form.changed_data or not change):
+        if form.changed_data or not change:
+            fields = {"password" if f in _PASSWORD_FIELDS else f for f in form.changed_data}
             registry.record_user_change(
                 user=form.instance,
                 made=not change,
-                fields=tuple(form.changed_data),
-                actor=Actor(request.user, Channel.PAGE),
+                fields=tuple(fields),
+                before=before,
+                actor=actor_of(request),
                 at=timezone.now(),
             )
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002 - Django's name
+        """Log that the password was changed or taken away, in one transaction with the change.
+
+        Django saves it inside its view; that it did shows in the hash, which is never twice the
+        same.
+        """
+        if request.method != "POST":
+            return super().user_change_password(request, id, form_url)
+        with transaction.atomic():
+            account = self.get_object(request, id)
+            before = account.password if account else None
+            answer = super().user_change_password(request, id, form_url)
+            if account is None:
+                return answer
+            account.refresh_from_db(fields=["password"])
+            if account.password != before:
+                registry.record_user_change(
+                    user=account,
+                    made=False,
+                    fields=("password",),
+                    before=standing_of(account),
+                    actor=actor_of(request),
+                    at=timezone.now(),
+                )
+            return answer
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody but a superuser changes a superuser, whose password would be a way around."""

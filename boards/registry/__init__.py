@@ -10,6 +10,7 @@ from boards.registry.accounts import (
     create_user,
     make_one_time_link,
     record_user_change,
+    set_password,
     use_one_time_link,
 )
 from boards.registry.catalog import (
@@ -69,6 +70,7 @@ __all__ = [
     "set_alias",
     "set_description",
     "set_guardrail",
+    "set_password",
     "set_policy",
     "set_tag",
     "set_wip_limit",

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
 from boards.actors import Actor
 from boards.models import OneTimeLink, User
 from boards.permissions import GROUPS, Right
-from boards.registry._commit import writing_site
+from boards.queries.standing import Standing, standing_of
+from boards.registry._commit import ChainWrite, writing_site
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.records import Action
 
 ADMINISTRATOR = "administrator"
 LINK_LIFETIME = timedelta(days=1)
+
+# Columns that are rights themselves: of these the log holds what they became.
+_FLAGS = ("is_active", "is_staff", "is_superuser")
 
 
 def create_user(
@@ -74,31 +79,75 @@ def create_user(
 
 
 def record_user_change(
-    *, user: User, made: bool, fields: tuple[str, ...], actor: Actor, at: datetime
+    *,
+    user: User,
+    made: bool,
+    fields: tuple[str, ...],
+    before: Standing,
+    actor: Actor,
+    at: datetime,
 ) -> None:
-    """Log that the admin made an account or changed columns of it; names, never values.
+    """Log that the admin made an account or changed columns of it.
 
-    The admin has written the account in the same transaction. `fields` are the columns changed.
+    The admin has written the account in the same transaction. `fields` are the columns changed:
+    the log has their names and never their values, but for those that are rights. `before` is
+    what the account held then; groups and permissions that it gained or lost stand in the event
+    by name. A change of the password ends the account's open one-time links.
 
     Raises:
         NotAllowed: the actor may not administer.
     """
     actor.require(Right.ADMINISTER, None)
+    after = standing_of(user)
+    data: dict[str, Any] = {flag: getattr(user, flag) for flag in _FLAGS if flag in fields}
+    for held, then, now in (
+        ("groups", before.groups, after.groups),
+        ("permissions", before.permissions, after.permissions),
+    ):
+        data |= {f"{held}_added": sorted(now - then), f"{held}_removed": sorted(then - now)}
     with writing_site(actor=actor, at=at) as write:
-        write.record(
-            Action.USER_CREATED if made else Action.USER_CHANGED,
-            data={"user": str(user.uid), "fields": sorted(fields)},
+        _record_change(
+            write,
+            user,
+            fields,
+            {key: value for key, value in data.items() if value != []},
+            action=Action.USER_CREATED if made else Action.USER_CHANGED,
         )
 
 
-def make_one_time_link(*, user: User, at: datetime) -> str:
-    """A new token that signs `user` in once within a day; older unused ones stop working."""
+def set_password(*, user: User, password: str, actor: Actor, at: datetime) -> None:
+    """Set the password of an account and end its open one-time links.
+
+    Whether the password is good enough, and whether who asks knew the old one, is for the form
+    to find out.
+
+    Raises:
+        NotAllowed: the account is another's, and the actor may not administer.
+    """
+    if actor.user != user:
+        require(actor.user, Right.ADMINISTER)
+    with writing_site(actor=actor, at=at) as write:
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        _record_change(write, user, ("password",), {})
+
+
+def make_one_time_link(*, user: User, actor: Actor, at: datetime) -> str:
+    """A new token that signs `user` in once within a day; older unused ones stop working.
+
+    The event says for whom, and nothing of the token.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+    """
+    require(actor.user, Right.ADMINISTER)
     token = secrets.token_urlsafe(32)
-    with transaction.atomic():
-        OneTimeLink.objects.filter(user=user, used_at=None).delete()
+    with writing_site(actor=actor, at=at) as write:
+        _end_links(user)
         OneTimeLink.objects.create(
             user=user, token_hash=_digest(token), created_at=at, expires_at=at + LINK_LIFETIME
         )
+        write.record(Action.USER_LINK_MADE, data={"user": str(user.uid)})
     return token
 
 
@@ -126,6 +175,22 @@ def anybody_has_password() -> bool:
         .exclude(password="")
         .exists()
     )
+
+
+def _record_change(
+    write: ChainWrite,
+    user: User,
+    fields: tuple[str, ...],
+    more: Mapping[str, Any],
+    action: Action = Action.USER_CHANGED,
+) -> None:
+    if "password" in fields:
+        _end_links(user)
+    write.record(action, data={"user": str(user.uid), "fields": sorted(fields), **more})
+
+
+def _end_links(user: User) -> None:
+    OneTimeLink.objects.filter(user=user, used_at=None).delete()
 
 
 def _digest(token: str) -> str:

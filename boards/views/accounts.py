@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from boards import registry
 from boards.context import THEME_COOKIE, THEMES
 from boards.views.errors import error_answer
-from boards.views.http import Request
+from boards.views.http import Request, page_actor
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 YEAR = 365 * 24 * 60 * 60
@@ -53,15 +53,23 @@ def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def set_password(request: Request) -> HttpResponse:
-    """Choose a password; whoever came by a one-time link may put it off."""
-    form = SetPasswordForm(request.user, request.POST or None)
+    """Choose a password; who has one already has to know it, others may put it off."""
+    has_one = request.user.has_usable_password()
+    form_of = PasswordChangeForm if has_one else SetPasswordForm
+    form = form_of(request.user, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        registry.set_password(
+            user=request.user,
+            password=form.cleaned_data["new_password1"],
+            actor=page_actor(request),
+            at=timezone.now(),
+        )
         update_session_auth_hash(request, request.user)
         messages.success(request, "Your password is set.")
         return HttpResponseRedirect(reverse("boards:board"))
     status = 400 if form.errors else 200
-    return render(request, "set_password.html", {"form": form}, status=status)
+    context = {"form": form, "has_one": has_one}
+    return render(request, "set_password.html", context, status=status)
 
 
 @login_not_required

@@ -6,10 +6,11 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 
 from boards.models import OneTimeLink, User
 from boards.permissions import GROUPS, Right, has_right
+from boards.queries.standing import standing_of
 from boards.registry import (
     SYSTEM,
     Actor,
@@ -17,6 +18,7 @@ from boards.registry import (
     create_user,
     make_one_time_link,
     record_user_change,
+    set_password,
     use_one_time_link,
 )
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed
@@ -25,6 +27,7 @@ from obeya.records import Channel
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
+PASSPHRASE = "correct horse battery staple"
 
 
 @pytest.fixture
@@ -137,52 +140,124 @@ def test_a_change_of_an_account_is_one_event_that_names_columns_and_never_values
     record_user_change(
         user=carol,
         made=False,
-        fields=("is_active", "email"),
+        fields=("first_name", "email"),
+        before=standing_of(carol),
         actor=Actor(alice, Channel.PAGE),
         at=NOON,
     )
     (event,) = new_events()
     assert (event.action, event.actor, event.model) == ("user.changed", alice, None)
-    assert event.data == {"user": str(carol.uid), "fields": ["email", "is_active"]}
+    assert event.data == {"user": str(carol.uid), "fields": ["email", "first_name"]}
+
+
+def test_of_what_is_a_right_itself_the_event_says_what_it_became(new_events, alice, carol):
+    before = standing_of(carol)
+    carol.is_superuser, carol.is_active = True, False
+    carol.groups.set(Group.objects.filter(name__in=["viewer", "approver"]))
+    carol.user_permissions.set(Permission.objects.filter(codename="promote"))
+    record_user_change(
+        user=carol,
+        made=False,
+        fields=("is_superuser", "is_active", "groups", "user_permissions"),
+        before=before,
+        actor=Actor(alice, Channel.PAGE),
+        at=NOON,
+    )
+    (event,) = new_events()
+    assert event.data == {
+        "user": str(carol.uid),
+        "fields": ["groups", "is_active", "is_superuser", "user_permissions"],
+        "is_active": False,
+        "is_superuser": True,
+        "groups_added": ["approver", "viewer"],
+        "groups_removed": ["contributor"],
+        "permissions_added": ["boards.promote"],
+    }
+
+
+# --- Passwords ------------------------------------------------------------------------------------
+
+
+def test_ones_own_password_is_set_with_one_event_and_never_its_value(new_events, carol):
+    set_password(user=carol, password=PASSPHRASE, actor=Actor(carol, Channel.PAGE), at=NOON)
+    (event,) = new_events()
+    assert (event.action, event.actor, event.channel) == ("user.changed", carol, "page")
+    assert event.data == {"user": str(carol.uid), "fields": ["password"]}
+    stored = User.objects.get(pk=carol.pk)
+    assert stored.check_password(PASSPHRASE)
+    assert stored.password not in event.canonical_text
+
+
+def test_only_an_administrator_sets_the_password_of_another(whole_database, alice, peter, carol):
+    before = whole_database()
+    with pytest.raises(NotAllowed):
+        set_password(user=carol, password=PASSPHRASE, actor=Actor(peter, Channel.PAGE), at=NOON)
+    assert whole_database() == before
+    set_password(user=carol, password=PASSPHRASE, actor=Actor(alice, Channel.PAGE), at=NOON)
+    assert User.objects.get(pk=carol.pk).check_password(PASSPHRASE)
+
+
+def test_a_password_ends_the_open_links_of_its_account_alone(carol, peter, alice):
+    own = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
+    other = make_one_time_link(user=peter, actor=SYSTEM, at=NOON)
+    set_password(user=carol, password=PASSPHRASE, actor=Actor(carol, Channel.PAGE), at=NOON)
+    assert use_one_time_link(token=own, at=NOON) is None
+    assert use_one_time_link(token=other, at=NOON) == peter
 
 
 # --- One-time links -------------------------------------------------------------------------------
 
 
 def test_a_link_signs_in_once(carol):
-    token = make_one_time_link(user=carol, at=NOON)
+    token = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
     assert use_one_time_link(token=token, at=NOON + INSTANT) == carol
     assert use_one_time_link(token=token, at=NOON + 2 * INSTANT) is None
 
 
+def test_a_link_is_one_event_that_says_for_whom_and_nothing_of_the_token(new_events, alice, carol):
+    token = make_one_time_link(user=carol, actor=Actor(alice, Channel.CLI), at=NOON)
+    (event,) = new_events()
+    assert (event.action, event.actor, event.channel) == ("user.link_made", alice, "cli")
+    assert event.data == {"user": str(carol.uid)}
+    for secret in (token, OneTimeLink.objects.get().token_hash):
+        assert secret not in event.canonical_text
+
+
+def test_only_administrators_make_links(peter, carol, whole_database):
+    before = whole_database()
+    with pytest.raises(NotAllowed):
+        make_one_time_link(user=carol, actor=Actor(peter, Channel.PAGE), at=NOON)
+    assert whole_database() == before
+
+
 def test_a_link_works_for_a_day_and_no_longer(carol):
-    token = make_one_time_link(user=carol, at=NOON)
+    token = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
     assert use_one_time_link(token=token, at=NOON + DAY) is None
     assert use_one_time_link(token=token, at=NOON + DAY - INSTANT) == carol
 
 
 def test_only_the_hash_of_a_link_is_stored(carol, whole_database):
-    token = make_one_time_link(user=carol, at=NOON)
+    token = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
     assert token not in str(whole_database())
     assert OneTimeLink.objects.get().token_hash == hashlib.sha256(token.encode()).hexdigest()
 
 
 def test_the_stored_hash_itself_is_no_link(carol):
-    make_one_time_link(user=carol, at=NOON)
+    make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
     assert use_one_time_link(token=OneTimeLink.objects.get().token_hash, at=NOON) is None
 
 
 def test_a_new_link_stops_the_older_ones_of_the_same_account_alone(carol, peter):
-    old = make_one_time_link(user=carol, at=NOON)
-    other = make_one_time_link(user=peter, at=NOON)
-    new = make_one_time_link(user=carol, at=NOON)
+    old = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
+    other = make_one_time_link(user=peter, actor=SYSTEM, at=NOON)
+    new = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
     assert use_one_time_link(token=old, at=NOON) is None
     assert use_one_time_link(token=new, at=NOON) == carol
     assert use_one_time_link(token=other, at=NOON) == peter
 
 
 def test_a_link_of_an_account_that_was_switched_off_signs_nobody_in(carol):
-    token = make_one_time_link(user=carol, at=NOON)
+    token = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
     User.objects.filter(pk=carol.pk).update(is_active=False)
     assert use_one_time_link(token=token, at=NOON) is None
 
@@ -193,4 +268,4 @@ def test_a_link_that_never_was_signs_nobody_in(token, db):
 
 
 def test_links_are_never_alike(carol):
-    assert len({make_one_time_link(user=carol, at=NOON) for _ in range(50)}) == 50
+    assert len({make_one_time_link(user=carol, actor=SYSTEM, at=NOON) for _ in range(50)}) == 50

@@ -81,7 +81,6 @@ DEEDS = [
 WITHOUT_ACTOR = {
     "anybody_has_password",
     "answer_once",
-    "make_one_time_link",
     "together",
     "unchanged",
     "use_one_time_link",
@@ -91,8 +90,15 @@ WITHOUT_ACTOR = {
 WITHOUT_RIGHT = {"record_user_change"}
 # They write no event: they say what was found in the log.
 ABOUT_THE_LOG = {"record_verification", "verify_new_events"}
-# They ask for more than a right: who opened the request, and which waiver.
-TESTED_APART = {"withdraw", "revoke_waiver", "make_token", "revoke_token"}
+# They ask for more than a right: who opened the request, which waiver, whose account or token.
+TESTED_APART = {
+    "make_one_time_link",
+    "make_token",
+    "revoke_token",
+    "revoke_waiver",
+    "set_password",
+    "withdraw",
+}
 
 
 def names_of_deeds():

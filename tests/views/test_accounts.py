@@ -10,14 +10,22 @@ from django.utils import timezone
 
 from boards import registry
 from boards.access import one_time_link_path
-from boards.models import User
+from boards.models import AuditEvent, User
+from boards.registry import SYSTEM
 
 pytestmark = pytest.mark.django_db
 
+OLD, NEW = "a long sentence 7", "another sentence 8"
 
-def test_the_first_link_signs_in_as_admin_once_and_asks_for_a_password(client: Client) -> None:
+
+def first_link() -> str:
     path = one_time_link_path()
     assert path is not None
+    return path
+
+
+def test_the_first_link_signs_in_as_admin_once_and_asks_for_a_password(client: Client) -> None:
+    path = first_link()
     assert client.get(path).status_code == 200
     answer = client.post(path)
     assert answer.headers["Location"] == "/password/"
@@ -28,26 +36,72 @@ def test_the_first_link_signs_in_as_admin_once_and_asks_for_a_password(client: C
 
 
 def test_opening_the_link_does_not_use_it_up(client: Client) -> None:
-    path = one_time_link_path()
-    assert path is not None
+    path = first_link()
     for _ in range(3):
         assert client.get(path).status_code == 200
     assert client.post(path).status_code == 302
 
 
-def test_there_is_no_first_link_once_an_account_has_a_password(client: Client) -> None:
-    path = one_time_link_path()
-    assert path is not None
-    client.post(path)
-    answer = client.post(
-        "/password/",
-        {"new_password1": "a long sentence 7", "new_password2": "a long sentence 7"},
-    )
+def test_whoever_came_by_the_first_link_chooses_a_password_and_signs_in_with_it(
+    client: Client,
+) -> None:
+    client.post(first_link())
+    answer = client.post("/password/", {"new_password1": OLD, "new_password2": OLD})
     assert answer.headers["Location"] == "/"
     assert client.get("/").status_code == 200
-    assert one_time_link_path() is None
-    form = {"username": "admin", "password": "a long sentence 7"}
+    assert registry.anybody_has_password()
+    form = {"username": "admin", "password": OLD}
     assert Client().post("/sign-in/", form).headers["Location"] == "/"
+
+
+def test_a_new_password_asks_for_the_old_one_where_there_is_one(
+    client_of: Callable[[User], Client], alice: User
+) -> None:
+    alice.set_password(OLD)
+    alice.save()
+    client = client_of(alice)
+    assert 'autocomplete="current-password"' in client.get("/password/").content.decode()
+    both = {"new_password1": NEW, "new_password2": NEW}
+    for old in ({}, {"old_password": ""}, {"old_password": "wrong"}):
+        refused = client.post("/password/", {**both, **old})
+        assert refused.status_code == 400
+        assert 'aria-describedby="id_old_password-error"' in refused.content.decode()
+    alice.refresh_from_db()
+    assert alice.check_password(OLD)
+    assert client.post("/password/", {**both, "old_password": OLD}).status_code == 302
+    alice.refresh_from_db()
+    assert alice.check_password(NEW)
+    assert client.get("/").status_code == 200
+
+
+def test_ones_own_new_password_is_an_event_and_ends_links(
+    client_of: Callable[[User], Client], victor: User
+) -> None:
+    link = one_time_link_path("victor") or ""
+    client_of(victor).post("/password/", {"new_password1": OLD, "new_password2": OLD})
+    event = AuditEvent.objects.latest("pk")
+    assert (event.action, event.actor, event.channel) == ("user.changed", victor, "page")
+    assert event.data["fields"] == ["password"]
+    assert Client().post(link).status_code == 403
+
+
+def test_an_empty_form_says_what_is_missing(
+    client_of: Callable[[User], Client], alice: User
+) -> None:
+    answer = client_of(alice).post("/password/", {})
+    assert answer.status_code == 400
+    assert "This field is required." in answer.content.decode()
+
+
+def test_the_admin_leads_to_the_same_page_for_ones_own_password(
+    client_of: Callable[[User], Client], alice: User
+) -> None:
+    client = client_of(alice)
+    for ask in (client.get, client.post):
+        assert ask("/admin/password_change/").headers["Location"] == "/password/"
+
+
+# --- Passwords and sessions -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -124,6 +178,6 @@ def test_the_theme_is_kept_and_can_follow_the_system_again(
 
 
 def test_a_token_is_stored_as_its_hash_only(alice: User) -> None:
-    token = registry.make_one_time_link(user=alice, at=timezone.now())
+    token = registry.make_one_time_link(user=alice, actor=SYSTEM, at=timezone.now())
     assert alice.one_time_links.get().token_hash != token
     assert token not in str(alice.one_time_links.values_list())

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
 from boards import models
+from boards.access import one_time_link_path
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
 from boards.registry import (
     SYSTEM,
@@ -173,6 +174,106 @@ def test_only_a_superuser_gives_rights_or_changes_a_superuser(
     page = text_of(client.get(address(User, "change", victor.pk)))
     assert 'name="is_superuser"' not in page
     assert 'name="groups"' not in page
+
+
+# --- Rights and passwords -------------------------------------------------------------------------
+
+
+def account_form(user: User, **changed: object) -> dict[str, object]:
+    """What the page of an account posts, with what was changed on it."""
+    flags = {f: "on" for f in ("is_active", "is_staff", "is_superuser") if getattr(user, f)}
+    groups = list(user.groups.values_list("pk", flat=True))
+    form = {"username": user.username, "email": user.email, "groups": groups, **flags, **changed}
+    return {name: value for name, value in form.items() if value is not None}
+
+
+def group(name: str) -> Group:
+    return Group.objects.get(name=name)
+
+
+def test_groups_can_be_seen_and_neither_added_changed_nor_deleted(
+    alice: User, client_of: ClientOf
+) -> None:
+    client = client_of(alice)
+    viewer = group("viewer")
+    page = "/admin/auth/group/"
+    assert "view_registry" in text_of(client.get(page))
+    assert client.get(f"{page}{viewer.pk}/change/").status_code == 200
+    before = set(Group.objects.values_list("name", "permissions"))
+    promote = Permission.objects.get(codename="promote").pk
+    form = {"name": "viewer", "permissions": [promote]}
+    assert client.post(f"{page}{viewer.pk}/change/", form).status_code == 403
+    assert client.post(f"{page}add/", {"name": "other"}).status_code == 403
+    gone = group("approver").pk
+    assert client.post(f"{page}{gone}/delete/", {"post": "yes"}).status_code == 403
+    assert set(Group.objects.values_list("name", "permissions")) == before
+
+
+def test_groups_given_and_taken_stand_in_the_log_by_name(
+    alice: User, victor: User, client_of: ClientOf
+) -> None:
+    groups = [group("approver").pk, group("promoter").pk]
+    promote = Permission.objects.get(codename="promote").pk
+    form = account_form(victor, groups=groups, user_permissions=[promote], is_staff="on")
+    assert client_of(alice).post(address(User, "change", victor.pk), form).status_code == 302
+    event = AuditEvent.objects.latest("pk")
+    assert (event.action, event.actor) == ("user.changed", alice)
+    assert event.data == {
+        "user": str(victor.uid),
+        "fields": ["groups", "is_staff", "user_permissions"],
+        "groups_added": ["approver", "promoter"],
+        "groups_removed": ["viewer"],
+        "permissions_added": ["boards.promote"],
+        "is_staff": True,
+    }
+    page = text_of(client_of(alice).get("/audit/?action=user.changed"))
+    assert "groups added" in page
+    assert "approver" in page
+
+
+def test_the_password_of_another_is_an_event_and_ends_their_links(
+    alice: User, victor: User, client_of: ClientOf
+) -> None:
+    link = one_time_link_path("victor") or ""
+    path = f"/admin/boards/user/{victor.pk}/password/"
+    client = client_of(alice)
+    new = {"usable_password": "true", "password1": "a long sentence 7"}
+    before = AuditEvent.objects.count()
+    assert client.post(path, {**new, "password2": "other"}).status_code == 200
+    assert AuditEvent.objects.count() == before
+    posted = {**new, "password2": "a long sentence 7", "set-password": "Set"}
+    assert client.post(path, posted).status_code == 302
+    event = AuditEvent.objects.latest("pk")
+    assert (event.action, event.actor, event.channel) == ("user.changed", alice, "page")
+    assert event.data == {"user": str(victor.uid), "fields": ["password"]}
+    assert Client().post(link).status_code == 403
+    gone = {"usable_password": "false", "unset-password": "Disable"}
+    assert client.post(path, gone).status_code == 302
+    victor.refresh_from_db()
+    assert not victor.has_usable_password()
+    assert AuditEvent.objects.count() == before + 2
+
+
+def test_a_password_of_an_account_that_is_not_there_changes_nothing(
+    alice: User, client_of: ClientOf
+) -> None:
+    before = AuditEvent.objects.count()
+    assert client_of(alice).post("/admin/boards/user/999/password/", {}).status_code == 404
+    assert AuditEvent.objects.count() == before
+
+
+def test_an_account_made_in_the_admin_is_one_event(alice: User, client_of: ClientOf) -> None:
+    passwords = {"password1": "a long sentence 7", "password2": "a long sentence 7"}
+    form = {"username": "nora", "usable_password": "true", **passwords}
+    before = AuditEvent.objects.count()
+    assert client_of(alice).post("/admin/boards/user/add/", form).status_code == 302
+    event = AuditEvent.objects.latest("pk")
+    nora = User.objects.get(username="nora")
+    assert AuditEvent.objects.count() == before + 1
+    assert (event.action, event.data) == (
+        "user.created",
+        {"user": str(nora.uid), "fields": ["password", "username"]},
+    )
 
 
 # --- Actions --------------------------------------------------------------------------------------

@@ -1,0 +1,24 @@
+"""What an account was given, to tell what a change of it gave or took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from boards.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The groups of an account and the permissions that it holds itself, by name."""
+
+    groups: frozenset[str] = frozenset()
+    permissions: frozenset[str] = frozenset()
+
+
+def standing_of(user: User) -> Standing:
+    """What the account holds now."""
+    held = user.user_permissions.values_list("content_type__app_label", "codename")
+    return Standing(
+        frozenset(user.groups.values_list("name", flat=True)),
+        frozenset(f"{app}.{codename}" for app, codename in held),
+    )
