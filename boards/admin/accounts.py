@@ -6,7 +6,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
@@ -15,6 +17,7 @@ from django.utils import timezone
 from boards import models, registry
 from boards.admin.read_only import ReadOnlyAdmin, actor_of
 from boards.queries.standing import Standing, standing_of
+from boards.registry.accounts import is_reserved
 
 # What the form of a new account calls its password.
 _PASSWORD_FIELDS = {"usable_password", "password1", "password2"}
@@ -38,6 +41,28 @@ class GroupAdmin(ReadOnlyAdmin):
         return ", ".join(held.order_by("codename").values_list("codename", flat=True))
 
 
+class NewAccountForm(AdminUserCreationForm):
+    """A new account, under a name that is nobody's."""
+
+    def clean_username(self) -> str:
+        """Refuse the registry's own name."""
+        return _nobodys(super().clean_username())
+
+
+class AccountForm(UserChangeForm):
+    """An account, perhaps under another name."""
+
+    def clean_username(self) -> str:
+        """Refuse the registry's own name."""
+        return _nobodys(self.cleaned_data["username"])
+
+
+def _nobodys(username: str) -> str:
+    if is_reserved(username):
+        raise ValidationError(f"“{username}” stands for the registry itself.")
+    return username
+
+
 @admin.register(models.User)
 class UserAdmin(DjangoUserAdmin):
     """Accounts. They are never deleted, as the log names them; they are made inactive."""
@@ -47,6 +72,8 @@ class UserAdmin(DjangoUserAdmin):
         *(DjangoUserAdmin.fieldsets or ()),
         ("Registry", {"fields": ("uid",)}),
     )
+    form = AccountForm
+    add_form = NewAccountForm
     readonly_fields = ("uid", "last_login", "date_joined")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

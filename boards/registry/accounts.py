@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from boards.actors import Actor
 from boards.models import OneTimeLink, User
 from boards.permissions import GROUPS, Right
+from boards.queries.history import NOBODY
 from boards.queries.standing import Standing, standing_of
 from boards.registry._commit import ChainWrite, writing_site
 from obeya.errors import AlreadyExists, InvalidInput
@@ -59,6 +60,8 @@ def create_user(
             column.clean(text, None)
         except ValidationError as error:
             raise InvalidInput(" ".join(error.messages), field=column.name) from None
+    if is_reserved(username):
+        raise InvalidInput(f"“{username}” stands for the registry itself.", field="username")
     with writing_site(actor=actor, at=at) as write:
         if User.objects.filter(username__iexact=username).exists():
             raise AlreadyExists(f"There is an account named “{username}”.", field="username")
@@ -76,6 +79,11 @@ def create_user(
         service = {"service": True} if is_service else {}
         write.record(Action.USER_CREATED, data={"user": str(user.uid), "group": group, **service})
         return user
+
+
+def is_reserved(username: str) -> bool:
+    """Whether pages and exports call the registry itself by this name, in whatever case."""
+    return User.normalize_username(username).strip().casefold() == NOBODY
 
 
 def record_user_change(

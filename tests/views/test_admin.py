@@ -276,6 +276,22 @@ def test_an_account_made_in_the_admin_is_one_event(alice: User, client_of: Clien
     )
 
 
+@pytest.mark.parametrize("name", ["system", "SYSTEM"])
+def test_no_account_takes_the_name_of_the_registry_itself(
+    name: str, alice: User, victor: User, client_of: ClientOf
+) -> None:
+    client = client_of(alice)
+    passwords = {"password1": "a long sentence 7", "password2": "a long sentence 7"}
+    made = client.post(
+        "/admin/boards/user/add/", {"username": name, "usable_password": "true", **passwords}
+    )
+    renamed = client.post(address(User, "change", victor.pk), account_form(victor, username=name))
+    for answer in (made, renamed):
+        assert answer.status_code == 200
+        assert "stands for the registry itself" in text_of(answer)
+    assert not User.objects.filter(username__iexact="system").exists()
+
+
 # --- Actions --------------------------------------------------------------------------------------
 
 
