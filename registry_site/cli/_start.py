@@ -86,12 +86,10 @@ def serve(port: int) -> None:
     from granian.log import LOGGING_CONFIG, LogLevels
     from granian.server import Server
 
-    from boards.access import one_time_link_path
+    from registry_site.demo.notice import show_notice_of_demo
 
-    lines = ["Obeya is ready:", address(port)]
-    if path := one_time_link_path():
-        lines += ["", "Nobody has a password yet. This link signs the administrator in, once:"]
-        lines += [address(port, path)]
+    show_notice_of_demo()
+    lines = ["Obeya is ready:", address(port), *_first_sign_in(port)]
     connections.close_all()
 
     host = settings.OBEYA_HOST
@@ -115,6 +113,27 @@ def serve(port: int) -> None:
     )
     server.on_startup(announcer.start)
     server.serve()
+
+
+def _first_sign_in(port: int) -> list[str]:
+    """Lines about how the first person gets in; none once somebody has a password."""
+    from boards import registry
+    from boards.first_sign_in import first_administrator, one_time_link_path
+
+    if registry.anybody_has_password():
+        return []
+    account = first_administrator()
+    if account is None:
+        return [
+            "",
+            "Nobody has a password yet, and no active account is an administrator. This makes one:",
+            "obeya user create NAME --group administrator",
+        ]
+    return [
+        "",
+        f"Nobody has a password yet. This link signs {account.username} in, once:",
+        address(port, one_time_link_path(account, actor=registry.SYSTEM)),
+    ]
 
 
 def address(port: int | None = None, path: str = "/") -> str:

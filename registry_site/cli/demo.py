@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -10,7 +9,6 @@ import click
 
 from registry_site.cli import _start
 from registry_site.cli._options import server_options, set_up
-from registry_site.demo import NOTICE
 
 T = TypeVar("T")
 
@@ -19,7 +17,6 @@ T = TypeVar("T")
 @server_options
 def demo(**options: Any) -> None:
     """Start the registry with sample models, unless it already has models."""
-    os.environ.setdefault("OBEYA_NOTICE", NOTICE)
     set_up(**options)
     port = _start.free_port()
     _start.prepare()
@@ -28,21 +25,20 @@ def demo(**options: Any) -> None:
 
 
 def _load_unless_in_use() -> None:
-    from django.conf import settings
     from django.utils import timezone
 
     from boards.models import RegisteredModel
     from registry_site.demo.load import RULES, load_demo
+    from registry_site.demo.notice import loading_mark, remember_loaded
+    from registry_site.demo.timm import read_models
 
-    # There only while models are loaded, so that a start that was broken off goes on.
-    unfinished = settings.OBEYA_DATA_DIR / "demo-is-loading"
-    if RegisteredModel.objects.exists() and not unfinished.exists():
+    if RegisteredModel.objects.exists() and not loading_mark().exists():
         click.echo("There are models already; no sample models were loaded.")
         return
     click.echo(RULES)
-    unfinished.touch()
-    report = load_demo(now=timezone.now(), progress=_shown)
-    unfinished.unlink()
+    loading_mark().touch()
+    report = load_demo(models=read_models(), now=timezone.now(), progress=_shown)
+    remember_loaded()
     click.echo(
         f"Loaded {report.models} models with {report.versions} versions: "
         f"{report.moves} moves, {report.refusals} refusals."

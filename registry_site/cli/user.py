@@ -36,23 +36,24 @@ def create(name: str, group: str, email: str, password_stdin: bool, **options: A
     from django.utils import timezone
 
     from boards import registry
-    from boards.access import one_time_link_path
+    from boards.first_sign_in import one_time_link_path
     from boards.registry import Actor
     from obeya.records import Channel
 
     password = _password(name, email, from_stdin=password_stdin)
+    actor = Actor(None, Channel.CLI)
     account = registry.create_user(
         username=name,
         group=group,
         email=email,
         password=password,
-        actor=Actor(None, Channel.CLI),
+        actor=actor,
         at=timezone.now(),
     )
     click.echo(f"{account.username} is in the group {group}.")
     if password is None:
         click.echo("This link signs the account in once, within a day:")
-        click.echo(_start.address(path=one_time_link_path(account.username) or "/"))
+        click.echo(_start.address(path=one_time_link_path(account, actor=actor)))
 
 
 def _password(name: str, email: str, *, from_stdin: bool) -> str | None:

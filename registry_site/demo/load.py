@@ -7,7 +7,8 @@ be had it happened. The dates are simulated: the data carries none.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -16,15 +17,23 @@ from random import Random
 from django.db import transaction
 
 from boards import registry
-from boards.models import RegisteredModel, User
+from boards.models import (
+    AuditEvent,
+    AuditText,
+    PolicyRevision,
+    User,
+)
+from boards.models import (
+    MetricDefinition as DefinitionRow,
+)
 from boards.registry import SYSTEM, Actor, DatabaseRegistry
 from obeya.errors import TransitionRefused
 from obeya.metrics import Direction, Metric, MetricDefinition, Scale
 from obeya.policies import Comparison, PromotionPolicy
-from obeya.records import Channel
+from obeya.records import MOVES, Action, Channel
 from obeya.stages import Stage
 from registry_site.demo.scenes import play_scenes
-from registry_site.demo.timm import METRIC_DEFINITIONS, DemoModel, DemoVersion, read_models
+from registry_site.demo.timm import METRIC_DEFINITIONS, DemoModel, DemoVersion
 
 SPAN = timedelta(days=365)
 TO_STAGING = timedelta(days=2)
@@ -72,19 +81,12 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """What was loaded."""
+    """What was loaded, counted in the log."""
 
     models: int
     versions: int
     moves: int
     refusals: int
-
-
-@dataclass(slots=True)
-class _Tally:
-    versions: int = 0
-    moves: int = 0
-    refusals: int = 0
 
 
 @dataclass(order=True, slots=True)
@@ -97,34 +99,54 @@ class _Deed:
 
 
 def load_demo(
-    *, now: datetime, progress: Callable[[Iterator[DemoModel], int], Iterator[DemoModel]]
+    *,
+    models: Sequence[DemoModel],
+    now: datetime,
+    progress: Callable[[Iterator[DemoModel], int], Iterator[DemoModel]],
 ) -> DemoReport:
-    """Load the models that are not there yet. One transaction per model, all of it or nothing.
+    """Load the models that never were there. One transaction per model, all of it or nothing.
 
     `now` is the moment up to which the demo is worked forward. `progress` wraps the iteration
-    over the models, given with their number, and may show it.
+    over the models, given with their number, and may show it. What people changed since an
+    earlier call stays: rules are set only where there are none.
     """
+    last = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     _set_rules(now - SPAN)
     pipeline = _account("pipeline", "contributor", now - SPAN)
     releases = _account("releases", "promoter", now - SPAN)
     reviews = _account("reviews", "approver", now - SPAN)
-    present = set(RegisteredModel.objects.values_list("name", flat=True))
-    models = [model for model in read_models() if model.name not in present]
-    tally = _Tally()
-    for model in progress(iter(models), len(models)):
+    known = _names_ever_registered()
+    missing = [model for model in models if model.name not in known]
+    for model in progress(iter(missing), len(missing)):
         with transaction.atomic():
-            _Life(model, pipeline, releases, now, tally).run()
-    if models:
-        with transaction.atomic():
-            play_scenes(
-                now=now,
-                policy=PRODUCTION_POLICY,
-                pipeline=pipeline,
-                releases=releases,
-                reviews=reviews,
-                registry_of=_registry_at,
-            )
-    return DemoReport(len(models), tally.versions, tally.moves, tally.refusals)
+            _Life(model, pipeline, releases, now).run()
+    with transaction.atomic():
+        play_scenes(
+            now=now,
+            policy=PRODUCTION_POLICY,
+            pipeline=pipeline,
+            releases=releases,
+            reviews=reviews,
+            registry_of=_registry_at,
+        )
+    return _report(last)
+
+
+def _names_ever_registered() -> set[str]:
+    """Also those of models that were renamed or deleted since."""
+    named = AuditText.objects.filter(role="name", event__action=Action.MODEL_REGISTERED.value)
+    return set(named.values_list("text", flat=True))
+
+
+def _report(last: int) -> DemoReport:
+    """What the events after `last` say was done; a registration is a version, not a move."""
+    done = Counter(AuditEvent.objects.filter(pk__gt=last).values_list("action", flat=True))
+    return DemoReport(
+        models=done[Action.MODEL_REGISTERED.value],
+        versions=done[Action.VERSION_REGISTERED.value],
+        moves=sum(done[a.value] for a in MOVES if a is not Action.VERSION_REGISTERED),
+        refusals=done[Action.TRANSITION_REFUSED.value],
+    )
 
 
 def _account(name: str, group: str, at: datetime) -> User:
@@ -139,8 +161,12 @@ def _registry_at(user: User | None, at: datetime) -> DatabaseRegistry:
 
 
 def _set_rules(at: datetime) -> None:
+    """Say what metrics mean and what policies ask, where nobody has said it yet."""
     actor = Actor(None, Channel.CLI)
+    defined = set(DefinitionRow.objects.values_list("name", flat=True))
     for definition in METRIC_DEFINITIONS:
+        if definition.name in defined:
+            continue
         registry.define_metric(
             definition=MetricDefinition(
                 definition.name,
@@ -153,19 +179,18 @@ def _set_rules(at: datetime) -> None:
             actor=actor,
             at=at,
         )
+    ruled = set(PolicyRevision.objects.filter(model=None).values_list("stage", flat=True))
     for policy in (STAGING_POLICY, PRODUCTION_POLICY):
-        registry.set_policy(policy=policy, actor=actor, at=at)
+        if policy.stage is not None and policy.stage.value not in ruled:
+            registry.set_policy(policy=policy, actor=actor, at=at)
 
 
 class _Life:
     """The simulated life of one model. The same model and `now` give the same life."""
 
-    def __init__(
-        self, model: DemoModel, pipeline: User, releases: User, now: datetime, tally: _Tally
-    ) -> None:
+    def __init__(self, model: DemoModel, pipeline: User, releases: User, now: datetime) -> None:
         self._model = model
         self._now = now
-        self._tally = tally
         self._random = Random(model.name)  # noqa: S311 - dates, not secrets
         self._at = now
         self._deeds: list[_Deed] = []
@@ -204,7 +229,6 @@ class _Life:
                 label=version.label,
                 tags=version.tags,
             )
-            self._tally.versions += 1
             self._plan(self._soon(at, TO_STAGING), self._ask(version, Stage.STAGING))
 
         return do
@@ -218,10 +242,8 @@ class _Life:
                     self._model.name, version.number, stage, archive_existing=into_production
                 )
             except TransitionRefused:
-                self._tally.refusals += 1
                 self._plan(at + SHELF_LIFE, self._retire(version))
                 return
-            self._tally.moves += 1
             if not into_production:
                 later = self._soon(at, TO_PRODUCTION)
                 self._plan(later, self._ask(version, Stage.PRODUCTION))
@@ -236,7 +258,6 @@ class _Life:
                 Stage.ARCHIVED,
                 reason=f"Did not pass within {SHELF_LIFE.days} days.",
             )
-            self._tally.moves += 1
 
         return do
 

@@ -200,6 +200,21 @@ def test_the_data_is_its_owners_alone(tmp_path):
     assert open_to_others == []
 
 
+def test_it_starts_where_nobody_can_be_let_in_and_says_what_to_do(tmp_path):
+    made = run(tmp_path, "user", "create", "admin", "--group", "viewer")
+    assert made.returncode == 0, made.stderr
+    server = Served(tmp_path)
+    try:
+        (home,) = server.wait_for_urls(1)
+        hint = [server.process.stdout.readline().strip() for _ in range(3)]
+        assert "no active account is an administrator" in hint[1]
+        assert hint[2] == "obeya user create NAME --group administrator"
+        assert status(f"{home}readyz") == 200
+    finally:
+        server.stop(signal.SIGTERM)
+        server.process.stdout.close()
+
+
 def test_without_the_server_its_commands_say_how_to_get_it(monkeypatch):
     monkeypatch.setattr(server, "_is_missing", lambda module: module == "django")
     done = CliRunner().invoke(cli.main, ["serve"])

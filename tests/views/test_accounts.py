@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
 from boards import registry
-from boards.access import one_time_link_path
+from boards.first_sign_in import first_administrator, one_time_link_path
 from boards.models import AuditEvent, User
 from boards.registry import SYSTEM
+from tests.views.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -19,9 +21,9 @@ OLD, NEW = "a long sentence 7", "another sentence 8"
 
 
 def first_link() -> str:
-    path = one_time_link_path()
-    assert path is not None
-    return path
+    account = first_administrator()
+    assert account is not None
+    return one_time_link_path(account, actor=SYSTEM)
 
 
 def test_the_first_link_signs_in_as_admin_once_and_asks_for_a_password(client: Client) -> None:
@@ -77,7 +79,7 @@ def test_a_new_password_asks_for_the_old_one_where_there_is_one(
 def test_ones_own_new_password_is_an_event_and_ends_links(
     client_of: Callable[[User], Client], victor: User
 ) -> None:
-    link = one_time_link_path("victor") or ""
+    link = one_time_link_path(victor, actor=SYSTEM)
     client_of(victor).post("/password/", {"new_password1": OLD, "new_password2": OLD})
     event = AuditEvent.objects.latest("pk")
     assert (event.action, event.actor, event.channel) == ("user.changed", victor, "page")
@@ -99,6 +101,44 @@ def test_the_admin_leads_to_the_same_page_for_ones_own_password(
     client = client_of(alice)
     for ask in (client.get, client.post):
         assert ask("/admin/password_change/").headers["Location"] == "/password/"
+
+
+# --- Who is let in first --------------------------------------------------------------------------
+
+
+def test_the_first_administrator_is_made_where_there_is_none() -> None:
+    account = first_administrator()
+    assert account is not None
+    assert (account.username, account.is_superuser) == ("admin", True)
+    assert first_administrator() == account
+
+
+def test_the_first_administrator_may_be_written_in_another_case(alice: User) -> None:
+    made = person("Admin", "administrator")
+    assert first_administrator() == made
+
+
+def test_where_admin_is_no_active_administrator_another_one_is_let_in(alice: User) -> None:
+    person("admin", "viewer")
+    assert first_administrator() == alice
+
+
+def test_an_administrator_through_the_group_counts(db: None) -> None:
+    person("admin", "viewer")
+    gina = person("gina", "viewer")
+    gina.groups.set(Group.objects.filter(name="administrator"))
+    assert first_administrator() == gina
+
+
+@pytest.mark.parametrize("state", ["a viewer", "inactive"])
+def test_nobody_is_let_in_where_admin_may_not_administer_and_nobody_else_can(state: str) -> None:
+    admin = person("admin", "viewer" if state == "a viewer" else "administrator")
+    if state == "inactive":
+        admin.is_active = False
+        admin.save()
+    before = list(User.objects.values())
+    assert first_administrator() is None
+    assert list(User.objects.values()) == before
 
 
 # --- Passwords and sessions -----------------------------------------------------------------------
@@ -137,8 +177,7 @@ def test_the_session_id_changes_at_sign_in(client: Client, alice: User) -> None:
     session["something"] = 1
     session.save()
     before = client.session.session_key
-    path = one_time_link_path("alice")
-    assert path is not None
+    path = one_time_link_path(alice, actor=SYSTEM)
     client.post(path)
     assert client.session.session_key != before
 

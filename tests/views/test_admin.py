@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 
 from boards import models
-from boards.access import one_time_link_path
+from boards.first_sign_in import one_time_link_path
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
 from boards.registry import (
     SYSTEM,
@@ -234,7 +234,7 @@ def test_groups_given_and_taken_stand_in_the_log_by_name(
 def test_the_password_of_another_is_an_event_and_ends_their_links(
     alice: User, victor: User, client_of: ClientOf
 ) -> None:
-    link = one_time_link_path("victor") or ""
+    link = one_time_link_path(victor, actor=SYSTEM)
     path = f"/admin/boards/user/{victor.pk}/password/"
     client = client_of(alice)
     new = {"usable_password": "true", "password1": "a long sentence 7"}

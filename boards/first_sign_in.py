@@ -1,0 +1,50 @@
+"""The way in for whoever has no password yet."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils import timezone
+
+from boards import registry
+from boards.models import User
+from boards.permissions import Right
+from boards.registry import SYSTEM, Actor
+from boards.registry.accounts import ADMINISTRATOR
+from obeya.errors import AlreadyExists
+
+FIRST_ACCOUNT = "admin"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def one_time_link_path(user: User, *, actor: Actor) -> str:
+    """The path of a new link that signs the account in, once."""
+    token = registry.make_one_time_link(user=user, actor=actor, at=timezone.now())
+    return reverse("boards:sign_in_once", args=[token])
+
+
+def first_administrator() -> User | None:
+    """The account whose link lets the first person in; None when there is none to offer.
+
+    It is the active administrator named ``admin`` in whatever case, else the active one that was
+    made first. Where there is no administrator and nobody of that name either, ``admin`` is made.
+    """
+    found = _administrator()
+    if found is None and not User.objects.filter(username__iexact=FIRST_ACCOUNT).exists():
+        _make_first_account(timezone.now())
+        found = _administrator()
+    return found
+
+
+def _administrator() -> User | None:
+    holders = User.objects.with_perm(f"boards.{Right.ADMINISTER.value}", backend=BACKEND)
+    named = holders.filter(username__iexact=FIRST_ACCOUNT).order_by("pk").first()
+    return named or holders.order_by("pk").first()
+
+
+def _make_first_account(at: datetime) -> None:
+    # Another server of this registry may have made it since the look.
+    with suppress(AlreadyExists):
+        registry.create_user(username=FIRST_ACCOUNT, group=ADMINISTRATOR, actor=SYSTEM, at=at)
