@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from boards import permissions
 from obeya import cli
 from obeya.cli import server
+from registry_site.cli import user
 
 URL = re.compile(r"^http://127\.0\.0\.1:(\d+)/(\S*)$")
 SECONDS_TO_STOP = 10
@@ -198,6 +200,10 @@ def test_the_data_is_its_owners_alone(tmp_path):
     assert run(tmp_path, "user", "create", "bob", "--group", "viewer").returncode == 0
     open_to_others = [path.name for path in tmp_path.iterdir() if path.stat().st_mode & 0o077]
     assert open_to_others == []
+
+
+def test_the_groups_that_can_be_chosen_are_those_of_the_registry():
+    assert tuple(permissions.GROUPS) == user.GROUPS
 
 
 def test_it_starts_where_nobody_can_be_let_in_and_says_what_to_do(tmp_path):
