@@ -7,192 +7,477 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('boards', '0001_initial'),
+        ("boards", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='modelversion',
-            name='artifact_digest',
+            model_name="modelversion",
+            name="artifact_digest",
             field=models.CharField(blank=True, max_length=71),
         ),
         migrations.AddField(
-            model_name='policycheck',
-            name='evidence_digest',
+            model_name="policycheck",
+            name="evidence_digest",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AlterField(
-            model_name='auditevent',
-            name='action',
-            field=models.CharField(choices=[('registered_model.registered', 'registered model.registered'), ('registered_model.renamed', 'registered model.renamed'), ('registered_model.described', 'registered model.described'), ('registered_model.tag_set', 'registered model.tag set'), ('registered_model.tag_deleted', 'registered model.tag deleted'), ('registered_model.configured', 'registered model.configured'), ('registered_model.deleted', 'registered model.deleted'), ('model_version.registered', 'model version.registered'), ('model_version.metrics_logged', 'model version.metrics logged'), ('model_version.described', 'model version.described'), ('model_version.tag_set', 'model version.tag set'), ('model_version.tag_deleted', 'model version.tag deleted'), ('model_version.stage_transitioned', 'model version.stage transitioned'), ('model_version.rolled_back', 'model version.rolled back'), ('model_version.transition_refused', 'model version.transition refused'), ('model_version.policy_checked', 'model version.policy checked'), ('model_version.deleted', 'model version.deleted'), ('alias.set', 'alias.set'), ('alias.deleted', 'alias.deleted'), ('transition_request.opened', 'transition request.opened'), ('transition_request.approved', 'transition request.approved'), ('transition_request.completed', 'transition request.completed'), ('transition_request.rejected', 'transition request.rejected'), ('transition_request.withdrawn', 'transition request.withdrawn'), ('transition_request.expired', 'transition request.expired'), ('waiver.granted', 'waiver.granted'), ('waiver.revoked', 'waiver.revoked'), ('guardrail.set', 'guardrail.set'), ('guardrail.removed', 'guardrail.removed'), ('andon.raised', 'andon.raised'), ('andon.cleared', 'andon.cleared'), ('wip_limit.set', 'wip limit.set'), ('wip_limit.removed', 'wip limit.removed'), ('promotion_policy.set', 'promotion policy.set'), ('metric_definition.set', 'metric definition.set'), ('user.created', 'user.created'), ('user.changed', 'user.changed'), ('user.link_made', 'user.link made')], max_length=48),
+            model_name="auditevent",
+            name="action",
+            field=models.CharField(
+                choices=[
+                    ("registered_model.registered", "registered model.registered"),
+                    ("registered_model.renamed", "registered model.renamed"),
+                    ("registered_model.described", "registered model.described"),
+                    ("registered_model.tag_set", "registered model.tag set"),
+                    ("registered_model.tag_deleted", "registered model.tag deleted"),
+                    ("registered_model.configured", "registered model.configured"),
+                    ("registered_model.deleted", "registered model.deleted"),
+                    ("model_version.registered", "model version.registered"),
+                    ("model_version.metrics_logged", "model version.metrics logged"),
+                    ("model_version.described", "model version.described"),
+                    ("model_version.tag_set", "model version.tag set"),
+                    ("model_version.tag_deleted", "model version.tag deleted"),
+                    ("model_version.stage_transitioned", "model version.stage transitioned"),
+                    ("model_version.rolled_back", "model version.rolled back"),
+                    ("model_version.transition_refused", "model version.transition refused"),
+                    ("model_version.policy_checked", "model version.policy checked"),
+                    ("model_version.deleted", "model version.deleted"),
+                    ("alias.set", "alias.set"),
+                    ("alias.deleted", "alias.deleted"),
+                    ("transition_request.opened", "transition request.opened"),
+                    ("transition_request.approved", "transition request.approved"),
+                    ("transition_request.completed", "transition request.completed"),
+                    ("transition_request.rejected", "transition request.rejected"),
+                    ("transition_request.withdrawn", "transition request.withdrawn"),
+                    ("transition_request.expired", "transition request.expired"),
+                    ("waiver.granted", "waiver.granted"),
+                    ("waiver.revoked", "waiver.revoked"),
+                    ("guardrail.set", "guardrail.set"),
+                    ("guardrail.removed", "guardrail.removed"),
+                    ("andon.raised", "andon.raised"),
+                    ("andon.cleared", "andon.cleared"),
+                    ("wip_limit.set", "wip limit.set"),
+                    ("wip_limit.removed", "wip limit.removed"),
+                    ("promotion_policy.set", "promotion policy.set"),
+                    ("metric_definition.set", "metric definition.set"),
+                    ("user.created", "user.created"),
+                    ("user.changed", "user.changed"),
+                ],
+                max_length=48,
+            ),
         ),
         migrations.AlterField(
-            model_name='auditevent',
-            name='channel',
-            field=models.CharField(choices=[('page', 'page'), ('api', 'api'), ('mlflow', 'mlflow'), ('cli', 'cli'), ('python', 'python'), ('guardrail', 'guardrail'), ('system', 'system')], max_length=16),
+            model_name="auditevent",
+            name="channel",
+            field=models.CharField(
+                choices=[
+                    ("page", "page"),
+                    ("api", "api"),
+                    ("mlflow", "mlflow"),
+                    ("cli", "cli"),
+                    ("python", "python"),
+                    ("guardrail", "guardrail"),
+                    ("system", "system"),
+                ],
+                max_length=16,
+            ),
         ),
         migrations.CreateModel(
-            name='TransitionRequest',
+            name="TransitionRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('from_stage', models.CharField(choices=[('development', 'Development'), ('staging', 'Staging'), ('production', 'Production'), ('archived', 'Archived')], max_length=16)),
-                ('to_stage', models.CharField(choices=[('staging', 'Staging'), ('production', 'Production')], max_length=16)),
-                ('reason', models.TextField(blank=True)),
-                ('archive_existing', models.BooleanField(default=False)),
-                ('opened_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('status', models.CharField(choices=[('open', 'open'), ('completed', 'completed'), ('rejected', 'rejected'), ('withdrawn', 'withdrawn'), ('expired', 'expired')], default='open', max_length=16)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('evidence_digest', models.CharField(blank=True, max_length=64)),
-                ('closed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='requests', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='boards.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "from_stage",
+                    models.CharField(
+                        choices=[
+                            ("development", "Development"),
+                            ("staging", "Staging"),
+                            ("production", "Production"),
+                            ("archived", "Archived"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "to_stage",
+                    models.CharField(
+                        choices=[("staging", "Staging"), ("production", "Production")],
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("archive_existing", models.BooleanField(default=False)),
+                ("opened_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "open"),
+                            ("completed", "completed"),
+                            ("rejected", "rejected"),
+                            ("withdrawn", "withdrawn"),
+                            ("expired", "expired"),
+                        ],
+                        default="open",
+                        max_length=16,
+                    ),
+                ),
+                ("closed_at", models.DateTimeField(null=True)),
+                ("evidence_digest", models.CharField(blank=True, max_length=64)),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="requests",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="requests",
+                        to="boards.modelversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'transition request',
-                'default_permissions': ('view',),
+                "verbose_name": "transition request",
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='Vote',
+            name="Vote",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('decision', models.CharField(choices=[('approve', 'approve'), ('reject', 'reject')], max_length=16)),
-                ('comment', models.TextField(blank=True)),
-                ('evidence_digest', models.CharField(max_length=64)),
-                ('voted_at', models.DateTimeField()),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='votes', to='boards.transitionrequest')),
-                ('voter', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='votes', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "decision",
+                    models.CharField(
+                        choices=[("approve", "approve"), ("reject", "reject")], max_length=16
+                    ),
+                ),
+                ("comment", models.TextField(blank=True)),
+                ("evidence_digest", models.CharField(max_length=64)),
+                ("voted_at", models.DateTimeField()),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="votes",
+                        to="boards.transitionrequest",
+                    ),
+                ),
+                (
+                    "voter",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="votes",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'default_permissions': ('view',),
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='Waiver',
+            name="Waiver",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('stage', models.CharField(choices=[('staging', 'Staging'), ('production', 'Production')], max_length=16)),
-                ('requirements', models.JSONField()),
-                ('reason', models.TextField()),
-                ('granted_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('granted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='waivers', to=settings.AUTH_USER_MODEL)),
-                ('revoked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='waivers', to='boards.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[("staging", "Staging"), ("production", "Production")],
+                        max_length=16,
+                    ),
+                ),
+                ("requirements", models.JSONField()),
+                ("reason", models.TextField()),
+                ("granted_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "granted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="waivers",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "revoked_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="waivers",
+                        to="boards.modelversion",
+                    ),
+                ),
             ],
             options={
-                'default_permissions': ('view',),
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='WipLimit',
+            name="WipLimit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stage', models.CharField(choices=[('development', 'Development'), ('staging', 'Staging'), ('production', 'Production')], max_length=16)),
-                ('limit', models.PositiveIntegerField()),
-                ('mode', models.CharField(choices=[('block', 'block'), ('warn', 'warn')], max_length=8)),
-                ('model', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='wip_limits', to='boards.registeredmodel')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("development", "Development"),
+                            ("staging", "Staging"),
+                            ("production", "Production"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("limit", models.PositiveIntegerField()),
+                (
+                    "mode",
+                    models.CharField(choices=[("block", "block"), ("warn", "warn")], max_length=8),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="wip_limits",
+                        to="boards.registeredmodel",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'WIP limit',
-                'default_permissions': ('view',),
+                "verbose_name": "WIP limit",
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='Andon',
+            name="Andon",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('metric', models.CharField(max_length=250)),
-                ('comparison', models.CharField(choices=[('>', '>'), ('>=', '>='), ('<', '<'), ('<=', '<='), ('=', '=')], max_length=2)),
-                ('bound', models.FloatField()),
-                ('value', models.FloatField()),
-                ('raised_at', models.DateTimeField()),
-                ('cleared_at', models.DateTimeField(null=True)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='andons', to='boards.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("metric", models.CharField(max_length=250)),
+                (
+                    "comparison",
+                    models.CharField(
+                        choices=[(">", ">"), (">=", ">="), ("<", "<"), ("<=", "<="), ("=", "=")],
+                        max_length=2,
+                    ),
+                ),
+                ("bound", models.FloatField()),
+                ("value", models.FloatField()),
+                ("raised_at", models.DateTimeField()),
+                ("cleared_at", models.DateTimeField(null=True)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="andons",
+                        to="boards.modelversion",
+                    ),
+                ),
             ],
             options={
-                'default_permissions': ('view',),
-                'indexes': [models.Index(condition=models.Q(('cleared_at__isnull', True)), fields=['-raised_at'], name='andon_raised')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('cleared_at__isnull', True)), fields=('version', 'metric'), name='andon_open')],
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("cleared_at__isnull", True)),
+                        fields=["-raised_at"],
+                        name="andon_raised",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("cleared_at__isnull", True)),
+                        fields=("version", "metric"),
+                        name="andon_open",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Guardrail',
+            name="Guardrail",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('metric', models.CharField(max_length=250)),
-                ('comparison', models.CharField(choices=[('>', '>'), ('>=', '>='), ('<', '<'), ('<=', '<='), ('=', '=')], max_length=2)),
-                ('bound', models.FloatField()),
-                ('auto_rollback', models.BooleanField(default=False)),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='guardrails', to='boards.registeredmodel')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("metric", models.CharField(max_length=250)),
+                (
+                    "comparison",
+                    models.CharField(
+                        choices=[(">", ">"), (">=", ">="), ("<", "<"), ("<=", "<="), ("=", "=")],
+                        max_length=2,
+                    ),
+                ),
+                ("bound", models.FloatField()),
+                ("auto_rollback", models.BooleanField(default=False)),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="guardrails",
+                        to="boards.registeredmodel",
+                    ),
+                ),
             ],
             options={
-                'default_permissions': ('view',),
-                'constraints': [models.UniqueConstraint(fields=('model', 'metric'), name='guardrail_metric'), models.CheckConstraint(condition=models.Q(('bound__gte', -1.7976931348623157e+308), ('bound__lte', 1.7976931348623157e+308)), name='guardrail_finite')],
+                "default_permissions": ("view",),
+                "constraints": [
+                    models.UniqueConstraint(fields=("model", "metric"), name="guardrail_metric"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("bound__gte", -1.7976931348623157e308),
+                            ("bound__lte", 1.7976931348623157e308),
+                        ),
+                        name="guardrail_finite",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LiveValue',
+            name="LiveValue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('metric', models.CharField(max_length=250)),
-                ('value', models.FloatField()),
-                ('reported_at', models.DateTimeField()),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='live_values', to='boards.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("metric", models.CharField(max_length=250)),
+                ("value", models.FloatField()),
+                ("reported_at", models.DateTimeField()),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="live_values",
+                        to="boards.modelversion",
+                    ),
+                ),
             ],
             options={
-                'default_permissions': ('view',),
-                'constraints': [models.UniqueConstraint(fields=('version', 'metric'), name='live_value_metric'), models.CheckConstraint(condition=models.Q(('value__gte', -1.7976931348623157e+308), ('value__lte', 1.7976931348623157e+308)), name='live_value_finite')],
+                "default_permissions": ("view",),
+                "constraints": [
+                    models.UniqueConstraint(fields=("version", "metric"), name="live_value_metric"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("value__gte", -1.7976931348623157e308),
+                            ("value__lte", 1.7976931348623157e308),
+                        ),
+                        name="live_value_finite",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='transitionrequest',
-            index=models.Index(fields=['-opened_at', '-id'], name='request_when'),
+            model_name="transitionrequest",
+            index=models.Index(fields=["-opened_at", "-id"], name="request_when"),
         ),
         migrations.AddIndex(
-            model_name='transitionrequest',
-            index=models.Index(fields=['status', '-opened_at', '-id'], name='request_status'),
+            model_name="transitionrequest",
+            index=models.Index(fields=["status", "-opened_at", "-id"], name="request_status"),
         ),
         migrations.AddIndex(
-            model_name='transitionrequest',
-            index=models.Index(fields=['requested_by', '-opened_at', '-id'], name='request_mine'),
+            model_name="transitionrequest",
+            index=models.Index(fields=["requested_by", "-opened_at", "-id"], name="request_mine"),
         ),
         migrations.AddIndex(
-            model_name='transitionrequest',
-            index=models.Index(fields=['version', '-opened_at', '-id'], name='request_version'),
+            model_name="transitionrequest",
+            index=models.Index(fields=["version", "-opened_at", "-id"], name="request_version"),
         ),
         migrations.AddConstraint(
-            model_name='transitionrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('version', 'to_stage'), name='request_open'),
+            model_name="transitionrequest",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "open")),
+                fields=("version", "to_stage"),
+                name="request_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='vote',
-            index=models.Index(fields=['request', 'id'], name='vote_request'),
+            model_name="vote",
+            index=models.Index(fields=["request", "id"], name="vote_request"),
         ),
         migrations.AddIndex(
-            model_name='waiver',
-            index=models.Index(fields=['version', 'stage'], name='waiver_version'),
+            model_name="waiver",
+            index=models.Index(fields=["version", "stage"], name="waiver_version"),
         ),
         migrations.AddConstraint(
-            model_name='waiver',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('granted_at'))), name='waiver_expires_later'),
+            model_name="waiver",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__gt", models.F("granted_at"))),
+                name="waiver_expires_later",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wiplimit',
-            constraint=models.UniqueConstraint(fields=('model', 'stage'), name='limit_model_stage'),
+            model_name="wiplimit",
+            constraint=models.UniqueConstraint(fields=("model", "stage"), name="limit_model_stage"),
         ),
         migrations.AddConstraint(
-            model_name='wiplimit',
-            constraint=models.UniqueConstraint(condition=models.Q(('model__isnull', True)), fields=('stage',), name='limit_site_stage'),
+            model_name="wiplimit",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("model__isnull", True)),
+                fields=("stage",),
+                name="limit_site_stage",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wiplimit',
-            constraint=models.CheckConstraint(condition=models.Q(('limit__gte', 1)), name='limit_positive'),
+            model_name="wiplimit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("limit__gte", 1)), name="limit_positive"
+            ),
         ),
     ]

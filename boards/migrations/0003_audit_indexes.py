@@ -6,64 +6,102 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('boards', '0002_governance'),
+        ("boards", "0002_governance"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='VerificationRun',
+            name="VerificationRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('made_at', models.DateTimeField()),
-                ('channel', models.CharField(choices=[('page', 'page'), ('api', 'api'), ('mlflow', 'mlflow'), ('cli', 'cli'), ('python', 'python'), ('guardrail', 'guardrail'), ('system', 'system')], max_length=16)),
-                ('is_full', models.BooleanField()),
-                ('chains', models.PositiveBigIntegerField()),
-                ('events', models.PositiveBigIntegerField()),
-                ('left', models.PositiveBigIntegerField(default=0)),
-                ('broken', models.JSONField(default=list)),
-                ('broken_count', models.PositiveBigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("made_at", models.DateTimeField()),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("page", "page"),
+                            ("api", "api"),
+                            ("mlflow", "mlflow"),
+                            ("cli", "cli"),
+                            ("python", "python"),
+                            ("guardrail", "guardrail"),
+                            ("system", "system"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("is_full", models.BooleanField()),
+                ("chains", models.PositiveBigIntegerField()),
+                ("events", models.PositiveBigIntegerField()),
+                ("left", models.PositiveBigIntegerField(default=0)),
+                ("broken", models.JSONField(default=list)),
+                ("broken_count", models.PositiveBigIntegerField(default=0)),
             ],
             options={
-                'verbose_name': 'verification',
-                'default_permissions': ('view',),
+                "verbose_name": "verification",
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='VerifiedChain',
+            name="VerifiedChain",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('chain', models.UUIDField(unique=True)),
-                ('length', models.PositiveBigIntegerField()),
-                ('hash', models.CharField(max_length=64)),
-                ('problem', models.TextField(blank=True)),
-                ('verified_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("chain", models.UUIDField(unique=True)),
+                ("length", models.PositiveBigIntegerField()),
+                ("hash", models.CharField(max_length=64)),
+                ("problem", models.TextField(blank=True)),
+                ("verified_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'verified chain',
-                'default_permissions': ('view',),
+                "verbose_name": "verified chain",
+                "default_permissions": ("view",),
             },
         ),
         migrations.RemoveIndex(
-            model_name='auditevent',
-            name='event_stage_when',
+            model_name="auditevent",
+            name="event_stage_when",
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['channel', '-occurred_at', '-id'], name='event_channel_when'),
+            model_name="auditevent",
+            index=models.Index(
+                fields=["channel", "-occurred_at", "-id"], name="event_channel_when"
+            ),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(condition=models.Q(('to_stage', ''), _negated=True), fields=['to_stage', '-occurred_at', '-id', 'action', 'model', 'version'], name='event_stage_when'),
+            model_name="auditevent",
+            index=models.Index(
+                condition=models.Q(("to_stage", ""), _negated=True),
+                fields=["to_stage", "-occurred_at", "-id", "action", "model", "version"],
+                name="event_stage_when",
+            ),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(condition=models.Q(('from_stage', ''), _negated=True), fields=['from_stage', '-occurred_at', '-id', 'action', 'model', 'version'], name='event_from_stage_when'),
+            model_name="auditevent",
+            index=models.Index(
+                condition=models.Q(("from_stage", ""), _negated=True),
+                fields=["from_stage", "-occurred_at", "-id", "action", "model", "version"],
+                name="event_from_stage_when",
+            ),
         ),
         migrations.AddField(
-            model_name='verificationrun',
-            name='made_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='verifications', to=settings.AUTH_USER_MODEL),
+            model_name="verificationrun",
+            name="made_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="verifications",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
     ]

@@ -4,15 +4,56 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('boards', '0003_audit_indexes'),
+        ("boards", "0003_audit_indexes"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='auditevent',
-            name='action',
-            field=models.CharField(choices=[('registered_model.registered', 'registered model.registered'), ('registered_model.renamed', 'registered model.renamed'), ('registered_model.described', 'registered model.described'), ('registered_model.tag_set', 'registered model.tag set'), ('registered_model.tag_deleted', 'registered model.tag deleted'), ('registered_model.configured', 'registered model.configured'), ('registered_model.deleted', 'registered model.deleted'), ('model_version.registered', 'model version.registered'), ('model_version.metrics_logged', 'model version.metrics logged'), ('model_version.described', 'model version.described'), ('model_version.tag_set', 'model version.tag set'), ('model_version.tag_deleted', 'model version.tag deleted'), ('model_version.stage_transitioned', 'model version.stage transitioned'), ('model_version.rolled_back', 'model version.rolled back'), ('model_version.transition_refused', 'model version.transition refused'), ('model_version.policy_checked', 'model version.policy checked'), ('model_version.deleted', 'model version.deleted'), ('alias.set', 'alias.set'), ('alias.deleted', 'alias.deleted'), ('transition_request.opened', 'transition request.opened'), ('transition_request.approved', 'transition request.approved'), ('transition_request.completed', 'transition request.completed'), ('transition_request.rejected', 'transition request.rejected'), ('transition_request.withdrawn', 'transition request.withdrawn'), ('transition_request.expired', 'transition request.expired'), ('waiver.granted', 'waiver.granted'), ('waiver.revoked', 'waiver.revoked'), ('guardrail.set', 'guardrail.set'), ('guardrail.removed', 'guardrail.removed'), ('andon.raised', 'andon.raised'), ('andon.cleared', 'andon.cleared'), ('wip_limit.set', 'wip limit.set'), ('wip_limit.removed', 'wip limit.removed'), ('promotion_policy.set', 'promotion policy.set'), ('promotion_policy.removed', 'promotion policy.removed'), ('metric_definition.set', 'metric definition.set'), ('user.created', 'user.created'), ('user.changed', 'user.changed')], max_length=48),
+            model_name="auditevent",
+            name="action",
+            field=models.CharField(
+                choices=[
+                    ("registered_model.registered", "registered model.registered"),
+                    ("registered_model.renamed", "registered model.renamed"),
+                    ("registered_model.described", "registered model.described"),
+                    ("registered_model.tag_set", "registered model.tag set"),
+                    ("registered_model.tag_deleted", "registered model.tag deleted"),
+                    ("registered_model.configured", "registered model.configured"),
+                    ("registered_model.deleted", "registered model.deleted"),
+                    ("model_version.registered", "model version.registered"),
+                    ("model_version.metrics_logged", "model version.metrics logged"),
+                    ("model_version.described", "model version.described"),
+                    ("model_version.tag_set", "model version.tag set"),
+                    ("model_version.tag_deleted", "model version.tag deleted"),
+                    ("model_version.stage_transitioned", "model version.stage transitioned"),
+                    ("model_version.rolled_back", "model version.rolled back"),
+                    ("model_version.transition_refused", "model version.transition refused"),
+                    ("model_version.policy_checked", "model version.policy checked"),
+                    ("model_version.deleted", "model version.deleted"),
+                    ("alias.set", "alias.set"),
+                    ("alias.deleted", "alias.deleted"),
+                    ("transition_request.opened", "transition request.opened"),
+                    ("transition_request.approved", "transition request.approved"),
+                    ("transition_request.completed", "transition request.completed"),
+                    ("transition_request.rejected", "transition request.rejected"),
+                    ("transition_request.withdrawn", "transition request.withdrawn"),
+                    ("transition_request.expired", "transition request.expired"),
+                    ("waiver.granted", "waiver.granted"),
+                    ("waiver.revoked", "waiver.revoked"),
+                    ("guardrail.set", "guardrail.set"),
+                    ("guardrail.removed", "guardrail.removed"),
+                    ("andon.raised", "andon.raised"),
+                    ("andon.cleared", "andon.cleared"),
+                    ("wip_limit.set", "wip limit.set"),
+                    ("wip_limit.removed", "wip limit.removed"),
+                    ("promotion_policy.set", "promotion policy.set"),
+                    ("promotion_policy.removed", "promotion policy.removed"),
+                    ("metric_definition.set", "metric definition.set"),
+                    ("user.created", "user.created"),
+                    ("user.changed", "user.changed"),
+                ],
+                max_length=48,
+            ),
         ),
     ]

@@ -7,61 +7,140 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('boards', '0004_policy_removed'),
+        ("boards", "0004_policy_removed"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='user',
-            name='is_service',
-            field=models.BooleanField(default=False, editable=False, verbose_name='service account'),
+            model_name="user",
+            name="is_service",
+            field=models.BooleanField(
+                default=False, editable=False, verbose_name="service account"
+            ),
         ),
         migrations.AlterField(
-            model_name='auditevent',
-            name='action',
-            field=models.CharField(choices=[('registered_model.registered', 'registered model.registered'), ('registered_model.renamed', 'registered model.renamed'), ('registered_model.described', 'registered model.described'), ('registered_model.tag_set', 'registered model.tag set'), ('registered_model.tag_deleted', 'registered model.tag deleted'), ('registered_model.configured', 'registered model.configured'), ('registered_model.deleted', 'registered model.deleted'), ('model_version.registered', 'model version.registered'), ('model_version.metrics_logged', 'model version.metrics logged'), ('model_version.described', 'model version.described'), ('model_version.tag_set', 'model version.tag set'), ('model_version.tag_deleted', 'model version.tag deleted'), ('model_version.stage_transitioned', 'model version.stage transitioned'), ('model_version.rolled_back', 'model version.rolled back'), ('model_version.transition_refused', 'model version.transition refused'), ('model_version.policy_checked', 'model version.policy checked'), ('model_version.deleted', 'model version.deleted'), ('alias.set', 'alias.set'), ('alias.deleted', 'alias.deleted'), ('transition_request.opened', 'transition request.opened'), ('transition_request.approved', 'transition request.approved'), ('transition_request.completed', 'transition request.completed'), ('transition_request.rejected', 'transition request.rejected'), ('transition_request.withdrawn', 'transition request.withdrawn'), ('transition_request.expired', 'transition request.expired'), ('waiver.granted', 'waiver.granted'), ('waiver.revoked', 'waiver.revoked'), ('guardrail.set', 'guardrail.set'), ('guardrail.removed', 'guardrail.removed'), ('andon.raised', 'andon.raised'), ('andon.cleared', 'andon.cleared'), ('wip_limit.set', 'wip limit.set'), ('wip_limit.removed', 'wip limit.removed'), ('promotion_policy.set', 'promotion policy.set'), ('promotion_policy.removed', 'promotion policy.removed'), ('metric_definition.set', 'metric definition.set'), ('user.created', 'user.created'), ('user.changed', 'user.changed'), ('api_token.created', 'api token.created'), ('api_token.revoked', 'api token.revoked')], max_length=48),
+            model_name="auditevent",
+            name="action",
+            field=models.CharField(
+                choices=[
+                    ("registered_model.registered", "registered model.registered"),
+                    ("registered_model.renamed", "registered model.renamed"),
+                    ("registered_model.described", "registered model.described"),
+                    ("registered_model.tag_set", "registered model.tag set"),
+                    ("registered_model.tag_deleted", "registered model.tag deleted"),
+                    ("registered_model.configured", "registered model.configured"),
+                    ("registered_model.deleted", "registered model.deleted"),
+                    ("model_version.registered", "model version.registered"),
+                    ("model_version.metrics_logged", "model version.metrics logged"),
+                    ("model_version.described", "model version.described"),
+                    ("model_version.tag_set", "model version.tag set"),
+                    ("model_version.tag_deleted", "model version.tag deleted"),
+                    ("model_version.stage_transitioned", "model version.stage transitioned"),
+                    ("model_version.rolled_back", "model version.rolled back"),
+                    ("model_version.transition_refused", "model version.transition refused"),
+                    ("model_version.policy_checked", "model version.policy checked"),
+                    ("model_version.deleted", "model version.deleted"),
+                    ("alias.set", "alias.set"),
+                    ("alias.deleted", "alias.deleted"),
+                    ("transition_request.opened", "transition request.opened"),
+                    ("transition_request.approved", "transition request.approved"),
+                    ("transition_request.completed", "transition request.completed"),
+                    ("transition_request.rejected", "transition request.rejected"),
+                    ("transition_request.withdrawn", "transition request.withdrawn"),
+                    ("transition_request.expired", "transition request.expired"),
+                    ("waiver.granted", "waiver.granted"),
+                    ("waiver.revoked", "waiver.revoked"),
+                    ("guardrail.set", "guardrail.set"),
+                    ("guardrail.removed", "guardrail.removed"),
+                    ("andon.raised", "andon.raised"),
+                    ("andon.cleared", "andon.cleared"),
+                    ("wip_limit.set", "wip limit.set"),
+                    ("wip_limit.removed", "wip limit.removed"),
+                    ("promotion_policy.set", "promotion policy.set"),
+                    ("promotion_policy.removed", "promotion policy.removed"),
+                    ("metric_definition.set", "metric definition.set"),
+                    ("user.created", "user.created"),
+                    ("user.changed", "user.changed"),
+                    ("api_token.created", "api token.created"),
+                    ("api_token.revoked", "api token.revoked"),
+                ],
+                max_length=48,
+            ),
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('shown', models.CharField(max_length=12)),
-                ('token_hash', models.CharField(max_length=64, unique=True)),
-                ('scopes', models.JSONField()),
-                ('model_globs', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('last_used_at', models.DateTimeField(null=True)),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("name", models.CharField(max_length=100)),
+                ("shown", models.CharField(max_length=12)),
+                ("token_hash", models.CharField(max_length=64, unique=True)),
+                ("scopes", models.JSONField()),
+                ("model_globs", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="api_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'default_permissions': (),
-                'indexes': [models.Index(fields=['user', '-created_at', '-id'], name='token_user')],
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["user", "-created_at", "-id"], name="token_user")],
             },
         ),
         migrations.CreateModel(
-            name='IdempotentRequest',
+            name="IdempotentRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('claim', models.UUIDField()),
-                ('claimed_at', models.DateTimeField()),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('headers', models.JSONField(default=dict)),
-                ('answer', models.TextField(blank=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=255)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("claim", models.UUIDField()),
+                ("claimed_at", models.DateTimeField()),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("headers", models.JSONField(default=dict)),
+                ("answer", models.TextField(blank=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'default_permissions': (),
-                'indexes': [models.Index(fields=['claimed_at'], name='idempotency_age')],
-                'constraints': [models.UniqueConstraint(fields=('user', 'key'), name='idempotency_key')],
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["claimed_at"], name="idempotency_age")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "key"), name="idempotency_key")
+                ],
             },
         ),
     ]

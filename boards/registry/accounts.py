@@ -133,7 +133,7 @@ def set_password(*, user: User, password: str, actor: Actor, at: datetime) -> No
         NotAllowed: the account is another's, and the actor may not administer.
     """
     if actor.user != user:
-        require(actor.user, Right.ADMINISTER)
+        actor.require(Right.ADMINISTER, None)
     with writing_site(actor=actor, at=at) as write:
         user.set_password(password)
         user.save(update_fields=["password"])
@@ -148,7 +148,7 @@ def make_one_time_link(*, user: User, actor: Actor, at: datetime) -> str:
     Raises:
         NotAllowed: the actor may not administer.
     """
-    require(actor.user, Right.ADMINISTER)
+    actor.require(Right.ADMINISTER, None)
     token = secrets.token_urlsafe(32)
     with writing_site(actor=actor, at=at) as write:
         _end_links(user)
