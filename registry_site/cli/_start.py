@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from registry_site.cli._options import Misconfigured
+from registry_site.cli._signals import call_when_stopped
 
 if TYPE_CHECKING:
     from granian.server.common import AbstractServer
@@ -111,8 +112,13 @@ def serve(port: int) -> None:
     announcer = threading.Thread(
         target=_announce, args=(server, _WILDCARDS.get(host, host), port, lines), daemon=True
     )
+    # First, so that no thread is there that a signal could come to instead.
+    server.on_startup(lambda: call_when_stopped(server.signal_handler_interrupt))
     server.on_startup(announcer.start)
     server.serve()
+    # Whoever closed the terminal cannot be told.
+    with suppress(OSError):
+        click.echo("Stopped.")
 
 
 def _first_sign_in(port: int) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -11,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,8 @@ from registry_site.cli import user
 
 URL = re.compile(r"^http://127\.0\.0\.1:(\d+)/(\S*)$")
 SECONDS_TO_STOP = 10
+SECONDS_UNTIL_KILLED = 8
+ROOT = Path(__file__).parents[2]
 
 
 def surroundings(data):
@@ -129,6 +133,53 @@ def test_it_answers_when_it_says_so_and_stops_when_told(served, how):
         assert served.stop(how) == 0
     time.sleep(0.2)
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def read_until(terminal, wanted, seconds):
+    """What comes from a terminal until it says so; all of it until its end where that is None."""
+    text, deadline = b"", time.monotonic() + seconds
+    while wanted is None or wanted not in text:
+        ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
+        assert ready, f"Nothing more after {seconds} s: {text!r}"
+        try:
+            read = os.read(terminal, 4096)
+        except OSError:
+            read = b""
+        if not read:
+            assert wanted is None, f"It ended: {text!r}"
+            break
+        text += read
+    return text
+
+
+def test_ctrl_c_in_a_terminal_stops_make_and_all_below_it(tmp_path):
+    ready = tmp_path / "ready"
+    ready.touch()
+    bin_directory = Path(sys.executable).parent
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(ROOT)
+        os.execvpe(
+            "make",
+            [
+                *("make", "run", f"BIN={bin_directory}", f"SERVER_READY={ready}"),
+                *(f"DATA={tmp_path / 'data'}", "PORT=0"),
+            ],
+            surroundings(tmp_path / "elsewhere") | {"OBEYA_WORKERS": "3"},
+        )
+    try:
+        read_until(terminal, b"sign-in/once", 60)
+        os.write(terminal, b"\x03")
+        # A worker that does not hear is killed after eight seconds; none has to be.
+        said = read_until(terminal, None, SECONDS_UNTIL_KILLED - 2)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process, signal.SIGTERM)
+        os.close(terminal)
+        os.waitpid(process, 0)
+    assert b"Stopped." in said
+    assert b"Traceback" not in said
+    assert b"Unexpected" not in said
 
 
 def test_the_port_is_free_again_after_it_was_killed(served):
