@@ -28,13 +28,15 @@ PYTEST = $(BIN)/pytest -n $(JOBS) $(ARGS)
 .PHONY: help
 help: ## Say what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  With another port and data directory: make demo PORT=8123 DATA=/path/to/data"
 
 .PHONY: demo
-demo: $(SERVER_READY) ## Start the registry with sample models, on http://127.0.0.1:8000/
+demo: $(SERVER_READY) ## Start the registry with sample models, on port 8000 with ./data
 	@exec $(BIN)/obeya demo $(SERVE_OPTIONS)
 
 .PHONY: run
-run: $(SERVER_READY) ## Start the registry, empty at first, on http://127.0.0.1:8000/
+run: $(SERVER_READY) ## Start the registry, empty at first, on port 8000 with ./data
 	@exec $(BIN)/obeya serve $(SERVE_OPTIONS)
 
 .PHONY: dev

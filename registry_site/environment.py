@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,6 +21,22 @@ from django.core.exceptions import ImproperlyConfigured
 _YES = {"1", "true", "yes", "on"}
 _NO = {"", "0", "false", "no", "off"}
 _MAX_PORT = 65535
+_making = ContextVar("_making", default=True)
+
+
+@contextmanager
+def nothing_is_made() -> Iterator[None]:
+    """Within this, directories and keys that are missing are not made: a name may be mistyped."""
+    token = _making.set(False)
+    try:
+        yield
+    finally:
+        _making.reset(token)
+
+
+def is_making() -> bool:
+    """Whether directories and keys that are missing are made."""
+    return _making.get()
 
 
 def text(name: str, default: str = "") -> str:
@@ -83,6 +100,8 @@ def time_zone(name: str, default: str) -> str:
 def directory(name: str, default: str) -> Path:
     """The variable as a directory; one that is missing is made, for its owner alone."""
     path = Path(text(name, default)).expanduser().resolve()
+    if not is_making():
+        return path
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -135,8 +154,11 @@ def secret_key(name: str, *, path: Path) -> str:
     """
     if given := text(name):
         return given
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         return _nonempty(path)
+    if not is_making():
+        # Good for a command that signs nothing.
+        return secrets.token_urlsafe(50)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

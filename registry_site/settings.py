@@ -12,6 +12,7 @@ from typing import Any
 
 from obeya.stages import WORKFLOWS
 from registry_site import environment as env
+from registry_site.environment import is_making
 from registry_site.paths import STATIC_DIR, TEMPLATES_DIR
 
 # --- This site ------------------------------------------------------------------------------------
@@ -121,7 +122,8 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = DEBUG or not (STATIC_ROOT / "staticfiles.json").is_file()
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False
-STATIC_ROOT.mkdir(exist_ok=True)
+if is_making():
+    STATIC_ROOT.mkdir(exist_ok=True)
 
 # --- Who is there ---------------------------------------------------------------------------------
 

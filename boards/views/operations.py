@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from typing import Any
 
 from boards.models import RegisteredModel
@@ -12,6 +10,7 @@ from boards.queries.andons import raised_andons
 from boards.queries.guardrails import GuardrailsPanel, guardrails_panel
 from boards.queries.limits import LimitsPanel, limits_panel
 from boards.views.http import Request
+from boards.views.python_command import python_command, quoted
 from obeya.bounds import Comparison
 from obeya.limits import LimitMode
 
@@ -53,16 +52,10 @@ def limits_context(request: Request, panel: LimitsPanel) -> dict[str, Any]:
 
 def report_command(username: str, panel: GuardrailsPanel) -> str:
     """The shell command that reports a live value of the model, for any names there are."""
-    # Quoted as JSON, which is Python too and needs no escape within the shell's single quotes.
     metric = panel.metrics[0] if panel.metrics else SAMPLE_METRIC
-    quoted = [json.dumps(text, ensure_ascii=False) for text in (username, panel.model, metric)]
-    lines = [
-        "",
-        "from boards.models import User",
-        "from boards.registry import DatabaseRegistry",
-        f"registry = DatabaseRegistry(actor=User.objects.get(username={quoted[0]}))",
-        f"report = registry.report_live_metric({quoted[1]}, {quoted[2]}, {SAMPLE_VALUE})",
+    return python_command(
+        username,
+        f"report = registry.report_live_metric({quoted(panel.model)}, {quoted(metric)}, "
+        f"{SAMPLE_VALUE})",
         "print(report.sentence)",
-        "",
-    ]
-    return f".venv/bin/python manage.py shell -v 0 -c {shlex.quote(chr(10).join(lines))}"
+    )

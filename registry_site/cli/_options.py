@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from obeya.cli.options import database_options
 
-__all__ = ["Misconfigured", "database_options", "server_options", "set_up"]
+__all__ = [
+    "Misconfigured",
+    "address_options",
+    "database_options",
+    "server_options",
+    "set_up",
+    "set_up_existing",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,6 +44,16 @@ class Misconfigured(click.ClickException):
     exit_code = 2
 
 
+def address_options(function: F) -> F:
+    """The options that say where people find the server, for commands that do not start it."""
+    for option in (
+        click.option("--port", type=int, help="The server's port [that of the running one]."),
+        click.option("--host", metavar="ADDRESS", help="The server's host [of the running one]."),
+    ):
+        function = option(function)
+    return database_options(function)
+
+
 def server_options(function: F) -> F:
     """The options of commands that run the server."""
     for option in (
@@ -52,7 +70,10 @@ def server_options(function: F) -> F:
 
 
 def set_up(**options: Any) -> None:
-    """Put the options that were given into the environment and load Django."""
+    """Put the options that were given into the environment and load Django.
+
+    A data directory that is missing is made.
+    """
     for option, variable in (_DATABASE | _SERVER).items():
         value = options.get(option)
         if value is not None:
@@ -68,3 +89,58 @@ def set_up(**options: Any) -> None:
         django.setup()
     except ImproperlyConfigured as error:
         raise Misconfigured(str(error)) from error
+
+
+def set_up_existing(**options: Any) -> None:
+    """The same for commands about a registry that is there already: they make nothing.
+
+    Raises:
+        Misconfigured: there is no registry, or not one of this version.
+    """
+    from registry_site.environment import nothing_is_made
+
+    with nothing_is_made():
+        set_up(**options)
+
+    from django.db import DatabaseError
+
+    try:
+        problem = _what_is_wrong()
+    except DatabaseError as error:
+        raise Misconfigured(f"The database cannot be used: {error}") from error
+    if problem:
+        raise Misconfigured(problem)
+
+
+def _what_is_wrong() -> str:
+    """Why the database is no registry that this version can use; empty when it is one."""
+    from django.conf import settings
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    if os.environ.get("DATABASE_URL", "").strip():
+        place = "the database that DATABASE_URL names"
+        ways = "with the same DATABASE_URL makes one"
+    else:
+        place = str(settings.OBEYA_DATA_DIR)
+        ways = "makes one there; another directory is named with --data-dir or OBEYA_DATA_DIR"
+    nothing = f"There is no registry in {place}. `obeya serve` {ways}."
+    # Asked first, as opening an SQLite database makes its file.
+    if connection.vendor == "sqlite" and not _is_filled(connection.settings_dict["NAME"]):
+        return nothing
+    executor = MigrationExecutor(connection)
+    if not any(app == "boards" for app, _ in executor.loader.applied_migrations):
+        return nothing
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return (
+            f"The registry in {place} is of an earlier version of Obeya. "
+            "Start `obeya serve` on it once: that brings it up to date."
+        )
+    return ""
+
+
+def _is_filled(path: str) -> bool:
+    try:
+        return Path(path).stat().st_size > 0
+    except OSError:
+        return False

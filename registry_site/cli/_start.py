@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from registry_site.cli._address import kept_address
 from registry_site.cli._options import Misconfigured
 from registry_site.cli._signals import call_when_stopped
 
@@ -45,14 +46,6 @@ def prepare() -> None:
     if problems:
         raise Misconfigured("\n".join(map(str, problems)))
     connections.close_all()
-
-
-def migrate() -> None:
-    """Bring the database up to date, for commands that do not serve."""
-    from django.core.management import call_command
-
-    with _database_errors_as_sentences(), _alone():
-        call_command("migrate", interactive=False, verbosity=0)
 
 
 def free_port() -> int:
@@ -115,7 +108,8 @@ def serve(port: int) -> None:
     # First, so that no thread is there that a signal could come to instead.
     server.on_startup(lambda: call_when_stopped(server.signal_handler_interrupt))
     server.on_startup(announcer.start)
-    server.serve()
+    with kept_address(settings.OBEYA_DATA_DIR, address(port)):
+        server.serve()
     # Whoever closed the terminal cannot be told.
     with suppress(OSError):
         click.echo("Stopped.")

@@ -9,7 +9,7 @@ import click
 
 from obeya.chain_heads import ChainHead, heads_as_json
 from obeya.cli.audit import conclude
-from registry_site.cli._options import Misconfigured, database_options, set_up
+from registry_site.cli._options import Misconfigured, database_options, set_up_existing
 
 
 @click.group
@@ -21,7 +21,7 @@ def audit() -> None:
 @database_options
 def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
     """Recompute every chain in the database; `obeya.cli.audit` hands over to this."""
-    set_up(**options)
+    set_up_existing(**options)
 
     from django.db import DatabaseError
     from django.utils import timezone
@@ -55,7 +55,7 @@ def head(*, as_json: bool, model: str | None, **options: Any) -> None:
     One line for each: the chain's id, its length, the hash of its last event, and its model.
     `obeya audit verify --against` compares them later.
     """
-    set_up(**options)
+    set_up_existing(**options)
 
     from django.db import DatabaseError
 
@@ -87,7 +87,7 @@ def head(*, as_json: bool, model: str | None, **options: Any) -> None:
 @database_options
 def export(*, model: str | None, form: str, **options: Any) -> None:
     """Write the audit log to standard output, oldest event first."""
-    set_up(**options)
+    set_up_existing(**options)
 
     from django.db import DatabaseError
 

@@ -10,7 +10,7 @@ import click
 from obeya import names
 from obeya.errors import Conflict
 from obeya.policies import PromotionPolicy
-from registry_site.cli._options import Misconfigured, database_options, set_up
+from registry_site.cli._options import Misconfigured, database_options, set_up_existing
 
 WOULD_CHANGE = 10
 
@@ -36,7 +36,7 @@ def policy() -> None:
 @database_options
 def export(**options: Any) -> None:
     """Write the policies in force to standard output, as YAML."""
-    set_up(**options)
+    set_up_existing(**options)
 
     from django.db import DatabaseError
 
@@ -60,7 +60,7 @@ def apply(*, file: Path, dry_run: bool, **options: Any) -> None:
     All of them or none. Exit status 0: applied, or nothing to do; 10 with --dry-run: something
     would change; 2: the file cannot be; 4: a policy was changed meanwhile.
     """
-    set_up(**options)
+    set_up_existing(**options)
 
     from django.db import DatabaseError
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from registry_site.cli import _start
-from registry_site.cli._options import database_options, set_up
+from registry_site.cli._address import running_address
+from registry_site.cli._options import address_options, set_up_existing
+
+if TYPE_CHECKING:
+    from boards.models import User
 
 GROUPS = ("viewer", "contributor", "promoter", "approver", "administrator")
 
@@ -23,37 +28,110 @@ def user() -> None:
 @click.option("--group", required=True, type=click.Choice(GROUPS), help="What it may do.")
 @click.option("--email", default="", help="Its e-mail address.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@database_options
+@address_options
 def create(name: str, group: str, email: str, password_stdin: bool, **options: Any) -> None:
     """Make the account NAME.
 
     Asks for a password on a terminal. Where none is given, prints a link that signs the account
     in once, within a day.
     """
-    set_up(**options)
-    _start.migrate()
+    set_up_existing(**options)
 
     from django.utils import timezone
 
     from boards import registry
     from boards.first_sign_in import one_time_link_path
     from boards.registry import Actor
+    from obeya.errors import AlreadyExists
     from obeya.records import Channel
 
     password = _password(name, email, from_stdin=password_stdin)
     actor = Actor(None, Channel.CLI)
-    account = registry.create_user(
-        username=name,
-        group=group,
-        email=email,
-        password=password,
-        actor=actor,
-        at=timezone.now(),
-    )
+    try:
+        account = registry.create_user(
+            username=name,
+            group=group,
+            email=email,
+            password=password,
+            actor=actor,
+            at=timezone.now(),
+        )
+    except AlreadyExists as error:
+        if taken := _account(name):
+            command = _command("link", taken.username, options)
+            raise AlreadyExists(f"{error} A new link for it: {command}", field="name") from None
+        raise
     click.echo(f"{account.username} is in the group {group}.")
     if password is None:
-        click.echo("This link signs the account in once, within a day:")
-        click.echo(_start.address(path=one_time_link_path(account, actor=actor)))
+        _print_link(account.username, one_time_link_path(account, actor=actor), options)
+
+
+@user.command
+@click.argument("name")
+@address_options
+def link(name: str, **options: Any) -> None:
+    """Print a link that signs the account NAME in once, within a day.
+
+    For whoever forgot the password, or never set one. Older links of the account stop working;
+    its password stays until another is set.
+    """
+    set_up_existing(**options)
+
+    from boards.first_sign_in import one_time_link_path
+    from boards.registry import Actor
+    from obeya.errors import NotFound
+    from obeya.records import Channel
+
+    account = _account(name)
+    if account is None:
+        command = _command("create", name, options, "--group", "GROUP")
+        raise NotFound(f"There is no account named “{name}”. To make it: {command}", what="user")
+    if not account.is_active:
+        raise NotFound(
+            f"The account “{account.username}” is not active. "
+            "An administrator makes it active again on the admin pages.",
+            what="user",
+        )
+    path = one_time_link_path(account, actor=Actor(None, Channel.CLI))
+    _print_link(account.username, path, options)
+
+
+def _account(name: str) -> User | None:
+    """The account of that name, of whatever case: no two names differ by it alone."""
+    from boards.models import User
+
+    return User.objects.filter(username__iexact=User.normalize_username(name.strip())).first()
+
+
+def _command(verb: str, name: str, options: dict[str, Any], *more: str) -> str:
+    """Another command about an account of the same registry, to be copied."""
+    if directory := options.get("data_dir"):
+        more = (*more, "--data-dir", directory)
+    if options.get("database_url"):
+        # Not the URL itself: it may hold a password.
+        more = (*more, "--database-url", "URL")
+    return shlex.join(("obeya", "user", verb, name, *more))
+
+
+def _print_link(name: str, path: str, options: dict[str, Any]) -> None:
+    """Print the link, with a sentence that says where it leads; the link alone is the last line.
+
+    What the options say counts before the address of the server that runs on the data, and that
+    before the environment, which need not be the server's.
+    """
+    from django.conf import settings
+
+    asked = options.get("host") is not None or options.get("port") is not None
+    running = None if asked else running_address(settings.OBEYA_DATA_DIR)
+    base = running or _start.address()
+    if running or asked:
+        click.echo(f"This link signs {name} in once, within a day, at {base}:")
+    else:
+        click.echo(
+            "No server runs on this data now. Once one is started, this link signs "
+            f"{name} in, within a day; at another address than this, say --host and --port:"
+        )
+    click.echo(base.rstrip("/") + path)
 
 
 def _password(name: str, email: str, *, from_stdin: bool) -> str | None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import os
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from contextlib import closing, suppress
 from pathlib import Path
@@ -47,6 +51,25 @@ def run(data, *arguments, stdin=""):
         cwd=data,
         timeout=120,
     )
+
+
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory):
+    """The data directory of a registry in which nothing happened yet, to be copied."""
+    data = tmp_path_factory.mktemp("empty")
+    subprocess.run(
+        [sys.executable, ROOT / "manage.py", "migrate", "-v", "0"],
+        check=True,
+        env=surroundings(data),
+        cwd=data,
+    )
+    return data
+
+
+@pytest.fixture
+def data(empty_registry, tmp_path):
+    """The data directory of a registry of one's own."""
+    return shutil.copytree(empty_registry, tmp_path / "data")
 
 
 class Served:
@@ -159,7 +182,7 @@ def test_ctrl_c_in_a_terminal_stops_make_and_all_below_it(tmp_path):
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(ROOT)
-        os.execvpe(
+        os.execvpe(  # noqa: S606 - a command of our own
             "make",
             [
                 *("make", "run", f"BIN={bin_directory}", f"SERVER_READY={ready}"),
@@ -220,35 +243,163 @@ def test_a_port_that_is_taken_is_named(tmp_path):
         (["serve", "--workflow", "lax"], "OBEYA_WORKFLOW"),
         (["serve", "--database-url", "mysql://db/registry"], "DATABASE_URL"),
         (["serve", "--database-url", "postgresql://127.0.0.1:1/none"], "database"),
-        (["audit", "verify"], "database"),
         (["user", "create", "bob", "--group", "king"], "king"),
         (["user", "create", "bob", "--group", "viewer", "--password-stdin"], "password"),
     ],
 )
-def test_what_cannot_be_is_refused_in_a_sentence(tmp_path, arguments, says):
-    done = run(tmp_path, *arguments)
+def test_what_cannot_be_is_refused_in_a_sentence(data, arguments, says):
+    done = run(data, *arguments)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_accounts_and_the_audit_log(tmp_path):
+ABOUT_A_REGISTRY = [
+    ("audit", "verify"),
+    ("audit", "head"),
+    ("audit", "export"),
+    ("policy", "export"),
+    ("policy", "apply", "policies.yml"),
+    ("user", "create", "bob", "--group", "viewer"),
+]
+
+
+@pytest.mark.parametrize("command", ABOUT_A_REGISTRY, ids=" ".join)
+def test_a_mistyped_data_directory_is_refused_and_nothing_is_made(tmp_path, command):
+    (tmp_path / "policies.yml").write_text("policies: []", encoding="utf-8")
+    (tmp_path / "other").mkdir()
+    for mistyped in ("dada", "other"):
+        done = run(tmp_path, *command, "--data-dir", mistyped)
+        assert done.returncode == 2
+        assert f"There is no registry in {tmp_path / mistyped}." in done.stderr
+        assert "obeya serve" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["other", "policies.yml"]
+
+
+def test_a_database_that_is_no_registry_is_refused(tmp_path, data):
+    with closing(sqlite3.connect(tmp_path / "other.sqlite3")) as other:
+        other.execute("CREATE TABLE thing (x)")
+    for name, says in {
+        "other.sqlite3": "There is no registry in the database that DATABASE_URL names.",
+        "none.sqlite3": "There is no registry in the database that DATABASE_URL names.",
+    }.items():
+        done = run(tmp_path, "audit", "head", "--database-url", f"sqlite:///{tmp_path / name}")
+        assert (done.returncode, says in done.stderr) == (2, True)
+    with closing(sqlite3.connect(data / "obeya.sqlite3")) as older:
+        older.execute("DELETE FROM django_migrations WHERE app = 'boards' AND name > '0001_z'")
+        older.commit()
+    done = run(data, "audit", "head")
+    assert done.returncode == 2
+    assert "is of an earlier version of Obeya. Start `obeya serve` on it once" in done.stderr
+
+
+def test_a_database_url_needs_no_data_directory_and_makes_none(tmp_path, data):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    url = f"sqlite:///{data / 'obeya.sqlite3'}"
+    for command in (("user", "create", "bob", "--group", "viewer"), ("audit", "verify")):
+        done = run(elsewhere, *command, "--database-url", url, "--data-dir", "none")
+        assert done.returncode == 0, done.stderr
+    assert list(elsewhere.iterdir()) == []
+    assert "2 events" in run(data, "audit", "verify").stdout
+
+
+def test_accounts_and_the_audit_log(data):
     made = run(
-        tmp_path,
+        data,
         *("user", "create", "bob", "--group", "viewer", "--password-stdin"),
         stdin="correct horse battery\n",
     )
     assert made.returncode == 0, made.stderr
-    again = run(tmp_path, "user", "create", "Bob", "--group", "viewer")
+    again = run(data, "user", "create", "Bob", "--group", "viewer")
     assert (again.returncode, "Traceback" in again.stderr) == (4, False)
-    linked = run(tmp_path, "user", "create", "carol", "--group", "approver")
+    linked = run(data, "user", "create", "carol", "--group", "approver")
     assert URL.match(linked.stdout.splitlines()[-1])[2].startswith("sign-in/once/")
-    verified = run(tmp_path, "audit", "verify")
+    verified = run(data, "audit", "verify")
     assert (verified.returncode, verified.stdout) == (0, "1 chain, 3 events: every link holds.\n")
 
 
-def test_the_data_is_its_owners_alone(tmp_path):
-    assert run(tmp_path, "user", "create", "bob", "--group", "viewer").returncode == 0
+def test_an_existing_name_is_refused_with_the_command_for_a_link(data):
+    run(data, "user", "create", "bob", "--group", "viewer")
+    again = run(data, "user", "create", "Bob", "--group", "viewer", "--data-dir", str(data))
+    assert again.returncode == 4
+    assert "There is an account named “Bob”." in again.stderr
+    command = again.stderr.strip().rpartition(": ")[2]
+    assert command == f"obeya user link bob --data-dir {data}"
+    linked = run(data, *command.split()[1:])
+    assert linked.returncode == 0, linked.stderr
+    assert URL.match(linked.stdout.splitlines()[-1])[2].startswith("sign-in/once/")
+
+
+def test_a_link_for_nobody_is_refused(data):
+    unknown = run(data, "user", "link", "nobody")
+    assert unknown.returncode == 3
+    assert "There is no account named “nobody”." in unknown.stderr
+    assert "obeya user create nobody --group GROUP" in unknown.stderr
+    run(data, "user", "create", "bob", "--group", "viewer")
+    with closing(sqlite3.connect(data / "obeya.sqlite3")) as database:
+        database.execute("UPDATE boards_user SET is_active = 0")
+        database.commit()
+    inactive = run(data, "user", "link", "bob")
+    assert (inactive.returncode, inactive.stdout) == (3, "")
+    assert "“bob” is not active." in inactive.stderr
+
+
+def test_a_link_leads_to_the_server_that_runs_on_the_data(served, tmp_path):
+    home, _ = served.wait_for_urls(2)
+    for command in (("create", "carol", "--group", "viewer"), ("link", "carol")):
+        done = run(tmp_path, "user", *command)
+        assert done.returncode == 0, done.stderr
+        said, link = done.stdout.splitlines()[-2:]
+        assert said == f"This link signs carol in once, within a day, at {home}:"
+        assert link.startswith(f"{home}sign-in/once/")
+        assert status(link) == 200
+    assert "5 events" in run(tmp_path, "audit", "verify").stdout
+    elsewhere = run(tmp_path, "user", "link", "carol", "--host", "localhost", "--port", "8123")
+    assert elsewhere.stdout.splitlines()[-1].startswith("http://localhost:8123/sign-in/once/")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_link_says_when_no_server_runs(served, tmp_path, how):
+    home, _ = served.wait_for_urls(2)
+    workers = children(served.process)
+    served.stop(how)
+    while [pid for pid in workers if Path(f"/proc/{pid}").exists()]:
+        time.sleep(0.05)
+    done = run(tmp_path, "user", "create", "carol", "--group", "viewer")
+    assert "No server runs on this data now." in done.stdout
+    assert home not in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("http://127.0.0.1:8000/sign-in/once/")
+
+
+def test_the_command_of_an_empty_board_works_wherever_it_is_run(served, tmp_path):
+    home, link = served.wait_for_urls(2)
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    field = re.search(
+        r'name="csrfmiddlewaretoken" value="(\w+)"', browser.open(link).read().decode()
+    )
+    form = urllib.parse.urlencode({"csrfmiddlewaretoken": field[1]}).encode()
+    browser.open(link, form).close()
+    page = browser.open(home).read().decode()
+    command = re.search(r'<pre class="command"[^>]*>(.*?)</pre>', page, re.DOTALL)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", html.unescape(command[1])],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={k: v for k, v in surroundings(tmp_path).items() if not k.startswith("OBEYA_")},
+        cwd=elsewhere,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(elsewhere.iterdir()) == []
+    assert "my-model" in browser.open(home).read().decode()
+
+
+def test_the_data_is_its_owners_alone(served, tmp_path):
+    served.wait_for_urls(2)
     open_to_others = [path.name for path in tmp_path.iterdir() if path.stat().st_mode & 0o077]
     assert open_to_others == []
 
@@ -257,10 +408,10 @@ def test_the_groups_that_can_be_chosen_are_those_of_the_registry():
     assert tuple(permissions.GROUPS) == user.GROUPS
 
 
-def test_it_starts_where_nobody_can_be_let_in_and_says_what_to_do(tmp_path):
-    made = run(tmp_path, "user", "create", "admin", "--group", "viewer")
+def test_it_starts_where_nobody_can_be_let_in_and_says_what_to_do(data):
+    made = run(data, "user", "create", "admin", "--group", "viewer")
     assert made.returncode == 0, made.stderr
-    server = Served(tmp_path)
+    server = Served(data)
     try:
         (home,) = server.wait_for_urls(1)
         hint = [server.process.stdout.readline().strip() for _ in range(3)]
@@ -295,9 +446,10 @@ def test_help_does_not_wait_for_django(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def exported(empty_registry, tmp_path_factory):
     """A registry's data, and a directory with what an auditor takes home from it."""
-    data, home = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("home")
+    home = tmp_path_factory.mktemp("home")
+    data = shutil.copytree(empty_registry, tmp_path_factory.mktemp("data") / "data")
     for name in ("bob", "carol"):
         arguments = ("user", "create", name, "--group", "viewer", "--password-stdin")
         assert run(data, *arguments, stdin="correct horse battery\n").returncode == 0

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -231,7 +232,7 @@ def test_the_command_that_is_shown_is_python_for_any_name_there_is(
     found = re.search(r'<pre class="command"[^>]*>(.*?)</pre>', page, re.DOTALL)
     assert found is not None
     command = html.unescape(found[1])
-    assert command.startswith(".venv/bin/python manage.py shell -v 0 -c ")
+    assert command.startswith(f"OBEYA_DATA_DIR={settings.OBEYA_DATA_DIR} ")
     printed = subprocess.run(
         ["sh", "-c", f"printf %s {command.partition(' -c ')[2]}"],
         capture_output=True,
