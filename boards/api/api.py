@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from boards.api import (
@@ -17,6 +20,7 @@ from boards.api import (
     versions,
 )
 from boards.api.guard import TokenAuth
+from boards.api.openapi import completed
 from boards.api.problems import add_problem_handlers
 from boards.api.strict_json import StrictParser
 
@@ -37,6 +41,12 @@ class ObeyaAPI(NinjaAPI):
     def get_openapi_operation_id(self, operation: Operation) -> str:
         """``list_models`` and so on: no two functions share a name."""
         return str(operation.view_func.__name__)
+
+    def get_openapi_schema(self, **where: Any) -> OpenAPISchema:
+        """The document that is published, with what holds for many operations."""
+        schema = super().get_openapi_schema(**where)
+        completed(schema)
+        return schema
 
 
 api = ObeyaAPI(

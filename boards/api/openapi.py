@@ -1,0 +1,90 @@
+"""What the OpenAPI document says beyond what can be told from the functions themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from boards.api.guard import KEY_MAX
+from boards.api.problems import PROBLEM_JSON
+from boards.api.schemas import Problem
+
+Document = dict[str, Any]
+
+# Reads that answer 304 to who has the revision, and writes that are made only to the one stated.
+CACHED = frozenset({"get_model", "get_model_policy", "get_site_policy", "get_version"})
+CONDITIONAL = frozenset(
+    {
+        "change_model",
+        "change_version",
+        "delete_alias",
+        "delete_model",
+        "delete_model_tag",
+        "delete_version",
+        "delete_version_tag",
+        "log_metrics",
+        "set_alias",
+        "set_model_policy",
+        "set_model_tag",
+        "set_site_policy",
+        "set_version_tag",
+        "transition_version",
+    }
+)
+_ETAG = {
+    "ETag": {"description": "The revision, to be sent as If-Match.", "schema": {"type": "string"}}
+}
+_IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": False,
+    "description": "Sent again with the same body it is answered as before, and done once.",
+    "schema": {"type": "string", "maxLength": KEY_MAX},
+}
+_IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "required": False,
+    "description": "The ETag of what was read: 412 when it was changed since.",
+    "schema": {"type": "string"},
+}
+_IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "required": False,
+    "description": "The ETag of what is known already: 304 when it is still so.",
+    "schema": {"type": "string"},
+}
+
+
+def completed(document: Document) -> Document:
+    """The document with what holds for many operations: problems, preconditions, keys, names."""
+    document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+    for method, operation in operations(document):
+        name = operation["operationId"]
+        operation["summary"] = name.replace("_", " ").capitalize()
+        parameters = operation.setdefault("parameters", [])
+        responses = {str(status): told for status, told in operation["responses"].items()}
+        if method == "post":
+            parameters.append(_IDEMPOTENCY_KEY)
+        if name in CONDITIONAL:
+            parameters.append(_IF_MATCH)
+        if name in CACHED:
+            parameters.append(_IF_NONE_MATCH)
+            responses["200"]["headers"] = _ETAG
+            responses["304"] = {"description": "It is what you have."}
+        responses["4XX"] = _problem("The request was refused; nothing was changed.")
+        responses["503"] = _problem("The database is busy or away; try again.")
+        operation["responses"] = responses
+    return document
+
+
+def operations(document: Document) -> Iterator[tuple[str, Document]]:
+    """Each operation of the document with its method, in lower case."""
+    for path in document["paths"].values():
+        yield from path.items()
+
+
+def _problem(sentence: str) -> Document:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": sentence, "content": {PROBLEM_JSON: {"schema": schema}}}

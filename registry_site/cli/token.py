@@ -1,0 +1,152 @@
+"""`obeya token`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from obeya.tokens import SHOWN_LENGTH, Scope, read_scopes
+from registry_site.cli._options import database_options, set_up, set_up_existing
+
+if TYPE_CHECKING:
+    from boards.models import ApiToken, User
+
+LOCAL = "local"
+_DAYS = 90
+
+
+@click.group
+def token() -> None:
+    """API tokens, by which programs come in."""
+
+
+@token.command
+@click.option(
+    "--scopes",
+    default=Scope.READ.value,
+    show_default=True,
+    help=f"What it may be used for, with commas between: {', '.join(Scope)}.",
+)
+@click.option("--user", "username", metavar="NAME", help="The person whose token it is.")
+@click.option(
+    "--service",
+    metavar="NAME",
+    help=f"The service account whose token it is, made when it is new. [{LOCAL}]",
+)
+@click.option("--name", default="made on the command line", help="What it is for.")
+@click.option("--model", "globs", multiple=True, metavar="GLOB", help="Only for models named so.")
+@click.option("--days", default=_DAYS, show_default=True, help="How long it is valid.")
+@database_options
+def create(
+    *,
+    scopes: str,
+    username: str | None,
+    service: str | None,
+    name: str,
+    globs: tuple[str, ...],
+    days: int,
+    **options: Any,
+) -> None:
+    """Make a token, and print it alone on the last line. It is shown this once.
+
+    It belongs to the service account “local” unless another account is named. Works while the
+    server runs, and before it was ever started: then it makes the registry.
+    """
+    if username and service:
+        raise click.UsageError("Name a person with --user or a service with --service, not both.")
+    wanted = read_scopes(part.strip() for part in scopes.split(",") if part.strip())
+    set_up(**options)
+
+    from django.utils import timezone
+
+    from boards import registry
+    from boards.registry import SYSTEM, Actor
+    from obeya.records import Channel
+    from registry_site.cli import _start
+
+    _start.prepare()
+    actor, at = Actor(None, Channel.CLI), timezone.now()
+    if username:
+        account = _person(username)
+    else:
+        account = registry.service_account(
+            username=service or LOCAL, scopes=wanted, actor=SYSTEM, at=at
+        )
+    made, text = registry.make_token(
+        user=account, name=name, scopes=wanted, model_globs=globs, days=days, actor=actor, at=at
+    )
+    reach = f", for models named {', '.join(made.model_globs)}" if made.model_globs else ""
+    click.echo(
+        f"A token of {account.username} to {' and '.join(made.scopes)}{reach}, "
+        f"valid until {made.expires_at:%Y-%m-%d}:"
+    )
+    click.echo(text)
+
+
+@token.command("list")
+@database_options
+def list_tokens(**options: Any) -> None:
+    """List the tokens that are valid: how they begin, whose they are, when they were last used."""
+    set_up_existing(**options)
+
+    from django.utils import timezone
+
+    from boards.queries.token_list import tokens_of
+
+    rows = tokens_of(None).filter(revoked_at=None, expires_at__gt=timezone.now())
+    if not rows:
+        click.echo("There are no valid tokens.")
+    for row in rows:
+        used = f"last used {row.last_used_at:%Y-%m-%d %H:%M}" if row.last_used_at else "never used"
+        click.echo(
+            f"{row.shown}…  {row.user.username}  {','.join(row.scopes)}  "
+            f"until {row.expires_at:%Y-%m-%d}  {used}  {row.name}"
+        )
+
+
+@token.command
+@click.argument("beginning")
+@database_options
+def revoke(beginning: str, **options: Any) -> None:
+    """End the token that begins with BEGINNING, as `obeya token list` shows it."""
+    set_up_existing(**options)
+
+    from django.utils import timezone
+
+    from boards import registry
+    from boards.registry import Actor
+    from obeya.records import Channel
+
+    row = _token(beginning)
+    registry.revoke_token(uid=row.uid, actor=Actor(None, Channel.CLI), at=timezone.now())
+    click.echo(f"{row.shown}… of {row.user.username} is revoked.")
+
+
+def _person(username: str) -> User:
+    from boards.models import User
+    from obeya.errors import NotFound
+
+    found = User.objects.filter(username__iexact=username.strip(), is_active=True).first()
+    if found is None:
+        raise NotFound(f"There is no active account named “{username[:64]}”.", what="user")
+    return found
+
+
+def _token(beginning: str) -> ApiToken:
+    from django.utils import timezone
+
+    from boards.queries.token_list import tokens_of
+    from obeya.errors import InvalidInput, NotFound
+
+    shown = beginning.rstrip("…")[:SHOWN_LENGTH]
+    rows = list(
+        tokens_of(None).filter(shown=shown, revoked_at=None, expires_at__gt=timezone.now())[:2]
+    )
+    if not rows:
+        raise NotFound(f"No valid token begins with “{shown}”.", what="token")
+    if len(rows) > 1:
+        raise InvalidInput(
+            f"Two tokens begin with “{shown}”; revoke it on the account's page.", field="token"
+        )
+    return rows[0]
