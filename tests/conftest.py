@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import connections
 from django.test import TransactionTestCase
 
@@ -18,6 +19,8 @@ from scripts.find_chromium import NoChromium, find_chromium
 def pytest_configure() -> None:
     """Hash passwords fast: the tests make many accounts and guard none of them."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Else every answer of the live server waits 40 ms for the client's delayed acknowledgement.
+    WSGIRequestHandler.disable_nagle_algorithm = True
 
 
 @pytest.fixture(scope="session", autouse=True)

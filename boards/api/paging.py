@@ -9,8 +9,8 @@ from typing import Annotated
 from ninja import Query
 from pydantic import Field
 
-from boards.queries.keyset import broken_link
 from boards.queries.whole_number import ID_MAX, whole_number
+from obeya.errors import InvalidInput
 
 PAGE_MAX = 500
 
@@ -18,6 +18,11 @@ Limit = Annotated[int, Query(), Field(ge=1, le=PAGE_MAX, description="How many a
 CursorText = Annotated[
     str, Query(), Field(max_length=2_000, description="`next` of the page before; none at first.")
 ]
+
+
+def broken_cursor() -> InvalidInput:
+    """The error for a cursor that was not made here."""
+    return InvalidInput("That cursor is broken; start without one.", field="cursor")
 
 
 def opaque(text: str | None) -> str | None:
@@ -36,9 +41,9 @@ def place(cursor: str) -> str:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, ValueError):
-        raise broken_link() from None
+        raise broken_cursor() from None
     if opaque(text) != cursor or "\x00" in text:
-        raise broken_link()
+        raise broken_cursor()
     return text
 
 
@@ -49,5 +54,5 @@ def number_place(cursor: str) -> int | None:
         return None
     number = whole_number(text, at_most=ID_MAX)
     if number is None:
-        raise broken_link()
+        raise broken_cursor()
     return number

@@ -119,7 +119,7 @@ def remove_model_policy(
     return done()
 
 
-@router.post("/policies/simulations", response=schemas.Simulation)
+@router.post("/policy-simulations", response=schemas.Simulation)
 def simulate_policy(request: ApiRequest, draft: schemas.Draft) -> HttpResponse:
     """What a policy would do to the versions that are there and to past promotions."""
     if draft.model is None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from ninja import Schema
+from pydantic import Field
 
 from boards.api.schemas.basics import Body, Time
+from boards.registry.tokens import TOKEN_DAYS, TOKEN_DAYS_MAX
+from obeya import names
+from obeya.tokens import GLOBS_MAX
 
 
 class NewToken(Body):
     """A token that is to be made."""
 
-    name: str
-    scopes: list[Literal["read", "write", "promote", "approve", "admin"]]
-    models: list[str] = []
-    expires_in_days: int = 90
+    name: Annotated[str, Field(min_length=1, max_length=names.TOKEN_NAME_MAX)]
+    scopes: Annotated[
+        list[Literal["read", "write", "promote", "approve", "admin"]], Field(min_length=1)
+    ]
+    models: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=names.MODEL_NAME_MAX)]],
+        Field(max_length=GLOBS_MAX),
+    ] = []
+    expires_in_days: Annotated[int, Field(ge=1, le=TOKEN_DAYS_MAX)] = TOKEN_DAYS
 
 
 class Token(Schema):

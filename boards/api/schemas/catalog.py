@@ -9,6 +9,7 @@ from pydantic import Field
 
 from boards.api.schemas.basics import Body, Finite, StageName, Time, VersionNumber
 from boards.registry.catalog import HEADLINE_METRICS_MAX
+from obeya import names
 
 
 class MetricIn(Body):
@@ -48,7 +49,7 @@ class VersionFields(Body):
 class NewVersion(VersionFields):
     """A version of a model that is named beside it."""
 
-    model: str
+    model: Annotated[str, Field(min_length=1, max_length=names.MODEL_NAME_MAX)]
 
 
 class NewVersions(Body):

@@ -1,0 +1,50 @@
+"""The API tried from its own OpenAPI document, against a running server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from boards.registry import SYSTEM, DatabaseRegistry, make_token, service_account
+from obeya import PromotionPolicy, Stage
+from obeya.tokens import Scope
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+# More find more: with OBEYA_API_EXAMPLES=50 it takes some ten minutes, and follows what it makes.
+EXAMPLES = os.environ.get("OBEYA_API_EXAMPLES", "")
+PHASES = "coverage,fuzzing,stateful" if EXAMPLES else "coverage,fuzzing"
+SECONDS_MAX = 3_600
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_operation_does_what_the_document_says(live_server: Any, tmp_path: Path) -> None:
+    at = timezone.now()
+    user = service_account(username="fuzz", scopes=list(Scope), actor=SYSTEM, at=at)
+    _, token = make_token(user=user, name="fuzz", scopes=list(Scope), actor=SYSTEM, at=at)
+    registry = DatabaseRegistry(actor=user)
+    registry.register_model("resnet50", metrics={"accuracy": 0.9}, tags={"family": "resnet"})
+    registry.set_policy(PromotionPolicy(Stage.PRODUCTION).require_approvals(1))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"),
+            f"{live_server.url}/api/v1/openapi.json",
+            *("--header", f"Authorization: Bearer {token}"),
+            *("--checks", "all", "--phases", PHASES, "--max-examples", EXAMPLES or "4"),
+            "--no-color",
+            *("--generation-deterministic", "--report-dir", str(tmp_path)),
+            # It would end the token that all others are tried with.
+            *("--exclude-operation-id", "revoke_token"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
