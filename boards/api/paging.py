@@ -13,10 +13,17 @@ from boards.queries.whole_number import ID_MAX, whole_number
 from obeya.errors import InvalidInput
 
 PAGE_MAX = 500
+CURSOR_PATTERN = "^[A-Za-z0-9_=-]*$"
 
 Limit = Annotated[int, Query(), Field(ge=1, le=PAGE_MAX, description="How many at most.")]
 CursorText = Annotated[
-    str, Query(), Field(max_length=2_000, description="`next` of the page before; none at first.")
+    str,
+    Query(),
+    Field(
+        max_length=2_000,
+        pattern=CURSOR_PATTERN,
+        description="`next` of the page before; none at first.",
+    ),
 ]
 
 

@@ -16,7 +16,7 @@ from boards.api import schemas
 from boards.api.answers import answer, created, done, if_match, is_known, page
 from boards.api.catalog import Key, Name
 from boards.api.guard import ApiRequest
-from boards.api.paging import Limit
+from boards.api.paging import CURSOR_PATTERN, Limit
 from boards.models import ModelVersion
 from boards.permissions import Right
 from boards.queries import version_list
@@ -36,6 +36,8 @@ from obeya.stages import Stage
 
 router = Router(tags=["Versions"])
 
+ORDERING_MAX = 1_024
+
 FilterText = Annotated[
     str,
     Query(
@@ -47,13 +49,15 @@ FilterText = Annotated[
 OrderText = Annotated[
     str,
     Query(),
-    Field(max_length=FILTER_MAX, description="Such as `metrics.accuracy desc, created`."),
+    Field(max_length=ORDERING_MAX, description="Such as `metrics.accuracy desc, created`."),
 ]
 VersionCursor = Annotated[
     str,
     Query(),
     Field(
-        max_length=CURSOR_MAX, description="`next` of the page before; it fits one order_by only."
+        max_length=CURSOR_MAX,
+        pattern=CURSOR_PATTERN,
+        description="`next` of the page before; it fits one order_by only.",
     ),
 ]
 Number = Annotated[int, Path(), Field(ge=1, le=NUMBER_MAX)]

@@ -28,7 +28,7 @@ from obeya.filter_ordering import NEWEST_FIRST, Ordering
 from obeya.records import ModelVersion
 from obeya.registry import NUMBER_MAX
 
-CURSOR_MAX = 4_096
+CURSOR_MAX = 2_048
 _COLUMNS = {**TIMES, Field.MODEL: "model__name", Field.VERSION: "number"}
 
 Value: TypeAlias = float | int | str | datetime | None
