@@ -69,6 +69,10 @@ test-postgresql: $(DEV_READY) ## The tests that use the database, on PostgreSQL
 screenshots: $(DEV_READY) chromium ## Take the pictures that the README shows
 	$(BIN)/python scripts/screenshots.py
 
+.PHONY: openapi
+openapi: $(DEV_READY) ## Write docs/openapi.json anew
+	$(BIN)/python scripts/write_openapi.py
+
 .PHONY: clean
 clean: ## Remove .venv, caches and built files; the data directory stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
