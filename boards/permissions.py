@@ -122,3 +122,17 @@ def create_groups_after_migrate(using: str, **_: Any) -> None:
         if name != "administrator":
             permissions = permissions.filter(codename__in=[right.value for right in rights])
         group.permissions.set(permissions)
+
+
+def scopes_of(user: User) -> frozenset[Scope]:
+    """The scopes that a token of the account can have: those whose point it may do itself."""
+    return frozenset(scope for scope, right in _POINT_OF_SCOPE.items() if has_right(user, right))
+
+
+_POINT_OF_SCOPE = {
+    Scope.READ: Right.VIEW,
+    Scope.WRITE: Right.REGISTER,
+    Scope.PROMOTE: Right.PROMOTE,
+    Scope.APPROVE: Right.APPROVE,
+    Scope.ADMIN: Right.EDIT_POLICY,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from boards.views import accounts, board, transition
+from boards.views import accounts, board, tokens, transition
 
 app_name = "boards"
 
@@ -29,5 +29,7 @@ urlpatterns = [
     path("sign-in/once/<str:token>/", accounts.sign_in_once, name="sign_in_once"),
     path("sign-out/", accounts.sign_out, name="sign_out"),
     path("password/", accounts.set_password, name="set_password"),
+    path("settings/tokens/", tokens.tokens, name="tokens"),
+    path("settings/tokens/<uuid:uid>/revoke/", tokens.revoke_token, name="revoke_token"),
     path("theme/", accounts.set_theme, name="set_theme"),
 ]

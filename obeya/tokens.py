@@ -118,7 +118,10 @@ def _checksum(text: str) -> str:
 
 def _globs(globs: Iterable[str]) -> tuple[str, ...]:
     # A glob is as a model's name is: `*` and `?` may stand in names too.
-    checked = tuple(dict.fromkeys(names.model_name(glob) for glob in globs))
+    try:
+        checked = tuple(dict.fromkeys(names.model_name(glob) for glob in globs))
+    except InvalidInput as error:
+        raise InvalidInput(str(error), field="models") from None
     if len(checked) > GLOBS_MAX:
         raise InvalidInput(f"A token names at most {GLOBS_MAX} models or globs.", field="models")
     return checked

@@ -1,6 +1,6 @@
 """Write docs/openapi.json, the description of the JSON API, as the code has it now.
 
-    python scripts/write_openapi.py
+python scripts/write_openapi.py
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from django.db.models import Q
 
 from boards.actors import Actor
 from boards.models import ApiToken, User
-from boards.permissions import SCOPES, Right, has_right
+from boards.permissions import Right, scopes_of
+from boards.queries.token_list import valid_tokens
 from boards.registry._commit import writing_site
 from boards.registry.accounts import create_user
 from obeya import names
@@ -79,17 +80,14 @@ def make_token(
         raise InvalidInput(
             f"A token is valid for 1 to {TOKEN_DAYS_MAX} days.", field="expires_in_days"
         )
-    for scope in grant.scopes:
-        if not any(has_right(user, right) for right, scopes in SCOPES.items() if scope in scopes):
-            raise InvalidInput(
-                f"{user.username} may not {scope.deed}: no token of theirs can have the scope "
-                f"{scope}.",
-                field="scopes",
-            )
+    for scope in sorted(grant.scopes - scopes_of(user)):
+        raise InvalidInput(
+            f"{user.username} may not {scope.deed}: no token of theirs can have the scope {scope}.",
+            field="scopes",
+        )
     text = new_token()
     with writing_site(actor=actor, at=at) as write:
-        valid = ApiToken.objects.filter(user=user, revoked_at=None, expires_at__gt=write.at)
-        if valid.count() >= TOKENS_MAX:
+        if valid_tokens(user, write.at).count() >= TOKENS_MAX:
             raise InvalidInput(
                 f"{user.username} has {TOKENS_MAX} tokens; revoke one first.", field="name"
             )

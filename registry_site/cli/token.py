@@ -92,9 +92,9 @@ def list_tokens(**options: Any) -> None:
 
     from django.utils import timezone
 
-    from boards.queries.token_list import tokens_of
+    from boards.queries.token_list import valid_tokens
 
-    rows = tokens_of(None).filter(revoked_at=None, expires_at__gt=timezone.now())
+    rows = valid_tokens(None, timezone.now())
     if not rows:
         click.echo("There are no valid tokens.")
     for row in rows:
@@ -136,13 +136,11 @@ def _person(username: str) -> User:
 def _token(beginning: str) -> ApiToken:
     from django.utils import timezone
 
-    from boards.queries.token_list import tokens_of
+    from boards.queries.token_list import valid_tokens
     from obeya.errors import InvalidInput, NotFound
 
     shown = beginning.rstrip("…")[:SHOWN_LENGTH]
-    rows = list(
-        tokens_of(None).filter(shown=shown, revoked_at=None, expires_at__gt=timezone.now())[:2]
-    )
+    rows = list(valid_tokens(None, timezone.now()).filter(shown=shown)[:2])
     if not rows:
         raise NotFound(f"No valid token begins with “{shown}”.", what="token")
     if len(rows) > 1:

@@ -1,0 +1,96 @@
+"""The page of an account's API tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from boards.models import ApiToken, AuditEvent, User
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+PAGE = "/settings/tokens/"
+
+
+def form(**changed: object) -> dict[str, object]:
+    return {"name": "CI", "scope": ["read", "write"], "models": "", "days": "30", **changed}
+
+
+def text_of(page: str) -> str:
+    found = re.search(r"data-token>(obeya_\w+)<", page)
+    assert found
+    return found[1]
+
+
+def test_a_token_is_shown_once_and_lets_a_program_in(alice: User, client_of: ClientOf) -> None:
+    client = client_of(alice)
+    made = client.post(PAGE, form())
+    token = text_of(made.content.decode())
+    assert "no-store" in made["Cache-Control"]
+    me = Client().get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+    assert me.json()["account"] == alice.username
+    again = client.get(PAGE).content.decode()
+    assert token not in again
+    assert token[:12] in again
+    assert AuditEvent.objects.filter(action="api_token.created").count() == 1
+
+
+def test_a_revoked_token_lets_nobody_in(alice: User, client_of: ClientOf) -> None:
+    client = client_of(alice)
+    token = text_of(client.post(PAGE, form()).content.decode())
+    row = ApiToken.objects.get()
+    assert client.post(f"{PAGE}{row.uid}/revoke/").status_code == 302
+    me = Client().get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+    assert me.status_code == 401
+    page = client.get(PAGE).content.decode()
+    assert "1 that are over" in page or "1 that is over" in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence", "field"),
+    [
+        ({"name": " "}, "cannot be empty", "token-name-error"),
+        ({"scope": []}, "Give at least one scope", "scopes-error"),
+        ({"scope": ["everything"]}, "is not a scope", "scopes-error"),
+        ({"models": "a/b"}, "cannot contain", "models-error"),
+        ({"days": "0"}, "valid for 1 to 366 days", "days-error"),
+        ({"days": "x"}, "valid for 1 to 366 days", "days-error"),
+    ],
+)
+def test_a_mistake_stands_beside_its_field_and_makes_nothing(
+    changed: dict[str, object], sentence: str, field: str, alice: User, client_of: ClientOf
+) -> None:
+    answer = client_of(alice).post(PAGE, form(**changed))
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert sentence in page
+    assert f'id="{field}"' in page
+    assert not ApiToken.objects.exists()
+
+
+def test_nobody_gets_a_scope_beyond_what_the_account_may(victor: User, client_of: ClientOf) -> None:
+    client = client_of(victor)
+    assert client.get(PAGE).content.decode().count("your account may not") == 4
+    answer = client.post(PAGE, form(scope=["promote"]))
+    assert answer.status_code == 400
+    assert "victor may not" in answer.content.decode()
+
+
+def test_anothers_token_is_not_there(alice: User, victor: User, client_of: ClientOf) -> None:
+    client_of(alice).post(PAGE, form())
+    row = ApiToken.objects.get()
+    client = client_of(victor)
+    assert row.name not in client.get(PAGE).content.decode().split("Make a token")[0]
+    assert client.post(f"{PAGE}{row.uid}/revoke/").status_code == 404
+    assert ApiToken.objects.get().revoked_at is None
+
+
+def test_the_reference_names_every_operation_to_everybody(client: Client) -> None:
+    page = client.get("/api/v1/docs")
+    assert page.status_code == 200
+    for operation in ("register_version", "transition_version", "list_events", "waive"):
+        assert f'id="{operation}"' in page.content.decode()
