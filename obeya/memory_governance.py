@@ -118,7 +118,8 @@ class MemoryGovernance(MemoryRequests):
             model, found = self._store.find(name, version)
             stage = wanted or next_stage(found.stage)
             policy, _ = self._store.policy_of(model, stage)
-            lines = waivable(policy.evidence_requirements if policy else None, stage, requirements)
+            asked = policy.evidence_requirements if policy else None
+            lines = waivable(asked, found.stage, stage, requirements)
             now = self._store.now(model.chain)
             waiver = Waiver(
                 str(uuid.uuid4()),

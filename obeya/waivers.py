@@ -9,7 +9,7 @@ from typing import Any
 
 from obeya.errors import InvalidInput
 from obeya.requirements import Requirement
-from obeya.stages import Stage
+from obeya.stages import Stage, is_promotion
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,23 @@ class Waiver:
 
 
 def waivable(
-    requirements: Sequence[Requirement] | None, stage: Stage, lines: Sequence[str]
+    requirements: Sequence[Requirement] | None,
+    from_stage: Stage,
+    stage: Stage,
+    lines: Sequence[str],
 ) -> tuple[str, ...]:
     """The lines, each once, when each is one of the `requirements` (None: no policy) of `stage`.
 
     Raises:
-        InvalidInput: no line is given, no policy guards the stage, or none asks for such a line.
+        InvalidInput: no line is given, no policy guards the stage or gates a version of
+            `from_stage` there, or it asks for no such line.
     """
+    if stage.is_gated and not is_promotion(from_stage, stage):
+        raise InvalidInput(
+            f"The version is in {from_stage.label}: no policy stands between it and "
+            f"{stage.label}, so there is nothing to waive.",
+            field="to_stage",
+        )
     if requirements is None:
         raise InvalidInput(
             f"No promotion policy guards {stage.label}: there is nothing to waive.",

@@ -15,6 +15,7 @@ from django.utils import timezone
 from boards import models
 from boards.queries.history import NOBODY
 from boards.queries.whole_number import whole_number
+from obeya import names
 from obeya.errors import InvalidInput
 from obeya.records import Action, Channel
 from obeya.stages import Stage
@@ -163,14 +164,14 @@ def named_condition(chosen: AuditFilter) -> Q:
 
 
 def midnight(day: date) -> datetime:
-    """When the day begins in the reader's time zone."""
+    """When the day begins in the site's time zone."""
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def _name(text: str) -> str:
     if len(text) > FILTER_TEXT_MAX or "\x00" in text:
         raise InvalidInput(f"A name has at most {FILTER_TEXT_MAX} characters.")
-    return text
+    return names.stored_form(text)
 
 
 def _number(text: str) -> int:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from boards import models
-from boards.queries.check_digest import check_digest
+from boards.queries.check_digest import check_digest, digested_document
 from boards.queries.frozen_check import (
     FrozenEvidence,
     OutcomeRow,
@@ -27,6 +27,7 @@ from obeya.errors import NotFound, Refusal
 from obeya.policies import Verdict
 from obeya.records import MOVES, Action, Channel
 from obeya.stages import Stage
+from obeya.verdicts import Mode
 
 RECORDED = (
     Action.STAGE_TRANSITIONED,
@@ -65,7 +66,7 @@ class FrozenVerdict:
     """The check that was kept with the event.
 
     `is_sound` tells whether it still has the digest that the event holds; `stated_digest` is
-    that digest, `present_digest` what the check has now.
+    that digest, `present_digest` what the check has now, which is that of `document`.
     """
 
     uid: uuid.UUID
@@ -78,6 +79,12 @@ class FrozenVerdict:
     stated_digest: str
     present_digest: str
     document: Mapping[str, Any]
+
+    @property
+    def only_warns(self) -> bool:
+        """Whether what fails refused nothing: the policy only warned, or it was a rollback."""
+        is_rollback = bool(self.document["evidence"].get("is_rollback"))
+        return self.verdict.mode is Mode.WARN or is_rollback
 
     @property
     def is_sound(self) -> bool:
@@ -221,7 +228,7 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
         _others(row),
         check,
         bool(data.get("check")) and check is None,
-        _waiver(data) if "waiver" in data else None,
+        _waiver(row, data) if "waiver" in data else None,
         _request(request) if request else None,
         refusals_from_documents(data.get("refusals", ())),
         row.canonical_text,
@@ -265,13 +272,7 @@ def _check(row: models.AuditEvent, data: Mapping[str, Any]) -> FrozenVerdict | N
         refusals_from_documents(check.refusals),
         data.get("check_digest", ""),
         check_digest(check),
-        {
-            "id": str(check.uid),
-            "verdict": check.verdict,
-            "refusals": check.refusals,
-            "evidence": check.evidence,
-            "evidence_digest": check.evidence_digest,
-        },
+        digested_document(check),
     )
 
 
@@ -290,23 +291,31 @@ def _others(row: models.AuditEvent) -> tuple[OtherMove, ...]:
     )
 
 
-def _waiver(data: Mapping[str, Any]) -> WaiverRecord | None:
-    """The waiver; what the event itself says of it goes before what its row says."""
-    row = (
-        models.Waiver.objects.filter(uid=data["waiver"])
-        .select_related("granted_by", "revoked_by")
-        .first()
-    )
+def _waiver(event: models.AuditEvent, data: Mapping[str, Any]) -> WaiverRecord | None:
+    """The waiver as the event that granted it says; its row tells only whether it was revoked."""
+    granted = event
+    if event.action != Action.WAIVER_GRANTED.value:
+        found = models.AuditEvent.objects.filter(
+            model=event.model_id,
+            version=event.version_id,
+            action=Action.WAIVER_GRANTED.value,
+            canonical_text__contains=data["waiver"],
+        )
+        first = found.select_related("actor").first()
+        if first is None:
+            return None
+        granted, data = first, _said(first).get("data", {})
+    row = models.Waiver.objects.filter(uid=data["waiver"]).select_related("revoked_by").first()
     if row is None:
         return None
-    stated = data.get("expires_at")
+    reason = models.AuditText.objects.filter(event=granted, role="reason").first()
     return WaiverRecord(
-        str(row.uid),
-        tuple(data.get("requirements", row.requirements)),
-        datetime.fromisoformat(stated) if stated else row.expires_at,
-        row.granted_by.username if row.granted_by else NOBODY,
-        row.granted_at,
-        row.reason,
+        data["waiver"],
+        tuple(data["requirements"]),
+        datetime.fromisoformat(data["expires_at"]),
+        granted.actor.username if granted.actor else NOBODY,
+        granted.occurred_at,
+        reason.text if reason else "",
         row.revoked_at,
         (row.revoked_by.username if row.revoked_by else NOBODY) if row.revoked_at else None,
     )

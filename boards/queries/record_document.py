@@ -68,7 +68,8 @@ def record_document(record: PromotionRecord) -> dict[str, Any]:
 def _check(check: FrozenVerdict) -> dict[str, Any]:
     policy = check.policy
     return {
-        **check.document,
+        "id": str(check.uid),
+        "digested": check.document,
         "sentence": check.verdict.sentence,
         "policy": None
         if policy is None

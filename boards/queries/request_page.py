@@ -29,9 +29,11 @@ from boards.queries.requests import with_people
 from obeya.errors import NotFound
 from obeya.metrics import MetricDefinition
 from obeya.policies import Verdict
+from obeya.records import MOVES, Action
 from obeya.requests import Decision, RequestStatus, Vote, last_votes
 from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement, judge_transition
+from obeya.verdicts import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,30 @@ class ShownEvidence:
     verdict: Verdict
     outcomes: tuple[OutcomeRow, ...]
     policy: PolicyUsed | None
+    is_rollback: bool = False
+
+    @property
+    def only_warns(self) -> bool:
+        """Whether what fails refuses nothing: the policy only warns, or it was a rollback."""
+        return self.verdict.mode is Mode.WARN or self.is_rollback
 
     @property
     def lamp(self) -> Lamp:
         """The shape of the verdict."""
         return verdict_lamp(self.verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedBy:
+    """What became of the version, so that the request was over. No stage: it was deleted."""
+
+    action: Action
+    to_stage: Stage | None
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether a rollback moved it."""
+        return self.action is Action.VERSION_ROLLED_BACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +143,7 @@ class RequestPage:
     check: uuid.UUID | None
     votes: tuple[VoteLine, ...]
     changes: tuple[EvidenceChange, ...]
+    ended_by: EndedBy | None
 
     @property
     def is_open(self) -> bool:
@@ -196,6 +218,7 @@ def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
         evidence_changes(version, stage, min(v.at for v in stale))
         if stale and status is RequestStatus.OPEN
         else (),
+        _ended_by(row),
     )
 
 
@@ -258,7 +281,23 @@ def _frozen(row: models.TransitionRequest) -> tuple[uuid.UUID | None, ShownEvide
         verdict,
         outcome_rows(verdict, defined, frozen.waivers),
         policy_used(check.policy_revision),
+        bool(check.evidence.get("is_rollback")),
     )
+
+
+def _ended_by(row: models.TransitionRequest) -> EndedBy | None:
+    """The move or deletion of the version that closed the request; None where a person did."""
+    if row.closed_at is None or row.status == RequestStatus.REJECTED.value:
+        return None
+    found = models.AuditEvent.objects.filter(
+        version=row.version_id,
+        occurred_at=row.closed_at,
+        action__in=[*(action.value for action in MOVES), Action.VERSION_DELETED.value],
+    )
+    event = found.values_list("action", "to_stage").first()
+    if event is None:
+        return None
+    return EndedBy(Action(event[0]), Stage(event[1]) if event[1] else None)
 
 
 def _archives(row: models.TransitionRequest) -> tuple[int, ...]:

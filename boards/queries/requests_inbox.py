@@ -19,12 +19,14 @@ from boards.queries.frozen_check import verdict_lamp
 from boards.queries.history import NOBODY
 from boards.queries.keyset import Cursor
 from boards.queries.requests import standing_as, with_people
+from obeya import names
 from obeya.errors import InvalidInput
 from obeya.requests import Decision, RequestStatus, Vote, last_votes
 from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement, judge_transition
 
 PAGE = 30
+ROUNDS = 10
 COUNT_CAP = 99
 _NAME_MAX = 256
 
@@ -66,8 +68,14 @@ class InboxQuery:
         if len(model) > _NAME_MAX or "\x00" in model:
             raise InvalidInput(f"A name has at most {_NAME_MAX} characters.", field="model")
         return cls(
-            Inbox(inbox) if inbox else default, RequestStatus(status) if status else None, model
+            Inbox(inbox) if inbox else default,
+            RequestStatus(status) if status else None,
+            names.stored_form(model),
         )
+
+    def shows(self, row: InboxRow) -> bool:
+        """Whether a row that may be shown is: what waits is not voted on as the evidence stands."""
+        return self.inbox is not Inbox.WAITING or row.my_vote is None or row.my_vote_is_stale
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +126,24 @@ def requests_inbox(
     """A page of requests; a fixed number of statements whatever their number.
 
     What waits for a person are the open requests of others that they may approve and have not
-    voted on as the evidence stands.
+    voted on as the evidence stands. Only the evidence's digest tells which these are: the page
+    is filled in at most ten rounds, each of a fixed number of statements.
     """
     found = _listed(user, query, at)
-    if after is not None:
-        found = found.filter(after.older("opened_at"))
-    page = list(with_people(found).order_by("-opened_at", "-pk")[: PAGE + 1])
-    cursor = None
-    if len(page) > PAGE:
-        page = page[:PAGE]
-        cursor = str(Cursor(page[-1].opened_at, page[-1].pk))
-    rows = _rows(page, user, at)
-    if query.inbox is Inbox.WAITING:
-        rows = [row for row in rows if row.my_vote is None or row.my_vote_is_stale]
-    return InboxPage(tuple(rows), cursor)
+    rows: list[InboxRow] = []
+    for _ in range(ROUNDS if query.inbox is Inbox.WAITING else 1):
+        page = found if after is None else found.filter(after.older("opened_at"))
+        read = list(with_people(page).order_by("-opened_at", "-pk")[: PAGE + 1])
+        is_last, read = len(read) <= PAGE, read[:PAGE]
+        after = None if is_last else Cursor(read[-1].opened_at, read[-1].pk)
+        rows += [row for row in _rows(read, user, at) if query.shows(row)]
+        if is_last or len(rows) >= PAGE:
+            break
+    if len(rows) > PAGE:
+        rows = rows[:PAGE]
+        pk = found.values_list("pk", flat=True).get(uid=rows[-1].uid)
+        after = Cursor(rows[-1].opened_at, pk)
+    return InboxPage(tuple(rows), str(after) if after else None)
 
 
 def waiting_count(user: models.User, at: datetime) -> int:

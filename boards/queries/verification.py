@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from django.db.models import Subquery
 
 from boards import models
+from boards.queries.rows_verification import differing_rows
 from obeya import audit
 from obeya.audit import BrokenLink, Link, first_broken_link
 from obeya.chain_heads import ChainHead, KeptHeads
+
+ROWS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,15 @@ class VerifiedEnd:
 class VerificationReport:
     """How many chains and events were recomputed, and how far each chain holds.
 
-    `kept` are the heads kept elsewhere that are no longer in the chains.
+    `kept` are the heads kept elsewhere that are no longer in the chains; `rows` sentences about
+    rows beside the log that say otherwise than it, the first thousand of them.
     """
 
     chains: int
     events: int
     ends: tuple[VerifiedEnd, ...]
     kept: tuple[BrokenLink, ...] = ()
+    rows: tuple[str, ...] = ()
 
     @property
     def broken(self) -> tuple[BrokenLink, ...]:
@@ -88,7 +93,13 @@ def verify_chains(heads: tuple[ChainHead, ...] = ()) -> VerificationReport:
             ends.append(_missing(chain, head[0]))
     if site is not None and None not in seen and site.chain_length:
         ends.append(_missing(str(site.uid), site.chain_length))
-    return VerificationReport(len(seen), events, _held_against(ends, before), kept.problems())
+    return VerificationReport(
+        len(seen),
+        events,
+        _held_against(ends, before),
+        kept.problems(),
+        tuple(islice(differing_rows(), ROWS_MAX)),
+    )
 
 
 def _verified_before() -> tuple[ChainHead, ...]:

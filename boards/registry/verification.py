@@ -65,8 +65,9 @@ def _note(
             chains=report.chains,
             events=report.events,
             left=verification_state().left,
-            broken=[str(link) for link in report.broken[:BROKEN_KEPT]],
-            broken_count=len(report.broken),
+            # Rows beside a log that does not hold have nothing to be held against.
+            broken=(list(map(str, report.broken)) or list(report.rows))[:BROKEN_KEPT],
+            broken_count=len(report.broken) or len(report.rows),
         )
         old = VerificationRun.objects.order_by("-pk").values_list("pk", flat=True)[RUNS_KEPT:]
         VerificationRun.objects.filter(pk__in=list(old)).delete()

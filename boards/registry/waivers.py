@@ -47,7 +47,10 @@ def waive(
         revision = policy_in_force(write.model, stage)
         policy = PromotionPolicy.from_document(revision.document) if revision else None
         lines = waivers.waivable(
-            policy.evidence_requirements if policy else None, stage, requirements
+            policy.evidence_requirements if policy else None,
+            Stage(row.stage),
+            stage,
+            requirements,
         )
         waiver = models.Waiver.objects.create(
             version=row,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -126,20 +126,22 @@ def conclude(
     broken: Iterable[BrokenLink],
     kept: Iterable[BrokenLink],
     *,
+    rows: Sequence[str] = (),
     compared: int,
 ) -> None:
     """Say what was found and end with 1 where anything is broken.
 
-    `broken` are links, `kept` the heads kept elsewhere that were not found again; `compared`
-    says how many heads there were.
+    `broken` are links, `kept` the heads kept elsewhere that were not found again, `rows` what
+    stands beside the log and says otherwise; `compared` says how many heads there were.
     """
     broken, kept = tuple(broken), tuple(kept)
-    for link in (*broken, *kept):
-        click.echo(_printable(str(link)), err=True)
+    for sentence in (*map(str, (*broken, *kept)), *rows):
+        click.echo(_printable(sentence), err=True)
     counted = f"{several(chains, 'chain')}, {several(events, 'event')}"
-    if broken or kept:
+    if broken or kept or rows:
         found = [f"{several(len(broken), 'chain')} broken"] if broken else []
         found += [f"{several(len(kept), 'kept head')} not borne out"] if kept else []
+        found += [f"{several(len(rows), 'row')} at odds with the log"] if rows else []
         click.echo(f"{counted}: {', '.join(found)}.", err=True)
         click.get_current_context().exit(1)
     heads = f", and {several(compared, 'kept head')} borne out" if compared else ""

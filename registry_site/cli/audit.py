@@ -42,7 +42,14 @@ def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
     except DatabaseError as error:
         # Whoever may only read verifies as well as anybody.
         click.echo(f"The result was not noted for the audit page: {error}", err=True)
-    conclude(report.chains, report.events, report.broken, report.kept, compared=len(heads))
+    conclude(
+        report.chains,
+        report.events,
+        report.broken,
+        report.kept,
+        rows=report.rows,
+        compared=len(heads),
+    )
 
 
 @audit.command

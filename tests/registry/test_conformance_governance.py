@@ -335,7 +335,7 @@ def test_a_waiver_speaks_of_one_version_and_of_the_line_as_it_was(
         ({"requirements": []}, "at least one requirement"),
         ({"reason": "  "}, "Say why"),
         ({"expires_at": timedelta(0)}, "in the future"),
-        ({"to_stage": STAGING}, "No promotion policy guards Staging"),
+        ({"to_stage": STAGING}, "The version is in Staging: no policy stands between"),
     ],
     ids=["line", "none", "reason", "expiry", "stage"],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,6 +18,7 @@ from boards.models import AuditEvent, AuditText, PolicyCheck, RegisteredModel, U
 from boards.registry import DatabaseRegistry
 from boards.triggers import _POSTGRESQL, _SQLITE
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
+from obeya.audit import document_digest
 from tests.views.people import asked, person, registry_of, staged
 
 pytestmark = pytest.mark.django_db
@@ -128,9 +130,12 @@ def test_the_record_is_there_as_json_and_its_text_has_the_hash(
     assert hashlib.sha256(text.encode()).hexdigest() == record["chain"]["hash"]
     assert record["chain"]["sequence"] == promoted.sequence
     check = record["check"]
-    assert check["evidence"]["version"]["metrics"]["accuracy"]["value"] == 0.95
-    assert check["evidence"]["champion"]["metrics"]["accuracy"]["value"] == 0.93
-    assert [a["voter"] for a in check["evidence"]["approvals"]] == ["anna", "bob"]
+    evidence = check["digested"]["evidence"]
+    assert evidence["version"]["metrics"]["accuracy"]["value"] == 0.95
+    assert evidence["champion"]["metrics"]["accuracy"]["value"] == 0.93
+    assert [a["voter"] for a in evidence["approvals"]] == ["anna", "bob"]
+    said = json.loads(text)["data"]
+    assert document_digest(check["digested"]) == said["check_digest"] == check["stated_digest"]
     assert check["policy"]["revision"] == 1
     assert check["stated_digest"] == check["present_digest"]
     assert [other["version"] for other in record["also_moved"]] == [1]

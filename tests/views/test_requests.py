@@ -15,8 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from boards.models import ModelVersion, TransitionRequest, User, Vote
-from boards.registry import DatabaseRegistry
+from boards.queries import requests_inbox
+from boards.registry import SYSTEM, DatabaseRegistry, configure_model
 from obeya import Comparison, PromotionPolicy, Stage
+from obeya.policies import Mode
 from tests.views.people import POLICY, asked, person, registry_of, staged
 
 pytestmark = pytest.mark.django_db
@@ -421,6 +423,40 @@ def test_a_request_of_a_version_deleted_since_is_still_there(
     assert "Withdrawn" in text_of(answer)
 
 
+def test_a_request_that_a_move_elsewhere_ended_says_so(
+    request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
+    """Also where it was moved by who had asked."""
+    registry_of("peter", "promoter").transition_stage("resnet50", 1, Stage.ARCHIVED)
+    page = text_of(as_user("anna").get(path_of(request_row)))
+    assert "peter moved the version to Archived instead" in page
+    assert "took it back" not in page
+
+
+def test_a_request_that_a_rollback_overtook_says_so(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    old, new = staged(registry), staged(registry)
+    for number in (old, new):
+        registry.transition_stage("resnet50", number, Stage.PRODUCTION, archive_existing=True)
+    registry.set_policy(PromotionPolicy(Stage.PRODUCTION).require_approvals(1))
+    configure_model(name="resnet50", workflow="open", actor=SYSTEM, at=timezone.now())
+    registry_of("peter", "promoter").request_transition("resnet50", old, Stage.PRODUCTION)
+    request = TransitionRequest.objects.get()
+    registry.rollback("resnet50", reason="Errors.")
+    page = text_of(as_user("anna").get(path_of(request)))
+    assert "came to Production by a rollback, not by this request" in page
+
+
+def test_a_closed_request_of_a_policy_that_only_warned_says_warned(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    number = staged(registry, 0.5)
+    row = asked(replace(POLICY, mode=Mode.WARN), number)
+    registry.transition_stage("resnet50", number, Stage.PRODUCTION)
+    assert "failed, warns" in text_of(as_user("anna").get(path_of(row)))
+
+
 def test_texts_are_escaped(registry: DatabaseRegistry, as_user: Callable[[str], Client]) -> None:
     staged(registry)
     registry.request_transition("resnet50", 1, Stage.PRODUCTION, reason="<script>alert(1)</script>")
@@ -476,3 +512,36 @@ def test_the_inbox_takes_the_same_statements_for_any_number_and_is_paged(
     assert older
     assert "few0" in text_of(anna.get(older[1].replace("&amp;", "&")))
     assert waiting(anna) == "62"
+
+
+def test_what_waits_fills_its_page_over_what_does_not(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests voted on since, whose models changed otherwise, stand between those that wait."""
+    monkeypatch.setattr(requests_inbox, "PAGE", 3)
+    registry.set_policy(PromotionPolicy(Stage.STAGING).require_approvals(2))
+    anna = registry_of("anna", "approver")
+    for number in range(12):
+        name = f"model{number}"
+        registry.register_model(name, metrics={"accuracy": 0.9})
+        registry.request_transition(name, 1, Stage.STAGING)
+        if 2 <= number <= 8:
+            anna.approve(name, 1)
+            registry.set_alias(name, "later", 1)
+    client = as_user("anna")
+    first = text_of(client.get("/requests/"))
+    assert sorted(set(re.findall(r"model\d+", first))) == ["model10", "model11", "model9"]
+    older = re.search(r'rel="next" href="([^"]+)"', first)
+    assert older
+    rest = text_of(client.get(older[1].replace("&amp;", "&")))
+    assert sorted(set(re.findall(r"model\d+", rest))) == ["model0", "model1"]
+
+
+def test_the_name_of_a_model_is_found_however_its_letters_are_composed(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    registry.register_model("café")
+    registry.request_transition("café", 1, Stage.STAGING)
+    for path in ("/requests/?view=all&model=cafe%CC%81", "/audit/?model=cafe%CC%81"):
+        assert "café" in text_of(as_user("anna").get(path)).split("<main")[1]
+        assert "No request matches" not in text_of(as_user("anna").get(path))

@@ -1,0 +1,118 @@
+"""Rows beside the log that were changed behind the registry's back are found and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from boards.models import ModelVersion, PolicyCheck, RegisteredModel, User, Waiver
+from boards.queries.rows_verification import differing_rows
+from boards.queries.verification import verify_chains
+from boards.registry import DatabaseRegistry, create_user, revoke_waiver
+from boards.registry._commit import Actor
+from obeya import Comparison, PromotionPolicy, Stage
+from obeya.records import Channel
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def registry(alice: User) -> DatabaseRegistry:
+    """A model with a version in Production by a waiver, one refused, and a revoked waiver."""
+    registry = DatabaseRegistry(actor=alice)
+    policy = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.9)
+    registry.set_policy(policy)
+    until = timezone.now() + timedelta(days=3)
+    for _ in range(2):
+        registry.register_model("resnet50", metrics={"accuracy": 0.8})
+    for number in (1, 2):
+        registry.waive("resnet50", number, ["accuracy ≥ 0.9"], reason="Known.", expires_at=until)
+    registry.transition_stage("resnet50", 1, Stage.STAGING)
+    registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
+    waiver = Waiver.objects.get(version__number=2)
+
+    revoke_waiver(uid=waiver.uid, actor=Actor(alice, Channel.PYTHON), at=timezone.now())
+    return registry
+
+
+def test_what_nobody_touched_agrees(registry: DatabaseRegistry) -> None:
+    assert list(differing_rows()) == []
+    assert verify_chains().rows == ()
+
+
+TAMPERING: dict[str, tuple[Callable[[], object], str]] = {
+    "check rewritten": (
+        lambda: PolicyCheck.objects.filter(passed=True).update(passed=False),
+        "resnet50 v1: the stored check",
+    ),
+    "check deleted": (lambda: PolicyCheck.objects.all().delete(), "is gone"),
+    "waiver's reason": (
+        lambda: Waiver.objects.filter(version__number=1).update(reason="Other."),
+        "resnet50 v1: the waiver",
+    ),
+    "waiver's end": (
+        lambda: Waiver.objects.filter(version__number=1).update(
+            expires_at=timezone.now() + timedelta(days=300)
+        ),
+        "(expires_at)",
+    ),
+    "waiver's lines": (
+        lambda: Waiver.objects.filter(version__number=1).update(requirements=["f1 ≥ 1"]),
+        "(requirements)",
+    ),
+    "revoked in silence": (
+        lambda: Waiver.objects.filter(version__number=1).update(revoked_at=timezone.now()),
+        "no event",
+    ),
+    "revocation undone": (
+        lambda: Waiver.objects.filter(version__number=2).update(revoked_at=None),
+        "was revoked",
+    ),
+    "moved in silence": (
+        lambda: ModelVersion.objects.filter(number=2).update(stage="production"),
+        "resnet50 v2: it stands in Production; its last move led to Development.",
+    ),
+    "miscounted": (
+        lambda: RegisteredModel.objects.update(staging_count=7),
+        "resnet50: it counts 7 versions in Staging, not 0.",
+    ),
+    "uncrowned": (
+        lambda: RegisteredModel.objects.update(champion=None),
+        "resnet50: it has versions in Production and no champion.",
+    ),
+}
+
+
+@pytest.mark.parametrize("tamper", TAMPERING)
+def test_what_was_changed_behind_its_back_is_named(registry: DatabaseRegistry, tamper: str) -> None:
+    change, says = TAMPERING[tamper]
+    change()
+    assert any(says in sentence for sentence in verify_chains().rows)
+
+
+def test_another_granter_is_named(registry: DatabaseRegistry, alice: User) -> None:
+    mallory = create_user(
+        username="mallory",
+        group="viewer",
+        actor=Actor(alice, Channel.PYTHON),
+        at=timezone.now(),
+    )
+    Waiver.objects.filter(version__number=1).update(granted_by=mallory)
+    assert any("(granted_by)" in sentence for sentence in differing_rows())
+
+
+def test_as_many_statements_for_many_events_as_for_few(registry: DatabaseRegistry) -> None:
+    taken = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as statements:
+            list(differing_rows())
+        taken.append(len(statements))
+        for _ in range(20):
+            made = registry.register_model("other", metrics={"accuracy": 0.95})
+            registry.transition_stage("other", made.number, Stage.STAGING)
+    assert taken[0] == taken[1]
