@@ -115,7 +115,10 @@ class Waiver(models.Model):
                 condition=Q(expires_at__gt=F("granted_at")), name="waiver_expires_later"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["version", "stage"], name="waiver_version")]
+        indexes: ClassVar = [
+            models.Index(fields=["version", "stage"], name="waiver_version"),
+            models.Index(fields=["-granted_at", "-id"], name="waiver_when"),
+        ]
 
     def __str__(self) -> str:
         return f"Waiver {self.uid}"
