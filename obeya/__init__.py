@@ -1,4 +1,11 @@
-"""Obeya's core: the rules of a model registry, without a server."""
+"""Obeya's core: the rules of a model registry, without a server.
+
+`RemoteRegistry`, which speaks to a server, is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from obeya.comparison import MetricDiff, VersionComparison
 from obeya.errors import (
@@ -18,6 +25,9 @@ from obeya.records import ModelVersion, StageTransition
 from obeya.registry import ModelRegistry
 from obeya.stages import Stage, Workflow
 
+if TYPE_CHECKING:
+    from obeya.remote import RemoteRegistry
+
 __all__ = [
     "AlreadyExists",
     "Comparison",
@@ -36,6 +46,7 @@ __all__ = [
     "NotFound",
     "PromotionPolicy",
     "RegistryError",
+    "RemoteRegistry",
     "Stage",
     "StageTransition",
     "TransitionRefused",
@@ -43,3 +54,12 @@ __all__ = [
     "VersionComparison",
     "Workflow",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # What only needs the rules does not load what speaks HTTP.
+    if name == "RemoteRegistry":
+        from obeya.remote import RemoteRegistry
+
+        return RemoteRegistry
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

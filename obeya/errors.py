@@ -11,6 +11,7 @@
     ├── IdempotencyKeyReused  422  exit 2   the Idempotency-Key came with another request before
     ├── NotSignedIn           401  exit 5   no token, or one that is over or was revoked
     ├── NotAllowed            403  exit 5   the actor lacks the right
+    ├── Unreachable           503  exit 6   no answer came that could be one of a registry
     └── TransitionRefused     422  exit 1   the rules refuse the move; carries every refusal
         └── InvalidTransition 422  exit 1   the workflow is (among) what refuses it
 
@@ -185,6 +186,14 @@ class NotAllowed(RegistryError):
     def __init__(self, sentence: str, *, right: str) -> None:
         super().__init__(sentence)
         self.right = right
+
+
+class Unreachable(RegistryError):
+    """No registry answered at the address. Whether what was asked was done is not known."""
+
+    code = "unreachable"
+    http_status = 503
+    exit_status = 6
 
 
 class TransitionRefused(RegistryError):

@@ -89,7 +89,7 @@ def delete_model(request: ApiRequest, name: Name) -> HttpResponse:
     return done()
 
 
-@router.put("/models/{name}/tags/{key}", response={204: None})
+@router.put("/models/{name}/tags/{path:key}", response={204: None})
 def set_model_tag(request: ApiRequest, name: Name, key: Key, tag: schemas.TagValue) -> HttpResponse:
     """Set a tag of a model."""
     with if_match(request, name):
@@ -99,7 +99,7 @@ def set_model_tag(request: ApiRequest, name: Name, key: Key, tag: schemas.TagVal
     return done()
 
 
-@router.delete("/models/{name}/tags/{key}", response={204: None})
+@router.delete("/models/{name}/tags/{path:key}", response={204: None})
 def delete_model_tag(request: ApiRequest, name: Name, key: Key) -> HttpResponse:
     """Remove a tag of a model."""
     with if_match(request, name):

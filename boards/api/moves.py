@@ -37,7 +37,7 @@ router = Router(tags=["Moves"])
 
 @router.get("/models/{name}/versions/{version}/verdict", response=schemas.Verdict)
 def get_verdict(
-    request: ApiRequest, name: Name, version: Number, to_stage: schemas.GatedStage | None = None
+    request: ApiRequest, name: Name, version: Number, to_stage: schemas.StageName | None = None
 ) -> HttpResponse:
     """What the policy says of a version now, for `to_stage` or its next stage. Stores nothing."""
     stage = Stage(to_stage) if to_stage else None

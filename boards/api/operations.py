@@ -32,7 +32,7 @@ def list_guardrails(request: ApiRequest, name: Name) -> HttpResponse:
     return answer({"items": [guardrail_document(found[metric]) for metric in sorted(found)]})
 
 
-@router.put("/models/{name}/guardrails/{metric}", response=schemas.Guardrail)
+@router.put("/models/{name}/guardrails/{path:metric}", response=schemas.Guardrail)
 def set_guardrail(
     request: ApiRequest, name: Name, metric: schemas.MetricPath, bound: schemas.GuardrailIn
 ) -> HttpResponse:
@@ -42,7 +42,7 @@ def set_guardrail(
     return answer(guardrail_document(guardrail))
 
 
-@router.delete("/models/{name}/guardrails/{metric}", response={204: None})
+@router.delete("/models/{name}/guardrails/{path:metric}", response={204: None})
 def remove_guardrail(request: ApiRequest, name: Name, metric: schemas.MetricPath) -> HttpResponse:
     """Take a guardrail away, and clear what it raised."""
     registry.remove_guardrail(name=name, metric=metric, actor=request.actor, at=timezone.now())

@@ -162,7 +162,7 @@ def list_metric_definitions(request: ApiRequest) -> HttpResponse:
     return answer({"items": [definition_document(found[name]) for name in sorted(found)]})
 
 
-@router.put("/metric-definitions/{metric}", response=schemas.Definition)
+@router.put("/metric-definitions/{path:metric}", response=schemas.Definition)
 def define_metric(
     request: ApiRequest, metric: schemas.MetricPath, said: schemas.DefinitionIn
 ) -> HttpResponse:

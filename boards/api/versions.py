@@ -68,9 +68,20 @@ def register_version(
     request: ApiRequest, name: Name, version: schemas.VersionFields
 ) -> HttpResponse:
     """Register a version in Development, and its model when that is new."""
-    row = registry.register_versions(
-        drafts=[_draft(name, version)], actor=request.actor, at=timezone.now()
-    )[0]
+    draft = _draft(name, version)
+    row = registry.register_model(
+        name=draft.model,
+        version=draft.number,
+        metrics=draft.metrics,
+        artifact_uri=draft.artifact_uri,
+        label=draft.label,
+        tags=draft.tags,
+        description=draft.description,
+        source_run=draft.source_run,
+        artifact_digest=draft.artifact_digest,
+        actor=request.actor,
+        at=timezone.now(),
+    )
     document = version_document(version_records([row])[0])
     return created(document, revision=row.revision, location=_address(row))
 
@@ -178,7 +189,7 @@ def log_metrics(
     return _version(request, name, version)
 
 
-@router.put("/models/{name}/versions/{version}/tags/{key}", response={204: None})
+@router.put("/models/{name}/versions/{version}/tags/{path:key}", response={204: None})
 def set_version_tag(
     request: ApiRequest, name: Name, version: Number, key: Key, tag: schemas.TagValue
 ) -> HttpResponse:
@@ -195,7 +206,7 @@ def set_version_tag(
     return done()
 
 
-@router.delete("/models/{name}/versions/{version}/tags/{key}", response={204: None})
+@router.delete("/models/{name}/versions/{version}/tags/{path:key}", response={204: None})
 def delete_version_tag(request: ApiRequest, name: Name, version: Number, key: Key) -> HttpResponse:
     """Remove a tag of a version."""
     with if_match(request, name, version):

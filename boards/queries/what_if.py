@@ -128,7 +128,7 @@ def what_if(
     """Run a draft for `stage` against every version it would hold for and every past promotion.
 
     That of the site holds for the models that have no policy of their own for the stage. At most
-    nine statements.
+    eleven statements.
     """
     judge = policy.judge(definitions() if policy.asks_about_noise else NO_DEFINITIONS)
     versions = would_pass = 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+
+from django.utils import timezone
 
 from boards import models
 from boards.actors import Actor
@@ -54,7 +56,7 @@ class DatabaseRegistry:
         grant: Grant | None = None,
     ) -> None:
         self._actor = Actor(actor, channel, grant)
-        self._clock = clock or (lambda: datetime.now(UTC))
+        self._clock = clock or timezone.now
 
     @classmethod
     def of(cls, actor: Actor) -> DatabaseRegistry:

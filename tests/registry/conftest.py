@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group
+from django.db import connection
+from django.utils import timezone
 
 from boards.models import AuditEvent, RegisteredModel, SiteChain, User
-from boards.registry import DatabaseRegistry
-from obeya import InMemoryRegistry, ModelRegistry
+from boards.registry import Actor, DatabaseRegistry, make_token
+from obeya import InMemoryRegistry, ModelRegistry, RemoteRegistry
 from obeya.audit import event_hash
+from obeya.records import Channel
 from obeya.stages import STRICT, Workflow
+from obeya.tokens import Scope
 from tests.registry.conformance import Clock
 
 
@@ -73,7 +77,13 @@ def workflow() -> Workflow:
     return STRICT
 
 
-@pytest.fixture(params=["memory", pytest.param("database", marks=pytest.mark.django_db)])
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("database", marks=pytest.mark.django_db),
+        pytest.param("remote", marks=pytest.mark.django_db(transaction=True)),
+    ]
+)
 def any_registry(
     request: pytest.FixtureRequest, clock: Clock, workflow: Workflow, settings: Any
 ) -> ModelRegistry:
@@ -81,7 +91,40 @@ def any_registry(
     if request.param == "memory":
         return InMemoryRegistry(actor="alice", clock=clock, workflow=workflow)
     settings.OBEYA_WORKFLOW = workflow.name
+    if request.param == "remote":
+        if connection.vendor != "sqlite":
+            pytest.skip("What differs between the databases is not on the wire.")
+        return request.getfixturevalue("remote_of")("alice")  # type: ignore[no-any-return]
     return DatabaseRegistry(actor=request.getfixturevalue("alice"), clock=clock)
+
+
+@pytest.fixture
+def remote_of(
+    live_server: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], RemoteRegistry]:
+    """The registry of a live server, by the token of an account that may do everything.
+
+    The server looks at the clock of the test.
+    """
+    monkeypatch.setattr(timezone, "now", clock)
+
+    def remote(name: str) -> RemoteRegistry:
+        user, made = User.objects.get_or_create(username=name)
+        if made:
+            user.groups.add(Group.objects.get(name="administrator"))
+        was_standing, clock.standing = clock.standing, True
+        _, token = make_token(
+            user=user,
+            name="conformance",
+            scopes=list(Scope),
+            days=366,
+            actor=Actor(user, Channel.PAGE),
+            at=clock(),
+        )
+        clock.standing = was_standing
+        return RemoteRegistry(live_server.url, token)
+
+    return remote
 
 
 @pytest.fixture
@@ -147,6 +190,8 @@ def acting_as(
     def hand_to(name: str) -> ModelRegistry:
         if isinstance(any_registry, InMemoryRegistry):
             return any_registry.acting_as(name)
+        if isinstance(any_registry, RemoteRegistry):
+            return request.getfixturevalue("remote_of")(name)  # type: ignore[no-any-return]
         person, _ = User.objects.get_or_create(username=name, defaults={"is_superuser": True})
         return DatabaseRegistry(actor=person, clock=clock)
 

@@ -59,7 +59,7 @@ class Judgement(Schema):
 class NewCheck(Body):
     """A check of the policy that is to be stored."""
 
-    to_stage: GatedStage | None = None
+    to_stage: StageName | None = None
 
 
 class StoredCheck(Schema):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from ninja import Schema
 
-from boards.api.schemas.basics import Body, Finite, GatedStage, Time
+from boards.api.schemas.basics import Body, Finite, GatedStage, StageName, Time
 
 
 class Policy(Schema):
@@ -44,7 +44,7 @@ class TrialCheck(Body):
     """A policy to judge a version by, without storing anything."""
 
     policy: PolicyIn
-    to_stage: GatedStage | None = None
+    to_stage: StageName | None = None
 
 
 class Draft(Body):

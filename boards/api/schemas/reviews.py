@@ -13,7 +13,7 @@ from boards.api.schemas.basics import Body, GatedStage, Reason, RequestStatus, S
 class NewRequest(Body):
     """A request that a version be moved."""
 
-    to_stage: GatedStage | None = None
+    to_stage: StageName | None = None
     reason: Reason = ""
     archive_existing: bool = False
 
@@ -52,22 +52,22 @@ class NewVote(Body):
 
     decision: Literal["approve", "reject"]
     comment: Reason = ""
-    to_stage: GatedStage | None = None
+    to_stage: StageName | None = None
 
 
 class Withdrawal(Body):
     """Which of one's requests is taken back."""
 
-    to_stage: GatedStage | None = None
+    to_stage: StageName | None = None
 
 
 class NewWaiver(Body):
     """Requirements to be waived, named by their lines."""
 
-    requirements: Annotated[list[str], Field(min_length=1, max_length=100)]
+    requirements: Annotated[list[str], Field(max_length=100)]
     reason: Reason
     expires_at: Time
-    to_stage: GatedStage | None = None
+    to_stage: StageName | None = None
 
 
 class Revocation(Body):

@@ -1,0 +1,209 @@
+"""One request to the JSON API: the token, time-outs, attempts, and errors made of problems."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError, LocationParseError
+
+from obeya.documents import MalformedDocument, error_from_problem
+from obeya.errors import InvalidInput, RegistryError, Unreachable
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+PREFIX = "/api/v1"
+PROBLEM_JSON = "application/problem+json"
+ANSWER_MAX = 256 * 1024 * 1024
+PAGE = 500
+ATTEMPTS = 5
+# What a server or a proxy says that is too busy at this moment.
+_TRY_AGAIN = frozenset({429, 502, 503, 504})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 30.0
+
+Query = Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How many seconds to wait for a connection, and for the next bytes of an answer."""
+
+    connect: float = 5.0
+    read: float = 60.0
+
+
+class Transport:
+    """Sends requests with a token and reads JSON.
+
+    What failed on the way is tried again, up to five times with growing pauses: reads, writes
+    that change the same thing to the same state, and POSTs, each of which bears one
+    Idempotency-Key for all its attempts. No redirect is followed: the token goes to one host.
+
+    Raises:
+        InvalidInput: the address is no http or https URL.
+    """
+
+    def __init__(self, url: str, token: str, *, timeouts: Timeouts, attempts: int) -> None:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidInput(
+                f"“{url[:128]}” is no address of a server; write it like {DEFAULT_URL}.",
+                field="url",
+            )
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise InvalidInput(
+                "The server's address holds no name, password or query.", field="url"
+            )
+        if not token.isascii() or not token.isprintable():
+            raise InvalidInput("The token holds characters that no token has.", field="token")
+        self.base = url.strip().rstrip("/")
+        self._headers = {"Accept": f"application/json, {PROBLEM_JSON}", "User-Agent": "obeya"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._attempts = attempts
+        self._pool = urllib3.PoolManager(
+            retries=False,
+            timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.read),
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.base!r})"
+
+    def get(self, *path: str, **query: str | int | None) -> Any:
+        """The document at an address; the segments of the path are encoded here."""
+        return self.send("GET", path, query=query)
+
+    def pages(self, *path: str, **query: str | int | None) -> Iterator[Any]:
+        """Every item of a list, fetched page after page."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.send("GET", path, query={"limit": PAGE, **query, "cursor": cursor or None})
+            try:
+                items, cursor = page["items"], page["next"]
+            except (KeyError, TypeError):
+                raise MalformedDocument("The server sent no page of a list.") from None
+            yield from items
+
+    def post(self, *path: str, body: Any) -> Any:
+        """Send a POST, once however often it is attempted."""
+        return self.send("POST", path, body=body)
+
+    def put(self, *path: str, body: Any) -> Any:
+        """Send a PUT."""
+        return self.send("PUT", path, body=body)
+
+    def patch(self, *path: str, body: Any) -> Any:
+        """Send a PATCH."""
+        return self.send("PATCH", path, body=body)
+
+    def delete(self, *path: str, **query: str | int | None) -> Any:
+        """Send a DELETE."""
+        return self.send("DELETE", path, query=query)
+
+    def send(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        *,
+        query: Query | None = None,
+        body: Any = None,
+        if_match: int | None = None,
+    ) -> Any:
+        """The answer's document; None where there is none. `if_match` is a revision.
+
+        Raises:
+            RegistryError: what the server refused, in the class of its kind.
+            Unreachable: no answer came that could be one of the registry.
+        """
+        segments = "".join(f"/{quote(segment, safe='')}" for segment in path)
+        stated = {key: value for key, value in (query or {}).items() if value is not None}
+        address = f"{self.base}{PREFIX}{segments}" + (f"?{urlencode(stated)}" if stated else "")
+        headers, content = dict(self._headers), None
+        if body is not None:
+            content = _encoded(body)
+            headers["Content-Type"] = "application/json"
+        if method == "POST":
+            headers["Idempotency-Key"] = str(uuid.uuid4())
+        if if_match is not None:
+            headers["If-Match"] = f'"{if_match}"'
+        attempt = 0
+        while True:
+            attempt += 1
+            is_last = attempt == self._attempts
+            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1)) * _spread()
+            try:
+                status, answer, kind, retry_after = self._once(method, address, headers, content)
+            except (HTTPError, OSError) as error:
+                if is_last or isinstance(error, LocationParseError):
+                    raise Unreachable(f"{self.base} cannot be reached: {_reason(error)}.") from None
+            else:
+                if status not in _TRY_AGAIN or is_last:
+                    return self._read(status, answer, kind, address)
+                pause = max(pause, min(_LONGEST_PAUSE, retry_after))
+            time.sleep(pause)
+
+    def _once(
+        self, method: str, address: str, headers: Mapping[str, str], content: bytes | None
+    ) -> tuple[int, bytes, str, float]:
+        response = self._pool.request(
+            method, address, body=content, headers=headers, redirect=False, preload_content=False
+        )
+        try:
+            answer = response.read(ANSWER_MAX + 1, decode_content=True)
+            if len(answer) > ANSWER_MAX:
+                raise Unreachable(f"{self.base} answered more than {ANSWER_MAX:,} bytes.")
+        finally:
+            response.release_conn()
+        return (
+            response.status,
+            answer,
+            response.headers.get("Content-Type", "").partition(";")[0].strip(),
+            _seconds(response.headers.get("Retry-After", "")),
+        )
+
+    def _read(self, status: int, answer: bytes, kind: str, address: str) -> Any:
+        if status == 204 or (status < 300 and not answer):
+            return None
+        where = f"{urlsplit(address).path} on {self.base}"
+        if kind not in ("application/json", PROBLEM_JSON):
+            what = f"{kind or 'nothing readable'} with status {status}"
+            if 300 <= status < 400:
+                what = f"a redirect ({status}), which is not followed"
+            raise Unreachable(f"{where} answered {what}: this is no Obeya server, or a proxy's.")
+        try:
+            document = json.loads(answer)
+        except ValueError:
+            raise Unreachable(f"{where} answered JSON that ends too early.") from None
+        if status < 300:
+            return document
+        if not isinstance(document, Mapping):
+            raise RegistryError(f"{where} refused with status {status}.")
+        raise error_from_problem(document)
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(f"This cannot be sent as JSON: {error}.") from None
+
+
+def _spread() -> float:
+    # So that clients that failed at the same moment do not come back at the same moment.
+    return random.uniform(0.5, 1)  # noqa: S311 - nothing to be guessed
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
+
+
+def _reason(error: Exception) -> str:
+    """Why, without the representation of objects that the library puts before it."""
+    text = str(getattr(error, "reason", None) or error)
+    return text.rpartition(": ")[2].rstrip(".") or type(error).__name__
