@@ -8,7 +8,11 @@ from typing import Any
 import click
 
 from obeya.cli.audit import audit
+from obeya.cli.completion import completion
+from obeya.cli.importing import import_
+from obeya.cli.moves import approve, check, promote, request, rollback, transition
 from obeya.cli.server import JoiningGroup
+from obeya.cli.versions import compare, history, list_, log_metrics, register, show
 from obeya.errors import RegistryError
 
 
@@ -37,4 +41,21 @@ def main() -> None:
     """A registry for machine-learning models that you can see."""
 
 
-main.add_command(audit)
+for command in (
+    approve,
+    audit,
+    check,
+    compare,
+    completion,
+    history,
+    import_,
+    list_,
+    log_metrics,
+    promote,
+    register,
+    request,
+    rollback,
+    show,
+    transition,
+):
+    main.add_command(command)

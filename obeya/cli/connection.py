@@ -1,0 +1,139 @@
+"""How commands reach a server, and what they share: its address, the token, a version's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from obeya.errors import InvalidInput
+from obeya.records import ModelVersion
+from obeya.remote import DEFAULT_URL, RemoteRegistry
+from obeya.stages import Stage
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A registry on a server, and whether a program reads what is printed."""
+
+    registry: RemoteRegistry
+    as_json: bool
+
+    def version(self, model: str, text: str) -> ModelVersion:
+        """The version by its number, an alias, or ``latest``.
+
+        Raises:
+            NotFound: there is no such model, version or alias.
+        """
+        if text == "latest":
+            found = self.registry.get_latest(model)
+            if found is None:
+                raise InvalidInput(f"{model} has no version.", field="version")
+            return found
+        digits = text[1:] if text[:1] in "vV" else text
+        if digits.isascii() and digits.isdigit() and len(digits) <= 10:
+            return self.registry.get_version(model, int(digits))
+        return self.registry.get_version_by_alias(model, text)
+
+    def page(self, path: str) -> str:
+        """The address of a page of the site."""
+        return f"{self.registry.url}{path}"
+
+
+def connected(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
+    """Give a command the options that say where the server is, and a `Session` as first."""
+
+    @click.option(
+        "--url", envvar="OBEYA_URL", default=DEFAULT_URL, show_default=True, help="The server."
+    )
+    @click.option("--token", envvar="OBEYA_TOKEN", default="", help="An API token. [OBEYA_TOKEN]")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+    @wraps(function)
+    def command(*args: P.args, **kwargs: P.kwargs) -> R:
+        url, token = str(kwargs.pop("url")), str(kwargs.pop("token"))
+        as_json = bool(kwargs.pop("as_json"))
+        return function(Session(RemoteRegistry(url, token), as_json), *args, **kwargs)
+
+    return command
+
+
+def named_version(function: F) -> F:
+    """The options that name one version."""
+    function = click.option(
+        "--version", required=True, metavar="N", help="Its number, an alias, or latest."
+    )(function)
+    return named_model(function)
+
+
+def named_model(function: F) -> F:
+    """The option that names a model."""
+    return click.option("--model", required=True, metavar="NAME", help="The registered model.")(
+        function
+    )
+
+
+class StageType(click.ParamType):  # type: ignore[type-arg]  # generic for types alone
+    """A stage by its name, in any case."""
+
+    name = "stage"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Stage:
+        """The stage of that name."""
+        try:
+            return Stage.parse(value)
+        except InvalidInput as error:
+            self.fail(str(error), param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What the help shows."""
+        return "[" + "|".join(stage.value for stage in Stage) + "]"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The stages that begin so."""
+        begun = incomplete.lower()
+        return [CompletionItem(stage.value) for stage in Stage if stage.value.startswith(begun)]
+
+
+STAGE = StageType()
+
+
+def pairs(values: tuple[str, ...], *, what: str) -> dict[str, str]:
+    """Options of the form ``key=value``, cut at the first ``=``.
+
+    Raises:
+        BadParameter: there is no ``=``, or a key stands twice.
+    """
+    found: dict[str, str] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"“{text[:64]}” is no {what}; write it as key=value.")
+        if key in found:
+            raise click.BadParameter(f"The {what} “{key[:64]}” stands twice.")
+        found[key] = value
+    return found
+
+
+def numbers(values: tuple[str, ...]) -> dict[str, float]:
+    """Metrics of the form ``name=0.91``. Raises `BadParameter`."""
+    found: dict[str, float] = {}
+    for name, text in pairs(values, what="metric").items():
+        try:
+            found[name] = float(text)
+        except ValueError:
+            raise click.BadParameter(
+                f"“{text[:32]}” is not a number; write {name[:64]}=0.91."
+            ) from None
+    return found

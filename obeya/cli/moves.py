@@ -1,0 +1,263 @@
+"""Commands that judge, make and take back moves."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from obeya.cli.connection import STAGE, Session, connected, named_model, named_version
+from obeya.cli.output import say_json, say_verdict
+from obeya.cli.step_summary import summarise
+from obeya.documents import refusal_documents, request_document, transition_document
+from obeya.documents import verdict_document as verdict_as_document
+from obeya.errors import AlreadyExists, RefusalKind, TransitionRefused
+from obeya.records import ModelVersion, StageTransition
+from obeya.requests import RequestStatus
+from obeya.stages import Stage
+from obeya.versions import next_stage
+
+POLL_SECONDS = 2.0
+# What a check that fails and a refused move end with.
+FAILED = 1
+
+
+@click.command
+@named_version
+@click.option("--stage", type=STAGE, help="To enter it. [the next stage]")
+@connected
+def check(session: Session, model: str, version: str, stage: Stage | None) -> None:
+    """Judge a version by the promotion policy alone, and keep the verdict.
+
+    Exit status 0: it passes; 1: it fails.
+    """
+    found = session.version(model, version)
+    to_stage = stage or next_stage(found.stage)
+    check_id, verdict = session.registry.store_check(model, found.number, to_stage)
+    address = session.page(f"/checks/{check_id}/")
+    summarise(f"{found} to enter {to_stage.label}", verdict, address=address)
+    if session.as_json:
+        say_json({"check": check_id, "address": address, "verdict": verdict_as_document(verdict)})
+    else:
+        say_verdict(verdict)
+        click.echo(address)
+    if not verdict.passed:
+        click.get_current_context().exit(FAILED)
+
+
+@click.command
+@named_version
+@click.option("--stage", type=STAGE, help="Where to. [the next stage]")
+@click.option("--reason", default="", help="Why; kept in the audit log.")
+@click.option("--archive-existing", is_flag=True, help="Archive what is in the stage now.")
+@click.option(
+    "--wait",
+    type=click.IntRange(min=0),
+    metavar="SECONDS",
+    help="Where only approvals are missing, ask for them and wait so long.",
+)
+@connected
+def promote(
+    session: Session,
+    model: str,
+    version: str,
+    stage: Stage | None,
+    reason: str,
+    archive_existing: bool,
+    wait: int | None,
+) -> None:
+    """Move a version to its next stage, or to --stage, if every rule lets it.
+
+    Exit status 0: moved; 1: refused, with every reason.
+    """
+    found = session.version(model, version)
+    to_stage = stage or next_stage(found.stage)
+    _move(session, found, to_stage, reason, archive_existing=archive_existing, wait=wait)
+
+
+@click.command
+@named_version
+@click.option("--stage", type=STAGE, required=True, help="Where to.")
+@click.option("--reason", default="", help="Why; kept in the audit log.")
+@click.option("--archive-existing", is_flag=True, help="Archive what is in the stage now.")
+@connected
+def transition(
+    session: Session, model: str, version: str, stage: Stage, reason: str, archive_existing: bool
+) -> None:
+    """Move a version to a stage, if every rule lets it.
+
+    Exit status 0: moved; 1: refused, with every reason.
+    """
+    found = session.version(model, version)
+    _move(session, found, stage, reason, archive_existing=archive_existing, wait=None)
+
+
+def _move(
+    session: Session,
+    version: ModelVersion,
+    to_stage: Stage,
+    reason: str,
+    *,
+    archive_existing: bool,
+    wait: int | None,
+) -> None:
+    title = f"{version} to {to_stage.label}"
+    until = time.monotonic() + (wait or 0)
+    asked = False
+    while True:
+        try:
+            move = session.registry.transition_stage(
+                version.model,
+                version.number,
+                to_stage,
+                reason=reason,
+                archive_existing=archive_existing,
+            )
+        except TransitionRefused as refused:
+            only_approvals = {r.kind for r in refused.refusals} == {RefusalKind.APPROVALS}
+            if wait is None or not only_approvals or time.monotonic() >= until:
+                _say_refused(session, title, refused)
+                return
+            if not asked:
+                _ask(session, version, to_stage, reason, archive_existing=archive_existing)
+                asked = True
+            if not _is_open_or_moved(session, version, to_stage, until):
+                _say_refused(session, title, refused)
+                return
+            now = session.registry.get_version(version.model, version.number)
+            if now.stage is to_stage:
+                # The last approval promoted it by itself.
+                move = session.registry.get_transitions(version.model, version.number)[-1]
+            else:
+                continue
+        _say_moved(session, title, move)
+        return
+
+
+def _ask(
+    session: Session, version: ModelVersion, to_stage: Stage, reason: str, *, archive_existing: bool
+) -> None:
+    try:
+        request = session.registry.request_transition(
+            version.model,
+            version.number,
+            to_stage,
+            reason=reason,
+            archive_existing=archive_existing,
+        )
+    except AlreadyExists:
+        click.echo("Approvals are asked for already; waiting for them.", err=True)
+        return
+    address = session.page(f"/requests/{request.id}/")
+    click.echo(f"Approvals are asked for: {address}", err=True)
+
+
+def _is_open_or_moved(
+    session: Session, version: ModelVersion, to_stage: Stage, until: float
+) -> bool:
+    """Wait until the request has its approvals or the version moved; False once neither can be."""
+    while time.monotonic() < until:
+        time.sleep(min(POLL_SECONDS, max(0.0, until - time.monotonic())))
+        judgement = session.registry.can_promote(version.model, version.number, to_stage)
+        if judgement.from_stage is to_stage or not judgement.refused_by(RefusalKind.APPROVALS):
+            return True
+        requests = session.registry.get_requests(version.model, version.number)
+        newest = next((r for r in requests if r.to_stage is to_stage), None)
+        if newest is None or newest.status not in (RequestStatus.OPEN, RequestStatus.COMPLETED):
+            click.echo(f"The request is {newest.status.value if newest else 'gone'}.", err=True)
+            return False
+    click.echo("The approvals did not come in time; the request stays open.", err=True)
+    return False
+
+
+def _say_moved(session: Session, title: str, move: StageTransition) -> None:
+    if session.as_json:
+        say_json(transition_document(move))
+    else:
+        archived = ", ".join(f"v{number}" for number in move.archived)
+        also = f" Archived: {archived}." if archived else ""
+        click.echo(f"{move.model} v{move.version} is in {move.to_stage.label}.{also}")
+    summarise(f"{title}: moved", None)
+
+
+def _say_refused(session: Session, title: str, refused: TransitionRefused) -> None:
+    address = session.page(f"/checks/{refused.check_id}/") if refused.check_id else ""
+    summarise(f"{title}: refused", refused.verdict, refused.refusals, address=address)
+    if session.as_json:
+        verdict = refused.verdict
+        say_json(
+            {
+                "refusals": refusal_documents(refused.refusals),
+                "verdict": verdict_as_document(verdict) if verdict else None,
+                "check": refused.check_id,
+            }
+        )
+    else:
+        if refused.verdict is not None and refused.verdict.outcomes:
+            say_verdict(refused.verdict)
+        for refusal in refused.refusals:
+            click.echo(f"refused: {refusal.sentence}", err=True)
+        if address:
+            click.echo(address, err=True)
+    click.get_current_context().exit(FAILED)
+
+
+@click.command
+@named_version
+@click.option("--stage", type=STAGE, help="To enter it. [the next stage]")
+@click.option("--reason", default="", help="Why; who votes reads it.")
+@click.option("--archive-existing", is_flag=True, help="Archive what is in the stage by then.")
+@connected
+def request(
+    session: Session,
+    model: str,
+    version: str,
+    stage: Stage | None,
+    reason: str,
+    archive_existing: bool,
+) -> None:
+    """Ask that a version be moved once others approve."""
+    number = session.version(model, version).number
+    made = session.registry.request_transition(
+        model, number, stage, reason=reason, archive_existing=archive_existing
+    )
+    if session.as_json:
+        say_json(request_document(made))
+        return
+    click.echo(f"Asked that {model} v{number} be moved to {made.to_stage.label}:")
+    click.echo(session.page(f"/requests/{made.id}/"))
+
+
+@click.command
+@named_version
+@click.option("--stage", type=STAGE, help="Which request, where there are several.")
+@click.option("--comment", default="", help="What to say with it.")
+@click.option("--reject", "rejects", is_flag=True, help="Reject it instead; needs a comment.")
+@connected
+def approve(
+    session: Session, model: str, version: str, stage: Stage | None, comment: str, rejects: bool
+) -> None:
+    """Approve the open request for a version, on the evidence as it stands."""
+    number = session.version(model, version).number
+    vote = session.registry.reject if rejects else session.registry.approve
+    made = vote(model, number, comment=comment, to_stage=stage)
+    if session.as_json:
+        say_json(request_document(made))
+        return
+    done = "rejected" if rejects else "approved"
+    click.echo(f"The request for {model} v{number} is {done}; it is {made.status.value}.")
+
+
+@click.command
+@named_model
+@click.option("--to-version", type=click.IntRange(min=1), help="Which. [the last good one]")
+@click.option("--reason", required=True, help="Why; kept in the audit log.")
+@connected
+def rollback(session: Session, model: str, to_version: int | None, reason: str) -> None:
+    """Put the last good version back into Production and archive the rest."""
+    move = session.registry.rollback(model, to_version, reason=reason)
+    if session.as_json:
+        say_json(transition_document(move))
+        return
+    archived = ", ".join(f"v{number}" for number in move.archived)
+    click.echo(f"{model} v{move.version} is back in Production; archived: {archived}.")

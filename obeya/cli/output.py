@@ -1,0 +1,105 @@
+"""What commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from obeya.bounds import number_text
+from obeya.policies import Outcome, Verdict
+from obeya.records import ModelVersion
+from obeya.transitions import TransitionJudgement
+
+_COLOURS = {
+    Outcome.PASSED: "green",
+    Outcome.WAIVED: "yellow",
+    Outcome.FAILED: "red",
+    Outcome.MISSING: "red",
+    Outcome.NOT_COMPARABLE: "red",
+}
+
+
+def say_json(document: Any) -> None:
+    """Print a document."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; when it is piped no colour and no cut, a tab between columns."""
+    console = Console()
+    listed = [[_plain(cell) for cell in row] for row in rows]
+    if not console.is_terminal:
+        for row in (list(columns), *listed):
+            click.echo("\t".join(row))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    for row in listed:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+def say_verdict(verdict: Verdict) -> None:
+    """Print each requirement of a verdict with what was observed, and the sentence of the whole."""
+    if verdict.outcomes:
+        console = Console()
+        if console.is_terminal:
+            table = Table(box=None, pad_edge=False, header_style="bold")
+            for column in ("requirement", "outcome", "what was seen"):
+                table.add_column(column)
+            for row in verdict.outcomes:
+                table.add_row(
+                    Text(row.requirement),
+                    Text(outcome_word(row.outcome), style=_COLOURS[row.outcome]),
+                    Text(row.sentence),
+                )
+            console.print(table)
+        else:
+            for row in verdict.outcomes:
+                click.echo(f"{outcome_word(row.outcome)}\t{row.requirement}\t{row.sentence}")
+    click.echo(verdict.sentence)
+
+
+def say_judgement(judgement: TransitionJudgement) -> None:
+    """Print every reason against a move, and what only warns."""
+    for refusal in judgement.refusals:
+        click.echo(f"refused: {refusal.sentence}")
+    for warning in judgement.warnings:
+        click.echo(f"warning: {warning.sentence}")
+
+
+def outcome_word(outcome: Outcome) -> str:
+    """The outcome in a word or two."""
+    return outcome.value.replace("_", " ")
+
+
+def version_line(version: ModelVersion) -> list[object]:
+    """A version as a row: model, version, stage, label, metrics, registered."""
+    metrics = ", ".join(
+        f"{name}={number_text(metric.value)}" for name, metric in list(version.metrics.items())[:4]
+    )
+    more = len(version.metrics) - 4
+    return [
+        version.model,
+        f"v{version.number}",
+        version.stage.label,
+        version.label,
+        metrics + (f" and {more} more" if more > 0 else ""),
+        f"{version.created_at:%Y-%m-%d %H:%M}",
+    ]
+
+
+VERSION_COLUMNS = ("model", "version", "stage", "label", "metrics", "registered")
+
+
+def _plain(cell: object) -> str:
+    """One line, without what would steer a terminal."""
+    text = "" if cell is None else str(cell)
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,0 +1,83 @@
+"""What a pipeline shows of a verdict: a table in its step summary, and a note for each failure.
+
+The summary is Markdown appended to the file that ``GITHUB_STEP_SUMMARY`` names; notes are the
+workflow commands of GitHub Actions, printed where ``GITHUB_ACTIONS`` is set. Forgejo and Gitea
+read both. Elsewhere nothing is written; ``OBEYA_STEP_SUMMARY`` names a file on any system.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from obeya.cli.output import outcome_word
+from obeya.errors import Refusal
+from obeya.policies import Verdict
+
+_MARKS = {"passed": "✅", "waived": "🟡"}
+
+
+def summarise(
+    title: str,
+    verdict: Verdict | None,
+    refusals: tuple[Refusal, ...] = (),
+    *,
+    address: str = "",
+) -> None:
+    """Write the table of a verdict and the reasons of a refusal, where a pipeline shows them.
+
+    A summary that cannot be written is said and stops nothing.
+    """
+    path = os.environ.get("OBEYA_STEP_SUMMARY") or os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        try:
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(markdown(title, verdict, refusals, address=address))
+        except OSError as error:
+            click.echo(f"The step summary could not be written: {error}.", err=True)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for sentence in _failures(verdict, refusals):
+            click.echo(f"::error title={_escaped(title, ':,')}::{_escaped(sentence)}")
+
+
+def markdown(
+    title: str, verdict: Verdict | None, refusals: tuple[Refusal, ...], *, address: str = ""
+) -> str:
+    """The table as GitHub's Markdown; what comes from the registry is no markup in it."""
+    lines = [f"### {_cell(title)}", ""]
+    if verdict is not None:
+        lines += [_cell(verdict.sentence), ""]
+        if verdict.outcomes:
+            lines += ["| Requirement | Outcome | What was seen |", "| --- | --- | --- |"]
+            lines += [
+                f"| {_cell(row.requirement)} "
+                f"| {_MARKS.get(row.outcome.value, '❌')} {outcome_word(row.outcome)} "
+                f"| {_cell(row.sentence)} |"
+                for row in verdict.outcomes
+            ]
+            lines.append("")
+    lines += [f"- {_cell(refusal.sentence)}" for refusal in refusals]
+    if address:
+        lines += ["", f"[The policy result in Obeya](<{address}>)"]
+    return "\n".join(lines).rstrip() + "\n\n"
+
+
+def _failures(verdict: Verdict | None, refusals: tuple[Refusal, ...]) -> list[str]:
+    failed = [row.sentence for row in verdict.failures] if verdict else []
+    return failed + [refusal.sentence for refusal in refusals if refusal.sentence not in failed]
+
+
+def _cell(text: str) -> str:
+    plain = " ".join(text.split())
+    for character in "\\`*_{}[]<>|#":
+        plain = plain.replace(character, f"\\{character}")
+    return plain
+
+
+def _escaped(text: str, also: str = "") -> str:
+    """As the workflow commands ask for it: no line breaks, and in properties no ``:`` or ``,``."""
+    for character in f"%\r\n{also}":
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text

@@ -1,0 +1,261 @@
+"""Commands that register and read versions."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import click
+
+from obeya.bounds import number_text
+from obeya.cli.connection import (
+    STAGE,
+    Session,
+    connected,
+    named_model,
+    named_version,
+    numbers,
+    pairs,
+)
+from obeya.cli.output import VERSION_COLUMNS, say_json, say_table, version_line
+from obeya.comparison import DiffOutcome
+from obeya.documents import (
+    comparison_document,
+    model_document,
+    transition_document,
+    version_document,
+)
+from obeya.records import ModelVersion
+from obeya.stages import Stage
+
+_LIST_MAX = 100
+
+
+@click.command
+@click.argument("name")
+@click.option("--version", type=click.IntRange(min=1), help="Its number. [the next]")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="May be repeated.")
+@click.option("--artifact-uri", default="", metavar="URI", help="Where its files are.")
+@click.option("--artifact-digest", default="", metavar="SHA256", help="The digest of its files.")
+@click.option("--label", default="", help="A name of its own, such as a date or a tag.")
+@click.option("--description", default="", help="What it is, in Markdown.")
+@click.option("--source-run", default="", help="The run that made it.")
+@connected
+def register(
+    session: Session,
+    name: str,
+    version: int | None,
+    metrics: tuple[str, ...],
+    tags: tuple[str, ...],
+    artifact_uri: str,
+    artifact_digest: str,
+    label: str,
+    description: str,
+    source_run: str,
+) -> None:
+    """Register a version of the model NAME in Development; the model too, when it is new."""
+    made = session.registry.register_model(
+        name,
+        version,
+        numbers(metrics),
+        artifact_uri,
+        label=label,
+        tags=pairs(tags, what="tag"),
+        description=description,
+        source_run=source_run,
+        artifact_digest=artifact_digest,
+    )
+    if session.as_json:
+        say_json(version_document(made))
+        return
+    click.echo(f"{made} is registered in Development.")
+
+
+@click.command("log-metrics")
+@named_version
+@click.option("--metric", "metrics", multiple=True, required=True, metavar="NAME=VALUE")
+@connected
+def log_metrics(session: Session, model: str, version: str, metrics: tuple[str, ...]) -> None:
+    """Add metrics to a version; one that is there is replaced, its old value logged."""
+    measured = numbers(metrics)
+    number = session.version(model, version).number
+    changed = session.registry.log_metrics(model, number, measured)
+    if session.as_json:
+        say_json(version_document(changed))
+        return
+    click.echo(f"{changed} has {len(changed.metrics)} metrics.")
+
+
+@click.command("list")
+@click.argument("words", nargs=-1)
+@click.option("--stage", type=STAGE, help="The versions in this stage.")
+@click.option("--model", metavar="NAME", help="The versions of this model.")
+@click.option("--filter", "where", default="", help='Such as: metrics.auc >= 0.9 and label = "rc1"')
+@click.option("--order-by", default="", help="Such as: metrics.auc desc, created")
+@click.option("--limit", type=click.IntRange(min=1), default=_LIST_MAX, show_default=True)
+@connected
+def list_(
+    session: Session,
+    words: tuple[str, ...],
+    stage: Stage | None,
+    model: str | None,
+    where: str,
+    order_by: str,
+    limit: int,
+) -> None:
+    """List models whose names hold WORDS, or versions where a stage, model or filter is given."""
+    if stage is None and model is None and not where and not order_by:
+        _list_models(session, " ".join(words), limit)
+        return
+    if words:
+        raise click.UsageError("WORDS are for models; name one with --model to list versions.")
+    clauses = [f"({where})"] if where.strip() else []
+    if stage is not None:
+        clauses.append(f"stage = {stage.value}")
+    found = session.registry.search_versions(" and ".join(clauses), model=model, order_by=order_by)
+    versions = list(islice(found, limit))
+    if session.as_json:
+        say_json([version_document(version) for version in versions])
+    elif versions:
+        say_table(VERSION_COLUMNS, map(version_line, versions))
+    else:
+        click.echo("No version matches.", err=True)
+
+
+def _list_models(session: Session, words: str, limit: int) -> None:
+    models = list(islice(session.registry.list_models(words), limit))
+    if session.as_json:
+        say_json([model_document(model) for model in models])
+    elif models:
+        say_table(
+            ("model", *(stage.label for stage in Stage), "champion", "latest"),
+            (
+                [
+                    model.name,
+                    *(model.stages.get(stage, 0) for stage in Stage),
+                    f"v{model.champion}" if model.champion else "",
+                    f"v{model.latest}" if model.latest else "",
+                ]
+                for model in models
+            ),
+        )
+    else:
+        click.echo("There are no models yet; obeya register makes the first.", err=True)
+
+
+@click.command
+@named_model
+@click.option("--version", metavar="N", help="One version: its number, an alias, or latest.")
+@connected
+def show(session: Session, model: str, version: str | None) -> None:
+    """Show a model, or one of its versions."""
+    if version is not None:
+        _show_version(session, session.version(model, version))
+        return
+    found = session.registry.get_model(model)
+    if session.as_json:
+        say_json(model_document(found))
+        return
+    click.echo(found.name)
+    for title, value in (
+        ("owner", found.owner),
+        ("champion", f"v{found.champion}" if found.champion else "none"),
+        ("latest", f"v{found.latest}" if found.latest else "none"),
+        *((stage.label, found.stages.get(stage, 0)) for stage in Stage),
+        *((f"alias {alias}", f"v{number}") for alias, number in found.aliases.items()),
+        *((f"tag {key}", text) for key, text in found.tags.items()),
+        ("description", found.description),
+    ):
+        if value not in ("", None):
+            click.echo(f"  {title}: {value}")
+
+
+def _show_version(session: Session, version: ModelVersion) -> None:
+    if session.as_json:
+        say_json(version_document(version))
+        return
+    click.echo(f"{version} in {version.stage.label}, revision {version.revision}")
+    for title, value in (
+        ("label", version.label),
+        ("aliases", ", ".join(version.aliases)),
+        ("owner", version.owner),
+        ("registered", f"{version.created_at:%Y-%m-%d %H:%M %Z}"),
+        ("in its stage since", f"{version.stage_entered_at:%Y-%m-%d %H:%M %Z}"),
+        ("artifact", version.artifact_uri),
+        ("digest", version.artifact_digest),
+        ("source run", version.source_run),
+        *((f"tag {key}", text) for key, text in version.tags.items()),
+        ("description", version.description),
+    ):
+        if value:
+            click.echo(f"  {title}: {value}")
+    if version.metrics:
+        say_table(
+            ("metric", "value", "samples", "dataset"),
+            (
+                [m.name, number_text(m.value), m.samples, m.dataset]
+                for m in version.metrics.values()
+            ),
+        )
+
+
+_WORDS = {
+    DiffOutcome.BETTER: "better",
+    DiffOutcome.WORSE: "worse",
+    DiffOutcome.EQUAL: "equal",
+}
+
+
+@click.command
+@named_model
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@connected
+def compare(session: Session, model: str, a: str, b: str) -> None:
+    """Hold version B of a model against version A, metric by metric."""
+    first, second = session.version(model, a), session.version(model, b)
+    found = session.registry.compare_versions(model, first.number, second.number)
+    if session.as_json:
+        say_json(comparison_document(found))
+        return
+    say_table(
+        ("metric", str(first), str(second), "difference", "change", "outcome"),
+        (
+            [
+                metric,
+                number_text(diff.a.value) if diff.a else "",
+                number_text(diff.b.value) if diff.b else "",
+                "" if diff.difference is None else f"{diff.difference:+.4g}",
+                "" if diff.percent_change is None else f"{diff.percent_change:+.2f} %",
+                _WORDS.get(diff.outcome, diff.outcome.value.replace("_", " ")),
+            ]
+            for metric, diff in found.metric_diffs.items()
+        ),
+    )
+
+
+@click.command
+@named_model
+@click.option("--version", metavar="N", help="Only of this version.")
+@connected
+def history(session: Session, model: str, version: str | None) -> None:
+    """Show the moves of a model's versions, oldest first."""
+    number = None if version is None else session.version(model, version).number
+    moves = session.registry.get_transitions(model, number)
+    if session.as_json:
+        say_json([transition_document(move) for move in moves])
+        return
+    say_table(
+        ("when", "version", "from", "to", "by", "reason"),
+        (
+            [
+                f"{move.occurred_at:%Y-%m-%d %H:%M}",
+                f"v{move.version}",
+                move.from_stage.label if move.from_stage else "registered",
+                move.to_stage.label,
+                move.actor,
+                move.reason,
+            ]
+            for move in moves
+        ),
+    )
