@@ -10,13 +10,12 @@ from django.utils import timezone
 
 from boards import registry
 from boards.models import User
-from boards.permissions import Right
+from boards.permissions import Right, people_who_may
 from boards.registry import SYSTEM, Actor
 from boards.registry.accounts import ADMINISTRATOR
 from obeya.errors import AlreadyExists
 
 FIRST_ACCOUNT = "admin"
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def one_time_link_path(user: User, *, actor: Actor) -> str:
@@ -39,9 +38,8 @@ def first_administrator() -> User | None:
 
 
 def _administrator() -> User | None:
-    holders = User.objects.with_perm(f"boards.{Right.ADMINISTER.value}", backend=BACKEND)
-    named = holders.filter(username__iexact=FIRST_ACCOUNT).order_by("pk").first()
-    return named or holders.order_by("pk").first()
+    holders = people_who_may(Right.ADMINISTER)
+    return holders.filter(username__iexact=FIRST_ACCOUNT).first() or holders.first()
 
 
 def _make_first_account(at: datetime) -> None:

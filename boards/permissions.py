@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.contrib.auth.models import Permission
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from boards.models import User
 from obeya.errors import NotAllowed
@@ -80,16 +80,24 @@ def holders(right: Right, user_ids: Collection[int]) -> set[int]:
     """Those of the accounts that are active and hold the right; one statement, none for nobody."""
     if not user_ids:
         return set()
+    found = User.objects.filter(_holds(right), pk__in=user_ids, is_active=True)
+    return set(found.values_list("pk", flat=True))
+
+
+def people_who_may(right: Right) -> QuerySet[User]:
+    """The active accounts that hold the right and sign in themselves: services do not."""
+    found = User.objects.filter(_holds(right), is_active=True, is_service=False)
+    return found.distinct().order_by("pk")
+
+
+def _holds(right: Right) -> Q:
     held = Q(content_type__app_label="boards", codename=right.value)
     permission = Permission.objects.filter(held)
-    found = User.objects.filter(
+    return (
         Q(is_superuser=True)
         | Q(user_permissions__in=permission)
-        | Q(groups__permissions__in=permission),
-        pk__in=user_ids,
-        is_active=True,
+        | Q(groups__permissions__in=permission)
     )
-    return set(found.values_list("pk", flat=True))
 
 
 def require(user: User | None, right: Right) -> None:

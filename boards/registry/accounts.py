@@ -163,7 +163,10 @@ def use_one_time_link(*, token: str, at: datetime) -> User | None:
     """The account that the token signs in, None when it was used, expired or never was."""
     link = (
         OneTimeLink.objects.filter(
-            token_hash=_digest(token), expires_at__gt=at, user__is_active=True
+            token_hash=_digest(token),
+            expires_at__gt=at,
+            user__is_active=True,
+            user__is_service=False,
         )
         .select_related("user")
         .first()

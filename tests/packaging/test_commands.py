@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import pty
 import re
@@ -576,3 +577,48 @@ def test_an_export_of_a_model_that_never_was_is_refused(exported):
         done = run(exported[0], "audit", command, "--model", "nobody")
         assert done.returncode == 2
         assert "There never was a model named “nobody”." in done.stderr
+
+
+def test_a_token_of_the_service_local_is_alone_on_the_last_line(data):
+    made = run(data, "token", "create", "--scopes", "read,write,promote")
+    assert made.returncode == 0, made.stderr
+    token = made.stdout.splitlines()[-1]
+    assert re.fullmatch(r"obeya_\w{46}", token)
+    listed = run(data, "token", "list").stdout
+    assert listed.split()[:3] == [f"{token[:12]}…", "local", "promote,read,write"]
+    assert run(data, "token", "revoke", token[:12]).returncode == 0
+    assert run(data, "token", "list").stdout == "There are no valid tokens.\n"
+    assert run(data, "token", "create", "--scopes", "read,all").returncode == 2
+    assert run(data, "token", "create", "--user", "nobody").returncode == 3
+
+
+def test_a_token_is_made_before_the_first_start_and_used_while_the_server_runs(tmp_path):
+    first = run(tmp_path, "token", "create", "--scopes", "read,write,admin")
+    assert first.returncode == 0, first.stderr
+    server = Served(tmp_path)
+    try:
+        home, link = server.wait_for_urls(2)
+        second = run(tmp_path, "token", "create", "--scopes", "read,write")
+        for made in (first, second):
+            token = made.stdout.splitlines()[-1]
+            done = run(tmp_path, "register", "churn", "--url", home, "--token", token)
+            assert done.returncode == 0, done.stderr
+        # The service that may administer is not who the link signs in.
+        hint = run(tmp_path, "doctor").stdout
+        assert "1 may administer; nobody has a password yet" in hint
+    finally:
+        server.stop(signal.SIGTERM)
+        server.process.stdout.close()
+
+
+def test_the_doctor_finds_what_is_wrong(data):
+    well = run(data, "doctor")
+    assert well.returncode == 1  # nobody may administer yet
+    assert "obeya user create NAME --group administrator" in well.stdout
+    run(data, "user", "create", "root", "--group", "administrator")
+    assert run(data, "doctor").returncode == 0
+    data.chmod(0o755)
+    ill = run(data, "doctor", "--json")
+    assert ill.returncode == 1
+    assert [row["ok"] for row in json.loads(ill.stdout) if "chmod 700" in row["finding"]] == [False]
+    assert run(data, "doctor", "--data-dir", "none").returncode == 2

@@ -1,0 +1,167 @@
+"""`obeya doctor`: what is wrong with an installation, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from registry_site.cli._options import Misconfigured, database_options, set_up_existing
+
+_FREE_BYTES_MIN = 500 * 1024 * 1024
+Finding = tuple[bool, str]
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@database_options
+def doctor(*, as_json: bool, **options: Any) -> None:
+    """Examine the installation: database, migrations, guards of the log, files, settings.
+
+    Changes nothing. Exit status 0: all is well; 1: something is not, with what to do about it; 2:
+    there is no registry to examine.
+    """
+    set_up_existing(**options)
+
+    from django.db import DatabaseError
+
+    try:
+        findings = [finding for examine in _EXAMINATIONS for finding in examine()]
+    except DatabaseError as error:
+        raise Misconfigured(f"The database cannot be used: {error}") from error
+    if as_json:
+        import json
+
+        rows = [{"ok": well, "finding": sentence} for well, sentence in findings]
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        for well, sentence in findings:
+            click.echo(f"{'ok' if well else 'BAD':<4}{sentence}")
+    if not all(well for well, _ in findings):
+        click.get_current_context().exit(1)
+
+
+def _versions() -> Iterator[Finding]:
+    from importlib.metadata import version
+
+    import django
+
+    yield (
+        True,
+        f"Obeya {version('obeya')}, Django {django.__version__}, Python {sys.version.split()[0]}.",
+    )
+
+
+def _database() -> Iterator[Finding]:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sqlite_version()" if connection.vendor == "sqlite" else "SHOW server_version"
+        )
+        number = cursor.fetchone()[0]
+    yield True, f"The database is {connection.display_name} {number}."
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA quick_check(1)")
+            found = cursor.fetchone()[0]
+            cursor.execute("PRAGMA journal_mode")
+            mode = cursor.fetchone()[0]
+        yield (
+            found == "ok",
+            "The SQLite file is whole."
+            if found == "ok"
+            else f"The SQLite file is damaged ({found}); restore it from a backup.",
+        )
+        yield (
+            mode == "wal",
+            f"Its journal mode is {mode}."
+            if mode == "wal"
+            else f"Its journal mode is {mode}, not wal; start the server once.",
+        )
+
+
+def _system_checks() -> Iterator[Finding]:
+    from django.core.checks import run_checks
+
+    problems = [p for p in run_checks(databases=["default"]) if p.is_serious()]
+    for problem in problems:
+        hint = f" {problem.hint}" if problem.hint else ""
+        yield False, f"{problem.msg}{hint}"
+    if not problems:
+        yield True, "The settings hold together, and the audit log's triggers are in place."
+
+
+def _log() -> Iterator[Finding]:
+    from boards.queries.rows_verification import differing_rows
+    from boards.queries.verification_state import verification_state
+
+    state = verification_state()
+    for sentence in state.problems:
+        yield False, f"The audit log: {sentence}"
+    if state.last is None:
+        yield True, "The audit log was never verified; obeya audit verify does it."
+    else:
+        when = f"{state.last.made_at:%Y-%m-%d %H:%M}"
+        since = f"{state.left:,} of {state.events:,} events came since"
+        yield True, f"The audit log was verified on {when}; {since}."
+    differing = 0
+    for sentence in differing_rows():
+        differing += 1
+        if differing <= 10:
+            yield False, f"At odds with the log: {sentence}"
+    if not differing:
+        yield True, "Checks, waivers, stages and counts are what the log says."
+
+
+def _accounts() -> Iterator[Finding]:
+    from boards import registry
+    from boards.permissions import Right, people_who_may
+
+    count = people_who_may(Right.ADMINISTER).count()
+    if not count:
+        yield (
+            False,
+            "Nobody may administer; obeya user create NAME --group administrator makes one.",
+        )
+    elif not registry.anybody_has_password():
+        yield True, f"{count} may administer; nobody has a password yet (obeya user link NAME)."
+    else:
+        yield True, f"{count} may administer."
+
+
+def _files() -> Iterator[Finding]:
+    from django.conf import settings
+
+    directory = Path(settings.OBEYA_DATA_DIR)
+    if not directory.is_dir():
+        return
+    writable = os.access(directory, os.W_OK)
+    yield (
+        writable,
+        f"{directory} can be written." if writable else f"{directory} cannot be written.",
+    )
+    open_to_others = bool(directory.stat().st_mode & 0o077)
+    yield (
+        not open_to_others,
+        f"{directory} is its owner's alone."
+        if not open_to_others
+        else f"Others may look into {directory}: chmod 700 {directory}",
+    )
+    free = shutil.disk_usage(directory).free
+    yield free >= _FREE_BYTES_MIN, f"{free // 1024**2:,} MiB are free there."
+
+
+_EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _versions,
+    _database,
+    _system_checks,
+    _log,
+    _accounts,
+    _files,
+)

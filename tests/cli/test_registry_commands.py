@@ -1,0 +1,326 @@
+"""The commands that speak to a server: what they print, what they do, how they exit."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from django.db import connections
+from django.utils import timezone
+
+from boards.models import ModelVersion, PolicyCheck, TransitionRequest, User
+from boards.permissions import scopes_of
+from boards.registry import SYSTEM, Actor, DatabaseRegistry, create_user, make_token
+from obeya import Comparison, PromotionPolicy, Stage
+from obeya.cli import main
+from obeya.records import Channel
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Run = Callable[..., Result]
+
+
+def person(name: str, group: str = "administrator") -> User:
+    return create_user(username=name, group=group, actor=SYSTEM, at=timezone.now())
+
+
+def token_of(user: User) -> str:
+    _, text = make_token(
+        user=user,
+        name="a test",
+        scopes=scopes_of(user),
+        actor=Actor(user, Channel.PAGE),
+        at=timezone.now(),
+    )
+    return text
+
+
+@pytest.fixture
+def alice() -> User:
+    return person("alice")
+
+
+@pytest.fixture
+def registry(alice: User) -> DatabaseRegistry:
+    return DatabaseRegistry(actor=alice)
+
+
+@pytest.fixture
+def obeya(live_server: Any, alice: User, monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS", "OBEYA_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    token = token_of(alice)
+
+    def run(*args: str, **env: str) -> Result:
+        settings = {"OBEYA_URL": live_server.url, "OBEYA_TOKEN": token, **env}
+        return CliRunner().invoke(main, list(args), env=settings)
+
+    return run
+
+
+def churn(number: int = 1) -> list[str]:
+    return ["--model", "churn", "--version", str(number)]
+
+
+def test_a_version_is_registered_with_all_that_was_said(obeya: Run) -> None:
+    done = obeya(
+        "register",
+        "churn",
+        *("--metric", "auc=0.91", "--metric", "loss=1e-3", "--tag", "team=risk=eu"),
+        *("--artifact-uri", "s3://models/churn", "--label", "rc1", "--description", "Trained."),
+    )
+    assert (done.exit_code, done.output) == (0, "churn v1 is registered in Development.\n")
+    shown = json.loads(obeya("show", *churn(), "--json").stdout)
+    assert shown["metrics"] == {"auc": {"value": 0.91}, "loss": {"value": 0.001}}
+    assert shown["tags"] == {"team": "risk=eu"}
+    assert (shown["label"], shown["description"]) == ("rc1", "Trained.")
+
+
+def test_metrics_are_added_later(obeya: Run) -> None:
+    obeya("register", "churn")
+    assert obeya("log-metrics", *churn(), "--metric", "auc=0.9").exit_code == 0
+    assert "auc\t0.9" in obeya("show", *churn()).output
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--metric", "auc"], "is no metric; write it as key=value"),
+        (["--metric", "auc=high"], "is not a number"),
+        (["--metric", "auc=nan"], "finite"),
+        (["--metric", "auc=1", "--metric", "auc=2"], "stands twice"),
+        (["--version", "0"], "0 is not in the range"),
+        (["--artifact-uri", "a\nb"], "control characters"),
+    ],
+)
+def test_what_makes_no_sense_registers_nothing(obeya: Run, args: list[str], says: str) -> None:
+    done = obeya("register", "churn", *args)
+    assert done.exit_code == 2
+    assert says in done.stderr
+    assert not ModelVersion.objects.exists()
+
+
+def test_lists_and_filters(obeya: Run) -> None:
+    for auc in ("0.7", "0.9", "0.8"):
+        obeya("register", "churn", "--metric", f"auc={auc}")
+    assert obeya("list").stdout.splitlines()[1].split("\t")[:2] == ["churn", "3"]
+    found = obeya("list", "--filter", "metrics.auc > 0.75", "--order-by", "metrics.auc", "--json")
+    assert [row["version"] for row in json.loads(found.stdout)] == [3, 2]
+    assert obeya("list", "--stage", "Production").stderr == "No version matches.\n"
+    wrong = obeya("list", "--filter", "metrics.auc >")
+    assert wrong.exit_code == 2
+
+
+def test_versions_are_named_by_alias_and_as_the_latest(
+    obeya: Run, registry: DatabaseRegistry
+) -> None:
+    for _ in range(2):
+        obeya("register", "churn", "--metric", "auc=0.9")
+    registry.set_alias("churn", "best", 1)
+    for name, number in (("best", 1), ("latest", 2), ("v1", 1)):
+        shown = obeya("show", "--model", "churn", "--version", name, "--json")
+        assert json.loads(shown.stdout)["version"] == number
+    assert obeya("show", "--model", "churn", "--version", "none").exit_code == 3
+
+
+def test_two_versions_are_compared(obeya: Run) -> None:
+    for auc in ("0.8", "0.9"):
+        obeya("register", "churn", "--metric", f"auc={auc}")
+    done = obeya("compare", "--model", "churn", "1", "2")
+    assert "auc\t0.8\t0.9\t+0.1\t+12.50 %\tbetter" in done.stdout
+
+
+def test_a_check_says_whether_the_policy_passes_and_keeps_the_verdict(
+    obeya: Run, registry: DatabaseRegistry, tmp_path: Path
+) -> None:
+    registry.set_policy(PromotionPolicy(Stage.STAGING).require_metric("auc", Comparison.GTE, 0.9))
+    for auc in ("0.8", "0.95"):
+        obeya("register", "churn", "--metric", f"auc={auc}")
+    summary = tmp_path / "summary.md"
+    bad = obeya("check", *churn(), GITHUB_STEP_SUMMARY=str(summary), GITHUB_ACTIONS="true")
+    assert bad.exit_code == 1
+    assert "failed\tauc ≥ 0.9" in bad.stdout
+    assert "::error title=churn v1 to enter Staging::" in bad.stdout
+    assert "| auc ≥ 0.9 | ❌ failed |" in summary.read_text("utf-8")
+    good = obeya("check", *churn(2), "--stage", "STAGING")
+    assert good.exit_code == 0
+    assert PolicyCheck.objects.count() == 2
+    assert f"/checks/{PolicyCheck.objects.latest('pk').uid}/" in good.stdout
+
+
+def test_promote_goes_to_the_next_stage_and_says_every_reason_against(
+    obeya: Run, registry: DatabaseRegistry
+) -> None:
+    registry.set_policy(
+        PromotionPolicy(Stage.PRODUCTION)
+        .require_metric("auc", Comparison.GTE, 0.9)
+        .require_approvals(1)
+    )
+    obeya("register", "churn", "--metric", "auc=0.8")
+    assert obeya("promote", *churn()).stdout == "churn v1 is in Staging.\n"
+    refused = obeya("promote", *churn())
+    assert refused.exit_code == 1
+    assert refused.stderr.count("refused: ") == 2
+    document = json.loads(obeya("promote", *churn(), "--json").stdout)
+    assert {r["kind"] for r in document["refusals"]} == {"policy", "approvals"}
+    skipped = obeya("transition", *churn(), "--stage", "production")
+    assert skipped.exit_code == 1
+
+
+def test_wait_asks_for_approvals_and_promotes_once_they_are_there(
+    obeya: Run, registry: DatabaseRegistry
+) -> None:
+    registry.set_policy(PromotionPolicy(Stage.STAGING).require_approvals(1))
+    obeya("register", "churn")
+    anna = DatabaseRegistry(actor=person("anna", "approver"))
+
+    def approve_when_asked() -> None:
+        try:
+            for _ in range(100):
+                if TransitionRequest.objects.filter(status="open").exists():
+                    anna.approve("churn", 1)
+                    return
+                time.sleep(0.1)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=approve_when_asked)
+    thread.start()
+    done = obeya("promote", *churn(), "--wait", "30", "--reason", "Nightly.")
+    thread.join()
+    assert done.exit_code == 0, done.output
+    assert "Approvals are asked for: http" in done.stderr
+    assert ModelVersion.objects.get().stage == "staging"
+
+
+def test_waiting_ends(obeya: Run, registry: DatabaseRegistry) -> None:
+    registry.set_policy(PromotionPolicy(Stage.STAGING).require_approvals(1))
+    obeya("register", "churn")
+    done = obeya("promote", *churn(), "--wait", "1")
+    assert done.exit_code == 1
+    assert "did not come in time" in done.stderr
+    assert TransitionRequest.objects.get().status == "open"
+
+
+def test_a_request_is_opened_approved_and_nobody_approves_their_own(
+    obeya: Run, registry: DatabaseRegistry
+) -> None:
+    registry.set_policy(PromotionPolicy(Stage.STAGING).require_approvals(1))
+    obeya("register", "churn")
+    asked = obeya("request", *churn(), "--reason", "Better.")
+    assert asked.exit_code == 0
+    assert "/requests/" in asked.stdout
+    assert obeya("request", *churn()).exit_code == 4
+    assert obeya("approve", *churn()).exit_code == 5
+    by_anna = {"OBEYA_TOKEN": token_of(person("anna", "approver"))}
+    assert obeya("approve", *churn(), **by_anna).exit_code == 0
+    assert obeya("promote", *churn()).exit_code == 0
+
+
+def test_a_rollback_and_the_history(obeya: Run) -> None:
+    for number in (1, 2):
+        obeya("register", "churn")
+        obeya("promote", *churn(number))
+        obeya("promote", *churn(number), "--archive-existing")
+    done = obeya("rollback", "--model", "churn", "--reason", "Errors.")
+    assert done.stdout == "churn v1 is back in Production; archived: v2.\n"
+    history = obeya("history", "--model", "churn", "--version", "2").stdout
+    assert [line.split("\t")[3] for line in history.splitlines()[1:]] == [
+        "Development",
+        "Staging",
+        "Production",
+        "Archived",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "status"),
+    [
+        (["show", "--model", "none"], {}, 3),
+        (["show", *churn(9)], {}, 3),
+        (["register", "a/b"], {}, 2),
+        (["register", "churn", "--version", "1"], {}, 4),
+        (["show"], {}, 2),
+        (["list"], {"OBEYA_TOKEN": ""}, 5),
+        (["list"], {"OBEYA_TOKEN": "obeya_wrong"}, 5),
+        (["list"], {"OBEYA_URL": "http://127.0.0.1:9"}, 6),
+        (["list"], {"OBEYA_URL": "ftp://x"}, 2),
+    ],
+)
+def test_exit_statuses(obeya: Run, args: list[str], env: dict[str, str], status: int) -> None:
+    obeya("register", "churn")
+    done = obeya(*args, **env)
+    assert done.exit_code == status, done.output
+    assert "Traceback" not in done.output
+
+
+def test_who_may_not_is_told_so(obeya: Run) -> None:
+    viewer = {"OBEYA_TOKEN": token_of(person("victor", "viewer"))}
+    assert obeya("register", "churn", **viewer).exit_code == 5
+
+
+CSV = """model,version,label,metrics.auc,tags.family
+churn,,rc1,0.9,tree
+churn,,,0.8,
+bert,7,,,transformer
+"""
+
+
+def test_versions_come_in_from_csv_and_jsonl(obeya: Run, tmp_path: Path) -> None:
+    table, lines = tmp_path / "v.csv", tmp_path / "v.jsonl"
+    table.write_text(CSV, "utf-8")
+    assert obeya("import", "csv", str(table), "--dry-run").output.startswith("3 versions read, 0")
+    assert not ModelVersion.objects.exists()
+    assert "3 versions read, 3 registered." in obeya("import", "csv", str(table)).output
+    lines.write_text(
+        '{"model": "churn", "metrics": {"auc": {"value": 0.7, "samples": 100}}}\n\n'
+        '{"model": "bert", "tags": {"family": "transformer"}}\n',
+        "utf-8",
+    )
+    assert "2 registered" in obeya("import", "jsonl", str(lines)).output
+    numbers = ModelVersion.objects.order_by("model__name", "number")
+    assert list(numbers.values_list("model__name", "number")) == [
+        ("bert", 7),
+        ("bert", 8),
+        ("churn", 1),
+        ("churn", 2),
+        ("churn", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "says"),
+    [
+        ("csv", "model,colour\nchurn,red\n", "“colour” is unknown"),
+        ("csv", "name\nchurn\n", "unknown"),
+        ("csv", "model,metrics.auc\nchurn,high\n", "Line 2: “high” in metrics.auc"),
+        ("csv", "model,metrics.auc\nchurn,0.9\n,0.8\n", "Line 3: it names no model"),
+        ("csv", "model\nchurn,x\n", "more cells"),
+        ("jsonl", '{"model": "churn"}\nnonsense\n', "Line 2: it is no JSON"),
+        ("jsonl", '{"model": "churn", "colour": 1}\n', "“colour” is unknown"),
+        ("jsonl", '{"model": "churn", "metrics": [1]}\n', "of wrong kinds"),
+        ("jsonl", '{"model": "churn", "metrics": {"auc": NaN}}\n', "finite"),
+    ],
+)
+def test_a_file_that_cannot_be_read_registers_nothing(
+    obeya: Run, tmp_path: Path, kind: str, content: str, says: str
+) -> None:
+    file = tmp_path / f"v.{kind}"
+    file.write_text(content, "utf-8")
+    done = obeya("import", kind, str(file))
+    assert done.exit_code == 2, done.output
+    assert says in done.stderr
+    assert not ModelVersion.objects.exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_it(shell: str) -> None:
+    done = CliRunner().invoke(main, ["completion", shell])
+    assert done.exit_code == 0
+    assert "_OBEYA_COMPLETE" in done.output
