@@ -11,6 +11,7 @@ from obeya.cli.audit import audit
 from obeya.cli.completion import completion
 from obeya.cli.importing import import_
 from obeya.cli.moves import approve, check, promote, request, rollback, transition
+from obeya.cli.policy import policy
 from obeya.cli.server import JoiningGroup
 from obeya.cli.versions import compare, history, list_, log_metrics, register, show
 from obeya.errors import RegistryError
@@ -51,6 +52,7 @@ for command in (
     import_,
     list_,
     log_metrics,
+    policy,
     promote,
     register,
     request,

@@ -26,7 +26,6 @@ SERVER_MODULES = (
     "psycopg",
     "template_partials",
     "whitenoise",
-    "yaml",
 )
 
 

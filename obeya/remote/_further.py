@@ -25,7 +25,7 @@ from obeya.remote._requests import (
     stage_value,
     version_path,
 )
-from obeya.remote.transport import Transport
+from obeya.remote.transport import PAGE, Transport
 from obeya.stages import Stage
 from obeya.waivers import Waiver
 
@@ -44,17 +44,29 @@ class FurtherOperations:
         return model_from_document(self._api.get(*model_path(name)))
 
     def search_versions(
-        self, where: str = "", *, model: str | None = None, order_by: str = ""
+        self,
+        where: str = "",
+        *,
+        model: str | None = None,
+        order_by: str = "",
+        page_size: int = PAGE,
     ) -> Iterator[ModelVersion]:
         """The versions that a filter lets through, of one model or of all; the newest first.
 
+        They are fetched page by page as they are asked for.
         docs/filters.md says how filters and orders are written.
 
         Raises:
             InvalidInput: the filter or the order cannot be read.
         """
         owner = () if model is None else model_path(model)
-        found = self._api.pages(*owner, "versions", filter=where or None, order_by=order_by or None)
+        found = self._api.pages(
+            *owner,
+            "versions",
+            filter=where or None,
+            order_by=order_by or None,
+            limit=page_size,
+        )
         return map(version_from_document, found)
 
     def get_version_by_alias(self, name: str, alias: str) -> ModelVersion:

@@ -324,3 +324,52 @@ def test_shells_complete_it(shell: str) -> None:
     done = CliRunner().invoke(main, ["completion", shell])
     assert done.exit_code == 0
     assert "_OBEYA_COMPLETE" in done.output
+
+
+# --- Policies -------------------------------------------------------------------------------------
+
+POLICIES = """policies:
+- stage: staging
+  requirements:
+  - auc >= 0.9
+- stage: production
+  model: churn
+  required_approvals: 1
+"""
+
+
+def test_policies_as_code_through_the_api(obeya: Run, tmp_path: Path) -> None:
+    obeya("register", "churn", "--metric", "auc=0.8")
+    file = tmp_path / "p.yml"
+    file.write_text(POLICIES, "utf-8")
+    tried = obeya("policy", "apply", str(file), "--dry-run")
+    assert tried.exit_code == 10
+    assert "the site, to enter Staging:\n  + auc ≥ 0.9" in tried.output
+    simulated = obeya("policy", "simulate", str(file)).output
+    assert "of 1 versions 0 would pass" in simulated
+    assert obeya("policy", "apply", str(file)).output.endswith("2 changed.\n")
+    again = obeya("policy", "apply", str(file), "--dry-run")
+    assert (again.exit_code, again.output) == (0, "Nothing to change.\n")
+    exported = tmp_path / "exported.yml"
+    exported.write_text(obeya("policy", "export").output, "utf-8")
+    assert obeya("policy", "apply", str(exported), "--dry-run").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("auc", "acu", "line 2: no version has the metric “acu”."),
+        ("model: churn", "model: none", "line 5: There is no registered model"),
+        ("required_approvals", "approvals", "line 7: “approvals” is no part of a policy"),
+    ],
+)
+def test_a_policy_file_that_names_what_is_not_there_changes_nothing(
+    obeya: Run, registry: DatabaseRegistry, tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    obeya("register", "churn", "--metric", "auc=0.8")
+    file = tmp_path / "p.yml"
+    file.write_text(POLICIES.replace(old, new), "utf-8")
+    done = obeya("policy", "apply", str(file))
+    assert done.exit_code == 2
+    assert says in done.stderr
+    assert registry.get_policy(Stage.STAGING) is None

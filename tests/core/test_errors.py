@@ -31,6 +31,7 @@ KINDS = [
     (errors.IdempotencyKeyReused(), "idempotency_key_reused", 422, 2),
     (errors.NotSignedIn("No."), "not_signed_in", 401, 5),
     (errors.NotAllowed("No.", right="promote"), "not_allowed", 403, 5),
+    (errors.Unreachable("No."), "unreachable", 503, 6),
     (refuse((BY_POLICY,), **MOVE), "transition_refused", 422, 1),
     (refuse((BY_WORKFLOW,), **MOVE), "invalid_transition", 422, 1),
 ]

@@ -597,7 +597,7 @@ def test_a_token_is_made_before_the_first_start_and_used_while_the_server_runs(t
     assert first.returncode == 0, first.stderr
     server = Served(tmp_path)
     try:
-        home, link = server.wait_for_urls(2)
+        home, _ = server.wait_for_urls(2)
         second = run(tmp_path, "token", "create", "--scopes", "read,write")
         for made in (first, second):
             token = made.stdout.splitlines()[-1]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from boards.models import AuditEvent, PolicyRevision
 from boards.registry import SYSTEM, DatabaseRegistry
 from obeya.policies import Comparison, PromotionPolicy, RequiredTag, TimeInStage
+from obeya.policy_file import PolicyFileError, read_policies, write_policies
 from obeya.stages import Stage
 from registry_site.cli.policy import policy as command
-from registry_site.policy_file import PolicyFileError, read_policies, write_policies
 from tests.core.test_policy_text import policies
 
 STAGING = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.9)

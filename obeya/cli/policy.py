@@ -1,0 +1,249 @@
+"""`obeya policy`: promotion policies as a file, of a server or of the installation itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from obeya import names
+from obeya.cli.options import database_options
+from obeya.cli.output import say_json
+from obeya.cli.server import JoiningGroup, joined_commands, require_server
+from obeya.errors import Conflict, NotFound
+from obeya.filter_expressions import Has, MetricName
+from obeya.policies import PromotionPolicy
+from obeya.policy_file import FilePolicy, PolicyFileError, read_policies, write_policies
+from obeya.remote import RemoteRegistry
+from obeya.stages import Stage
+
+WOULD_CHANGE = 10
+F = TypeVar("F", bound=Callable[..., Any])
+InForce = Mapping[tuple[str | None, Stage | None], tuple[PromotionPolicy, int]]
+
+
+class BadFile(click.ClickException):
+    """A policy file that cannot be."""
+
+    exit_code = 2
+
+
+class ChangedMeanwhile(click.ClickException):
+    """Somebody made another revision between the reading and the writing."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """A policy that is to come into force, for a model or (None) the site.
+
+    `revision` is the one in force that it was held against, 0 where there is none.
+    """
+
+    model: str | None
+    policy: PromotionPolicy
+    revision: int
+
+
+class PolicyGroup(JoiningGroup):
+    """What needs no server's part, and what that part joins."""
+
+    def joined(self) -> Mapping[str, Callable[[], object]]:
+        """The commands that are about the installation itself."""
+        commands = joined_commands("policy")
+        return {name: partial(commands.__getitem__, name) for name in commands}
+
+
+def _where(function: F) -> F:
+    for option in (
+        click.option("--token", envvar="OBEYA_TOKEN", default="", help="An API token."),
+        click.option("--url", envvar="OBEYA_URL", help="The server; without it the installation."),
+    ):
+        function = option(function)
+    return database_options(function)
+
+
+@click.group(cls=PolicyGroup)
+def policy() -> None:
+    """Promotion policies as a file.
+
+    Of the server that --url or OBEYA_URL names, or of the installation itself (--data-dir).
+    """
+
+
+@policy.command
+@_where
+@click.pass_context
+def export(ctx: click.Context, /, url: str | None, token: str, **options: Any) -> None:
+    """Write the policies in force to standard output, as YAML."""
+    if _is_about_installation(url, options):
+        _hand_over(ctx, "export", **options)
+        return
+    found = RemoteRegistry(url, token).get_policies()
+    click.echo(write_policies((model, policy) for model, _, policy in found), nl=False)
+
+
+@policy.command
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only say what would change; exit status 10.")
+@_where
+@click.pass_context
+def apply(
+    ctx: click.Context,
+    /,
+    *,
+    file: Path,
+    dry_run: bool,
+    url: str | None,
+    token: str,
+    **options: Any,
+) -> None:
+    """Make the policies of a YAML file those in force. Policies it does not name stay.
+
+    Exit status 0: applied, or nothing to do; 10 with --dry-run: something would change; 2: the
+    file cannot be; 4: a policy was changed meanwhile. On the installation itself all of them
+    change or none; over the network each by itself, in the order of the file.
+    """
+    if _is_about_installation(url, options):
+        _hand_over(ctx, "apply", file=file, dry_run=dry_run, **options)
+        return
+    registry = RemoteRegistry(url, token)
+    wanted = read_file(file)
+    refuse_unknown(file, _unknown(registry, wanted))
+    in_force: InForce = {
+        (model, policy.stage): (policy, revision)
+        for model, revision, policy in registry.get_policies()
+    }
+
+    def make(changes: Sequence[PolicyChange]) -> None:
+        for change in changes:
+            registry.replace_policy(change.policy, change.model, change.revision)
+
+    apply_policies(wanted, in_force, make, dry_run=dry_run)
+
+
+@policy.command
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--url", envvar="OBEYA_URL", help="The server.")
+@click.option("--token", envvar="OBEYA_TOKEN", default="", help="An API token.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def simulate(file: Path, url: str | None, token: str, *, as_json: bool) -> None:
+    """Say what the policies of a file would do, to versions and to past promotions."""
+    registry = RemoteRegistry(url, token)
+    found = [
+        (entry, registry.simulate_policy(entry.policy, entry.model)) for entry in read_file(file)
+    ]
+    if as_json:
+        say_json([{"model": entry.model, **result} for entry, result in found])
+        return
+    for entry, result in found:
+        click.echo(f"{_place(entry.model, entry.policy)}:")
+        click.echo(f"  of {result['versions']:,} versions {result['would_pass']:,} would pass")
+        what = "warned of" if result["only_warns"] else "refused"
+        click.echo(
+            f"  of {result['promotions']:,} past promotions {result['would_refuse']:,} "
+            f"would have been {what}"
+        )
+
+
+def read_file(file: Path) -> list[FilePolicy]:
+    """The policies of a file. Raises `BadFile` with its name and the line."""
+    try:
+        return read_policies(file.read_text("utf-8"))
+    except PolicyFileError as error:
+        raise BadFile(f"{file}: {error}") from None
+    except UnicodeDecodeError:
+        raise BadFile(f"{file}: the file is no UTF-8 text.") from None
+
+
+def refuse_unknown(file: Path, problems: Iterable[str]) -> None:
+    """Refuse a file that names models or metrics that are not there. Raises `BadFile`."""
+    listed = "\n".join(f"{file}: {problem}" for problem in problems)
+    if listed:
+        raise BadFile(listed)
+
+
+def apply_policies(
+    wanted: Iterable[FilePolicy],
+    in_force: InForce,
+    make: Callable[[Sequence[PolicyChange]], None],
+    *,
+    dry_run: bool,
+) -> None:
+    """Say what differs from what is in force, and `make` it so unless it is a dry run.
+
+    Raises:
+        ChangedMeanwhile: one was changed since `in_force` was read.
+    """
+    changes = []
+    for entry in wanted:
+        model = None if entry.model is None else names.stored_form(entry.model)
+        present, revision = in_force.get((model, entry.policy.stage), (None, 0))
+        if present is None or not present.asks_the_same_as(entry.policy):
+            _show(model, present, entry.policy)
+            changes.append(PolicyChange(model, entry.policy, revision))
+    if not changes:
+        click.echo("Nothing to change.")
+    elif dry_run:
+        raise SystemExit(WOULD_CHANGE)
+    else:
+        try:
+            make(changes)
+        except Conflict as error:
+            raise ChangedMeanwhile(f"{error} Run it again to see what differs now.") from None
+        click.echo(f"{len(changes)} changed.")
+
+
+def _show(model: str | None, old: PromotionPolicy | None, new: PromotionPolicy) -> None:
+    click.echo(f"{_place(model, new)}:")
+    before = old.lines if old else ()
+    for line in new.lines:
+        if line not in before:
+            click.echo(f"  + {line}")
+    for line in before:
+        if line not in new.lines:
+            click.echo(f"  - {line}")
+    if not before and not new.lines:
+        click.echo("  + asks for nothing")
+
+
+def _place(model: str | None, policy: PromotionPolicy) -> str:
+    return f"{model or 'the site'}, to enter {policy.stage.label}" if policy.stage else "nowhere"
+
+
+def _unknown(registry: RemoteRegistry, wanted: Iterable[FilePolicy]) -> list[str]:
+    """The models and metrics that are named and not on the server, each with its line."""
+    problems = []
+    known: dict[str, bool] = {}
+    for entry in wanted:
+        if entry.model is not None:
+            try:
+                registry.get_model(entry.model)
+            except NotFound as error:
+                problems.append(f"line {entry.line}: {error}")
+        for metric in sorted(entry.policy.metric_names):
+            if metric not in known:
+                known[metric] = _is_measured(registry, metric)
+            if not known[metric]:
+                problems.append(f"line {entry.line}: no version has the metric “{metric}”.")
+    return problems
+
+
+def _is_measured(registry: RemoteRegistry, metric: str) -> bool:
+    found = registry.search_versions(str(Has(MetricName(metric))), page_size=1)
+    return bool(list(islice(found, 1)))
+
+
+def _is_about_installation(url: str | None, options: Mapping[str, Any]) -> bool:
+    return not url or any(options.values())
+
+
+def _hand_over(ctx: click.Context, name: str, **options: Any) -> None:
+    require_server()
+    ctx.invoke(joined_commands("policy")[name], **options)
