@@ -28,7 +28,8 @@ def policies_in_force(within: Q | None = None) -> list[PolicyInForce]:
     `within` confines the models' own to some models; None to none.
     """
     rows = models.PolicyRevision.objects.filter(superseded_at=None, model__deleted_at=None)
-    if within is not None:
+    # An empty condition holds for all, yet “or” would leave it out.
+    if within:
         rows = rows.filter(Q(model=None) | within)
     found = [
         PolicyInForce(

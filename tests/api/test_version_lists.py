@@ -109,3 +109,14 @@ def test_a_policy_is_taken_out_of_force(models: DatabaseRegistry, api: Program) 
         assert api.put(address, policy).status_code == 200
         assert api.delete(f"{address}?reason=Too+early").status_code == 204
         assert api.delete(address).status_code == 404
+
+
+def test_the_policies_in_force_are_listed_with_those_of_models(
+    models: DatabaseRegistry, alice: User, api: Program, program_of: ProgramOf
+) -> None:
+    for address in ("/policies/staging", "/models/vit/policies/staging"):
+        api.put(address, {"requirements": [], "required_approvals": 1})
+    listed = [row["model"] for row in api.get("/policies").json()["items"]]
+    assert listed == [None, "vit"]
+    confined = program_of(alice, models=["res*"])
+    assert [row["model"] for row in confined.get("/policies").json()["items"]] == [None]
