@@ -171,10 +171,10 @@ class Transport:
         if status == 204 or (status < 300 and not answer):
             return None
         where = f"{urlsplit(address).path} on {self.base}"
+        if 300 <= status < 400:
+            raise Unreachable(f"{where} answered a redirect ({status}), which is not followed.")
         if kind not in ("application/json", PROBLEM_JSON):
             what = f"{kind or 'nothing readable'} with status {status}"
-            if 300 <= status < 400:
-                what = f"a redirect ({status}), which is not followed"
             raise Unreachable(f"{where} answered {what}: this is no Obeya server, or a proxy's.")
         try:
             document = json.loads(answer)
