@@ -286,3 +286,15 @@ def test_a_template_holds_nothing_that_the_content_policy_stops(path):
 )
 def test_what_is_forbidden_in_templates_is_recognised(what, markup):
     assert FORBIDDEN[what].search(markup)
+
+
+def test_no_file_holds_the_marks_of_a_merge():
+    texts = [
+        path
+        for folder in ("templates", "static", "docs")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".html", ".css", ".js", ".md")
+    ]
+    assert texts
+    marks = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+    assert [path for path in texts if marks.search(path.read_text("utf-8"))] == []

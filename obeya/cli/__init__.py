@@ -9,7 +9,7 @@ import click
 
 from obeya.cli.audit import audit
 from obeya.cli.completion import completion
-from obeya.cli.importing import import_
+from obeya.cli.importing import export, import_
 from obeya.cli.moves import approve, check, promote, request, rollback, transition
 from obeya.cli.policy import policy
 from obeya.cli.server import JoiningGroup
@@ -48,6 +48,7 @@ for command in (
     check,
     compare,
     completion,
+    export,
     history,
     import_,
     list_,

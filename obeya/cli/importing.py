@@ -1,186 +1,187 @@
-"""`obeya import`: versions from a file, in batches that land whole or not at all."""
+"""`obeya import` and `obeya export`: versions from files, and into files."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.progress import Progress
 
-from obeya.cli.connection import Session, connected
+from obeya.cli.connection import Session, connected, pairs
 from obeya.cli.output import say_json
-from obeya.documents.catalog import metric_from_document
-from obeya.errors import InvalidInput, RegistryError
-from obeya.metrics import Metric
-from obeya.records import VersionDraft
-from obeya.registry import as_metrics, as_tags
+from obeya.cli.version_rows import FIELDS, Row, as_cells, as_document, csv_rows, jsonl_rows
+from obeya.errors import (
+    AlreadyExists,
+    InvalidInput,
+    NotAllowed,
+    NotSignedIn,
+    RegistryError,
+    Unreachable,
+)
 
 BATCH = 500
-LINE_MAX = 8 * 1024 * 1024
-_TEXTS = ("artifact_uri", "label", "description", "source_run", "artifact_digest")
-Drafts = Iterator[tuple[int, VersionDraft]]
+REFUSED = 1
+Rows = Callable[[Path, Mapping[str, str]], Iterator[Row]]
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of a file: how many rows it has, and what became of each."""
+
+    read: int = 0
+    registered: int = 0
+    there: int = 0
+    refused: list[tuple[int, str]] = field(default_factory=list)
 
 
 @click.group("import")
 def import_() -> None:
-    """Bring versions in from files."""
+    """Bring versions in from files.
+
+    A row that cannot be is refused by itself and named by its line; the others come in. The same
+    file imported again within a week registers nothing twice, also when it was interrupted.
+    """
 
 
-@import_.command("csv")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Only read the file and say what it holds.")
-@connected
-def from_csv(session: Session, file: Path, dry_run: bool) -> None:
+def _command(kind: str, rows: Rows) -> Callable[[Callable[..., None]], click.Command]:
+    def make(function: Callable[..., None]) -> click.Command:
+        @import_.command(kind)
+        @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+        @click.option("--map", "mapping", multiple=True, metavar="COLUMN=FIELD", help="May repeat.")
+        @click.option("--dry-run", is_flag=True, help="Only read the file and say what it holds.")
+        @connected
+        @wraps(function)
+        def command(
+            session: Session, file: Path, mapping: tuple[str, ...], *, dry_run: bool
+        ) -> None:
+            _bring(session, file, rows, pairs(mapping, what="mapping"), dry_run=dry_run)
+
+        return command
+
+    return make
+
+
+@_command("csv", csv_rows)
+def from_csv() -> None:
     """Register the versions of a CSV file with a header.
 
     Columns: model (required), version, label, description, artifact_uri, artifact_digest,
-    source_run, metrics.NAME and tags.KEY. An empty cell says nothing.
+    source_run, metrics.NAME and tags.KEY. An empty cell says nothing. --map says which field
+    another column is: --map top1=metrics.imagenet_top1.
     """
-    _bring(session, file, _csv_drafts, dry_run=dry_run)
 
 
-@import_.command("jsonl")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Only read the file and say what it holds.")
-@connected
-def from_jsonl(session: Session, file: Path, dry_run: bool) -> None:
+@_command("jsonl", jsonl_rows)
+def from_jsonl() -> None:
     """Register the versions of a JSON Lines file.
 
     Each line is an object with model, and where wanted version, label, description, artifact_uri,
     artifact_digest, source_run, metrics and tags; a metric is a number, or an object with value,
     samples, standard_error and dataset.
     """
-    _bring(session, file, _jsonl_drafts, dry_run=dry_run)
 
 
-def _bring(session: Session, file: Path, read: Any, *, dry_run: bool) -> None:
-    """Read the whole file first: what cannot be read is named before anything is registered."""
+def _bring(
+    session: Session, file: Path, rows: Rows, mapping: Mapping[str, str], *, dry_run: bool
+) -> None:
+    report = Report()
     try:
-        total = sum(1 for _ in read(file))
+        total = sum(1 for _ in rows(file, mapping))
+        with Progress(disable=session.as_json or dry_run) as progress:
+            task = progress.add_task("Registering", total=total)
+            stream = rows(file, mapping)
+            # The same rows of the same file have the same keys, so that they are done once.
+            key = _digest(file, mapping)
+            while batch := list(islice(stream, BATCH)):
+                _bring_batch(session, batch, report, "" if dry_run else key)
+                progress.update(task, completed=report.read)
     except UnicodeDecodeError:
         raise InvalidInput(f"{file} is not UTF-8.") from None
-    if dry_run or not total:
-        _say(session, total, 0)
+    except csv.Error as error:
+        raise InvalidInput(f"{file} is no CSV: {error}.") from None
+    _say(session, report)
+    if report.refused:
+        click.get_current_context().exit(REFUSED)
+
+
+def _bring_batch(session: Session, batch: list[Row], report: Report, key: str) -> None:
+    """Register the rows of a batch at once; where one of them cannot be, each by itself."""
+    report.read += len(batch)
+    report.refused += [(row.line, row.problem) for row in batch if row.draft is None]
+    good = [(row.line, row.draft) for row in batch if row.draft is not None]
+    if not key or not good:
         return
-    done = 0
-    drafts = read(file)
-    with Progress(disable=session.as_json) as progress:
-        task = progress.add_task("Registering", total=total)
-        while batch := list(islice(drafts, BATCH)):
+    try:
+        drafts = [draft for _, draft in good]
+        session.registry.register_versions(drafts, key=f"{key}-{good[0][0]}-{good[-1][0]}")
+        report.registered += len(good)
+    except (Unreachable, NotSignedIn, NotAllowed):
+        raise
+    except RegistryError:
+        for line, draft in good:
             try:
-                session.registry.register_versions([draft for _, draft in batch])
+                session.registry.register_versions([draft], key=f"{key}-{line}")
+                report.registered += 1
+            except (Unreachable, NotSignedIn, NotAllowed):
+                raise
+            except AlreadyExists:
+                report.there += 1
             except RegistryError as error:
-                first, last = batch[0][0], batch[-1][0]
-                click.echo(
-                    f"Lines {first} to {last} were not registered, nor what follows; "
-                    f"{done:,} versions before them were.",
-                    err=True,
-                )
-                raise error from None
-            done += len(batch)
-            progress.update(task, completed=done)
-    _say(session, total, done)
+                report.refused.append((line, str(error).removeprefix("versions[0]: ")))
 
 
-def _say(session: Session, read: int, registered: int) -> None:
+def _say(session: Session, report: Report) -> None:
     if session.as_json:
-        say_json({"read": read, "registered": registered})
-    else:
-        click.echo(f"{read:,} versions read, {registered:,} registered.")
+        say_json(
+            {
+                "read": report.read,
+                "registered": report.registered,
+                "already_there": report.there,
+                "refused": [{"line": line, "why": why} for line, why in report.refused],
+            }
+        )
+        return
+    for line, why in report.refused:
+        click.echo(f"Line {line}: {why}", err=True)
+    there = f", {report.there:,} were there already" if report.there else ""
+    refused = f", {len(report.refused):,} refused" if report.refused else ""
+    click.echo(f"{report.read:,} versions read, {report.registered:,} registered{there}{refused}.")
 
 
-def _csv_drafts(file: Path) -> Drafts:
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines, strict=True)
-        _know_columns(rows.fieldnames or ())
-        try:
-            for row in rows:
-                yield rows.line_num, _checked(rows.line_num, _from_cells, row)
-        except csv.Error as error:
-            raise InvalidInput(f"Line {rows.line_num}: {error}.") from None
+def _digest(file: Path, mapping: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(repr(sorted(mapping.items())).encode())
+    with file.open("rb") as content:
+        while part := content.read(1 << 20):
+            digest.update(part)
+    return f"import-{digest.hexdigest()[:40]}"
 
 
-def _know_columns(columns: Any) -> None:
-    for column in columns:
-        known = column in ("model", "version", *_TEXTS)
-        if not known and not column.startswith(("metrics.", "tags.")):
-            raise InvalidInput(
-                f"The column “{column[:64]}” is unknown; metrics are columns like metrics.accuracy "
-                "and tags like tags.family."
-            )
-    if "model" not in columns:
-        raise InvalidInput("The file needs a column “model”.")
+@click.command
+@click.argument("form", type=click.Choice(["csv", "jsonl"]))
+@click.option("--model", metavar="NAME", help="Only the versions of this model.")
+@click.option("--filter", "where", default="", help="Only the versions that it lets through.")
+@connected
+def export(session: Session, form: str, model: str | None, where: str) -> None:
+    """Write versions to standard output, in the form that `obeya import` reads.
 
-
-def _from_cells(row: Mapping[str, Any]) -> VersionDraft:
-    if None in row:
-        raise InvalidInput("it has more cells than the header.")
-    cells = {column: cell for column, cell in row.items() if cell}
-    metrics: dict[str, float | Metric] = {}
-    for column, cell in cells.items():
-        if column.startswith("metrics."):
-            try:
-                metrics[column.removeprefix("metrics.")] = float(cell)
-            except ValueError:
-                raise InvalidInput(f"“{cell[:32]}” in {column} is not a number.") from None
-    version = cells.get("version")
-    if version is not None and not (version.isascii() and version.isdigit()):
-        raise InvalidInput(f"“{version[:32]}” is not a version number.")
-    return VersionDraft(
-        cells.get("model", ""),
-        int(version) if version else None,
-        metrics,
-        tags={k.removeprefix("tags."): v for k, v in cells.items() if k.startswith("tags.")},
-        **{name: cells.get(name, "") for name in _TEXTS},
-    )
-
-
-def _jsonl_drafts(file: Path) -> Drafts:
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if len(line) > LINE_MAX:
-                raise InvalidInput(f"Line {number} is too long.")
-            if line.strip():
-                yield number, _checked(number, _from_line, line)
-
-
-def _from_line(line: str) -> VersionDraft:
-    try:
-        said = json.loads(line)
-    except ValueError as error:
-        raise InvalidInput(f"it is no JSON: {error}.") from None
-    if not isinstance(said, dict):
-        raise InvalidInput("it is no object.")
-    unknown = said.keys() - {"model", "version", "metrics", "tags", *_TEXTS}
-    if unknown:
-        raise InvalidInput(f"“{min(unknown)[:64]}” is unknown.")
-    metrics = {
-        name: metric_from_document(name, stated) if isinstance(stated, dict) else stated
-        for name, stated in said.get("metrics", {}).items()
-    }
-    return VersionDraft(
-        said.get("model", ""),
-        said.get("version"),
-        metrics,
-        tags=said.get("tags", {}),
-        **{name: said.get(name, "") for name in _TEXTS},
-    )
-
-
-def _checked(number: int, read: Any, row: Any) -> VersionDraft:
-    """The draft of a line. Raises `InvalidInput` that names the line."""
-    try:
-        draft: VersionDraft = read(row)
-        as_metrics(draft.metrics)
-        as_tags(draft.tags)
-    except (InvalidInput, AttributeError, KeyError, TypeError) as error:
-        said = str(error) if isinstance(error, InvalidInput) else "its parts are of wrong kinds."
-        raise InvalidInput(f"Line {number}: {said}", field="file") from None
-    if not draft.model:
-        raise InvalidInput(f"Line {number}: it names no model.", field="file")
-    return draft
+    They are sorted by model and number. Stages and aliases are the registry's own and not among
+    the columns.
+    """
+    found = session.registry.search_versions(where, model=model, order_by="model, version")
+    if form == "jsonl":
+        for version in found:
+            click.echo(json.dumps(as_document(version), ensure_ascii=False))
+        return
+    rows = [as_cells(version) for version in found]
+    further = sorted({column for row in rows for column in row} - set(FIELDS))
+    writer = csv.DictWriter(sys.stdout, [*FIELDS, *further], restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)

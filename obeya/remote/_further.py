@@ -75,14 +75,19 @@ class FurtherOperations:
             self._api.get(*model_path(name), "aliases", existing(names.alias, alias, "alias"))
         )
 
-    def register_versions(self, drafts: Sequence[VersionDraft]) -> list[ModelVersion]:
+    def register_versions(
+        self, drafts: Sequence[VersionDraft], *, key: str = ""
+    ) -> list[ModelVersion]:
         """Register 1 to 1,000 versions, of one model or of several: all of them or none.
+
+        What was registered under a `key` of the caller's own is not registered again under it
+        within a week: the answer is then that of the first time.
 
         Raises:
             AlreadyExists: a number or a label is taken.
         """
         body = {"versions": [draft_body(draft) for draft in drafts]}
-        found = self._api.post("versions", body=body)
+        found = self._api.send("POST", ("versions",), body=body, key=key)
         return [version_from_document(document) for document in found["items"]]
 
     def store_check(

@@ -114,8 +114,11 @@ class Transport:
         query: Query | None = None,
         body: Any = None,
         if_match: int | None = None,
+        key: str = "",
     ) -> Any:
-        """The answer's document; None where there is none. `if_match` is a revision.
+        """The answer's document; None where there is none.
+
+        `if_match` is a revision; `key` the Idempotency-Key of a POST, else one of its own.
 
         Raises:
             RegistryError: what the server refused, in the class of its kind.
@@ -129,7 +132,7 @@ class Transport:
             content = _encoded(body)
             headers["Content-Type"] = "application/json"
         if method == "POST":
-            headers["Idempotency-Key"] = str(uuid.uuid4())
+            headers["Idempotency-Key"] = key or str(uuid.uuid4())
         if if_match is not None:
             headers["If-Match"] = f'"{if_match}"'
         attempt = 0

@@ -298,25 +298,66 @@ def test_versions_come_in_from_csv_and_jsonl(obeya: Run, tmp_path: Path) -> None
     ("kind", "content", "says"),
     [
         ("csv", "model,colour\nchurn,red\n", "“colour” is unknown"),
-        ("csv", "name\nchurn\n", "unknown"),
-        ("csv", "model,metrics.auc\nchurn,high\n", "Line 2: “high” in metrics.auc"),
-        ("csv", "model,metrics.auc\nchurn,0.9\n,0.8\n", "Line 3: it names no model"),
-        ("csv", "model\nchurn,x\n", "more cells"),
-        ("jsonl", '{"model": "churn"}\nnonsense\n', "Line 2: it is no JSON"),
-        ("jsonl", '{"model": "churn", "colour": 1}\n', "“colour” is unknown"),
-        ("jsonl", '{"model": "churn", "metrics": [1]}\n', "of wrong kinds"),
-        ("jsonl", '{"model": "churn", "metrics": {"auc": NaN}}\n', "finite"),
+        ("csv", "label\nchurn\n", "no column for the model"),
+        ("csv", b"model\n\xff\n", "is not UTF-8"),
     ],
 )
 def test_a_file_that_cannot_be_read_registers_nothing(
+    obeya: Run, tmp_path: Path, kind: str, content: str | bytes, says: str
+) -> None:
+    file = tmp_path / f"v.{kind}"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = obeya("import", kind, str(file))
+    assert done.exit_code == 2, done.output
+    assert says in done.stderr
+    assert not ModelVersion.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "says"),
+    [
+        ("csv", "model,metrics.auc\nchurn,0.9\nchurn,high\n", "Line 3: “high” in metrics.auc"),
+        ("csv", "model,metrics.auc\nchurn,0.9\n,0.8\n", "Line 3: It names no model."),
+        ("csv", "model,version\nchurn,\nchurn,x,y\n", "Line 3: It has more cells"),
+        ("jsonl", '{"model": "churn"}\nnonsense\n', "Line 2: It is no JSON."),
+        ("jsonl", '{"model": "churn"}\n{"model": "churn", "colour": 1}\n', "Line 2: “colour”"),
+        ("jsonl", '{"model": "churn"}\n{"model": "x", "metrics": [1]}\n', "of wrong kinds"),
+        ("jsonl", '{"model": "churn"}\n{"model": "x", "metrics": {"a": NaN}}\n', "finite"),
+        ("jsonl", '{"model": "churn"}\n{"model": "a/b"}\n', "Line 2: A model name"),
+    ],
+)
+def test_a_row_that_cannot_be_refuses_itself_alone(
     obeya: Run, tmp_path: Path, kind: str, content: str, says: str
 ) -> None:
     file = tmp_path / f"v.{kind}"
     file.write_text(content, "utf-8")
     done = obeya("import", kind, str(file))
-    assert done.exit_code == 2, done.output
+    assert done.exit_code == 1, done.output
     assert says in done.stderr
-    assert not ModelVersion.objects.exists()
+    assert "2 versions read, 1 registered, 1 refused." in done.stdout
+    assert ModelVersion.objects.get().model.name == "churn"
+
+
+def test_the_same_file_again_registers_nothing_twice(obeya: Run, tmp_path: Path) -> None:
+    file = tmp_path / "v.csv"
+    file.write_text(CSV, "utf-8")
+    for _ in range(2):
+        assert obeya("import", "csv", str(file)).exit_code == 0
+    assert ModelVersion.objects.count() == 3
+
+
+def test_columns_are_mapped_and_an_export_comes_in_again(obeya: Run, tmp_path: Path) -> None:
+    file = tmp_path / "v.csv"
+    file.write_text("name,top1,note\nchurn,0.9,x\n", "utf-8")
+    maps = ("--map", "name=model", "--map", "top1=metrics.auc", "--map", "note=")
+    assert obeya("import", "csv", str(file), *maps).exit_code == 0
+    assert ModelVersion.objects.get().metrics.get().value == 0.9
+    for form in ("csv", "jsonl"):
+        written = tmp_path / f"out.{form}"
+        text = obeya("export", form).stdout.replace("churn", f"from-{form}")
+        written.write_text(text, "utf-8")
+        assert obeya("import", form, str(written)).exit_code == 0, text
+    assert ModelVersion.objects.filter(metrics__value=0.9).count() == 3
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -57,6 +57,8 @@ def site_pages(check_id: str) -> list[SitePage]:
         SitePage("model history", reverse("boards:model_history", args=["resnet50"])),
         SitePage("version history", reverse("boards:version_history", args=["resnet50", 4])),
         SitePage("set password", reverse("boards:set_password")),
+        SitePage("API tokens", "/settings/tokens/"),
+        SitePage("JSON API", "/api/v1/docs"),
         SitePage("no such page", "/there/is/nothing/"),
         SitePage("sign in", reverse("boards:sign_in"), is_open=True),
         SitePage("sign in once", reverse("boards:sign_in_once", args=["token"]), is_open=True),

@@ -1,0 +1,161 @@
+"""Versions as rows of files: read by `obeya import`, written by `obeya export`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from obeya.bounds import number_text
+from obeya.documents.catalog import metric_from_document
+from obeya.errors import InvalidInput
+from obeya.metrics import Metric, metric_document
+from obeya.records import ModelVersion, VersionDraft
+from obeya.registry import as_metrics, as_tags, version_number
+
+LINE_MAX = 8 * 1024 * 1024
+TEXTS = ("artifact_uri", "label", "description", "source_run", "artifact_digest")
+FIELDS = ("model", "version", *TEXTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a file: the version it says, or why it says none."""
+
+    line: int
+    draft: VersionDraft | None
+    problem: str = ""
+
+
+def csv_rows(file: Path, mapping: Mapping[str, str]) -> Iterator[Row]:
+    """The rows of a CSV file; `mapping` names the field of a column, "" for one to be left out.
+
+    Raises:
+        InvalidInput: a column says nothing that is known, or there is none for the model.
+        UnicodeDecodeError: the file is not UTF-8.
+    """
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines)
+        columns = _fields_of(list(rows.fieldnames or ()), mapping)
+        for row in rows:
+            yield _row(rows.line_num, _from_cells, row, columns)
+
+
+def jsonl_rows(file: Path, mapping: Mapping[str, str]) -> Iterator[Row]:
+    """The rows of a JSON Lines file; blank lines are none. `mapping` renames members.
+
+    Raises:
+        UnicodeDecodeError: the file is not UTF-8.
+    """
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield _row(number, _from_line, line, mapping)
+
+
+def as_document(version: ModelVersion) -> dict[str, Any]:
+    """A version as a line of JSON Lines that `jsonl_rows` reads."""
+    return {
+        "model": version.model,
+        "version": version.number,
+        **{name: getattr(version, name) for name in TEXTS if getattr(version, name)},
+        "metrics": {name: metric_document(metric) for name, metric in version.metrics.items()},
+        "tags": dict(version.tags),
+    }
+
+
+def as_cells(version: ModelVersion) -> dict[str, str]:
+    """A version as the cells of a CSV row, by column."""
+    return {
+        "model": version.model,
+        "version": str(version.number),
+        **{name: getattr(version, name) for name in TEXTS},
+        **{f"metrics.{name}": number_text(m.value) for name, m in version.metrics.items()},
+        **{f"tags.{key}": value for key, value in version.tags.items()},
+    }
+
+
+def _row(
+    line: int, read: Callable[[Any, Mapping[str, str]], VersionDraft], said: Any, mapping: Any
+) -> Row:
+    try:
+        draft = read(said, mapping)
+        as_metrics(draft.metrics)
+        as_tags(draft.tags)
+        if draft.number is not None:
+            version_number(draft.number)
+        if not draft.model:
+            raise InvalidInput("It names no model.")
+    except InvalidInput as error:
+        return Row(line, None, str(error))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return Row(line, None, "Its parts are of wrong kinds.")
+    return Row(line, draft)
+
+
+def _fields_of(columns: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
+    fields = {column: mapping.get(column, column) for column in columns}
+    for column, field in fields.items():
+        if field and field not in FIELDS and not field.startswith(("metrics.", "tags.")):
+            raise InvalidInput(
+                f"The column “{column[:64]}” is unknown. Metrics are columns like "
+                "metrics.accuracy, tags like tags.family; --map COLUMN=FIELD says what another "
+                "column is, --map COLUMN= leaves it out.",
+                field="file",
+            )
+    if "model" not in fields.values():
+        raise InvalidInput("The file has no column for the model.", field="file")
+    return fields
+
+
+def _from_cells(row: Mapping[str, Any], fields: Mapping[str, str]) -> VersionDraft:
+    if None in row:
+        raise InvalidInput("It has more cells than the header.")
+    cells = {fields[column]: cell for column, cell in row.items() if cell and fields[column]}
+    metrics: dict[str, float | Metric] = {}
+    for field, cell in cells.items():
+        if field.startswith("metrics."):
+            try:
+                metrics[field.removeprefix("metrics.")] = float(cell)
+            except ValueError:
+                raise InvalidInput(f"“{cell[:32]}” in {field} is not a number.") from None
+    version = cells.get("version", "")
+    if version and not (version.isascii() and version.isdigit() and len(version) <= 10):
+        raise InvalidInput(f"“{version[:32]}” is not a version number.")
+    return VersionDraft(
+        cells.get("model", ""),
+        int(version) if version else None,
+        metrics,
+        tags={f.removeprefix("tags."): v for f, v in cells.items() if f.startswith("tags.")},
+        **{name: cells.get(name, "") for name in TEXTS},
+    )
+
+
+def _from_line(line: str, mapping: Mapping[str, str]) -> VersionDraft:
+    if len(line) > LINE_MAX:
+        raise InvalidInput(f"It has more than {LINE_MAX:,} characters.")
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        raise InvalidInput("It is no JSON.") from None
+    if not isinstance(said, dict):
+        raise InvalidInput("It is no object.")
+    named = {mapping.get(name, name): value for name, value in said.items()}
+    named.pop("", None)
+    unknown = named.keys() - {*FIELDS, "metrics", "tags"}
+    if unknown:
+        raise InvalidInput(f"“{min(unknown)[:64]}” is unknown.")
+    metrics = {
+        name: metric_from_document(name, stated) if isinstance(stated, dict) else stated
+        for name, stated in named.get("metrics", {}).items()
+    }
+    return VersionDraft(
+        named.get("model", ""),
+        named.get("version"),
+        metrics,
+        tags=named.get("tags", {}),
+        **{name: named.get(name, "") for name in TEXTS},
+    )

@@ -1,0 +1,84 @@
+"""The examples, run as their first lines say, against a live server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from boards.registry import SYSTEM, DatabaseRegistry, make_token, service_account
+from obeya import Comparison, PromotionPolicy, Stage
+from obeya.tokens import Scope
+
+ROOT = Path(__file__).resolve().parents[2]
+SCOPES = [Scope.READ, Scope.WRITE, Scope.PROMOTE]
+Example = Callable[..., subprocess.CompletedProcess[str]]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def example(live_server: Any) -> Example:
+    at = timezone.now()
+    user = service_account(username="local", scopes=SCOPES, actor=SYSTEM, at=at)
+    _, token = make_token(user=user, name="examples", scopes=SCOPES, actor=SYSTEM, at=at)
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OBEYA_URL": live_server.url,
+        "OBEYA_TOKEN": token,
+    }
+
+    def run(name: str, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(ROOT / "examples" / name), *args],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
+def gated(db: None) -> None:
+    policy = PromotionPolicy(Stage.PRODUCTION).require_metric("auc", Comparison.GTE, 0.9)
+    DatabaseRegistry(actor=None).set_policy(policy)
+
+
+def test_a_model_is_registered_and_promoted(example: Example, gated: None) -> None:
+    good = example("register_and_promote.py", "churn", "--metric", "auc=0.95")
+    assert (good.returncode, good.stdout.splitlines()[-1]) == (0, "churn v1 is in Production.")
+    bad = example("register_and_promote.py", "churn", "--metric", "auc=0.5")
+    assert bad.returncode == 1
+    assert "churn v2 may not enter Production:" in bad.stdout
+    listed = example("register_and_promote.py", "--list-production")
+    assert listed.stdout == "churn v1: auc=0.95\n"
+
+
+def test_a_promotion_is_checked(example: Example, gated: None) -> None:
+    registry = DatabaseRegistry(actor=None)
+    for auc in (0.5, 0.95):
+        number = registry.register_model("churn", metrics={"auc": auc}).number
+        registry.transition_stage("churn", number, Stage.STAGING)
+    bad, good = (example("check_promotion.py", "churn", str(n)) for n in (1, 2))
+    assert (bad.returncode, good.returncode) == (1, 0)
+    assert "  failed: auc ≥ 0.9" in bad.stdout
+    assert example("check_promotion.py", "none", "1").returncode == 3
+
+
+def test_the_best_in_staging_is_promoted(example: Example, gated: None) -> None:
+    registry = DatabaseRegistry(actor=None)
+    for auc in (0.92, 0.97, 0.95):
+        number = registry.register_model("churn", metrics={"auc": auc}).number
+        registry.transition_stage("churn", number, Stage.STAGING)
+    assert example("promote_model.py", "churn", "auc").stdout == "churn v2 is in Production.\n"
+    assert example("promote_model.py", "churn", "f1").returncode == 1
