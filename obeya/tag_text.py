@@ -20,7 +20,7 @@ def tag_text(key: str, value: str | None, *, equals: str = "=") -> str:
     """
     plain = key if value is None else f"{key}{equals}{value}"
     # It stays on its line.
-    if plain.isprintable() and read_tag(plain) == (key, value):
+    if plain.isprintable() and _reads_as(plain, key, value):
         return plain
     parts = (key,) if value is None else (key, value)
     return equals.join(json.dumps(part, ensure_ascii=False) for part in parts)
@@ -39,6 +39,13 @@ def read_tag(text: str) -> tuple[str, str | None]:
         _read(names.tag_key, key, field="tag"),
         None if value is None else _read(names.tag_value, value, field="tag"),
     )
+
+
+def _reads_as(text: str, key: str, value: str | None) -> bool:
+    try:
+        return read_tag(text) == (key, value)
+    except InvalidInput:
+        return False
 
 
 def _unquoted(text: str) -> tuple[str, str | None] | None:

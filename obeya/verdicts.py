@@ -123,8 +123,8 @@ class Verdict:
 
 
 def no_policy(stage: Stage | None) -> Verdict:
-    """The verdict where no policy guards the stage: it passes and says so."""
-    return Verdict(stage=stage, has_policy=False)
+    """The verdict where no policy guards the stage, or none can: it passes and says so."""
+    return Verdict(stage=stage, has_policy=False, is_gated=stage is None or stage.is_gated)
 
 
 def not_gated(stage: Stage) -> Verdict:

@@ -113,7 +113,7 @@ def vote(
     comment = names.reason(comment)
     if decision is Decision.REJECT:
         rules.comment_required(comment)
-    _expire_first(name, actor, at)
+    _expire_first(name, version, actor, at)
     with writing_model(name, actor=actor, at=at) as write:
         row, request = _the_one(write, version, to_stage, uid)
         by = request.requested_by
@@ -175,7 +175,7 @@ def withdraw(
         NotAllowed: it is somebody else's.
     """
     actor.require(Right.VIEW, name)
-    _expire_first(name, actor, at)
+    _expire_first(name, version, actor, at)
     with writing_model(name, actor=actor, at=at) as write:
         row, request = _the_one(write, version, to_stage, uid)
         by = request.requested_by
@@ -211,9 +211,10 @@ def _promote_by_itself(
         )
 
 
-def _expire_first(name: str, actor: Actor, at: datetime) -> None:
+def _expire_first(name: str, version: int, actor: Actor, at: datetime) -> None:
     """Close what is over in a write of its own: what comes after may be refused."""
     with writing_model(name, actor=actor, at=at) as write:
+        write.version(version)
         expire_requests(write)
 
 

@@ -286,6 +286,7 @@ def test_the_order_of_requirements_changes_nothing_that_is_asked_for() -> None:
 
 @given(st.text(min_size=1, max_size=20), st.none() | st.text(max_size=20))
 @example("a=b", None)
+@example("=", None)
 @example("a", "b\nc = d")
 @example('"a', '" = ')
 def test_a_required_tag_is_read_back_from_its_line(key: str, value: str | None) -> None:

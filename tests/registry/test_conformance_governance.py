@@ -258,6 +258,18 @@ def test_a_request_expires(registry: ModelRegistry, bob: ModelRegistry, clock: C
     ]
 
 
+def test_a_vote_on_no_version_closes_nothing(
+    registry: ModelRegistry, bob: ModelRegistry, clock: Clock
+) -> None:
+    registry.request_transition(NAME, 1)
+    clock.now += timedelta(days=14)
+    with unchanged(registry):
+        with pytest.raises(NotFound, match="9"):
+            bob.reject(NAME, 9, comment="No.")
+        with pytest.raises(NotFound, match="9"):
+            registry.withdraw(NAME, 9)
+
+
 def test_a_move_elsewhere_or_a_deletion_withdraws_it(registry: ModelRegistry) -> None:
     registry.request_transition(NAME, 1)
     registry.transition_stage(NAME, 1, ARCHIVED)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from ninja import Schema
 
-from boards.api.schemas.basics import Body, GatedStage, Reason, StageName, Time, VersionNumber
+from boards.api.schemas.basics import Body, Reason, StageName, Time, VersionNumber
 
 
 class Refusal(Schema):
@@ -34,10 +34,11 @@ class RequirementOutcome(Schema):
 class Verdict(Schema):
     """What a policy says of a version."""
 
-    stage: GatedStage | None
+    stage: StageName | None
     policy_revision: int | None
     has_policy: bool
     mode: Literal["enforce", "warn"]
+    is_gated: bool
     outcomes: list[RequirementOutcome]
     passed: bool
     sentence: str
