@@ -42,6 +42,11 @@ class Verdict:
         return all(outcome.outcome.lets_pass for outcome in self.outcomes)
 
     @property
+    def only_warns(self) -> bool:
+        """Whether the version fails and the policy refuses nothing for that."""
+        return not self.passed and self.mode is Mode.WARN
+
+    @property
     def failures(self) -> tuple[RequirementOutcome, ...]:
         """The requirements that do not let the version pass, in the policy's order."""
         return tuple(outcome for outcome in self.outcomes if not outcome.outcome.lets_pass)

@@ -26,7 +26,6 @@ from boards.queries.records import definitions
 from obeya.errors import NotFound, Refusal, RefusalKind
 from obeya.policies import Outcome, Verdict
 from obeya.stages import Stage
-from obeya.verdicts import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class CheckPage:
     @property
     def only_warns(self) -> bool:
         """Whether the policy fails it and refuses nothing for that."""
-        return not self.verdict.passed and self.verdict.mode is Mode.WARN
+        return self.verdict.only_warns
 
     @property
     def lamp(self) -> Lamp:

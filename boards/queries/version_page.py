@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from boards import models
 from boards.queries.filters import BoardFilter
+from boards.queries.frozen_check import OutcomeRow, outcome_rows
 from boards.queries.history import transitions
 from boards.queries.judgement import judge
 from boards.queries.measured import MeasuredMetric, measured
@@ -71,6 +72,7 @@ class VersionPage:
     champion: int | None
     metrics: tuple[MeasuredMetric, ...]
     judgement: TransitionJudgement | None
+    outcomes: tuple[OutcomeRow, ...]
     transitions: tuple[StageTransition, ...]
     checks: tuple[CheckLine, ...]
     requests: tuple[OpenRequest, ...]
@@ -104,12 +106,15 @@ def version_page(name: str, number: int) -> VersionPage:
         if model.champion_id and model.champion_id != row.pk
         else {}
     )
+    judgement = judge(row, record.stage.next, at=at) if record.stage.next else None
+    verdict = judgement.verdict if judgement else None
     return VersionPage(
         record,
         tuple(TagChip.of(key, value) for key, value in record.tags.items()),
         model.champion.number if model.champion else None,
         tuple(measured(name, record.metrics, standing, defined) for name in record.metrics),
-        judge(row, record.stage.next, at=timezone.now()) if record.stage.next else None,
+        judgement,
+        outcome_rows(verdict, defined) if verdict else (),
         tuple(reversed(transitions(model, row))),
         _checks(row),
         tuple(open_requests([row.pk], at).values()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -39,16 +40,23 @@ def check_policy(request: Request, name: str, number: int) -> HttpResponse:
 @needs(Right.VIEW)
 def check(request: Request, uid: uuid.UUID) -> HttpResponse:
     """The policy result: the verdict and the evidence it was made on."""
+    return render(request, "check.html", {"section": "policies", **result_context(request, uid)})
+
+
+def result_context(request: Request, uid: uuid.UUID) -> dict[str, Any]:
+    """A policy result and what this person may do about it.
+
+    Raises:
+        NotFound: there is no such check.
+    """
     page = check_page(uid)
-    context = {
-        "section": "policies",
+    return {
         "check": page,
         "may_edit": has_right(request.user, Right.EDIT_POLICY),
         "may_ask": has_right(request.user, Right.TRANSITION),
         "may_waive": has_right(request.user, Right.WAIVE),
         "open_request": open_request_uid(page.version_pk, page.to_stage, timezone.now()),
     }
-    return render(request, "check.html", context)
 
 
 @require_safe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.conf import settings
@@ -17,9 +18,10 @@ from boards.queries.facts import workflow_of
 from boards.queries.moves import MoveOption, last_change, move_options
 from boards.queries.records import find_model, find_version
 from boards.queries.whole_number import whole_number
+from boards.views.checks import result_context
 from boards.views.http import Request, needs, next_of, page_actor
 from boards.views.moved import board_context, is_board, moved_answer
-from obeya.errors import Conflict, InvalidInput, NotAllowed, TransitionRefused
+from obeya.errors import Conflict, InvalidInput, NotAllowed, RefusalKind, TransitionRefused
 from obeya.stages import Stage
 
 ERRORS = (InvalidInput, NotAllowed, Conflict, TransitionRefused)
@@ -115,6 +117,8 @@ def _dialog(
         "given": request.POST,
         "archived": request.POST.getlist("archive_existing"),
     }
+    if isinstance(error, TransitionRefused) and error.check_id and _by_policy(error):
+        context |= result_context(request, uuid.UUID(error.check_id))
     if isinstance(error, Conflict):
         context["last_change"] = last_change(version)
     if request.htmx and error is not None and is_board(request):
@@ -127,6 +131,10 @@ def _dialog(
     )
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def _by_policy(error: TransitionRefused) -> bool:
+    return any(refusal.kind is RefusalKind.POLICY for refusal in error.refusals)
 
 
 def _selected(options: tuple[MoveOption, ...], wanted: str) -> Stage | None:

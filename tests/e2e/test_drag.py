@@ -74,7 +74,7 @@ def test_a_drop_that_skips_staging_is_refused_and_the_card_goes_back_to_its_plac
     before = board.names("development")
     board.drag("resnet50 v6", "production")
     expect(board.dialog).to_be_visible()
-    expect(board.dialog.get_by_role("heading")).to_have_text("resnet50 v6 was not moved")
+    expect(board.dialog.get_by_role("heading", level=2)).to_have_text("resnet50 v6 was not moved")
     expect(board.dialog.get_by_role("alert")).to_contain_text("it skips Staging")
     assert board.names("development") == before
     expect(board.card("resnet50 v6")).not_to_have_attribute("data-pending", "")
@@ -182,7 +182,7 @@ def test_two_drops_that_wait_for_the_server_each_go_back_to_their_own_place(
     board.drag("whisper v2", "staging")
     board.drag("bert-base v3", "staging")
     held[0].continue_()
-    expect(board.dialog.get_by_role("heading")).to_have_text("whisper v2 was not moved")
+    expect(board.dialog.get_by_role("heading", level=2)).to_have_text("whisper v2 was not moved")
     expect(board.card_in("development", "whisper v2")).to_be_visible()
     expect(board.card_in("staging", "bert-base v3")).to_have_attribute("data-pending", "")
     held[1].continue_()
