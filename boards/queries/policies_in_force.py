@@ -11,6 +11,7 @@ from boards import models
 from boards.queries.metric_names import unmeasured
 from obeya import names
 from obeya.policies import PromotionPolicy
+from obeya.stages import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,12 @@ def policies_in_force(within: Q | None = None) -> list[PolicyInForce]:
         for row in rows.select_related("model")
     ]
     return sorted(found, key=_place)
+
+
+def policies_of(model: models.RegisteredModel) -> tuple[tuple[Stage, PolicyInForce | None], ...]:
+    """The policy that gates each stage for a model: its own, else the site's, else None."""
+    gates = {row.policy.stage: row for row in policies_in_force(Q(model=model))}
+    return tuple((stage, gates.get(stage)) for stage in Stage if stage.is_gated)
 
 
 def _place(row: PolicyInForce) -> tuple[bool, str, int]:

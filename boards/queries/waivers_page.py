@@ -15,7 +15,7 @@ from boards.queries.history import NOBODY
 from boards.queries.keyset import Cursor
 from boards.queries.waivers import waiver_record
 from obeya.errors import InvalidInput, NotFound
-from obeya.stages import Stage
+from obeya.stages import Stage, is_promotion
 from obeya.waivers import Waiver
 
 PAGE = 50
@@ -105,13 +105,14 @@ def waiver_line(uid: uuid.UUID, at: datetime) -> WaiverLine:
 
 
 def stages_with_policy(version: models.ModelVersion) -> tuple[Stage, ...]:
-    """The stages of which a policy in force could be waived for a version; one statement."""
+    """The stages ahead of a version whose policy in force could be waived; one statement."""
     found = set(
         models.PolicyRevision.objects.filter(
             Q(model=version.model_id) | Q(model=None), superseded_at=None
         ).values_list("stage", flat=True)
     )
-    return tuple(stage for stage in Stage if stage.value in found)
+    here = Stage(version.stage)
+    return tuple(s for s in Stage if s.value in found and is_promotion(here, s))
 
 
 def _rows() -> QuerySet[models.Waiver]:

@@ -6,8 +6,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from boards.permissions import Right
+from boards.permissions import Right, has_right
 from boards.queries.model_page import SORTED_MAX, SORTS, ModelPage, VersionsQuery, model_page
+from boards.queries.policies_in_force import policies_of
 from boards.queries.records import find_model
 from boards.views.board_as_of import answer_production_on
 from boards.views.http import Request, needs
@@ -25,6 +26,7 @@ def model(request: Request, name: str) -> HttpResponse:
     page = model_page(name, query)
     heads, metric_heads = _heads(page)
     production_on = answer_production_on(request, name)
+    row = find_model(name)
     return render(
         request,
         "model.html",
@@ -37,7 +39,9 @@ def model(request: Request, name: str) -> HttpResponse:
             "metric_heads": metric_heads,
             "sorted_max": SORTED_MAX,
             "production_on": production_on,
-            **operations_context(request, find_model(name)),
+            "policies": policies_of(row),
+            "may_edit_policy": has_right(request.user, Right.EDIT_POLICY),
+            **operations_context(request, row),
         },
         status=400 if production_on.problem else 200,
     )

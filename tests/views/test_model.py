@@ -14,7 +14,8 @@ from django.utils.html import escape
 
 from boards.models import User
 from boards.registry import DatabaseRegistry
-from obeya import Stage
+from obeya import Comparison, PromotionPolicy, Stage
+from tests.views.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -179,3 +180,28 @@ def test_a_version_deleted_in_production_left_it_then(
     assert "timeline-bar is-open" not in page
     assert "to now</li>" not in page
     assert "Roll back…" not in page
+
+
+def test_what_gates_the_model_is_shown_its_own_before_the_site_s(
+    model: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    site = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.6)
+    own = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.7)
+    model.set_policy(site)
+    page = text_of(client_of(alice).get("/models/resnet50/"))
+    assert "accuracy ≥ 0.6" in page
+    assert "None: nothing is checked." in page
+    model.set_policy(own, "resnet50")
+    page = text_of(client_of(alice).get("/models/resnet50/"))
+    assert "accuracy ≥ 0.7" in page
+    assert "accuracy ≥ 0.6" not in page
+    assert reverse("boards:model_policy_revisions", args=["resnet50", "production"]) in page
+
+
+def test_who_may_edit_policies_is_led_to_the_form_of_the_model_s_own(
+    model: DatabaseRegistry, client_of: ClientOf
+) -> None:
+    form = reverse("boards:edit_model_policy", args=["resnet50", "staging"])
+    viewer = person("vera", "viewer")
+    assert form not in text_of(client_of(viewer).get("/models/resnet50/"))
+    assert form in text_of(client_of(person("root", "administrator")).get("/models/resnet50/"))

@@ -78,6 +78,16 @@ def test_the_form_is_reached_with_the_failing_lines_chosen_and_first(
     assert "accuracy is 0.95; required: ≥ 0.99." in page
 
 
+@pytest.mark.usefixtures("failing")
+def test_a_stage_that_the_version_passed_is_not_offered(
+    registry: DatabaseRegistry, anna: Client
+) -> None:
+    registry.set_policy(PromotionPolicy(Stage.STAGING).require_metric("f1", Comparison.GTE, 0.5))
+    page = text_of(anna.get(WAIVE))
+    assert LINE in page
+    assert "For Staging" not in page
+
+
 def test_a_waiver_lets_the_version_pass_and_is_shown(
     failing: None, registry: DatabaseRegistry, anna: Client
 ) -> None:
