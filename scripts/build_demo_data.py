@@ -61,6 +61,9 @@ SHIFTED_FILES = {
     "imagenet_r_top1": "results-imagenet-r.csv",
 }
 
+# The smaller image sizes in pixels at which versions were tested a second time.
+SMALLER_IMAGE_SIZES = (160, 176, 192, 208, 224, 240, 256, 288, 300, 320, 384, 416, 448)
+
 # Every source file and the columns it must have.
 SOURCES: dict[str, list[str]] = {
     HEADLINE_FILE: ACCURACY_COLUMNS,
@@ -70,22 +73,28 @@ SOURCES: dict[str, list[str]] = {
     PRETRAIN_FILE: ["model", "pretrain"],
 }
 
-OUTPUT_COLUMNS = (
-    "model",
-    "version",
-    "label",
+ACCURACIES = ("imagenet_top1", "imagenet_top5", *SHIFTED_FILES)
+TAGS = ("family", "pretrain", "distilled")
+
+
+def smaller_top1(size: int) -> str:
+    """The metric of the top-1 accuracy at a smaller image size, in pixels."""
+    return f"imagenet_top1_at_{size}"
+
+
+METRICS = (
     "image_size",
-    "imagenet_top1",
-    "imagenet_top5",
-    *SHIFTED_FILES,
+    *ACCURACIES,
     "param_count_m",
     "cpu_step_ms",
     "gpu_samples_per_s",
-    "smaller_image_size",
-    "smaller_imagenet_top1",
-    "family",
-    "pretrain",
-    "distilled",
+    *map(smaller_top1, SMALLER_IMAGE_SIZES),
+)
+# As `obeya import csv` reads them.
+OUTPUT_COLUMNS = (
+    *("model", "version", "label"),
+    *(f"metrics.{name}" for name in METRICS),
+    *(f"tags.{name}" for name in TAGS),
 )
 
 # How an architecture's name begins, and the family it belongs to; the longest match decides.
@@ -461,11 +470,7 @@ def version_row(
     """
     architecture, _, tag = name.partition(".")
     size = sizes[-1]
-    smaller = sizes[0] if len(sizes) == 2 else None
-    return {
-        "model": architecture,
-        "version": str(version),
-        "label": tag,
+    measured = {
         "image_size": str(size),
         "imagenet_top1": figure(source.headline, name, size, "top1"),
         "imagenet_top5": figure(source.headline, name, size, "top5"),
@@ -473,13 +478,19 @@ def version_row(
         "param_count_m": figure(source.headline, name, size, "param_count"),
         "cpu_step_ms": figure(source.cpu, architecture, size, "infer_step_time"),
         "gpu_samples_per_s": figure(source.gpu, architecture, size, "infer_samples_per_sec"),
-        "smaller_image_size": str(smaller) if smaller else "",
-        "smaller_imagenet_top1": (
-            figure(source.headline, name, smaller, "top1") if smaller else ""
-        ),
+        **{smaller_top1(s): figure(source.headline, name, s, "top1") for s in sizes[:-1]},
+    }
+    tags = {
         "family": family(architecture),
         "pretrain": pretrain(name, file_says),
         "distilled": "yes" if is_distilled(name) else "",
+    }
+    return {
+        "model": architecture,
+        "version": str(version),
+        "label": tag,
+        **{f"metrics.{metric}": measured.get(metric, "") for metric in METRICS},
+        **{f"tags.{key}": value for key, value in tags.items()},
     }
 
 
@@ -502,14 +513,16 @@ def count(rows: Sequence[Row]) -> Counts:
         models_with_several_versions=sum(versions > 1 for versions in per_model.values()),
         versions_of_resnet50=per_model["resnet50"],
         versions=len(rows),
-        versions_at_two_sizes=filled(rows, "smaller_imagenet_top1"),
-        versions_with_gpu_figures=filled(rows, "gpu_samples_per_s"),
-        versions_with_cpu_figures=filled(rows, "cpu_step_ms"),
-        versions_with_every_accuracy=sum(
-            all(row[column] for column in ("imagenet_top1", "imagenet_top5", *SHIFTED_FILES))
+        versions_at_two_sizes=sum(
+            any(row[f"metrics.{smaller_top1(size)}"] for size in SMALLER_IMAGE_SIZES)
             for row in rows
         ),
-        versions_without_imagenet_a=len(rows) - filled(rows, "imagenet_a_top1"),
+        versions_with_gpu_figures=filled(rows, "metrics.gpu_samples_per_s"),
+        versions_with_cpu_figures=filled(rows, "metrics.cpu_step_ms"),
+        versions_with_every_accuracy=sum(
+            all(row[f"metrics.{name}"] for name in ACCURACIES) for row in rows
+        ),
+        versions_without_imagenet_a=len(rows) - filled(rows, "metrics.imagenet_a_top1"),
     )
 
 
@@ -549,8 +562,8 @@ def summary(rows: Sequence[Row], counts: Counts) -> str:
         f"{getattr(counts, field.name):>6,}  {field.name.replace('_', ' ')}"
         for field in fields(Counts)
     ]
-    for tag in ("family", "pretrain", "distilled"):
-        values = Counter(row[tag] for row in rows if row[tag])
+    for tag in TAGS:
+        values = Counter(row[f"tags.{tag}"] for row in rows if row[f"tags.{tag}"])
         common = ", ".join(f"{value} {times}" for value, times in values.most_common(8))
         lines.append(f"{values.total():>6,}  versions with the tag {tag}, {len(values)} different")
         lines.append(f"        {common}{', ...' if len(values) > 8 else ''}")

@@ -17,7 +17,6 @@ from rich.progress import Progress
 
 from obeya.cli.connection import Session, connected, pairs
 from obeya.cli.output import say_json
-from obeya.cli.version_rows import FIELDS, Row, as_cells, as_document, csv_rows, jsonl_rows
 from obeya.errors import (
     AlreadyExists,
     InvalidInput,
@@ -26,6 +25,7 @@ from obeya.errors import (
     RegistryError,
     Unreachable,
 )
+from obeya.version_rows import FIELDS, Row, as_cells, as_document, csv_rows, jsonl_rows
 
 BATCH = 500
 REFUSED = 1

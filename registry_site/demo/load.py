@@ -28,12 +28,12 @@ from boards.models import (
 )
 from boards.registry import SYSTEM, Actor, DatabaseRegistry
 from obeya.errors import TransitionRefused
-from obeya.metrics import Direction, Metric, MetricDefinition, Scale
+from obeya.metrics import Direction, MetricDefinition, Scale
 from obeya.policies import Comparison, PromotionPolicy
-from obeya.records import MOVES, Action, Channel
+from obeya.records import MOVES, Action, Channel, VersionDraft
 from obeya.stages import Stage
 from registry_site.demo.scenes import play_scenes
-from registry_site.demo.timm import METRIC_DEFINITIONS, DemoModel, DemoVersion
+from registry_site.demo.timm import METRIC_DEFINITIONS, DemoModel
 
 SPAN = timedelta(days=365)
 TO_STAGING = timedelta(days=2)
@@ -215,46 +215,41 @@ class _Life:
     def _soon(self, at: datetime, about: timedelta) -> datetime:
         return at + about * self._random.uniform(0.5, 1.5)
 
-    def _register(self, version: DemoVersion) -> Callable[[datetime], None]:
+    def _register(self, version: VersionDraft) -> Callable[[datetime], None]:
         def do(at: datetime) -> None:
-            self._pipeline.register_model(
+            made = self._pipeline.register_model(
                 self._model.name,
                 version.number,
-                {
-                    metric.name: Metric(
-                        metric.name, metric.value, metric.samples, None, metric.dataset or ""
-                    )
-                    for metric in version.metrics
-                },
+                version.metrics,
                 label=version.label,
                 tags=version.tags,
             )
-            self._plan(self._soon(at, TO_STAGING), self._ask(version, Stage.STAGING))
+            self._plan(self._soon(at, TO_STAGING), self._ask(made.number, Stage.STAGING))
 
         return do
 
-    def _ask(self, version: DemoVersion, stage: Stage) -> Callable[[datetime], None]:
+    def _ask(self, number: int, stage: Stage) -> Callable[[datetime], None]:
         def do(at: datetime) -> None:
             into_production = stage is Stage.PRODUCTION
             by = self._releases if into_production else self._pipeline
             try:
                 by.transition_stage(
-                    self._model.name, version.number, stage, archive_existing=into_production
+                    self._model.name, number, stage, archive_existing=into_production
                 )
             except TransitionRefused:
-                self._plan(at + SHELF_LIFE, self._retire(version))
+                self._plan(at + SHELF_LIFE, self._retire(number))
                 return
             if not into_production:
                 later = self._soon(at, TO_PRODUCTION)
-                self._plan(later, self._ask(version, Stage.PRODUCTION))
+                self._plan(later, self._ask(number, Stage.PRODUCTION))
 
         return do
 
-    def _retire(self, version: DemoVersion) -> Callable[[datetime], None]:
+    def _retire(self, number: int) -> Callable[[datetime], None]:
         def do(_: datetime) -> None:
             self._pipeline.transition_stage(
                 self._model.name,
-                version.number,
+                number,
                 Stage.ARCHIVED,
                 reason=f"Did not pass within {SHELF_LIFE.days} days.",
             )

@@ -2,20 +2,19 @@
 
 The figures are real. They come from huggingface/pytorch-image-models (Apache-2.0); data/README.md
 says from which commit, how they were selected and what each means. Nothing here depends on
-Django or on the registry.
+Django.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.resources import files
+from dataclasses import dataclass, replace
+from importlib.resources import as_file, files
 from itertools import groupby
-from types import MappingProxyType
 from typing import Literal
 
-TAGS = ("family", "pretrain", "distilled")
+from obeya.records import VersionDraft
+from obeya.registry import as_metrics
+from obeya.version_rows import csv_rows
 
 IMAGENET = "ImageNet-1k validation"
 
@@ -24,40 +23,16 @@ SMALLER_IMAGE_SIZES = (160, 176, 192, 208, 224, 240, 256, 288, 300, 320, 384, 41
 
 
 @dataclass(frozen=True, slots=True)
-class DemoMetric:
-    """One measurement of one version.
-
-    `samples` is the number of test images it was measured on and `dataset` their name; both are
-    None for what is not an accuracy.
-    """
-
-    name: str
-    value: float
-    samples: int | None
-    dataset: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class DemoVersion:
-    """One set of pretrained weights.
-
-    `number` counts from 1 within the model, by ImageNet top-1 accuracy, lowest first, because the
-    source has no dates. `label` is timm's tag (``a1_in1k``). `tags` has ``family`` always,
-    ``pretrain`` and ``distilled`` where they are known to apply.
-    """
-
-    number: int
-    label: str
-    metrics: tuple[DemoMetric, ...]
-    tags: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class DemoModel:
-    """One architecture and its versions, by number."""
+    """One architecture and its versions, by number.
+
+    A version is one set of pretrained weights. It is numbered from 1 by ImageNet top-1 accuracy,
+    lowest first, because the source has no dates; its label is timm's tag (``a1_in1k``). The tag
+    ``family`` is always there, ``pretrain`` and ``distilled`` where they are known to apply.
+    """
 
     name: str
-    versions: tuple[DemoVersion, ...]
+    versions: tuple[VersionDraft, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,34 +145,26 @@ METRIC_DEFINITIONS: tuple[DemoMetricDefinition, ...] = (
 )
 
 _DEFINITIONS = {definition.name: definition for definition in METRIC_DEFINITIONS}
-_SMALLER_SIZE, _SMALLER_TOP1 = "smaller_image_size", "smaller_imagenet_top1"
 
 
 def read_models() -> tuple[DemoModel, ...]:
-    """Every model with its versions, by name; read from the CSV file shipped with the package."""
-    text = files("registry_site.demo").joinpath("data", "timm-versions.csv").read_text("utf-8")
-    rows = csv.DictReader(text.splitlines())
+    """Every model with its versions, by name; read as `obeya import csv` reads the file."""
+    with as_file(files("registry_site.demo") / "data" / "timm-versions.csv") as file:
+        drafts = [_with_datasets(row.version) for row in csv_rows(file, {})]
     return tuple(
-        DemoModel(name, tuple(_version(row) for row in versions))
-        for name, versions in groupby(rows, key=lambda row: row["model"])
+        DemoModel(name, tuple(versions))
+        for name, versions in groupby(drafts, key=lambda draft: draft.model)
     )
 
 
-def _version(row: Mapping[str, str]) -> DemoVersion:
-    return DemoVersion(
-        number=int(row["version"]),
-        label=row["label"],
-        metrics=tuple(
-            DemoMetric(name, float(cell), definition.samples, definition.dataset)
-            for name, definition in _DEFINITIONS.items()
-            if (cell := _cell(row, name))
-        ),
-        tags=MappingProxyType({tag: row[tag] for tag in TAGS if row[tag]}),
+def _with_datasets(draft: VersionDraft) -> VersionDraft:
+    """The version with what a CSV file cannot say: on what each accuracy was measured."""
+    metrics = as_metrics(draft.metrics)
+    return replace(
+        draft,
+        metrics={
+            name: replace(metric, samples=defined.samples, dataset=defined.dataset or "")
+            for name, metric in metrics.items()
+            for defined in (_DEFINITIONS[name],)
+        },
     )
-
-
-def _cell(row: Mapping[str, str], metric: str) -> str:
-    """The text of a metric in a row; empty where it was not measured."""
-    if metric == f"imagenet_top1_at_{row[_SMALLER_SIZE]}":
-        return row[_SMALLER_TOP1]
-    return row.get(metric, "")

@@ -8,17 +8,19 @@ import math
 import re
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from obeya.metrics import Metric
+from obeya.records import VersionDraft
+from obeya.registry import as_metrics
 from registry_site.demo.timm import (
     METRIC_DEFINITIONS,
-    DemoMetric,
     DemoModel,
-    DemoVersion,
     read_models,
 )
 
@@ -31,7 +33,7 @@ def models() -> dict[str, DemoModel]:
 
 
 @pytest.fixture(scope="module")
-def versions(models: dict[str, DemoModel]) -> list[DemoVersion]:
+def versions(models: dict[str, DemoModel]) -> list[VersionDraft]:
     return [version for model in models.values() for version in model.versions]
 
 
@@ -46,15 +48,15 @@ def build_demo_data() -> ModuleType:
     return module
 
 
-def metrics(version: DemoVersion) -> dict[str, DemoMetric]:
-    return {metric.name: metric for metric in version.metrics}
+def metrics(version: VersionDraft) -> Mapping[str, Metric]:
+    return as_metrics(version.metrics)
 
 
-def values(version: DemoVersion) -> dict[str, float]:
-    return {metric.name: metric.value for metric in version.metrics}
+def values(version: VersionDraft) -> dict[str, float]:
+    return {name: metric.value for name, metric in metrics(version).items()}
 
 
-def version_labelled(model: DemoModel, label: str) -> DemoVersion:
+def version_labelled(model: DemoModel, label: str) -> VersionDraft:
     return next(version for version in model.versions if version.label == label)
 
 
@@ -62,7 +64,7 @@ def version_labelled(model: DemoModel, label: str) -> DemoVersion:
 
 
 def test_there_are_900_models_with_1266_versions(
-    models: dict[str, DemoModel], versions: list[DemoVersion]
+    models: dict[str, DemoModel], versions: list[VersionDraft]
 ) -> None:
     assert len(models) == len(read_models()) == 900
     assert len(versions) == 1_266
@@ -92,12 +94,12 @@ def test_models_are_sorted_by_name(models: dict[str, DemoModel]) -> None:
     ],
 )
 def test_how_many_versions_have_a_metric(
-    versions: list[DemoVersion], metric: str, measured: int
+    versions: list[VersionDraft], metric: str, measured: int
 ) -> None:
     assert sum(metric in values(version) for version in versions) == measured
 
 
-def test_290_versions_were_tested_at_a_smaller_size_too(versions: list[DemoVersion]) -> None:
+def test_290_versions_were_tested_at_a_smaller_size_too(versions: list[VersionDraft]) -> None:
     sizes = [
         (int(name.rpartition("_")[2]), values(version)["image_size"])
         for version in versions
@@ -133,26 +135,26 @@ def test_labels_are_there_and_unique_within_a_model(models: dict[str, DemoModel]
 # --- Values -----------------------------------------------------------------------------------
 
 
-def test_every_value_is_finite_and_possible(versions: list[DemoVersion]) -> None:
+def test_every_value_is_finite_and_possible(versions: list[VersionDraft]) -> None:
     scales = {definition.name: definition.scale for definition in METRIC_DEFINITIONS}
     for version in versions:
-        for metric in version.metrics:
+        for metric in metrics(version).values():
             assert math.isfinite(metric.value), (version.label, metric)
             assert metric.value > 0, (version.label, metric)
             if scales[metric.name] == "percent":
                 assert metric.value < 100, (version.label, metric)
 
 
-def test_top5_is_above_top1(versions: list[DemoVersion]) -> None:
+def test_top5_is_above_top1(versions: list[VersionDraft]) -> None:
     for version in versions:
         assert values(version)["imagenet_top5"] > values(version)["imagenet_top1"], version.label
 
 
-def test_accuracies_are_whole_numbers_of_images(versions: list[DemoVersion]) -> None:
+def test_accuracies_are_whole_numbers_of_images(versions: list[VersionDraft]) -> None:
     # Whoever gets a test-set size wrong gets accuracies no number of right answers can give. The
     # source rounds to four decimals, then to three: a little more than half a unit in the last.
     for version in versions:
-        for metric in version.metrics:
+        for metric in metrics(version).values():
             if metric.samples is not None:
                 right = round(metric.value * metric.samples / 100)
                 nearest = 100 * right / metric.samples
@@ -177,10 +179,10 @@ def test_a_version_by_hand(models: dict[str, DemoModel]) -> None:
         "imagenet_top1_at_224": 80.382,
     }
     assert best.tags == {"family": "resnet", "pretrain": "in1k"}
-    assert metrics(best)["imagenet_a_top1"] == DemoMetric(
-        "imagenet_a_top1", 15.840, 7_500, "ImageNet-A"
+    assert metrics(best)["imagenet_a_top1"] == Metric(
+        "imagenet_a_top1", 15.840, 7_500, dataset="ImageNet-A"
     )
-    assert metrics(best)["cpu_step_ms"] == DemoMetric("cpu_step_ms", 49.302, None, None)
+    assert metrics(best)["cpu_step_ms"] == Metric("cpu_step_ms", 49.302)
 
 
 def test_a_thousands_comma_is_no_decimal_point(models: dict[str, DemoModel]) -> None:
@@ -289,10 +291,10 @@ def test_distilled_is_set_where_the_name_says_so(models: dict[str, DemoModel]) -
 # --- Definitions and the file -------------------------------------------------------------------
 
 
-def test_every_metric_is_defined_once_and_used(versions: list[DemoVersion]) -> None:
+def test_every_metric_is_defined_once_and_used(versions: list[VersionDraft]) -> None:
     defined = [definition.name for definition in METRIC_DEFINITIONS]
     assert len(set(defined)) == len(defined)
-    assert set(defined) == {metric.name for version in versions for metric in version.metrics}
+    assert set(defined) == {name for version in versions for name in version.metrics}
 
 
 def test_directions() -> None:

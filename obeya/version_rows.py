@@ -29,6 +29,17 @@ class Row:
     draft: VersionDraft | None
     problem: str = ""
 
+    @property
+    def version(self) -> VersionDraft:
+        """The version that the line says.
+
+        Raises:
+            InvalidInput: it says none; the sentence is the row's problem.
+        """
+        if self.draft is None:
+            raise InvalidInput(f"Line {self.line}: {self.problem}")
+        return self.draft
+
 
 def csv_rows(file: Path, mapping: Mapping[str, str]) -> Iterator[Row]:
     """The rows of a CSV file; `mapping` names the field of a column, "" for one to be left out.
