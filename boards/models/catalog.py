@@ -136,7 +136,7 @@ class ModelVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model_id} v{self.number}"
+        return f"{self.model} v{self.number}"
 
 
 class ModelTag(models.Model):

@@ -57,7 +57,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One event. `model` and `number` are None where the event belongs to none."""
+    """One event. `model` and `number` are None where the event belongs to none.
+
+    `about` is the account that it is about, empty where it is about none.
+    """
 
     pk: int
     occurred_at: datetime
@@ -69,6 +72,7 @@ class EventRow:
     model_is_deleted: bool
     number: int | None
     version_is_deleted: bool
+    about: str
     from_stage: Stage | None
     to_stage: Stage | None
     reason: str
@@ -147,8 +151,8 @@ def audit_page(
 ) -> AuditPage:
     """The events that the filter lets through, within `scope` where there is one.
 
-    Two statements, and one more for each of the filters actor, model and version, and for a stage
-    on either side.
+    Two statements, one more where events are about accounts, and one for each of the filters
+    actor, model and version, and for a stage on either side.
 
     Raises:
         InvalidInput: the filter names an account, a model or a version that never was.
@@ -161,9 +165,10 @@ def audit_page(
     rows = sorted(rows, key=lambda row: (row.occurred_at, row.pk), reverse=True)[: PAGE + 1]
     shown = rows[:PAGE]
     texts = _texts(row.pk for row in shown)
+    people = _people(row.data.get("user") for row in shown)
     last = shown[-1] if len(rows) > PAGE else None
     return AuditPage(
-        tuple(_event_row(row, texts[row.pk]) for row in shown),
+        tuple(_event_row(row, texts[row.pk], people) for row in shown),
         str(Cursor(last.occurred_at, last.pk)) if last else None,
     )
 
@@ -223,8 +228,20 @@ def _texts(event_ids: Iterable[int]) -> Mapping[int, dict[str, str]]:
     return texts
 
 
-def _event_row(row: models.AuditEvent, texts: dict[str, str]) -> EventRow:
-    data = row.data
+def _people(uids: Iterable[str | None]) -> Mapping[str | None, str]:
+    """The names of accounts by what events call them."""
+    wanted = {uid for uid in map(_uid, uids) if uid}
+    if not wanted:
+        return {}
+    found = models.User.objects.filter(uid__in=wanted).values_list("uid", "username")
+    return {str(uid): username for uid, username in found}
+
+
+def _event_row(
+    row: models.AuditEvent, texts: dict[str, str], people: Mapping[str | None, str]
+) -> EventRow:
+    about = people.get(row.data.get("user"), "")
+    data = {k: v for k, v in row.data.items() if k != "user"} if about else row.data
     details = list(details_of(data, {r: t for r, t in texts.items() if r != "reason"}))
     return EventRow(
         row.pk,
@@ -237,6 +254,7 @@ def _event_row(row: models.AuditEvent, texts: dict[str, str]) -> EventRow:
         row.model is not None and row.model.deleted_at is not None,
         row.version.number if row.version else None,
         row.version is not None and row.version.deleted_at is not None,
+        about,
         Stage(row.from_stage) if row.from_stage else None,
         Stage(row.to_stage) if row.to_stage else None,
         texts.get("reason", ""),

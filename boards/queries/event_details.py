@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
+from obeya.bounds import Comparison
 from obeya.policies import PromotionPolicy, number_text
 
 VALUE_MAX = 300
@@ -32,6 +37,10 @@ _ELSEWHERE = {
 }
 
 
+_GUARDRAIL = {"metric", "comparison", "bound"}
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*(Z|[+-]\d\d:\d\d)\Z")
+
+
 @dataclass(frozen=True, slots=True)
 class Detail:
     """One thing an event says. `has_old` tells a change from a plain fact."""
@@ -46,9 +55,19 @@ def details_of(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[De
     """Everything of an event's data and free texts but the check, which has a page of its own."""
     if "previous_name" in texts:
         yield Detail("name", texts.get("name", ""), texts["previous_name"], has_old=True)
-    for key, value in data.items():
-        if key not in _ELSEWHERE and value not in ("", None):
-            yield Detail(key.replace("_", " "), _value(value))
+    is_guardrail = data.keys() >= _GUARDRAIL
+    if is_guardrail:
+        bound = f"{Comparison(data['comparison']).symbol} {_value(data['bound'])}"
+        yield Detail("guardrail", f"{data['metric']} {bound}")
+    facts = [
+        Detail(key.replace("_", " "), _value(value))
+        for key, value in data.items()
+        if key not in _ELSEWHERE
+        and value not in ("", None)
+        and not (is_guardrail and key in _GUARDRAIL)
+    ]
+    # What is only yes or no tells least.
+    yield from (fact for fact in facts if fact.value not in ("yes", "no"))
     yield from _change(data)
     yield from _metrics(_mapping(data.get("metrics")))
     for key, value in _mapping(data.get("tags")).items():
@@ -57,6 +76,7 @@ def details_of(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[De
     for role, text in texts.items():
         if role not in ("name", "previous_name"):
             yield Detail(role.replace("_", " "), text)
+    yield from (fact for fact in facts if fact.value in ("yes", "no"))
 
 
 def _change(data: Mapping[str, Any]) -> Iterator[Detail]:
@@ -136,6 +156,8 @@ def _value(value: object) -> str:
             return number_text(value)
         case int():
             return str(value)
+        case str() if _MOMENT.match(value):
+            return timezone.localtime(datetime.fromisoformat(value)).strftime("%Y-%m-%d %H:%M %Z")
         case str():
             return cut(value, VALUE_MAX)
     return cut(json.dumps(value, ensure_ascii=False), VALUE_MAX)

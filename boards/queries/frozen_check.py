@@ -48,6 +48,12 @@ class OutcomeRow:
         return _WORDS[self.outcome.outcome][1]
 
     @property
+    def says_more(self) -> bool:
+        """Whether its sentence says more than its numbers do."""
+        passed_by_number = self.outcome.outcome is Outcome.PASSED and self.outcome.bound is not None
+        return not passed_by_number
+
+    @property
     def lets_pass(self) -> bool:
         """Whether the version may go on with this outcome."""
         return self.outcome.outcome.lets_pass

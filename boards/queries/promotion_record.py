@@ -110,6 +110,7 @@ class WaiverRecord:
 class PromotionRecord:
     """One event and what it stands on.
 
+    `reason_of_operation` is that of another event of the same operation, where this one has none.
     `approved_by` is whose approval made the registry move it, empty where a person did.
     `check_is_missing`: the event names a check that is not there any more. `refusals` are those
     of a refused move. The last three tell whether the event is in its chain as it was written.
@@ -130,6 +131,7 @@ class PromotionRecord:
     channel: Channel
     approved_by: str
     reason: str
+    reason_of_operation: str
     operation: uuid.UUID | None
     others: tuple[OtherMove, ...]
     check: FrozenVerdict | None
@@ -224,6 +226,7 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
         Channel(row.channel),
         _username(approved_by) if approved_by else "",
         texts.get("reason", ""),
+        "" if texts.get("reason") else _reason_of_operation(row),
         row.operation,
         _others(row),
         check,
@@ -274,6 +277,16 @@ def _check(row: models.AuditEvent, data: Mapping[str, Any]) -> FrozenVerdict | N
         check_digest(check),
         digested_document(check),
     )
+
+
+def _reason_of_operation(row: models.AuditEvent) -> str:
+    """Why the whole was done, which the event of one version alone may say."""
+    if row.operation is None:
+        return ""
+    texts = models.AuditText.objects.filter(
+        event__operation=row.operation, event__model=row.model_id, role="reason"
+    )
+    return texts.order_by("event_id").values_list("text", flat=True).first() or ""
 
 
 def _others(row: models.AuditEvent) -> tuple[OtherMove, ...]:

@@ -161,6 +161,16 @@ class RequestPage:
         """Enough of the evidence's digest to tell two apart by eye."""
         return self.evidence_digest[:12]
 
+    @property
+    def stale_approvals(self) -> int:
+        """How many approvals do not count because the evidence changed since."""
+        return sum(line.approves and line.is_last and line.is_stale for line in self.votes)
+
+    @property
+    def rejection(self) -> str:
+        """What was said when it was rejected; empty where nobody rejected it."""
+        return next((v.vote.comment for v in self.votes if v.is_last and not v.approves), "")
+
     def vote_of(self, username: str) -> VoteLine | None:
         """A person's last vote."""
         return next((v for v in self.votes if v.is_last and v.vote.voter == username), None)

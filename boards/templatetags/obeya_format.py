@@ -180,7 +180,7 @@ def age(moment: datetime) -> str:
     if seconds < _DAY:
         return f"{seconds // _HOUR:.0f} h"
     days = seconds // _DAY
-    return f"{days:.0f} d" if days < 365 else f"{days / 365.25:.1f} y"
+    return f"{days:.0f} d" if days < 366 else f"{(days / 365.25):.1f} y".replace(".0 y", " y")
 
 
 @register.simple_tag

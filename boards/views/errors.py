@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
@@ -16,6 +16,7 @@ TITLES = {
     400: "That cannot be read",
     403: "You may not do that",
     404: "There is nothing here",
+    405: "There is nothing to see here",
     409: "Somebody was faster",
     422: "The rules say no",
     429: "Too many attempts",
@@ -31,7 +32,14 @@ class RegistryErrorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on; what is refused comes back through `process_exception`."""
-        return self._get_response(request)
+        answer = self._get_response(request)
+        if isinstance(answer, HttpResponseNotAllowed) and not answer.content:
+            page = error_answer(
+                request, 405, "This address only takes a form that is sent from its page."
+            )
+            page["Allow"] = answer["Allow"]
+            return page
+        return answer
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a `RegistryError` with its status and sentence; leave all else alone."""

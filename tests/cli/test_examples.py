@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from boards.registry import SYSTEM, DatabaseRegistry, make_token, service_account
 from obeya import Comparison, PromotionPolicy, Stage
+from obeya.policies import ArtifactDigest, NoPickle
 from obeya.tokens import Scope
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +44,7 @@ def example(live_server: Any) -> Example:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
     return run
@@ -82,3 +84,26 @@ def test_the_best_in_staging_is_promoted(example: Example, gated: None) -> None:
         registry.transition_stage("churn", number, Stage.STAGING)
     assert example("promote_model.py", "churn", "auc").stdout == "churn v2 is in Production.\n"
     assert example("promote_model.py", "churn", "f1").returncode == 1
+
+
+def test_trained_models_are_let_in_by_the_policy_alone(
+    example: Example, tmp_path: Path, db: None
+) -> None:
+    registry = DatabaseRegistry(actor=None)
+    registry.set_policy(
+        PromotionPolicy(Stage.PRODUCTION, (ArtifactDigest(), NoPickle()))
+        .require_metric("accuracy", Comparison.GTE, 0.9)
+        .require_against_champion("log_loss", Comparison.LTE, 0.0)
+    )
+    done = example("train_and_promote.py", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    for name in ("breast_cancer", "digits", "wine"):
+        stages = {number: registry.get_version(name, number).stage for number in (1, 2, 3)}
+        assert stages == {1: Stage.STAGING, 2: Stage.ARCHIVED, 3: Stage.PRODUCTION}
+        best = registry.get_version(name, 3)
+        file = tmp_path / f"{name}-C1.npz"
+        assert best.artifact_uri == file.as_uri()
+        assert best.artifact_digest == f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+        assert best.metrics["accuracy"].samples
+    assert done.stdout.count("is in Production.") == 6
+    assert "stays out of Production: accuracy is" in done.stdout
