@@ -126,14 +126,19 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class BrokenLink:
-    """The first place where a chain does not hold. `sequence` is where it was expected."""
+    """The first place where a chain does not hold. `sequence` is where it was expected.
+
+    `name` is that of the chain's model, empty where it is not known.
+    """
 
     chain: str
     sequence: int
     problem: str
+    name: str = ""
 
     def __str__(self) -> str:
-        return f"Chain {self.chain}, event {self.sequence}: {self.problem}"
+        whose = f" ({self.name})" if self.name else ""
+        return f"Chain {self.chain}{whose}, event {self.sequence}: {self.problem}"
 
 
 def first_broken_link(

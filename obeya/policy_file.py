@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,20 +23,36 @@ HEAD = """\
 
 
 class PolicyFileError(Exception):
-    """What a file says makes no policy. `line` counts from 1."""
+    """What a file says makes no policy. `line`, of the first mistake, counts from 1.
+
+    `problems` holds a sentence for each mistake, which begins with its line.
+    """
 
     def __init__(self, line: int, sentence: str) -> None:
         super().__init__(f"line {line}: {sentence}")
         self.line = line
+        self.problems: tuple[str, ...] = (str(self),)
+
+    @classmethod
+    def of(cls, errors: Sequence[PolicyFileError]) -> PolicyFileError:
+        """One error that says what all of them say."""
+        together = cls(errors[0].line, "")
+        together.problems = tuple(problem for error in errors for problem in error.problems)
+        together.args = ("\n".join(together.problems),)
+        return together
 
 
 @dataclass(frozen=True, slots=True)
 class FilePolicy:
-    """One policy of a file, for a model or (None) the site, and the line where it starts."""
+    """One policy of a file, for a model or (None) the site, and the line where it starts.
+
+    `metric_lines` says where each metric is named first.
+    """
 
     model: str | None
     policy: PromotionPolicy
     line: int
+    metric_lines: Mapping[str, int]
 
 
 def write_policies(policies: Iterable[tuple[str | None, PromotionPolicy]]) -> str:
@@ -60,25 +76,34 @@ def read_policies(text: str) -> list[FilePolicy]:
 
     Raises:
         PolicyFileError: it is no YAML, holds a key that there is not or holds one twice, or a
-            policy that cannot be.
+            policy that cannot be; all of the mistakes, unless it cannot be read at all.
     """
     if len(text.encode()) > BYTES_MAX:
         raise PolicyFileError(1, f"The file is larger than {BYTES_MAX:,} bytes.")
     root = _root(text)
     found: dict[tuple[str | None, Stage], int] = {}
-    policies = []
+    policies, errors = [], []
     for node in _entries(root):
-        read = _policy(node)
+        try:
+            read = _policy(node)
+        except PolicyFileError as error:
+            errors.append(error)
+            continue
         assert read.policy.stage is not None  # noqa: S101 - for mypy: _policy gives one
         place = (read.model, read.policy.stage)
         if place in found:
             whose = read.model or "the site"
-            raise PolicyFileError(
-                read.line,
-                f"The policy of {whose} for {place[1].label} stands on line {found[place]} too.",
+            errors.append(
+                PolicyFileError(
+                    read.line,
+                    f"The policy of {whose} for {place[1].label} stands on line "
+                    f"{found[place]} too.",
+                )
             )
         found[place] = read.line
         policies.append(read)
+    if errors:
+        raise PolicyFileError.of(errors)
     return policies
 
 
@@ -123,25 +148,48 @@ def _entries(root: yaml.Node) -> list[yaml.Node]:
 def _policy(node: yaml.Node) -> FilePolicy:
     line = _line(node)
     parts = dict(_pairs(node, "A policy is a mapping with the keys “stage” and “requirements”."))
-    stage = _stage(parts.pop("stage", None), line)
+    errors: list[PolicyFileError] = []
+    # Any stage serves to read on where the stage is what is wrong.
+    stage = Stage.STAGING
+    try:
+        stage = _stage(parts.pop("stage", None), line)
+    except PolicyFileError as error:
+        errors.append(error)
     model = None
     if "model" in parts:
         _, value = parts.pop("model")
         model = _plain(value)
         if not isinstance(model, str) or not model:
             raise PolicyFileError(_line(value), "“model” is the name of a model.")
-    plain = {name: _plain(value) for name, (_, value) in parts.items()}
     # Each requirement is read alone first, so that what is wrong is named by its own line.
-    if "requirements" in parts:
-        _, listed = parts["requirements"]
-        if not isinstance(listed, yaml.SequenceNode):
-            raise PolicyFileError(_line(listed), "“requirements” is a list.")
-        for item in listed.value:
-            _attempt(stage, {"requirements": [_plain(item)]}, _line(item))
-    for name, (key, _) in parts.items():
+    metric_lines: dict[str, int] = {}
+    for name, node_of, key_line in _parts_alone(parts):
+        try:
+            plain = _plain(node_of)
+            read = _attempt(stage, {name: [plain] if name == "requirements" else plain}, key_line)
+        except PolicyFileError as error:
+            errors.append(error)
+        else:
+            for metric in read.metric_names:
+                metric_lines.setdefault(metric, key_line)
+    if errors:
+        raise PolicyFileError.of(errors)
+    whole = {name: _plain(value) for name, (_, value) in parts.items()}
+    return FilePolicy(model, _attempt(stage, whole, line), line, metric_lines)
+
+
+def _parts_alone(
+    parts: Mapping[str, tuple[yaml.Node, yaml.Node]],
+) -> Iterator[tuple[str, yaml.Node, int]]:
+    """Each requirement, and each other part of a policy, with its key and line."""
+    for name, (key, value) in parts.items():
         if name != "requirements":
-            _attempt(stage, {name: plain[name]}, _line(key))
-    return FilePolicy(model, _attempt(stage, plain, line), line)
+            yield name, value, _line(key)
+        elif isinstance(value, yaml.SequenceNode):
+            for item in value.value:
+                yield name, item, _line(item)
+        else:
+            raise PolicyFileError(_line(value), "“requirements” is a list.")
 
 
 def _attempt(stage: Stage, plain: dict[str, Any], line: int) -> PromotionPolicy:

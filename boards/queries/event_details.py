@@ -21,6 +21,7 @@ _ELSEWHERE = {
     "alias",
     "check",
     "check_digest",
+    "guardrail",
     "key",
     "metrics",
     "new",
@@ -57,8 +58,11 @@ def details_of(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[De
         yield Detail("name", texts.get("name", ""), texts["previous_name"], has_old=True)
     is_guardrail = data.keys() >= _GUARDRAIL
     if is_guardrail:
-        bound = f"{Comparison(data['comparison']).symbol} {_value(data['bound'])}"
-        yield Detail("guardrail", f"{data['metric']} {bound}")
+        yield Detail("guardrail", _guardrail(data))
+    # That an andon was raised over.
+    breached = _mapping(data.get("guardrail"))
+    if breached.keys() >= _GUARDRAIL:
+        yield Detail("guardrail", f"{_guardrail(breached)}, was {_value(data.get('value'))}")
     facts = [
         Detail(key.replace("_", " "), _value(value))
         for key, value in data.items()
@@ -77,6 +81,11 @@ def details_of(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[De
         if role not in ("name", "previous_name"):
             yield Detail(role.replace("_", " "), text)
     yield from (fact for fact in facts if fact.value in ("yes", "no"))
+
+
+def _guardrail(document: Mapping[str, Any]) -> str:
+    symbol = Comparison(document["comparison"]).symbol
+    return f"{document['metric']} {symbol} {_value(document['bound'])}"
 
 
 def _change(data: Mapping[str, Any]) -> Iterator[Detail]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -54,24 +54,28 @@ def _place(row: PolicyInForce) -> tuple[bool, str, int]:
     return row.model is not None, row.model or "", position
 
 
-def unknown_parts(
-    policies: Sequence[tuple[str | None, PromotionPolicy, int]],
-) -> list[str]:
-    """The models and metrics that are named and not there, each with its policy's line."""
-    wanted = {names.stored_form(model) for model, _, _ in policies if model is not None}
+def unknown_models(named: Iterable[tuple[str, int]]) -> list[str]:
+    """The models, each given with its line, that are not there."""
+    wanted = [(names.stored_form(model), model, line) for model, line in named]
     there = set(
-        models.RegisteredModel.objects.filter(deleted_at=None, name__in=wanted).values_list(
-            "name", flat=True
-        )
+        models.RegisteredModel.objects.filter(
+            deleted_at=None, name__in={stored for stored, _, _ in wanted}
+        ).values_list("name", flat=True)
     )
+    return [
+        f"line {line}: there is no registered model named “{model[:64]}”."
+        for stored, model, line in wanted
+        if stored not in there
+    ]
+
+
+def unknown_metrics(named: Iterable[tuple[str, int]]) -> list[str]:
+    """The metrics, each given with its line, that no version has and nobody defined."""
+    wanted = list(named)
     defined = set(models.MetricDefinition.objects.values_list("name", flat=True))
-    problems = []
-    for model, policy, line in policies:
-        if model is not None and names.stored_form(model) not in there:
-            problems.append(f"line {line}: there is no registered model named “{model[:64]}”.")
-        problems += [
-            f"line {line}: no version has the metric “{metric}”, and it is not defined."
-            for metric in unmeasured(policy.metric_names)
-            if metric not in defined
-        ]
-    return problems
+    missing = set(unmeasured(metric for metric, _ in wanted)) - defined
+    return [
+        f"line {line}: no version has the metric “{metric}” yet."
+        for metric, line in wanted
+        if metric in missing
+    ]

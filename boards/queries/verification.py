@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import Any
 
@@ -96,7 +96,7 @@ def verify_chains(heads: tuple[ChainHead, ...] = ()) -> VerificationReport:
     return VerificationReport(
         len(seen),
         events,
-        _held_against(ends, before),
+        with_names(_held_against(ends, before)),
         kept.problems(),
         tuple(islice(differing_rows(), ROWS_MAX)),
     )
@@ -121,6 +121,19 @@ def _held_against(ends: list[VerifiedEnd], before: KeptHeads) -> tuple[VerifiedE
             point = points[chain]
             found[chain] = VerifiedEnd(chain, point.length, point.hash, link)
     return tuple(found.values())
+
+
+def with_names(ends: tuple[VerifiedEnd, ...]) -> tuple[VerifiedEnd, ...]:
+    """The ends, the broken ones with the names of their models."""
+    broken = [end.chain for end in ends if end.broken]
+    rows = models.RegisteredModel.objects.filter(uid__in=broken) if broken else ()
+    names = {str(row.uid): row.name for row in rows}
+    return tuple(
+        replace(end, broken=replace(end.broken, name=names.get(end.chain, "")))
+        if end.broken
+        else end
+        for end in ends
+    )
 
 
 def _missing(chain: str, length: int) -> VerifiedEnd:

@@ -11,7 +11,12 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 
 from boards import models
 from boards.queries.history import NOBODY
-from boards.queries.verification import VerificationReport, VerifiedEnd, differing_column
+from boards.queries.verification import (
+    VerificationReport,
+    VerifiedEnd,
+    differing_column,
+    with_names,
+)
 from obeya.audit import GENESIS, BrokenLink, Link, link_problem
 from obeya.chain_heads import ChainHead
 from obeya.records import Channel
@@ -130,7 +135,7 @@ def verify_new(*, events: int, chains: int) -> VerificationReport:
         end, seen = _verify_on(behind, left)
         ends.append(end)
         left -= seen
-    return VerificationReport(len(ends), events - left, tuple(ends))
+    return VerificationReport(len(ends), events - left, with_names(tuple(ends)))
 
 
 def _behind(limit: int) -> Iterator[_Behind]:

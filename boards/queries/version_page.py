@@ -26,6 +26,7 @@ from boards.queries.waivers_page import WaiverLine, waivers_of_version
 from obeya.records import ModelVersion, StageTransition
 from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement
+from obeya.verdicts import Verdict
 
 CHECKS_MAX = 10
 VALUE_IN_ADDRESS_MAX = 2_000
@@ -33,11 +34,12 @@ VALUE_IN_ADDRESS_MAX = 2_000
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """A stored policy check of the version."""
+    """A stored policy check of the version; `waived`: it passed by a waiver."""
 
     uid: str
     to_stage: Stage | None
     passed: bool
+    waived: bool
     allowed: bool | None
     made_at: datetime
     made_by: str
@@ -123,12 +125,13 @@ def version_page(name: str, number: int) -> VersionPage:
 
 
 def _checks(row: models.ModelVersion) -> tuple[CheckLine, ...]:
-    checks = row.checks.select_related("made_by").defer("verdict", "evidence", "refusals")
+    checks = row.checks.select_related("made_by").defer("evidence", "refusals")
     return tuple(
         CheckLine(
             str(check.uid),
             Stage(check.to_stage) if check.to_stage else None,
             check.passed,
+            bool(Verdict.from_document(check.verdict).waived),
             check.allowed,
             check.made_at,
             check.made_by.username if check.made_by else "",

@@ -21,7 +21,7 @@ from boards.queries.metric_names import metric_names
 from boards.queries.records import owner_names
 from boards.views.board_as_of import board_as_of, column_as_of, is_past
 from boards.views.http import Request, needs, page_address
-from boards.views.python_command import register_command
+from boards.views.shell_commands import register_command
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
 
@@ -52,7 +52,7 @@ def board(request: Request) -> HttpResponse:
         "asking": frozenset(Stage) if settings.OBEYA_REQUIRE_REASON else ASKING,
         "may_roll_back": has_right(request.user, Right.PROMOTE),
         "may_limit": has_right(request.user, Right.EDIT_POLICY),
-        "register_command": register_command(request.user),
+        "register_command": register_command(request),
     }
     if not partial:
         context |= {

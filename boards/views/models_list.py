@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from boards.permissions import Right
 from boards.queries.models_list import SORTS, ModelsQuery, models_list
 from boards.views.http import Request, needs
-from boards.views.python_command import register_command
+from boards.views.shell_commands import register_command
 from boards.views.table_head import head
 
 
@@ -27,7 +27,7 @@ def models(request: Request) -> HttpResponse:
         {
             "section": "models",
             "page": models_list(query),
-            "register_command": register_command(request.user),
+            "register_command": register_command(request),
             "query": query,
             "heads": {
                 name: head(

@@ -10,7 +10,7 @@ from boards.queries.andons import raised_andons
 from boards.queries.guardrails import GuardrailsPanel, guardrails_panel
 from boards.queries.limits import LimitsPanel, limits_panel
 from boards.views.http import Request
-from boards.views.python_command import python_command, quoted
+from boards.views.shell_commands import python_command, quoted
 from obeya.bounds import Comparison
 from obeya.limits import LimitMode
 
@@ -37,7 +37,7 @@ def guardrails_context(request: Request, panel: GuardrailsPanel) -> dict[str, An
         "may_guard": has_right(request.user, Right.EDIT_POLICY),
         "may_promote": has_right(request.user, Right.PROMOTE),
         "may_report": has_right(request.user, Right.REGISTER),
-        "report_command": report_command(request.user.username, panel),
+        "report_command": report_command(request, panel),
     }
 
 
@@ -50,12 +50,10 @@ def limits_context(request: Request, panel: LimitsPanel) -> dict[str, Any]:
     }
 
 
-def report_command(username: str, panel: GuardrailsPanel) -> str:
+def report_command(request: Request, panel: GuardrailsPanel) -> str:
     """The shell command that reports a live value of the model, for any names there are."""
     metric = panel.metrics[0] if panel.metrics else SAMPLE_METRIC
     return python_command(
-        username,
-        f"report = registry.report_live_metric({quoted(panel.model)}, {quoted(metric)}, "
-        f"{SAMPLE_VALUE})",
-        "print(report.sentence)",
+        request,
+        f"report_live_metric({quoted(panel.model)}, {quoted(metric)}, {SAMPLE_VALUE})",
     )

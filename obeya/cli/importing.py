@@ -21,10 +21,12 @@ from obeya.errors import (
     AlreadyExists,
     InvalidInput,
     NotAllowed,
+    NotFound,
     NotSignedIn,
     RegistryError,
     Unreachable,
 )
+from obeya.records import VersionDraft
 from obeya.version_rows import FIELDS, Row, as_cells, as_document, csv_rows, jsonl_rows
 
 BATCH = 500
@@ -107,7 +109,7 @@ def _bring(
         raise InvalidInput(f"{file} is not UTF-8.") from None
     except csv.Error as error:
         raise InvalidInput(f"{file} is no CSV: {error}.") from None
-    _say(session, report)
+    _say(session, report, dry_run=dry_run)
     if report.refused:
         click.get_current_context().exit(REFUSED)
 
@@ -132,13 +134,25 @@ def _bring_batch(session: Session, batch: list[Row], report: Report, key: str) -
                 report.registered += 1
             except (Unreachable, NotSignedIn, NotAllowed):
                 raise
-            except AlreadyExists:
-                report.there += 1
             except RegistryError as error:
-                report.refused.append((line, str(error).removeprefix("versions[0]: ")))
+                if isinstance(error, AlreadyExists) and _is_there(session, draft):
+                    report.there += 1
+                else:
+                    report.refused.append((line, str(error).removeprefix("versions[0]: ")))
 
 
-def _say(session: Session, report: Report) -> None:
+def _is_there(session: Session, draft: VersionDraft) -> bool:
+    """Whether the very version is there, and not only its number used up."""
+    if draft.number is None:
+        return False
+    try:
+        session.registry.get_version(draft.model, draft.number)
+    except NotFound:
+        return False
+    return True
+
+
+def _say(session: Session, report: Report, *, dry_run: bool) -> None:
     if session.as_json:
         say_json(
             {
@@ -153,7 +167,9 @@ def _say(session: Session, report: Report) -> None:
         click.echo(f"Line {line}: {why}", err=True)
     there = f", {report.there:,} were there already" if report.there else ""
     refused = f", {len(report.refused):,} refused" if report.refused else ""
-    click.echo(f"{report.read:,} versions read, {report.registered:,} registered{there}{refused}.")
+    trial = " A dry run reads the file alone: what the registry refuses is not known." * dry_run
+    done = f"{report.registered:,} registered{there}{refused}"
+    click.echo(f"{report.read:,} versions read, {done}.{trial}")
 
 
 def _digest(file: Path, mapping: Mapping[str, str]) -> str:

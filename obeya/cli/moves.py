@@ -18,6 +18,11 @@ from obeya.stages import Stage
 from obeya.versions import next_stage
 
 POLL_SECONDS = 2.0
+ARCHIVE = click.option(
+    "--archive-existing/--keep-existing",
+    default=None,
+    help="Archive what is in the stage now, or not. [as its open request says, else not]",
+)
 # What a check that fails and a refused move end with.
 FAILED = 1
 
@@ -49,7 +54,7 @@ def check(session: Session, model: str, version: str, stage: Stage | None) -> No
 @named_version
 @click.option("--stage", type=STAGE, help="Where to. [the next stage]")
 @click.option("--reason", default="", help="Why; kept in the audit log.")
-@click.option("--archive-existing", is_flag=True, help="Archive what is in the stage now.")
+@ARCHIVE
 @click.option(
     "--wait",
     type=click.IntRange(min=0),
@@ -63,7 +68,7 @@ def promote(
     version: str,
     stage: Stage | None,
     reason: str,
-    archive_existing: bool,
+    archive_existing: bool | None,
     wait: int | None,
 ) -> None:
     """Move a version to its next stage, or to --stage, if every rule lets it.
@@ -79,10 +84,15 @@ def promote(
 @named_version
 @click.option("--stage", type=STAGE, required=True, help="Where to.")
 @click.option("--reason", default="", help="Why; kept in the audit log.")
-@click.option("--archive-existing", is_flag=True, help="Archive what is in the stage now.")
+@ARCHIVE
 @connected
 def transition(
-    session: Session, model: str, version: str, stage: Stage, reason: str, archive_existing: bool
+    session: Session,
+    model: str,
+    version: str,
+    stage: Stage,
+    reason: str,
+    archive_existing: bool | None,
 ) -> None:
     """Move a version to a stage, if every rule lets it.
 
@@ -98,10 +108,12 @@ def _move(
     to_stage: Stage,
     reason: str,
     *,
-    archive_existing: bool,
+    archive_existing: bool | None,
     wait: int | None,
 ) -> None:
     title = f"{version} to {to_stage.label}"
+    if archive_existing is None:
+        archive_existing = _request_archives(session, version, to_stage)
     until = time.monotonic() + (wait or 0)
     asked = False
     while True:
@@ -132,6 +144,15 @@ def _move(
                 continue
         _say_moved(session, title, move)
         return
+
+
+def _request_archives(session: Session, version: ModelVersion, to_stage: Stage) -> bool:
+    """Whether the open request for the move, on which people vote, archives what is there."""
+    return any(
+        request.archive_existing
+        for request in session.registry.get_requests(version.model, version.number)
+        if request.to_stage is to_stage and request.status is RequestStatus.OPEN
+    )
 
 
 def _ask(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -115,7 +115,7 @@ def apply(
         return
     registry = RemoteRegistry(url, token)
     wanted = read_file(file)
-    refuse_unknown(file, _unknown(registry, wanted))
+    refuse_unknown(file, _unknown_models(registry, wanted), _unmeasured(registry, wanted))
     in_force: InForce = {
         (model, policy.stage): (policy, revision)
         for model, revision, policy in registry.get_policies()
@@ -157,14 +157,22 @@ def read_file(file: Path) -> list[FilePolicy]:
     try:
         return read_policies(file.read_text("utf-8"))
     except PolicyFileError as error:
-        raise BadFile(f"{file}: {error}") from None
+        raise BadFile("\n".join(f"{file}: {problem}" for problem in error.problems)) from None
     except UnicodeDecodeError:
         raise BadFile(f"{file}: the file is no UTF-8 text.") from None
 
 
-def refuse_unknown(file: Path, problems: Iterable[str]) -> None:
-    """Refuse a file that names models or metrics that are not there. Raises `BadFile`."""
-    listed = "\n".join(f"{file}: {problem}" for problem in problems)
+def refuse_unknown(file: Path, models: Iterable[str], metrics: Iterable[str]) -> None:
+    """Warn of metrics that no version has yet, and refuse a file with models that are not there.
+
+    A policy comes before the first version, so that a metric not measured yet is no mistake.
+
+    Raises:
+        BadFile: a model is not there.
+    """
+    for problem in metrics:
+        click.echo(f"{file}: {problem} Nothing passes until one has.", err=True)
+    listed = "\n".join(f"{file}: {problem}" for problem in models)
     if listed:
         raise BadFile(listed)
 
@@ -217,22 +225,25 @@ def _place(model: str | None, policy: PromotionPolicy) -> str:
     return f"{model or 'the site'}, to enter {policy.stage.label}" if policy.stage else "nowhere"
 
 
-def _unknown(registry: RemoteRegistry, wanted: Iterable[FilePolicy]) -> list[str]:
-    """The models and metrics that are named and not on the server, each with its line."""
-    problems = []
-    known: dict[str, bool] = {}
+def _unknown_models(registry: RemoteRegistry, wanted: Iterable[FilePolicy]) -> Iterator[str]:
+    """The models that are named and not on the server, each with its line."""
     for entry in wanted:
         if entry.model is not None:
             try:
                 registry.get_model(entry.model)
             except NotFound as error:
-                problems.append(f"line {entry.line}: {error}")
-        for metric in sorted(entry.policy.metric_names):
+                yield f"line {entry.line}: {error}"
+
+
+def _unmeasured(registry: RemoteRegistry, wanted: Iterable[FilePolicy]) -> Iterator[str]:
+    """The metrics that are named and no version on the server has, each with its line."""
+    known: dict[str, bool] = {}
+    for entry in wanted:
+        for metric, line in sorted(entry.metric_lines.items(), key=lambda named: named[1]):
             if metric not in known:
                 known[metric] = _is_measured(registry, metric)
             if not known[metric]:
-                problems.append(f"line {entry.line}: no version has the metric “{metric}”.")
-    return problems
+                yield f"line {line}: no version has the metric “{metric}” yet."
 
 
 def _is_measured(registry: RemoteRegistry, metric: str) -> bool:

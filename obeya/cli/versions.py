@@ -24,16 +24,23 @@ from obeya.documents import (
     transition_document,
     version_document,
 )
+from obeya.metrics import Metric
 from obeya.records import ModelVersion
 from obeya.stages import Stage
 
 _LIST_MAX = 100
+SAMPLES = click.option(
+    "--samples", type=click.IntRange(min=1), help="On how many examples all of them were measured."
+)
+DATASET = click.option("--dataset", default="", help="The evaluation dataset of all of them.")
 
 
 @click.command
 @click.argument("name")
 @click.option("--version", type=click.IntRange(min=1), help="Its number. [the next]")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@SAMPLES
+@DATASET
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="May be repeated.")
 @click.option("--artifact-uri", default="", metavar="URI", help="Where its files are.")
 @click.option("--artifact-digest", default="", metavar="SHA256", help="The digest of its files.")
@@ -46,6 +53,8 @@ def register(
     name: str,
     version: int | None,
     metrics: tuple[str, ...],
+    samples: int | None,
+    dataset: str,
     tags: tuple[str, ...],
     artifact_uri: str,
     artifact_digest: str,
@@ -57,7 +66,7 @@ def register(
     made = session.registry.register_model(
         name,
         version,
-        numbers(metrics),
+        _measured(metrics, samples, dataset),
         artifact_uri,
         label=label,
         tags=pairs(tags, what="tag"),
@@ -74,16 +83,35 @@ def register(
 @click.command("log-metrics")
 @named_version
 @click.option("--metric", "metrics", multiple=True, required=True, metavar="NAME=VALUE")
+@SAMPLES
+@DATASET
 @connected
-def log_metrics(session: Session, model: str, version: str, metrics: tuple[str, ...]) -> None:
-    """Add metrics to a version; one that is there is replaced, its old value logged."""
-    measured = numbers(metrics)
+def log_metrics(
+    session: Session,
+    model: str,
+    version: str,
+    metrics: tuple[str, ...],
+    samples: int | None,
+    dataset: str,
+) -> None:
+    """Add metrics to a version; one that is there is replaced, its old value logged.
+
+    What is not said of a metric again, such as the samples that it was measured on, is not kept.
+    """
+    measured = _measured(metrics, samples, dataset)
     number = session.version(model, version).number
     changed = session.registry.log_metrics(model, number, measured)
     if session.as_json:
         say_json(version_document(changed))
         return
     click.echo(f"{changed} has {len(changed.metrics)} metrics.")
+
+
+def _measured(metrics: tuple[str, ...], samples: int | None, dataset: str) -> dict[str, Metric]:
+    return {
+        name: Metric(name, value, samples, dataset=dataset)
+        for name, value in numbers(metrics).items()
+    }
 
 
 @click.command("list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,22 @@ def apply(*, file: Path, dry_run: bool, **options: Any) -> None:
 
     from django.db import DatabaseError
 
-    from boards.queries.policies_in_force import policies_in_force, unknown_parts
+    from boards.queries.policies_in_force import (
+        policies_in_force,
+        unknown_metrics,
+        unknown_models,
+    )
 
     wanted = read_file(file)
     try:
         found = policies_in_force()
-        problems = unknown_parts([(p.model, p.policy, p.line) for p in wanted])
+        no_models = unknown_models((p.model, p.line) for p in wanted if p.model is not None)
+        no_metrics = unknown_metrics(
+            named for p in wanted for named in sorted(p.metric_lines.items(), key=itemgetter(1))
+        )
     except DatabaseError as error:
         raise Misconfigured(f"The database cannot be used: {error}") from error
-    refuse_unknown(file, problems)
+    refuse_unknown(file, no_models, no_metrics)
     in_force = {(row.model, row.policy.stage): (row.policy, row.revision) for row in found}
     apply_policies(wanted, in_force, _make, dry_run=dry_run)
 

@@ -223,6 +223,16 @@ def test_a_request_is_opened_approved_and_nobody_approves_their_own(
     assert obeya("promote", *churn()).exit_code == 0
 
 
+def test_a_promotion_archives_what_its_request_said_it_would(obeya: Run) -> None:
+    for number in (1, 2):
+        obeya("register", "churn")
+        obeya("promote", *churn(number))
+    obeya("promote", *churn(1))
+    obeya("request", *churn(2), "--reason", "Better.", "--archive-existing")
+    done = obeya("promote", *churn(2))
+    assert done.stdout == "churn v2 is in Production. Archived: v1.\n"
+
+
 def test_a_rollback_and_the_history(obeya: Run) -> None:
     for number in (1, 2):
         obeya("register", "churn")
@@ -338,6 +348,21 @@ def test_a_row_that_cannot_be_refuses_itself_alone(
     assert ModelVersion.objects.get().model.name == "churn"
 
 
+def test_a_number_that_is_used_up_is_refused_and_not_taken_for_there(
+    obeya: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "v.csv"
+    rows = "model,version,metrics.auc\nspam,1,0.9\nspam,2,{}\nspam,3,0.8\n"
+    file.write_text(rows.format("lots"), "utf-8")
+    assert "2 registered, 1 refused" in obeya("import", "csv", str(file)).stdout
+    file.write_text(rows.format("0.7"), "utf-8")
+    repaired = obeya("import", "csv", str(file))
+    assert repaired.exit_code == 1
+    assert "0 registered, 2 were there already, 1 refused." in repaired.stdout
+    assert "Line 3: " in repaired.stderr
+    assert "the next is 4" in repaired.stderr
+
+
 def test_the_same_file_again_registers_nothing_twice(obeya: Run, tmp_path: Path) -> None:
     file = tmp_path / "v.csv"
     file.write_text(CSV, "utf-8")
@@ -396,10 +421,20 @@ def test_policies_as_code_through_the_api(obeya: Run, tmp_path: Path) -> None:
     assert obeya("policy", "apply", str(exported), "--dry-run").exit_code == 0
 
 
+def test_a_policy_may_come_before_the_first_version_and_says_what_is_not_measured(
+    obeya: Run, registry: DatabaseRegistry, tmp_path: Path
+) -> None:
+    file = tmp_path / "p.yml"
+    file.write_text("policies:\n- stage: staging\n  requirements:\n  - auc >= 0.9\n", "utf-8")
+    done = obeya("policy", "apply", str(file))
+    assert done.exit_code == 0
+    assert "line 4: no version has the metric “auc” yet." in done.stderr
+    assert registry.get_policy(Stage.STAGING) is not None
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("auc", "acu", "line 2: no version has the metric “acu”."),
         ("model: churn", "model: none", "line 5: There is no registered model"),
         ("required_approvals", "approvals", "line 7: “approvals” is no part of a policy"),
     ],

@@ -394,6 +394,22 @@ def test_the_command_of_an_empty_board_works_wherever_it_is_run(served, tmp_path
         env={k: v for k, v in surroundings(tmp_path).items() if not k.startswith("OBEYA_")},
         cwd=elsewhere,
     )
+    assert done.returncode != 0
+    assert f"make one on {home}settings/tokens/" in done.stderr
+    token = run(tmp_path, "token", "create", "--scopes", "read,write").stdout.split()[-1]
+    bin_of_obeya = Path(sys.executable).parent
+    done = subprocess.run(
+        ["sh", "-c", html.unescape(command[1])],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **surroundings(tmp_path),
+            "OBEYA_TOKEN": token,
+            "PATH": f"{bin_of_obeya}:{os.environ['PATH']}",
+        },
+        cwd=elsewhere,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert list(elsewhere.iterdir()) == []
     assert "my-model" in browser.open(home).read().decode()

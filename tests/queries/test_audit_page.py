@@ -64,9 +64,11 @@ def test_a_page_takes_the_same_statements_for_1_and_for_200_events(
     registry.register_model("m")
     for number in range(events):
         registry.set_description("m", f"text {number}", 1)
-    with django_assert_num_queries(2):
+    create_user(username="carol", group="viewer", actor=SYSTEM, at=timezone.now())
+    with django_assert_num_queries(3):
         page = audit_page(AuditFilter())
-    assert len(page.events) == min(events + 3, 50)
+    assert len(page.events) == min(events + 4, 50)
+    assert page.events[0].about == "carol"
     with django_assert_num_queries(5):
         audit_page(parse(actor="alice", model="m", version="1", channel="cli"))
 

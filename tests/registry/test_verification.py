@@ -148,7 +148,7 @@ def test_a_broken_link_is_noted_and_found_again(unguarded, verify, changes, says
         state = verification_state()
         assert state.problem_count == 1
         assert str(of("a").uid) in state.problems[0]
-        assert state.problems[0].startswith(f"Chain {of('a').uid}, event 3: ")
+        assert state.problems[0].startswith(f"Chain {of('a').uid} (a), event 3: ")
     assert chain_state(str(of("a").uid)).problem
     assert not chain_state(str(of("b").uid)).problem
 

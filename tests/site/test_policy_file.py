@@ -72,6 +72,21 @@ def test_a_file_that_cannot_be_is_refused_with_the_line(text: str, line: int, sa
     assert refused.value.line == line
 
 
+def test_every_mistake_is_named_with_its_line() -> None:
+    text = (
+        "policies:\n  - stage: prod\n    requirements:\n      - accuracy >= .nan\n"
+        "      - f1 >= 0.5\n    mood: warn\n  - stage: staging\n    mode: grim\n"
+    )
+    with pytest.raises(PolicyFileError) as refused:
+        read_policies(text)
+    assert [problem.split(":")[0] for problem in refused.value.problems] == [
+        "line 2",
+        "line 4",
+        "line 6",
+        "line 8",
+    ]
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
@@ -144,7 +159,7 @@ def test_what_is_not_there_is_named_with_its_line_and_nothing_is_applied(
     refused = run("apply", text=text)
     assert refused.exit_code == 2
     assert "line 4: there is no registered model named “nobody”" in refused.output
-    assert "line 4: no version has the metric “acuracy”" in refused.output
+    assert "line 6: no version has the metric “acuracy” yet" in refused.output
     assert registry.get_policy(Stage.PRODUCTION) is None
 
 

@@ -153,7 +153,7 @@ def test_htmx_gets_the_columns_alone_and_the_address_to_show(
 def test_an_empty_registry_says_how_to_register_the_first_version(
     client_of: Callable[[User], Client], alice: User
 ) -> None:
-    assert "register_model" in text_of(client_of(alice).get("/"))
+    assert "obeya register my-model" in text_of(client_of(alice).get("/"))
 
 
 def test_an_empty_filter_result_says_so(

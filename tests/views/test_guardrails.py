@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from boards import models
 from boards.models import AuditEvent, User
 from boards.queries.andons import raised_andons
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from boards.registry import SYSTEM, DatabaseRegistry, create_user, make_token
 from obeya import Comparison, Stage
 from obeya.guardrails import Guardrail
+from obeya.tokens import Scope
 
 pytestmark = pytest.mark.django_db
 
@@ -223,23 +228,28 @@ def test_one_that_rolls_back_by_itself_is_offered_to_who_may_promote(
     assert client.post(RAILS, {**RAIL, "bound": "0.03"}).status_code == 302
 
 
-def test_the_command_that_is_shown_is_python_for_any_name_there_is(
-    registry: DatabaseRegistry, client_of: ClientOf, alice: User
+@pytest.mark.django_db(transaction=True)
+def test_the_command_that_is_shown_works_for_any_name_there_is(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User, live_server: Any
 ) -> None:
     name = 'it\'s "q" \\ $HOME `x` é'
     promote(registry, name)
     page = text_of(client_of(alice).get(f"/models/{name}/"))
     found = re.search(r'<pre class="command"[^>]*>(.*?)</pre>', page, re.DOTALL)
     assert found is not None
-    command = html.unescape(found[1])
-    assert command.startswith(f"OBEYA_DATA_DIR={settings.OBEYA_DATA_DIR} ")
-    printed = subprocess.run(
-        ["sh", "-c", f"printf %s {command.partition(' -c ')[2]}"],
+    command = html.unescape(found[1]).replace("http://testserver", live_server.url)
+    scopes = [Scope.READ, Scope.WRITE]
+    _, token = make_token(user=alice, name="m", scopes=scopes, actor=SYSTEM, at=timezone.now())
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", command],
         capture_output=True,
         text=True,
-        check=True,
-    ).stdout
-    exec(printed, {})  # noqa: S102 - it is what the page tells people to run
+        check=False,
+        env={**os.environ, "OBEYA_TOKEN": token, "PATH": path},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "0.013" in done.stdout
     assert models.LiveValue.objects.get().version.model.name == name
 
 

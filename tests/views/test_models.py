@@ -91,7 +91,7 @@ def test_the_search_is_on_the_server_and_htmx_gets_the_table_alone(
 
 
 def test_an_empty_registry_says_how_to_begin(client_of: ClientOf, alice: User) -> None:
-    assert "register_model" in text_of(client_of(alice).get("/models/"))
+    assert "obeya register my-model" in text_of(client_of(alice).get("/models/"))
 
 
 @pytest.mark.parametrize(

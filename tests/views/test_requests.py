@@ -187,7 +187,7 @@ def test_the_page_shows_the_whole_evidence(
         "0 of 2 approvals given.",
         "Asked for by peter",
         "Better than v1",
-        "accuracy is 0.95",
+        '<td class="num strong">0.95</td>',
         "Champion v1",
         "+0.03",
         "Trained longer.",

@@ -11,6 +11,7 @@ from django.test import Client
 from boards.models import AuditEvent, ModelVersion, User
 from boards.registry import SYSTEM, DatabaseRegistry, create_user, set_tag
 from obeya import Comparison, PromotionPolicy, Stage
+from tests.views.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -341,3 +342,32 @@ def test_the_board_says_which_columns_ask_before_a_move(
         page = text_of(client_of(alice).get("/", headers=headers))
         assert page.count("data-asking") == asking
         assert 'data-stage="production" data-column data-asking' in page
+
+
+def test_what_a_policy_refuses_can_be_waived_from_the_dialog_by_who_may(
+    version: ModelVersion, registry: DatabaseRegistry, client_of: Callable[[User], Client]
+) -> None:
+    registry.set_policy(
+        PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.9)
+    )
+    dialogs = {
+        group: text_of(client_of(person(group, group)).get(ADDRESS))
+        for group in ("approver", "contributor")
+    }
+    assert all("See each requirement" in dialog for dialog in dialogs.values())
+    assert "/versions/1/waive/?to_stage=staging&amp;requirement=accuracy" in dialogs["approver"]
+    assert "/waive/" not in dialogs["contributor"]
+
+
+def test_an_address_for_forms_alone_says_so(client_of: Callable[[User], Client]) -> None:
+    answer = client_of(person("vera", "viewer")).get("/models/resnet50/versions/1/check/")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "only takes a form" in text_of(answer)
+
+
+def test_who_may_not_move_is_offered_no_move(
+    version: ModelVersion, client_of: Callable[[User], Client]
+) -> None:
+    viewer = client_of(person("vera", "viewer"))
+    for path in ("/", "/models/resnet50/versions/1/"):
+        assert "Move to…" not in text_of(viewer.get(path))
