@@ -149,7 +149,7 @@ def _tried(
     status = 200 if policy else 400
     draft = _draft(editor, policy) if policy else None
     if request.htmx:
-        context = {"draft": draft, "editor": editor}
+        context = {"draft": draft, "editor": editor, "form": form}
         # What is being typed is no mistake yet, so htmx gets an answer that it puts in place.
         response = render(request, "policy_edit.html#draft", context)
         patch_vary_headers(response, ["HX-Request"])

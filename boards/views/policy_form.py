@@ -52,6 +52,16 @@ class PolicyForm:
     mode: str = Mode.ENFORCE.value
     problems: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """What cannot be read, in the order of the form; those of rows with the row's number."""
+        of_rows = (
+            f"Requirement {number}: {sentence}"
+            for number, row in enumerate(self.rows, 1)
+            for sentence in row.problems.values()
+        )
+        return (*of_rows, *self.problems.values())
+
     @classmethod
     def of(cls, policy: PromotionPolicy) -> PolicyForm:
         """The form that says `policy`, with a blank row where it asks for no metric."""

@@ -104,7 +104,8 @@ def log_metrics(
     if session.as_json:
         say_json(version_document(changed))
         return
-    click.echo(f"{changed} has {len(changed.metrics)} metrics.")
+    count = len(changed.metrics)
+    click.echo(f"{changed} has {count} {'metric' if count == 1 else 'metrics'}.")
 
 
 def _measured(metrics: tuple[str, ...], samples: int | None, dataset: str) -> dict[str, Metric]:

@@ -87,4 +87,6 @@ def test_more_than_can_be_named_are_counted(
 
 
 def test_what_cannot_be_read_yet_is_no_mistake(alice: User, client_of: ClientOf) -> None:
-    assert "Once every field can be read" in draft(client_of(alice), threshold=["0.x"])
+    page = draft(client_of(alice), threshold=["0.x"])
+    assert "Once every field can be read" in page
+    assert "<li>Requirement 1: " in page
