@@ -38,7 +38,10 @@ class Lamp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One version on the board. `champion` is the number of its model's champion, if any."""
+    """One version on the board. `champion` is the number of its model's champion, if any.
+
+    `is_breached`: an andon is raised over it.
+    """
 
     pk: int
     model: str
@@ -55,6 +58,7 @@ class Card:
     lamp_title: str
     approvals_given: int
     approvals_required: int
+    is_breached: bool
 
     @property
     def is_champion(self) -> bool:
@@ -193,6 +197,7 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
     # A model without headlines shows its first metrics by name, so none can be left out.
     named = all(headlines.values())
     facts = MoveFacts(rows, policies, shown=set().union(*headlines.values()) if named else None)
+    breached = _breached(rows)
     for row in rows:
         own = facts.metrics.get(row.pk, {})
         champion_id = row.model.champion_id
@@ -206,6 +211,9 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
             and judge_transition(facts.of(row, following, archive_existing=True)).allowed
         )
         lamp, lamp_text, lamp_title = _lamp(row, judgement, makes_room=makes_room)
+        if row.pk in breached:
+            lamp, lamp_text = Lamp.FAILS, f"{lamp_text}, breached"
+            lamp_title = "A guardrail is breached; the andon says which."
         names = headlines[row.model_id] or tuple(sorted(own)[:HEADLINES])
         yield Card(
             row.pk,
@@ -223,7 +231,14 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
             lamp_title,
             judgement.approvals_given if judgement else 0,
             judgement.approvals_required if judgement else 0,
+            row.pk in breached,
         )
+
+
+def _breached(rows: Iterable[models.ModelVersion]) -> set[int]:
+    """Those of the versions over which an andon is raised; one statement."""
+    raised = models.Andon.objects.filter(version__in=[row.pk for row in rows], cleared_at=None)
+    return set(raised.values_list("version_id", flat=True))
 
 
 def headlines_of(

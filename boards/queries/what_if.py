@@ -79,6 +79,7 @@ class WhatIf:
     A version is judged by what it shows, which approvals are no part of; a past promotion by what
     was frozen of it, the approvals that it had among it.
 
+    `approvals_aside`: the draft asks for approvals, which the versions were not judged by.
     `passing` and `failing` name the first versions of either kind; `refused` the newest past
     promotions that it would have refused, and `promotions` all of them where there are fewer than
     ten. Of `without_evidence` past promotions nothing was frozen that the draft could judge; they
@@ -86,6 +87,7 @@ class WhatIf:
     """
 
     only_warns: bool
+    approvals_aside: bool
     versions: int
     would_pass: int
     passing: tuple[NamedVersion, ...]
@@ -149,6 +151,7 @@ def what_if(
     names = _names((*passing, *failing))
     return WhatIf(
         policy.mode is Mode.WARN,
+        policy.required_approvals > 0,
         versions,
         would_pass,
         tuple(names[pk] for pk in passing if pk in names),

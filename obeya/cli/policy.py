@@ -144,7 +144,10 @@ def simulate(file: Path, url: str | None, token: str, *, as_json: bool) -> None:
         return
     for entry, result in found:
         click.echo(f"{_place(entry.model, entry.policy)}:")
-        click.echo(f"  of {result['versions']:,} versions {result['would_pass']:,} would pass")
+        aside = ", approvals aside" if entry.policy.required_approvals else ""
+        click.echo(
+            f"  of {result['versions']:,} versions {result['would_pass']:,} would pass{aside}"
+        )
         what = "warned of" if result["only_warns"] else "refused"
         click.echo(
             f"  of {result['promotions']:,} past promotions {result['would_refuse']:,} "

@@ -15,6 +15,7 @@ from boards.queries.filters import BoardFilter
 from boards.registry import (
     SYSTEM,
     Actor,
+    DatabaseRegistry,
     configure_model,
     define_metric,
     delete_model,
@@ -26,6 +27,7 @@ from boards.registry import (
 )
 from obeya import metrics as core
 from obeya.comparison import DiffOutcome
+from obeya.guardrails import Guardrail
 from obeya.metrics import Direction, MetricDefinition, Scale
 from obeya.policies import Comparison, PromotionPolicy
 from obeya.records import Channel
@@ -192,7 +194,7 @@ def test_the_board_takes_as_many_statements_for_a_thousand_versions_as_for_one(b
             board(board_filter)
         taken.append(len(statements))
     assert len(set(taken)) == 1
-    assert taken[0] <= 15
+    assert taken[0] <= 16
 
 
 def test_the_next_page_takes_as_many_statements_as_any():
@@ -201,7 +203,7 @@ def test_the_next_page_takes_as_many_statements_as_any():
         with CaptureQueriesContext(connection) as statements:
             cards, _ = column_page(ALL, STAGING, after)
         assert len(cards) == PAGE
-        assert len(statements) == 7
+        assert len(statements) == 8
 
 
 def test_after_a_move_the_cards_come_moved_first_without_the_deleted():
@@ -399,3 +401,21 @@ def test_the_champion_counts_even_where_the_filter_hides_it():
     shown = card(2, board_filter=BoardFilter(text="v2"))
     assert shown.champion == 1
     assert shown.metrics[0].diff.outcome is DiffOutcome.BETTER
+
+
+def test_a_card_shows_that_a_guardrail_is_breached():
+    registry = DatabaseRegistry(actor=None)
+    registry.register_model("resnet50")
+    for stage in (Stage.STAGING, Stage.PRODUCTION):
+        registry.transition_stage("resnet50", 1, stage)
+    registry.set_guardrail("resnet50", Guardrail("errors", Comparison.LTE, 0.1))
+    registry.report_live_metric("resnet50", "errors", 0.2)
+    (card,) = board(BoardFilter()).columns[2].cards
+    assert (card.is_breached, card.lamp, card.lamp_text) == (
+        True,
+        Lamp.FAILS,
+        "champion, breached",
+    )
+    registry.report_live_metric("resnet50", "errors", 0.05)
+    (card,) = board(BoardFilter()).columns[2].cards
+    assert (card.is_breached, card.lamp_text) == (False, "champion")

@@ -63,7 +63,7 @@ def test_past_promotions_are_held_against_the_approvals_they_had(
     promoted: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     said = draft(client_of(alice), threshold=["0.5"], required_approvals="1")
-    assert "<strong>2</strong> would pass." in said
+    assert "<strong>2</strong> would pass, approvals aside." in said
     assert said.count("would have been refused") == 2
 
 
