@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import urllib.request
 import venv
 from contextlib import contextmanager
@@ -70,17 +69,6 @@ class Installed:
     def _surroundings(self):
         ours = {k: v for k, v in os.environ.items() if not k.startswith(("OBEYA_", "DJANGO_"))}
         return {k: v for k, v in ours.items() if k not in NAMED}
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    target = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", target, ROOT],
-        check=True,
-        capture_output=True,
-    )
-    return next(target.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
