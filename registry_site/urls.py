@@ -18,6 +18,7 @@ urlpatterns = [
     path("admin/password_change/", RedirectView.as_view(pattern_name="boards:set_password")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("boards.api.urls")),
+    path("", include("boards.mlflow_protocol.urls")),
     path("", include("boards.urls")),
 ]
 

@@ -1,18 +1,17 @@
-"""Reading JSON bodies: what JSON does not know, and what two readers could read differently."""
+"""The reader of JSON bodies that the API uses."""
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn
+from typing import Any
 
 from django.http import HttpRequest
 from ninja.parser import Parser
 
-from obeya.errors import InvalidInput
+from boards.json_object import json_object
 
 
 class StrictParser(Parser):
-    """Reads a body as RFC 8259 has it: no NaN, no member twice, one object."""
+    """Reads a body as `boards.json_object` does."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         """The object that the body holds.
@@ -20,37 +19,4 @@ class StrictParser(Parser):
         Raises:
             InvalidInput: it is no JSON, or no object.
         """
-        try:
-            document = json.loads(
-                request.body, object_pairs_hook=_members, parse_constant=_no_constant
-            )
-        except RecursionError:
-            raise InvalidInput("The body is nested too deeply.", field="body") from None
-        except UnicodeDecodeError:
-            raise InvalidInput("The body is not UTF-8.", field="body") from None
-        except json.JSONDecodeError as error:
-            raise InvalidInput(
-                f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
-                field="body",
-            ) from None
-        except ValueError:
-            # Python's own limit for the digits of a whole number.
-            raise InvalidInput(
-                "The body has a number with too many digits.", field="body"
-            ) from None
-        if not isinstance(document, dict):
-            raise InvalidInput("The body has to be a JSON object.", field="body")
-        return document
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in members:
-            raise InvalidInput(f"The member “{name[:64]}” stands twice.", field=name[:64])
-        members[name] = value
-    return members
-
-
-def _no_constant(constant: str) -> NoReturn:
-    raise InvalidInput(f"JSON knows no {constant}; a number has to be finite.", field="body")
+        return json_object(request.body)

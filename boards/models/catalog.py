@@ -133,6 +133,11 @@ class ModelVersion(models.Model):
                 condition=Q(deleted_at__isnull=True),
                 name="version_owner_column",
             ),
+            models.Index(
+                fields=["model", "stage", "-number"],
+                condition=Q(deleted_at__isnull=True),
+                name="version_latest",
+            ),
         ]
 
     def __str__(self) -> str:

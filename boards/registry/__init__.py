@@ -27,7 +27,7 @@ from boards.registry.idempotency import answer_once
 from boards.registry.labels import delete_alias, delete_tag, set_alias, set_tag
 from boards.registry.limits import remove_wip_limit, set_wip_limit
 from boards.registry.policies import remove_policy, set_policy
-from boards.registry.registration import register_model, register_versions
+from boards.registry.registration import create_model, register_model, register_versions
 from boards.registry.requests import request_transition, vote, withdraw
 from boards.registry.rollback import rollback
 from boards.registry.tokens import make_token, revoke_token, service_account, use_token
@@ -43,6 +43,7 @@ __all__ = [
     "answer_once",
     "anybody_has_password",
     "configure_model",
+    "create_model",
     "create_user",
     "define_metric",
     "delete_alias",

@@ -134,11 +134,14 @@ class ChainWrite:
 
 
 class ModelWrite(ChainWrite):
-    """A write that holds a model's row."""
+    """A write that holds a model's row. `is_new`: this very write made it."""
 
-    def __init__(self, model: RegisteredModel, actor: Actor, at: datetime) -> None:
+    def __init__(
+        self, model: RegisteredModel, actor: Actor, at: datetime, *, is_new: bool = False
+    ) -> None:
         super().__init__(model, actor, at)
         self.model = model
+        self.is_new = is_new
         self._open_requests: list[TransitionRequest] | None = None
 
     def version(self, number: int) -> ModelVersion:
@@ -229,7 +232,7 @@ def writing_new_or_present_model(name: str, *, actor: Actor, at: datetime) -> It
                     raise
         else:
             made = False
-        write = ModelWrite(model, actor, at)
+        write = ModelWrite(model, actor, at, is_new=made)
         if made:
             write.record(Action.MODEL_REGISTERED, texts={"name": name})
         yield write

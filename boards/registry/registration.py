@@ -27,6 +27,37 @@ from obeya.versions import next_number
 VERSIONS_AT_ONCE_MAX = 1_000
 
 
+def create_model(
+    *,
+    name: str,
+    description: str = "",
+    tags: Mapping[str, str] | None = None,
+    actor: Actor,
+    at: datetime,
+) -> models.RegisteredModel:
+    """Register a model that has no version yet.
+
+    Raises:
+        NotAllowed: the actor may not register.
+        InvalidInput: a name or text that cannot be.
+        AlreadyExists: there is a model of that name.
+    """
+    actor.require(Right.REGISTER, name)
+    name, description, tags = names.model_name(name), names.description(description), as_tags(tags)
+    with writing_new_or_present_model(name, actor=actor, at=at) as write:
+        if not write.is_new:
+            raise AlreadyExists(f"There is a model named “{name}”.", field="name")
+        if description:
+            write.change(description=description)
+            write.record(Action.MODEL_DESCRIBED, texts={"description": description})
+        models.ModelTag.objects.bulk_create(
+            models.ModelTag(model=write.model, key=key, value=value) for key, value in tags.items()
+        )
+        for key, value in tags.items():
+            write.record(Action.MODEL_TAGGED, data={"key": key, "old": None, "new": value})
+        return write.model
+
+
 def register_model(
     *,
     name: str,

@@ -1,0 +1,46 @@
+"""Reading JSON bodies: what JSON does not know, and what two readers could read differently."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from obeya.errors import InvalidInput
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The object that a body holds, as RFC 8259 has it: no NaN, no member twice.
+
+    Raises:
+        InvalidInput: it is no JSON, or no object.
+    """
+    try:
+        document = json.loads(body, object_pairs_hook=_members, parse_constant=_no_constant)
+    except RecursionError:
+        raise InvalidInput("The body is nested too deeply.", field="body") from None
+    except UnicodeDecodeError:
+        raise InvalidInput("The body is not UTF-8.", field="body") from None
+    except json.JSONDecodeError as error:
+        raise InvalidInput(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
+            field="body",
+        ) from None
+    except ValueError:
+        # Python's own limit for the digits of a whole number.
+        raise InvalidInput("The body has a number with too many digits.", field="body") from None
+    if not isinstance(document, dict):
+        raise InvalidInput("The body has to be a JSON object.", field="body")
+    return document
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise InvalidInput(f"The member “{name[:64]}” stands twice.", field=name[:64])
+        members[name] = value
+    return members
+
+
+def _no_constant(constant: str) -> NoReturn:
+    raise InvalidInput(f"JSON knows no {constant}; a number has to be finite.", field="body")

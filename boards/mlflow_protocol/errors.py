@@ -1,0 +1,123 @@
+"""Errors as MLflow's clients read them: a code, a message, and the status that goes with the code.
+
+No refusal has a status of 5xx or 429: clients would send the same request again for minutes.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.http import JsonResponse
+
+from boards.mlflow_protocol.stages import stage_name
+from obeya.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    RegistryError,
+    TransitionRefused,
+)
+
+INVALID_PARAMETER_VALUE = "INVALID_PARAMETER_VALUE"
+RESOURCE_DOES_NOT_EXIST = "RESOURCE_DOES_NOT_EXIST"
+RESOURCE_ALREADY_EXISTS = "RESOURCE_ALREADY_EXISTS"
+RESOURCE_CONFLICT = "RESOURCE_CONFLICT"
+PERMISSION_DENIED = "PERMISSION_DENIED"
+UNAUTHENTICATED = "UNAUTHENTICATED"
+ENDPOINT_NOT_FOUND = "ENDPOINT_NOT_FOUND"
+BAD_REQUEST = "BAD_REQUEST"
+INTERNAL_ERROR = "INTERNAL_ERROR"
+TEMPORARILY_UNAVAILABLE = "TEMPORARILY_UNAVAILABLE"
+
+_STATUSES = {
+    INVALID_PARAMETER_VALUE: HTTPStatus.BAD_REQUEST,
+    RESOURCE_DOES_NOT_EXIST: HTTPStatus.NOT_FOUND,
+    RESOURCE_ALREADY_EXISTS: HTTPStatus.BAD_REQUEST,
+    RESOURCE_CONFLICT: HTTPStatus.CONFLICT,
+    PERMISSION_DENIED: HTTPStatus.FORBIDDEN,
+    UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    ENDPOINT_NOT_FOUND: HTTPStatus.NOT_FOUND,
+    BAD_REQUEST: HTTPStatus.BAD_REQUEST,
+    INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
+    TEMPORARILY_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+_CODES = (
+    (NotFound, RESOURCE_DOES_NOT_EXIST),
+    (AlreadyExists, RESOURCE_ALREADY_EXISTS),
+    (InvalidInput, INVALID_PARAMETER_VALUE),
+    (NotAllowed, PERMISSION_DENIED),
+    (NotSignedIn, UNAUTHENTICATED),
+    (TransitionRefused, RESOURCE_CONFLICT),
+    (Conflict, RESOURCE_CONFLICT),
+)
+
+
+class ProtocolError(Exception):
+    """An error that is the protocol's own. `code` is one of MLflow's error codes."""
+
+    def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status or _STATUSES[code]
+
+    def response(self) -> JsonResponse:
+        """The answer that tells a client."""
+        answer = JsonResponse(
+            {"error_code": self.code, "message": str(self)},
+            status=self.status,
+            json_dumps_params={"ensure_ascii": False},
+        )
+        if self.code == UNAUTHENTICATED:
+            answer["WWW-Authenticate"] = 'Basic realm="obeya"'
+        return answer
+
+
+def invalid(message: str) -> ProtocolError:
+    """The error for a parameter that cannot be."""
+    return ProtocolError(INVALID_PARAMETER_VALUE, message)
+
+
+def model_missing(name: str) -> ProtocolError:
+    """The error for a model that is not there, in MLflow's words."""
+    return ProtocolError(
+        RESOURCE_DOES_NOT_EXIST, f"Registered Model with name={name[:256]} not found"
+    )
+
+
+def version_missing(name: str, version: object) -> ProtocolError:
+    """The error for a version that is not there, in MLflow's words."""
+    return ProtocolError(
+        RESOURCE_DOES_NOT_EXIST,
+        f"Model Version (name={name[:256]}, version={version}) not found",
+    )
+
+
+def translated(error: RegistryError, *, name: str, version: str) -> ProtocolError:
+    """What the registry refused, as the protocol says it.
+
+    `name` and `version` are those of the request, empty where it has none.
+    """
+    match error:
+        case NotFound(what="model") if not version:
+            return model_missing(name)
+        case NotFound(what="model" | "version"):
+            return version_missing(name, version)
+        case AlreadyExists(field="name"):
+            message = f"Registered Model already exists. {error}"
+        case TransitionRefused():
+            message = _refusal(error, name, version)
+        case _:
+            message = str(error)
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), BAD_REQUEST)
+    return ProtocolError(code, message)
+
+
+def _refusal(error: TransitionRefused, name: str, version: str) -> str:
+    """Every reason, each on a line of its own."""
+    move = f"{stage_name(error.from_stage)} to {stage_name(error.to_stage)}"
+    reasons = "".join(f"\n- {refusal.sentence}" for refusal in error.refusals)
+    return f"{name} version {version} may not move from {move}:{reasons}"

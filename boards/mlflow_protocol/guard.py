@@ -1,0 +1,135 @@
+"""The one way into the protocol: who is there, what they give, and errors in MLflow's form.
+
+Clients sign in by the means that MLflow has: a token as bearer (MLFLOW_TRACKING_TOKEN), or as the
+password of basic authentication (MLFLOW_TRACKING_USERNAME and _PASSWORD), whatever the user name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from boards.actors import Actor
+from boards.mlflow_protocol.documents import Document
+from boards.mlflow_protocol.errors import (
+    BAD_REQUEST,
+    INTERNAL_ERROR,
+    TEMPORARILY_UNAVAILABLE,
+    ProtocolError,
+    translated,
+)
+from boards.mlflow_protocol.given import Given
+from boards.registry import use_token
+from boards.registry.anonymous import AnonymousAccess, anonymous_actor
+from obeya.errors import NotSignedIn, RegistryError
+from obeya.records import Channel
+
+Endpoint = Callable[[Actor, Given], Document]
+View = Callable[[HttpRequest], HttpResponse]
+
+_log = logging.getLogger(__name__)
+
+
+def endpoint(**by_method: Endpoint) -> View:
+    """The view of an address: what it does for each method, as in ``POST=create``."""
+
+    @login_not_required
+    @csrf_exempt
+    def view(request: HttpRequest) -> HttpResponse:
+        given = Given({})
+        try:
+            actor = signed_in(request)
+            method = "GET" if request.method == "HEAD" else request.method or ""
+            if method not in by_method:
+                return _not_allowed(request, sorted(by_method))
+            given = Given.by(request)
+            answer = by_method[method](actor, given)
+            return JsonResponse(answer, json_dumps_params={"ensure_ascii": False})
+        except ProtocolError as error:
+            return error.response()
+        except RegistryError as error:
+            return translated(
+                error, name=given.shown("name"), version=given.shown("version")
+            ).response()
+        except RequestDataTooBig:
+            return ProtocolError(
+                BAD_REQUEST,
+                "The body is too large.",
+                status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            ).response()
+        except OperationalError:
+            _log.exception("%s could not reach the database", request.path)
+            return ProtocolError(
+                TEMPORARILY_UNAVAILABLE, "The registry's database is busy; try again."
+            ).response()
+        except Exception:  # noqa: BLE001 - whatever it is, the client reads JSON alone
+            # A page of HTML would tell a client nothing.
+            _log.exception("%s failed", request.path)
+            return ProtocolError(
+                INTERNAL_ERROR, "Something broke. The server's log says what."
+            ).response()
+
+    return view
+
+
+def signed_in(request: HttpRequest) -> Actor:
+    """Who calls. Sessions and their cookies have no say here.
+
+    Raises:
+        NotSignedIn: there is no token, or one that is none of this registry's, and the site lets
+            nobody in without.
+    """
+    at = timezone.now()
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return _bearer(credentials.strip())
+        case "basic":
+            return _bearer(_password(credentials.strip()))
+        case "":
+            access = AnonymousAccess(settings.OBEYA_ANONYMOUS)
+            if access is not AnonymousAccess.NONE:
+                return anonymous_actor(access=access, channel=Channel.MLFLOW, at=at)
+    raise NotSignedIn(
+        "Set MLFLOW_TRACKING_TOKEN to an API token of this registry, or MLFLOW_TRACKING_USERNAME "
+        "and MLFLOW_TRACKING_PASSWORD to your name and the token."
+    )
+
+
+def _bearer(token: str) -> Actor:
+    found = use_token(text=token, at=timezone.now())
+    if found is None:
+        raise NotSignedIn(
+            "The token is none of this registry, is over, or was revoked. "
+            "An account's own password does not work here."
+        )
+    return Actor(found.user, Channel.MLFLOW, found.grant)
+
+
+def _password(credentials: str) -> str:
+    try:
+        text = base64.b64decode(credentials, validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise NotSignedIn("The basic authentication cannot be read.") from None
+    return text.partition(":")[2]
+
+
+def _not_allowed(request: HttpRequest, allowed: list[str]) -> HttpResponse:
+    answer = ProtocolError(
+        BAD_REQUEST,
+        f"{request.path} is not for {request.method}; use {' or '.join(allowed)}.",
+        status=HTTPStatus.METHOD_NOT_ALLOWED,
+    ).response()
+    answer["Allow"] = ", ".join(allowed)
+    return answer

@@ -1,0 +1,43 @@
+"""Tags of versions that are metrics: ``metrics.NAME`` with a number.
+
+The protocol has no message that logs a metric to a version. A client says it by such a tag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from boards.mlflow_protocol.errors import invalid
+from obeya.errors import InvalidInput
+from obeya.metrics import finite
+
+PREFIX = "metrics."
+
+
+def metrics_of_tags(tags: Mapping[str, str]) -> dict[str, float]:
+    """The metrics among these tags.
+
+    Raises:
+        ProtocolError: one of them is no finite number.
+    """
+    return dict(
+        metric for key, value in tags.items() if (metric := metric_of_tag(key, value)) is not None
+    )
+
+
+def metric_of_tag(key: str, value: str) -> tuple[str, float] | None:
+    """The name and the value of the metric that a tag is; None for every other tag.
+
+    Raises:
+        ProtocolError: the value is no finite number.
+    """
+    if not key.startswith(PREFIX) or key == PREFIX:
+        return None
+    name = key.removeprefix(PREFIX)
+    try:
+        return name, finite(float(value), what=name)
+    except (ValueError, InvalidInput):
+        raise invalid(
+            f"The tag '{key[:100]}' is the metric '{name[:100]}' and has to be a finite number, "
+            f"got '{value[:64]}'."
+        ) from None

@@ -1,0 +1,174 @@
+"""The endpoints of model versions."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from boards import models, registry
+from boards.actors import Actor
+from boards.mlflow_protocol.documents import (
+    MODEL_ID_TAG,
+    RUN_LINK_TAG,
+    SOURCE_TAG,
+    Document,
+    version_documents,
+    with_aliases,
+)
+from boards.mlflow_protocol.errors import invalid
+from boards.mlflow_protocol.filters import VERSIONS, read_filter, read_order
+from boards.mlflow_protocol.given import Given
+from boards.mlflow_protocol.metric_tags import metric_of_tag, metrics_of_tags
+from boards.mlflow_protocol.page_tokens import page_token, read_page_token
+from boards.mlflow_protocol.sources import original_of
+from boards.mlflow_protocol.stages import read_stage
+from boards.permissions import Right
+from boards.queries.covered import covered
+from boards.queries.mlflow_search import place_of, search_versions
+from boards.queries.records import find_model, find_version
+from obeya.errors import NotFound
+from obeya.stages import Stage
+
+RESULTS_MAX = 200_000
+RESULTS_DEFAULT = 10_000
+PAGE_MAX = 10_000
+
+
+def create(actor: Actor, given: Given) -> Document:
+    """Register the next version of a model that is there.
+
+    A version whose source is another version gets where that one's files are, and their digest.
+    """
+    name, source = given.required("name"), given.required("source")
+    actor.require(Right.REGISTER, name)
+    tags = given.tags()
+    metrics = metrics_of_tags(tags)
+    find_model(name)
+    original = original_of(source, actor)
+    ours = {
+        RUN_LINK_TAG: given.text("run_link"),
+        MODEL_ID_TAG: given.text("model_id"),
+        SOURCE_TAG: source if original else "",
+    }
+    row = registry.register_model(
+        name=name,
+        artifact_uri=original.artifact_uri if original else source,
+        artifact_digest=original.artifact_digest if original else "",
+        source_run=given.text("run_id"),
+        description=given.text("description"),
+        metrics=metrics,
+        tags=tags | {key: value for key, value in ours.items() if value},
+        actor=actor,
+        at=timezone.now(),
+    )
+    return _answer(row)
+
+
+def get(actor: Actor, given: Given) -> Document:
+    """A version with its tags and aliases."""
+    return _answer(_found(actor, given))
+
+
+def update(actor: Actor, given: Given) -> Document:
+    """Describe a version."""
+    registry.set_description(
+        name=given.required("name"),
+        version=given.version(),
+        text=given.text("description"),
+        actor=actor,
+        at=timezone.now(),
+    )
+    return _answer(_found(actor, given))
+
+
+def transition_stage(actor: Actor, given: Given) -> Document:
+    """Move a version, if every rule lets it. Moving it to where it is moves nothing."""
+    stage = read_stage(given.required("stage"))
+    archive_existing = given.flag("archive_existing_versions")
+    if archive_existing and not stage.is_gated:
+        raise invalid(
+            "Model version transition cannot archive existing model versions because "
+            f"'{given.text('stage')}' is not an Active stage. "
+            "Valid stages are ['Staging', 'Production']"
+        )
+    row = _found(actor, given)
+    if Stage(row.stage) is not stage or archive_existing:
+        registry.transition_stage(
+            name=row.model.name,
+            version=row.number,
+            to_stage=stage,
+            archive_existing=archive_existing,
+            actor=actor,
+            at=timezone.now(),
+        )
+    return _answer(_found(actor, given))
+
+
+def delete(actor: Actor, given: Given) -> Document:
+    """Hide a version. Its number is never given again."""
+    registry.delete_version(
+        name=given.required("name"), version=given.version(), actor=actor, at=timezone.now()
+    )
+    return {}
+
+
+def search(actor: Actor, given: Given) -> Document:
+    """The versions that a filter lets through, at most `PAGE_MAX` in one answer."""
+    actor.require_anywhere(Right.VIEW)
+    order = read_order(given.texts("order_by"), VERSIONS)
+    limit = given.limit("max_results", default=RESULTS_DEFAULT, at_most=RESULTS_MAX)
+    rows, has_more = search_versions(
+        covered(actor),
+        read_filter(given.text("filter"), VERSIONS),
+        order,
+        read_page_token(given.text("page_token"), order),
+        min(limit, PAGE_MAX),
+    )
+    answer: Document = {"model_versions": version_documents(rows)}
+    if has_more:
+        answer["next_page_token"] = page_token(place_of(rows[-1], order), order)
+    return answer
+
+
+def get_download_uri(actor: Actor, given: Given) -> Document:
+    """Where the files of a version are, as text that nothing here opens."""
+    return {"artifact_uri": _found(actor, given).artifact_uri}
+
+
+def set_tag(actor: Actor, given: Given) -> Document:
+    """Set a tag of a version; one named ``metrics.NAME`` logs the metric too."""
+    name, version = given.required("name"), given.version()
+    key, value, at = given.required("key"), given.text("value"), timezone.now()
+    metric = metric_of_tag(key, value)
+    with registry.together():
+        if metric is not None:
+            registry.log_metrics(
+                name=name, version=version, metrics=dict([metric]), actor=actor, at=at
+            )
+        registry.set_tag(name=name, version=version, key=key, value=value, actor=actor, at=at)
+    return {}
+
+
+def delete_tag(actor: Actor, given: Given) -> Document:
+    """Remove a tag of a version; one that is not there is none to remove."""
+    try:
+        registry.delete_tag(
+            name=given.required("name"),
+            version=given.version(),
+            key=given.required("key"),
+            actor=actor,
+            at=timezone.now(),
+        )
+    except NotFound as error:
+        if error.what != "tag":
+            raise
+    return {}
+
+
+def _found(actor: Actor, given: Given) -> models.ModelVersion:
+    name, number = given.required("name"), given.version()
+    actor.require(Right.VIEW, name)
+    return find_version(find_model(name), number)
+
+
+def _answer(row: models.ModelVersion) -> Document:
+    return {"model_version": with_aliases([row])[0]}

@@ -1,0 +1,120 @@
+"""The endpoints of registered models."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from boards import models, registry
+from boards.actors import Actor
+from boards.mlflow_protocol.documents import Document, model_documents, with_aliases
+from boards.mlflow_protocol.filters import MODELS, read_filter, read_order
+from boards.mlflow_protocol.given import Given
+from boards.mlflow_protocol.page_tokens import page_token, read_page_token
+from boards.mlflow_protocol.stages import read_stage
+from boards.permissions import Right
+from boards.queries.covered import covered
+from boards.queries.mlflow_search import latest_versions, place_of, search_models
+from boards.queries.records import find_model
+from obeya.errors import NotFound
+
+RESULTS_MAX = 1_000
+RESULTS_DEFAULT = 100
+
+
+def create(actor: Actor, given: Given) -> Document:
+    """Register a model without a version."""
+    row = registry.create_model(
+        name=given.required("name"),
+        description=given.text("description"),
+        tags=given.tags(),
+        actor=actor,
+        at=timezone.now(),
+    )
+    return _answer(row)
+
+
+def get(actor: Actor, given: Given) -> Document:
+    """A model with its tags, its aliases and the latest version of each stage."""
+    return _answer(_found(actor, given.required("name")))
+
+
+def rename(actor: Actor, given: Given) -> Document:
+    """Give a model another name."""
+    new_name = given.required("new_name")
+    registry.rename_model(
+        name=given.required("name"), new_name=new_name, actor=actor, at=timezone.now()
+    )
+    return _answer(find_model(new_name))
+
+
+def update(actor: Actor, given: Given) -> Document:
+    """Describe a model."""
+    name = given.required("name")
+    registry.set_description(
+        name=name, text=given.text("description"), actor=actor, at=timezone.now()
+    )
+    return _answer(find_model(name))
+
+
+def delete(actor: Actor, given: Given) -> Document:
+    """Hide a model with all its versions."""
+    registry.delete_model(name=given.required("name"), actor=actor, at=timezone.now())
+    return {}
+
+
+def search(actor: Actor, given: Given) -> Document:
+    """The models that a filter lets through."""
+    actor.require_anywhere(Right.VIEW)
+    order = read_order(given.texts("order_by"), MODELS)
+    rows, has_more = search_models(
+        covered(actor, ""),
+        read_filter(given.text("filter"), MODELS),
+        order,
+        read_page_token(given.text("page_token"), order),
+        given.limit("max_results", default=RESULTS_DEFAULT, at_most=RESULTS_MAX),
+    )
+    answer: Document = {"registered_models": model_documents(rows)}
+    if has_more:
+        answer["next_page_token"] = page_token(place_of(rows[-1], order), order)
+    return answer
+
+
+def get_latest_versions(actor: Actor, given: Given) -> Document:
+    """The latest version of each stage asked for, of every stage without one."""
+    stages = {read_stage(stage) for stage in given.texts("stages")}
+    row = _found(actor, given.required("name"))
+    versions = [v for v in latest_versions([row.pk]) if not stages or v.stage in stages]
+    return {"model_versions": with_aliases(versions)}
+
+
+def set_tag(actor: Actor, given: Given) -> Document:
+    """Set a tag of a model."""
+    registry.set_tag(
+        name=given.required("name"),
+        key=given.required("key"),
+        value=given.text("value"),
+        actor=actor,
+        at=timezone.now(),
+    )
+    return {}
+
+
+def delete_tag(actor: Actor, given: Given) -> Document:
+    """Remove a tag of a model; one that is not there is none to remove."""
+    try:
+        registry.delete_tag(
+            name=given.required("name"), key=given.required("key"), actor=actor, at=timezone.now()
+        )
+    except NotFound as error:
+        if error.what != "tag":
+            raise
+    return {}
+
+
+def _found(actor: Actor, name: str) -> models.RegisteredModel:
+    actor.require(Right.VIEW, name)
+    return find_model(name)
+
+
+def _answer(row: models.RegisteredModel) -> Document:
+    return {"registered_model": model_documents([row])[0]}

@@ -1,0 +1,57 @@
+"""Versions that were made from other versions: sources such as ``models:/churn/3``.
+
+Every other source is opaque text: kept as it came, given back, never opened and never resolved.
+"""
+
+from __future__ import annotations
+
+import re
+
+from boards import models
+from boards.actors import Actor
+from boards.mlflow_protocol.errors import invalid
+from boards.mlflow_protocol.stages import read_stage
+from boards.permissions import Right
+from boards.queries.records import find_model
+from obeya import names
+from obeya.errors import InvalidInput, NotAllowed, NotFound
+from obeya.registry import NUMBER_MAX
+
+_OF_VERSION = re.compile(r"models:/(?P<name>[^/@:]+)(?:/(?P<what>[^/@]+)|@(?P<alias>[^/@]+))\Z")
+
+
+def original_of(source: str, actor: Actor) -> models.ModelVersion | None:
+    """The version that a source names by number, alias or stage; None for other sources.
+
+    Raises:
+        ProtocolError: there is no such version, or the actor may not see it.
+    """
+    match = _OF_VERSION.match(source)
+    if match is None:
+        return None
+    try:
+        actor.require(Right.VIEW, match["name"])
+        model = find_model(match["name"])
+    except (NotAllowed, NotFound):
+        raise _unknown(source) from None
+    versions = models.ModelVersion.objects.filter(model=model, deleted_at=None)
+    if match["alias"]:
+        versions = versions.filter(aliases__name=names.stored_form(match["alias"]))
+    elif match["what"].isascii() and match["what"].isdigit() and len(match["what"]) < 11:
+        versions = versions.filter(number=min(int(match["what"]), NUMBER_MAX))
+    elif match["what"].lower() != "latest":
+        try:
+            versions = versions.filter(stage=read_stage(match["what"]).value)
+        except InvalidInput:
+            raise _unknown(source) from None
+    row = versions.order_by("-number").first()
+    if row is None:
+        raise _unknown(source)
+    return row
+
+
+def _unknown(source: str) -> Exception:
+    return invalid(
+        f"Unable to fetch model from model URI source artifact location '{source[:256]}': "
+        "there is no such version in this registry."
+    )
