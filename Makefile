@@ -25,6 +25,12 @@ SERVE_OPTIONS = --data-dir "$(DATA)" $(if $(HOST),--host "$(HOST)") $(if $(PORT)
 DATABASE_FREE := tests/core tests/e2e tests/demo tests/packaging tests/test_architecture.py
 PYTEST = $(BIN)/pytest -n $(JOBS) $(ARGS)
 
+# MLflow's own clients and server, which the tests drive, never share our environment. They are big,
+# so that theirs are kept for the next run, and for the next checkout.
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/obeya
+MLFLOW = $(CACHE)/mlflow-$(shell cksum < requirements/mlflow.lock | cut -d ' ' -f 1)
+MLFLOW2 = $(CACHE)/mlflow2-$(shell cksum < requirements/mlflow2.lock | cut -d ' ' -f 1)
+
 .PHONY: help
 help: ## Say what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,12 +64,17 @@ chromium: $(DEV_READY)
 test: check chromium test-sqlite test-postgresql ## All checks, then all tests on SQLite and on PostgreSQL
 
 .PHONY: test-sqlite
-test-sqlite: $(DEV_READY) chromium ## All tests, on SQLite
-	OBEYA_TEST_DATABASE=sqlite $(PYTEST)
+test-sqlite: $(DEV_READY) $(MLFLOW)/.ready chromium ## All tests, on SQLite
+	OBEYA_TEST_DATABASE=sqlite OBEYA_MLFLOW_PYTHON="$(MLFLOW)/bin/python" $(PYTEST)
 
 .PHONY: test-postgresql
-test-postgresql: $(DEV_READY) ## The tests that use the database, on PostgreSQL
-	OBEYA_TEST_DATABASE=postgresql $(PYTEST) $(DATABASE_FREE:%=--ignore=%)
+test-postgresql: $(DEV_READY) $(MLFLOW)/.ready ## The tests that use the database, on PostgreSQL
+	OBEYA_TEST_DATABASE=postgresql OBEYA_MLFLOW_PYTHON="$(MLFLOW)/bin/python" \
+	  $(PYTEST) $(DATABASE_FREE:%=--ignore=%)
+
+.PHONY: test-mlflow
+test-mlflow: $(DEV_READY) $(MLFLOW2)/.ready ## The tests of the MLflow protocol, with clients of MLflow 2
+	OBEYA_MLFLOW_PYTHON="$(MLFLOW2)/bin/python" $(PYTEST) tests/mlflow
 
 .PHONY: screenshots
 screenshots: $(DEV_READY) chromium ## Take the pictures that the README shows
@@ -132,15 +143,40 @@ $(DEV_READY): requirements/dev.lock requirements/server.lock pyproject.toml
 	$(call INSTALL,requirements/dev.lock)
 	@touch $(SERVER_READY) $@
 
+# Makes the environment $(2) with nothing but lock $(1), which is a part of its name. The marker comes
+# last, so that one that was interrupted is made anew.
+define INSTALL_APART
+	@set -e; \
+	echo "Installing $(1) into $(2); it is kept there for later runs"; \
+	mkdir -p "$(dir $(2))"; \
+	if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --clear --python $(BIN)/python "$(2)"; \
+	  uv pip install --quiet --python "$(2)/bin/python" --require-hashes -r $(1); \
+	else \
+	  $(BIN)/python -m venv --clear "$(2)"; \
+	  "$(2)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); \
+	fi; \
+	touch "$(2)/.ready"
+endef
+
+$(MLFLOW)/.ready: | $(DEV_READY)
+	$(call INSTALL_APART,requirements/mlflow.lock,$(MLFLOW))
+
+$(MLFLOW2)/.ready: | $(DEV_READY)
+	$(call INSTALL_APART,requirements/mlflow2.lock,$(MLFLOW2))
+
 # --- The locks ------------------------------------------------------------------------------------
 
 # One resolution for every platform and every Python from 3.11 on. UPGRADE=1 takes newer versions.
-LOCK = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+LOCK = uv pip compile --quiet --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-annotate --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .PHONY: lock
 lock: ## Resolve requirements/*.lock anew (needs uv; UPGRADE=1 takes newer versions)
 	@command -v uv >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
-	$(LOCK) --extra server --group build -o requirements/server.lock
-	$(LOCK) --extra server --group dev -c requirements/server.lock -o requirements/dev.lock
+	$(LOCK) pyproject.toml --extra server --group build -o requirements/server.lock
+	$(LOCK) pyproject.toml --extra server --group dev -c requirements/server.lock \
+	  -o requirements/dev.lock
+	$(LOCK) requirements/mlflow.in -o requirements/mlflow.lock
+	$(LOCK) requirements/mlflow2.in -o requirements/mlflow2.lock
