@@ -77,6 +77,6 @@ def test_a_model_is_trained_registered_promoted_and_loaded_back(
     assert version is not None
     assert version.aliases == ("champion",)
     assert version.metrics["accuracy"].value > 0.9
-    assert version.source_run
+    assert version.artifact_uri
     page = client.get(reverse("boards:board"))
     assert "breast-cancer" in page.content.decode()
