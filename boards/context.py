@@ -16,7 +16,9 @@ THEMES = ("light", "dark")
 
 
 def site(request: HttpRequest) -> dict[str, str | Callable[[], int]]:
-    """The reader's theme ("" for the system's), the site's notice ("" for none), what waits.
+    """What the top bar says: theme, notice, what callers without a token may do, what waits.
+
+    Each is "" where there is none; the theme then is the system's.
 
     `waiting_requests` is asked for by the top bar alone, so that fragments do without.
     """
@@ -24,6 +26,7 @@ def site(request: HttpRequest) -> dict[str, str | Callable[[], int]]:
     return {
         "theme": theme if theme in THEMES else "",
         "site_notice": settings.OBEYA_NOTICE,
+        "anonymous_access": settings.OBEYA_ANONYMOUS.replace("none", ""),
         "waiting_requests": lambda: _waiting(request),
     }
 

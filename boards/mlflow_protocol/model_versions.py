@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.utils import timezone
 
 from boards import models, registry
@@ -91,16 +93,31 @@ def transition_stage(actor: Actor, given: Given) -> Document:
             "Valid stages are ['Staging', 'Production']"
         )
     row = _found(actor, given)
-    if Stage(row.stage) is not stage or archive_existing:
-        registry.transition_stage(
-            name=row.model.name,
-            version=row.number,
-            to_stage=stage,
-            archive_existing=archive_existing,
-            actor=actor,
-            at=timezone.now(),
-        )
+    if Stage(row.stage) is not stage:
+        _move(actor, row, stage, archive_existing=archive_existing)
+    elif archive_existing:
+        with registry.together():
+            for other in _others_in_its_stage(row):
+                _move(actor, other, Stage.ARCHIVED)
     return _answer(_found(actor, given))
+
+
+def _move(
+    actor: Actor, row: models.ModelVersion, stage: Stage, *, archive_existing: bool = False
+) -> None:
+    registry.transition_stage(
+        name=row.model.name,
+        version=row.number,
+        to_stage=stage,
+        archive_existing=archive_existing,
+        actor=actor,
+        at=timezone.now(),
+    )
+
+
+def _others_in_its_stage(row: models.ModelVersion) -> Iterable[models.ModelVersion]:
+    found = models.ModelVersion.objects.filter(model=row.model_id, stage=row.stage, deleted_at=None)
+    return found.exclude(pk=row.pk).select_related("model").order_by("number")
 
 
 def delete(actor: Actor, given: Given) -> Document:
