@@ -20,6 +20,7 @@ class Channel(StrEnum):
     CLI = "cli"
     PYTHON = "python"
     GUARDRAIL = "guardrail"
+    IMPORT = "import"
     SYSTEM = "system"
 
 

@@ -12,6 +12,7 @@ from boards.api import (
     audit,
     catalog,
     comparisons,
+    imports,
     moves,
     operations,
     policies,
@@ -68,6 +69,7 @@ for module in (
     operations,
     comparisons,
     audit,
+    imports,
     tokens,
 ):
     api.add_router("", module.router)

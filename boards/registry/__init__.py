@@ -24,6 +24,7 @@ from boards.registry.database import DatabaseRegistry
 from boards.registry.evidence import define_metric, log_metrics, record_policy_check
 from boards.registry.guardrails import remove_guardrail, report_live_metric, set_guardrail
 from boards.registry.idempotency import answer_once
+from boards.registry.imports import import_model
 from boards.registry.labels import delete_alias, delete_tag, set_alias, set_tag
 from boards.registry.limits import remove_wip_limit, set_wip_limit
 from boards.registry.policies import remove_policy, set_policy
@@ -50,6 +51,7 @@ __all__ = [
     "delete_model",
     "delete_tag",
     "delete_version",
+    "import_model",
     "log_metrics",
     "make_one_time_link",
     "make_token",

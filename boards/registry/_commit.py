@@ -48,6 +48,11 @@ class ChainWrite:
         self._pending: list[tuple[AuditEvent, Mapping[str, str]]] = []
         self._changes: dict[str, Any] = {}
 
+    def go_on_at(self, moment: datetime) -> None:
+        """Let what follows in this write have happened at `moment`, or at the event before it."""
+        last = self.head.chain_occurred_at
+        self.at = moment if last is None else max(moment, last)
+
     @contextmanager
     def acting_as(self, actor: Actor) -> Iterator[None]:
         """Let another actor do what follows in the same write."""

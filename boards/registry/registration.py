@@ -47,15 +47,20 @@ def create_model(
     with writing_new_or_present_model(name, actor=actor, at=at) as write:
         if not write.is_new:
             raise AlreadyExists(f"There is a model named “{name}”.", field="name")
-        if description:
-            write.change(description=description)
-            write.record(Action.MODEL_DESCRIBED, texts={"description": description})
-        models.ModelTag.objects.bulk_create(
-            models.ModelTag(model=write.model, key=key, value=value) for key, value in tags.items()
-        )
-        for key, value in tags.items():
-            write.record(Action.MODEL_TAGGED, data={"key": key, "old": None, "new": value})
+        describe_new(write, description, tags)
         return write.model
+
+
+def describe_new(write: ModelWrite, description: str, tags: Mapping[str, str]) -> None:
+    """Give the model that this very write made its description and its tags, both checked."""
+    if description:
+        write.change(description=description)
+        write.record(Action.MODEL_DESCRIBED, texts={"description": description})
+    models.ModelTag.objects.bulk_create(
+        models.ModelTag(model=write.model, key=key, value=value) for key, value in tags.items()
+    )
+    for key, value in tags.items():
+        write.record(Action.MODEL_TAGGED, data={"key": key, "old": None, "new": value})
 
 
 def register_model(
@@ -91,7 +96,7 @@ def register_model(
         source_run=source_run,
         artifact_digest=artifact_digest,
     )
-    return _register([_checked(draft)], actor, at)[0]
+    return _register([checked_draft(draft)], actor, at)[0]
 
 
 def register_versions(
@@ -115,13 +120,16 @@ def register_versions(
     for place, draft in enumerate(drafts):
         actor.require(Right.REGISTER, draft.model)
         with _placed(place):
-            checked.append(_checked(draft, place))
+            checked.append(checked_draft(draft, place))
     return _register(checked, actor, at)
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
-    """A draft whose every part can be; `place` is where it stands among others, if anywhere."""
+class CheckedDraft:
+    """A draft whose every part can be.
+
+    `place` is where it stands among others, if anywhere; `said` is what its event says besides.
+    """
 
     model: str
     number: int | None
@@ -130,10 +138,14 @@ class _Checked:
     metrics: dict[str, Metric]
     tags: dict[str, str]
     place: int | None
+    said: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _checked(draft: VersionDraft, place: int | None = None) -> _Checked:
-    return _Checked(
+def checked_draft(
+    draft: VersionDraft, place: int | None = None, said: Mapping[str, Any] | None = None
+) -> CheckedDraft:
+    """The draft with every part as it is stored. Raises `InvalidInput`."""
+    return CheckedDraft(
         names.model_name(draft.model),
         None if draft.number is None else version_number(draft.number),
         {
@@ -146,10 +158,13 @@ def _checked(draft: VersionDraft, place: int | None = None) -> _Checked:
         as_metrics(draft.metrics),
         as_tags(draft.tags),
         place,
+        said or {},
     )
 
 
-def _register(drafts: Sequence[_Checked], actor: Actor, at: datetime) -> list[models.ModelVersion]:
+def _register(
+    drafts: Sequence[CheckedDraft], actor: Actor, at: datetime
+) -> list[models.ModelVersion]:
     by_model: dict[str, list[int]] = defaultdict(list)
     for index, draft in enumerate(drafts):
         by_model[draft.model].append(index)
@@ -160,12 +175,12 @@ def _register(drafts: Sequence[_Checked], actor: Actor, at: datetime) -> list[mo
         for name in sorted(by_model):
             places = by_model[name]
             with writing_new_or_present_model(name, actor=actor, at=at) as write:
-                rows = _register_in(write, [drafts[place] for place in places])
+                rows = register_in(write, [drafts[place] for place in places])
             made.update(zip(places, rows, strict=True))
     return [made[index] for index in range(len(drafts))]
 
 
-def _register_in(write: ModelWrite, drafts: Sequence[_Checked]) -> list[models.ModelVersion]:
+def register_in(write: ModelWrite, drafts: Sequence[CheckedDraft]) -> list[models.ModelVersion]:
     """Register versions of the model that is held; a fixed number of statements."""
     batch = _Batch(write, _taken_labels(write.model, drafts), _taken_numbers(write.model, drafts))
     for draft in drafts:
@@ -182,9 +197,9 @@ class _Batch:
     labels: set[str]
     numbers: set[int]
     rows: list[models.ModelVersion] = field(default_factory=list)
-    drafts: list[_Checked] = field(default_factory=list)
+    drafts: list[CheckedDraft] = field(default_factory=list)
 
-    def add(self, draft: _Checked) -> None:
+    def add(self, draft: CheckedDraft) -> None:
         """Give the draft its number, if that and its label are free."""
         write = self.write
         last = self.rows[-1].number if self.rows else write.model.last_number
@@ -244,15 +259,16 @@ class _Batch:
         return made
 
 
-def _event_data(draft: _Checked) -> dict[str, Any]:
+def _event_data(draft: CheckedDraft) -> dict[str, Any]:
     return {
         **draft.texts,
         "metrics": {name: metric_document(metric) for name, metric in draft.metrics.items()},
         "tags": draft.tags,
+        **draft.said,
     }
 
 
-def _taken_labels(model: models.RegisteredModel, drafts: Sequence[_Checked]) -> set[str]:
+def _taken_labels(model: models.RegisteredModel, drafts: Sequence[CheckedDraft]) -> set[str]:
     labels = {draft.texts["label"] for draft in drafts} - {""}
     if not labels:
         return set()
@@ -260,7 +276,7 @@ def _taken_labels(model: models.RegisteredModel, drafts: Sequence[_Checked]) -> 
     return set(present.values_list("label", flat=True))
 
 
-def _taken_numbers(model: models.RegisteredModel, drafts: Sequence[_Checked]) -> set[int]:
+def _taken_numbers(model: models.RegisteredModel, drafts: Sequence[CheckedDraft]) -> set[int]:
     wanted = {draft.number for draft in drafts if draft.number is not None}
     if not wanted:
         return set()

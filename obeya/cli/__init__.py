@@ -10,6 +10,7 @@ import click
 from obeya.cli.audit import audit
 from obeya.cli.completion import completion
 from obeya.cli.importing import export, import_
+from obeya.cli.mlflow_import import from_mlflow
 from obeya.cli.moves import approve, check, promote, request, rollback, transition
 from obeya.cli.policy import policy
 from obeya.cli.server import JoiningGroup
@@ -62,3 +63,4 @@ for command in (
     transition,
 ):
     main.add_command(command)
+import_.add_command(from_mlflow, "mlflow")

@@ -32,6 +32,11 @@ from obeya.documents.governance import (
     wip_limit_document,
     wip_limit_from_document,
 )
+from obeya.documents.imports import (
+    import_report_document,
+    import_report_from_document,
+    imported_model_document,
+)
 from obeya.documents.policies import policy_document, policy_from_document
 from obeya.documents.problems import error_from_problem, problem_document, problem_type
 from obeya.documents.verdicts import (
@@ -52,6 +57,9 @@ __all__ = [
     "error_from_problem",
     "guardrail_document",
     "guardrail_from_document",
+    "import_report_document",
+    "import_report_from_document",
+    "imported_model_document",
     "judgement_document",
     "judgement_from_document",
     "live_report_document",

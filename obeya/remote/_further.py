@@ -8,6 +8,8 @@ from typing import Any
 from obeya import names
 from obeya.documents import (
     guardrail_from_document,
+    import_report_from_document,
+    imported_model_document,
     model_from_document,
     policy_from_document,
     verdict_from_document,
@@ -15,6 +17,7 @@ from obeya.documents import (
     waiver_from_document,
 )
 from obeya.guardrails import Guardrail
+from obeya.imports import ImportedModel, ImportReport
 from obeya.policies import PromotionPolicy, Verdict
 from obeya.records import ModelVersion, RegisteredModel, VersionDraft
 from obeya.remote._requests import (
@@ -89,6 +92,14 @@ class FurtherOperations:
         body = {"versions": [draft_body(draft) for draft in drafts]}
         found = self._api.send("POST", ("versions",), body=body, key=key)
         return [version_from_document(document) for document in found["items"]]
+
+    def import_model(self, imported: ImportedModel) -> ImportReport:
+        """Bring in a model and up to 500 of its versions as they stand in another registry.
+
+        What is there already stays as it is. It takes a token with the scope admin.
+        """
+        found = self._api.post("imports", body=imported_model_document(imported))
+        return import_report_from_document(found)
 
     def store_check(
         self, name: str, version: int, to_stage: Stage | None = None

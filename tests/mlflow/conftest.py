@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from django.utils import timezone
 
 from boards.registry import SYSTEM, make_token, service_account
@@ -77,3 +81,51 @@ def run_client(mlflow_python: str, mlflow_environment: dict[str, str], tmp_path:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def mlflow_server(mlflow_python: str, tmp_path: Path) -> Iterator[str]:
+    """The address of a real `mlflow server`, with a database and files of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path / "server.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [
+                str(Path(mlflow_python).parent / "mlflow"),
+                "server",
+                *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+                *("--backend-store-uri", f"sqlite:///{tmp_path}/server.db"),
+                *("--default-artifact-root", str(tmp_path / "artifacts")),
+            ],
+            env={
+                "PATH": f"{Path(mlflow_python).parent}:{os.environ['PATH']}",
+                "HOME": str(tmp_path),
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "DO_NOT_TRACK": "true",
+                "PYTHONWARNINGS": "ignore",
+            },
+            cwd=tmp_path,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + SECONDS
+        while not _answers(address):
+            assert server.poll() is None, log.read_text()[-4_000:]
+            assert time.monotonic() < deadline, log.read_text()[-4_000:]
+            time.sleep(0.2)
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return urllib3.request("GET", f"{address}/health", retries=False, timeout=5).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False

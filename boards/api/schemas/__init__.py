@@ -42,6 +42,7 @@ from boards.api.schemas.catalog import (
     VersionComparison,
     VersionFields,
 )
+from boards.api.schemas.imports import ImportIn, ImportReport
 from boards.api.schemas.moves import (
     FrozenCheck,
     Judgement,
@@ -100,6 +101,8 @@ __all__ = [
     "Guardrail",
     "GuardrailIn",
     "Head",
+    "ImportIn",
+    "ImportReport",
     "Items",
     "Judgement",
     "LimitedStage",

@@ -1,0 +1,50 @@
+"""Taking over what another registry holds."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.utils import timezone
+from ninja import Router
+
+from boards import registry
+from boards.api import schemas
+from boards.api.answers import answer
+from boards.api.guard import ApiRequest
+from obeya.documents import import_report_document
+from obeya.imports import ImportedModel, ImportedVersion
+from obeya.stages import Stage
+
+router = Router(tags=["Imports"])
+
+
+@router.post("/imports", response=schemas.ImportReport)
+def import_model(request: ApiRequest, new: schemas.ImportIn) -> HttpResponse:
+    """Bring in a model and versions of it, with their numbers, stages and times.
+
+    No workflow and no policy is asked: the versions stand where they stand. What is there already
+    stays as it is. It takes the right to administer.
+    """
+    imported = ImportedModel(
+        name=new.model,
+        origin=new.origin,
+        created_at=new.created_at,
+        description=new.description,
+        tags=new.tags,
+        versions=tuple(
+            ImportedVersion(
+                number=version.version,
+                stage=Stage(version.stage),
+                created_at=version.created_at,
+                updated_at=version.updated_at,
+                metrics=version.metrics,
+                tags=version.tags,
+                aliases=tuple(version.aliases),
+                artifact_uri=version.artifact_uri,
+                source_run=version.source_run,
+                description=version.description,
+            )
+            for version in new.versions
+        ),
+    )
+    report = registry.import_model(imported=imported, actor=request.actor, at=timezone.now())
+    return answer(import_report_document(report))

@@ -1,0 +1,59 @@
+"""Imports from other registries."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from ninja import Schema
+from pydantic import AwareDatetime, Field
+
+from boards.api.schemas.basics import Body, Finite, StageName, VersionNumber
+from obeya import names
+from obeya.imports import VERSIONS_AT_ONCE_MAX
+
+# Times come as texts, which the strictness of the other members does not let in.
+Moment = Annotated[AwareDatetime, Field(strict=False)]
+
+
+class ImportedVersionIn(Body):
+    """A version as it stands in another registry."""
+
+    version: VersionNumber
+    stage: StageName
+    created_at: Moment
+    updated_at: Moment
+    metrics: dict[str, Finite] = {}
+    tags: dict[str, str] = {}
+    aliases: list[str] = []
+    artifact_uri: str = ""
+    source_run: str = ""
+    description: str = ""
+
+
+class ImportIn(Body):
+    """A model as it stands in another registry, with up to 500 of its versions, by number."""
+
+    model: Annotated[str, Field(min_length=1, max_length=names.MODEL_NAME_MAX)]
+    origin: Annotated[str, Field(max_length=names.URI_MAX)] = ""
+    created_at: Moment
+    description: str = ""
+    tags: dict[str, str] = {}
+    versions: Annotated[list[ImportedVersionIn], Field(max_length=VERSIONS_AT_ONCE_MAX)] = []
+
+
+class RefusedVersion(Schema):
+    """A version that could not be brought, and why."""
+
+    version: int
+    why: str
+
+
+class ImportReport(Schema):
+    """What became of a model and of each of its versions."""
+
+    model: str
+    is_new: bool
+    brought: list[int]
+    there: list[int]
+    refused: list[RefusedVersion]
+    kept_aliases: list[str]

@@ -1,0 +1,198 @@
+"""The write that takes over what another registry holds, past and stages included.
+
+A version that stands in Production elsewhere is brought to Production, whatever workflow and
+policies say: it is there already. So it takes the right to administer, and every event says where
+it comes from, in a channel of its own and at the time that the other registry states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from boards import models
+from boards.actors import Actor
+from boards.permissions import Right
+from boards.registry._commit import ModelWrite, writing_new_or_present_model
+from boards.registry._moves import make_move
+from boards.registry.registration import checked_draft, describe_new, register_in
+from obeya import names
+from obeya.audit import timestamp
+from obeya.errors import AlreadyExists, InvalidInput
+from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
+from obeya.records import Action, Channel, VersionDraft
+from obeya.registry import as_tags
+from obeya.stages import Stage
+
+
+def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> ImportReport:
+    """Bring a model and up to 500 of its versions in, each with its number and its stage.
+
+    What is there already stays as it is. A version that cannot be is refused by itself, and the
+    others are brought; all that is brought is brought together.
+
+    Raises:
+        NotAllowed: the actor may not administer the model.
+        InvalidInput: the model's name or texts, the number of versions or their order cannot be.
+    """
+    actor.require(Right.ADMINISTER, imported.name)
+    name, origin = names.model_name(imported.name), names.artifact_uri(imported.origin)
+    description, tags = names.description(imported.description), as_tags(imported.tags)
+    numbers = [version.number for version in imported.versions]
+    if len(numbers) > VERSIONS_AT_ONCE_MAX or numbers != sorted(set(numbers)):
+        raise InvalidInput(
+            f"At most {VERSIONS_AT_ONCE_MAX} versions come at once, by number and each once.",
+            field="versions",
+        )
+    importer = Actor(actor.user, Channel.IMPORT, actor.grant)
+    began = min(imported.created_at, at)
+    with writing_new_or_present_model(name, actor=importer, at=began) as write:
+        if write.is_new:
+            describe_new(write, description, tags)
+        run = _Import(write, origin, at)
+        run.bring(imported.versions)
+    return ImportReport(
+        name,
+        write.is_new,
+        tuple(sorted(run.brought)),
+        tuple(run.there),
+        run.refused,
+        tuple(run.kept_aliases),
+    )
+
+
+class _Import:
+    """Versions on their way into the model that is held."""
+
+    def __init__(self, write: ModelWrite, origin: str, at: datetime) -> None:
+        self._write = write
+        self._origin = origin
+        self._at = at
+        self.brought: dict[int, models.ModelVersion] = {}
+        self.there: list[int] = []
+        self.refused: dict[int, str] = {}
+        self.kept_aliases: list[str] = []
+
+    def bring(self, versions: tuple[ImportedVersion, ...]) -> None:
+        """Register and move what is new, in the order in which it happened."""
+        present = {
+            row.number: row
+            for row in models.ModelVersion.objects.filter(
+                model=self._write.model, number__in=[version.number for version in versions]
+            )
+        }
+        new = []
+        for version in versions:
+            row = present.get(version.number)
+            if row is None:
+                new.append(version)
+            else:
+                self._compare(row, version)
+        for moment, version, is_move in _as_it_happened(new, self._at):
+            self._write.go_on_at(moment)
+            if is_move:
+                self._move(version)
+            else:
+                self._register(version)
+        for version in new:
+            self._point_aliases(version)
+
+    def _compare(self, row: models.ModelVersion, version: ImportedVersion) -> None:
+        if row.deleted_at is not None:
+            self.refused[version.number] = f"v{version.number} was deleted here."
+        elif (row.artifact_uri, row.source_run) != _identity(version):
+            self.refused[version.number] = (
+                f"v{version.number} is another version here: its artifact URI or its source run "
+                "is not the same."
+            )
+        else:
+            self.there.append(version.number)
+
+    def _register(self, version: ImportedVersion) -> None:
+        try:
+            draft = checked_draft(
+                VersionDraft(
+                    model=self._write.model.name,
+                    number=version.number,
+                    metrics=version.metrics,
+                    tags=version.tags,
+                    artifact_uri=version.artifact_uri,
+                    source_run=version.source_run,
+                    description=version.description,
+                ),
+                said={"imported": self._imported(version)},
+            )
+            for alias in version.aliases:
+                names.alias(alias)
+            (row,) = register_in(self._write, [draft])
+        except (InvalidInput, AlreadyExists) as error:
+            self.refused[version.number] = str(error)
+        else:
+            row.model = self._write.model
+            self.brought[version.number] = row
+
+    def _move(self, version: ImportedVersion) -> None:
+        row = self.brought.get(version.number)
+        if row is not None:
+            make_move(
+                self._write,
+                row,
+                version.stage,
+                None,
+                "",
+                archive_existing=False,
+                data={"imported": self._imported(version)},
+            )
+
+    def _point_aliases(self, version: ImportedVersion) -> None:
+        row = self.brought.get(version.number)
+        if row is None:
+            return
+        for alias in map(names.alias, version.aliases):
+            target, made = models.Alias.objects.select_related("version").get_or_create(
+                model=self._write.model, name=alias, defaults={"version": row}
+            )
+            if made:
+                self._write.record(
+                    Action.ALIAS_SET, version=row, data={"alias": alias, "old": None}
+                )
+            else:
+                self.kept_aliases.append(
+                    f"The alias “{alias}” of v{version.number} points at "
+                    f"v{target.version.number} here and stays."
+                )
+
+    def _imported(self, version: ImportedVersion) -> dict[str, Any]:
+        return {
+            "from": self._origin,
+            "created_at": timestamp(version.created_at),
+            "updated_at": timestamp(version.updated_at),
+        }
+
+
+def _identity(version: ImportedVersion) -> tuple[str, str]:
+    """What tells a version from others of its number; what cannot be stored equals none."""
+    try:
+        return names.artifact_uri(version.artifact_uri), names.source_run(version.source_run)
+    except InvalidInput:
+        return "\0", ""
+
+
+def _as_it_happened(
+    versions: list[ImportedVersion], at: datetime
+) -> Iterator[tuple[datetime, ImportedVersion, bool]]:
+    """Registrations by number and moves by time, each with its moment and whether it is a move.
+
+    No moment is after `at`, none of a registration before that of a lower number, and none of a
+    move before its registration: whatever the other registry's clock did.
+    """
+    happened, latest = [], None
+    for version in versions:
+        registered = min(version.created_at, at)
+        latest = registered if latest is None else max(registered, latest)
+        happened.append((latest, version, False))
+        if version.stage is not Stage.DEVELOPMENT:
+            happened.append((max(latest, min(version.updated_at, at)), version, True))
+    # Stable: at the same moment a version is registered before it moves.
+    yield from sorted(happened, key=lambda step: step[0])

@@ -1,0 +1,239 @@
+"""`obeya import mlflow`: everything that an MLflow registry holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+import click
+from rich.progress import Progress
+
+from obeya import names
+from obeya.cli.connection import Session, connected
+from obeya.cli.output import say_json
+from obeya.errors import (
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    RegistryError,
+    Unreachable,
+)
+from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion
+from obeya.mlflow_server import Credentials, MlflowServer, SourceModel, SourceVersion
+from obeya.registry import METRICS_AT_ONCE_MAX
+from obeya.stages import Stage
+
+REFUSED = 1
+RUN_LINK_TAG, MODEL_ID_TAG, SOURCE_TAG = "mlflow.run_link", "mlflow.model_id", "mlflow.source"
+# Far below what a request may hold, also where every version has long texts.
+CHARACTERS_AT_ONCE = 1_000_000
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of an import; `refused` and the rest hold sentences."""
+
+    models: int = 0
+    new_models: int = 0
+    versions: int = 0
+    brought: int = 0
+    there: int = 0
+    refused: list[str] = field(default_factory=list)
+    kept_aliases: list[str] = field(default_factory=list)
+    unread_runs: list[str] = field(default_factory=list)
+
+
+class _Source:
+    """An MLflow registry, and the tracking server that knows its runs."""
+
+    def __init__(self, registry: MlflowServer, tracking: MlflowServer, report: Report) -> None:
+        self.registry = registry
+        self._tracking = tracking
+        self._report = report
+        self._metrics: dict[str, dict[str, float]] = {}
+
+    def imported(self, model: SourceModel, version: SourceVersion) -> ImportedVersion:
+        """A version as it is to be brought, with the last metrics of its run."""
+        uri, further = version.source, {}
+        if version.source.startswith("models:/"):
+            uri = self.registry.download_uri(model.name, version.number) or uri
+            further[SOURCE_TAG] = version.source
+        further |= {RUN_LINK_TAG: version.run_link, MODEL_ID_TAG: version.model_id}
+        return ImportedVersion(
+            number=version.number,
+            stage=_stage(version.stage),
+            created_at=version.created_at,
+            updated_at=max(version.created_at, version.updated_at),
+            metrics=self._metrics_of(version),
+            tags={**version.tags, **{key: value for key, value in further.items() if value}},
+            aliases=tuple(a for a, number in model.aliases.items() if number == version.number),
+            artifact_uri=uri,
+            source_run=version.run_id,
+            description=version.description,
+        )
+
+    def _metrics_of(self, version: SourceVersion) -> dict[str, float]:
+        if not version.run_id:
+            return {}
+        if version.run_id not in self._metrics:
+            try:
+                found = self._tracking.run_metrics(version.run_id)
+            except NotFound:
+                self._report.unread_runs.append(version.run_id)
+                found = {}
+            kept = {name: value for name, value in found.items() if _is_metric_name(name)}
+            self._metrics[version.run_id] = dict(islice(kept.items(), METRICS_AT_ONCE_MAX))
+        return self._metrics[version.run_id]
+
+
+@click.command
+@click.option("--tracking-uri", required=True, metavar="URI", help="The MLflow server of the runs.")
+@click.option("--registry-uri", metavar="URI", help="That of the registry, where it is another.")
+@click.option("--model", "wanted", multiple=True, metavar="NAME", help="Only this. May repeat.")
+@click.option("--dry-run", is_flag=True, help="Only read the source and say what it holds.")
+@click.option("--source-token", envvar="MLFLOW_TRACKING_TOKEN", default="", help="Its token.")
+@click.option("--source-user", envvar="MLFLOW_TRACKING_USERNAME", default="", help="Or a name,")
+@click.option("--source-password", envvar="MLFLOW_TRACKING_PASSWORD", default="", help="and that.")
+@connected
+def from_mlflow(
+    session: Session,
+    tracking_uri: str,
+    registry_uri: str | None,
+    wanted: tuple[str, ...],
+    source_token: str,
+    source_user: str,
+    source_password: str,
+    *,
+    dry_run: bool,
+) -> None:
+    """Bring in what an MLflow registry holds, with stages, aliases and times.
+
+    Versions keep their numbers and stand in their stages at once, unjudged; the log says that they
+    were imported, and when MLflow says that it happened. What is there already stays as it is, so
+    that the command may be run again, also after it was interrupted. It takes a token of ours with
+    the scope admin; MLflow's own variables hold what its server asks for.
+    """
+    credentials = Credentials(source_token, source_user, source_password)
+    tracking = MlflowServer(tracking_uri, credentials)
+    registry = MlflowServer(registry_uri, credentials) if registry_uri else tracking
+    report = Report()
+    source = _Source(registry, tracking, report)
+    models = list(dict.fromkeys(wanted)) or list(registry.models())
+    with Progress(disable=session.as_json or dry_run) as progress:
+        task = progress.add_task("Importing", total=len(models))
+        for name in models:
+            try:
+                _bring(session, source, name, report, dry_run=dry_run)
+            except (Unreachable, NotSignedIn, NotAllowed):
+                raise
+            except RegistryError as error:
+                report.refused.append(f"{name}: {error}")
+            progress.advance(task)
+    _say(session, report, dry_run=dry_run)
+    if report.refused:
+        click.get_current_context().exit(REFUSED)
+
+
+def _bring(session: Session, source: _Source, name: str, report: Report, *, dry_run: bool) -> None:
+    model = source.registry.model(name)
+    report.models += 1
+    stream = _counted(source.registry.versions(name), report)
+    if dry_run:
+        for version in stream:
+            source.imported(model, version)
+        return
+    is_first = True
+    for versions in _batches(source.imported(model, version) for version in stream):
+        _send(session, source, model, versions, report)
+        is_first = False
+    if is_first:
+        _send(session, source, model, (), report)
+
+
+def _send(
+    session: Session,
+    source: _Source,
+    model: SourceModel,
+    versions: tuple[ImportedVersion, ...],
+    report: Report,
+) -> None:
+    done = session.registry.import_model(
+        ImportedModel(
+            name=model.name,
+            origin=source.registry.address,
+            created_at=model.created_at,
+            description=model.description,
+            tags=model.tags,
+            versions=versions,
+        )
+    )
+    report.new_models += done.is_new
+    report.brought += len(done.brought)
+    report.there += len(done.there)
+    report.refused += [f"{model.name}: {why}" for why in done.refused.values()]
+    report.kept_aliases += [f"{model.name}: {sentence}" for sentence in done.kept_aliases]
+
+
+def _counted(versions: Iterator[SourceVersion], report: Report) -> Iterator[SourceVersion]:
+    for version in versions:
+        report.versions += 1
+        yield version
+
+
+def _batches(versions: Iterator[ImportedVersion]) -> Iterator[tuple[ImportedVersion, ...]]:
+    """As many at once as a request holds, by number and by the length of their texts."""
+    batch: list[ImportedVersion] = []
+    size = 0
+    for version in versions:
+        weight = len(version.description) + sum(map(len, version.tags.values()))
+        if batch and (len(batch) == VERSIONS_AT_ONCE_MAX or size + weight > CHARACTERS_AT_ONCE):
+            yield tuple(batch)
+            batch, size = [], 0
+        batch.append(version)
+        size += weight
+    if batch:
+        yield tuple(batch)
+
+
+def _stage(text: str) -> Stage:
+    return Stage.DEVELOPMENT if text.lower() == "none" else Stage.parse(text)
+
+
+def _is_metric_name(text: str) -> bool:
+    try:
+        return names.metric_name(text) == text
+    except InvalidInput:
+        return False
+
+
+def _say(session: Session, report: Report, *, dry_run: bool) -> None:
+    if session.as_json:
+        say_json(
+            {
+                "models": report.models,
+                "new_models": report.new_models,
+                "versions": report.versions,
+                "brought": report.brought,
+                "already_there": report.there,
+                "refused": report.refused,
+                "kept_aliases": report.kept_aliases,
+                "unread_runs": report.unread_runs,
+            }
+        )
+        return
+    for sentence in report.refused:
+        click.echo(f"refused: {sentence}", err=True)
+    for sentence in report.kept_aliases:
+        click.echo(f"kept: {sentence}", err=True)
+    for run in report.unread_runs:
+        click.echo(f"no metrics: the tracking server has no run {run}", err=True)
+    read = f"{report.models:,} models and {report.versions:,} versions read"
+    if dry_run:
+        click.echo(f"{read}. A dry run brings nothing in.")
+        return
+    new = f"{report.new_models:,} models are new"
+    there = f", {report.there:,} were there already" if report.there else ""
+    refused = f", {len(report.refused):,} refused" if report.refused else ""
+    click.echo(f"{read}; {new}, {report.brought:,} versions brought{there}{refused}.")

@@ -1,0 +1,63 @@
+"""Imports as the API takes and answers them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from obeya.documents._reading import Document, reading, written_time
+from obeya.imports import ImportedModel, ImportReport
+
+
+def imported_model_document(model: ImportedModel) -> dict[str, Any]:
+    """A model that is to be imported."""
+    return {
+        "model": model.name,
+        "origin": model.origin,
+        "created_at": written_time(model.created_at),
+        "description": model.description,
+        "tags": dict(model.tags),
+        "versions": [
+            {
+                "version": version.number,
+                "stage": version.stage.value,
+                "created_at": written_time(version.created_at),
+                "updated_at": written_time(version.updated_at),
+                "metrics": dict(version.metrics),
+                "tags": dict(version.tags),
+                "aliases": list(version.aliases),
+                "artifact_uri": version.artifact_uri,
+                "source_run": version.source_run,
+                "description": version.description,
+            }
+            for version in model.versions
+        ],
+    }
+
+
+def import_report_document(report: ImportReport) -> dict[str, Any]:
+    """What became of a model."""
+    return {
+        "model": report.model,
+        "is_new": report.is_new,
+        "brought": list(report.brought),
+        "there": list(report.there),
+        "refused": [{"version": number, "why": why} for number, why in report.refused.items()],
+        "kept_aliases": list(report.kept_aliases),
+    }
+
+
+@reading("report of an import")
+def import_report_from_document(document: Document) -> ImportReport:
+    """Read what `import_report_document` wrote.
+
+    Raises:
+        MalformedDocument: it is something else.
+    """
+    return ImportReport(
+        str(document["model"]),
+        bool(document["is_new"]),
+        tuple(map(int, document["brought"])),
+        tuple(map(int, document["there"])),
+        {int(row["version"]): str(row["why"]) for row in document["refused"]},
+        tuple(map(str, document["kept_aliases"])),
+    )

@@ -1,0 +1,284 @@
+"""Reading an MLflow server: its registered models, their versions, and the metrics of runs.
+
+Speaks MLflow's REST API (https://mlflow.org/docs/latest/api_reference/rest-api.html) with nothing
+but GET, so that mlflow itself is not needed. Whatever the server sends is taken for text and
+numbers, and nothing that it names is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from obeya.errors import InvalidInput, NotFound, NotSignedIn, Unreachable
+
+ANSWER_MAX = 64 * 1024 * 1024
+PAGE = 1_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+_MODEL_ID = re.compile(r"m-[0-9a-zA-Z]{1,64}\Z")
+_TRY_AGAIN = (429, 502, 503, 504)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a server is shown: a token, or a name and a password; nothing where both are empty."""
+
+    token: str = field(default="", repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+    def headers(self) -> dict[str, str]:
+        """The header that says so."""
+        if self.token:
+            return {"Authorization": f"Bearer {self.token}"}
+        if self.username or self.password:
+            return urllib3.make_headers(basic_auth=f"{self.username}:{self.password}")
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVersion:
+    """A version as an MLflow registry tells of it; `stage` is MLflow's own word for it."""
+
+    number: int
+    stage: str
+    created_at: datetime
+    updated_at: datetime
+    source: str
+    run_id: str
+    run_link: str
+    model_id: str
+    description: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceModel:
+    """A registered model as an MLflow registry tells of it; `aliases` by the alias."""
+
+    name: str
+    created_at: datetime
+    description: str
+    tags: Mapping[str, str]
+    aliases: Mapping[str, int]
+
+
+class MlflowServer:
+    """A server that speaks MLflow's REST API.
+
+    No redirect is followed: what it is shown goes to one host.
+
+    Raises:
+        InvalidInput: the address is none of a server.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        credentials: Credentials | None = None,
+        *,
+        seconds: float = 30.0,
+        attempts: int = 4,
+    ) -> None:
+        parts = urlsplit(uri.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidInput(
+                f"“{uri[:128]}” is no address of a server. For a store in a database or in files "
+                "start one: mlflow server --backend-store-uri …, and give its address.",
+                field="uri",
+            )
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise InvalidInput(
+                "The address of an MLflow server holds no name, password or query; "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD do.",
+                field="uri",
+            )
+        self.address = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        self._headers = {"Accept": "application/json", "User-Agent": "obeya"}
+        self._headers |= (credentials or Credentials()).headers()
+        retries = urllib3.Retry(
+            total=attempts - 1,
+            redirect=False,
+            backoff_factor=0.2,
+            status_forcelist=_TRY_AGAIN,
+            raise_on_status=False,
+            raise_on_redirect=False,
+        )
+        self._pool = urllib3.PoolManager(
+            retries=retries, timeout=urllib3.Timeout(connect=min(5.0, seconds), read=seconds)
+        )
+
+    def models(self) -> Iterator[str]:
+        """The names of the registered models, without MLflow's prompts."""
+        for row in self._pages("registered-models/search", "registered_models", {}):
+            yield _text(row, "name")
+
+    def model(self, name: str) -> SourceModel:
+        """A registered model. Raises `NotFound`."""
+        row = self._get("registered-models/get", {"name": name}).get("registered_model")
+        if not isinstance(row, Mapping):
+            raise self._unreadable("registered-models/get")
+        return SourceModel(
+            name=_text(row, "name"),
+            created_at=_time(row, "creation_timestamp"),
+            description=_text(row, "description"),
+            tags=_tags(row),
+            aliases={
+                _text(alias, "alias"): _whole(alias.get("version"))
+                for alias in _rows(row, "aliases")
+            },
+        )
+
+    def versions(self, name: str) -> Iterator[SourceVersion]:
+        """The versions of a model, by number.
+
+        Raises:
+            InvalidInput: the name holds both kinds of quotes, for which MLflow has no form.
+        """
+        quote = "'" if "'" not in name else '"'
+        if quote in name:
+            raise InvalidInput(
+                f"MLflow cannot search for “{name[:64]}”, which has both kinds of quotes.",
+                field="name",
+            )
+        asked = {"filter": f"name={quote}{name}{quote}", "order_by": "version_number ASC"}
+        for row in self._pages("model-versions/search", "model_versions", asked):
+            yield SourceVersion(
+                number=_whole(row.get("version")),
+                stage=_text(row, "current_stage") or "None",
+                created_at=_time(row, "creation_timestamp"),
+                updated_at=_time(row, "last_updated_timestamp"),
+                source=_text(row, "source"),
+                run_id=_text(row, "run_id"),
+                run_link=_text(row, "run_link"),
+                model_id=_text(row, "model_id"),
+                description=_text(row, "description"),
+                tags=_tags(row),
+            )
+
+    def download_uri(self, name: str, number: int) -> str:
+        """Where the files of a version are. Raises `NotFound`."""
+        asked = {"name": name, "version": str(number)}
+        return _text(self._get("model-versions/get-download-uri", asked), "artifact_uri")
+
+    def run_of_model(self, model_id: str) -> str:
+        """The run that logged a model of MLflow 3; "" where none did. Raises `NotFound`."""
+        if not _MODEL_ID.match(model_id):
+            raise NotFound(f"“{model_id[:64]}” is no id of a logged model.", what="run")
+        model = self._get(f"logged-models/{model_id}", {}).get("model")
+        info = model.get("info") if isinstance(model, Mapping) else None
+        return _text(info, "source_run_id") if isinstance(info, Mapping) else ""
+
+    def run_metrics(self, run_id: str) -> dict[str, float]:
+        """The last value of each metric of a run; those that are not finite are left out.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        run = self._get("runs/get", {"run_id": run_id}).get("run")
+        data = run.get("data") if isinstance(run, Mapping) else None
+        found: dict[str, float] = {}
+        for row in _rows(data, "metrics") if isinstance(data, Mapping) else ():
+            try:
+                value = float(row.get("value"))  # type: ignore[arg-type]  # what is wrong raises
+            except (TypeError, ValueError):
+                continue
+            # Its databases keep an infinite value as the largest finite one.
+            if math.isfinite(value) and abs(value) < sys.float_info.max:
+                found[_text(row, "key")] = value
+        return found
+
+    def _pages(
+        self, endpoint: str, member: str, asked: Mapping[str, str]
+    ) -> Iterator[Mapping[str, Any]]:
+        token, seen = "", set[str]()
+        while True:
+            more = {"page_token": token} if token else {}
+            page = self._get(endpoint, {"max_results": str(PAGE), **asked, **more})
+            yield from _rows(page, member)
+            token = _text(page, "next_page_token")
+            if not token:
+                return
+            if token in seen:
+                raise self._unreadable(endpoint)
+            seen.add(token)
+
+    def _get(self, endpoint: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        address = f"{self.address}/api/2.0/mlflow/{endpoint}"
+        try:
+            response = self._pool.request(
+                "GET",
+                f"{address}?{urlencode(asked)}" if asked else address,
+                headers=self._headers,
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                answer = response.read(ANSWER_MAX + 1, decode_content=True)
+            finally:
+                response.release_conn()
+        except (HTTPError, OSError) as error:
+            raise Unreachable(f"{self.address} cannot be reached: {_reason(error)}.") from None
+        return self._read(response.status, answer, endpoint)
+
+    def _read(self, status: int, answer: bytes, endpoint: str) -> Mapping[str, Any]:
+        try:
+            document = json.loads(answer) if len(answer) <= ANSWER_MAX else None
+        except (ValueError, RecursionError):
+            document = None
+        said = _text(document, "message")[:256] if isinstance(document, Mapping) else ""
+        if status in (401, 403):
+            raise NotSignedIn(
+                f"{self.address} lets nobody in like this ({status}). Set MLFLOW_TRACKING_TOKEN, "
+                "or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
+            )
+        if status == 404 and said:
+            raise NotFound(said, what="run")
+        if status != 200 or not isinstance(document, Mapping):
+            raise self._unreadable(
+                endpoint, f", with status {status}" + (f": {said}" if said else "")
+            )
+        return document
+
+    def _unreadable(self, endpoint: str, how: str = "") -> Unreachable:
+        return Unreachable(f"{self.address} answered {endpoint} as no MLflow server does{how}.")
+
+
+def _rows(document: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
+    rows = document.get(member)
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+
+
+def _text(document: Mapping[str, Any], member: str) -> str:
+    value = document.get(member)
+    return value if isinstance(value, str) else ""
+
+
+def _tags(document: Mapping[str, Any]) -> dict[str, str]:
+    return {_text(tag, "key"): _text(tag, "value") for tag in _rows(document, "tags")}
+
+
+def _whole(value: object) -> int:
+    """A whole number, which the protocol may write as a text; 0 for what is none."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def _time(document: Mapping[str, Any], member: str) -> datetime:
+    return _EPOCH + timedelta(milliseconds=min(_whole(document.get(member)), _LATEST))
+
+
+def _reason(error: Exception) -> str:
+    text = str(getattr(error, "reason", None) or error)
+    return text.rpartition(": ")[2].rstrip(".") or type(error).__name__

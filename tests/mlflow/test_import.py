@@ -1,0 +1,182 @@
+"""Everything of a real MLflow server comes over, once, with its past."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from django.test import Client
+from django.utils import timezone
+
+from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
+from boards.queries.as_of import board_as_of
+from boards.queries.filters import BoardFilter
+from boards.queries.rows_verification import differing_rows
+from boards.registry import SYSTEM, DatabaseRegistry, make_token, verify_new_events
+from obeya import Comparison, PromotionPolicy, Stage
+from obeya.cli import main
+from obeya.mlflow_server import MlflowServer
+from obeya.records import Action, Channel
+from obeya.tokens import Scope
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Import = Callable[..., Result]
+RunClient = Callable[..., str]
+
+
+@pytest.fixture
+def filled(mlflow_server: str, run_client: RunClient) -> str:
+    run_client(
+        "fill_server.py", MLFLOW_TRACKING_URI=mlflow_server, MLFLOW_REGISTRY_URI=mlflow_server
+    )
+    return mlflow_server
+
+
+@pytest.fixture
+def bring(live_server: Any, token: str) -> Import:
+    def run(*args: str, **env: str) -> Result:
+        settings = {"OBEYA_URL": live_server.url, "OBEYA_TOKEN": token}
+        settings |= {"MLFLOW_TRACKING_TOKEN": "", "MLFLOW_TRACKING_USERNAME": "", **env}
+        return CliRunner().invoke(main, ["import", "mlflow", *args], env=settings)
+
+    return run
+
+
+def state() -> list[Any]:
+    """All that an import could have changed."""
+    models = RegisteredModel.objects.order_by("pk")
+    return list(models.values_list("name", "chain_hash", "champion__number", "last_number"))
+
+
+def test_a_registry_comes_over_with_its_past_and_only_once(
+    bring: Import, filled: str, run_client: RunClient, client: Client
+) -> None:
+    strict = PromotionPolicy(Stage.PRODUCTION).require_metric("auc", Comparison.GTE, 0.99)
+    DatabaseRegistry(actor=None).set_policy(strict)
+    before = timezone.now()
+
+    trial = bring("--tracking-uri", filled, "--dry-run")
+    assert (trial.exit_code, RegisteredModel.objects.count()) == (0, 0)
+    assert "5 models and 231 versions read" in trial.stdout
+
+    done = json.loads(bring("--tracking-uri", filled, "--json").stdout)
+
+    assert (done["models"], done["new_models"]) == (5, 5)
+    assert (done["versions"], done["brought"], done["already_there"]) == (231, 231, 0)
+    assert done["refused"] == done["kept_aliases"] == done["unread_runs"] == []
+    registry = DatabaseRegistry(actor=None)
+    third = registry.get_version("churn", 3)
+    assert (third.stage, third.aliases) == (Stage.PRODUCTION, ("champion",))
+    assert third.artifact_uri == "s3://bucket/churn/3"
+    assert third.tags == {"number": "3"}
+    assert registry.get_version("churn", 14).description == "Version 14"
+    assert registry.get_version("churn", 51).metrics["auc"].value == 0.051
+    assert registry.get_version("churn", 1).stage is Stage.ARCHIVED
+    assert {v.number for v in registry.get_by_stage("churn", Stage.PRODUCTION)} == {2, 3}
+    other = registry.get_version("Modèle 模型 o'Hara", 1)
+    assert {name: metric.value for name, metric in other.metrics.items()} == {
+        "auc": 0.75,
+        "val/f1": 0.5,
+    }
+    assert other.tags == {"mlflow.run_link": "https://runs.example.org/7"}
+    copy = registry.get_version("copies", 1)
+    assert copy.artifact_uri == "s3://bucket/churn/3"
+    assert copy.tags["mlflow.source"] == "models:/churn/3"
+    churn = RegisteredModel.objects.get(name="churn")
+    assert churn.description == "Who *leaves*"
+    assert dict(churn.tags.values_list("key", "value")) == {"team": "crm", "größe": "5 MB"}
+    assert churn.champion is not None
+    assert churn.champion.number == 3
+
+    _the_past_is_theirs_and_says_so(filled, before)
+    _every_account_of_it_agrees()
+
+    was = state()
+    again = json.loads(bring("--tracking-uri", filled, "--json").stdout)
+    assert (again["new_models"], again["brought"], again["already_there"]) == (0, 0, 231)
+    assert state() == was
+
+    registry.transition_stage("churn", 4, Stage.ARCHIVED)
+    run_client("fill_server.py", "again", MLFLOW_TRACKING_URI=filled, MLFLOW_REGISTRY_URI=filled)
+    later = json.loads(bring("--tracking-uri", filled, "--json").stdout)
+    assert (later["new_models"], later["brought"], later["already_there"]) == (1, 1, 231)
+    assert registry.get_version("churn", 4).stage is Stage.ARCHIVED
+    assert registry.get_version("churn", 231).stage is Stage.PRODUCTION
+    assert later["kept_aliases"] == [
+        "churn: The alias “champion” of v231 points at v3 here and stays."
+    ]
+    _every_account_of_it_agrees()
+
+    client.force_login(
+        User.objects.get(username="trainer"), "django.contrib.auth.backends.ModelBackend"
+    )
+    page = client.get("/", {"q": "model = churn"}).content.decode()
+    assert "churn" in page
+
+
+def _the_past_is_theirs_and_says_so(source: str, before: Any) -> None:
+    told = {version.number: version for version in MlflowServer(source).versions("churn")}
+    row = ModelVersion.objects.get(model__name="churn", number=3)
+    assert row.created_at == told[3].created_at
+    assert row.stage_entered_at == told[3].updated_at
+    assert row.created_at < before
+    events = AuditEvent.objects.filter(model__isnull=False)
+    assert set(events.values_list("channel", flat=True)) == {Channel.IMPORT.value}
+    moved = events.get(version=row, action=Action.STAGE_TRANSITIONED.value)
+    assert moved.occurred_at == told[3].updated_at
+    assert moved.recorded_at > before
+    assert json.loads(moved.canonical_text)["data"]["imported"]["from"] == source
+
+
+def _every_account_of_it_agrees() -> None:
+    assert list(differing_rows()) == []
+    assert verify_new_events(actor=SYSTEM, at=timezone.now()).broken == []
+    past = board_as_of(timezone.now(), BoardFilter())
+    counted = {column.stage: column.count for column in past.columns}
+    for stage in Stage:
+        there = ModelVersion.objects.filter(stage=stage.value, deleted_at=None).count()
+        assert counted[stage] == there
+
+
+def test_an_import_goes_on_where_it_was_interrupted(
+    bring: Import, filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = json.loads(bring("--tracking-uri", filled, "--model", "copies", "--json").stdout)
+    assert first["brought"] == 1
+    # A source that ends in the middle: what came before is brought, and the rest comes next time.
+    rest = json.loads(bring("--tracking-uri", filled, "--json").stdout)
+    assert (rest["brought"], rest["already_there"]) == (230, 1)
+    assert ModelVersion.objects.count() == 231
+
+
+def test_a_source_that_is_none_is_named(bring: Import, live_server: Any) -> None:
+    nothing = bring("--tracking-uri", "http://127.0.0.1:9")
+    assert nothing.exit_code == 6
+    assert "cannot be reached" in nothing.output
+    files = bring("--tracking-uri", "sqlite:///mlflow.db")
+    assert files.exit_code == 2
+    assert "mlflow server --backend-store-uri" in files.output
+    locked = bring("--tracking-uri", live_server.url)
+    assert locked.exit_code == 5
+    assert "MLFLOW_TRACKING_TOKEN" in locked.output
+
+
+def test_it_takes_the_right_to_administer(bring: Import, mlflow_server: str, token: str) -> None:
+    trainer = User.objects.get(username="trainer")
+    writer = make_token(
+        user=trainer, name="w", scopes=[Scope.WRITE], actor=SYSTEM, at=timezone.now()
+    )[1]
+    DatabaseRegistry(actor=None)
+    done = bring("--tracking-uri", mlflow_server, "--model", "nobody", OBEYA_TOKEN=writer)
+    assert done.exit_code == 1
+    assert "nobody" in done.output
+
+
+def test_our_own_protocol_is_a_source_too(bring: Import, live_server: Any, token: str) -> None:
+    DatabaseRegistry(actor=None).register_model("ours", metrics={"auc": 0.5})
+    trial = bring("--tracking-uri", live_server.url, "--dry-run", MLFLOW_TRACKING_TOKEN=token)
+    assert "1 models and 1 versions read" in trial.stdout
