@@ -14,13 +14,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from obeya import names
 from obeya.errors import InvalidInput, NotFound, NotSignedIn, Unreachable
+from obeya.registry import METRICS_AT_ONCE_MAX
 
 ANSWER_MAX = 64 * 1024 * 1024
 PAGE = 1_000
@@ -181,7 +184,9 @@ class MlflowServer:
         return _text(info, "source_run_id") if isinstance(info, Mapping) else ""
 
     def run_metrics(self, run_id: str) -> dict[str, float]:
-        """The last value of each metric of a run; those that are not finite are left out.
+        """The last value of each metric of a run, at most as many as a version may be given.
+
+        Those that are not finite or whose names cannot be are left out.
 
         Raises:
             NotFound: there is no such run.
@@ -194,10 +199,11 @@ class MlflowServer:
                 value = float(row.get("value"))  # type: ignore[arg-type]  # what is wrong raises
             except (TypeError, ValueError):
                 continue
+            name = _text(row, "key")
             # Its databases keep an infinite value as the largest finite one.
-            if math.isfinite(value) and abs(value) < sys.float_info.max:
-                found[_text(row, "key")] = value
-        return found
+            if math.isfinite(value) and abs(value) < sys.float_info.max and _is_metric_name(name):
+                found[name] = value
+        return dict(islice(found.items(), METRICS_AT_ONCE_MAX))
 
     def _pages(
         self, endpoint: str, member: str, asked: Mapping[str, str]
@@ -277,6 +283,13 @@ def _whole(value: object) -> int:
 
 def _time(document: Mapping[str, Any], member: str) -> datetime:
     return _EPOCH + timedelta(milliseconds=min(_whole(document.get(member)), _LATEST))
+
+
+def _is_metric_name(text: str) -> bool:
+    try:
+        return names.metric_name(text) == text
+    except InvalidInput:
+        return False
 
 
 def _reason(error: Exception) -> str:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
@@ -94,6 +95,17 @@ def time_zone(name: str, default: str) -> str:
         raise ImproperlyConfigured(
             f"{name} is “{value}”; it has to be a time zone such as Europe/Paris."
         ) from None
+    return value
+
+
+def server_address(name: str) -> str:
+    """The variable as the address of a server, such as https://mlflow.example.org; "" if unset."""
+    value = text(name).rstrip("/")
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in value):
+        raise ImproperlyConfigured(
+            f"{name} has to be the address of a server, http:// or https://, without a password."
+        )
     return value
 
 

@@ -21,6 +21,7 @@ from boards.mlflow_protocol.filters import VERSIONS, read_filter, read_order
 from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.metric_tags import metric_of_tag, metrics_of_tags
 from boards.mlflow_protocol.page_tokens import page_token, read_page_token
+from boards.mlflow_protocol.runs import source_run
 from boards.mlflow_protocol.sources import original_of
 from boards.mlflow_protocol.stages import read_stage
 from boards.permissions import Right
@@ -46,6 +47,7 @@ def create(actor: Actor, given: Given) -> Document:
     metrics = metrics_of_tags(tags)
     find_model(name)
     original = original_of(source, actor)
+    run = source_run(run_id=given.text("run_id"), model_id=given.text("model_id"), source=source)
     ours = {
         RUN_LINK_TAG: given.text("run_link"),
         MODEL_ID_TAG: given.text("model_id"),
@@ -55,9 +57,9 @@ def create(actor: Actor, given: Given) -> Document:
         name=name,
         artifact_uri=original.artifact_uri if original else source,
         artifact_digest=original.artifact_digest if original else "",
-        source_run=given.text("run_id"),
+        source_run=run.run_id,
         description=given.text("description"),
-        metrics=metrics,
+        metrics=run.metrics | metrics,
         tags=tags | {key: value for key, value in ours.items() if value},
         actor=actor,
         at=timezone.now(),

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 
 import click
 from rich.progress import Progress
 
-from obeya import names
 from obeya.cli.connection import Session, connected
 from obeya.cli.output import say_json
 from obeya.errors import (
-    InvalidInput,
     NotAllowed,
     NotFound,
     NotSignedIn,
@@ -22,7 +19,6 @@ from obeya.errors import (
 )
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion
 from obeya.mlflow_server import Credentials, MlflowServer, SourceModel, SourceVersion
-from obeya.registry import METRICS_AT_ONCE_MAX
 from obeya.stages import Stage
 
 REFUSED = 1
@@ -83,8 +79,7 @@ class _Source:
             except NotFound:
                 self._report.unread_runs.append(version.run_id)
                 found = {}
-            kept = {name: value for name, value in found.items() if _is_metric_name(name)}
-            self._metrics[version.run_id] = dict(islice(kept.items(), METRICS_AT_ONCE_MAX))
+            self._metrics[version.run_id] = found
         return self._metrics[version.run_id]
 
 
@@ -199,13 +194,6 @@ def _batches(versions: Iterator[ImportedVersion]) -> Iterator[tuple[ImportedVers
 
 def _stage(text: str) -> Stage:
     return Stage.DEVELOPMENT if text.lower() == "none" else Stage.parse(text)
-
-
-def _is_metric_name(text: str) -> bool:
-    try:
-        return names.metric_name(text) == text
-    except InvalidInput:
-        return False
 
 
 def _say(session: Session, report: Report, *, dry_run: bool) -> None:

@@ -1,0 +1,69 @@
+"""What a run measured becomes evidence when its model is registered."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from boards.registry import SYSTEM, DatabaseRegistry, create_model
+from obeya.records import ModelVersion
+
+RunClient = Callable[..., str]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def register(token: str, **given: str) -> ModelVersion:
+    create_model(name="iris", actor=SYSTEM, at=timezone.now())
+    answer = Client().post(
+        "/api/2.0/mlflow/model-versions/create",
+        json.dumps({"name": "iris", "source": "s3://bucket/iris", **given}),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.status_code == 200
+    return DatabaseRegistry(actor=None).get_version("iris", 1)
+
+
+def test_the_last_metrics_of_the_run_come_with_the_version(
+    mlflow_server: str, run_client: RunClient, settings: Any
+) -> None:
+    settings.OBEYA_MLFLOW_TRACKING_URI = mlflow_server
+    run_id = run_client("train_and_register.py", MLFLOW_TRACKING_URI=mlflow_server).split()[-1]
+    version = DatabaseRegistry(actor=None).get_version("iris", 1)
+    assert version.source_run == run_id
+    assert {name: metric.value for name, metric in version.metrics.items()} == {"accuracy": 0.95}
+
+
+@pytest.mark.parametrize(
+    "named", [{"run_id": "0" * 32}, {"run_id": "../x?y=z"}, {"model_id": "m-" + "0" * 32}]
+)
+def test_a_run_that_nobody_knows_keeps_no_version_out(
+    named: dict[str, str],
+    mlflow_server: str,
+    token: str,
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.OBEYA_MLFLOW_TRACKING_URI = mlflow_server
+    with caplog.at_level(logging.WARNING):
+        version = register(token, **named)
+    assert version.metrics == {}
+    assert version.source_run == named.get("run_id", "")
+    assert "were not copied" in caplog.text
+
+
+def test_a_tracking_server_that_is_away_keeps_no_version_out(token: str, settings: Any) -> None:
+    settings.OBEYA_MLFLOW_TRACKING_URI = "http://127.0.0.1:9"
+    assert register(token, run_id="a" * 32).metrics == {}
+
+
+def test_without_a_tracking_server_nothing_is_asked(token: str) -> None:
+    version = register(token, run_id="a" * 32)
+    assert (version.metrics, version.source_run) == ({}, "a" * 32)
