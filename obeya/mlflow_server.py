@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -77,6 +77,17 @@ class SourceModel:
     aliases: Mapping[str, int]
 
 
+def _address(uri: str) -> SplitResult | None:
+    """The parts of an http address, or None."""
+    try:
+        parts = urlsplit(uri.strip())
+        # Reading the port is what checks it.
+        is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if is_one else None
+
+
 class MlflowServer:
     """A server that speaks MLflow's REST API.
 
@@ -94,8 +105,8 @@ class MlflowServer:
         seconds: float = 30.0,
         attempts: int = 4,
     ) -> None:
-        parts = urlsplit(uri.strip())
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = _address(uri)
+        if parts is None:
             raise InvalidInput(
                 f"“{uri[:128]}” is no address of a server. For a store in a database or in files "
                 "start one: mlflow server --backend-store-uri …, and give its address.",

@@ -7,13 +7,13 @@ against the code.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
@@ -22,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 _YES = {"1", "true", "yes", "on"}
 _NO = {"", "0", "false", "no", "off"}
 _MAX_PORT = 65535
+_SERVER_ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[^\s?#@]*)?")
 _making = ContextVar("_making", default=True)
 
 
@@ -101,8 +102,7 @@ def time_zone(name: str, default: str) -> str:
 def server_address(name: str) -> str:
     """The variable as the address of a server, such as https://mlflow.example.org; "" if unset."""
     value = text(name).rstrip("/")
-    parts = urlsplit(value)
-    if value and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in value):
+    if value and not _SERVER_ADDRESS.fullmatch(value):
         raise ImproperlyConfigured(
             f"{name} has to be the address of a server, http:// or https://, without a password."
         )

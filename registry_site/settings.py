@@ -180,6 +180,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
+# One bound for every body that is read as a whole: forms, the API and the MLflow protocol.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 SECURE_REFERRER_POLICY = "same-origin"
 CSRF_FAILURE_VIEW = "boards.views.errors.csrf_failure"
 CSRF_COOKIE_NAME = "obeya_csrf"

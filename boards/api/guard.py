@@ -8,6 +8,7 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -24,7 +25,6 @@ from boards.registry.idempotency import Answer
 from obeya.errors import InvalidInput, NotSignedIn, RegistryError
 from obeya.records import Channel
 
-BODY_MAX = 16 * 1024 * 1024
 KEY_MAX = 255
 REPLAYED = "Idempotent-Replayed"
 _KEPT_HEADERS = ("Content-Type", "ETag", "Location")
@@ -80,7 +80,7 @@ def _guarded(view: View) -> View:
         if not _is_small(request):
             return plain_problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"A body can have at most {BODY_MAX:,} bytes.",
+                f"A body can have at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes.",
             )
         if not key:
             return view(request, *args, **kwargs)
@@ -126,7 +126,7 @@ def _idempotency_key(request: HttpRequest) -> str:
 def _is_small(request: HttpRequest) -> bool:
     """Whether the body is within bounds, by what it says of itself; nothing of it was read."""
     stated = request.META.get("CONTENT_LENGTH") or "0"
-    return stated.isdigit() and int(stated) <= BODY_MAX
+    return stated.isdigit() and int(stated) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def _fingerprint(request: HttpRequest) -> str:

@@ -25,6 +25,7 @@ REFUSED = 1
 RUN_LINK_TAG, MODEL_ID_TAG, SOURCE_TAG = "mlflow.run_link", "mlflow.model_id", "mlflow.source"
 # Far below what a request may hold, also where every version has long texts.
 CHARACTERS_AT_ONCE = 1_000_000
+CHARACTERS_OF_NUMBER = 24
 
 
 @dataclass(slots=True)
@@ -182,7 +183,7 @@ def _batches(versions: Iterator[ImportedVersion]) -> Iterator[tuple[ImportedVers
     batch: list[ImportedVersion] = []
     size = 0
     for version in versions:
-        weight = len(version.description) + sum(map(len, version.tags.values()))
+        weight = _weight(version)
         if batch and (len(batch) == VERSIONS_AT_ONCE_MAX or size + weight > CHARACTERS_AT_ONCE):
             yield tuple(batch)
             batch, size = [], 0
@@ -190,6 +191,14 @@ def _batches(versions: Iterator[ImportedVersion]) -> Iterator[tuple[ImportedVers
         size += weight
     if batch:
         yield tuple(batch)
+
+
+def _weight(version: ImportedVersion) -> int:
+    """About how many characters a version takes in a request."""
+    texts = [version.description, version.artifact_uri, *version.aliases]
+    texts += [part for tag in version.tags.items() for part in tag]
+    numbers = sum(len(name) + CHARACTERS_OF_NUMBER for name in version.metrics)
+    return sum(map(len, texts)) + numbers
 
 
 def _stage(text: str) -> Stage:

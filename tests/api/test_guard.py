@@ -188,6 +188,12 @@ def test_a_body_that_cannot_be_read_is_named_and_changes_nothing(
     assert AuditEvent.objects.count() == before
 
 
+def test_a_large_body_is_read(api: Program) -> None:
+    tags = {f"tag {n}": "x" * 5_000 for n in range(800)}
+    answer = api.send("POST", "/models/m/versions", {"tags": tags})
+    assert answer.status_code == 201, answer.content
+
+
 def test_a_huge_body_is_refused_before_it_is_read(api: Program) -> None:
     answer = api.send("POST", "/models/m/versions", b" " * (16 * 1024 * 1024 + 1))
     problem(answer, 413, "too_large")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
+import urllib3
 from click.testing import CliRunner, Result
 from django.test import Client
 from django.utils import timezone
@@ -143,14 +147,54 @@ def _every_account_of_it_agrees() -> None:
 
 
 def test_an_import_goes_on_where_it_was_interrupted(
-    bring: Import, filled: str, monkeypatch: pytest.MonkeyPatch
+    bring: Import, filled: str, live_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = json.loads(bring("--tracking-uri", filled, "--model", "copies", "--json").stdout)
-    assert first["brought"] == 1
-    # A source that ends in the middle: what came before is brought, and the rest comes next time.
+    monkeypatch.setattr("obeya.cli.mlflow_import.VERSIONS_AT_ONCE_MAX", 100)
+    with breaking_line(live_server.url, after=3) as line:
+        broken = bring("--tracking-uri", filled, "--url", line)
+    assert broken.exit_code == 6
+    there = ModelVersion.objects.count()
+    assert ModelVersion.objects.filter(model__name="churn").count() == 200
+    _every_account_of_it_agrees()
+
     rest = json.loads(bring("--tracking-uri", filled, "--json").stdout)
-    assert (rest["brought"], rest["already_there"]) == (230, 1)
+    assert (rest["brought"], rest["already_there"]) == (231 - there, there)
+    assert rest["refused"] == []
     assert ModelVersion.objects.count() == 231
+    _every_account_of_it_agrees()
+
+
+@contextmanager
+def breaking_line(target: str, *, after: int) -> Iterator[str]:
+    """The address of a line to the server `target` that is dead after that many imports."""
+
+    class Line(BaseHTTPRequestHandler):
+        passed = 0
+
+        def do_POST(self) -> None:
+            if Line.passed == after:
+                self.close_connection = True
+                return
+            Line.passed += 1
+            answer = urllib3.request(
+                "POST",
+                target + self.path,
+                body=self.rfile.read(int(self.headers["Content-Length"])),
+                headers={name: self.headers[name] for name in ("Authorization", "Content-Type")},
+            )
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.send_header("Content-Length", str(len(answer.data)))
+            self.end_headers()
+            self.wfile.write(answer.data)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Line) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def test_a_source_that_is_none_is_named(bring: Import, live_server: Any) -> None:

@@ -310,7 +310,7 @@ def test_a_body_that_is_no_json_object_is_refused(body: str | bytes, call: Call)
 
 
 def test_a_body_that_is_too_large_is_refused(call: Call) -> None:
-    body = json.dumps({"name": "new", "description": "x" * 3_000_000})
+    body = json.dumps({"name": "new", "description": "x" * 16 * 1024 * 1024})
     refused(call("POST", "registered-models/create", body), "BAD_REQUEST", 413)
 
 

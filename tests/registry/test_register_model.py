@@ -9,7 +9,14 @@ import pytest
 
 from boards.models import AuditEvent, Metric, ModelVersion, RegisteredModel, VersionTag
 from boards.queries.verification import verify_chains
-from boards.registry import SYSTEM, Actor, delete_model, delete_version, register_model
+from boards.registry import (
+    SYSTEM,
+    Actor,
+    create_model,
+    delete_model,
+    delete_version,
+    register_model,
+)
 from obeya import metrics as core
 from obeya.audit import GENESIS
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed
@@ -187,3 +194,51 @@ def test_a_thousand_metrics_fit_in_one_version(register):
     row = register(metrics={f"metric {n}": n / 7 for n in range(1_000)})
     assert row.metrics.count() == 1_000
     assert ModelVersion.objects.count() == 1
+
+
+# --- A model without a version --------------------------------------------------------------------
+
+
+def test_a_model_may_be_there_before_its_first_version(alice, register, new_events):
+    made = create_model(
+        name="new",
+        description="To be *trained*",
+        tags={"team": "crm"},
+        actor=Actor(alice, Channel.API),
+        at=NOON,
+    )
+    assert [event.action for event in new_events()] == [
+        "registered_model.registered",
+        "registered_model.described",
+        "registered_model.tag_set",
+    ]
+    assert (made.description, made.owner, made.last_number) == ("To be *trained*", alice, 0)
+    assert register("new").number == 1
+    assert [event.action for event in new_events()] == ["model_version.registered"]
+
+
+def test_a_model_is_made_once_and_its_name_is_free_when_it_is_deleted(alice, whole_database):
+    actor = Actor(alice, Channel.API)
+    create_model(name="new", actor=actor, at=NOON)
+    before = whole_database()
+    with pytest.raises(AlreadyExists, match="There is a model named “new”"):
+        create_model(name="new", tags={"a": "b"}, actor=actor, at=NOON)
+    assert whole_database() == before
+    delete_model(name="new", actor=actor, at=NOON)
+    assert create_model(name="new", actor=actor, at=NOON).last_number == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": ""}, {"name": "a/b"}, {"tags": {"": "v"}}, {"description": "x" * 100_001}],
+)
+def test_a_model_that_cannot_be_is_not_made(alice, wrong):
+    with pytest.raises(InvalidInput):
+        create_model(**{"name": "new", **wrong}, actor=Actor(alice, Channel.API), at=NOON)
+    assert not RegisteredModel.objects.exists()
+
+
+def test_making_a_model_takes_a_contributor(victor):
+    with pytest.raises(NotAllowed):
+        create_model(name="new", actor=Actor(victor, Channel.API), at=NOON)
+    assert not RegisteredModel.objects.exists()

@@ -42,12 +42,32 @@ def test_a_flag_that_is_empty_is_the_default(monkeypatch):
         (lambda name: env.time_zone(name, "UTC"), "Mars/Phobos"),
         (lambda name: env.time_zone(name, "UTC"), "../etc/passwd"),
         (lambda name: env.directory(name, "data"), "/dev/null/data"),
+        (env.server_address, "mlflow.example.org"),
+        (env.server_address, "sqlite:///mlflow.db"),
+        (env.server_address, "https://me:secret@mlflow.example.org"),
+        (env.server_address, "http://["),
+        (env.server_address, "http:///path"),
+        (env.server_address, "https://mlflow.example.org?a=b"),
     ],
 )
 def test_nonsense_is_refused_by_name(monkeypatch, read, value):
     monkeypatch.setenv(NAME, value)
     with pytest.raises(ImproperlyConfigured, match=NAME):
         read(NAME)
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("", ""),
+        ("http://127.0.0.1:5000/", "http://127.0.0.1:5000"),
+        ("https://mlflow.example.org/behind/", "https://mlflow.example.org/behind"),
+        ("http://[::1]:5000", "http://[::1]:5000"),
+    ],
+)
+def test_the_address_of_a_server_has_no_slash_at_its_end(monkeypatch, value, address):
+    monkeypatch.setenv(NAME, value)
+    assert env.server_address(NAME) == address
 
 
 def test_words_are_split_at_commas(monkeypatch):

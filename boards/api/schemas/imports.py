@@ -5,14 +5,22 @@ from __future__ import annotations
 from typing import Annotated
 
 from ninja import Schema
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from boards.api.schemas.basics import Body, Finite, StageName, VersionNumber
 from obeya import names
 from obeya.imports import VERSIONS_AT_ONCE_MAX
 
+
+def _text(value: object) -> object:
+    if not isinstance(value, str):
+        # What would say whether a number counts seconds or milliseconds?
+        raise ValueError("It has to be a text, ISO 8601 with an offset from UTC.")  # noqa: TRY004
+    return value
+
+
 # Times come as texts, which the strictness of the other members does not let in.
-Moment = Annotated[AwareDatetime, Field(strict=False)]
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text)]
 
 
 class ImportedVersionIn(Body):

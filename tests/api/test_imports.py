@@ -1,0 +1,65 @@
+"""What another registry holds comes in by the API: for administrators, and only as it can be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from boards.models import AuditEvent, RegisteredModel, User
+from obeya.tokens import Scope
+from tests.api.conftest import Program, ProgramOf, problem
+
+AT = "2024-05-01T10:00:00Z"
+FIRST = {"version": 1, "stage": "production", "created_at": AT, "updated_at": AT}
+MODEL = {"model": "m", "origin": "https://mlflow.example.org", "created_at": AT}
+
+
+def test_a_model_comes_in_and_the_report_says_what_became_of_it(api: Program) -> None:
+    answer = api.post("/imports", MODEL | {"versions": [FIRST]})
+    assert answer.status_code == 200, answer.content
+    assert answer.json() == {
+        "model": "m",
+        "is_new": True,
+        "brought": [1],
+        "there": [],
+        "refused": [],
+        "kept_aliases": [],
+    }
+    made = api.get("/models/m/versions/1").json()
+    assert (made["stage"], made["created_at"]) == ("production", "2024-05-01T10:00:00+00:00")
+    again = api.post("/imports", MODEL | {"versions": [FIRST | {"artifact_uri": "s3://other"}]})
+    assert [one["version"] for one in again.json()["refused"]] == [1]
+    assert "another version" in again.json()["refused"][0]["why"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"created_at": "2024-05-01T10:00:00"},
+        {"created_at": "yesterday"},
+        {"model": ""},
+        {"colour": "red"},
+        {"versions": [FIRST | {"stage": "Live"}]},
+        {"versions": [FIRST | {"version": 0}]},
+        {"versions": [FIRST | {"version": "1"}]},
+        {"versions": [FIRST | {"metrics": {"auc": "0.9"}}]},
+        {"versions": [FIRST | {"updated_at": 1714557600}]},
+        {"versions": [FIRST, FIRST]},
+        {"versions": [FIRST | {"version": n} for n in range(1, 502)]},
+    ],
+)
+def test_what_cannot_be_is_refused_whole(api: Program, wrong: dict[str, Any]) -> None:
+    before = AuditEvent.objects.count()
+    problem(api.post("/imports", MODEL | wrong), 400, "invalid_input")
+    assert not RegisteredModel.objects.exists()
+    assert AuditEvent.objects.count() == before
+
+
+def test_it_takes_the_scope_admin_for_the_model(alice: User, program_of: ProgramOf) -> None:
+    for program in (
+        program_of(alice, [Scope.READ, Scope.WRITE, Scope.PROMOTE]),
+        program_of(alice, models=["other-*"]),
+    ):
+        problem(program.post("/imports", MODEL | {"versions": [FIRST]}), 403, "not_allowed")
+    assert not RegisteredModel.objects.exists()

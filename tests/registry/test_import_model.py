@@ -1,0 +1,231 @@
+"""Taking over a model of another registry: what is kept of it, and what cannot come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
+from boards.queries.rows_verification import differing_rows
+from boards.registry import Actor, DatabaseRegistry, delete_model, delete_version, import_model
+from obeya.errors import InvalidInput, NotAllowed
+from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
+from obeya.policies import Comparison, PromotionPolicy
+from obeya.records import Channel
+from obeya.stages import Stage
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+LONG_AGO = datetime(2024, 5, 1, tzinfo=UTC)
+ORIGIN = "https://mlflow.example.org"
+
+Import = Callable[..., ImportReport]
+
+
+def version(number: int, stage: Stage = Stage.DEVELOPMENT, **more: Any) -> ImportedVersion:
+    """Version `number`, made that many hours after the model and moved half an hour later."""
+    made = LONG_AGO + timedelta(hours=number)
+    times = {"created_at": made, "updated_at": made + timedelta(minutes=30)}
+    return ImportedVersion(number, stage, **(times | {"artifact_uri": f"s3://m/{number}"} | more))
+
+
+@pytest.fixture
+def bring(alice: User) -> Import:
+    def run(*versions: ImportedVersion, by: User = alice, **more: Any) -> ImportReport:
+        of_model: dict[str, Any] = {"name": "m", "origin": ORIGIN, "created_at": LONG_AGO} | more
+        return import_model(
+            imported=ImportedModel(**of_model, versions=versions),
+            actor=Actor(by, Channel.API),
+            at=NOON,
+        )
+
+    return run
+
+
+def numbers() -> list[int]:
+    return list(ModelVersion.objects.order_by("number").values_list("number", flat=True))
+
+
+def test_versions_stand_where_they_stood_whatever_the_gates_say(
+    bring: Import, registry: DatabaseRegistry, new_events: Callable[[], list[AuditEvent]]
+) -> None:
+    strict = PromotionPolicy(Stage.PRODUCTION).require_metric("auc", Comparison.GTE, 0.99)
+    registry.set_policy(strict)
+    new_events()
+    report = bring(
+        version(2, Stage.ARCHIVED),
+        version(5, Stage.PRODUCTION, metrics={"auc": 0.5}, tags={"k": "v"}, aliases=("best",)),
+        version(9, description="The *last*", source_run="abc"),
+        description="A model",
+        tags={"team": "crm"},
+    )
+    assert report == ImportReport("m", is_new=True, brought=(2, 5, 9))
+    assert numbers() == [2, 5, 9]
+    fifth = registry.get_version("m", 5)
+    assert (fifth.stage, fifth.aliases, fifth.tags) == (
+        Stage.PRODUCTION,
+        ("best",),
+        {"k": "v"},
+    )
+    assert registry.register_model("m").number == 10
+    events = [event for event in new_events() if event.channel == Channel.IMPORT.value]
+    assert [(event.action, event.occurred_at) for event in events if event.version] == [
+        ("model_version.registered", LONG_AGO + timedelta(hours=2)),
+        ("model_version.stage_transitioned", LONG_AGO + timedelta(hours=2, minutes=30)),
+        ("model_version.registered", LONG_AGO + timedelta(hours=5)),
+        ("model_version.stage_transitioned", LONG_AGO + timedelta(hours=5, minutes=30)),
+        ("model_version.registered", LONG_AGO + timedelta(hours=9)),
+        ("alias.set", LONG_AGO + timedelta(hours=9)),
+    ]
+    told = json.loads(events[-2].canonical_text)["data"]["imported"]
+    assert told["from"] == ORIGIN
+    assert list(differing_rows()) == []
+
+
+def test_a_second_import_changes_nothing(
+    bring: Import, whole_database: Callable[[], dict[str, list[Any]]]
+) -> None:
+    both = (version(1, Stage.PRODUCTION, aliases=("best",)), version(2))
+    bring(*both)
+    before = whole_database()
+    assert bring(*both, description="Another") == ImportReport("m", there=(1, 2))
+    assert whole_database() == before
+
+
+def test_new_versions_join_those_that_are_there(bring: Import) -> None:
+    bring(version(1), version(2))
+    assert bring(version(1), version(2), version(3, Stage.STAGING)) == ImportReport(
+        "m", brought=(3,), there=(1, 2)
+    )
+
+
+def test_another_version_of_the_same_number_stays_as_it_is(
+    bring: Import, registry: DatabaseRegistry
+) -> None:
+    registry.register_model("m", artifact_uri="s3://ours/1")
+    report = bring(version(1, Stage.PRODUCTION, aliases=("best",)), version(2))
+    assert report.brought == (2,)
+    assert list(report.refused) == [1]
+    assert "another version here" in report.refused[1]
+    ours = registry.get_version("m", 1)
+    assert (ours.artifact_uri, ours.stage, ours.aliases) == (
+        "s3://ours/1",
+        Stage.DEVELOPMENT,
+        (),
+    )
+
+
+def test_a_version_that_was_deleted_here_does_not_come_back(
+    bring: Import, alice: User, registry: DatabaseRegistry
+) -> None:
+    bring(version(1), version(2))
+    delete_version(name="m", version=1, actor=Actor(alice, Channel.PAGE), at=NOON)
+    report = bring(version(1), version(2))
+    assert (report.there, list(report.refused)) == ((2,), [1])
+    assert "deleted here" in report.refused[1]
+    assert [v.number for v in registry.get_by_stage("m", Stage.DEVELOPMENT)] == [2]
+
+
+def test_a_deleted_models_name_is_free_for_an_import(bring: Import, alice: User) -> None:
+    bring(version(1))
+    delete_model(name="m", actor=Actor(alice, Channel.PAGE), at=NOON)
+    assert bring(version(1)).is_new
+
+
+def test_a_number_below_the_last_one_here_cannot_come_any_more(bring: Import) -> None:
+    bring(version(5))
+    report = bring(version(3), version(6))
+    assert report.brought == (6,)
+    assert list(report.refused) == [3]
+    assert numbers() == [5, 6]
+
+
+def test_an_alias_that_points_elsewhere_here_stays(
+    bring: Import, registry: DatabaseRegistry
+) -> None:
+    bring(version(1, aliases=("best",)))
+    report = bring(version(1), version(2, aliases=("best", "newest")))
+    assert report.kept_aliases == ("The alias “best” of v2 points at v1 here and stays.",)
+    assert registry.get_version("m", 1).aliases == ("best",)
+    assert registry.get_version("m", 2).aliases == ("newest",)
+
+
+@pytest.mark.parametrize(
+    "cannot_be",
+    [
+        {"tags": {"k": "x" * 100_001}},
+        {"description": "x" * 100_001},
+        {"artifact_uri": "s3://m/" + "x" * 5_000},
+        {"source_run": "r" * 1_000},
+        {"metrics": {"a\x00b": 1.0}},
+        {"metrics": {"auc": float("nan")}},
+        {"aliases": ("v1",)},
+        {"tags": {"k\x00": "v"}},
+    ],
+)
+def test_a_version_that_cannot_be_stored_is_refused_and_the_others_come(
+    bring: Import, cannot_be: dict[str, Any]
+) -> None:
+    report = bring(version(1), replace(version(2, Stage.PRODUCTION), **cannot_be), version(3))
+    assert report.brought == (1, 3)
+    assert list(report.refused) == [2]
+    assert report.refused[2]
+    assert numbers() == [1, 3]
+    assert list(differing_rows()) == []
+
+
+def test_a_clock_that_jumped_leaves_a_past_in_order(
+    bring: Import, new_events: Callable[[], list[AuditEvent]]
+) -> None:
+    tomorrow, earlier = NOON + timedelta(days=1), LONG_AGO - timedelta(days=9)
+    report = bring(
+        version(1, Stage.ARCHIVED, created_at=LONG_AGO, updated_at=earlier),
+        version(2, Stage.STAGING, created_at=earlier, updated_at=tomorrow),
+        version(3, created_at=tomorrow, updated_at=tomorrow),
+    )
+    assert report.brought == (1, 2, 3)
+    times = [event.occurred_at for event in new_events() if event.model]
+    assert times == sorted(times)
+    assert (times[0], times[-1]) == (LONG_AGO, NOON)
+    assert list(differing_rows()) == []
+
+
+@pytest.mark.parametrize(
+    "order", [(2, 1), (1, 1), tuple(range(1, VERSIONS_AT_ONCE_MAX + 2))], ids=["back", "twice", "n"]
+)
+def test_versions_come_by_number_each_once_and_not_too_many(
+    bring: Import, order: tuple[int, ...]
+) -> None:
+    with pytest.raises(InvalidInput, match="At most 500 versions"):
+        bring(*map(version, order))
+    assert not RegisteredModel.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"name": ""},
+        {"name": "a\nb"},
+        {"description": "x" * 100_001},
+        {"tags": {"": "v"}},
+        {"origin": "x" * 5_000},
+    ],
+)
+def test_a_model_that_cannot_be_is_refused_whole(bring: Import, model: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        bring(version(1), **model)
+    assert not RegisteredModel.objects.exists()
+
+
+def test_it_takes_an_administrator(
+    bring: Import, peter: User, anna: User, whole_database: Callable[[], dict[str, list[Any]]]
+) -> None:
+    before = whole_database()
+    for person in (peter, anna):
+        with pytest.raises(NotAllowed):
+            bring(version(1), by=person)
+    assert whole_database() == before
