@@ -22,7 +22,7 @@ from boards.models import TransitionRequest
 from boards.permissions import Right
 from boards.queries.covered import covered
 from boards.queries.keyset import Cursor
-from boards.queries.records import find_model, find_version
+from boards.queries.records import find_model, find_named_version, find_version
 from boards.queries.requests import request_record, request_records, requests_page
 from boards.queries.waivers import waiver_record, waivers_of
 from boards.registry import DatabaseRegistry
@@ -130,7 +130,7 @@ def withdraw(
 def list_waivers(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
     """The waivers of a version, the oldest first."""
     request.actor.require(Right.VIEW, name)
-    row = find_version(find_model(name), version)
+    row = find_named_version(name, version)
     found = waivers_of([row.pk]).get(row.pk, [])
     return answer({"items": [waiver_document(waiver) for waiver in found]})
 

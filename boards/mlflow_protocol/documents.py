@@ -37,7 +37,7 @@ def model_documents(rows: Sequence[models.RegisteredModel]) -> list[Document]:
     """Models with their tags, aliases and latest versions, in the order given; four statements."""
     ids = [row.pk for row in rows]
     latest: dict[int, list[models.ModelVersion]] = defaultdict(list)
-    for version in latest_versions(ids):
+    for version in latest_versions(rows):
         latest[version.model_id].append(version)
     documents = version_documents([version for each in latest.values() for version in each])
     shown = {(d["name"], d["version"]): d for d in documents}

@@ -27,7 +27,7 @@ from boards.mlflow_protocol.stages import read_stage
 from boards.permissions import Right
 from boards.queries.covered import covered
 from boards.queries.mlflow_search import place_of, search_versions
-from boards.queries.records import find_model, find_version
+from boards.queries.records import find_model, find_named_version
 from obeya.errors import NotFound
 from obeya.stages import Stage
 
@@ -64,7 +64,7 @@ def create(actor: Actor, given: Given) -> Document:
         actor=actor,
         at=timezone.now(),
     )
-    return _answer(row)
+    return {"model_version": version_documents([row])[0]}
 
 
 def get(actor: Actor, given: Given) -> Document:
@@ -186,7 +186,7 @@ def delete_tag(actor: Actor, given: Given) -> Document:
 def _found(actor: Actor, given: Given) -> models.ModelVersion:
     name, number = given.required("name"), given.version()
     actor.require(Right.VIEW, name)
-    return find_version(find_model(name), number)
+    return find_named_version(name, number)
 
 
 def _answer(row: models.ModelVersion) -> Document:

@@ -16,6 +16,7 @@ from boards.queries.covered import covered
 from boards.queries.mlflow_search import latest_versions, place_of, search_models
 from boards.queries.records import find_model
 from obeya.errors import NotFound
+from obeya.stages import Stage
 
 RESULTS_MAX = 1_000
 RESULTS_DEFAULT = 100
@@ -83,8 +84,7 @@ def get_latest_versions(actor: Actor, given: Given) -> Document:
     """The latest version of each stage asked for, of every stage without one."""
     stages = {read_stage(stage) for stage in given.texts("stages")}
     row = _found(actor, given.required("name"))
-    versions = [v for v in latest_versions([row.pk]) if not stages or v.stage in stages]
-    return {"model_versions": with_aliases(versions)}
+    return {"model_versions": with_aliases(latest_versions([row], stages or tuple(Stage)))}
 
 
 def set_tag(actor: Actor, given: Given) -> Document:

@@ -95,7 +95,8 @@ class MoveFacts:
         self.policies = policies or PoliciesInForce({row.model_id for row in rows})
         ids = [row.pk for row in rows]
         self._requests = open_requests(ids, self.at)
-        self._waivers = waivers_of(ids)
+        # Without a policy there is nothing to waive.
+        self._waivers = waivers_of(ids) if self.policies.all else {}
         # An approval is bound to all that a version shows, so nothing can be left out then.
         self._is_whole = with_digest or any(r.votes for r in self._requests.values())
         champions = {row.model.champion_id for row in rows if row.model.champion_id}

@@ -6,7 +6,7 @@ What the clauses mean is MLflow's: a clause on a tag lets through what has the t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -69,15 +69,19 @@ def search_versions(
     return _page(found.select_related("model", "owner"), order, after, limit)
 
 
-def latest_versions(model_ids: Sequence[int]) -> list[models.ModelVersion]:
-    """The version with the highest number in each stage of each model, by number; one statement."""
-    return list(
-        models.ModelVersion.objects.filter(
-            reduce(or_, (Q(pk__in=_latest_in(stage, model_ids)) for stage in Stage))
-        )
-        .select_related("model", "owner")
-        .order_by("number")
-    )
+def latest_versions(
+    rows: Sequence[models.RegisteredModel], stages: Collection[Stage] = tuple(Stage)
+) -> list[models.ModelVersion]:
+    """The version with the highest number in each of the stages of each model, by number.
+
+    One statement; none where the stages are empty. `model` and `owner` are fetched with them.
+    """
+    filled = {stage: [row.pk for row in rows if row.count_in(stage)] for stage in stages}
+    newest = [Q(pk__in=_latest_in(stage, ids)) for stage, ids in filled.items() if ids]
+    if not newest:
+        return []
+    found = models.ModelVersion.objects.filter(reduce(or_, newest))
+    return list(found.select_related("model", "owner").order_by("number"))
 
 
 def _latest_in(stage: Stage, model_ids: Sequence[int]) -> QuerySet[Any, Any]:
@@ -86,10 +90,7 @@ def _latest_in(stage: Stage, model_ids: Sequence[int]) -> QuerySet[Any, Any]:
         .order_by("-number")
         .values("pk")[:1]
     )
-    with_some = models.RegisteredModel.objects.filter(
-        pk__in=model_ids, **{f"{stage.value}_count__gt": 0}
-    )
-    return with_some.values_list(Subquery(newest))
+    return models.RegisteredModel.objects.filter(pk__in=model_ids).values_list(Subquery(newest))
 
 
 def place_of(row: Model, order: Sequence[SortKey]) -> Place:

@@ -44,6 +44,26 @@ def find_version(model: models.RegisteredModel, number: int) -> models.ModelVers
     return row
 
 
+def find_named_version(name: str, number: int) -> models.ModelVersion:
+    """The row of a version of the model of that name, its `model` and `owner` fetched with it.
+
+    Raises:
+        NotFound: there is no such model or the model has no such version, or it was deleted.
+    """
+    row = (
+        models.ModelVersion.objects.select_related("model", "owner")
+        .filter(
+            model__name=names.stored_form(name),
+            model__deleted_at=None,
+            number=version_number(number),
+            deleted_at=None,
+        )
+        .first()
+    )
+    # What is not found is looked for again, one after the other, to say which of them is missing.
+    return row if row is not None else find_version(find_model(name), number)
+
+
 def metric_records(version_ids: Iterable[int]) -> dict[int, dict[str, Metric]]:
     """The metrics of versions by name; one statement however many versions there are."""
     found: dict[int, dict[str, Metric]] = defaultdict(dict)

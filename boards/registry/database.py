@@ -366,7 +366,8 @@ class DatabaseRegistry:
         return records.find_model(name)
 
     def _find(self, name: str, version: int) -> models.ModelVersion:
-        return records.find_version(self._model(name), version)
+        self._actor.require(Right.VIEW, name)
+        return records.find_named_version(name, version)
 
     def _record(self, row: models.ModelVersion) -> ModelVersion:
         return records.version_records([row])[0]

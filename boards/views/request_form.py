@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from boards import registry
 from boards.permissions import Right, has_right
 from boards.queries.moves import MoveOption, move_options
-from boards.queries.records import find_model, find_version
+from boards.queries.records import find_named_version
 from boards.views.http import Request, needs, next_of, page_actor
 from obeya import names
 from obeya.errors import (
@@ -64,7 +64,7 @@ def request_transition(request: Request, name: str, number: int) -> HttpResponse
 def _form(
     request: Request, name: str, number: int, *, error: RegistryError | None = None
 ) -> HttpResponse:
-    version = find_version(find_model(name), number)
+    version = find_named_version(name, number)
     options = [o for o in move_options(version, request.user) if _is_requestable(o)]
     wanted = request.POST.get("to_stage") or request.GET.get("to_stage", "")
     selected = next((o for o in options if o.stage.value == wanted and not o.request), None)

@@ -16,7 +16,7 @@ from boards import registry
 from boards.permissions import Right
 from boards.queries.facts import workflow_of
 from boards.queries.moves import MoveOption, last_change, move_options
-from boards.queries.records import find_model, find_version
+from boards.queries.records import find_named_version
 from boards.queries.whole_number import whole_number
 from boards.views.checks import result_context
 from boards.views.http import Request, needs, next_of, page_actor
@@ -60,7 +60,7 @@ def transition_stage(request: Request, name: str, number: int) -> HttpResponse:
 @needs(Right.VIEW)
 def moves(request: Request, name: str, number: int) -> JsonResponse:
     """What each stage says to this version, for a card that was picked up."""
-    version = find_version(find_model(name), number)
+    version = find_named_version(name, number)
     return JsonResponse(
         {
             option.stage.value: {
@@ -99,7 +99,7 @@ def _dialog(
     wanted: str,
     error: InvalidInput | NotAllowed | Conflict | TransitionRefused | None = None,
 ) -> HttpResponse:
-    version = find_version(find_model(name), number)
+    version = find_named_version(name, number)
     options = move_options(version, request.user)
     context: dict[str, Any] = {
         "section": "board",

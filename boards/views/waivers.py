@@ -18,7 +18,7 @@ from boards.permissions import Right, has_right
 from boards.queries.facts import facts_for
 from boards.queries.frozen_check import outcome_rows
 from boards.queries.keyset import Cursor
-from boards.queries.records import definitions, find_model, find_version
+from boards.queries.records import definitions, find_named_version
 from boards.queries.waivers_page import (
     WaiversPage,
     WaiverView,
@@ -126,7 +126,7 @@ def revoke_waiver(request: Request, uid: uuid.UUID) -> HttpResponse:
 def _form(
     request: Request, name: str, number: int, expiry: Expiry, *, error: InvalidInput | None = None
 ) -> HttpResponse:
-    version = find_version(find_model(name), number)
+    version = find_named_version(name, number)
     stages = stages_with_policy(version)
     stage = _stage(request, version.stage, stages)
     context: dict[str, Any] = {

@@ -203,7 +203,7 @@ def test_the_next_page_takes_as_many_statements_as_any():
         with CaptureQueriesContext(connection) as statements:
             cards, _ = column_page(ALL, STAGING, after)
         assert len(cards) == PAGE
-        assert len(statements) == 8
+        assert len(statements) == 7
 
 
 def test_after_a_move_the_cards_come_moved_first_without_the_deleted():

@@ -15,6 +15,7 @@ from boards.permissions import GROUPS
 from boards.registry import SYSTEM, Actor
 from obeya.errors import NotAllowed
 from obeya.guardrails import Guardrail
+from obeya.imports import ImportedModel
 from obeya.limits import WipLimit
 from obeya.metrics import MetricDefinition
 from obeya.policies import Comparison, Mode, PromotionPolicy
@@ -41,6 +42,8 @@ WAIVER = {
 # Production, v4 was there.
 DEEDS = [
     ("register_model", {"name": "bert"}, REGISTERERS),
+    ("create_model", {"name": "bert"}, REGISTERERS),
+    ("import_model", {"imported": ImportedModel("bert", "", NOON)}, ADMINISTRATORS),
     ("log_metrics", {"version": 1, "metrics": {"f1": 0.5}}, REGISTERERS),
     ("set_description", {"text": "x"}, REGISTERERS),
     ("set_description", {"text": "x", "version": 1}, REGISTERERS),
