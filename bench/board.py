@@ -68,16 +68,17 @@ def fill(size: int) -> None:
     )
     for model in registered:
         stages = random.choices(list(Stage), (70, 10, 5, 15), k=50)
+        entered = [now - timedelta(seconds=random.randrange(10**7)) for _ in stages]
         rows = models.ModelVersion.objects.bulk_create(
             models.ModelVersion(
                 model=model,
                 number=number,
                 stage=stage.value,
                 created_at=now,
-                updated_at=now,
-                stage_entered_at=now - timedelta(seconds=random.randrange(10**7)),
+                updated_at=moment,
+                stage_entered_at=moment,
             )
-            for number, stage in enumerate(stages, 1)
+            for number, (stage, moment) in enumerate(zip(stages, entered, strict=True), 1)
         )
         models.Metric.objects.bulk_create(
             models.Metric(version=row, name=name, value=random.random(), logged_at=now)

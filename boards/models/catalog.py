@@ -138,6 +138,16 @@ class ModelVersion(models.Model):
                 condition=Q(deleted_at__isnull=True),
                 name="version_latest",
             ),
+            models.Index(
+                fields=["-updated_at", "-id"],
+                condition=Q(deleted_at__isnull=True),
+                name="version_updated",
+            ),
+            models.Index(
+                fields=["source_run"],
+                condition=Q(deleted_at__isnull=True),
+                name="version_run",
+            ),
         ]
 
     def __str__(self) -> str:
