@@ -201,7 +201,8 @@ class StageTransition:
     """One move of one version. `from_stage` is None for the registration, its first entry.
 
     `archived` holds the numbers of the versions that the same operation archived.
-    `is_rollback` is true of every move of a rollback.
+    `is_rollback` is true of every move of a rollback, `is_imported` of what came with the version
+    from another registry.
     """
 
     model: str
@@ -214,3 +215,4 @@ class StageTransition:
     reason: str = ""
     archived: tuple[int, ...] = ()
     is_rollback: bool = False
+    is_imported: bool = False

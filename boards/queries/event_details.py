@@ -22,6 +22,7 @@ _ELSEWHERE = {
     "check",
     "check_digest",
     "guardrail",
+    "imported",
     "key",
     "metrics",
     "new",
@@ -72,6 +73,7 @@ def details_of(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[De
     ]
     # What is only yes or no tells least.
     yield from (fact for fact in facts if fact.value not in ("yes", "no"))
+    yield from _imported(_mapping(data.get("imported")))
     yield from _change(data)
     yield from _metrics(_mapping(data.get("metrics")))
     for key, value in _mapping(data.get("tags")).items():
@@ -86,6 +88,17 @@ def details_of(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[De
 def _guardrail(document: Mapping[str, Any]) -> str:
     symbol = Comparison(document["comparison"]).symbol
     return f"{document['metric']} {symbol} {_value(document['bound'])}"
+
+
+def _imported(document: Mapping[str, Any]) -> Iterator[Detail]:
+    """Where an imported version comes from, and what that registry's clock said."""
+    for label, key in (
+        ("imported from", "from"),
+        ("made there", "created_at"),
+        ("changed there", "updated_at"),
+    ):
+        if document.get(key):
+            yield Detail(label, _value(document[key]))
 
 
 def _change(data: Mapping[str, Any]) -> Iterator[Detail]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from django.db.models import QuerySet
 
 from boards import models
-from obeya.records import Action, StageTransition
+from obeya.records import Action, Channel, StageTransition
 from obeya.stages import Stage
 
 NOBODY = "system"
@@ -65,6 +65,7 @@ def _told(
             reasons.get(row.pk, ""),
             tuple(n for n in archived[row.operation] if n != row.version.number),
             is_rollback=row.action == Action.VERSION_ROLLED_BACK.value,
+            is_imported=row.channel == Channel.IMPORT.value,
         )
         for row in rows
         if row.version is not None

@@ -17,7 +17,7 @@ from boards.registry._open_requests import settle_requests
 from boards.registry.champion import crown
 from obeya.errors import RefusalKind
 from obeya.limits import LimitMode
-from obeya.records import Action, StageTransition
+from obeya.records import Action, Channel, StageTransition
 from obeya.stages import Stage
 from obeya.transitions import TransitionFacts, TransitionJudgement
 from obeya.verdicts import not_gated
@@ -116,6 +116,7 @@ def make_move(
         reason,
         archived,
         is_rollback=action is Action.VERSION_ROLLED_BACK,
+        is_imported=write.actor.channel is Channel.IMPORT,
     )
 
 

@@ -13,6 +13,7 @@ from boards.queries.records import find_model
 from boards.views.board_as_of import answer_production_on
 from boards.views.http import Request, needs
 from boards.views.operations import operations_context
+from boards.views.shell_commands import register_command
 from boards.views.table_head import Head, head
 from boards.views.timeline import timeline
 from obeya.metrics import Direction
@@ -40,6 +41,7 @@ def model(request: Request, name: str) -> HttpResponse:
             "sorted_max": SORTED_MAX,
             "production_on": production_on,
             "policies": policies_of(row),
+            "register_command": "" if page.versions else register_command(request, name),
             "may_edit_policy": has_right(request.user, Right.EDIT_POLICY),
             **operations_context(request, row),
         },

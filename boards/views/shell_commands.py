@@ -11,11 +11,11 @@ from boards.permissions import Right, has_right
 from boards.views.http import Request
 
 
-def register_command(request: Request) -> str:
-    """The command that registers a first version; empty for who may not register any."""
+def register_command(request: Request, name: str = "my-model") -> str:
+    """The command that registers a version of the model; empty for who may not register any."""
     if not has_right(request.user, Right.REGISTER):
         return ""
-    return _here(request, "obeya register my-model --metric accuracy=0.93")
+    return _here(request, f"obeya register {shlex.quote(name)} --metric accuracy=0.93")
 
 
 def python_command(request: Request, call: str) -> str:

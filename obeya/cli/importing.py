@@ -46,10 +46,11 @@ class Report:
 
 @click.group("import")
 def import_() -> None:
-    """Bring versions in from files.
+    """Bring versions in from files or from MLflow.
 
-    A row that cannot be is refused by itself and named by its line; the others come in. The same
-    file imported again within a week registers nothing twice, also when it was interrupted.
+    A version that cannot be is refused by itself and named, a row of a file by its line; the
+    others come in. The same file imported again within a week registers nothing twice, also when
+    it was interrupted; what comes from MLflow never comes twice.
     """
 
 

@@ -124,6 +124,7 @@ def transition_document(move: StageTransition) -> dict[str, Any]:
         "reason": move.reason,
         "archived": list(move.archived),
         "is_rollback": move.is_rollback,
+        "is_imported": move.is_imported,
     }
 
 
@@ -145,4 +146,5 @@ def transition_from_document(document: Document) -> StageTransition:
         reason=document["reason"],
         archived=tuple(document["archived"]),
         is_rollback=document["is_rollback"],
+        is_imported=document["is_imported"],
     )

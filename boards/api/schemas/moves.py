@@ -113,6 +113,7 @@ class Transition(Schema):
     reason: str
     archived: list[int]
     is_rollback: bool
+    is_imported: bool
 
 
 class NewRollback(Body):

@@ -1,0 +1,70 @@
+"""What came from another registry says so; a model that has no version says how to get one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+
+from boards.models import User
+from boards.registry import SYSTEM, DatabaseRegistry, create_model, import_model
+from obeya import Stage
+from obeya.imports import ImportedModel, ImportedVersion
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+MADE = datetime(2024, 5, 1, 10, tzinfo=UTC)
+MOVED = datetime(2024, 6, 1, 12, tzinfo=UTC)
+ORIGIN = "https://mlflow.example.org"
+
+
+@pytest.fixture
+def imported() -> None:
+    version = ImportedVersion(3, Stage.PRODUCTION, MADE, MOVED)
+    import_model(
+        imported=ImportedModel("churn", ORIGIN, MADE, versions=(version,)), actor=SYSTEM, at=MOVED
+    )
+
+
+def page_of(client: Client, address: str) -> str:
+    text: str = client.get(address).content.decode()
+    return text
+
+
+def test_an_imported_version_says_so_and_when_it_was_made(
+    imported: None, registry: DatabaseRegistry, client_of: ClientOf, victor: User
+) -> None:
+    page = page_of(client_of(victor), "/models/churn/versions/3/")
+    assert page.count(", imported") == 2
+    assert "2024-06-01 12:00" in page
+    assert [move.is_imported for move in registry.get_transitions("churn", 3)] == [True] * 2
+    registry.transition_stage("churn", 3, Stage.ARCHIVED)
+    assert [move.is_imported for move in registry.get_transitions("churn", 3)] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_the_log_tells_where_it_came_from_in_words(
+    imported: None, client_of: ClientOf, victor: User
+) -> None:
+    page = page_of(client_of(victor), "/audit/?channel=import")
+    for told in ("via import", "imported from", ORIGIN, "made there", "2024-05-01 10:00 UTC"):
+        assert told in page
+    assert "created_at" not in page
+
+
+def test_a_model_without_a_version_says_how_to_get_one(
+    client_of: ClientOf, alice: User, victor: User
+) -> None:
+    create_model(name="to come", actor=SYSTEM, at=MADE)
+    page = page_of(client_of(alice), "/models/to%20come/")
+    assert "No version is registered here. From any shell:" in page
+    assert "obeya register &#x27;to come&#x27; --metric accuracy=0.93" in page
+    assert "Differences are to the champion" not in page
+    assert "obeya register" not in page_of(client_of(victor), "/models/to%20come/")
+    assert "to come" in page_of(client_of(victor), "/models/")
