@@ -22,7 +22,8 @@ ARGS ?=
 SERVE_OPTIONS = --data-dir "$(DATA)" $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
 # The tests that ask nothing of the database engine run once, on SQLite.
-DATABASE_FREE := tests/core tests/e2e tests/demo tests/packaging tests/test_architecture.py
+DATABASE_FREE := tests/core tests/e2e tests/demo tests/packaging tests/test_architecture.py \
+  tests/mlflow/test_import.py tests/mlflow/test_run_metrics.py
 PYTEST = $(BIN)/pytest -n $(JOBS) $(ARGS)
 
 # MLflow's own clients and server, which the tests drive, never share our environment. They are big,

@@ -19,6 +19,9 @@ from scripts.find_chromium import NoChromium, find_chromium
 def pytest_configure() -> None:
     """Hash passwords fast: the tests make many accounts and guard none of them."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # A client that keeps its line to the live server open would keep a connection to the database
+    # open too, and PostgreSQL drops no database that somebody uses.
+    settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
     # Else every answer of the live server waits 40 ms for the client's delayed acknowledgement.
     WSGIRequestHandler.disable_nagle_algorithm = True
 
