@@ -70,15 +70,16 @@ class BoardPage:
 
         Cards that still glide into place take nothing in, and a pointer at rest asks only once.
         """
-        box = self.page.locator(f"#cards-{stage}").bounding_box()
-        assert box is not None
-        x, y = box["x"] + box["width"] / 2, box["y"] + 40
-        self.page.mouse.move(x, y, steps=8)
+        column = self.page.locator(f"#cards-{stage}")
         taken_in = self.card_in(stage, name)
-        for nudge in range(50):
+        for nudge in range(100):
+            # Measured again each time: what was done before may still be moving the columns.
+            box = column.bounding_box()
+            assert box is not None
+            x, y = box["x"] + box["width"] / 2, box["y"] + 40
+            self.page.mouse.move(x + nudge % 2, y, steps=8 if nudge == 0 else 1)
             if taken_in.count():
                 break
-            self.page.mouse.move(x + nudge % 2 + 1, y)
             self.page.wait_for_timeout(100)
         expect(taken_in).to_be_attached()
 
