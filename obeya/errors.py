@@ -12,6 +12,9 @@
     ├── NotSignedIn           401  exit 5   no token, or one that is over or was revoked
     ├── NotAllowed            403  exit 5   the actor lacks the right
     ├── Unreachable           503  exit 6   no answer came that could be one of a registry
+    ├── DigestMismatch        422  exit 2   the content is not what its digest says
+    ├── TooLarge              413  exit 2   a file is over the limit
+    ├── StorageFull           507  exit 6   there is no room left for files
     └── TransitionRefused     422  exit 1   the rules refuse the move; carries every refusal
         └── InvalidTransition 422  exit 1   the workflow is (among) what refuses it
 
@@ -193,6 +196,30 @@ class Unreachable(RegistryError):
 
     code = "unreachable"
     http_status = 503
+    exit_status = 6
+
+
+class DigestMismatch(RegistryError):
+    """What was sent does not have the digest that was stated; nothing was stored."""
+
+    code = "digest_mismatch"
+    http_status = 422
+    exit_status = 2
+
+
+class TooLarge(RegistryError):
+    """A file or body is over the limit; nothing was stored."""
+
+    code = "too_large"
+    http_status = 413
+    exit_status = 2
+
+
+class StorageFull(RegistryError):
+    """There is no room left for files; nothing was stored."""
+
+    code = "storage_full"
+    http_status = 507
     exit_status = 6
 
 

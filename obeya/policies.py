@@ -22,6 +22,7 @@ from obeya.requirements import (
 )
 from obeya.rules import (
     ArtifactDigest,
+    MaximumSize,
     NoPickle,
     RequiredDescription,
     RequiredTag,
@@ -36,6 +37,7 @@ __all__ = [
     "ChampionRequirement",
     "Comparison",
     "Evidence",
+    "MaximumSize",
     "MetricRequirement",
     "Mode",
     "NoPickle",
@@ -274,6 +276,7 @@ _REQUIREMENT_KEYS = {
         ("description",),
         ("artifact_digest",),
         ("no_pickle",),
+        ("artifact_max_mib",),
     )
 }
 
@@ -309,6 +312,8 @@ def requirement_from_document(row: Mapping[str, Any]) -> Requirement:
                 return ArtifactDigest()
             case {"no_pickle": True}:
                 return NoPickle()
+            case {"artifact_max_mib": mebibytes}:
+                return MaximumSize(mebibytes)
     raise InvalidInput(
         f"There is no requirement with the keys {', '.join(map(str, row))}.", field="requirements"
     )

@@ -37,6 +37,7 @@ class Action(StrEnum):
     VERSION_REGISTERED = "model_version.registered"
     METRICS_LOGGED = "model_version.metrics_logged"
     VERSION_DESCRIBED = "model_version.described"
+    ARTIFACT_STORED = "model_version.artifact_stored"
     VERSION_TAGGED = "model_version.tag_set"
     VERSION_UNTAGGED = "model_version.tag_deleted"
     STAGE_TRANSITIONED = "model_version.stage_transitioned"
@@ -86,6 +87,7 @@ _SENTENCES = {
     Action.VERSION_REGISTERED: "registered the version",
     Action.METRICS_LOGGED: "logged metrics",
     Action.VERSION_DESCRIBED: "described the version",
+    Action.ARTIFACT_STORED: "stored the artifact",
     Action.VERSION_TAGGED: "tagged the version",
     Action.VERSION_UNTAGGED: "removed a tag from the version",
     Action.STAGE_TRANSITIONED: "moved the version",
@@ -130,9 +132,11 @@ class ModelVersion:
     `number` counts from 1 within the model and is never reused. `revision` grows by one with
     every change of the version; it is what a caller states to guard against lost updates.
     `source_run` names the run that made the version and `artifact_uri` where its files are: both
-    are opaque text that the registry never opens. `artifact_digest` is that of the files as who
-    registered the version stated it (``sha256:`` and 64 hex digits), empty when not stated. Times
-    are UTC; `updated_at` is that of the last change.
+    are opaque text that the registry never opens. `artifact_digest` (``sha256:`` and 64 hex
+    digits) is that of the files: as reckoned where they are stored in the registry, else as who
+    registered the version stated it, empty when not stated. `artifact_size` is what the stored
+    files have in bytes, None where there are none; `artifact_warnings` is what was found in them.
+    Times are UTC; `updated_at` is that of the last change.
     """
 
     model: str
@@ -147,6 +151,8 @@ class ModelVersion:
     aliases: tuple[str, ...] = ()
     artifact_uri: str = ""
     artifact_digest: str = ""
+    artifact_size: int | None = None
+    artifact_warnings: tuple[str, ...] = ()
     source_run: str = ""
     description: str = ""
     owner: str = ""

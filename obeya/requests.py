@@ -238,7 +238,7 @@ def evidence_digest(
         "version": evidence.version,
         "metrics": _metrics(evidence),
         "description": evidence.description,
-        "artifact": {"uri": evidence.artifact_uri, "digest": evidence.artifact_digest},
+        "artifact": artifact_evidence(evidence),
         "tags": {key: value for key, value in evidence.tags.items() if key in keys},
         "champion": {"version": champion.version, "metrics": _metrics(champion)}
         if champion
@@ -248,6 +248,15 @@ def evidence_digest(
     if policy and policy.asks_about_noise:
         document["scales"] = noise_scales(policy, definitions)
     return document_digest(document)
+
+
+def artifact_evidence(evidence: Evidence) -> dict[str, Any]:
+    """What is bound of the artifact; size and warnings only where its files are stored."""
+    stated = {"uri": evidence.artifact_uri, "digest": evidence.artifact_digest}
+    if evidence.artifact_size is None:
+        return stated
+    found = list(evidence.artifact_warnings)
+    return {**stated, "size": evidence.artifact_size, "warnings": found}
 
 
 def noise_scales(policy: PromotionPolicy, definitions: Definitions) -> dict[str, str]:

@@ -47,7 +47,8 @@ class Evidence:
     """What a version shows when it is judged.
 
     `time_in_stage` is how long it has been in the stage that it would leave; None where that is
-    not known.
+    not known. `artifact_size` is what its files have in bytes, None where none are stored in the
+    registry; `artifact_warnings` is what was found in them, a sentence each.
     """
 
     version: int
@@ -57,6 +58,8 @@ class Evidence:
     artifact_uri: str = ""
     artifact_digest: str = ""
     time_in_stage: timedelta | None = None
+    artifact_size: int | None = None
+    artifact_warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ from obeya.requirements import Definitions, Evidence, Outcome, RequirementOutcom
 from obeya.tag_text import read_tag, tag_text
 
 HOURS_MAX = 87_600
+MEBIBYTES_MAX = 1024**3
+_MEBIBYTE = 1024**2
+_WARNINGS_SAID = 3
 
 # Suffixes of formats that run code when they are loaded, for they are, hold or may hold pickles:
 # Python's pickle module, joblib.dump, torch.save (also as pytorch_model.bin), cloudpickle, dill
@@ -227,9 +230,11 @@ class ArtifactDigest:
 
 @dataclass(frozen=True, slots=True)
 class NoPickle:
-    """The version's artifact must be no pickle, as far as its file name tells.
+    """The version's artifact must be no pickle.
 
-    A pickle runs code when it is loaded (https://docs.python.org/3/library/pickle.html).
+    Files that are stored in the registry are judged by their content: each that holds a pickle
+    fails, and each that could not be searched to its end. Of others only the name is known. A
+    pickle runs code when it is loaded (https://docs.python.org/3/library/pickle.html).
     """
 
     metric: ClassVar[str] = ""
@@ -247,8 +252,15 @@ class NoPickle:
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """Look at the suffix of the artifact's URI; nothing is opened."""
+        """Look at what was found in the files, or at the suffix of the artifact's URI."""
         line, uri = self.describe(), evidence.artifact_uri
+        if evidence.artifact_size is not None:
+            if evidence.artifact_warnings:
+                sentence = " ".join(evidence.artifact_warnings[:_WARNINGS_SAID])
+                return RequirementOutcome.of_rule(line, Outcome.FAILED, sentence)
+            return RequirementOutcome.of_rule(
+                line, Outcome.PASSED, "No pickle was found in its files."
+            )
         if not uri:
             return RequirementOutcome.of_rule(
                 line, Outcome.MISSING, "It has no artifact on record."
@@ -268,6 +280,60 @@ class NoPickle:
     def to_document(self) -> dict[str, Any]:
         """``{"no_pickle": true}``."""
         return {"no_pickle": True}
+
+
+@dataclass(frozen=True, slots=True)
+class MaximumSize:
+    """The version's files, which must be stored in the registry, may have so many MiB together.
+
+    Raises:
+        InvalidInput: the bound is no number above 0 and up to 1,073,741,824 MiB (a pebibyte).
+    """
+
+    mebibytes: float
+    metric: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        bound = finite(self.mebibytes, what="The maximum size of an artifact")
+        if not 0 < bound <= MEBIBYTES_MAX:
+            raise InvalidInput(
+                "The maximum size of an artifact must be more than 0 and at most "
+                f"{MEBIBYTES_MAX:,} MiB.",
+                field="artifact_max_mib",
+            )
+        object.__setattr__(self, "mebibytes", bound)
+
+    def describe(self) -> str:
+        """``an artifact of at most 500 MiB``."""
+        return f"an artifact of at most {number_text(self.mebibytes)} MiB"
+
+    def outcome(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> Outcome:
+        """How `check` comes out."""
+        return self.check(evidence, champion, definitions).outcome
+
+    def check(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> RequirementOutcome:
+        """Hold the size of all files together against the bound."""
+        line, size = self.describe(), evidence.artifact_size
+        if size is None:
+            return RequirementOutcome.of_rule(
+                line, Outcome.MISSING, "Its size is not known: no files of it are stored here."
+            )
+        if size <= self.mebibytes * _MEBIBYTE:
+            sentence = f"Its files have {size:,} bytes."
+            return RequirementOutcome.of_rule(line, Outcome.PASSED, sentence)
+        return RequirementOutcome.of_rule(
+            line,
+            Outcome.FAILED,
+            f"Its files have {size:,} bytes; allowed: {number_text(self.mebibytes)} MiB.",
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """``{"artifact_max_mib": ...}``."""
+        return {"artifact_max_mib": self.mebibytes}
 
 
 def _suffixes(uri: str) -> list[str]:

@@ -23,6 +23,7 @@ _YES = {"1", "true", "yes", "on"}
 _NO = {"", "0", "false", "no", "off"}
 _MAX_PORT = 65535
 _SERVER_ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[^\s?#@]*)?")
+_BUCKET = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>/[\w./-]*)?")
 _making = ContextVar("_making", default=True)
 
 
@@ -121,6 +122,57 @@ def directory(name: str, default: str) -> Path:
             f"{name} is {path}, which cannot be made: {error.strerror}."
         ) from None
     return path
+
+
+def artifact_storage(name: str, where: str) -> dict[str, Any]:
+    """The storage of files: a directory, or a bucket as ``s3://BUCKET/PREFIX``.
+
+    The bucket's server, region and credentials are what boto3 takes from its own variables.
+    """
+    if not where.startswith("s3://"):
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {
+                "location": str(Path(where).expanduser().resolve()),
+                "file_permissions_mode": 0o600,
+                "directory_permissions_mode": 0o700,
+            },
+        }
+    found = _BUCKET.fullmatch(where)
+    if found is None:
+        raise ImproperlyConfigured(
+            f"{name} is “{where}”; it has to be a directory, or a bucket as s3://BUCKET/PREFIX."
+        )
+    try:
+        from botocore.config import Config  # noqa: PLC0415 - an extra that is not always there
+    except ImportError:
+        raise ImproperlyConfigured(
+            f"{name} names a bucket, which needs more packages: pip install 'obeya[s3]'."
+        ) from None
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": found["bucket"],
+            "location": (found["prefix"] or "").strip("/"),
+            "file_overwrite": True,
+            "default_acl": None,
+            # What is read is spooled to disk above this.
+            "max_memory_size": 8 * 1024 * 1024,
+            "client_config": Config(
+                # Servers other than Amazon's refuse the checksums that boto3 adds by itself.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                retries={"max_attempts": 5, "mode": "standard"},
+                connect_timeout=10,
+            ),
+        },
+    }
+
+
+def incoming_directory(artifacts: str, *, data: Path) -> Path:
+    """Where uploads are gathered; made when one comes."""
+    root = data if artifacts.startswith("s3://") else Path(artifacts).expanduser().resolve()
+    return root / "incoming"
 
 
 def database(name: str, *, data: Path, sqlite_synchronous: str) -> dict[str, Any]:

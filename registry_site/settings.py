@@ -28,6 +28,8 @@ OBEYA_MLFLOW_TRACKING_URI = env.server_address("OBEYA_MLFLOW_TRACKING_URI")
 OBEYA_MLFLOW_TRACKING_TOKEN = env.text("OBEYA_MLFLOW_TRACKING_TOKEN")
 OBEYA_MLFLOW_TRACKING_USERNAME = env.text("OBEYA_MLFLOW_TRACKING_USERNAME")
 OBEYA_MLFLOW_TRACKING_PASSWORD = env.text("OBEYA_MLFLOW_TRACKING_PASSWORD")
+OBEYA_ARTIFACTS = env.text("OBEYA_ARTIFACTS", str(OBEYA_DATA_DIR / "artifacts"))
+OBEYA_UPLOAD_MAX_MIB = env.count("OBEYA_UPLOAD_MAX_MIB", 10_240)
 OBEYA_REQUIRE_REASON = env.flag("OBEYA_REQUIRE_REASON")
 OBEYA_REQUEST_DAYS = env.count("OBEYA_REQUEST_DAYS", 14)
 OBEYA_HEADLINE_METRICS = env.words("OBEYA_HEADLINE_METRICS")
@@ -67,7 +69,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Pads each answer at random, so that its length tells nothing of the form token in it.
-    "django.middleware.gzip.GZipMiddleware",
+    "boards.compression.CompressTexts",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -122,7 +124,10 @@ STATIC_ROOT = OBEYA_DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "registry_site.static.HashedStaticFiles"},
+    "artifacts": env.artifact_storage("OBEYA_ARTIFACTS", OBEYA_ARTIFACTS),
 }
+# Where uploads lie until they are whole: beside what they become, so that one rename places them.
+OBEYA_INCOMING_DIR = env.incoming_directory(OBEYA_ARTIFACTS, data=OBEYA_DATA_DIR)
 # `obeya serve` collects the files. Where nobody did, they are served from where they lie.
 WHITENOISE_USE_FINDERS = DEBUG or not (STATIC_ROOT / "staticfiles.json").is_file()
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
@@ -182,6 +187,8 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 # One bound for every body that is read as a whole: forms, the API and the MLflow protocol.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
+# A form brings files only where a view asks for them; elsewhere they would fill the disk.
+FILE_UPLOAD_HANDLERS = ["boards.upload_handlers.NoFiles"]
 SECURE_REFERRER_POLICY = "same-origin"
 CSRF_FAILURE_VIEW = "boards.views.errors.csrf_failure"
 CSRF_COOKIE_NAME = "obeya_csrf"

@@ -9,6 +9,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from boards.api import (
+    artifacts,
     audit,
     catalog,
     comparisons,
@@ -63,6 +64,7 @@ add_problem_handlers(api)
 for module in (
     catalog,
     versions,
+    artifacts,
     moves,
     reviews,
     policies,

@@ -51,14 +51,20 @@ class TokenAuth(AuthBase):
         return getattr(request, "actor", None)
 
 
-def guard(patterns: Iterable[URLPattern], *, public: frozenset[str]) -> list[URLPattern]:
-    """The same addresses, each behind a token but for those named in `public`."""
+def guard(
+    patterns: Iterable[URLPattern], *, public: frozenset[str], streaming: frozenset[str]
+) -> list[URLPattern]:
+    """The same addresses, each behind a token but for those named in `public`.
+
+    Those named in `streaming` read their bodies piece by piece, and bound them themselves.
+    """
     guarded = []
     for pattern in patterns:
-        wrap = _open if pattern.name in public else _guarded
-        guarded.append(
-            URLPattern(pattern.pattern, wrap(pattern.callback), pattern.default_args, pattern.name)
-        )
+        if pattern.name in public:
+            view = _open(pattern.callback)
+        else:
+            view = _guarded(pattern.callback, is_streaming=pattern.name in streaming)
+        guarded.append(URLPattern(pattern.pattern, view, pattern.default_args, pattern.name))
     return guarded
 
 
@@ -66,7 +72,7 @@ def _open(view: View) -> View:
     return login_not_required(view)
 
 
-def _guarded(view: View) -> View:
+def _guarded(view: View, *, is_streaming: bool) -> View:
     @login_not_required
     @csrf_exempt
     @wraps(view)
@@ -77,7 +83,7 @@ def _guarded(view: View) -> View:
             key = _idempotency_key(request)
         except RegistryError as error:
             return problem(error)
-        if not _is_small(request):
+        if not is_streaming and not _is_small(request):
             return plain_problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"A body can have at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes.",

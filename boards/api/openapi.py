@@ -24,6 +24,7 @@ CONDITIONAL = frozenset(
         "delete_version_tag",
         "log_metrics",
         "set_alias",
+        "set_artifact",
         "set_model_policy",
         "set_model_tag",
         "set_site_policy",

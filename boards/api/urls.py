@@ -22,4 +22,8 @@ _patterns: list[URLPattern] = [path("docs", reference, name="docs")]
 _patterns += [pattern for pattern in api.urls[0] if isinstance(pattern, URLPattern)]
 _patterns.append(re_path(r"^(?P<rest>.*)$", nothing_here, name="nothing_here"))
 
-urlpatterns = guard(_patterns, public=frozenset({"docs", "openapi-json"}))
+urlpatterns = guard(
+    _patterns,
+    public=frozenset({"docs", "openapi-json"}),
+    streaming=frozenset({"store_blob"}),
+)

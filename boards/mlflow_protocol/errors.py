@@ -18,6 +18,8 @@ from obeya.errors import (
     NotFound,
     NotSignedIn,
     RegistryError,
+    StorageFull,
+    TooLarge,
     TransitionRefused,
 )
 
@@ -31,6 +33,7 @@ ENDPOINT_NOT_FOUND = "ENDPOINT_NOT_FOUND"
 BAD_REQUEST = "BAD_REQUEST"
 INTERNAL_ERROR = "INTERNAL_ERROR"
 TEMPORARILY_UNAVAILABLE = "TEMPORARILY_UNAVAILABLE"
+NOT_IMPLEMENTED = "NOT_IMPLEMENTED"
 
 _STATUSES = {
     INVALID_PARAMETER_VALUE: HTTPStatus.BAD_REQUEST,
@@ -43,6 +46,7 @@ _STATUSES = {
     BAD_REQUEST: HTTPStatus.BAD_REQUEST,
     INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
     TEMPORARILY_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    NOT_IMPLEMENTED: HTTPStatus.NOT_IMPLEMENTED,
 }
 
 _CODES = (
@@ -113,7 +117,9 @@ def translated(error: RegistryError, *, name: str, version: str) -> ProtocolErro
         case _:
             message = str(error)
     code = next((code for kind, code in _CODES if isinstance(error, kind)), BAD_REQUEST)
-    return ProtocolError(code, message)
+    # A file that is too large, or for which there is no room, is told by its status alone.
+    status = error.http_status if isinstance(error, TooLarge | StorageFull) else None
+    return ProtocolError(code, message, status=status)
 
 
 def _refusal(error: TransitionRefused, name: str, version: str) -> str:

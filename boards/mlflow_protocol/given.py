@@ -21,11 +21,14 @@ _HINT = "See the API docs for more information about request parameters."
 class Given:
     """The fields of a request. Those that nobody asks for are passed over, as MLflow does.
 
+    `site` is the address of this server as the client knows it.
+
     Every method raises `ProtocolError` for a value of another type than the protocol has there.
     """
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
+    def __init__(self, fields: Mapping[str, Any], *, site: str = "") -> None:
         self._fields = fields
+        self.site = site
 
     @classmethod
     def by(cls, request: HttpRequest) -> Given:
@@ -37,11 +40,13 @@ class Given:
         """
         if request.method in ("GET", "HEAD") and (request.GET or not request.body):
             return cls(
-                {key: values if values[1:] else values[0] for key, values in request.GET.lists()}
+                {key: values if values[1:] else values[0] for key, values in request.GET.lists()},
+                site=request.build_absolute_uri("/"),
             )
         if request.body and request.content_type != "application/json":
             raise invalid("Bad Request. Content-Type must be one of ['application/json'].")
-        return cls(json_object(request.body) if request.body else {})
+        fields = json_object(request.body) if request.body else {}
+        return cls(fields, site=request.build_absolute_uri("/"))
 
     def text(self, field: str) -> str:
         """A text, "" where there is none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
@@ -36,7 +37,7 @@ from obeya.errors import NotSignedIn, RegistryError
 from obeya.records import Channel
 
 Endpoint = Callable[[Actor, Given], Document]
-View = Callable[[HttpRequest], HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 _log = logging.getLogger(__name__)
 
@@ -44,24 +45,35 @@ _log = logging.getLogger(__name__)
 def endpoint(**by_method: Endpoint) -> View:
     """The view of an address: what it does for each method, as in ``POST=create``."""
 
+    def answer(request: HttpRequest, actor: Actor, method: str) -> HttpResponse:
+        given = Given.by(request)
+        try:
+            document = by_method[method](actor, given)
+        except RegistryError as error:
+            raise translated(
+                error, name=given.shown("name"), version=given.shown("version")
+            ) from error
+        return JsonResponse(document, json_dumps_params={"ensure_ascii": False})
+
+    return guarded(answer, methods=by_method)
+
+
+def guarded(answer: Callable[..., HttpResponseBase], *, methods: Iterable[str]) -> View:
+    """The view that calls ``answer(request, actor, method, **from_the_address)``."""
+
     @login_not_required
     @csrf_exempt
-    def view(request: HttpRequest) -> HttpResponse:
-        given = Given({})
+    def view(request: HttpRequest, **from_address: str) -> HttpResponseBase:
         try:
             actor = signed_in(request)
             method = "GET" if request.method == "HEAD" else request.method or ""
-            if method not in by_method:
-                return _not_allowed(request, sorted(by_method))
-            given = Given.by(request)
-            answer = by_method[method](actor, given)
-            return JsonResponse(answer, json_dumps_params={"ensure_ascii": False})
+            if method not in methods:
+                return _not_allowed(request, sorted(methods))
+            return answer(request, actor, method, **from_address)
         except ProtocolError as error:
             return error.response()
         except RegistryError as error:
-            return translated(
-                error, name=given.shown("name"), version=given.shown("version")
-            ).response()
+            return translated(error, name="", version="").response()
         except RequestDataTooBig:
             return ProtocolError(
                 BAD_REQUEST,

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from boards import models, registry
 from boards.actors import Actor
+from boards.mlflow_protocol.artifacts import address_of
 from boards.mlflow_protocol.documents import (
     MODEL_ID_TAG,
     RUN_LINK_TAG,
@@ -22,7 +23,7 @@ from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.metric_tags import metric_of_tag, metrics_of_tags
 from boards.mlflow_protocol.page_tokens import page_token, read_page_token
 from boards.mlflow_protocol.runs import source_run
-from boards.mlflow_protocol.sources import original_of
+from boards.mlflow_protocol.sources import files_here, original_of
 from boards.mlflow_protocol.stages import read_stage
 from boards.permissions import Right
 from boards.queries.covered import covered
@@ -40,6 +41,7 @@ def create(actor: Actor, given: Given) -> Document:
     """Register the next version of a model that is there.
 
     A version whose source is another version gets where that one's files are, and their digest.
+    Files that are stored here, of that version or of the run, become the version's own.
     """
     name, source = given.required("name"), given.required("source")
     actor.require(Right.REGISTER, name)
@@ -53,17 +55,24 @@ def create(actor: Actor, given: Given) -> Document:
         MODEL_ID_TAG: given.text("model_id"),
         SOURCE_TAG: source if original else "",
     }
-    row = registry.register_model(
-        name=name,
-        artifact_uri=original.artifact_uri if original else source,
-        artifact_digest=original.artifact_digest if original else "",
-        source_run=run.run_id,
-        description=given.text("description"),
-        metrics=run.metrics | metrics,
-        tags=tags | {key: value for key, value in ours.items() if value},
-        actor=actor,
-        at=timezone.now(),
-    )
+    files = files_here(source, original, given.site)
+    at = timezone.now()
+    with registry.together():
+        row = registry.register_model(
+            name=name,
+            artifact_uri=original.artifact_uri if original else source,
+            artifact_digest=original.artifact_digest if original else "",
+            source_run=run.run_id,
+            description=given.text("description"),
+            metrics=run.metrics | metrics,
+            tags=tags | {key: value for key, value in ours.items() if value},
+            actor=actor,
+            at=at,
+        )
+        if files:
+            row = registry.set_artifact(
+                name=name, version=row.number, files=files, actor=actor, at=at
+            )
     return {"model_version": version_documents([row])[0]}
 
 
@@ -149,8 +158,10 @@ def search(actor: Actor, given: Given) -> Document:
 
 
 def get_download_uri(actor: Actor, given: Given) -> Document:
-    """Where the files of a version are, as text that nothing here opens."""
-    return {"artifact_uri": _found(actor, given).artifact_uri}
+    """Where the files of a version are: here, or as text that nothing here opens."""
+    row = _found(actor, given)
+    is_here = row.artifact_size is not None
+    return {"artifact_uri": address_of(row, given.site) if is_here else row.artifact_uri}
 
 
 def set_tag(actor: Actor, given: Given) -> Document:

@@ -1,22 +1,29 @@
 """Versions that were made from other versions: sources such as ``models:/churn/3``.
 
-Every other source is opaque text: kept as it came, given back, never opened and never resolved.
+Every other source is opaque text: kept as it came, given back, never opened. It is compared with
+the addresses of files that are stored here, and with nothing else.
 """
 
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from boards import models
 from boards.actors import Actor
 from boards.mlflow_protocol.errors import invalid
 from boards.mlflow_protocol.stages import read_stage
 from boards.permissions import Right
+from boards.queries.artifact import entries_of, folder_of_logged_model, run_files_below
 from boards.queries.records import find_model
 from obeya import names
+from obeya.artifacts.manifest import FileEntry
+from obeya.artifacts.paths import artifact_path
 from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.registry import NUMBER_MAX
 
+FOLDER = "api/2.0/mlflow-artifacts/artifacts/"
+_OF_LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-zA-Z]{1,64})\Z")
 _OF_VERSION = re.compile(r"models:/(?P<name>[^/@:]+)(?:/(?P<what>[^/@]+)|@(?P<alias>[^/@]+))\Z")
 
 
@@ -48,6 +55,28 @@ def original_of(source: str, actor: Actor) -> models.ModelVersion | None:
     if row is None:
         raise _unknown(source)
     return row
+
+
+def files_here(source: str, original: models.ModelVersion | None, site: str) -> list[FileEntry]:
+    """The files that a source names and that are stored here; none for every other source.
+
+    Of a version they are that one's; else the source is a folder of ours by its address, or a
+    logged model of MLflow 3 whose files lie in one.
+    """
+    if original is not None:
+        return entries_of(original)
+    address = f"{site}{FOLDER}"
+    if source.startswith(address):
+        folder = unquote(source.removeprefix(address)).strip("/")
+    elif found := _OF_LOGGED_MODEL.match(source):
+        folder = folder_of_logged_model(found[1])
+    else:
+        return []
+    try:
+        folder = artifact_path(folder)
+    except InvalidInput:
+        return []
+    return [FileEntry(path, sha256) for path, sha256 in run_files_below(folder)]
 
 
 def _unknown(source: str) -> Exception:

@@ -48,5 +48,6 @@ urlpatterns = [
     path("version", version),
     path("api/3.0/mlflow/server-info", server_info),
     path("api/2.0/mlflow/", include("boards.mlflow_protocol.registry_urls")),
+    path("api/2.0/mlflow-artifacts/", include("boards.mlflow_protocol.artifact_urls")),
     re_path(r"^(?:ajax-)?api/[23]\.0/", nothing_here),
 ]

@@ -4,6 +4,7 @@ The rules are in `obeya`, the writes in `boards.registry`.
 """
 
 from boards.models.access import ApiToken, IdempotentRequest, OneTimeLink, User
+from boards.models.artifacts import ArtifactFile, Blob, BlobUpload, RunFile
 from boards.models.audit import AuditEvent, AuditText, SiteChain, StageTransition
 from boards.models.catalog import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
 from boards.models.evidence import Metric, MetricDefinition, PolicyCheck
@@ -23,8 +24,11 @@ __all__ = [
     "Alias",
     "Andon",
     "ApiToken",
+    "ArtifactFile",
     "AuditEvent",
     "AuditText",
+    "Blob",
+    "BlobUpload",
     "Guardrail",
     "IdempotentRequest",
     "LiveValue",
@@ -36,6 +40,7 @@ __all__ = [
     "PolicyCheck",
     "PolicyRevision",
     "RegisteredModel",
+    "RunFile",
     "SiteChain",
     "StageTransition",
     "TransitionRequest",

@@ -91,6 +91,9 @@ class ModelVersion(models.Model):
     description = models.TextField(blank=True)
     artifact_uri = models.CharField(max_length=names.URI_MAX, blank=True)
     artifact_digest = models.CharField(max_length=names.ARTIFACT_DIGEST_MAX, blank=True)
+    # Null while no files of it are stored here.
+    artifact_size = models.PositiveBigIntegerField(null=True, editable=False)
+    artifact_warnings = models.JSONField(default=list, blank=True, editable=False)
     source_run = models.CharField(max_length=250, blank=True)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="owned_versions"

@@ -21,6 +21,7 @@ _OF_VERSION = (
     Action.VERSION_DESCRIBED,
     Action.VERSION_TAGGED,
     Action.VERSION_UNTAGGED,
+    Action.ARTIFACT_STORED,
 )
 
 
@@ -39,8 +40,8 @@ def evidence_changes(
 ) -> tuple[EvidenceChange, ...]:
     """What was changed since a moment, the first first; two statements.
 
-    Of the version its metrics, description and tags; of the champion its metrics, and who it is;
-    and the policy that guards `stage`. Changes made in the very moment are told too.
+    Of the version its metrics, description, tags and files; of the champion its metrics, and who it
+    is; and the policy that guards `stage`. Changes made in the very moment are told too.
     """
     champion = version.model.champion_id
     about = Q(version=version, action__in=_OF_VERSION)
@@ -75,6 +76,7 @@ def _change(event: models.AuditEvent, version: models.ModelVersion) -> EvidenceC
         Action.VERSION_DESCRIBED: "the description was changed",
         Action.VERSION_TAGGED: "a tag was set",
         Action.VERSION_UNTAGGED: "a tag was removed",
+        Action.ARTIFACT_STORED: "files were stored",
     }[Action(event.action)]
     return EvidenceChange(
         event.occurred_at,

@@ -125,6 +125,8 @@ class MoveFacts:
             row.artifact_uri,
             row.artifact_digest,
             self.at - row.stage_entered_at,
+            row.artifact_size,
+            tuple(row.artifact_warnings),
         )
         champion = row.model.champion
         if champion is None or champion.pk == row.pk:

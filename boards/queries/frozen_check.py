@@ -134,6 +134,8 @@ class FrozenEvidence:
     champion: int | None
     artifact_uri: str
     artifact_digest: str
+    artifact_size: int | None
+    artifact_warnings: tuple[str, ...]
     description: str
     tags: Mapping[str, str]
     waivers: tuple[WaiverUsed, ...]
@@ -154,6 +156,8 @@ def frozen_evidence(
         champion.get("number"),
         document.get("artifact_uri", ""),
         document.get("artifact_digest", ""),
+        document.get("artifact_size"),
+        tuple(document.get("artifact_warnings", ())),
         document.get("description", ""),
         document.get("tags", {}),
         tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from obeya.policies import (
     ArtifactDigest,
     ChampionRequirement,
+    MaximumSize,
     NoPickle,
     Outcome,
     PromotionPolicy,
@@ -98,8 +100,16 @@ def _step(
         case ArtifactDigest():
             return NextStep(
                 line,
-                "An artifact's record does not change: register a version that states the digest.",
-                f'registry.register_model({_quoted(model)}, artifact_digest="sha256:...", ...)',
+                "Store its files here while it is in Development; else register a version that "
+                "states the digest.",
+                f"obeya upload PATH --model {shlex.quote(model)} --version {number}",
+            )
+        case MaximumSize():
+            return NextStep(
+                line,
+                "Store its files here while it is in Development, and no more than are needed to "
+                "load the model.",
+                f"obeya upload PATH --model {shlex.quote(model)} --version {number}",
             )
         case NoPickle():
             return NextStep(

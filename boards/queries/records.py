@@ -127,6 +127,8 @@ def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
             aliases=tuple(aliases.get(row.pk, ())),
             artifact_uri=row.artifact_uri,
             artifact_digest=row.artifact_digest,
+            artifact_size=row.artifact_size,
+            artifact_warnings=tuple(row.artifact_warnings),
             source_run=row.source_run,
             description=row.description,
             owner=row.owner.username if row.owner else "",

@@ -24,6 +24,7 @@ from obeya.metrics import Metric
 from obeya.policies import (
     ArtifactDigest,
     Evidence,
+    MaximumSize,
     NoPickle,
     PromotionPolicy,
     RequiredDescription,
@@ -49,6 +50,7 @@ _FROZEN_PARTS = {
     RequiredDescription: "description",
     ArtifactDigest: "artifact_digest",
     NoPickle: "artifact_uri",
+    MaximumSize: "artifact_size",
     TimeInStage: "hours_in_stage",
 }
 
@@ -187,6 +189,8 @@ def _versions(
         "description": policy.asks_for(RequiredDescription),
         "artifact_uri": policy.asks_for(ArtifactDigest, NoPickle),
         "artifact_digest": policy.asks_for(ArtifactDigest),
+        "artifact_size": policy.asks_for(NoPickle, MaximumSize),
+        "artifact_warnings": policy.asks_for(NoPickle),
         "stage_entered_at": policy.asks_for(TimeInStage),
     }
     read = [column for column, is_asked in columns.items() if is_asked]
@@ -205,6 +209,8 @@ def _versions(
             stated.get("artifact_uri", ""),
             stated.get("artifact_digest", ""),
             None if entered_at is None else at - entered_at,
+            stated.get("artifact_size"),
+            tuple(stated.get("artifact_warnings", ())),
         )
         champion_pk, champion = champions.get(model_pk, (None, None))
         yield pk, evidence, None if champion_pk == pk else champion
@@ -331,6 +337,8 @@ def _frozen(check: Mapping[str, Any], side: Mapping[str, Any], asked: frozenset[
         check.get("artifact_uri", ""),
         check.get("artifact_digest", ""),
         None if hours is None else timedelta(hours=hours),
+        check.get("artifact_size"),
+        tuple(check.get("artifact_warnings", ())),
     )
 
 

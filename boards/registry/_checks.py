@@ -48,6 +48,7 @@ def store_check(
             "champion": _evidence_document(facts.champion) if facts.champion else None,
             "artifact_uri": version.artifact_uri,
             "artifact_digest": version.artifact_digest,
+            **_stored_artifact(facts.evidence),
             "description": facts.evidence.description,
             "tags": dict(facts.evidence.tags),
             "hours_in_stage": _hours(facts.evidence),
@@ -61,6 +62,14 @@ def store_check(
         made_at=at,
         made_by=made_by,
     )
+
+
+def _stored_artifact(evidence: Evidence) -> dict[str, Any]:
+    """What was found in the files, where they are stored here."""
+    if evidence.artifact_size is None:
+        return {}
+    warnings = list(evidence.artifact_warnings)
+    return {"artifact_size": evidence.artifact_size, "artifact_warnings": warnings}
 
 
 def check_reference(check: models.PolicyCheck) -> dict[str, str]:

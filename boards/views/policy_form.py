@@ -20,6 +20,7 @@ from obeya.errors import InvalidInput
 from obeya.policies import (
     REQUIREMENTS_MAX,
     ArtifactDigest,
+    MaximumSize,
     Mode,
     NoPickle,
     PromotionPolicy,
@@ -48,6 +49,7 @@ class PolicyForm:
     description: bool = False
     artifact_digest: bool = False
     no_pickle: bool = False
+    artifact_max_mib: str = ""
     auto_promote: bool = False
     mode: str = Mode.ENFORCE.value
     problems: dict[str, str] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class PolicyForm:
         kinds = {type(requirement) for requirement in policy.requirements}
         hours = [r.hours for r in policy.requirements if isinstance(r, TimeInStage)]
         tags = [r for r in policy.requirements if isinstance(r, RequiredTag)]
+        sizes = [r.mebibytes for r in policy.requirements if isinstance(r, MaximumSize)]
         floor = policy.min_test_coverage
         return cls(
             rows_of(policy) or [RequirementRow()],
@@ -78,6 +81,7 @@ class PolicyForm:
             RequiredDescription in kinds,
             ArtifactDigest in kinds,
             NoPickle in kinds,
+            number_text(sizes[0]) if sizes else "",
             policy.auto_promote,
             policy.mode.value,
         )
@@ -103,6 +107,7 @@ class PolicyForm:
             "description" in posted,
             "artifact_digest" in posted,
             "no_pickle" in posted,
+            posted.get("artifact_max_mib", ""),
             "auto_promote" in posted,
             posted.get("mode", Mode.ENFORCE.value),
         )
@@ -140,6 +145,12 @@ class PolicyForm:
                 policy = policy.require(hours)
             except InvalidInput as error:
                 self.problems["hours_in_stage"] = str(error)
+        if self.artifact_max_mib.strip():
+            try:
+                size = MaximumSize(number_of(self.artifact_max_mib, "The maximum size"))
+                policy = policy.require(size)
+            except InvalidInput as error:
+                self.problems["artifact_max_mib"] = str(error)
         for line in filter(str.strip, self.tags.split("\n")[: REQUIREMENTS_MAX + 1]):
             try:
                 tag = RequiredTag.parse(line)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from obeya.cli.artifacts import download, upload
 from obeya.cli.audit import audit
 from obeya.cli.completion import completion
 from obeya.cli.importing import export, import_
@@ -49,6 +50,7 @@ for command in (
     check,
     compare,
     completion,
+    download,
     export,
     history,
     import_,
@@ -61,6 +63,7 @@ for command in (
     rollback,
     show,
     transition,
+    upload,
 ):
     main.add_command(command)
 import_.add_command(from_mlflow, "mlflow")

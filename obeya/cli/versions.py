@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 
 import click
 
+from obeya.artifacts.manifest import local_files
+from obeya.artifacts.records import Artifact
 from obeya.bounds import number_text
+from obeya.cli.artifacts import say_artifact, upload_to
 from obeya.cli.connection import (
     STAGE,
     Session,
@@ -24,6 +28,7 @@ from obeya.documents import (
     transition_document,
     version_document,
 )
+from obeya.errors import RegistryError
 from obeya.metrics import Metric
 from obeya.records import ModelVersion
 from obeya.stages import Stage
@@ -42,6 +47,12 @@ DATASET = click.option("--dataset", default="", help="The evaluation dataset of 
 @SAMPLES
 @DATASET
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="May be repeated.")
+@click.option(
+    "--artifact",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE_OR_DIR",
+    help="Its files, which are stored in the registry.",
+)
 @click.option("--artifact-uri", default="", metavar="URI", help="Where its files are.")
 @click.option("--artifact-digest", default="", metavar="SHA256", help="The digest of its files.")
 @click.option("--label", default="", help="A name of its own, such as a date or a tag.")
@@ -56,13 +67,20 @@ def register(
     samples: int | None,
     dataset: str,
     tags: tuple[str, ...],
+    artifact: Path | None,
     artifact_uri: str,
     artifact_digest: str,
     label: str,
     description: str,
     source_run: str,
 ) -> None:
-    """Register a version of the model NAME in Development; the model too, when it is new."""
+    """Register a version of the model NAME in Development; the model too, when it is new.
+
+    Where its files cannot be stored the version stays without; obeya upload tries again.
+    """
+    if artifact is not None:
+        # What cannot be sent is found before anything is registered.
+        local_files(artifact)
     made = session.registry.register_model(
         name,
         version,
@@ -74,10 +92,22 @@ def register(
         source_run=source_run,
         artifact_digest=artifact_digest,
     )
+    stored = None if artifact is None else _stored(session, made, artifact)
     if session.as_json:
+        made = session.registry.get_version(made.model, made.number) if stored else made
         say_json(version_document(made))
         return
     click.echo(f"{made} is registered in Development.")
+    if stored is not None:
+        say_artifact(made, stored)
+
+
+def _stored(session: Session, made: ModelVersion, source: Path) -> Artifact:
+    try:
+        return upload_to(session, made, source)
+    except RegistryError:
+        click.echo(f"{made} is registered in Development, without its files.", err=True)
+        raise
 
 
 @click.command("log-metrics")
@@ -212,6 +242,8 @@ def _show_version(session: Session, version: ModelVersion) -> None:
         ("in its stage since", f"{version.stage_entered_at:%Y-%m-%d %H:%M %Z}"),
         ("artifact", version.artifact_uri),
         ("digest", version.artifact_digest),
+        ("size", "" if version.artifact_size is None else f"{version.artifact_size:,} bytes"),
+        *(("warning", warning) for warning in version.artifact_warnings),
         ("source run", version.source_run),
         *((f"tag {key}", text) for key, text in version.tags.items()),
         ("description", version.description),

@@ -6,6 +6,7 @@ ignored, so that a newer server may send more. Times are ISO 8601 in UTC.
 """
 
 from obeya.documents._reading import MalformedDocument, written_time
+from obeya.documents.artifacts import artifact_document, artifact_from_document
 from obeya.documents.catalog import (
     model_document,
     model_from_document,
@@ -50,6 +51,8 @@ from obeya.documents.verdicts import (
 
 __all__ = [
     "MalformedDocument",
+    "artifact_document",
+    "artifact_from_document",
     "comparison_document",
     "comparison_from_document",
     "definition_document",

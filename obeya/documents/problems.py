@@ -17,6 +17,7 @@ from obeya.errors import (
     AlreadyClosed,
     AlreadyExists,
     Conflict,
+    DigestMismatch,
     EvidenceChanged,
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
@@ -26,6 +27,8 @@ from obeya.errors import (
     NotFound,
     NotSignedIn,
     RegistryError,
+    StorageFull,
+    TooLarge,
     TransitionRefused,
 )
 from obeya.filter_tokens import FilterError
@@ -109,4 +112,7 @@ _MAKERS: dict[str, Callable[[str, Document], RegistryError]] = {
     NotSignedIn.code: lambda text, _: NotSignedIn(text),
     TransitionRefused.code: _refused(TransitionRefused),
     InvalidTransition.code: _refused(InvalidTransition),
+    DigestMismatch.code: lambda text, _: DigestMismatch(text),
+    TooLarge.code: lambda text, _: TooLarge(text),
+    StorageFull.code: lambda text, _: StorageFull(text),
 }

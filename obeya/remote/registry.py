@@ -38,6 +38,7 @@ from obeya.remote._requests import (
     stage_value,
     version_path,
 )
+from obeya.remote.files import ArtifactOperations
 from obeya.remote.transport import ATTEMPTS, DEFAULT_URL, Timeouts, Transport
 from obeya.requests import TransitionRequest
 from obeya.stages import Stage
@@ -45,7 +46,7 @@ from obeya.transitions import TransitionJudgement
 from obeya.waivers import Waiver
 
 
-class RemoteRegistry(FurtherOperations):
+class RemoteRegistry(FurtherOperations, ArtifactOperations):
     """The registry of a server, as an account's token reaches it. Keeps `ModelRegistry`.
 
     `url` and `token` are ``OBEYA_URL`` and ``OBEYA_TOKEN`` where they are not given. Errors are

@@ -6,8 +6,10 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -15,13 +17,14 @@ import urllib3
 from urllib3.exceptions import HTTPError, LocationParseError
 
 from obeya.documents import MalformedDocument, error_from_problem
-from obeya.errors import InvalidInput, RegistryError, Unreachable
+from obeya.errors import InvalidInput, NotFound, RegistryError, Unreachable
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 PREFIX = "/api/v1"
 PROBLEM_JSON = "application/problem+json"
 ANSWER_MAX = 256 * 1024 * 1024
 PAGE = 500
+PIECE = 1024 * 1024
 ATTEMPTS = 5
 # What a server or a proxy says that is too busy at this moment.
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
@@ -124,9 +127,8 @@ class Transport:
             RegistryError: what the server refused, in the class of its kind.
             Unreachable: no answer came that could be one of the registry.
         """
-        segments = "".join(f"/{quote(segment, safe='')}" for segment in path)
         stated = {key: value for key, value in (query or {}).items() if value is not None}
-        address = f"{self.base}{PREFIX}{segments}" + (f"?{urlencode(stated)}" if stated else "")
+        address = self._address(path) + (f"?{urlencode(stated)}" if stated else "")
         headers, content = dict(self._headers), None
         if body is not None:
             content = _encoded(body)
@@ -135,28 +137,108 @@ class Transport:
             headers["Idempotency-Key"] = key or str(uuid.uuid4())
         if if_match is not None:
             headers["If-Match"] = f'"{if_match}"'
+        found = self._attempted(lambda: self._once(method, address, headers, content))
+        return self._read(*found, address)
+
+    def exists(self, *path: str) -> bool:
+        """Whether a GET of the address is answered well; False where there is no such thing."""
+        try:
+            self.get(*path)
+        except NotFound:
+            return False
+        return True
+
+    def put_file(self, *path: str, file: Path) -> Any:
+        """Send a file as the body of a PUT, read in pieces; each attempt begins anew."""
+        headers = {
+            **self._headers,
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(file.stat().st_size),
+        }
+
+        def send() -> urllib3.BaseHTTPResponse:
+            with file.open("rb") as content:
+                return self._pool.request(
+                    "PUT",
+                    self._address(path),
+                    body=content,
+                    headers=headers,
+                    redirect=False,
+                    preload_content=False,
+                )
+
+        return self._read(*self._attempted(lambda: self._answered(send())), self._address(path))
+
+    @contextmanager
+    def chunks(self, *path: str, start: int = 0) -> Iterator[Iterator[bytes]]:
+        """The content at an address from its byte `start` on, in pieces.
+
+        Raises:
+            RegistryError: what the server refused.
+            Unreachable: no answer came, or it broke off.
+        """
+        address = self._address(path)
+        headers = {**self._headers, "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        try:
+            response = self._pool.request(
+                "GET", address, headers=headers, redirect=False, preload_content=False
+            )
+        except (HTTPError, OSError) as error:
+            raise Unreachable(f"{self.base} cannot be reached: {_reason(error)}.") from None
+        try:
+            if response.status != (206 if start else 200):
+                self._read(*self._answered(response)[:3], address)
+                raise Unreachable(f"{address} did not answer with a file.")
+            yield self._pieces(response)
+        finally:
+            response.release_conn()
+
+    def _pieces(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+        try:
+            yield from response.stream(PIECE, decode_content=False)
+        except (HTTPError, OSError) as error:
+            raise Unreachable(f"{self.base} broke off: {_reason(error)}.") from None
+
+    def _address(self, path: tuple[str, ...]) -> str:
+        return f"{self.base}{PREFIX}" + "".join(f"/{quote(part, safe='')}" for part in path)
+
+    def _attempted(
+        self, once: Callable[[], tuple[int, bytes, str, float]]
+    ) -> tuple[int, bytes, str]:
+        """What the server answered, tried again with growing pauses while it is too busy."""
         attempt = 0
         while True:
             attempt += 1
             is_last = attempt == self._attempts
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1)) * _spread()
             try:
-                status, answer, kind, retry_after = self._once(method, address, headers, content)
+                status, answer, kind, retry_after = once()
             except (HTTPError, OSError) as error:
                 if is_last or isinstance(error, LocationParseError):
                     raise Unreachable(f"{self.base} cannot be reached: {_reason(error)}.") from None
             else:
                 if status not in _TRY_AGAIN or is_last:
-                    return self._read(status, answer, kind, address)
+                    return status, answer, kind
                 pause = max(pause, min(_LONGEST_PAUSE, retry_after))
             time.sleep(pause)
 
     def _once(
         self, method: str, address: str, headers: Mapping[str, str], content: bytes | None
     ) -> tuple[int, bytes, str, float]:
-        response = self._pool.request(
-            method, address, body=content, headers=headers, redirect=False, preload_content=False
+        return self._answered(
+            self._pool.request(
+                method,
+                address,
+                body=content,
+                headers=headers,
+                redirect=False,
+                preload_content=False,
+            )
         )
+
+    def _answered(self, response: urllib3.BaseHTTPResponse) -> tuple[int, bytes, str, float]:
         try:
             answer = response.read(ANSWER_MAX + 1, decode_content=True)
             if len(answer) > ANSWER_MAX:

@@ -18,9 +18,10 @@ Finding = tuple[bool, str]
 
 
 @click.command
+@click.option("--blobs", is_flag=True, help="Also read all stored files and check their digests.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @database_options
-def doctor(*, as_json: bool, **options: Any) -> None:
+def doctor(*, blobs: bool, as_json: bool, **options: Any) -> None:
     """Examine the installation: database, migrations, guards of the log, files, settings.
 
     Changes nothing. Exit status 0: all is well; 1: something is not, with what to do about it; 2:
@@ -31,7 +32,8 @@ def doctor(*, as_json: bool, **options: Any) -> None:
     from django.db import DatabaseError
 
     try:
-        findings = [finding for examine in _EXAMINATIONS for finding in examine()]
+        examinations = (*_EXAMINATIONS, _blobs) if blobs else _EXAMINATIONS
+        findings = [finding for examine in examinations for finding in examine()]
     except DatabaseError as error:
         raise Misconfigured(f"The database cannot be used: {error}") from error
     if as_json:
@@ -155,6 +157,20 @@ def _files() -> Iterator[Finding]:
     )
     free = shutil.disk_usage(directory).free
     yield free >= _FREE_BYTES_MIN, f"{free // 1024**2:,} MiB are free there."
+
+
+def _blobs() -> Iterator[Finding]:
+    from boards.queries.artifact import differing_artifacts
+    from boards.queries.blob_verification import examined_blobs
+
+    count, size = 0, 0
+    for blob in examined_blobs():
+        count, size = count + 1, size + blob.size
+        if blob.fault:
+            yield False, f"{blob.fault} Restore it from a backup."
+    yield True, f"{count:,} stored contents ({size:,} bytes) were read."
+    for sentence in differing_artifacts():
+        yield False, sentence
 
 
 _EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (

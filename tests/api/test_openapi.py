@@ -59,6 +59,7 @@ def test_a_stated_precondition_is_looked_at(api: Program, document: Any) -> None
         "set_alias": {"version": 1},
         "set_model_policy": {"requirements": [], "required_approvals": 1},
         "set_site_policy": {"requirements": [], "required_approvals": 1},
+        "set_artifact": {"files": [{"path": "a", "sha256": "a" * 64}]},
         "set_model_tag": {"value": "x"},
         "set_version_tag": {"value": "x"},
         "transition_version": {"to_stage": "staging"},

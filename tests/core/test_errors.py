@@ -32,6 +32,9 @@ KINDS = [
     (errors.NotSignedIn("No."), "not_signed_in", 401, 5),
     (errors.NotAllowed("No.", right="promote"), "not_allowed", 403, 5),
     (errors.Unreachable("No."), "unreachable", 503, 6),
+    (errors.DigestMismatch("No."), "digest_mismatch", 422, 2),
+    (errors.TooLarge("No."), "too_large", 413, 2),
+    (errors.StorageFull("No."), "storage_full", 507, 6),
     (refuse((BY_POLICY,), **MOVE), "transition_refused", 422, 1),
     (refuse((BY_WORKFLOW,), **MOVE), "invalid_transition", 422, 1),
 ]

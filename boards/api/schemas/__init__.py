@@ -5,6 +5,13 @@ in: unknown members are refused, and nothing is taken for what it is not.
 """
 
 from boards.api.schemas.access import Event, EventNames, Head, MadeToken, Me, NewToken, Token
+from boards.api.schemas.artifacts import (
+    BINARY_ANSWER,
+    BINARY_BODY,
+    Artifact,
+    Blob,
+    NewArtifact,
+)
 from boards.api.schemas.basics import (
     Body,
     ComparisonSign,
@@ -85,7 +92,11 @@ from boards.api.schemas.reviews import (
 )
 
 __all__ = [
+    "BINARY_ANSWER",
+    "BINARY_BODY",
     "AliasTarget",
+    "Artifact",
+    "Blob",
     "Body",
     "Challenger",
     "Comparison",
@@ -116,6 +127,7 @@ __all__ = [
     "Metrics",
     "Model",
     "ModelChange",
+    "NewArtifact",
     "NewCheck",
     "NewLiveValue",
     "NewMetrics",

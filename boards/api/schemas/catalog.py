@@ -74,6 +74,8 @@ class Version(Schema):
     aliases: list[str]
     artifact_uri: str
     artifact_digest: str
+    artifact_size: int | None
+    artifact_warnings: list[str]
     source_run: str
     description: str
     owner: str

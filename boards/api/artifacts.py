@@ -1,0 +1,93 @@
+"""Files: content by its digest, and the artifact of a version."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from ninja import Path, Router
+from pydantic import Field
+
+from boards import registry
+from boards.api import schemas
+from boards.api.answers import answer, done, if_match
+from boards.api.catalog import Name
+from boards.api.guard import ApiRequest
+from boards.api.versions import Number
+from boards.downloads import file_response
+from boards.models import ModelVersion
+from boards.permissions import Right
+from boards.queries.artifact import artifact_of, blob_is_here, file_of
+from boards.queries.records import find_named_version
+from boards.uploads import body_of
+from obeya.artifacts.manifest import FileEntry, checked_sha256
+from obeya.artifacts.paths import PATH_MAX
+from obeya.documents import artifact_document
+from obeya.errors import NotFound
+
+router = Router(tags=["Artifacts"])
+
+Sha256 = Annotated[str, Path(), Field(pattern="^[0-9a-f]{64}$", description="64 hex digits.")]
+FilePath = Annotated[str, Path(), Field(max_length=4 * PATH_MAX)]
+
+
+@router.put("/blobs/{sha256}", response={200: schemas.Blob}, openapi_extra=schemas.BINARY_BODY)
+def store_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
+    """Store content, which must have this SHA-256. The body is the content itself, streamed."""
+    body, size = body_of(request)
+    blob = registry.store_blob(
+        body=body, size=size, sha256=sha256, actor=request.actor, at=timezone.now()
+    )
+    return answer({"sha256": blob.sha256, "size": blob.size})
+
+
+@router.get("/blobs/{sha256}", response={204: None})
+def find_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
+    """Whether you sent this content before: 204, else 404. Then it need not be sent again."""
+    request.actor.require_anywhere(Right.REGISTER)
+    if not blob_is_here(checked_sha256(sha256), request.user.pk):
+        raise NotFound("You sent no such content.", what="blob")
+    return done()
+
+
+@router.put("/models/{name}/versions/{version}/artifact", response=schemas.Artifact)
+def set_artifact(
+    request: ApiRequest, name: Name, version: Number, artifact: schemas.NewArtifact
+) -> HttpResponse:
+    """Say which files the version is made of, in Development only. Their content is here before."""
+    with if_match(request, name, version):
+        row = registry.set_artifact(
+            name=name,
+            version=version,
+            files=[FileEntry(file.path, file.sha256) for file in artifact.files],
+            digest=artifact.digest,
+            actor=request.actor,
+            at=timezone.now(),
+        )
+    return _artifact(row)
+
+
+@router.get("/models/{name}/versions/{version}/artifact", response=schemas.Artifact)
+def get_artifact(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
+    """The files of the version, and what was told of their content."""
+    request.actor.require(Right.VIEW, name)
+    return _artifact(find_named_version(name, version))
+
+
+@router.get(
+    "/models/{name}/versions/{version}/artifact/files/{path:path}",
+    response={200: None, 206: None, 304: None, 416: None},
+    openapi_extra=schemas.BINARY_ANSWER,
+)
+def download_file(
+    request: ApiRequest, name: Name, version: Number, path: FilePath
+) -> HttpResponseBase:
+    """A file of the version. Answers Range and If-None-Match; its ETag is its SHA-256."""
+    request.actor.require(Right.VIEW, name)
+    return file_response(request, file_of(find_named_version(name, version), path))
+
+
+def _artifact(row: ModelVersion) -> HttpResponse:
+    return answer(artifact_document(artifact_of(row)), revision=row.revision)

@@ -1,0 +1,68 @@
+"""Files as the OpenAPI document describes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from ninja import Schema
+from pydantic import Field
+
+from boards.api.schemas.basics import Body
+from obeya.artifacts.manifest import FILES_MAX
+from obeya.artifacts.paths import PATH_MAX
+
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+BINARY_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _BYTES}}
+BINARY_ANSWER: dict[str, Any] = {
+    "responses": {200: {"content": _BYTES}, 206: {"content": _BYTES}},
+    "parameters": [
+        {
+            "in": "header",
+            "name": "Range",
+            "required": False,
+            "description": "Such as bytes=0-1023: 206 with this part of the file.",
+            "schema": {"type": "string"},
+        }
+    ],
+}
+
+Sha256Text = Annotated[str, Field(pattern="^(sha256:)?[0-9a-f]{64}$")]
+
+
+class Blob(Schema):
+    """Content that is stored."""
+
+    sha256: str
+    size: int
+
+
+class NewFile(Body):
+    """A file of an artifact by the digest of its content."""
+
+    path: Annotated[str, Field(min_length=1, max_length=PATH_MAX)]
+    sha256: Sha256Text
+
+
+class NewArtifact(Body):
+    """All files of an artifact. `digest` is what they must have together, if it is known."""
+
+    files: Annotated[list[NewFile], Field(min_length=1, max_length=FILES_MAX)]
+    digest: Annotated[str, Field(max_length=71)] = ""
+
+
+class ArtifactFile(Schema):
+    """A file that is stored; `findings` is what was told of its content without running it."""
+
+    path: str
+    size: int
+    sha256: str
+    findings: dict[str, Any]
+
+
+class Artifact(Schema):
+    """What a version is made of. `size` is null where no files are stored here."""
+
+    digest: str
+    size: int | None
+    warnings: list[str]
+    files: list[ArtifactFile]

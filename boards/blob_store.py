@@ -1,0 +1,169 @@
+"""Where content lies: on disk or in a bucket, each blob once under its SHA-256.
+
+An upload is gathered in a directory of its own and hashed on the way. Only what is whole, within
+the limit and of the digest that was stated is placed, in one step; what is not is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from obeya.errors import DigestMismatch, InvalidInput, StorageFull, TooLarge
+
+PIECE = 1024 * 1024
+_MEBIBYTE = 1024 * 1024
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class Body(Protocol):
+    """Content that is coming in."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to so many bytes; none at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Content that has come in whole and is not placed yet."""
+
+    sha256: str
+    size: int
+    path: Path
+
+
+@contextmanager
+def arrived(body: Body, *, size: int | None, sha256: str = "") -> Iterator[Arrived]:
+    """Gather content; when the block ends, what was not placed is removed.
+
+    `size` is how much was announced, None where nothing was; `sha256` the digest it must have.
+
+    Raises:
+        TooLarge: it is over the limit of the site; without a byte read where that was announced.
+        InvalidInput: less came than was announced.
+        DigestMismatch: it is something else than was stated.
+        StorageFull: there is no room.
+    """
+    limit = settings.OBEYA_UPLOAD_MAX_MIB * _MEBIBYTE
+    if size is not None and size > limit:
+        raise _too_large(limit)
+    with _no_room_is_said():
+        settings.OBEYA_INCOMING_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if size and size > shutil.disk_usage(settings.OBEYA_INCOMING_DIR).free:
+            raise _full()
+    path = settings.OBEYA_INCOMING_DIR / f"{uuid.uuid4()}.part"
+    try:
+        with _no_room_is_said():
+            found = _gather(body, path, limit)
+        if size is not None and found.size != size:
+            raise InvalidInput(
+                f"{found.size:,} bytes came of the {size:,} that were announced; send it again.",
+                field="Content-Length",
+            )
+        if sha256 and found.sha256 != sha256:
+            raise DigestMismatch(
+                f"The content has the SHA-256 {found.sha256}, and {sha256} was stated."
+            )
+        yield found
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _gather(body: Body, path: Path, limit: int) -> Arrived:
+    digest, size = hashlib.sha256(), 0
+    with path.open("xb", buffering=0) as file:
+        path.chmod(0o600)
+        while piece := body.read(PIECE):
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit)
+            digest.update(piece)
+            file.write(piece)
+        os.fsync(file.fileno())
+    return Arrived(digest.hexdigest(), size, path)
+
+
+def place(content: Arrived) -> None:
+    """Put content where it stays. What lies there already under its digest is replaced by it."""
+    storage, name = _storage(), _name(content.sha256)
+    with _no_room_is_said():
+        if not isinstance(storage, FileSystemStorage):
+            with content.path.open("rb") as file:
+                storage.save(name, File(file))
+            return
+        target = Path(storage.path(name))
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        content.path.replace(target)
+        _sync(target.parent)
+
+
+def open_blob(sha256: str) -> BinaryIO:
+    """The content of a blob, to be read and closed. Raises `FileNotFoundError`."""
+    return cast(BinaryIO, _storage().open(_name(sha256), "rb"))
+
+
+def is_there(sha256: str) -> bool:
+    """Whether there is content under this digest."""
+    return _storage().exists(_name(sha256))
+
+
+def discard(sha256: str) -> None:
+    """Remove content; where there is none nothing is done."""
+    _storage().delete(_name(sha256))
+
+
+def unfinished_uploads(older_than: float) -> list[Path]:
+    """What lies in the incoming directory and was not written to since that time stamp."""
+    folder: Path = settings.OBEYA_INCOMING_DIR
+    parts = folder.glob("*.part") if folder.is_dir() else ()
+    return sorted(part for part in parts if part.stat().st_mtime < older_than)
+
+
+def _storage() -> Storage:
+    return storages["artifacts"]
+
+
+def _name(sha256: str) -> str:
+    if len(sha256) != 64 or not sha256.isalnum():
+        raise ValueError(f"{sha256[:80]!r} is no digest")
+    return f"blobs/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _no_room_is_said() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _full() from None
+        raise
+
+
+def _full() -> StorageFull:
+    return StorageFull("There is no room left for this file; nothing of it was kept.")
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"A file can have at most {limit // _MEBIBYTE:,} MiB here (OBEYA_UPLOAD_MAX_MIB)."
+    )

@@ -1,0 +1,106 @@
+"""Files as they go out: always as attachments, never as something that a browser would show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import BinaryIO
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import parse_etags
+
+from boards import blob_store
+from obeya.artifacts.records import ArtifactFile
+from obeya.errors import RegistryError
+
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})\Z")
+_UNSAFE = re.compile(r"[^\w.-]", re.ASCII)
+
+
+class BytesGone(RegistryError):
+    """The content of a file is not where it should be."""
+
+    code = "bytes_gone"
+    http_status = 500
+
+
+def file_response(request: HttpRequest, file: ArtifactFile) -> HttpResponseBase:
+    """The file, a part of it (Range), or that the caller has it already (If-None-Match).
+
+    Its ETag is its SHA-256. One range is served; of several the whole file is (RFC 9110, 14.2).
+
+    Raises:
+        BytesGone: it is not where it should be.
+    """
+    etag = f'"{file.sha256}"'
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    if etag in known or "*" in known:
+        return _described(HttpResponse(status=HTTPStatus.NOT_MODIFIED), file, etag)
+    span = _asked_range(request, file.size, etag)
+    if span is not None and span[0] >= span[1]:
+        response = HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+        response["Content-Range"] = f"bytes */{file.size}"
+        return response
+    start, end = span or (0, file.size)
+    part: HttpResponseBase
+    if request.method == "HEAD":
+        part = HttpResponse()
+    else:
+        part = StreamingHttpResponse(_pieces(_opened(file), start, end))
+    part["Content-Length"] = str(end - start)
+    if span is not None:
+        part.status_code = HTTPStatus.PARTIAL_CONTENT
+        part["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
+    return _described(part, file, etag)
+
+
+def _described(response: HttpResponseBase, file: ArtifactFile, etag: str) -> HttpResponseBase:
+    name = file.path.rpartition("/")[2]
+    plain = _UNSAFE.sub("_", name)
+    response["Content-Type"] = "application/octet-stream"
+    response["Content-Disposition"] = (
+        f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    )
+    response["ETag"] = etag
+    response["Accept-Ranges"] = "bytes"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-cache"
+    # Whatever a browser makes of it, it can do nothing.
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return response
+
+
+def _opened(file: ArtifactFile) -> BinaryIO:
+    try:
+        return blob_store.open_blob(file.sha256)
+    except FileNotFoundError:
+        raise BytesGone(
+            f"The content of {file.path} is gone; obeya doctor --blobs says what else is."
+        ) from None
+
+
+def _asked_range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:
+    """Where the wanted part begins and ends; None for all, an empty one where there is none."""
+    found = _RANGE.match(request.headers.get("Range", "").strip())
+    if found is None or not (found[1] or found[2]):
+        return None
+    if request.headers.get("If-Range", etag) != etag:
+        return None
+    if not found[1]:
+        return max(0, size - int(found[2])), size
+    start = int(found[1])
+    if found[2] and int(found[2]) < start:
+        return None
+    return start, min(size, int(found[2]) + 1) if found[2] else size
+
+
+def _pieces(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        left = end - start
+        while left > 0 and (piece := file.read(min(left, blob_store.PIECE))):
+            left -= len(piece)
+            yield piece

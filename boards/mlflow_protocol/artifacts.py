@@ -1,0 +1,110 @@
+"""Files by the protocol that MLflow's clients speak to servers that keep files for them.
+
+There are two trees. Below ``versions/<uid of the model>/<number>/`` are the files of versions, to
+be read; everything else is what clients stored for their runs.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from http import HTTPStatus
+
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from boards import models, registry
+from boards.actors import Actor
+from boards.downloads import file_response
+from boards.mlflow_protocol.documents import Document
+from boards.mlflow_protocol.errors import (
+    NOT_IMPLEMENTED,
+    PERMISSION_DENIED,
+    ProtocolError,
+)
+from boards.mlflow_protocol.given import Given
+from boards.mlflow_protocol.sources import FOLDER
+from boards.permissions import Right
+from boards.queries import artifact
+from boards.uploads import body_of
+from obeya.artifacts.paths import artifact_path
+from obeya.errors import NotFound
+
+_OF_VERSION = re.compile(r"versions/([0-9a-f-]{36})/([1-9][0-9]{0,9})(?:/(.+))?\Z", re.DOTALL)
+_VERSIONS = "versions"
+# What the clients look for in an answer to tell that they have to send files whole.
+_NO_PARTS = "Multipart upload is not supported for the current artifact repository"
+
+
+def address_of(version: models.ModelVersion, site: str) -> str:
+    """Where a client finds the files of a version that are stored here."""
+    return f"{site}{FOLDER}{_VERSIONS}/{version.model.uid}/{version.number}"
+
+
+def list_files(actor: Actor, given: Given) -> Document:
+    """What is in a folder. One that is not there is empty, as a bucket has it."""
+    actor.require_anywhere(Right.VIEW)
+    text = given.text("path").strip("/")
+    folder = artifact_path(text) if text else ""
+    found = _OF_VERSION.match(folder)
+    if found:
+        version = _version(actor, found)
+        listed = artifact.listed_files(version, found[3] or "")
+    elif folder.split("/")[0] == _VERSIONS:
+        listed = []
+    else:
+        listed = artifact.listed_run_files(folder)
+    return {
+        "files": [
+            {
+                "path": entry.path.rpartition("/")[2],
+                "is_dir": entry.is_folder,
+                **({} if entry.is_folder else {"file_size": entry.size}),
+            }
+            for entry in listed
+        ]
+    }
+
+
+def file(request: HttpRequest, actor: Actor, method: str, path: str) -> HttpResponseBase:
+    """Read, store or delete one."""
+    actor.require_anywhere(Right.VIEW)
+    path = artifact_path(path)
+    found = _OF_VERSION.match(path)
+    if method == "GET":
+        if found:
+            version = _version(actor, found)
+            return file_response(request, artifact.file_of(version, found[3] or ""))
+        return file_response(request, artifact.run_file(path))
+    if path.split("/")[0] == _VERSIONS:
+        raise ProtocolError(PERMISSION_DENIED, "The files of versions are fixed.")
+    if method == "PUT":
+        body, size = body_of(request)
+        registry.store_run_file(path=path, body=body, size=size, actor=actor, at=timezone.now())
+    else:
+        registry.delete_run_files(path=path, actor=actor)
+    return JsonResponse({}, status=HTTPStatus.OK)
+
+
+def in_parts(request: HttpRequest, actor: Actor, method: str) -> HttpResponseBase:
+    """Say that files come whole: they are streamed, and no part of one is ever kept."""
+    raise ProtocolError(NOT_IMPLEMENTED, _NO_PARTS)
+
+
+def _version(actor: Actor, found: re.Match[str]) -> models.ModelVersion:
+    rows = models.ModelVersion.objects.filter(
+        model__uid=_uid(found[1]), number=int(found[2]), deleted_at=None, model__deleted_at=None
+    )
+    row = rows.select_related("model").first()
+    if row is None:
+        raise NotFound("There is no such version.", what="file")
+    actor.require(Right.VIEW, row.model.name)
+    return row
+
+
+def _uid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise NotFound("There is no such version.", what="file") from None

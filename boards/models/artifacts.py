@@ -1,0 +1,90 @@
+"""Files: what is stored, who sent it, and which versions and runs name it.
+
+Content is kept once under its SHA-256, as a blob; everything else names blobs.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from boards.models.catalog import ModelVersion
+from obeya.artifacts.paths import PATH_MAX
+
+
+class Blob(models.Model):
+    """Content that is stored. Its row is made after the content lies there, and removed before.
+
+    `findings` is what `obeya.artifacts.findings` told of it.
+    """
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    size = models.PositiveBigIntegerField()
+    findings = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    # The last time that somebody sent it: what was just sent will be named in a moment.
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~Q(sha256=""), name="blob_has_digest"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["sent_at"], name="blob_sent")]
+
+    def __str__(self) -> str:
+        return self.sha256
+
+
+class BlobUpload(models.Model):
+    """That an account sent a blob: only who has the content may name it by its digest."""
+
+    blob = models.ForeignKey(Blob, models.CASCADE, related_name="uploads")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+
+    class Meta:
+        verbose_name = "blob upload"
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["blob", "user"], name="blob_upload"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.blob} by {self.user}"
+
+
+class ArtifactFile(models.Model):
+    """A file of a version's artifact."""
+
+    version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="files")
+    path = models.CharField(max_length=PATH_MAX)
+    blob = models.ForeignKey(Blob, models.PROTECT, related_name="artifact_files")
+
+    class Meta:
+        verbose_name = "artifact file"
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["version", "path"], name="artifact_path"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class RunFile(models.Model):
+    """A file that a client of MLflow stored, before any version was made of it."""
+
+    path = models.CharField(max_length=PATH_MAX, unique=True)
+    blob = models.ForeignKey(Blob, models.PROTECT, related_name="run_files")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    stored_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "run file"
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return self.path

@@ -1,0 +1,123 @@
+"""The files of a version, and those of runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+
+from boards import blob_store, models
+from obeya.artifacts.manifest import FileEntry, artifact_digest
+from obeya.artifacts.records import Artifact, ArtifactFile
+from obeya.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file or a folder, as a folder lists it; `path` is a whole one, a folder has no size."""
+
+    path: str
+    size: int | None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.size is None
+
+
+def artifact_of(version: models.ModelVersion) -> Artifact:
+    """What a version is made of; one statement, none where no files are stored."""
+    files: tuple[ArtifactFile, ...] = ()
+    if version.artifact_size is not None:
+        rows = models.ArtifactFile.objects.filter(version=version).select_related("blob")
+        files = tuple(_stored(row) for row in rows.order_by("path"))
+    return Artifact(
+        version.artifact_digest, version.artifact_size, tuple(version.artifact_warnings), files
+    )
+
+
+def file_of(version: models.ModelVersion, path: str) -> ArtifactFile:
+    """One file of a version. Raises `NotFound`."""
+    rows = models.ArtifactFile.objects.filter(version=version, path=path).select_related("blob")
+    row = rows.first()
+    if row is None:
+        raise NotFound(f"There is no file “{path[:64]}” in this version.", what="file")
+    return _stored(row)
+
+
+def run_file(path: str) -> ArtifactFile:
+    """A file of a run. Raises `NotFound`."""
+    row = models.RunFile.objects.filter(path=path).select_related("blob").first()
+    if row is None:
+        raise NotFound(f"There is no file “{path[:64]}”.", what="file")
+    return _stored(row)
+
+
+def run_files_below(folder: str) -> list[tuple[str, str]]:
+    """Path within the folder and SHA-256 of each file of a run below a folder."""
+    rows = models.RunFile.objects.filter(path__startswith=f"{folder}/").order_by("path")
+    return [
+        (path.removeprefix(f"{folder}/"), sha256)
+        for path, sha256 in rows.values_list("path", "blob__sha256")
+    ]
+
+
+def folder_of_logged_model(model_id: str) -> str:
+    """The folder of the files of a logged model of MLflow 3, "" where none are here.
+
+    Its clients store them below ``models/<id>/artifacts/`` of the experiment's folder.
+    """
+    tail = f"models/{model_id}/artifacts/"
+    rows = models.RunFile.objects.filter(Q(path__startswith=tail) | Q(path__contains=f"/{tail}"))
+    path = rows.order_by("path").values_list("path", flat=True).first()
+    return path[: path.index(tail) + len(tail) - 1] if path else ""
+
+
+def listed_run_files(folder: str) -> list[Listed]:
+    """What is in a folder of the files of runs, "" for the topmost, and not what is below that."""
+    start = f"{folder}/" if folder else ""
+    rows = models.RunFile.objects.filter(path__startswith=start)
+    return _one_level(rows.values_list("path", "blob__size"), start)
+
+
+def listed_files(version: models.ModelVersion, folder: str) -> list[Listed]:
+    """The same for the files of a version."""
+    start = f"{folder}/" if folder else ""
+    rows = models.ArtifactFile.objects.filter(version=version, path__startswith=start)
+    return _one_level(rows.values_list("path", "blob__size"), start)
+
+
+def blob_is_here(sha256: str, user_id: int) -> bool:
+    """Whether the account sent this content before, and it is there."""
+    sent = models.BlobUpload.objects.filter(blob__sha256=sha256, user=user_id).exists()
+    return sent and blob_store.is_there(sha256)
+
+
+def entries_of(version: models.ModelVersion) -> list[FileEntry]:
+    """Path and digest of each file of a version."""
+    rows = models.ArtifactFile.objects.filter(version=version)
+    return [FileEntry(*row) for row in rows.values_list("path", "blob__sha256")]
+
+
+def differing_artifacts() -> list[str]:
+    """A sentence for each version whose files do not give its digest."""
+    said = []
+    rows = models.ModelVersion.objects.exclude(artifact_size=None).select_related("model")
+    for row in rows.order_by("pk").iterator(chunk_size=500):
+        entries = entries_of(row)
+        if not entries or artifact_digest(entries) != row.artifact_digest:
+            said.append(f"The files of {row.model.name} v{row.number} do not give its digest.")
+    return said
+
+
+def _stored(row: models.ArtifactFile | models.RunFile) -> ArtifactFile:
+    return ArtifactFile(row.path, row.blob.size, row.blob.sha256, row.blob.findings)
+
+
+def _one_level(rows: Any, start: str) -> list[Listed]:
+    found: dict[str, int | None] = {}
+    for path, size in rows:
+        name, slash, _ = path[len(start) :].partition("/")
+        found[start + name] = None if slash else size
+    return [Listed(path, found[path]) for path in sorted(found)]

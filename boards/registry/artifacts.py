@@ -1,0 +1,259 @@
+"""Writes that store files, and that say which files a version is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from boards import blob_store, models
+from boards.actors import Actor
+from boards.blob_store import Body
+from boards.permissions import Right
+from boards.queries.covered import covered
+from boards.registry._commit import writing_model
+from obeya.artifacts.findings import findings_of, warnings_of
+from obeya.artifacts.manifest import (
+    FileEntry,
+    artifact_digest,
+    checked_entries,
+    checked_sha256,
+    folders_of,
+)
+from obeya.artifacts.paths import artifact_path
+from obeya.errors import (
+    AlreadyExists,
+    Conflict,
+    DigestMismatch,
+    NotAllowed,
+    NotFound,
+)
+from obeya.names import artifact_digest as checked_digest
+from obeya.records import Action
+from obeya.stages import Stage
+
+UNNAMED_FOR = timedelta(days=1)
+"""How long content that nothing names is kept: what was just sent will be named in a moment."""
+
+
+def store_blob(
+    *, body: Body, size: int | None, sha256: str = "", actor: Actor, at: datetime
+) -> models.Blob:
+    """Store content under its SHA-256; what is there already is not stored twice.
+
+    `size` is how much was announced, None where nothing was; `sha256` the digest it must have, if
+    any. No version changes by it, so that there is no event.
+
+    Raises:
+        NotAllowed: the actor may not register.
+        InvalidInput: a digest that is none, or less came than was announced.
+        DigestMismatch, TooLarge, StorageFull: see `boards.blob_store.arrived`.
+    """
+    actor.require_anywhere(Right.REGISTER)
+    stated = checked_sha256(sha256) if sha256 else ""
+    with blob_store.arrived(body, size=size, sha256=stated) as content:
+        # Touched before it is placed: from here on it is too young to be collected.
+        models.Blob.objects.filter(sha256=content.sha256).update(sent_at=at)
+        with content.path.open("rb") as file:
+            findings = findings_of(file, content.size)
+        blob_store.place(content)
+        with transaction.atomic():
+            blob, _ = models.Blob.objects.update_or_create(
+                sha256=content.sha256,
+                defaults={"sent_at": at, "findings": findings, "size": content.size},
+                create_defaults={
+                    "sent_at": at,
+                    "findings": findings,
+                    "size": content.size,
+                    "created_at": at,
+                },
+            )
+            if actor.user:
+                models.BlobUpload.objects.get_or_create(blob=blob, user=actor.user)
+    return blob
+
+
+def set_artifact(
+    *,
+    name: str,
+    version: int,
+    files: Iterable[FileEntry],
+    digest: str = "",
+    actor: Actor,
+    at: datetime,
+) -> models.ModelVersion:
+    """Say which files a version is made of, all of them at once. The same files write nothing.
+
+    Their content must have been stored before, by the actor or where the actor may read it.
+    `digest` is what `obeya.artifacts.manifest.artifact_digest` must give of them, if any.
+
+    Raises:
+        NotAllowed: the actor may not register.
+        NotFound: no such version, or content that was never sent.
+        InvalidInput: paths that cannot be, or cannot lie beside each other.
+        DigestMismatch: the files are others than `digest`, or than the version was registered
+            with.
+        Conflict: the version has left Development, and what it is made of is fixed.
+    """
+    actor.require(Right.REGISTER, name)
+    entries = checked_entries(files)
+    found = artifact_digest(entries)
+    stated = checked_digest(digest)
+    if stated and stated != found:
+        raise DigestMismatch(f"The files have the digest {found}, and {stated} was stated.")
+    with writing_model(name, actor=actor, at=at) as write:
+        row = write.version(version)
+        if row.artifact_size is not None and row.artifact_digest == found:
+            present = models.ArtifactFile.objects.filter(version=row)
+            if set(present.values_list("path", flat=True)) == {e.path for e in entries}:
+                return row
+        if Stage(row.stage) is not Stage.DEVELOPMENT:
+            raise Conflict(
+                f"{write.model.name} v{row.number} has left Development: its files are fixed. "
+                "Register a version with others.",
+                stage=Stage(row.stage),
+                revision=row.revision,
+            )
+        if row.artifact_size is None and row.artifact_digest not in ("", found):
+            raise DigestMismatch(
+                f"The files have the digest {found}, and the version was registered with "
+                f"{row.artifact_digest}."
+            )
+        blobs = _named_blobs(entries, actor)
+        old = {"digest": row.artifact_digest, "size": row.artifact_size}
+        models.ArtifactFile.objects.filter(version=row).delete()
+        models.ArtifactFile.objects.bulk_create(
+            models.ArtifactFile(version=row, path=entry.path, blob=blobs[entry.sha256])
+            for entry in entries
+        )
+        size = sum(blobs[entry.sha256].size for entry in entries)
+        warnings = warnings_of((e.path, blobs[e.sha256].findings) for e in entries)
+        write.update_version(
+            row, artifact_digest=found, artifact_size=size, artifact_warnings=list(warnings)
+        )
+        write.record(
+            Action.ARTIFACT_STORED,
+            version=row,
+            data={
+                "digest": found,
+                "size": size,
+                "files": len(entries),
+                "warnings": len(warnings),
+                "old": old if old["digest"] or old["size"] is not None else None,
+            },
+        )
+        return row
+
+
+def _named_blobs(entries: Sequence[FileEntry], actor: Actor) -> dict[str, models.Blob]:
+    """The blobs by digest, held so that none is collected meanwhile."""
+    wanted = {entry.sha256 for entry in entries}
+    readable = models.Blob.objects.filter(sha256__in=wanted)
+    if actor.user is not None:
+        sent = models.BlobUpload.objects.filter(blob=OuterRef("pk"), user=actor.user)
+        run = models.RunFile.objects.filter(blob=OuterRef("pk"))
+        own = models.ArtifactFile.objects.filter(
+            covered(actor, "version__model"), blob=OuterRef("pk")
+        )
+        readable = readable.filter(Exists(sent) | Exists(run) | Exists(own))
+    blobs = {blob.sha256: blob for blob in readable.select_for_update(of=("self",))}
+    missing = next((entry for entry in entries if entry.sha256 not in blobs), None)
+    if missing is not None:
+        raise NotFound(
+            f"The content of {missing.path} (SHA-256 {missing.sha256}) is not here; send it first.",
+            what="blob",
+        )
+    return blobs
+
+
+def store_run_file(
+    *, path: str, body: Body, size: int | None, actor: Actor, at: datetime
+) -> models.RunFile:
+    """Store a file of a run, as MLflow's clients do before they register a version of it.
+
+    Raises:
+        NotAllowed: the actor may not register, or somebody else stored a file there.
+        InvalidInput: a path that cannot be.
+        AlreadyExists: the path is a folder, or leads through a file.
+        TooLarge, StorageFull: see `boards.blob_store.arrived`.
+    """
+    actor.require_anywhere(Right.REGISTER)
+    path = artifact_path(path)
+    _require_place(path, actor)
+    blob = store_blob(body=body, size=size, actor=actor, at=at)
+    with transaction.atomic():
+        _require_place(path, actor)
+        return models.RunFile.objects.update_or_create(
+            path=path, defaults={"blob": blob, "user": actor.user, "stored_at": at}
+        )[0]
+
+
+def _require_place(path: str, actor: Actor) -> None:
+    """See that a file may lie there. Raises `AlreadyExists` or `NotAllowed`."""
+    present = models.RunFile.objects.filter(path=path).first()
+    if present is not None:
+        _require_own([present], actor)
+        return
+    in_the_way = Q(path__in=folders_of(path)) | Q(path__startswith=f"{path}/")
+    if models.RunFile.objects.filter(in_the_way).exists():
+        raise AlreadyExists(f"“{path[:64]}” is a folder, or leads through a file.", field="path")
+
+
+def delete_run_files(*, path: str, actor: Actor) -> int:
+    """Remove a file of a run, or a folder with all that is in it; how many there were.
+
+    What versions are made of stays theirs.
+
+    Raises:
+        NotAllowed: the actor may not register, or somebody else stored one of them.
+        NotFound: there is nothing.
+    """
+    actor.require_anywhere(Right.REGISTER)
+    path = artifact_path(path)
+    with transaction.atomic():
+        rows = list(models.RunFile.objects.filter(Q(path=path) | Q(path__startswith=f"{path}/")))
+        if not rows:
+            raise NotFound(f"There is no file “{path[:64]}”.", what="file")
+        _require_own(rows, actor)
+        models.RunFile.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        return len(rows)
+
+
+def _require_own(rows: Sequence[models.RunFile], actor: Actor) -> None:
+    """Let those on who stored these files, and who may administer. Raises `NotAllowed`."""
+    if actor.user is None or actor.may(Right.ADMINISTER):
+        return
+    for row in rows:
+        if row.user_id != actor.user.pk:
+            raise NotAllowed(
+                f"“{row.path[:64]}” was stored by somebody else.", right=Right.ADMINISTER.value
+            )
+
+
+def collect_garbage(*, at: datetime, remove: bool) -> list[tuple[str, int]]:
+    """Content that no version and no run names and that nobody sent for a day: digest and size.
+
+    Only with `remove` is it removed, and with it uploads that broke off and were never tidied up.
+    """
+    if remove:
+        for part in blob_store.unfinished_uploads((at - UNNAMED_FOR).timestamp()):
+            part.unlink(missing_ok=True)
+    found = []
+    unnamed = models.Blob.objects.filter(
+        ~Exists(models.ArtifactFile.objects.filter(blob=OuterRef("pk"))),
+        ~Exists(models.RunFile.objects.filter(blob=OuterRef("pk"))),
+        sent_at__lt=at - UNNAMED_FOR,
+    )
+    for pk in list(unnamed.order_by("sha256").values_list("pk", flat=True)):
+        with transaction.atomic():
+            # Asked again under the lock: it may have been sent, or named, since.
+            blob = unnamed.select_for_update(of=("self",)).filter(pk=pk).first()
+            if blob is None:
+                continue
+            found.append((blob.sha256, blob.size))
+            if remove:
+                blob_store.discard(blob.sha256)
+                blob.delete()
+    return found

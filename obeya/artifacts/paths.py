@@ -1,0 +1,59 @@
+"""What may be the path of a file within an artifact: one rule for every door."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from obeya.errors import InvalidInput
+
+PATH_MAX = 500
+PART_MAX = 255
+
+# What one system or another reads as more than a name, however a path came: drives, streams,
+# separators of parameters, wildcards, and escapes that somebody could resolve once more.
+_MEANT_OTHERWISE = re.compile(r'[\\:*?"<>|;#%]')
+
+
+def artifact_path(text: str) -> str:
+    """A path relative to the artifact: names joined by ``/``, at most 500 characters, as NFC.
+
+    Raises:
+        InvalidInput: it is empty, absolute, climbs (``..``), or holds what some system would read
+            as anything but a name.
+    """
+    if not isinstance(text, str):
+        raise InvalidInput("A file's path must be text.", field="path")
+    if len(text) > 4 * PATH_MAX:
+        raise _refused(text, f"it has {len(text):,} characters, and may have {PATH_MAX:,}")
+    path = unicodedata.normalize("NFC", text)
+    if not path:
+        raise InvalidInput("A file's path cannot be empty.", field="path")
+    if len(path) > PATH_MAX:
+        raise _refused(text, f"it has {len(path):,} characters, and may have {PATH_MAX:,}")
+    if any(unicodedata.category(character) in _UNPRINTABLE for character in path):
+        raise _refused(text, "it holds characters that cannot be seen")
+    if found := _MEANT_OTHERWISE.search(path):
+        raise _refused(text, f"it holds “{found[0]}”")
+    for part in path.split("/"):
+        if wrong := _wrong_with(part):
+            raise _refused(text, wrong)
+    return path
+
+
+def _wrong_with(part: str) -> str:
+    if part in ("", ".", ".."):
+        return "each part between slashes has to be a name"
+    if len(part.encode()) > PART_MAX:
+        return f"a name in it is longer than {PART_MAX} bytes"
+    if part != part.strip() or part.endswith("."):
+        return "a name in it begins or ends with a blank, or ends with a dot"
+    return ""
+
+
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+
+
+def _refused(text: str, why: str) -> InvalidInput:
+    shown = text[:64].encode("unicode_escape").decode() if not text.isprintable() else text[:64]
+    return InvalidInput(f"“{shown}” cannot be a file's path: {why}.", field="path")

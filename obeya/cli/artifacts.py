@@ -1,0 +1,73 @@
+"""Commands that send and fetch what versions are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from obeya.artifacts.records import Artifact
+from obeya.cli.connection import Session, connected, named_version
+from obeya.cli.output import say_json
+from obeya.documents import artifact_document
+from obeya.records import ModelVersion
+
+
+@click.command
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@named_version
+@connected
+def upload(session: Session, source: Path, model: str, version: str) -> None:
+    """Store the file or folder SOURCE as what a version is made of.
+
+    The version has to be in Development. What the server has from before is not sent again: an
+    upload that broke off goes on where it was.
+    """
+    found = session.version(model, version)
+    artifact = upload_to(session, found, source)
+    if session.as_json:
+        say_json(artifact_document(artifact))
+        return
+    say_artifact(found, artifact)
+
+
+@click.command
+@click.argument("target", type=click.Path(path_type=Path))
+@named_version
+@connected
+def download(session: Session, target: Path, model: str, version: str) -> None:
+    """Fetch the files of a version into the folder TARGET, which is made.
+
+    Each file has to have the digest that is on record; if one has not, nothing is left.
+    """
+    found = session.version(model, version)
+    artifact = session.registry.download_artifact(
+        found.model, found.number, target, progress=_progress
+    )
+    if session.as_json:
+        say_json(artifact_document(artifact))
+        return
+    click.echo(f"{found}: {_sized(artifact)} in {target}, {artifact.digest}")
+
+
+def upload_to(session: Session, version: ModelVersion, source: Path) -> Artifact:
+    """Send a file or folder; what is done is said on standard error."""
+    return session.registry.upload_artifact(
+        version.model, version.number, source, progress=_progress
+    )
+
+
+def say_artifact(version: ModelVersion, artifact: Artifact) -> None:
+    """Print what is stored, and what was found in it."""
+    click.echo(f"{version} is made of {_sized(artifact)}, {artifact.digest}")
+    for warning in artifact.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+
+
+def _sized(artifact: Artifact) -> str:
+    count = len(artifact.files)
+    return f"{count:,} {'file' if count == 1 else 'files'} ({artifact.size or 0:,} bytes)"
+
+
+def _progress(path: str, size: int) -> None:
+    click.echo(f"{path}  {size:,} bytes", err=True)

@@ -1,0 +1,42 @@
+"""`obeya gc`: remove stored content that nothing names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from registry_site.cli._options import database_options, set_up_existing
+
+
+@click.command
+@click.option("--delete", is_flag=True, help="Remove it. Without this nothing is changed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@database_options
+def gc(*, delete: bool, as_json: bool, **options: Any) -> None:
+    """List the stored content that no version and no run names; with --delete remove it.
+
+    What was sent within the last day is left alone: it may be named in a moment.
+    """
+    set_up_existing(**options)
+
+    from django.utils import timezone
+
+    from boards.registry import collect_garbage
+
+    found = collect_garbage(at=timezone.now(), remove=delete)
+    if as_json:
+        import json
+
+        rows = [{"sha256": sha256, "size": size, "removed": delete} for sha256, size in found]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for sha256, size in found:
+        click.echo(f"{sha256}  {size:,} bytes")
+    total = sum(size for _, size in found)
+    if not found:
+        click.echo("Nothing is stored that nothing names.")
+    elif delete:
+        click.echo(f"Removed {len(found):,} ({total:,} bytes).")
+    else:
+        click.echo(f"{len(found):,} ({total:,} bytes) can go; obeya gc --delete removes them.")

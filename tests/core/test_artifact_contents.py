@@ -1,0 +1,265 @@
+"""What is told of files by their content, and that nothing in them is ever run."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import os
+import pickle
+import tarfile
+import zipfile
+import zlib
+
+import numpy as np
+import onnx
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from obeya.artifacts import archives
+from obeya.artifacts.findings import findings_of, warning_of, warnings_of
+
+
+class Bomb:
+    """Makes a file when it is loaded."""
+
+    def __init__(self, canary):
+        self.canary = str(canary)
+
+    def __reduce__(self):
+        return os.mkdir, (self.canary,)
+
+
+def found(content: bytes) -> dict:
+    return findings_of(io.BytesIO(content), len(content))
+
+
+def zipped(**members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def tarred(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+def object_array(bomb: object) -> bytes:
+    file = io.BytesIO()
+    array = np.empty(1, dtype=object)
+    array[0] = bomb
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+HIDDEN = {
+    "as it is": pickle.dumps,
+    "gzip": lambda bomb: gzip.compress(pickle.dumps(bomb)),
+    "bzip2": lambda bomb: bz2.compress(pickle.dumps(bomb)),
+    "xz": lambda bomb: lzma.compress(pickle.dumps(bomb)),
+    "lzma": lambda bomb: lzma.compress(pickle.dumps(bomb), format=lzma.FORMAT_ALONE),
+    "zlib": lambda bomb: zlib.compress(pickle.dumps(bomb)),
+    "zip": lambda bomb: zipped(**{"archive/data.pkl": pickle.dumps(bomb)}),
+    "tar": lambda bomb: tarred("weights.dat", pickle.dumps(bomb)),
+    "tar.gz": lambda bomb: gzip.compress(tarred("weights.dat", pickle.dumps(bomb))),
+    "zip in zip": lambda bomb: zipped(**{"a.zip": zipped(b=pickle.dumps(bomb))}),
+    "zip behind other bytes": lambda bomb: b"#!/bin/sh\n" + zipped(x=pickle.dumps(bomb)),
+    "array of objects": object_array,
+    "second of two": lambda bomb: pickle.dumps(1) + pickle.dumps(bomb),
+    "broken off": lambda bomb: pickle.dumps(bomb)[:-1],
+}
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_of_any_protocol_is_told_with_what_it_imports(tmp_path, protocol):
+    content = pickle.dumps(Bomb(tmp_path / "canary"), protocol)
+    assert found(content)["pickles"][0]["imports"] == [f"{os.name}.mkdir"]
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("hide", HIDDEN.values(), ids=HIDDEN)
+def test_a_pickle_is_told_however_it_is_packed_and_never_loaded(tmp_path, hide):
+    content = hide(Bomb(tmp_path / "canary"))
+    said = warning_of("weights.safetensors", found(content))
+    assert "weights.safetensors holds a pickle" in said
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("value", [{"a": [1, 2.5, None]}, np.arange(20_000), [b"x" * 100_000] * 3])
+def test_a_pickle_without_calls_is_one_too(value):
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        assert "pickles" in found(pickle.dumps(value, protocol))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b".",
+        b"N.",
+        b"class Name\nother line\nReturn",
+        b"import os\n\nprint(1)\n",
+        b"a,b\n1,2\n",
+        b"\x80",
+        b"\x80\x04",
+        b"\x80\x09abc.",
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+        json.dumps({"layers": [1, 2]}).encode(),
+        zipped(**{"a.txt": b"text", "b.npy": b"no array"}),
+    ],
+)
+def test_other_files_are_not_taken_for_pickles(content):
+    assert found(content) == {}
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_can_be_looked_at(content):
+    json.dumps(found(content), allow_nan=False)
+    json.dumps(found(b"\x80\x04" + content), allow_nan=False)
+    json.dumps(found(b"\x08\x07" + content), allow_nan=False)
+
+
+def test_what_unpacks_to_more_than_is_searched_says_so(monkeypatch):
+    monkeypatch.setattr(archives, "UNPACKED_MAX", 1_000_000)
+    bomb = b"\x80\x04" + b"\x8e" + (10**9).to_bytes(8, "little") + bytes(50_000_000)
+    for packed in (gzip.compress(bomb), zipped(a=bomb)):
+        assert len(packed) < 100_000
+        assert "unpacks to more" in warning_of("a", found(packed))
+
+
+def test_archives_that_are_nested_deeply_or_broken_say_so():
+    nested = pickle.dumps([1, 2, 3])
+    for _ in range(6):
+        nested = gzip.compress(nested)
+    assert "nested" in warning_of("a", found(nested))
+    broken = bytearray(zipped(a=os.urandom(50_000)))
+    broken[:4] = b"gone"
+    assert "broken" in warning_of("a", found(bytes(broken)))
+
+
+def safetensors(header: dict, data: bytes = b"") -> bytes:
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def test_safetensors_are_told_by_their_header():
+    header = {
+        "__metadata__": {"format": "pt"},
+        "b": {"dtype": "F32", "shape": [2, 3], "data_offsets": [8, 32]},
+        "a": {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]},
+        "scalar": {"dtype": "I8", "shape": [], "data_offsets": [32, 33]},
+    }
+    told = found(safetensors(header, bytes(33)))["safetensors"]
+    assert [tensor["name"] for tensor in told["tensors"]] == ["a", "b", "scalar"]
+    assert told["parameters"] == 4 + 6 + 1
+    assert told["tensor_count"] == 3
+    assert told["metadata"] == {"format": "pt"}
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        {"dtype": "F32", "shape": [2], "data_offsets": [0, 99]},
+        {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]},
+        {"dtype": "F32", "shape": [2**62, 2**62], "data_offsets": [0, 8]},
+        {"dtype": "F32", "shape": [1e400], "data_offsets": [0, 8]},
+        {"dtype": "F32", "shape": "x", "data_offsets": [0, 8]},
+        {"dtype": "F32"},
+        7,
+    ],
+)
+def test_a_header_that_makes_no_sense_is_no_safetensors(tensor):
+    assert found(safetensors({"a": tensor}, bytes(8))) == {}
+    assert found((10**12).to_bytes(8, "little") + b"{}") == {}
+
+
+def test_an_mlmodel_file_is_told_with_flavours_and_signature():
+    document = {
+        "flavors": {
+            "python_function": {"loader_module": "mlflow.sklearn", "python_version": "3.11.2"},
+            "sklearn": {"pickled_model": "model.pkl", "sklearn_version": "1.6.1"},
+        },
+        "mlflow_version": "3.1.0",
+        "run_id": "a1",
+        "signature": {
+            "inputs": json.dumps([{"type": "double", "name": "age", "required": True}]),
+            "outputs": json.dumps(
+                [{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1, 3]}}]
+            ),
+            "params": None,
+        },
+    }
+    told = found(yaml.safe_dump(document).encode())["mlmodel"]
+    assert told["flavors"] == [
+        {"name": "python_function", "version": "3.11.2"},
+        {"name": "sklearn", "version": "1.6.1"},
+    ]
+    assert told["inputs"] == [{"name": "age", "type": "double"}]
+    assert told["outputs"] == [{"name": "", "type": "int64 -1 × 3"}]
+    assert told["params"] is None
+    assert told["run_id"] == "a1"
+
+
+def test_yaml_that_would_run_or_explode_is_told_as_nothing():
+    for content in (
+        b"flavors: !!python/object/apply:os.mkdir [/tmp/canary]",
+        b"flavors:\n  a: &a [x,x]\n  b: &b [*a,*a]\n",
+        b"flavors: " + b"[" * 50_000,
+    ):
+        assert found(content) == {}
+
+
+def onnx_model(*, weights_as_inputs: bool = False) -> bytes:
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [3, 2], [0.0] * 6)
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3])]
+    if weights_as_inputs:
+        inputs.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, [3, 2]))
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "net",
+        inputs,
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 2])],
+        [weights],
+    )
+    model = helper.make_model(
+        graph, producer_name="tests", opset_imports=[helper.make_opsetid("", 17)]
+    )
+    model.ir_version = 8
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize("weights_as_inputs", [False, True])
+def test_an_onnx_model_is_told_with_what_it_takes_and_gives(weights_as_inputs):
+    assert found(onnx_model(weights_as_inputs=weights_as_inputs))["onnx"] == {
+        "inputs": [{"name": "x", "type": "float32 batch × 3"}],
+        "outputs": [{"name": "y", "type": "float32 batch × 2"}],
+        "opset": 17,
+        "ir_version": 8,
+        "producer": "tests",
+    }
+
+
+def test_an_onnx_model_that_breaks_off_is_none():
+    content = onnx_model()
+    for length in range(2, len(content) - 1, 7):
+        assert "onnx" not in found(content[:length])
+
+
+def test_of_many_files_a_hundred_are_named():
+    findings = found(pickle.dumps([1, 2, 3]))
+    said = warnings_of((f"{number}.bin", findings) for number in range(250))
+    assert len(said) == 100
+    assert said[-1] == "So it is with 151 more."
