@@ -169,12 +169,6 @@ def artifact_storage(name: str, where: str) -> dict[str, Any]:
     }
 
 
-def incoming_directory(artifacts: str, *, data: Path) -> Path:
-    """Where uploads are gathered; made when one comes."""
-    root = data if artifacts.startswith("s3://") else Path(artifacts).expanduser().resolve()
-    return root / "incoming"
-
-
 def database(name: str, *, data: Path, sqlite_synchronous: str) -> dict[str, Any]:
     """The database that the variable's URL names, else an SQLite file in the data directory."""
     url = text(name)

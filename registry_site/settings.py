@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from obeya.stages import WORKFLOWS
@@ -127,7 +128,9 @@ STORAGES = {
     "artifacts": env.artifact_storage("OBEYA_ARTIFACTS", OBEYA_ARTIFACTS),
 }
 # Where uploads lie until they are whole: beside what they become, so that one rename places them.
-OBEYA_INCOMING_DIR = env.incoming_directory(OBEYA_ARTIFACTS, data=OBEYA_DATA_DIR)
+_IN_BUCKET = OBEYA_ARTIFACTS.startswith("s3://")
+_FILES_DIR = OBEYA_DATA_DIR if _IN_BUCKET else Path(OBEYA_ARTIFACTS).expanduser().resolve()
+OBEYA_INCOMING_DIR = _FILES_DIR / "incoming"
 # `obeya serve` collects the files. Where nobody did, they are served from where they lie.
 WHITENOISE_USE_FINDERS = DEBUG or not (STATIC_ROOT / "staticfiles.json").is_file()
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True

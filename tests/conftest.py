@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,10 @@ def pytest_configure() -> None:
     # A client that keeps its line to the live server open would keep a connection to the database
     # open too, and PostgreSQL drops no database that somebody uses.
     settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
+    # Files in a folder of each process's own: what lies there is counted.
+    folder = Path(settings.OBEYA_ARTIFACTS) / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    settings.OBEYA_ARTIFACTS, settings.OBEYA_INCOMING_DIR = str(folder), folder / "incoming"
+    settings.STORAGES["artifacts"]["OPTIONS"]["location"] = str(folder)
     # Else every answer of the live server waits 40 ms for the client's delayed acknowledgement.
     WSGIRequestHandler.disable_nagle_algorithm = True
 

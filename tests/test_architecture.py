@@ -51,6 +51,8 @@ EXCEPTIONS = {
     "boards/permissions.py create_groups_after_migrate": (
         "makes the groups after a migration, before anybody could act"
     ),
+    "boards/blob_store.py place": "stores content, which no row names yet",
+    "boards/blob_store.py discard": "removes content that no row names any more",
     "boards/triggers.py install": "installs what refuses to change the log",
     "registry_site/cli/doctor.py _database": "asks SQLite by PRAGMA, which changes nothing",
 }
@@ -174,6 +176,10 @@ WITHOUT_EVENT = {
     "unchanged": "holds a row for writes that have their events",
     "use_token": "coming in is not an event of the registry",
     "anybody_has_password": "reads",
+    "store_blob": "no version changes by content that is stored",
+    "store_run_file": "a run is not part of the registry",
+    "delete_run_files": "a run is not part of the registry",
+    "collect_garbage": "removes what nothing names",
     "use_one_time_link": "signing in is not an event of the registry",
 }
 

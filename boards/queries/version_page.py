@@ -9,6 +9,7 @@ from typing import Self
 from django.utils import timezone
 
 from boards import models
+from boards.queries.artifact import artifact_of
 from boards.queries.filters import BoardFilter
 from boards.queries.frozen_check import OutcomeRow, outcome_rows
 from boards.queries.history import transitions
@@ -23,6 +24,7 @@ from boards.queries.records import (
     version_records,
 )
 from boards.queries.waivers_page import WaiverLine, waivers_of_version
+from obeya.artifacts.records import Artifact
 from obeya.records import ModelVersion, StageTransition
 from obeya.stages import Stage
 from obeya.transitions import TransitionJudgement
@@ -79,6 +81,7 @@ class VersionPage:
     checks: tuple[CheckLine, ...]
     requests: tuple[OpenRequest, ...]
     waivers: tuple[WaiverLine, ...]
+    artifact: Artifact
 
     @property
     def request(self) -> OpenRequest | None:
@@ -121,6 +124,7 @@ def version_page(name: str, number: int) -> VersionPage:
         _checks(row),
         tuple(open_requests([row.pk], at).values()),
         waivers_of_version(row, at),
+        artifact_of(row),
     )
 
 

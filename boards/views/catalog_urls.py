@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from boards.views import compare, metric_definition, model_page, models_list, version_page
+from boards.views import artifact, compare, metric_definition, model_page, models_list, version_page
 
 urlpatterns = [
     path("models/", models_list.models, name="models"),
@@ -13,6 +13,11 @@ urlpatterns = [
         "models/<str:name>/versions/<int:number>/",
         version_page.version,
         name="version",
+    ),
+    path(
+        "models/<str:name>/versions/<int:number>/files/<path:path>",
+        artifact.download_file,
+        name="download_file",
     ),
     path("models/<str:name>/compare/", compare.compare_model, name="compare_model"),
     path("compare/", compare.compare, name="compare"),

@@ -84,6 +84,7 @@ DEEDS = [
 WITHOUT_ACTOR = {
     "anybody_has_password",
     "answer_once",
+    "collect_garbage",
     "together",
     "unchanged",
     "use_one_time_link",
@@ -93,13 +94,18 @@ WITHOUT_ACTOR = {
 WITHOUT_RIGHT = {"record_user_change"}
 # They write no event: they say what was found in the log.
 ABOUT_THE_LOG = {"record_verification", "verify_new_events"}
-# They ask for more than a right: who opened the request, which waiver, whose account or token.
+# They ask for more than a right: who opened the request, which waiver, whose account or token, who
+# sent the content.
 TESTED_APART = {
+    "delete_run_files",
     "make_one_time_link",
     "make_token",
     "revoke_token",
     "revoke_waiver",
+    "set_artifact",
     "set_password",
+    "store_blob",
+    "store_run_file",
     "withdraw",
 }
 

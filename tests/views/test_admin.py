@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -25,9 +26,12 @@ from boards.registry import (
     define_metric,
     make_token,
     record_policy_check,
+    set_artifact,
+    store_run_file,
     verify_new_events,
 )
 from obeya import Comparison, PromotionPolicy, Stage
+from obeya.artifacts.manifest import FileEntry
 from obeya.guardrails import Guardrail
 from obeya.limits import WipLimit
 from obeya.metrics import MetricDefinition
@@ -79,6 +83,10 @@ def governed(filled: DatabaseRegistry) -> DatabaseRegistry:
     bob = User.objects.create(username="bob", is_superuser=True)
     DatabaseRegistry(actor=bob).approve(name, 2, comment="<script>")
     make_token(user=bob, name="<script>", scopes=["read"], actor=SYSTEM, at=now)
+    sender = Actor(bob, Channel.PAGE)
+    file = store_run_file(path="a b", body=io.BytesIO(b"x"), size=1, actor=sender, at=now)
+    entry = FileEntry("script", file.blob.sha256)
+    set_artifact(name=name, version=2, files=[entry], actor=sender, at=now)
     return registry
 
 

@@ -1,0 +1,19 @@
+"""Files of versions, as browsers fetch them."""
+
+from __future__ import annotations
+
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from boards.downloads import file_response
+from boards.permissions import Right
+from boards.queries.artifact import file_of
+from boards.queries.records import find_named_version
+from boards.views.http import Request, needs
+
+
+@require_safe
+@needs(Right.VIEW)
+def download_file(request: Request, name: str, number: int, path: str) -> HttpResponseBase:
+    """One file, as an attachment."""
+    return file_response(request, file_of(find_named_version(name, number), path))

@@ -1,0 +1,330 @@
+"""Files over the API: stored once, bounded, judged by content, and handed out as they came."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+from django.utils import timezone
+
+from boards import blob_store, registry
+from boards.actors import SYSTEM, Actor
+from boards.models import ArtifactFile, AuditEvent, Blob, BlobUpload, ModelVersion, RunFile, User
+from boards.queries.blob_verification import examined_blobs
+from boards.registry import collect_garbage, create_user, make_token, store_blob
+from boards.registry.artifacts import UNNAMED_FOR
+from obeya.errors import StorageFull
+from obeya.records import Action, Channel
+from obeya.stages import Stage
+from obeya.tokens import Scope
+from tests.api.conftest import Program
+from tests.core.traversals import TRAVERSALS
+
+pytestmark = pytest.mark.django_db
+VERSION = "/models/resnet50/versions/1"
+CONTENT = b"0123456789" * 1_000
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def version(api: Program) -> None:
+    api.post("/models/resnet50/versions", {"metrics": {"accuracy": 0.9}})
+
+
+def send(api: Program, content: bytes, stated: str = "") -> Any:
+    return api.put(f"/blobs/{stated or sha256(content)}", content)
+
+
+def store(api: Program, files: dict[str, bytes], **more: Any) -> Any:
+    for content in files.values():
+        assert send(api, content).status_code == 200
+    listed = [{"path": path, "sha256": sha256(content)} for path, content in files.items()]
+    return api.put(f"{VERSION}/artifact", {"files": listed, **more})
+
+
+def lying() -> list[str]:
+    """Every file that is stored or coming in."""
+    root = Path(settings.OBEYA_ARTIFACTS)
+    return sorted(path.name for path in root.rglob("*") if path.is_file())
+
+
+def test_a_folder_is_stored_listed_and_fetched(api: Program, version: None) -> None:
+    files = {"model/weights.bin": CONTENT, "README": b"text"}
+    answer = store(api, files)
+    assert answer.status_code == 200
+    told = api.get(f"{VERSION}/artifact").json()
+    assert told == answer.json()
+    assert [file["path"] for file in told["files"]] == ["README", "model/weights.bin"]
+    assert told["size"] == len(CONTENT) + 4
+    document = api.get(VERSION).json()
+    assert document["artifact_digest"] == told["digest"]
+    assert document["artifact_size"] == told["size"]
+    for path, content in files.items():
+        got = api.get(f"{VERSION}/artifact/files/{path}")
+        assert b"".join(got.streaming_content) == content
+        assert got["ETag"] == f'"{sha256(content)}"'
+    event = AuditEvent.objects.get(action=Action.ARTIFACT_STORED)
+    assert event.data["digest"] == told["digest"]
+
+
+def test_the_same_content_is_stored_once(api: Program, version: None) -> None:
+    store(api, {"a": CONTENT, "b": CONTENT})
+    send(api, CONTENT)
+    assert Blob.objects.count() == 1
+    assert lying().count(sha256(CONTENT)) == 1
+    assert ArtifactFile.objects.count() == 2
+
+
+def test_the_same_files_again_write_nothing(api: Program, version: None) -> None:
+    first = store(api, {"a": CONTENT})
+    assert store(api, {"a": CONTENT}).json() == first.json()
+    assert AuditEvent.objects.filter(action=Action.ARTIFACT_STORED).count() == 1
+
+
+def test_content_with_another_digest_leaves_nothing(api: Program, version: None) -> None:
+    answer = send(api, b"something else", sha256(CONTENT))
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "digest_mismatch"
+    assert not Blob.objects.exists()
+    assert sha256(b"something else") not in lying()
+    assert not any(name.endswith(".part") for name in lying())
+
+
+def test_files_with_another_digest_than_stated_are_refused(api: Program, version: None) -> None:
+    assert store(api, {"a": CONTENT}, digest="sha256:" + "a" * 64).status_code == 422
+    api.post("/models/resnet50/versions", {"artifact_digest": "b" * 64})
+    listed = {"files": [{"path": "a", "sha256": sha256(CONTENT)}]}
+    assert api.put("/models/resnet50/versions/2/artifact", listed).status_code == 422
+    assert not ArtifactFile.objects.exists()
+
+
+@override_settings(OBEYA_UPLOAD_MAX_MIB=1)
+def test_a_file_over_the_limit_is_refused_before_it_is_read(api: Program) -> None:
+    answer = send(api, bytes(1024 * 1024 + 1))
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "too_large"
+    assert not any(name.endswith(".part") for name in lying())
+
+
+class Endless:
+    """A body that never says how long it is."""
+
+    def read(self, size: int, /) -> bytes:
+        return bytes(size)
+
+
+class BrokenOff:
+    """A body whose client goes away."""
+
+    def __init__(self) -> None:
+        self.left = 3
+
+    def read(self, size: int, /) -> bytes:
+        self.left -= 1
+        if not self.left:
+            raise OSError("gone")
+        return b"x" * 1_000
+
+
+@override_settings(OBEYA_UPLOAD_MAX_MIB=1)
+@pytest.mark.parametrize(("body", "size"), [(Endless(), None), (BrokenOff(), 5_000)])
+def test_what_goes_wrong_on_the_way_leaves_nothing(db: None, body: Any, size: int | None) -> None:
+    before = lying()
+    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever it is, nothing may stay
+        store_blob(body=body, size=size, actor=SYSTEM, at=timezone.now())
+    assert lying() == before
+    assert not Blob.objects.exists()
+
+
+def test_less_than_was_announced_is_refused(db: None) -> None:
+    before = lying()
+    with pytest.raises(registry.artifacts.blob_store.InvalidInput, match="announced"):
+        store_blob(body=io.BytesIO(b"abc"), size=5, actor=SYSTEM, at=timezone.now())
+    assert lying() == before
+
+
+def test_a_full_disk_is_said(api: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = type("Usage", (), {"free": 10})
+    monkeypatch.setattr(blob_store.shutil, "disk_usage", lambda _: full)
+    answer = send(api, CONTENT)
+    assert (answer.status_code, answer.json()["code"]) == (507, StorageFull.code)
+    assert not Blob.objects.exists()
+
+
+@pytest.mark.parametrize("path", TRAVERSALS)
+def test_no_path_leads_elsewhere(api: Program, version: None, path: str, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    canary.write_text("secret")
+    send(api, CONTENT)
+    body = {"files": [{"path": path, "sha256": sha256(CONTENT)}]}
+    assert api.put(f"{VERSION}/artifact", body).status_code in (400, 422)
+    escaped = quote(path.encode("utf-8", "surrogatepass"), safe="/")
+    got = api.get(f"{VERSION}/artifact/files/{escaped}")
+    assert got.status_code in (400, 404)
+    assert canary.read_text() == "secret"
+    assert not ArtifactFile.objects.exists()
+
+
+def test_a_part_is_served_and_what_is_known_is_not_sent(api: Program, version: None) -> None:
+    store(api, {"a": CONTENT})
+    address = f"{VERSION}/artifact/files/a"
+    for asked, expected, told in (
+        ("bytes=0-9", CONTENT[:10], "bytes 0-9/10000"),
+        ("bytes=9990-", CONTENT[-10:], "bytes 9990-9999/10000"),
+        ("bytes=-5", CONTENT[-5:], "bytes 9995-9999/10000"),
+        ("bytes=9998-20000", CONTENT[-2:], "bytes 9998-9999/10000"),
+    ):
+        part = api.get(address, Range=asked)
+        assert part.status_code == 206
+        assert b"".join(part.streaming_content) == expected
+        assert part["Content-Range"] == told
+    assert api.get(address, Range="bytes=10000-").status_code == 416
+    whole = api.get(address, Range="bytes=0-1,5-6")
+    assert whole.status_code == 200
+    assert b"".join(whole.streaming_content) == CONTENT
+    assert api.get(address, If_None_Match=f'"{sha256(CONTENT)}"').status_code == 304
+
+
+def test_a_download_is_nothing_that_a_browser_would_show(api: Program, version: None) -> None:
+    name = "évil' onload=alert(1).html"
+    assert store(api, {name: b"<script>alert(1)</script>"}).status_code == 200
+    got = api.get(f"{VERSION}/artifact/files/{quote(name)}")
+    assert b"".join(got.streaming_content)
+    assert got["Content-Type"] == "application/octet-stream"
+    assert got["Content-Disposition"].startswith(
+        'attachment; filename="_vil__onload_alert_1_.html"'
+    )
+    assert got["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in got["Content-Security-Policy"]
+
+
+class Bomb:
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(Path(settings.OBEYA_DATA_DIR) / "bomb"),)
+
+
+def test_a_policy_judges_what_is_in_the_files(api: Program, version: None) -> None:
+    rules = [{"no_pickle": True}, {"artifact_max_mib": 0.001}, {"artifact_digest": True}]
+    api.put("/policies/staging", {"requirements": rules})
+    store(api, {"model.safetensors": pickle.dumps(Bomb())})
+    assert "holds a pickle" in api.get(VERSION).json()["artifact_warnings"][0]
+    refused = api.post(f"{VERSION}/transitions", {"to_stage": "staging"})
+    assert refused.status_code == 422
+    assert "os" in refused.json()["detail"] or "posix" in refused.json()["detail"]
+    assert not (Path(settings.OBEYA_DATA_DIR) / "bomb").exists()
+    store(api, {"model.safetensors": bytes(2_000)})
+    refused = api.post(f"{VERSION}/transitions", {"to_stage": "staging"})
+    assert "2,000 bytes; allowed: 0.001 MiB" in refused.json()["detail"]
+    store(api, {"model.safetensors": bytes(200)})
+    assert api.post(f"{VERSION}/transitions", {"to_stage": "staging"}).status_code == 201
+
+
+def test_files_are_fixed_when_the_version_has_left_development(api: Program, version: None) -> None:
+    store(api, {"a": CONTENT})
+    api.post(f"{VERSION}/transitions", {"to_stage": "staging"})
+    assert store(api, {"a": b"other"}).status_code == 409
+    assert api.get(f"{VERSION}/artifact").json()["files"][0]["sha256"] == sha256(CONTENT)
+
+
+def test_a_stored_file_is_part_of_what_an_approval_is_bound_to(api: Program, version: None) -> None:
+    api.put("/policies/staging", {"requirements": [], "required_approvals": 1})
+    made = api.post(f"{VERSION}/requests", {"to_stage": "staging"})
+    assert made.status_code == 201, made.content
+    before = registry.DatabaseRegistry(actor=User.objects.get(username="alice"))
+    old = before.get_requests("resnet50")[0].evidence_digest
+    store(api, {"a": CONTENT})
+    assert before.get_requests("resnet50")[0].evidence_digest != old
+
+
+def test_who_never_sent_content_cannot_take_it_by_its_digest(
+    api: Program, version: None, alice: User
+) -> None:
+    store(api, {"a": CONTENT})
+    carol = create_user(username="carol", group="contributor", actor=SYSTEM, at=timezone.now())
+    _, token = make_token(
+        user=carol,
+        name="a test",
+        scopes=[Scope.READ, Scope.WRITE],
+        model_globs=["other*"],
+        actor=SYSTEM,
+        at=timezone.now(),
+    )
+    other = Program(token)
+    assert other.get(f"/blobs/{sha256(CONTENT)}").status_code == 404
+    assert other.post("/models/other/versions", {}).status_code == 201
+    listed = {"files": [{"path": "a", "sha256": sha256(CONTENT)}]}
+    taken = other.put("/models/other/versions/1/artifact", listed)
+    assert (taken.status_code, taken.json()["what"]) == (404, "blob")
+    assert other.get(f"{VERSION}/artifact/files/a").status_code == 403
+    assert send(other, CONTENT).status_code == 200
+    assert other.put("/models/other/versions/1/artifact", listed).status_code == 200
+
+
+def test_a_viewer_sends_nothing(api: Program, victor: User) -> None:
+    _, token = make_token(
+        user=victor, name="v", scopes=[Scope.READ], actor=SYSTEM, at=timezone.now()
+    )
+    assert send(Program(token), CONTENT).status_code == 403
+    assert not Blob.objects.exists()
+
+
+def test_what_nothing_names_is_collected_after_a_day(api: Program, version: None) -> None:
+    store(api, {"a": CONTENT})
+    send(api, b"never named")
+    now = timezone.now()
+    later = now + UNNAMED_FOR + UNNAMED_FOR
+    assert collect_garbage(at=now, remove=True) == []
+    listed = [(sha256(b"never named"), 11)]
+    assert collect_garbage(at=later, remove=False) == listed
+    assert Blob.objects.count() == 2
+    assert collect_garbage(at=later, remove=True) == listed
+    assert Blob.objects.get().sha256 == sha256(CONTENT)
+    assert not BlobUpload.objects.filter(blob__sha256=sha256(b"never named")).exists()
+    assert sha256(b"never named") not in lying()
+
+
+def test_a_flipped_byte_is_found(api: Program, version: None) -> None:
+    store(api, {"a": CONTENT, "b": b"other"})
+    assert [blob.fault for blob in examined_blobs()] == ["", ""]
+    path = next(p for p in Path(settings.OBEYA_ARTIFACTS).rglob(sha256(CONTENT)))
+    path.write_bytes(CONTENT[:-1] + b"X")
+    faults = [blob.fault for blob in examined_blobs() if blob.fault]
+    assert len(faults) == 1
+    assert "was altered. It is resnet50 v1: a." in faults[0]
+    path.unlink()
+    assert any("is gone" in blob.fault for blob in examined_blobs())
+
+
+def test_a_file_of_a_run_belongs_to_who_stored_it(alice: User, db: None) -> None:
+    at = timezone.now()
+    carol = create_user(username="carol", group="contributor", actor=SYSTEM, at=at)
+    mine, theirs = Actor(carol, Channel.MLFLOW), None
+    registry.store_run_file(path="r/a", body=io.BytesIO(b"1"), size=1, actor=mine, at=at)
+    dave = create_user(username="dave", group="contributor", actor=SYSTEM, at=at)
+    theirs = Actor(dave, Channel.MLFLOW)
+    with pytest.raises(registry.artifacts.NotAllowed):
+        registry.store_run_file(path="r/a", body=io.BytesIO(b"2"), size=1, actor=theirs, at=at)
+    with pytest.raises(registry.artifacts.NotAllowed):
+        registry.delete_run_files(path="r", actor=theirs)
+    for path in ("r", "r/a/b"):
+        with pytest.raises(registry.artifacts.AlreadyExists):
+            registry.store_run_file(path=path, body=io.BytesIO(b"2"), size=1, actor=mine, at=at)
+    assert registry.delete_run_files(path="r", actor=Actor(alice, Channel.API)) == 1
+    assert not RunFile.objects.exists()
+
+
+def test_versions_without_files_say_so(api: Program, version: None) -> None:
+    told = api.get(f"{VERSION}/artifact").json()
+    assert told == {"digest": "", "size": None, "warnings": [], "files": []}
+    assert ModelVersion.objects.get().stage == Stage.DEVELOPMENT

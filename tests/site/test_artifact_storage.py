@@ -1,0 +1,68 @@
+"""Files in a bucket, on a real server of the S3 protocol."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import storages
+from django.utils import timezone
+from moto.server import ThreadedMotoServer
+
+from boards import blob_store
+from boards.models import Blob
+from boards.queries.blob_verification import examined_blobs
+from boards.registry import SYSTEM, collect_garbage, store_blob
+from boards.registry.artifacts import UNNAMED_FOR
+from registry_site import environment
+
+CONTENT = b"in a bucket" * 100_000
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch, settings: object) -> Iterator[object]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="models")
+    where = "s3://models/obeya"
+    settings.STORAGES = {  # type: ignore[attr-defined]
+        **settings.STORAGES,  # type: ignore[attr-defined]
+        "artifacts": environment.artifact_storage("OBEYA_ARTIFACTS", where),
+    }
+    yield s3
+    storages._storages.pop("artifacts", None)
+    s3.close()
+    server.stop()
+
+
+@pytest.mark.django_db
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_content_goes_to_the_bucket_once_and_comes_back(bucket: object) -> None:
+    for _ in range(2):
+        at = timezone.now()
+        blob = store_blob(body=io.BytesIO(CONTENT), size=len(CONTENT), actor=SYSTEM, at=at)
+    listed = bucket.list_objects_v2(Bucket="models")["Contents"]  # type: ignore[attr-defined]
+    start = f"obeya/blobs/{blob.sha256[:2]}/{blob.sha256[2:4]}/"
+    assert [entry["Key"] for entry in listed] == [start + blob.sha256]
+    with blob_store.open_blob(blob.sha256) as file:
+        file.seek(11)
+        assert file.read(11) == b"in a bucket"
+    assert [examined.fault for examined in examined_blobs()] == [""]
+    collect_garbage(at=timezone.now() + 2 * UNNAMED_FOR, remove=True)
+    assert not Blob.objects.exists()
+    assert "Contents" not in bucket.list_objects_v2(Bucket="models")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("where", ["s3://", "s3://UPPER", "s3://a", "s3://bucket/a b"])
+def test_a_bucket_that_cannot_be_is_refused(where: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="OBEYA_ARTIFACTS"):
+        environment.artifact_storage("OBEYA_ARTIFACTS", where)
