@@ -56,10 +56,13 @@ def run_file(path: str) -> ArtifactFile:
 
 def run_files_below(folder: str) -> list[tuple[str, str]]:
     """Path within the folder and SHA-256 of each file of a run below a folder."""
-    rows = models.RunFile.objects.filter(path__startswith=f"{folder}/").order_by("path")
+    start = f"{folder}/"
+    rows = models.RunFile.objects.filter(path__startswith=start).order_by("path")
     return [
-        (path.removeprefix(f"{folder}/"), sha256)
+        (path.removeprefix(start), sha256)
         for path, sha256 in rows.values_list("path", "blob__sha256")
+        # SQLite takes upper and lower case for the same here.
+        if path.startswith(start)
     ]
 
 
@@ -70,8 +73,11 @@ def folder_of_logged_model(model_id: str) -> str:
     """
     tail = f"models/{model_id}/artifacts/"
     rows = models.RunFile.objects.filter(Q(path__startswith=tail) | Q(path__contains=f"/{tail}"))
-    path = rows.order_by("path").values_list("path", flat=True).first()
-    return path[: path.index(tail) + len(tail) - 1] if path else ""
+    for path in rows.order_by("path").values_list("path", flat=True):
+        place = f"/{path}".find(f"/{tail}")
+        if place >= 0:
+            return path[: place + len(tail) - 1]
+    return ""
 
 
 def listed_run_files(folder: str) -> list[Listed]:
@@ -118,6 +124,9 @@ def _stored(row: models.ArtifactFile | models.RunFile) -> ArtifactFile:
 def _one_level(rows: Any, start: str) -> list[Listed]:
     found: dict[str, int | None] = {}
     for path, size in rows:
+        # SQLite takes upper and lower case for the same where it looks for a beginning.
+        if not path.startswith(start):
+            continue
         name, slash, _ = path[len(start) :].partition("/")
         found[start + name] = None if slash else size
     return [Listed(path, found[path]) for path in sorted(found)]

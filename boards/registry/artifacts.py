@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
 from boards import blob_store, models
 from boards.actors import Actor
@@ -196,9 +196,16 @@ def _require_place(path: str, actor: Actor) -> None:
     if present is not None:
         _require_own([present], actor)
         return
-    in_the_way = Q(path__in=folders_of(path)) | Q(path__startswith=f"{path}/")
-    if models.RunFile.objects.filter(in_the_way).exists():
+    through_file = models.RunFile.objects.filter(path__in=folders_of(path)).exists()
+    if through_file or _run_files_below(path):
         raise AlreadyExists(f"“{path[:64]}” is a folder, or leads through a file.", field="path")
+
+
+def _run_files_below(folder: str) -> list[models.RunFile]:
+    start = f"{folder}/"
+    rows = models.RunFile.objects.filter(path__startswith=start)
+    # SQLite takes upper and lower case for the same here.
+    return [row for row in rows if row.path.startswith(start)]
 
 
 def delete_run_files(*, path: str, actor: Actor) -> int:
@@ -213,7 +220,7 @@ def delete_run_files(*, path: str, actor: Actor) -> int:
     actor.require_anywhere(Right.REGISTER)
     path = artifact_path(path)
     with transaction.atomic():
-        rows = list(models.RunFile.objects.filter(Q(path=path) | Q(path__startswith=f"{path}/")))
+        rows = [*models.RunFile.objects.filter(path=path), *_run_files_below(path)]
         if not rows:
             raise NotFound(f"There is no file “{path[:64]}”.", what="file")
         _require_own(rows, actor)

@@ -51,6 +51,23 @@ def test_a_file_is_stored_listed_read_and_deleted(send: Any) -> None:
     assert send("GET", "/artifacts?path=e").json() == {"files": []}
 
 
+def test_folders_that_differ_in_case_are_two(send: Any, token: str) -> None:
+    for folder in ("Run", "run"):
+        assert send("PUT", f"/artifacts/{folder}/a", folder.encode()).status_code == 200
+    assert [f["path"] for f in send("GET", "/artifacts").json()["files"]] == ["Run", "run"]
+    api = Client(headers={"Authorization": f"Bearer {token}"})
+    kind = "application/json"
+    api.post("/api/2.0/mlflow/registered-models/create", {"name": "m"}, content_type=kind)
+    source = f"http://testserver{ROOT}/artifacts/run"
+    body = {"name": "m", "source": source}
+    api.post("/api/2.0/mlflow/model-versions/create", body, content_type=kind)
+    assert ArtifactFile.objects.get().path == "a"
+    assert send("DELETE", "/artifacts/run").status_code == 200
+    assert RunFile.objects.get().path == "Run/a"
+    root = f"/artifacts/versions/{ModelVersion.objects.get().model.uid}/1"
+    assert b"".join(send("GET", f"{root}/a").streaming_content) == b"run"
+
+
 @pytest.mark.parametrize("path", TRAVERSALS)
 def test_no_path_leads_elsewhere(send: Any, path: str) -> None:
     escaped = quote(path.encode("utf-8", "surrogatepass"), safe="/")
