@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from boards import blob_store, models
 from obeya.artifacts.manifest import FileEntry, artifact_digest
+from obeya.artifacts.paths import artifact_path
 from obeya.artifacts.records import Artifact, ArtifactFile
 from obeya.errors import NotFound
 
@@ -38,8 +39,10 @@ def artifact_of(version: models.ModelVersion) -> Artifact:
 
 
 def file_of(version: models.ModelVersion, path: str) -> ArtifactFile:
-    """One file of a version. Raises `NotFound`."""
-    rows = models.ArtifactFile.objects.filter(version=version, path=path).select_related("blob")
+    """One file of a version. Raises `NotFound`, and `InvalidInput` for what can be no path."""
+    rows = models.ArtifactFile.objects.filter(
+        version=version, path=artifact_path(path)
+    ).select_related("blob")
     row = rows.first()
     if row is None:
         raise NotFound(f"There is no file “{path[:64]}” in this version.", what="file")
@@ -47,8 +50,8 @@ def file_of(version: models.ModelVersion, path: str) -> ArtifactFile:
 
 
 def run_file(path: str) -> ArtifactFile:
-    """A file of a run. Raises `NotFound`."""
-    row = models.RunFile.objects.filter(path=path).select_related("blob").first()
+    """A file of a run. Raises `NotFound`, and `InvalidInput` for what can be no path."""
+    row = models.RunFile.objects.filter(path=artifact_path(path)).select_related("blob").first()
     if row is None:
         raise NotFound(f"There is no file “{path[:64]}”.", what="file")
     return _stored(row)

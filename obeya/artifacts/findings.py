@@ -42,7 +42,19 @@ def findings_of(file: BinaryIO, size: int) -> dict[str, Any]:
         ]
     if search.unsearched:
         findings["unsearched"] = search.unsearched
-    return findings
+    found: dict[str, Any] = _storable(findings)
+    return found
+
+
+def _storable(value: Any) -> Any:
+    """The same with every text as a database takes it: files can say anything."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value
 
 
 def warnings_of(files: Iterable[tuple[str, Findings]]) -> tuple[str, ...]:
