@@ -42,8 +42,7 @@ def findings_of(file: BinaryIO, size: int) -> dict[str, Any]:
         ]
     if search.unsearched:
         findings["unsearched"] = search.unsearched
-    found: dict[str, Any] = _storable(findings)
-    return found
+    return {name: _storable(told) for name, told in findings.items()}
 
 
 def _storable(value: Any) -> Any:
