@@ -25,6 +25,8 @@ from obeya.errors import DigestMismatch, InvalidInput, StorageFull, TooLarge
 
 PIECE = 1024 * 1024
 _MEBIBYTE = 1024 * 1024
+# What comes in, and under which digest it was stored what came in pieces.
+_UNFINISHED = ("*.part", "*.stored")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -56,17 +58,11 @@ def arrived(body: Body, *, size: int | None, sha256: str = "") -> Iterator[Arriv
         DigestMismatch: it is something else than was stated.
         StorageFull: there is no room.
     """
-    limit = settings.OBEYA_UPLOAD_MAX_MIB * _MEBIBYTE
-    if size is not None and size > limit:
-        raise _too_large(limit)
-    with _no_room_is_said():
-        settings.OBEYA_INCOMING_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if size and size > shutil.disk_usage(settings.OBEYA_INCOMING_DIR).free:
-            raise _full()
-    path = settings.OBEYA_INCOMING_DIR / f"{uuid.uuid4()}.part"
+    require_room(size or 0)
+    path = incoming() / f"{uuid.uuid4()}.part"
     try:
-        with _no_room_is_said():
-            found = _gather(body, path, limit)
+        with no_room_is_said():
+            found = _gather(body, path, _limit())
         if size is not None and found.size != size:
             raise InvalidInput(
                 f"{found.size:,} bytes came of the {size:,} that were announced; send it again.",
@@ -79,6 +75,26 @@ def arrived(body: Body, *, size: int | None, sha256: str = "") -> Iterator[Arriv
         yield found
     finally:
         path.unlink(missing_ok=True)
+
+
+def require_room(size: int) -> None:
+    """See that a file of so many bytes may come. Raises `TooLarge` or `StorageFull`."""
+    if size > _limit():
+        raise _too_large(_limit())
+    if size > shutil.disk_usage(incoming()).free:
+        raise _full()
+
+
+def incoming() -> Path:
+    """The directory where uploads lie until they are whole; made where it is missing."""
+    folder: Path = settings.OBEYA_INCOMING_DIR
+    with no_room_is_said():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _limit() -> int:
+    return int(settings.OBEYA_UPLOAD_MAX_MIB) * _MEBIBYTE
 
 
 def _gather(body: Body, path: Path, limit: int) -> Arrived:
@@ -98,7 +114,7 @@ def _gather(body: Body, path: Path, limit: int) -> Arrived:
 def place(content: Arrived) -> None:
     """Put content where it stays. What lies there already under its digest is replaced by it."""
     storage, name = _storage(), _name(content.sha256)
-    with _no_room_is_said():
+    with no_room_is_said():
         if not isinstance(storage, FileSystemStorage):
             with content.path.open("rb") as file:
                 storage.save(name, File(file))
@@ -127,7 +143,7 @@ def discard(sha256: str) -> None:
 def unfinished_uploads(older_than: float) -> list[Path]:
     """What lies in the incoming directory and was not written to since that time stamp."""
     folder: Path = settings.OBEYA_INCOMING_DIR
-    parts = folder.glob("*.part") if folder.is_dir() else ()
+    parts = [path for pattern in _UNFINISHED for path in folder.glob(pattern)]
     return sorted(part for part in parts if part.stat().st_mtime < older_than)
 
 
@@ -150,7 +166,8 @@ def _sync(folder: Path) -> None:
 
 
 @contextmanager
-def _no_room_is_said() -> Iterator[None]:
+def no_room_is_said() -> Iterator[None]:
+    """Let a disk that is full within this raise `StorageFull`."""
     try:
         yield
     except OSError as error:

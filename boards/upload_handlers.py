@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files.uploadhandler import (
+    FileUploadHandler,
+    SkipFile,
+    TemporaryFileUploadHandler,
+)
+
+from boards import blob_store
 
 
 class NoFiles(FileUploadHandler):
@@ -18,3 +28,20 @@ class NoFiles(FileUploadHandler):
 
     def file_complete(self, file_size: int) -> None:
         """Never called; the base class wants it."""
+
+
+class IncomingFiles(TemporaryFileUploadHandler):
+    """Gathers each file of a form beside what becomes of it, until the request is over."""
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        """Make room for a file."""
+        FileUploadHandler.new_file(self, *args, **kwargs)
+        self.file = _Incoming(
+            self.file_name, self.content_type, 0, self.charset, self.content_type_extra
+        )
+
+
+class _Incoming(TemporaryUploadedFile):
+    def __init__(self, *args: Any) -> None:
+        file = NamedTemporaryFile(suffix=".part", dir=blob_store.incoming())  # noqa: SIM115
+        UploadedFile.__init__(self, file, *args)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
 
-from boards import blob_store, models
+from boards import blob_store, models, upload_pieces
+from boards.upload_pieces import Received, Sending
 from obeya.artifacts.manifest import FileEntry, artifact_digest
 from obeya.artifacts.paths import artifact_path
 from obeya.artifacts.records import Artifact, ArtifactFile
@@ -25,6 +27,31 @@ class Listed:
     def is_folder(self) -> bool:
         """Whether it is a folder."""
         return self.size is None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of an artifact; `size` in bytes and `count` are those of all files below it."""
+
+    name: str
+    folders: tuple[Folder, ...]
+    files: tuple[ArtifactFile, ...]
+    size: int
+    count: int
+
+
+def tree_of(files: Sequence[ArtifactFile], name: str = "", depth: int = 0) -> Folder:
+    """Files, sorted by path, as the tree of folders that their paths make."""
+    here: list[ArtifactFile] = []
+    below: dict[str, list[ArtifactFile]] = {}
+    for file in files:
+        parts = file.path.split("/")
+        if len(parts) == depth + 1:
+            here.append(file)
+        else:
+            below.setdefault(parts[depth], []).append(file)
+    folders = tuple(tree_of(inside, part, depth + 1) for part, inside in below.items())
+    return Folder(name, folders, tuple(here), sum(file.size for file in files), len(files))
 
 
 def artifact_of(version: models.ModelVersion) -> Artifact:
@@ -101,6 +128,14 @@ def blob_is_here(sha256: str, user_id: int) -> bool:
     """Whether the account sent this content before, and it is there."""
     sent = models.BlobUpload.objects.filter(blob__sha256=sha256, user=user_id).exists()
     return sent and blob_store.is_there(sha256)
+
+
+def received(sending: Sending) -> Received:
+    """What is here of a file that comes in pieces."""
+    sha256 = upload_pieces.finished_as(sending)
+    if sha256 and blob_is_here(sha256, sending.user):
+        return Received(sending.size, sha256)
+    return Received(upload_pieces.gathered(sending))
 
 
 def entries_of(version: models.ModelVersion) -> list[FileEntry]:

@@ -9,7 +9,7 @@ from typing import Self
 from django.utils import timezone
 
 from boards import models
-from boards.queries.artifact import artifact_of
+from boards.queries.artifact import Folder, artifact_of, tree_of
 from boards.queries.filters import BoardFilter
 from boards.queries.frozen_check import OutcomeRow, outcome_rows
 from boards.queries.history import transitions
@@ -31,6 +31,7 @@ from obeya.transitions import TransitionJudgement
 from obeya.verdicts import Verdict
 
 CHECKS_MAX = 10
+FILES_SHOWN = 200
 VALUE_IN_ADDRESS_MAX = 2_000
 
 
@@ -69,7 +70,10 @@ class TagChip:
 
 @dataclass(frozen=True, slots=True)
 class VersionPage:
-    """All that the page shows. `judgement` is None where there is no next stage."""
+    """All that the page shows. `judgement` is None where there is no next stage.
+
+    `files` holds the first 200 of the artifact's by path.
+    """
 
     version: ModelVersion
     tags: tuple[TagChip, ...]
@@ -82,6 +86,7 @@ class VersionPage:
     requests: tuple[OpenRequest, ...]
     waivers: tuple[WaiverLine, ...]
     artifact: Artifact
+    files: Folder
 
     @property
     def request(self) -> OpenRequest | None:
@@ -111,6 +116,7 @@ def version_page(name: str, number: int) -> VersionPage:
         if model.champion_id and model.champion_id != row.pk
         else {}
     )
+    artifact = artifact_of(row)
     judgement = judge(row, record.stage.next, at=at) if record.stage.next else None
     verdict = judgement.verdict if judgement else None
     return VersionPage(
@@ -124,7 +130,8 @@ def version_page(name: str, number: int) -> VersionPage:
         _checks(row),
         tuple(open_requests([row.pk], at).values()),
         waivers_of_version(row, at),
-        artifact_of(row),
+        artifact,
+        tree_of(artifact.files[:FILES_SHOWN]),
     )
 
 

@@ -34,6 +34,7 @@ from boards.registry.idempotency import answer_once
 from boards.registry.imports import import_model
 from boards.registry.labels import delete_alias, delete_tag, set_alias, set_tag
 from boards.registry.limits import remove_wip_limit, set_wip_limit
+from boards.registry.pieces import store_piece
 from boards.registry.policies import remove_policy, set_policy
 from boards.registry.registration import create_model, register_model, register_versions
 from boards.registry.requests import request_transition, vote, withdraw
@@ -88,6 +89,7 @@ __all__ = [
     "set_tag",
     "set_wip_limit",
     "store_blob",
+    "store_piece",
     "store_run_file",
     "together",
     "transition_stage",

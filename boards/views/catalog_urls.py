@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from boards.views import artifact, compare, metric_definition, model_page, models_list, version_page
+from boards.views import (
+    artifact,
+    artifact_upload,
+    compare,
+    metric_definition,
+    model_page,
+    models_list,
+    version_page,
+)
 
 urlpatterns = [
     path("models/", models_list.models, name="models"),
@@ -18,6 +26,16 @@ urlpatterns = [
         "models/<str:name>/versions/<int:number>/files/<path:path>",
         artifact.download_file,
         name="download_file",
+    ),
+    path(
+        "models/<str:name>/versions/<int:number>/artifact/",
+        artifact_upload.set_artifact,
+        name="set_artifact",
+    ),
+    path(
+        "models/<str:name>/versions/<int:number>/artifact/pieces/",
+        artifact_upload.store_piece,
+        name="store_piece",
     ),
     path("models/<str:name>/compare/", compare.compare_model, name="compare_model"),
     path("compare/", compare.compare, name="compare"),

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
+
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from boards.permissions import Right, has_right
 from boards.queries.version_page import version_page
 from boards.views.http import Request, needs
+from obeya.errors import RegistryError
 
 
 @require_safe
 @needs(Right.VIEW)
 def version(request: Request, name: str, number: int) -> HttpResponse:
     """The version's evidence, its verdict for the next stage, and its moves."""
+    return show_version(request, name, number)
+
+
+def show_version(
+    request: Request, name: str, number: int, *, upload_problem: RegistryError | None = None
+) -> HttpResponse:
+    """The page, with a sentence beside the form of its files where they were refused."""
     page = version_page(name, number)
     return render(
         request,
@@ -23,7 +34,11 @@ def version(request: Request, name: str, number: int) -> HttpResponse:
             "section": "models",
             "page": page,
             "version": page.version,
+            "shell_name": shlex.quote(name),
+            "here": reverse("boards:version", args=[name, number]),
             "may_ask": has_right(request.user, Right.TRANSITION),
             "may_waive": has_right(request.user, Right.WAIVE),
+            "upload_problem": str(upload_problem or ""),
         },
+        status=upload_problem.http_status if upload_problem else 200,
     )

@@ -160,3 +160,20 @@ function fade(element) {
   element.addEventListener("mouseenter", () => clearTimeout(timer));
 }
 document.querySelectorAll("[data-toast]").forEach(fade);
+
+/* What can be copied: a button that is there only where the browser can. */
+document.querySelectorAll("[data-copy]").forEach((button) => {
+  button.hidden = !navigator.clipboard;
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    announce("Copied.");
+    toast("Copied.");
+  } catch {
+    tell("The browser does not let this page copy. Select the text instead.");
+  }
+});

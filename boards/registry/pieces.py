@@ -1,0 +1,35 @@
+"""The write that stores files which come in pieces."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from boards import upload_pieces
+from boards.actors import Actor
+from boards.blob_store import Body
+from boards.permissions import Right
+from boards.queries.artifact import received
+from boards.registry.artifacts import store_blob
+from boards.upload_pieces import Received, Sending
+
+
+def store_piece(
+    *, sending: Sending, body: Body, offset: int, actor: Actor, at: datetime
+) -> Received:
+    """Add a piece to a file that comes in several; with the last one the file is stored.
+
+    Raises:
+        NotAllowed: the actor may not register.
+        TooLarge, InvalidInput, StorageFull: see `boards.upload_pieces.append`.
+    """
+    actor.require_anywhere(Right.REGISTER)
+    before = received(sending)
+    if before.sha256:
+        return before
+    here = upload_pieces.append(sending, body, offset=offset)
+    if here < sending.size:
+        return Received(here)
+    with upload_pieces.opened(sending) as whole:
+        blob = store_blob(body=whole, size=sending.size, actor=actor, at=at)
+    upload_pieces.finish(sending, blob.sha256)
+    return Received(here, blob.sha256)

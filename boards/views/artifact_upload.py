@@ -1,0 +1,135 @@
+"""The form that stores the files of a version, and the pieces that its script sends before.
+
+Without scripts the form brings the files themselves. With them each file is sent in pieces, which
+go on where they broke off, and the form says by path and SHA-256 which files there are.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST
+
+from boards import blob_store, registry
+from boards.permissions import Right
+from boards.queries.artifact import received
+from boards.queries.records import find_named_version
+from boards.queries.whole_number import ID_MAX, whole_number
+from boards.upload_handlers import IncomingFiles
+from boards.upload_pieces import Received, Sending
+from boards.uploads import body_of
+from boards.views.http import Request, needs, page_actor
+from boards.views.version_page import show_version
+from obeya.artifacts.manifest import FileEntry
+from obeya.artifacts.paths import artifact_path
+from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError
+
+MODIFIED_MAX = 40
+
+
+# Not without the form's token: it is asked for further in, once it is said where files go.
+@csrf_exempt
+@require_POST
+@needs(Right.REGISTER)
+def set_artifact(request: Request, name: str, number: int) -> HttpResponseBase:
+    """Make a version of the files that the form brings, or that it names."""
+    find_named_version(name, number)
+    announced = whole_number(request.META.get("CONTENT_LENGTH", ""), at_most=ID_MAX)
+    try:
+        blob_store.require_room(announced or 0)
+    except RegistryError as error:
+        return show_version(request, name, number, upload_problem=error)
+    request.upload_handlers = [IncomingFiles(request)]
+    return _set_artifact(request, name, number)
+
+
+@csrf_protect
+def _set_artifact(request: Request, name: str, number: int) -> HttpResponse:
+    try:
+        with blob_store.no_room_is_said():
+            entries = _named(request) if "files" in request.POST else _brought(request)
+        row = registry.set_artifact(
+            name=name, version=number, files=entries, actor=page_actor(request), at=timezone.now()
+        )
+    except (NotAllowed, NotFound) as error:
+        if getattr(error, "what", "") != "blob":
+            raise
+        return show_version(request, name, number, upload_problem=error)
+    except RegistryError as error:
+        return show_version(request, name, number, upload_problem=error)
+    count = len(entries)
+    messages.success(
+        request, f"{name} v{row.number} is made of {count:,} file{'' if count == 1 else 's'} now."
+    )
+    return redirect("boards:version", name, number)
+
+
+def _brought(request: Request) -> list[FileEntry]:
+    """The files of the form, stored. Raises `InvalidInput` where there are none."""
+    brought = request.FILES.getlist("file")
+    if not brought:
+        raise InvalidInput("Choose the files of this version first.", field="files")
+    # All names first: of files that cannot lie beside each other none is stored.
+    paths = [artifact_path(file.name or "") for file in brought]
+    actor, at = page_actor(request), timezone.now()
+    return [
+        FileEntry(
+            path,
+            registry.store_blob(body=file, size=file.size, actor=actor, at=at).sha256,
+        )
+        for path, file in zip(paths, brought, strict=True)
+    ]
+
+
+def _named(request: Request) -> list[FileEntry]:
+    """The files that were sent in pieces. Raises `InvalidInput`."""
+    try:
+        files = json.loads(request.POST["files"])
+        return [FileEntry(str(file["path"]), str(file["sha256"])) for file in files]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise InvalidInput("What the page sent cannot be read; send it again.") from None
+
+
+@never_cache
+@require_http_methods(["GET", "PUT"])
+@needs(Right.REGISTER)
+def store_piece(request: Request, name: str, number: int) -> HttpResponse:
+    """Say how much of a file is here (GET), or add the body to it at ``offset`` (PUT).
+
+    The address says which file: ``path``, its ``size`` in bytes and when it was ``modified``.
+    """
+    asked = request.GET
+    size = whole_number(asked.get("size", ""), at_most=ID_MAX)
+    if size is None:
+        raise InvalidInput("The size of the file is missing.", field="size")
+    sending = Sending(
+        request.user.pk,
+        find_named_version(name, number).pk,
+        artifact_path(asked.get("path", "")),
+        size,
+        asked.get("modified", "")[:MODIFIED_MAX],
+    )
+    if request.method == "GET":
+        blob_store.require_room(size)
+        return _answer(received(sending))
+    offset = whole_number(asked.get("offset", ""), at_most=ID_MAX)
+    if offset is None:
+        raise InvalidInput("The place of the piece in the file is missing.", field="offset")
+    body, _ = body_of(request)
+    made = registry.store_piece(
+        sending=sending, body=body, offset=offset, actor=page_actor(request), at=timezone.now()
+    )
+    return _answer(made)
+
+
+def _answer(found: Received) -> JsonResponse:
+    document: dict[str, Any] = {"received": found.size, "sha256": found.sha256}
+    return JsonResponse(document)

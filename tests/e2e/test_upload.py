@@ -1,0 +1,140 @@
+"""Files of a version, sent from its page in a browser."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from boards.models import ArtifactFile, ModelVersion
+from boards.registry import DatabaseRegistry
+from obeya.artifacts.manifest import FileEntry, artifact_digest, local_files, sha256_of
+from tests.e2e.conftest import Complaints, Visit
+
+PAGE = "/models/churn/versions/1/"
+PIECE = 8 * 1024 * 1024
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with one file that takes three pieces."""
+    model = tmp_path / "model"
+    (model / "weights").mkdir(parents=True)
+    (model / "MLmodel").write_text("flavors: {sklearn: {sklearn_version: 1.6.1}}\n")
+    (model / "weights" / "big.bin").write_bytes(os.urandom(2 * PIECE + 17))
+    return model
+
+
+@pytest.fixture
+def page(registry: DatabaseRegistry, visit: Visit) -> Page:
+    return visit(PAGE, user="carol", viewport={"width": 1440, "height": 900})
+
+
+def start(page: Page) -> None:
+    page.get_by_role("button", name="Upload", exact=True).click()
+
+
+def digest_of(folder: Path) -> str:
+    files = local_files(folder)
+    return artifact_digest([FileEntry(path, sha256_of(file)) for path, file in files.items()])
+
+
+def test_a_folder_goes_up_with_its_paths(page: Page, folder: Path) -> None:
+    page.set_input_files("#upload-folder", folder)
+    start(page)
+    expect(page.locator("#toasts")).to_contain_text("churn v1 is made of 2 files now.")
+    expect(page.locator("#digest")).to_have_text(digest_of(folder))
+    expect(page.get_by_role("link", name="big.bin")).to_be_visible()
+    assert set(ArtifactFile.objects.values_list("path", flat=True)) == {
+        "MLmodel",
+        "weights/big.bin",
+    }
+
+
+def test_a_connection_that_breaks_goes_on_where_it_was(
+    page: Page, folder: Path, complaints: Complaints
+) -> None:
+    complaints.foresee("net::ERR_")
+    sent: list[str] = []
+
+    def cut(route: Route) -> None:
+        if route.request.method == "PUT":
+            sent.append(route.request.url.partition("offset=")[2])
+            if len(sent) == 3:
+                route.abort()
+                return
+        route.continue_()
+
+    page.route("**/pieces/**", cut)
+    page.set_input_files("#upload-folder", folder)
+    start(page)
+    expect(page.locator("#digest")).to_have_text(digest_of(folder), timeout=20_000)
+    # The small file, then the big one: its second piece is cut, and sent once more.
+    assert sent == ["0", "0", str(PIECE), str(PIECE), str(2 * PIECE)]
+
+
+def test_what_was_stopped_goes_on_after_the_page_was_loaded_anew(page: Page, folder: Path) -> None:
+    big = folder / "weights" / "big.bin"
+    page.route(
+        "**/pieces/**",
+        lambda route: None if f"offset={PIECE}" in route.request.url else route.continue_(),
+    )
+    page.set_input_files("#upload-files", big)
+    start(page)
+    expect(page.locator("[data-told]")).to_contain_text("8.0 MB of 16.0 MB, file 1 of 1: big.bin")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("alert")).to_contain_text("Stopped.")
+    expect(page.get_by_role("button", name="Upload", exact=True)).to_be_focused()
+    assert ModelVersion.objects.get(model__name="churn").artifact_size is None
+
+    page.unroute("**/pieces/**")
+    page.reload()
+    page.set_input_files("#upload-files", big)
+    offsets: list[str] = []
+    page.on(
+        "request",
+        lambda request: (
+            request.method == "PUT" and offsets.append(request.url.partition("offset=")[2])
+        ),
+    )
+    start(page)
+    sha256 = hashlib.sha256(big.read_bytes()).hexdigest()
+    expect(page.locator("#digest")).to_have_text(f"sha256:{sha256}")
+    assert offsets == [str(PIECE), str(2 * PIECE)]
+
+
+def test_what_the_server_refuses_is_said_in_words(page: Page, tmp_path: Path) -> None:
+    odd = tmp_path / "a;b.bin"
+    odd.write_bytes(b"content")
+    page.set_input_files("#upload-files", odd)
+    start(page)
+    expect(page.get_by_role("alert")).to_contain_text("it holds “;”")
+    expect(page.locator("#upload-files")).to_be_enabled()
+
+
+def test_nothing_chosen_says_so(page: Page) -> None:
+    start(page)
+    expect(page.get_by_role("alert")).to_have_text("Choose the files of this version first.")
+
+
+def test_without_scripts_the_form_brings_the_files(
+    registry: DatabaseRegistry, visit: Visit, folder: Path
+) -> None:
+    page = visit(PAGE, user="carol", java_script_enabled=False)
+    expect(page.locator("#upload-folder")).to_be_hidden()
+    page.set_input_files("#upload-files", [folder / "MLmodel", folder / "weights" / "big.bin"])
+    start(page)
+    expect(page.locator("#files")).to_contain_text("2 files, 16.0 MB")
+
+
+def test_the_digest_is_copied(page: Page, folder: Path) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.set_input_files("#upload-files", folder / "MLmodel")
+    start(page)
+    page.get_by_role("button", name="Copy the digest").click()
+    expect(page.locator("#live")).to_have_text("Copied.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"sha256:{sha256_of(folder / 'MLmodel')}"
