@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from itertools import count
 from typing import Any
 
@@ -15,9 +18,11 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 from boards import registry as write
 from boards.models import PolicyCheck, User
-from boards.registry import SYSTEM, DatabaseRegistry
+from boards.registry import SYSTEM, Actor, DatabaseRegistry
+from obeya.artifacts.manifest import FileEntry
 from obeya.errors import TransitionRefused
 from obeya.policies import Comparison, PromotionPolicy
+from obeya.records import Channel
 from obeya.stages import Stage
 from tests.e2e.board_page import BoardPage
 
@@ -69,7 +74,9 @@ def registry_of(accounts: dict[str, User]) -> Callable[[str], DatabaseRegistry]:
 
 
 @pytest.fixture
-def registry(registry_of: Callable[[str], DatabaseRegistry]) -> DatabaseRegistry:
+def registry(
+    registry_of: Callable[[str], DatabaseRegistry], accounts: dict[str, User]
+) -> DatabaseRegistry:
     """Twelve versions of four models, two of them champions, and two policies; ada's hand.
 
     resnet50: v1 and v2 archived, v3 champion, v4 may enter Production, v5 may not, v6 may enter
@@ -104,8 +111,25 @@ def registry(registry_of: Callable[[str], DatabaseRegistry]) -> DatabaseRegistry
     register("bert-base", 0.96, 45)
     register("whisper", 0.8, 300)
     register("whisper", 0.6, 310)
+    store_files(Actor(accounts["ada"], Channel.PYTHON))
     ada.register_model("churn", 1, description="Gradient-boosted trees.")
     return ada
+
+
+def store_files(actor: Actor) -> None:
+    """Files of whisper v2, with one of each kind that the page tells something of."""
+    tensor = json.dumps({"a.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}})
+    contents = {
+        "MLmodel": b"flavors: {sklearn: {sklearn_version: 1.6.1}}\n",
+        "weights/a.safetensors": len(tensor).to_bytes(8, "little") + tensor.encode() + bytes(24),
+        "weights/old.bin": pickle.dumps({"a": 1}),
+    }
+    at = datetime.now(UTC) - timedelta(days=1)
+    stored = [
+        FileEntry(path, write.store_blob(body=BytesIO(c), size=len(c), actor=actor, at=at).sha256)
+        for path, c in contents.items()
+    ]
+    write.set_artifact(name="whisper", version=2, files=stored, actor=actor, at=at)
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ def site_pages(check_id: str) -> list[SitePage]:
         SitePage("model", reverse("boards:model", args=["resnet50"])),
         SitePage("model in Production on", "/models/resnet50/?production_on=2026-06-01"),
         SitePage("version", reverse("boards:version", args=["resnet50", 4])),
+        SitePage("version with files", reverse("boards:version", args=["whisper", 2])),
         SitePage("version without metrics", reverse("boards:version", args=["churn", 1])),
         SitePage("compare", f"{reverse('boards:compare')}?{compared}"),
         SitePage("compare two", "/compare/?v=bert-base:1&v=whisper:1&differences=1"),
