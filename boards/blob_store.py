@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -133,6 +134,31 @@ def open_blob(sha256: str) -> BinaryIO:
 def is_there(sha256: str) -> bool:
     """Whether there is content under this digest."""
     return _storage().exists(_name(sha256))
+
+
+def stored_contents() -> Iterator[str]:
+    """The digest of everything that lies here, whether a row names it or not."""
+    storage = _storage()
+    for first in _folders(storage, "blobs"):
+        for second in _folders(storage, f"blobs/{first}"):
+            yield from sorted(storage.listdir(f"blobs/{first}/{second}")[1])
+
+
+def _folders(storage: Storage, path: str) -> list[str]:
+    try:
+        return sorted(storage.listdir(path)[0])
+    except FileNotFoundError:
+        return []
+
+
+def placed_at(sha256: str) -> datetime:
+    """When content was placed last. Raises `FileNotFoundError`."""
+    return _storage().get_modified_time(_name(sha256))
+
+
+def size_of(sha256: str) -> int:
+    """How many bytes content has. Raises `FileNotFoundError`."""
+    return _storage().size(_name(sha256))
 
 
 def discard(sha256: str) -> None:

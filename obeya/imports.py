@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from obeya.artifacts.manifest import FileEntry
 from obeya.stages import Stage
 
 VERSIONS_AT_ONCE_MAX = 500
@@ -15,7 +16,8 @@ VERSIONS_AT_ONCE_MAX = 500
 class ImportedVersion:
     """A version as it stands in another registry, which lets it into its stage unjudged.
 
-    `created_at` and `updated_at` are that registry's, aware; the rest as `VersionDraft`.
+    `created_at` and `updated_at` are that registry's, aware; the rest as `VersionDraft`. `files`
+    is what it is made of, whose content was sent before; none where no files come along.
     """
 
     number: int
@@ -28,6 +30,7 @@ class ImportedVersion:
     artifact_uri: str = ""
     source_run: str = ""
     description: str = ""
+    files: tuple[FileEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

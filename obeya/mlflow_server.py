@@ -12,11 +12,12 @@ import math
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
-from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -25,6 +26,10 @@ from obeya import names
 from obeya.errors import InvalidInput, NotFound, NotSignedIn, Unreachable
 from obeya.registry import METRICS_AT_ONCE_MAX
 
+REGISTRY_API = "/api/2.0/mlflow"
+FILES_API = "/api/2.0/mlflow-artifacts"
+FILES = "artifacts"
+PIECE = 1024 * 1024
 ANSWER_MAX = 64 * 1024 * 1024
 PAGE = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -190,9 +195,50 @@ class MlflowServer:
         """The run that logged a model of MLflow 3; "" where none did. Raises `NotFound`."""
         if not _MODEL_ID.match(model_id):
             raise NotFound(f"“{model_id[:64]}” is no id of a logged model.", what="run")
-        model = self._get(f"logged-models/{model_id}", {}).get("model")
-        info = model.get("info") if isinstance(model, Mapping) else None
-        return _text(info, "source_run_id") if isinstance(info, Mapping) else ""
+        return _told(self._get(f"logged-models/{model_id}", {}), "model", "source_run_id")
+
+    def folder_of_model(self, model_id: str) -> str:
+        """Where a logged model of MLflow 3 has its files, "" where unsaid. Raises `NotFound`."""
+        if not _MODEL_ID.match(model_id):
+            raise NotFound(f"“{model_id[:64]}” is no id of a logged model.", what="run")
+        return _told(self._get(f"logged-models/{model_id}", {}), "model", "artifact_uri")
+
+    def folder_of_run(self, run_id: str) -> str:
+        """Where a run has its files, "" where unsaid. Raises `NotFound`."""
+        return _told(self._get("runs/get", {"run_id": run_id}), "run", "artifact_uri")
+
+    def listed_files(self, folder: str) -> list[tuple[str, int | None]]:
+        """What the server keeps in a folder: each name, with bytes; a folder has None."""
+        page = self._get(FILES, {"path": folder}, api=FILES_API)
+        return [
+            (_text(row, "path"), None if row.get("is_dir") else _whole(row.get("file_size")))
+            for row in _rows(page, "files")
+        ]
+
+    @contextmanager
+    def file_content(self, path: str) -> Iterator[Iterator[bytes]]:
+        """The content of a file that the server keeps, in pieces.
+
+        Raises:
+            Unreachable: it did not come, or not whole.
+        """
+        address = f"{self.address}{FILES_API}/{FILES}/{quote(path)}"
+        try:
+            response = self._pool.request(
+                "GET",
+                address,
+                headers={**self._headers, "Accept": "*/*", "Accept-Encoding": "identity"},
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                if response.status != 200:
+                    raise Unreachable(f"{address} answered with status {response.status}.")
+                yield response.stream(PIECE, decode_content=False)
+            finally:
+                response.release_conn()
+        except (HTTPError, OSError) as error:
+            raise Unreachable(f"{self.address} broke off: {_reason(error)}.") from None
 
     def run_metrics(self, run_id: str) -> dict[str, float]:
         """The last value of each metric of a run, at most as many as a version may be given.
@@ -231,8 +277,10 @@ class MlflowServer:
                 raise self._unreadable(endpoint)
             seen.add(token)
 
-    def _get(self, endpoint: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
-        address = f"{self.address}/api/2.0/mlflow/{endpoint}"
+    def _get(
+        self, endpoint: str, asked: Mapping[str, str], *, api: str = REGISTRY_API
+    ) -> Mapping[str, Any]:
+        address = f"{self.address}{api}/{endpoint}"
         try:
             response = self._pool.request(
                 "GET",
@@ -280,6 +328,13 @@ def _rows(document: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
 def _text(document: Mapping[str, Any], member: str) -> str:
     value = document.get(member)
     return value if isinstance(value, str) else ""
+
+
+def _told(document: Mapping[str, Any], member: str, what: str) -> str:
+    """What the ``info`` of an answer's member says."""
+    inner = document.get(member)
+    info = inner.get("info") if isinstance(inner, Mapping) else None
+    return _text(info, what) if isinstance(info, Mapping) else ""
 
 
 def _tags(document: Mapping[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,12 @@ def _drop_triggers(connection: Any) -> None:
     with connection.cursor() as cursor:
         for name in known:
             cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on_table}")
+
+
+@pytest.fixture(autouse=True)
+def _no_files_of_other_tests() -> None:
+    """Begin with no stored files, as with no rows."""
+    shutil.rmtree(settings.OBEYA_ARTIFACTS, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from boards import registry
 from boards.api import schemas
 from boards.api.answers import answer
 from boards.api.guard import ApiRequest
+from obeya.artifacts.manifest import FileEntry
 from obeya.documents import import_report_document
 from obeya.imports import ImportedModel, ImportedVersion
 from obeya.stages import Stage
@@ -22,7 +23,8 @@ def import_model(request: ApiRequest, new: schemas.ImportIn) -> HttpResponse:
     """Bring in a model and versions of it, with their numbers, stages and times.
 
     No workflow and no policy is asked: the versions stand where they stand. What is there already
-    stays as it is. It takes the right to administer.
+    stays as it is. Files come with a version where their content was sent before. It takes the
+    right to administer.
     """
     imported = ImportedModel(
         name=new.model,
@@ -42,6 +44,7 @@ def import_model(request: ApiRequest, new: schemas.ImportIn) -> HttpResponse:
                 artifact_uri=version.artifact_uri,
                 source_run=version.source_run,
                 description=version.description,
+                files=tuple(FileEntry(file.path, file.sha256) for file in version.files),
             )
             for version in new.versions
         ),

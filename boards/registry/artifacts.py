@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -13,7 +15,7 @@ from boards.actors import Actor
 from boards.blob_store import Body
 from boards.permissions import Right
 from boards.queries.covered import covered
-from boards.registry._commit import writing_model
+from boards.registry._commit import ModelWrite, writing_model
 from obeya.artifacts.findings import findings_of, warnings_of
 from obeya.artifacts.manifest import (
     FileEntry,
@@ -72,6 +74,13 @@ def store_blob(
             )
             if actor.user:
                 models.BlobUpload.objects.get_or_create(blob=blob, user=actor.user)
+            if not blob_store.is_there(content.sha256):
+                # Collected since it was placed, as content that no row named.
+                raise Conflict(
+                    "The content was tidied away while it came; send it again.",
+                    stage=None,
+                    revision=0,
+                )
     return blob
 
 
@@ -121,34 +130,51 @@ def set_artifact(
                 f"The files have the digest {found}, and the version was registered with "
                 f"{row.artifact_digest}."
             )
-        blobs = _named_blobs(entries, actor)
-        old = {"digest": row.artifact_digest, "size": row.artifact_size}
-        models.ArtifactFile.objects.filter(version=row).delete()
-        models.ArtifactFile.objects.bulk_create(
-            models.ArtifactFile(version=row, path=entry.path, blob=blobs[entry.sha256])
-            for entry in entries
-        )
-        size = sum(blobs[entry.sha256].size for entry in entries)
-        warnings = warnings_of((e.path, blobs[e.sha256].findings) for e in entries)
-        write.update_version(
-            row, artifact_digest=found, artifact_size=size, artifact_warnings=list(warnings)
-        )
-        write.record(
-            Action.ARTIFACT_STORED,
-            version=row,
-            data={
-                "digest": found,
-                "size": size,
-                "files": len(entries),
-                "warnings": len(warnings),
-                "old": old if old["digest"] or old["size"] is not None else None,
-            },
-        )
+        attach_files(write, row, named_content(entries, actor))
         return row
 
 
-def _named_blobs(entries: Sequence[FileEntry], actor: Actor) -> dict[str, models.Blob]:
-    """The blobs by digest, held so that none is collected meanwhile."""
+@dataclass(frozen=True, slots=True)
+class NamedContent:
+    """Files with their content, which is held so that none is collected meanwhile."""
+
+    entries: Sequence[FileEntry]
+    blobs: Mapping[str, models.Blob]
+
+
+def attach_files(write: ModelWrite, row: models.ModelVersion, content: NamedContent) -> None:
+    """Let a version of the model that is held be made of these files."""
+    digest = artifact_digest(content.entries)
+    old = {"digest": row.artifact_digest, "size": row.artifact_size}
+    models.ArtifactFile.objects.filter(version=row).delete()
+    models.ArtifactFile.objects.bulk_create(
+        models.ArtifactFile(version=row, path=entry.path, blob=content.blobs[entry.sha256])
+        for entry in content.entries
+    )
+    size = sum(content.blobs[entry.sha256].size for entry in content.entries)
+    warnings = warnings_of((e.path, content.blobs[e.sha256].findings) for e in content.entries)
+    write.update_version(
+        row, artifact_digest=digest, artifact_size=size, artifact_warnings=list(warnings)
+    )
+    write.record(
+        Action.ARTIFACT_STORED,
+        version=row,
+        data={
+            "digest": digest,
+            "size": size,
+            "files": len(content.entries),
+            "warnings": len(warnings),
+            "old": old if old["digest"] or old["size"] is not None else None,
+        },
+    )
+
+
+def named_content(entries: Sequence[FileEntry], actor: Actor) -> NamedContent:
+    """The content of files, held for the transaction.
+
+    Raises:
+        NotFound: content that was never sent, or that the actor neither sent nor may read.
+    """
     wanted = {entry.sha256 for entry in entries}
     readable = models.Blob.objects.filter(sha256__in=wanted)
     if actor.user is not None:
@@ -165,7 +191,7 @@ def _named_blobs(entries: Sequence[FileEntry], actor: Actor) -> dict[str, models
             f"The content of {missing.path} (SHA-256 {missing.sha256}) is not here; send it first.",
             what="blob",
         )
-    return blobs
+    return NamedContent(entries, blobs)
 
 
 def store_run_file(
@@ -242,6 +268,7 @@ def _require_own(rows: Sequence[models.RunFile], actor: Actor) -> None:
 def collect_garbage(*, at: datetime, remove: bool) -> list[tuple[str, int]]:
     """Content that no version and no run names and that nobody sent for a day: digest and size.
 
+    What lies in the storage without a row is found too: a server that was killed may leave it.
     Only with `remove` is it removed, and with it uploads that broke off and were never tidied up.
     """
     if remove:
@@ -263,4 +290,26 @@ def collect_garbage(*, at: datetime, remove: bool) -> list[tuple[str, int]]:
             if remove:
                 blob_store.discard(blob.sha256)
                 blob.delete()
+    return found + _strays(at, remove=remove)
+
+
+def _strays(at: datetime, *, remove: bool) -> list[tuple[str, int]]:
+    """Content that no row names, since a server was killed before it made one."""
+    found = []
+    for sha256 in blob_store.stored_contents():
+        if models.Blob.objects.filter(sha256=sha256).exists():
+            continue
+        with suppress(FileNotFoundError, ValueError), transaction.atomic():
+            size = blob_store.size_of(sha256)
+            # With a row of its own it is held: who sends it now waits, and then sees it gone.
+            row, is_new = models.Blob.objects.get_or_create(
+                sha256=sha256, defaults={"size": size, "created_at": at, "sent_at": at}
+            )
+            if not is_new:
+                continue
+            if blob_store.placed_at(sha256) < at - UNNAMED_FOR:
+                found.append((sha256, size))
+                if remove:
+                    blob_store.discard(sha256)
+            row.delete()
     return found

@@ -16,10 +16,12 @@ from boards.actors import Actor
 from boards.permissions import Right
 from boards.registry._commit import ModelWrite, writing_new_or_present_model
 from boards.registry._moves import make_move
+from boards.registry.artifacts import attach_files, named_content
 from boards.registry.registration import checked_draft, describe_new, register_in
 from obeya import names
+from obeya.artifacts.manifest import checked_entries
 from obeya.audit import timestamp
-from obeya.errors import AlreadyExists, InvalidInput
+from obeya.errors import AlreadyExists, InvalidInput, NotFound
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
 from obeya.records import Action, Channel, VersionDraft
 from obeya.registry import as_tags
@@ -125,11 +127,18 @@ class _Import:
             )
             for alias in version.aliases:
                 names.alias(alias)
+            files = (
+                named_content(checked_entries(version.files), self._write.actor)
+                if (version.files)
+                else None
+            )
             (row,) = register_in(self._write, [draft])
-        except (InvalidInput, AlreadyExists) as error:
+        except (InvalidInput, AlreadyExists, NotFound) as error:
             self.refused[version.number] = str(error)
         else:
             row.model = self._write.model
+            if files is not None:
+                attach_files(self._write, row, files)
             self.brought[version.number] = row
 
     def _move(self, version: ImportedVersion) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import click
 from rich.progress import Progress
 
+from obeya.artifacts.manifest import FileEntry
 from obeya.cli.connection import Session, connected
 from obeya.cli.output import say_json
 from obeya.errors import (
@@ -18,6 +19,7 @@ from obeya.errors import (
     Unreachable,
 )
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion
+from obeya.mlflow_files import FilesElsewhere, Store, stored_files
 from obeya.mlflow_server import Credentials, MlflowServer, SourceModel, SourceVersion
 from obeya.stages import Stage
 
@@ -26,6 +28,7 @@ RUN_LINK_TAG, MODEL_ID_TAG, SOURCE_TAG = "mlflow.run_link", "mlflow.model_id", "
 # Far below what a request may hold, also where every version has long texts.
 CHARACTERS_AT_ONCE = 1_000_000
 CHARACTERS_OF_NUMBER = 24
+CHARACTERS_OF_DIGEST = 96
 
 
 @dataclass(slots=True)
@@ -40,19 +43,33 @@ class Report:
     refused: list[str] = field(default_factory=list)
     kept_aliases: list[str] = field(default_factory=list)
     unread_runs: list[str] = field(default_factory=list)
+    files: int = 0
+    without_files: list[str] = field(default_factory=list)
 
 
 class _Source:
     """An MLflow registry, and the tracking server that knows its runs."""
 
-    def __init__(self, registry: MlflowServer, tracking: MlflowServer, report: Report) -> None:
+    def __init__(
+        self,
+        registry: MlflowServer,
+        tracking: MlflowServer,
+        report: Report,
+        store: Store | None = None,
+    ) -> None:
         self.registry = registry
         self._tracking = tracking
         self._report = report
+        self._store = store
         self._metrics: dict[str, dict[str, float]] = {}
 
-    def imported(self, model: SourceModel, version: SourceVersion) -> ImportedVersion:
-        """A version as it is to be brought, with the last metrics of its run."""
+    def imported(
+        self, model: SourceModel, version: SourceVersion, there: Collection[int] = ()
+    ) -> ImportedVersion:
+        """A version as it is to be brought, with the last metrics of its run and its files.
+
+        Those whose numbers are `there` get none.
+        """
         uri, further = version.source, {}
         if version.source.startswith("models:/"):
             uri = self.registry.download_uri(model.name, version.number) or uri
@@ -69,7 +86,30 @@ class _Source:
             artifact_uri=uri,
             source_run=version.run_id,
             description=version.description,
+            files=() if version.number in there else self._files_of(model, version, uri),
         )
+
+    def numbers_here(self, session: Session, name: str) -> Collection[int]:
+        """The numbers that the model has here already; asked only where files come along."""
+        if self._store is None:
+            return ()
+        try:
+            return {version.number for version in session.registry.list_versions(name)}
+        except NotFound:
+            return ()
+
+    def _files_of(
+        self, model: SourceModel, version: SourceVersion, uri: str
+    ) -> tuple[FileEntry, ...]:
+        if self._store is None:
+            return ()
+        try:
+            files = tuple(stored_files(self._tracking, uri, self._store))
+        except FilesElsewhere as error:
+            self._report.without_files.append(f"{model.name} v{version.number}: {error}")
+            return ()
+        self._report.files += len(files)
+        return files
 
     def _metrics_of(self, version: SourceVersion) -> dict[str, float]:
         if not version.run_id:
@@ -88,6 +128,7 @@ class _Source:
 @click.option("--tracking-uri", required=True, metavar="URI", help="The MLflow server of the runs.")
 @click.option("--registry-uri", metavar="URI", help="That of the registry, where it is another.")
 @click.option("--model", "wanted", multiple=True, metavar="NAME", help="Only this. May repeat.")
+@click.option("--with-artifacts", is_flag=True, help="Copy the files of the versions too.")
 @click.option("--dry-run", is_flag=True, help="Only read the source and say what it holds.")
 @click.option("--source-token", envvar="MLFLOW_TRACKING_TOKEN", default="", help="Its token.")
 @click.option("--source-user", envvar="MLFLOW_TRACKING_USERNAME", default="", help="Or a name,")
@@ -102,20 +143,24 @@ def from_mlflow(
     source_user: str,
     source_password: str,
     *,
+    with_artifacts: bool,
     dry_run: bool,
 ) -> None:
     """Bring in what an MLflow registry holds, with stages, aliases and times.
 
     Versions keep their numbers and stand in their stages at once, unjudged; the log says that they
     were imported, and when MLflow says that it happened. What is there already stays as it is, so
-    that the command may be run again, also after it was interrupted. It takes a token of ours with
+    that the command may be run again, also after it was interrupted. Files are copied from where
+    the tracking server keeps them, and from folders of this machine; what lies elsewhere, in a
+    bucket say, is named and stays there. It takes a token of ours with
     the scope admin; MLflow's own variables hold what its server asks for.
     """
     credentials = Credentials(source_token, source_user, source_password)
     tracking = MlflowServer(tracking_uri, credentials)
     registry = MlflowServer(registry_uri, credentials) if registry_uri else tracking
     report = Report()
-    source = _Source(registry, tracking, report)
+    store = session.registry.store_file if with_artifacts and not dry_run else None
+    source = _Source(registry, tracking, report, store)
     models = list(dict.fromkeys(wanted)) or list(registry.models())
     with Progress(disable=session.as_json or dry_run) as progress:
         task = progress.add_task("Importing", total=len(models))
@@ -141,7 +186,8 @@ def _bring(session: Session, source: _Source, name: str, report: Report, *, dry_
             source.imported(model, version)
         return
     is_first = True
-    for versions in _batches(source.imported(model, version) for version in stream):
+    there = source.numbers_here(session, name)
+    for versions in _batches(source.imported(model, version, there) for version in stream):
         _send(session, source, model, versions, report)
         is_first = False
     if is_first:
@@ -198,7 +244,8 @@ def _weight(version: ImportedVersion) -> int:
     texts = [version.description, version.artifact_uri, *version.aliases]
     texts += [part for tag in version.tags.items() for part in tag]
     numbers = sum(len(name) + CHARACTERS_OF_NUMBER for name in version.metrics)
-    return sum(map(len, texts)) + numbers
+    files = sum(len(file.path) + CHARACTERS_OF_DIGEST for file in version.files)
+    return sum(map(len, texts)) + numbers + files
 
 
 def _stage(text: str) -> Stage:
@@ -217,6 +264,8 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
                 "refused": report.refused,
                 "kept_aliases": report.kept_aliases,
                 "unread_runs": report.unread_runs,
+                "files": report.files,
+                "without_files": report.without_files,
             }
         )
         return
@@ -226,6 +275,8 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
         click.echo(f"kept: {sentence}", err=True)
     for run in report.unread_runs:
         click.echo(f"no metrics: the tracking server has no run {run}", err=True)
+    for sentence in report.without_files:
+        click.echo(f"no files: {sentence}", err=True)
     read = f"{report.models:,} models and {report.versions:,} versions read"
     if dry_run:
         click.echo(f"{read}. A dry run brings nothing in.")
@@ -233,4 +284,5 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
     new = f"{report.new_models:,} models are new"
     there = f", {report.there:,} were there already" if report.there else ""
     refused = f", {len(report.refused):,} refused" if report.refused else ""
-    click.echo(f"{read}; {new}, {report.brought:,} versions brought{there}{refused}.")
+    files = f", with {report.files:,} files" if report.files else ""
+    click.echo(f"{read}; {new}, {report.brought:,} versions brought{files}{there}{refused}.")

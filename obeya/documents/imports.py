@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from obeya.artifacts.manifest import file_document
 from obeya.documents._reading import Document, reading, written_time
 from obeya.imports import ImportedModel, ImportReport
 
@@ -28,6 +29,7 @@ def imported_model_document(model: ImportedModel) -> dict[str, Any]:
                 "artifact_uri": version.artifact_uri,
                 "source_run": version.source_run,
                 "description": version.description,
+                "files": [file_document(file) for file in version.files],
             }
             for version in model.versions
         ],

@@ -39,6 +39,17 @@ class ArtifactOperations:
         """The files of a version, and what was told of them. Raises `NotFound`."""
         return artifact_from_document(self._api.get(*version_path(model, version), "artifact"))
 
+    def store_file(self, file: Path) -> str:
+        """Send the content of a file, unless the server has it from before; its SHA-256.
+
+        Raises:
+            TooLarge, StorageFull: the server has no room for it.
+        """
+        sha256 = sha256_of(file)
+        if not self._api.exists("blobs", sha256):
+            self._api.put_file("blobs", sha256, file=file)
+        return sha256
+
     def upload_artifact(
         self, model: str, version: int, source: str | Path, *, progress: Progress = no_progress
     ) -> Artifact:
@@ -55,10 +66,7 @@ class ArtifactOperations:
         """
         entries = []
         for path, file in local_files(Path(source)).items():
-            sha256 = sha256_of(file)
-            if not self._api.exists("blobs", sha256):
-                self._api.put_file("blobs", sha256, file=file)
-            entries.append(FileEntry(path, sha256))
+            entries.append(FileEntry(path, self.store_file(file)))
             progress(path, file.stat().st_size)
         body = {
             "files": [file_document(entry) for entry in entries],

@@ -294,6 +294,25 @@ def test_what_nothing_names_is_collected_after_a_day(api: Program, version: None
     assert sha256(b"never named") not in lying()
 
 
+def test_content_that_a_killed_server_left_without_a_row_is_collected(
+    api: Program, version: None
+) -> None:
+    store(api, {"a": CONTENT})
+    send(api, b"its row was never made")
+    stray = sha256(b"its row was never made")
+    BlobUpload.objects.filter(blob__sha256=stray).delete()
+    Blob.objects.filter(sha256=stray).delete()
+    now = timezone.now()
+    later = now + 2 * UNNAMED_FOR
+    assert collect_garbage(at=now, remove=True) == []
+    assert collect_garbage(at=later, remove=False) == [(stray, 22)]
+    assert stray in lying()
+    assert collect_garbage(at=later, remove=True) == [(stray, 22)]
+    assert lying() == [sha256(CONTENT)]
+    assert Blob.objects.count() == 1
+    assert send(api, b"its row was never made").status_code == 200
+
+
 def test_a_flipped_byte_is_found(api: Program, version: None) -> None:
     store(api, {"a": CONTENT, "b": b"other"})
     assert [blob.fault for blob in examined_blobs()] == ["", ""]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,25 @@ def run_client(mlflow_python: str, mlflow_environment: dict[str, str], tmp_path:
 
 @pytest.fixture
 def mlflow_server(mlflow_python: str, tmp_path: Path) -> Iterator[str]:
-    """The address of a real `mlflow server`, with a database and files of its own."""
+    """The address of a real `mlflow server`; its clients write the files of runs themselves."""
+    with running_server(
+        mlflow_python, tmp_path, "--default-artifact-root", str(tmp_path / "artifacts")
+    ) as address:
+        yield address
+
+
+@pytest.fixture
+def mlflow_file_server(mlflow_python: str, tmp_path: Path) -> Iterator[str]:
+    """The same, but its clients send it the files of runs."""
+    with running_server(
+        mlflow_python, tmp_path, "--artifacts-destination", str(tmp_path / "artifacts")
+    ) as address:
+        yield address
+
+
+@contextmanager
+def running_server(mlflow_python: str, tmp_path: Path, *options: str) -> Iterator[str]:
+    """Run a real `mlflow server` with a database of its own; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -97,7 +116,7 @@ def mlflow_server(mlflow_python: str, tmp_path: Path) -> Iterator[str]:
                 "server",
                 *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
                 *("--backend-store-uri", f"sqlite:///{tmp_path}/server.db"),
-                *("--default-artifact-root", str(tmp_path / "artifacts")),
+                *options,
             ],
             env={
                 "PATH": f"{Path(mlflow_python).parent}:{os.environ['PATH']}",

@@ -57,7 +57,13 @@ def test_content_goes_to_the_bucket_once_and_comes_back(bucket: object) -> None:
         file.seek(11)
         assert file.read(11) == b"in a bucket"
     assert [examined.fault for examined in examined_blobs()] == [""]
-    collect_garbage(at=timezone.now() + 2 * UNNAMED_FOR, remove=True)
+    stray = store_blob(body=io.BytesIO(b"stray"), size=5, actor=SYSTEM, at=timezone.now())
+    Blob.objects.filter(pk=stray.pk).delete()
+    later = timezone.now() + 2 * UNNAMED_FOR
+    assert collect_garbage(at=timezone.now(), remove=True) == []
+    assert sorted(collect_garbage(at=later, remove=True)) == sorted(
+        [(blob.sha256, len(CONTENT)), (stray.sha256, 5)]
+    )
     assert not Blob.objects.exists()
     assert "Contents" not in bucket.list_objects_v2(Bucket="models")  # type: ignore[attr-defined]
 

@@ -40,12 +40,6 @@ def left_over() -> list[Path]:
     return sorted(blob_store.incoming().iterdir())
 
 
-@pytest.fixture(autouse=True)
-def _nothing_of_other_tests() -> None:
-    for path in left_over():
-        path.unlink()
-
-
 def piece(page: Client, body: bytes, offset: int, **which: object) -> dict[str, object]:
     answer = page.put(
         PIECES,

@@ -7,8 +7,10 @@ from typing import Annotated
 from ninja import Schema
 from pydantic import AwareDatetime, BeforeValidator, Field
 
+from boards.api.schemas.artifacts import NewFile
 from boards.api.schemas.basics import Body, Finite, StageName, VersionNumber
 from obeya import names
+from obeya.artifacts.manifest import FILES_MAX
 from obeya.imports import VERSIONS_AT_ONCE_MAX
 
 
@@ -36,6 +38,7 @@ class ImportedVersionIn(Body):
     artifact_uri: str = ""
     source_run: str = ""
     description: str = ""
+    files: Annotated[list[NewFile], Field(max_length=FILES_MAX)] = []
 
 
 class ImportIn(Body):

@@ -1,0 +1,147 @@
+"""The files of versions of an MLflow registry: found where its server keeps them, and handed on.
+
+Nothing is fetched from any server but the one that was named, and no name that it tells becomes
+the name of a file on this machine.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from urllib.parse import unquote, urlsplit
+
+from obeya.artifacts.manifest import FILES_MAX, FileEntry, local_files
+from obeya.artifacts.paths import artifact_path
+from obeya.errors import InvalidInput, NotFound, StorageFull, TooLarge, Unreachable
+from obeya.mlflow_server import FILES, FILES_API, MlflowServer
+
+Store = Callable[[Path], str]
+"""Keeps the content of a file of this machine and gives its SHA-256."""
+
+_LOGGED_MODEL = re.compile(r"models:/+(m-[0-9a-zA-Z]{1,64})(?:/(.*))?\Z")
+_RUN = re.compile(r"runs:/+([0-9a-zA-Z_-]{1,64})(?:/(.*))?\Z")
+_STEPS_MAX = 4
+
+
+class FilesElsewhere(Exception):
+    """The files of a version cannot be had from here; the text says why."""
+
+
+def stored_files(server: MlflowServer, uri: str, store: Store) -> Iterator[FileEntry]:
+    """The files at `uri`, each stored on the way.
+
+    Raises:
+        FilesElsewhere: neither the server nor this machine has them, or there is no room for one.
+        RegistryError: the registry itself refused; see `RemoteRegistry.store_file`.
+    """
+    with _told_of():
+        place = _place(server, uri)
+        if isinstance(place, Path):
+            found = list(local_files(place).items())
+        else:
+            below = list(_files_below(server, place))
+            kept: list[tuple[str, str, int | None]]
+            kept = [(path[len(place) :].lstrip("/"), path, size) for path, size in below]
+            # A path without a listing is a file.
+            kept = kept or [(artifact_path(place.rpartition("/")[2]), place, None)]
+    if isinstance(place, Path):
+        for path, file in found:
+            yield FileEntry(path, _stored(file, store))
+        return
+    for path, where, size in kept:
+        with tempfile.NamedTemporaryFile(prefix="obeya-") as draft:
+            with _told_of():
+                _fetch(server, where, size, draft)
+            yield FileEntry(path, _stored(Path(draft.name), store))
+
+
+@contextmanager
+def _told_of() -> Iterator[None]:
+    """Say of what goes wrong at the source that the files are elsewhere."""
+    try:
+        yield
+    except (InvalidInput, NotFound, Unreachable) as error:
+        raise FilesElsewhere(str(error)) from None
+
+
+def _stored(file: Path, store: Store) -> str:
+    try:
+        return store(file)
+    except (TooLarge, StorageFull) as error:
+        raise FilesElsewhere(str(error)) from None
+
+
+def _place(server: MlflowServer, uri: str) -> str | Path:
+    """The path that the server keeps the files under, or where they lie on this machine."""
+    for _ in range(_STEPS_MAX):
+        if found := _LOGGED_MODEL.match(uri):
+            uri = _below(server.folder_of_model(found[1]), found[2])
+        elif found := _RUN.match(uri):
+            uri = _below(server.folder_of_run(found[1]), found[2])
+        else:
+            break
+    kept = _kept_by(server, uri)
+    if kept is not None:
+        return artifact_path(kept) if kept else ""
+    parts = urlsplit(uri)
+    if parts.scheme in ("", "file") and parts.netloc in ("", "localhost"):
+        path = Path(unquote(parts.path) if parts.scheme else uri)
+        if path.is_absolute() and path.exists():
+            return path
+        raise FilesElsewhere(f"there is nothing at {uri[:200]} on this machine.")
+    raise FilesElsewhere(f"{uri[:200]} is neither on {server.address} nor on this machine.")
+
+
+def _kept_by(server: MlflowServer, uri: str) -> str | None:
+    """The path of what the server itself keeps; None where that is elsewhere."""
+    own = urlsplit(server.address)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return None
+    if parts.scheme == "mlflow-artifacts" and parts.netloc in ("", own.netloc):
+        return unquote(parts.path).strip("/")
+    start = f"{own.path}{FILES_API}/{FILES}/"
+    if (parts.scheme, parts.netloc) == (own.scheme, own.netloc) and parts.path.startswith(start):
+        return unquote(parts.path[len(start) :]).strip("/")
+    return None
+
+
+def _below(folder: str, path: str | None) -> str:
+    if not folder:
+        raise FilesElsewhere("the tracking server does not say where they are.")
+    return f"{folder.rstrip('/')}/{path}" if path else folder
+
+
+def _files_below(server: MlflowServer, folder: str) -> Iterator[tuple[str, int]]:
+    """Path and bytes of each file below a folder; at most as many as an artifact has."""
+    waiting, count = [folder], 0
+    while waiting:
+        here = waiting.pop()
+        for name, size in server.listed_files(here):
+            # What the server tells is no path before it is seen to be one.
+            path = artifact_path(f"{here}/{name}" if here else name)
+            count += 1
+            if count > FILES_MAX:
+                raise FilesElsewhere(f"there are more than {FILES_MAX:,} files.")
+            if size is None:
+                waiting.append(path)
+            else:
+                yield path, size
+
+
+def _fetch(server: MlflowServer, path: str, size: int | None, draft: IO[bytes]) -> None:
+    came = 0
+    with server.file_content(path) as pieces:
+        for piece in pieces:
+            came += len(piece)
+            if size is not None and came > size:
+                break
+            draft.write(piece)
+    draft.flush()
+    if size is not None and came != size:
+        raise FilesElsewhere(f"of {path[:200]} came {came:,} bytes, and {size:,} were told of.")

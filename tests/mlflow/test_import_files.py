@@ -1,0 +1,156 @@
+"""The files of versions come over from an MLflow server, and from nowhere that was not asked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from click.testing import CliRunner, Result
+from django.utils import timezone
+
+from boards.models import ArtifactFile, AuditEvent, Blob, ModelVersion
+from boards.queries.rows_verification import differing_rows
+from boards.registry import SYSTEM, verify_new_events
+from obeya.cli import main
+from obeya.records import Channel
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RunClient = Callable[..., str]
+
+
+@pytest.fixture
+def bring(live_server: Any, token: str) -> Callable[..., Result]:
+    def run(source: str, *args: str) -> Result:
+        settings = {"OBEYA_URL": live_server.url, "OBEYA_TOKEN": token}
+        settings |= {"MLFLOW_TRACKING_TOKEN": "", "MLFLOW_TRACKING_USERNAME": ""}
+        command = ["import", "mlflow", "--tracking-uri", source, "--with-artifacts", *args]
+        return CliRunner().invoke(main, command, env=settings)
+
+    return run
+
+
+def test_the_files_come_along_and_load_where_the_source_is_gone(
+    bring: Callable[..., Result],
+    mlflow_file_server: str,
+    run_client: RunClient,
+    tmp_path: Path,
+) -> None:
+    source = {"MLFLOW_TRACKING_URI": mlflow_file_server, "MLFLOW_REGISTRY_URI": mlflow_file_server}
+    run_client("train_and_register.py", **source)
+    run_client("promote_and_point_elsewhere.py", **source)
+
+    trial = bring(mlflow_file_server, "--dry-run")
+    assert trial.exit_code == 0, trial.output
+    assert not Blob.objects.exists()
+
+    done = json.loads(bring(mlflow_file_server, "--json").stdout)
+    assert (done["brought"], done["refused"]) == (2, [])
+    version = ModelVersion.objects.get(number=1)
+    paths = set(ArtifactFile.objects.filter(version=version).values_list("path", flat=True))
+    assert {"MLmodel", "requirements.txt"} <= paths
+    assert done["files"] == len(paths)
+    assert version.stage == "production"
+    assert version.artifact_size
+    assert done["without_files"] == [
+        f"iris v2: s3://bucket/iris is neither on {mlflow_file_server} nor on this machine."
+    ]
+    stored = AuditEvent.objects.get(version=version, action="model_version.artifact_stored")
+    assert stored.channel == Channel.IMPORT.value
+    assert list(differing_rows()) == []
+    assert verify_new_events(actor=SYSTEM, at=timezone.now()).broken == []
+
+    shutil.rmtree(tmp_path / "artifacts")
+    again = json.loads(bring(mlflow_file_server, "--json").stdout)
+    assert (again["brought"], again["already_there"], again["files"]) == (0, 2, 0)
+    assert "loaded" in run_client("load_copied.py")
+
+
+def test_files_of_this_machine_come_along(
+    bring: Callable[..., Result], mlflow_server: str, run_client: RunClient
+) -> None:
+    source = {"MLFLOW_TRACKING_URI": mlflow_server, "MLFLOW_REGISTRY_URI": mlflow_server}
+    run_client("train_and_register.py", **source)
+    done = json.loads(bring(mlflow_server, "--json").stdout)
+    assert done["without_files"] == []
+    assert ArtifactFile.objects.filter(path="MLmodel").exists()
+
+
+@contextmanager
+def hostile_server(files: dict[str, Any], contents: dict[str, bytes]) -> Iterator[str]:
+    """An MLflow server that keeps what it likes: listings by folder, contents by path."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            content = contents.get(parts.path.rpartition("/artifacts/")[2])
+            if content is not None:
+                self.send(content)
+            elif parts.path.endswith("/artifacts"):
+                folder = parse_qs(parts.query).get("path", [""])[0]
+                self.send(json.dumps({"files": files.get(folder, [])}).encode())
+            else:
+                self.send(json.dumps(self.registry(parts.path)).encode())
+
+        def registry(self, path: str) -> dict[str, Any]:
+            model = {"name": "m", "creation_timestamp": 1_700_000_000_000}
+            version = {"name": "m", "version": "1", "source": "mlflow-artifacts:/root"}
+            if path.endswith("registered-models/search"):
+                return {"registered_models": [model]}
+            if path.endswith("registered-models/get"):
+                return {"registered_model": model}
+            return {"model_versions": [{**model, **version}]}
+
+        def send(self, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("listing", "why"),
+    [
+        ([{"path": "../../canary", "is_dir": False, "file_size": 1}], "cannot be a file's path"),
+        ([{"path": "/etc/passwd", "is_dir": False, "file_size": 1}], "cannot be a file's path"),
+        ([{"path": "", "is_dir": True}], "cannot be a file's path"),
+        ([{"path": "a", "is_dir": False, "file_size": 3}], "came 5 bytes, and 3 were told of"),
+        ([{"path": "a", "is_dir": False, "file_size": 9}], "came 5 bytes, and 9 were told of"),
+        ([{"path": f"f{n}", "is_dir": False} for n in range(10_001)], "more than 10,000 files"),
+    ],
+)
+def test_what_a_server_tells_leads_nowhere_else(
+    bring: Callable[..., Result], listing: list[Any], why: str
+) -> None:
+    contents = {"root/a": b"12345"}
+    with hostile_server({"root": listing}, contents) as source:
+        done = bring(source, "--json")
+    told = json.loads(done.stdout)
+    assert told["brought"] == 1
+    assert why in told["without_files"][0]
+    assert not Blob.objects.exists()
+    assert ModelVersion.objects.get().artifact_size is None
+
+
+def test_a_folder_in_itself_comes_to_an_end(bring: Callable[..., Result]) -> None:
+    endless = [{"path": "x", "is_dir": True}]
+    folders = {"root" + "/x" * depth: endless for depth in range(300)}
+    with hostile_server(folders, {}) as source:
+        told = json.loads(bring(source, "--json").stdout)
+    assert "may have 500" in told["without_files"][0]

@@ -1,0 +1,122 @@
+"""`obeya gc` and `obeya doctor --blobs`, as they are run on an installation with files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.test_commands import run, surroundings
+
+FILL = """
+import io
+from datetime import timedelta
+import django
+django.setup()
+from django.utils import timezone
+from boards import registry
+from obeya.artifacts.manifest import FileEntry
+at = timezone.now()
+registry.create_user(username="ada", group="administrator", actor=registry.SYSTEM, at=at)
+def stored(content, at=at):
+    return registry.store_blob(
+        body=io.BytesIO(content), size=len(content), actor=registry.SYSTEM, at=at
+    ).sha256
+registry.register_model(name="resnet50", actor=registry.SYSTEM, at=at)
+entries = [FileEntry("w/a.bin", stored(b"kept")), FileEntry("b.bin", stored(b"other"))]
+registry.set_artifact(name="resnet50", version=1, files=entries, actor=registry.SYSTEM, at=at)
+stored(b"sent just now")
+stored(b"never named", at - timedelta(days=2))
+"""
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("files") / "data"
+    data.mkdir(mode=0o700)
+    environment = surroundings(data) | {"DJANGO_SETTINGS_MODULE": "registry_site.settings"}
+    for command in (["-m", "django", "migrate", "--verbosity", "0"], ["-c", FILL]):
+        done = subprocess.run(
+            [sys.executable, *command],
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    return data
+
+
+@pytest.fixture
+def data(filled: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(filled, tmp_path / "data"))
+
+
+def content_of(data: Path, content: bytes) -> Path:
+    digest = hashlib.sha256(content).hexdigest()
+    return data / "artifacts" / "blobs" / digest[:2] / digest[2:4] / digest
+
+
+def test_gc_lists_and_only_removes_when_told(data: Path) -> None:
+    never = content_of(data, b"never named")
+    stray = content_of(data, b"left by a killed server")
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"left by a killed server")
+    old = time.time() - 2 * 24 * 3600
+    os.utime(stray, (old, old))
+    part = data / "artifacts" / "incoming" / "broken.part"
+    part.write_bytes(b"broke off")
+    os.utime(part, (old, old))
+
+    listed = run(data, "gc")
+    assert listed.returncode == 0, listed.stderr
+    assert never.name in listed.stdout
+    assert stray.name in listed.stdout
+    assert "2 (34 bytes) can go; obeya gc --delete removes them." in listed.stdout
+    assert never.exists()
+    assert part.exists()
+
+    removed = run(data, "gc", "--delete", "--json")
+    assert {(row["sha256"], row["removed"]) for row in json.loads(removed.stdout)} == {
+        (never.name, True),
+        (stray.name, True),
+    }
+    assert not never.exists()
+    assert not stray.exists()
+    assert not part.exists()
+    for kept in (b"kept", b"other", b"sent just now"):
+        assert content_of(data, kept).read_bytes() == kept
+    assert "Nothing is stored that nothing names." in run(data, "gc").stdout
+
+
+def test_doctor_reads_files_only_when_told_and_finds_them_whole(data: Path) -> None:
+    whole = run(data, "doctor", "--blobs")
+    assert whole.returncode == 0, whole.stdout
+    assert "4 stored contents (33 bytes) were read." in whole.stdout
+    content_of(data, b"kept").write_bytes(b"kepT")
+    assert run(data, "doctor").returncode == 0
+
+
+def test_doctor_names_what_was_altered_and_whose_it_is(data: Path) -> None:
+    content_of(data, b"kept").write_bytes(b"kepT")
+    found = run(data, "doctor", "--blobs")
+    assert found.returncode == 1
+    assert "was altered. It is resnet50 v1: w/a.bin. Restore it from a backup." in found.stdout
+
+
+def test_doctor_names_what_is_gone_or_cut(data: Path) -> None:
+    content_of(data, b"kept").unlink()
+    content_of(data, b"other").write_bytes(b"oth")
+    found = run(data, "doctor", "--blobs", "--json")
+    assert found.returncode == 1
+    bad = [row["finding"] for row in json.loads(found.stdout) if not row["ok"]]
+    assert any("is gone. It is resnet50 v1: w/a.bin." in finding for finding in bad)
+    assert any("has 3 bytes instead of 5. It is resnet50 v1: b.bin." in finding for finding in bad)
