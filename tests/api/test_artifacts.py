@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from django.conf import settings
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.utils import timezone
 
 from boards import blob_store, registry
@@ -228,6 +228,43 @@ def test_a_policy_judges_what_is_in_the_files(api: Program, version: None) -> No
     assert "2,000 bytes; allowed: 0.001 MiB" in refused.json()["detail"]
     store(api, {"model.safetensors": bytes(200)})
     assert api.post(f"{VERSION}/transitions", {"to_stage": "staging"}).status_code == 201
+
+
+class Canary:
+    """What leaves a file behind when it is loaded."""
+
+    def __init__(self, canary: Path) -> None:
+        self._canary = canary
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self._canary,)
+
+
+@pytest.mark.parametrize("path", ["model.pkl", "weights.safetensors", "README.md", "image.png"])
+def test_a_pickle_runs_by_no_door_and_is_told_under_any_name(
+    api: Program, version: None, client: Client, alice: User, tmp_path: Path, path: str
+) -> None:
+    canary = tmp_path / "ran"
+    bomb = pickle.dumps(Canary(canary))
+    store(api, {path: bomb})
+    by_mlflow = {"data": bomb, "content_type": "application/octet-stream"}
+    root = "/api/2.0/mlflow-artifacts/artifacts"
+    bearer = {"Authorization": f"Bearer {api.token}"}
+    assert client.put(f"{root}/run/{path}", headers=bearer, **by_mlflow).status_code == 200
+    assert client.get(f"{root}?path=run", headers=bearer).status_code == 200
+    assert b"".join(client.get(f"{root}/run/{path}", headers=bearer).streaming_content) == bomb
+
+    told = api.get(f"{VERSION}/artifact").json()
+    (warning,) = told["warnings"]
+    assert warning.startswith(f"{path} holds a pickle, which runs code when loaded")
+    assert b"".join(api.get(f"{VERSION}/artifact/files/{path}").streaming_content) == bomb
+    client.force_login(alice, "django.contrib.auth.backends.ModelBackend")
+    page = client.get("/models/resnet50/versions/1/").content.decode()
+    assert "holds a pickle" in page
+    assert "safe" not in page.lower().replace("safetensors", "")
+    assert [blob.fault for blob in examined_blobs()] == [""]
+    collect_garbage(at=timezone.now() + 2 * UNNAMED_FOR, remove=True)
+    assert not canary.exists()
 
 
 def test_files_are_fixed_when_the_version_has_left_development(api: Program, version: None) -> None:

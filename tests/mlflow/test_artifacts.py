@@ -16,7 +16,12 @@ ROOT = "/api/2.0/mlflow-artifacts"
 
 @pytest.mark.django_db(transaction=True)
 def test_a_stock_client_logs_a_model_here_and_another_loads_it(run_client: Any) -> None:
-    assert "done" in run_client("files_here.py")
+    in_parts = {
+        "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "true",
+        "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE": str(5 * 1024 * 1024),
+        "MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE": str(5 * 1024 * 1024),
+    }
+    assert "done" in run_client("files_here.py", **in_parts)
     version = ModelVersion.objects.get()
     assert version.artifact_size
     described = ArtifactFile.objects.get(version=version, path="MLmodel").blob.findings

@@ -29,7 +29,10 @@ with mlflow.start_run(experiment_id=experiment) as run:
     trained = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     mlflow.sklearn.log_model(trained, name="model", registered_model_name=NAME)
     mlflow.log_text("a note", "notes/a.txt")
+    # Far more than the client is told to send in parts: it sends it whole after our answer.
+    mlflow.log_text("0123456789" * 700_000, "large/b.txt")
 assert [f.path for f in client.list_artifacts(run.info.run_id, "notes")] == ["notes/a.txt"]
+assert [f.file_size for f in client.list_artifacts(run.info.run_id, "large")] == [7_000_000]
 version = client.get_model_version(NAME, "1")
 client.transition_model_version_stage(NAME, "1", "Staging")
 client.set_registered_model_alias(NAME, "champion", "1")
