@@ -69,6 +69,12 @@ class Action(StrEnum):
     TOKEN_CREATED = "api_token.created"  # noqa: S105 - the name of an action
     TOKEN_REVOKED = "api_token.revoked"  # noqa: S105 - the name of an action
     USER_LINK_MADE = "user.link_made"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"  # noqa: S105 - the name of an action
+    WEBHOOK_ENABLED = "webhook.enabled"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_REMOVED = "webhook.removed"
 
     @property
     def sentence(self) -> str:
@@ -119,6 +125,12 @@ _SENTENCES = {
     Action.TOKEN_CREATED: "made an API token",
     Action.TOKEN_REVOKED: "revoked an API token",
     Action.USER_LINK_MADE: "made a one-time link",
+    Action.WEBHOOK_CREATED: "made a webhook endpoint",
+    Action.WEBHOOK_CHANGED: "changed a webhook endpoint",
+    Action.WEBHOOK_SECRET_ROTATED: "gave a webhook endpoint a new secret",
+    Action.WEBHOOK_ENABLED: "enabled a webhook endpoint",
+    Action.WEBHOOK_DISABLED: "disabled a webhook endpoint",
+    Action.WEBHOOK_REMOVED: "removed a webhook endpoint",
 }
 
 MOVES = (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED, Action.VERSION_ROLLED_BACK)

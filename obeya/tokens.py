@@ -9,16 +9,14 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
-from obeya import names
 from obeya.errors import InvalidInput
+from obeya.globs import glob_matches, model_globs
 
 PREFIX = "obeya_"
 SECRET_LENGTH = 40
 CHECKSUM_LENGTH = 6
 SHOWN_LENGTH = len(PREFIX) + 6
-GLOBS_MAX = 20
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _TOKEN = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{SECRET_LENGTH + CHECKSUM_LENGTH}}}\Z")
@@ -64,13 +62,13 @@ class Grant:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scopes", read_scopes(self.scopes))
-        object.__setattr__(self, "models", _globs(self.models))
+        object.__setattr__(self, "models", model_globs(self.models, whose="A token"))
 
     def covers(self, model: str | None) -> bool:
         """Whether the model, or (None) what belongs to the site, is within the grant."""
         if not self.models:
             return True
-        return model is not None and any(_matches(glob, model) for glob in self.models)
+        return model is not None and any(glob_matches(glob, model) for glob in self.models)
 
 
 def read_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
@@ -114,19 +112,3 @@ def _checksum(text: str) -> str:
         number, digit = divmod(number, len(_ALPHABET))
         digits = _ALPHABET[digit] + digits
     return digits
-
-
-def _globs(globs: Iterable[str]) -> tuple[str, ...]:
-    # A glob is as a model's name is: `*` and `?` may stand in names too.
-    try:
-        checked = tuple(dict.fromkeys(names.model_name(glob) for glob in globs))
-    except InvalidInput as error:
-        raise InvalidInput(str(error), field="models") from None
-    if len(checked) > GLOBS_MAX:
-        raise InvalidInput(f"A token names at most {GLOBS_MAX} models or globs.", field="models")
-    return checked
-
-
-def _matches(glob: str, name: str) -> bool:
-    # A square bracket is itself; the library's translation takes linear time.
-    return fnmatchcase(name, glob.replace("[", "[[]"))

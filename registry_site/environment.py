@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -108,6 +109,27 @@ def server_address(name: str) -> str:
             f"{name} has to be the address of a server, http:// or https://, without a password."
         )
     return value
+
+
+def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The variable's networks between commas, such as 10.0.0.0/8."""
+    try:
+        return tuple(ip_network(word) for word in words(name))
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} has to be networks with commas between, such as 10.0.0.0/8: {error}."
+        ) from None
+
+
+def email(name: str, url: str) -> dict[str, Any]:
+    """The settings of a mail server from its URL, such as smtp+tls://user:password@host:587."""
+    if not url:
+        return {}
+    try:
+        found = environ.Env.email_url_config(url)
+    except Exception as error:  # noqa: BLE001 - the parser raises whatever its parts do
+        raise ImproperlyConfigured(f"{name} is not the URL of a mail server: {error}.") from None
+    return {key: value for key, value in found.items() if key.startswith("EMAIL_")}
 
 
 def directory(name: str, default: str) -> Path:

@@ -31,6 +31,10 @@ OBEYA_MLFLOW_TRACKING_USERNAME = env.text("OBEYA_MLFLOW_TRACKING_USERNAME")
 OBEYA_MLFLOW_TRACKING_PASSWORD = env.text("OBEYA_MLFLOW_TRACKING_PASSWORD")
 OBEYA_ARTIFACTS = env.text("OBEYA_ARTIFACTS", str(OBEYA_DATA_DIR / "artifacts"))
 OBEYA_UPLOAD_MAX_MIB = env.count("OBEYA_UPLOAD_MAX_MIB", 10_240)
+OBEYA_WORKER = env.flag("OBEYA_WORKER", default=True)
+OBEYA_WEBHOOK_NETWORKS = env.networks("OBEYA_WEBHOOK_NETWORKS")
+OBEYA_WEBHOOK_DAYS = env.count("OBEYA_WEBHOOK_DAYS", 30)
+OBEYA_EMAIL_URL = env.text("OBEYA_EMAIL_URL")
 OBEYA_REQUIRE_REASON = env.flag("OBEYA_REQUIRE_REASON")
 OBEYA_REQUEST_DAYS = env.count("OBEYA_REQUEST_DAYS", 14)
 OBEYA_HEADLINE_METRICS = env.words("OBEYA_HEADLINE_METRICS")
@@ -213,6 +217,19 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # SECURE_HSTS_INCLUDE_SUBDOMAINS
     "security.W021",  # SECURE_HSTS_PRELOAD
 ]
+
+# --- E-mail ---------------------------------------------------------------------------------------
+
+_MAIL = env.email("OBEYA_EMAIL_URL", OBEYA_EMAIL_URL)
+EMAIL_BACKEND = _MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST = _MAIL.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = _MAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _MAIL.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = bool(_MAIL.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(_MAIL.get("EMAIL_USE_SSL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("OBEYA_EMAIL_FROM", "obeya@localhost")
 
 # --- Time and language ----------------------------------------------------------------------------
 

@@ -19,6 +19,13 @@ from boards.models.governance import (
 )
 from boards.models.policy import PolicyRevision
 from boards.models.verification import VerificationRun, VerifiedChain
+from boards.models.webhooks import (
+    Delivery,
+    DeliveryAttempt,
+    HeadsPublished,
+    Webhook,
+    WebhookMessage,
+)
 
 __all__ = [
     "Alias",
@@ -29,7 +36,10 @@ __all__ = [
     "AuditText",
     "Blob",
     "BlobUpload",
+    "Delivery",
+    "DeliveryAttempt",
     "Guardrail",
+    "HeadsPublished",
     "IdempotentRequest",
     "LiveValue",
     "Metric",
@@ -50,5 +60,7 @@ __all__ = [
     "VersionTag",
     "Vote",
     "Waiver",
+    "Webhook",
+    "WebhookMessage",
     "WipLimit",
 ]

@@ -28,6 +28,14 @@ from boards.registry.catalog import (
     set_description,
 )
 from boards.registry.database import DatabaseRegistry
+from boards.registry.deliveries import (
+    lease_due,
+    publish_heads,
+    record_attempt,
+    replay,
+    replay_failed,
+    sweep_deliveries,
+)
 from boards.registry.evidence import define_metric, log_metrics, record_policy_check
 from boards.registry.guardrails import remove_guardrail, report_live_metric, set_guardrail
 from boards.registry.idempotency import answer_once
@@ -44,6 +52,15 @@ from boards.registry.transitions import transition_stage
 from boards.registry.unchanged import together, unchanged
 from boards.registry.verification import record_verification, verify_new_events
 from boards.registry.waivers import revoke_waiver, waive
+from boards.registry.webhooks import (
+    change_webhook,
+    create_webhook,
+    disable_webhook,
+    enable_webhook,
+    remove_webhook,
+    rotate_secret,
+    send_test,
+)
 
 __all__ = [
     "SYSTEM",
@@ -51,20 +68,27 @@ __all__ = [
     "DatabaseRegistry",
     "answer_once",
     "anybody_has_password",
+    "change_webhook",
     "collect_garbage",
     "configure_model",
     "create_model",
     "create_user",
+    "create_webhook",
     "define_metric",
     "delete_alias",
     "delete_model",
     "delete_run_files",
     "delete_tag",
     "delete_version",
+    "disable_webhook",
+    "enable_webhook",
     "import_model",
+    "lease_due",
     "log_metrics",
     "make_one_time_link",
     "make_token",
+    "publish_heads",
+    "record_attempt",
     "record_policy_check",
     "record_user_change",
     "record_verification",
@@ -72,13 +96,18 @@ __all__ = [
     "register_versions",
     "remove_guardrail",
     "remove_policy",
+    "remove_webhook",
     "remove_wip_limit",
     "rename_model",
+    "replay",
+    "replay_failed",
     "report_live_metric",
     "request_transition",
     "revoke_token",
     "revoke_waiver",
     "rollback",
+    "rotate_secret",
+    "send_test",
     "service_account",
     "set_alias",
     "set_artifact",
@@ -91,6 +120,7 @@ __all__ = [
     "store_blob",
     "store_piece",
     "store_run_file",
+    "sweep_deliveries",
     "together",
     "transition_stage",
     "unchanged",

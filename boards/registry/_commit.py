@@ -24,6 +24,7 @@ from boards.models import (
     SiteChain,
     TransitionRequest,
 )
+from boards.registry._messages import send_of_events
 from obeya import audit, names
 from obeya.errors import model_not_found, version_not_found
 from obeya.records import Action
@@ -45,7 +46,7 @@ class ChainWrite:
         self.head = head
         self.actor = actor
         self.at = max(at, head.chain_occurred_at) if head.chain_occurred_at else at
-        self._pending: list[tuple[AuditEvent, Mapping[str, str]]] = []
+        self._pending: list[tuple[AuditEvent, audit.AuditEvent]] = []
         self._changes: dict[str, Any] = {}
 
     def go_on_at(self, moment: datetime) -> None:
@@ -111,7 +112,7 @@ class ChainWrite:
             previous_hash=event.previous_hash,
             hash=audit.event_hash(text),
         )
-        self._pending.append((row, texts))
+        self._pending.append((row, event))
         self.change(
             chain_length=event.sequence, chain_hash=row.hash, chain_occurred_at=event.occurred_at
         )
@@ -124,15 +125,17 @@ class ChainWrite:
         self._changes.update(values)
 
     def flush(self) -> None:
-        """Write the events, their texts and the changed columns of the head row."""
+        """Write the events, their texts and messages, and the changed columns of the head row."""
         if self._pending:
             rows = [row for row, _ in self._pending]
             AuditEvent.objects.bulk_create(rows)
             AuditText.objects.bulk_create(
                 AuditText(event=row, role=role, text=text)
-                for row, texts in self._pending
-                for role, text in texts.items()
+                for row, event in self._pending
+                for role, text in event.texts.items()
             )
+            model = self.head.name if isinstance(self.head, RegisteredModel) else None
+            send_of_events(self._pending, model)
         if self._changes:
             type(self.head)._default_manager.filter(pk=self.head.pk).update(**self._changes)
         self._pending, self._changes = [], {}

@@ -1,0 +1,162 @@
+"""Webhooks: endpoints, the messages that were made of events, and their deliveries."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from boards.models.audit import AuditEvent
+from boards.models.choices import choices
+from obeya.webhooks.endpoints import ADDRESS_MAX, NAME_MAX, Target
+from obeya.webhooks.schedule import DeliveryStatus
+
+TYPE_MAX = 48
+MESSAGE_ID_MAX = 64
+EXCERPT_MAX = 4_096
+
+
+class Webhook(models.Model):
+    """An endpoint; `types`, `model_globs` and `stages` are a `obeya.webhooks.endpoints.Wish`.
+
+    The secrets are sealed: see `boards.sealing`. The previous one signs beside the present one
+    until `previous_until`. `failing_since` is when the attempts began to fail without one that did
+    not. One that was removed is hidden and gets nothing; its deliveries stay.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=NAME_MAX)
+    target = models.CharField(max_length=16, choices=choices(Target))
+    address = models.CharField(max_length=ADDRESS_MAX)
+    types = models.JSONField(default=list)
+    model_globs = models.JSONField(default=list)
+    stages = models.JSONField(default=list)
+    sealed_secret = models.TextField()
+    sealed_previous = models.TextField(blank=True)
+    previous_until = models.DateTimeField(null=True)
+    revision = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    failing_since = models.DateTimeField(null=True)
+    disabled_at = models.DateTimeField(null=True)
+    disabled_reason = models.TextField(blank=True)
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(removed_at__isnull=True), name="webhook_name"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WebhookMessage(models.Model):
+    """A message as it is sent to every endpoint that wants it; `body` is what is signed.
+
+    `event` is null of a test and of the daily heads.
+    """
+
+    message_id = models.CharField(max_length=MESSAGE_ID_MAX, unique=True)
+    event = models.ForeignKey(AuditEvent, models.PROTECT, null=True, related_name="+")
+    type = models.CharField(max_length=TYPE_MAX)
+    body = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = "webhook message"
+
+    def __str__(self) -> str:
+        return self.message_id
+
+
+class Delivery(models.Model):
+    """That a message goes to an endpoint, and how far that is.
+
+    While a worker is at it, `lease` is the worker's and `leased_until` says until when: after that
+    it is another's to take.
+    """
+
+    webhook = models.ForeignKey(Webhook, models.PROTECT, related_name="deliveries")
+    message = models.ForeignKey(WebhookMessage, models.CASCADE, related_name="deliveries")
+    status = models.CharField(
+        max_length=16, choices=choices(DeliveryStatus), default=DeliveryStatus.PENDING.value
+    )
+    attempts_made = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    lease = models.UUIDField(null=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name_plural = "deliveries"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["webhook", "message"], name="delivery_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_attempt_at", "id"],
+                condition=Q(status=DeliveryStatus.PENDING.value),
+                name="delivery_due",
+            ),
+            models.Index(
+                fields=["webhook", "next_attempt_at"],
+                condition=Q(status=DeliveryStatus.PENDING.value),
+                name="delivery_pending",
+            ),
+            models.Index(fields=["webhook", "-id"], name="delivery_webhook"),
+            models.Index(fields=["webhook", "status", "-id"], name="delivery_status"),
+            models.Index(fields=["finished_at"], name="delivery_finished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} to {self.webhook_id}"
+
+
+class DeliveryAttempt(models.Model):
+    """One attempt: what was sent beside the body, and what came back.
+
+    `status_code` is null where no answer came; `error` says why then. `response` is the beginning
+    of the answer.
+    """
+
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="attempts")
+    made_at = models.DateTimeField()
+    milliseconds = models.PositiveIntegerField()
+    request_headers = models.JSONField(default=dict)
+    status_code = models.PositiveSmallIntegerField(null=True)
+    response = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = "delivery attempt"
+        indexes: ClassVar = [models.Index(fields=["delivery", "id"], name="attempt_delivery")]
+
+    def __str__(self) -> str:
+        return f"Attempt {self.pk} of {self.delivery_id}"
+
+
+class HeadsPublished(models.Model):
+    """That the heads of all chains were made known on a day (UTC)."""
+
+    day = models.DateField(unique=True)
+    published_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        verbose_name_plural = "heads published"
+
+    def __str__(self) -> str:
+        return str(self.day)

@@ -1,0 +1,263 @@
+"""Writes of the workers that send messages: take what is due, and say what came of it."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from boards import models
+from boards.actors import SYSTEM, Actor
+from boards.models.webhooks import EXCERPT_MAX
+from boards.permissions import Right
+from boards.queries.verification_state import chain_heads
+from boards.registry._messages import enabled_webhooks, send
+from boards.registry.webhooks import disable_webhook
+from obeya.errors import InvalidInput, NotFound
+from obeya.webhooks.endpoints import HEADS
+from obeya.webhooks.messages import heads_message
+from obeya.webhooks.schedule import DISABLED_AFTER, GONE, DeliveryStatus, next_attempt_at
+
+HEADS_AT_ONCE = 1_000
+SWEPT_AT_ONCE = 1_000
+logger = logging.getLogger("obeya.heads")
+_PENDING = DeliveryStatus.PENDING.value
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A delivery that is this worker's until the lease is over."""
+
+    pk: int
+    lease: uuid.UUID
+    webhook: models.Webhook
+    message: models.WebhookMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an attempt. `status_code` None: no answer came, and `error` says why."""
+
+    milliseconds: int
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    status_code: int | None = None
+    response: str = ""
+    error: str = ""
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the receiver has it: any answer from 200 to 299."""
+        return self.status_code is not None and 200 <= self.status_code < 300
+
+
+def lease_due(*, limit: int, per_webhook: int, seconds: int, at: datetime) -> list[Leased]:
+    """Take up to `limit` deliveries that are due, for so many seconds.
+
+    Of one endpoint at most `per_webhook` are under way at a time, whoever has them, so that one
+    that hangs keeps no other waiting. What was leased and is over is taken anew.
+    """
+    due = models.Delivery.objects.filter(_is_due(at), _is_free(at))
+    # Asked without a transaction first: on SQLite that would take the lock of all writers.
+    waiting = list(due.order_by("webhook").values_list("webhook", flat=True).distinct())
+    taken: list[Leased] = []
+    for webhook in waiting:
+        if len(taken) >= limit:
+            break
+        taken += _lease(webhook, min(per_webhook, limit - len(taken)), per_webhook, seconds, at)
+    return taken
+
+
+def _lease(webhook: int, wanted: int, per_webhook: int, seconds: int, at: datetime) -> list[Leased]:
+    lease, until = uuid.uuid4(), at + timedelta(seconds=seconds)
+    with transaction.atomic():
+        # Held, so that two workers do not both find room at one endpoint.
+        holder = models.Webhook.objects.select_for_update(of=("self",), skip_locked=True)
+        row = holder.filter(pk=webhook, disabled_at=None, removed_at=None).first()
+        if row is None:
+            return []
+        mine = models.Delivery.objects.filter(webhook=row, status=_PENDING)
+        room = min(wanted, per_webhook - mine.filter(leased_until__gt=at).count())
+        if room <= 0:
+            return []
+        rows = list(
+            mine.filter(_is_due(at), _is_free(at))
+            .select_related("message")
+            .order_by("next_attempt_at", "pk")[:room]
+        )
+        models.Delivery.objects.filter(pk__in=[each.pk for each in rows]).update(
+            lease=lease, leased_until=until
+        )
+    return [Leased(each.pk, lease, row, each.message) for each in rows]
+
+
+def _is_due(at: datetime) -> Q:
+    return Q(status=_PENDING, next_attempt_at__lte=at)
+
+
+def _is_free(at: datetime) -> Q:
+    return Q(leased_until__isnull=True) | Q(leased_until__lte=at)
+
+
+def record_attempt(*, leased: Leased, outcome: Outcome, chance: float, at: datetime) -> bool:
+    """Keep what came of an attempt; False where the lease was lost, and nothing is written.
+
+    A 410 disables the endpoint, and so does nothing but failures for five days. `chance` from 0
+    to 1 spreads the next attempt.
+    """
+    with transaction.atomic():
+        held = models.Delivery.objects.select_for_update(of=("self",))
+        row = held.filter(pk=leased.pk, lease=leased.lease, status=_PENDING).first()
+        if row is None:
+            return False
+        models.DeliveryAttempt.objects.create(
+            delivery=row,
+            made_at=at,
+            milliseconds=outcome.milliseconds,
+            request_headers=dict(outcome.request_headers),
+            status_code=outcome.status_code,
+            response=outcome.response[:EXCERPT_MAX],
+            error=outcome.error[:EXCERPT_MAX],
+        )
+        made = row.attempts_made + 1
+        following = None if outcome.arrived else next_attempt_at(made, at, chance)
+        status = (
+            DeliveryStatus.DELIVERED
+            if outcome.arrived
+            else DeliveryStatus.PENDING
+            if following
+            else DeliveryStatus.FAILED
+        )
+        models.Delivery.objects.filter(pk=row.pk).update(
+            attempts_made=made,
+            status=status.value,
+            next_attempt_at=following,
+            lease=None,
+            leased_until=None,
+            finished_at=None if following else at,
+        )
+    _note_health(leased.webhook, outcome, at)
+    return True
+
+
+def _note_health(webhook: models.Webhook, outcome: Outcome, at: datetime) -> None:
+    rows = models.Webhook.objects.filter(pk=webhook.pk)
+    if outcome.arrived:
+        rows.filter(failing_since__isnull=False).update(failing_since=None)
+        return
+    rows.filter(failing_since__isnull=True).update(failing_since=at)
+    since = rows.values_list("failing_since", flat=True).first()
+    if outcome.status_code == GONE:
+        why = "The receiver answered 410: it is gone."
+    elif since is not None and at - since >= DISABLED_AFTER:
+        why = f"Nothing arrived for {DISABLED_AFTER.days} days."
+    else:
+        return
+    try:
+        disable_webhook(uid=webhook.uid, reason=why, actor=SYSTEM, at=at)
+    except NotFound:
+        # It was removed meanwhile.
+        return
+
+
+def replay(*, pk: int, actor: Actor, at: datetime) -> models.Delivery:
+    """Send a delivery once more, whatever became of it; its attempts stay on record.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+        NotFound: there is no such delivery.
+        InvalidInput: its endpoint is disabled or removed, or it is on its way.
+    """
+    actor.require(Right.ADMINISTER, None)
+    with transaction.atomic():
+        rows = models.Delivery.objects.select_for_update(of=("self",)).select_related("webhook")
+        row = rows.filter(pk=pk).first()
+        if row is None:
+            raise NotFound("There is no such delivery.", what="delivery")
+        _require_enabled(row.webhook)
+        if row.status == _PENDING and row.leased_until and row.leased_until > at:
+            raise InvalidInput("This delivery is on its way.")
+        _again(models.Delivery.objects.filter(pk=row.pk), at)
+        row.refresh_from_db()
+    return row
+
+
+def replay_failed(*, uid: uuid.UUID, since: datetime, actor: Actor, at: datetime) -> int:
+    """Send all that failed or was cancelled since then once more; how many there are.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+        NotFound: there is no such endpoint.
+        InvalidInput: it is disabled.
+    """
+    actor.require(Right.ADMINISTER, None)
+    webhook = models.Webhook.objects.filter(uid=uid, removed_at=None).first()
+    if webhook is None:
+        raise NotFound("There is no such endpoint.", what="webhook")
+    _require_enabled(webhook)
+    lost = (DeliveryStatus.FAILED.value, DeliveryStatus.CANCELLED.value)
+    rows = models.Delivery.objects.filter(webhook=webhook, status__in=lost, created_at__gte=since)
+    return _again(rows, at)
+
+
+def _require_enabled(webhook: models.Webhook) -> None:
+    if webhook.removed_at is not None or webhook.disabled_at is not None:
+        raise InvalidInput("A disabled endpoint gets nothing; enable it first.")
+
+
+def _again(rows: QuerySet[models.Delivery], at: datetime) -> int:
+    return rows.update(
+        status=_PENDING,
+        attempts_made=0,
+        next_attempt_at=at,
+        lease=None,
+        leased_until=None,
+        finished_at=None,
+    )
+
+
+def publish_heads(*, at: datetime) -> int:
+    """Make the head of every chain known, once a day (UTC); how many, 0 where that was done.
+
+    Each is a line in the log of the process; the endpoints that ask for them get messages of up to
+    1,000 heads.
+    """
+    day = at.astimezone(UTC).date()
+    if models.HeadsPublished.objects.filter(day=day).exists():
+        return 0
+    with transaction.atomic():
+        _, is_first = models.HeadsPublished.objects.get_or_create(
+            day=day, defaults={"published_at": at}
+        )
+        if not is_first:
+            return 0
+        heads = list(chain_heads(None))
+        wanting = [row for row in enabled_webhooks() if HEADS in row.types]
+        parts = [
+            heads[start : start + HEADS_AT_ONCE] for start in range(0, len(heads), HEADS_AT_ONCE)
+        ]
+        for number, part in enumerate(parts if wanting else [], 1):
+            message = heads_message(part, day=str(day), part=number, parts=len(parts), at=at)
+            send(message, wanting, event=None, at=at)
+    for head in heads:
+        logger.info("Head of chain on %s: %s", day, head)
+    return len(heads)
+
+
+def sweep_deliveries(*, older_than: datetime) -> int:
+    """Remove deliveries that ended before then, with attempts and messages that none is left of.
+
+    Returns how many deliveries; at most 1,000 go at a time.
+    """
+    with transaction.atomic():
+        ended = models.Delivery.objects.filter(finished_at__lt=older_than).order_by("pk")
+        pks = list(ended.values_list("pk", flat=True)[:SWEPT_AT_ONCE])
+        models.DeliveryAttempt.objects.filter(delivery__in=pks).delete()
+        models.Delivery.objects.filter(pk__in=pks).delete()
+        left = models.Delivery.objects.filter(message=OuterRef("pk"))
+        models.WebhookMessage.objects.filter(~Exists(left), created_at__lt=older_than).delete()
+    return len(pks)

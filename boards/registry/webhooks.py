@@ -1,0 +1,283 @@
+"""Writes to webhooks: make, change, rotate, enable, disable, remove an endpoint, and try it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from boards import models
+from boards.actors import SYSTEM, Actor
+from boards.permissions import Right
+from boards.registry._commit import ChainWrite, writing_site
+from boards.registry._messages import NOBODY, send, wish_of_row
+from boards.sealing import seal
+from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotFound
+from obeya.records import Action
+from obeya.webhooks.endpoints import (
+    Target,
+    Wish,
+    endpoint_address,
+    endpoint_name,
+    shown_address,
+)
+from obeya.webhooks.messages import trial_message
+from obeya.webhooks.schedule import DeliveryStatus
+from obeya.webhooks.signing import new_secret
+
+WEBHOOKS_MAX = 100
+OVERLAP_HOURS_MAX = 24 * 14
+
+
+def create_webhook(
+    *,
+    name: str,
+    target: Target,
+    address: str,
+    wish: Wish,
+    actor: Actor,
+    at: datetime,
+) -> tuple[models.Webhook, str]:
+    """Make an endpoint. Its secret is returned; afterwards it is only shown by a new one.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+        InvalidInput: the name or address cannot be, e-mail is not set up, or 100 are there.
+        AlreadyExists: an endpoint has that name.
+    """
+    actor.require(Right.ADMINISTER, None)
+    values = _checked(name, target, address, wish)
+    secret = new_secret()
+    with _unique_name(), writing_site(actor=actor, at=at) as write:
+        if models.Webhook.objects.filter(removed_at=None).count() >= WEBHOOKS_MAX:
+            raise InvalidInput(f"There are {WEBHOOKS_MAX} endpoints; remove one first.")
+        row = models.Webhook.objects.create(
+            **values,
+            target=target.value,
+            sealed_secret=seal(secret),
+            created_at=at,
+            created_by=actor.user,
+        )
+        _record(write, Action.WEBHOOK_CREATED, row)
+    return row, secret
+
+
+def change_webhook(
+    *,
+    uid: uuid.UUID,
+    name: str,
+    address: str,
+    wish: Wish,
+    expected_revision: int | None = None,
+    actor: Actor,
+    at: datetime,
+) -> models.Webhook:
+    """Change what an endpoint is called, where it is and what it is sent of.
+
+    The same values again write nothing.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+        NotFound: there is no such endpoint.
+        Conflict: it is not at `expected_revision` any more.
+        InvalidInput, AlreadyExists: see `create_webhook`.
+    """
+    actor.require(Right.ADMINISTER, None)
+    with _unique_name(), writing_site(actor=actor, at=at) as write:
+        row = _held(uid)
+        if expected_revision is not None and expected_revision != row.revision:
+            raise Conflict(
+                "Somebody changed this endpoint meanwhile. Load the page again and repeat.",
+                stage=None,
+                revision=row.revision,
+            )
+        values = _checked(name, Target(row.target), address, wish)
+        if all(getattr(row, column) == value for column, value in values.items()):
+            return row
+        _change(row, **values, revision=row.revision + 1)
+        _record(write, Action.WEBHOOK_CHANGED, row)
+    return row
+
+
+def rotate_secret(
+    *, uid: uuid.UUID, overlap_hours: int = 24, actor: Actor, at: datetime
+) -> tuple[models.Webhook, str]:
+    """Give an endpoint a new secret, which is returned.
+
+    For `overlap_hours` messages carry the signatures of both; with 0 the old one ends at once.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+        NotFound: there is no such endpoint.
+        InvalidInput: the hours are not from 0 to 336.
+    """
+    actor.require(Right.ADMINISTER, None)
+    if not 0 <= overlap_hours <= OVERLAP_HOURS_MAX:
+        raise InvalidInput(
+            f"Both secrets sign for 0 to {OVERLAP_HOURS_MAX} hours.", field="overlap_hours"
+        )
+    secret = new_secret()
+    with writing_site(actor=actor, at=at) as write:
+        row = _held(uid)
+        _change(
+            row,
+            sealed_secret=seal(secret),
+            sealed_previous=row.sealed_secret if overlap_hours else "",
+            previous_until=at + timedelta(hours=overlap_hours) if overlap_hours else None,
+            revision=row.revision + 1,
+        )
+        _record(write, Action.WEBHOOK_SECRET_ROTATED, row, overlap_hours=overlap_hours)
+    return row, secret
+
+
+def enable_webhook(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Webhook:
+    """Let an endpoint get messages again, of what happens from now on.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+        NotFound: there is no such endpoint.
+    """
+    actor.require(Right.ADMINISTER, None)
+    with writing_site(actor=actor, at=at) as write:
+        row = _held(uid)
+        if row.disabled_at is not None:
+            _change(
+                row,
+                disabled_at=None,
+                disabled_reason="",
+                failing_since=None,
+                revision=row.revision + 1,
+            )
+            _record(write, Action.WEBHOOK_ENABLED, row)
+    return row
+
+
+def disable_webhook(
+    *, uid: uuid.UUID, reason: str = "", actor: Actor, at: datetime
+) -> models.Webhook:
+    """Let an endpoint get nothing more; what is on its way to it is cancelled.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+        NotFound: there is no such endpoint.
+    """
+    if actor is not SYSTEM:
+        actor.require(Right.ADMINISTER, None)
+    with writing_site(actor=actor, at=at) as write:
+        row = _held(uid)
+        if row.disabled_at is None:
+            _change(row, disabled_at=at, disabled_reason=reason, revision=row.revision + 1)
+            _cancel_pending(row, at)
+            _record(write, Action.WEBHOOK_DISABLED, row, texts={"reason": reason})
+    return row
+
+
+def remove_webhook(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Webhook:
+    """Take an endpoint away; what was sent to it stays on record.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+        NotFound: there is no such endpoint.
+    """
+    actor.require(Right.ADMINISTER, None)
+    with writing_site(actor=actor, at=at) as write:
+        row = _held(uid)
+        _change(row, removed_at=at, revision=row.revision + 1)
+        _cancel_pending(row, at)
+        _record(write, Action.WEBHOOK_REMOVED, row)
+    return row
+
+
+def send_test(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Delivery:
+    """Send an endpoint a message that says nothing but that it came. No event.
+
+    Raises:
+        NotAllowed: the actor may not administer.
+        NotFound: there is no such endpoint.
+        InvalidInput: it is disabled.
+    """
+    actor.require(Right.ADMINISTER, None)
+    with transaction.atomic():
+        row = _held(uid)
+        if row.disabled_at is not None:
+            raise InvalidInput("A disabled endpoint gets nothing; enable it first.")
+        by = actor.user.username if actor.user else NOBODY
+        message = send(trial_message(row.name, by=by, at=at), [row], event=None, at=at)
+        return models.Delivery.objects.get(message=message)
+
+
+def _checked(name: str, target: Target, address: str, wish: Wish) -> dict[str, Any]:
+    if target is Target.EMAIL and not settings.OBEYA_EMAIL_URL:
+        raise InvalidInput(
+            "This installation sends no e-mail yet: set OBEYA_EMAIL_URL first.", field="target"
+        )
+    return {
+        "name": endpoint_name(name),
+        "address": endpoint_address(target, address),
+        "types": list(wish.types),
+        "model_globs": list(wish.models),
+        "stages": [stage.value for stage in wish.stages],
+    }
+
+
+def _held(uid: uuid.UUID) -> models.Webhook:
+    rows = models.Webhook.objects.select_for_update(of=("self",))
+    row = rows.filter(uid=uid, removed_at=None).first()
+    if row is None:
+        raise NotFound("There is no such endpoint.", what="webhook")
+    return row
+
+
+def _change(row: models.Webhook, **values: Any) -> None:
+    models.Webhook.objects.filter(pk=row.pk).update(**values)
+    for column, value in values.items():
+        setattr(row, column, value)
+
+
+def _cancel_pending(row: models.Webhook, at: datetime) -> None:
+    models.Delivery.objects.filter(webhook=row, status=DeliveryStatus.PENDING.value).update(
+        status=DeliveryStatus.CANCELLED.value,
+        next_attempt_at=None,
+        lease=None,
+        leased_until=None,
+        finished_at=at,
+    )
+
+
+def _record(
+    write: ChainWrite,
+    action: Action,
+    row: models.Webhook,
+    *,
+    texts: dict[str, str] | None = None,
+    **more: Any,
+) -> None:
+    wish = wish_of_row(row)
+    write.record(
+        action,
+        data={
+            "webhook": str(row.uid),
+            "target": row.target,
+            # The rest of an address may be what lets anybody post to a chat.
+            "address": shown_address(Target(row.target), row.address),
+            "types": list(wish.types),
+            "models": list(wish.models),
+            "stages": [stage.value for stage in wish.stages],
+            **more,
+        },
+        texts={"name": row.name, **(texts or {})},
+    )
+
+
+@contextmanager
+def _unique_name() -> Iterator[None]:
+    """Say of a name that is taken that it is."""
+    try:
+        yield
+    except IntegrityError:
+        raise AlreadyExists("An endpoint has that name already.", field="name") from None

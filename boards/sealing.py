@@ -1,0 +1,43 @@
+"""Texts that the database holds sealed, so that its dump or backup does not give them away.
+
+Sealed with Fernet (AES-128-CBC and HMAC-SHA256, https://github.com/fernet/spec) under a key that is
+derived from SECRET_KEY; what was sealed under one of SECRET_KEY_FALLBACKS can still be opened.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+
+class Unopenable(Exception):
+    """The text was sealed under a key that this installation does not have."""
+
+
+def seal(text: str) -> str:
+    """The text as only this installation can read it."""
+    return _box().encrypt(text.encode()).decode()
+
+
+def unseal(sealed: str) -> str:
+    """The text that was sealed. Raises `Unopenable`."""
+    try:
+        return _box().decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        raise Unopenable from None
+
+
+def _box() -> MultiFernet:
+    return MultiFernet(
+        [_fernet(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    )
+
+
+def _fernet(key: str | bytes) -> Fernet:
+    derive = HKDF(SHA256(), length=32, salt=None, info=b"obeya.sealing").derive
+    derived = derive(key.encode() if isinstance(key, str) else key)
+    return Fernet(base64.urlsafe_b64encode(derived))

@@ -1,0 +1,87 @@
+"""Which addresses a message may go to: those of the open internet, and those the site names.
+
+An endpoint is an address that a person typed, and the worker stands inside the site's network. So
+every address that a name leads to is looked at, whatever form it hides in, and the connection goes
+to the very address that was looked at: a name that leads elsewhere a moment later leads nowhere.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+_NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+_COMPATIBLE = ip_network("::/96")
+# What is global by its number and still within a cloud: https://azure.microsoft.com (WireServer),
+# the service addresses of RFC 7050 and Oracle's.
+_WITHIN_CLOUDS = (
+    ip_network("168.63.129.16/32"),
+    ip_network("192.0.0.0/24"),
+    ip_network("100.64.0.0/10"),
+)
+
+
+class Forbidden(Exception):
+    """The receiver's name leads to an address that no message may go to."""
+
+
+def addresses_of(host: str, port: int, allowed: Iterable[Network]) -> list[tuple[int, str]]:
+    """The addresses of a receiver, each with its family.
+
+    Raises:
+        Forbidden: one of them is within a network, and not one of those `allowed`.
+        OSError: the name leads nowhere.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses: list[tuple[int, str]] = list(
+        dict.fromkeys((int(family), str(place[0])) for family, *_, place in found)
+    )
+    for _, text in addresses:
+        if not may_be_reached(text, allowed):
+            raise Forbidden(
+                f"{host} leads to {text}, an address within a network. Messages go there only if "
+                "OBEYA_WEBHOOK_NETWORKS names the network."
+            )
+    return addresses
+
+
+def may_be_reached(text: str, allowed: Iterable[Network] = ()) -> bool:
+    """Whether a message may go to the address."""
+    address = _unwrapped(ip_address(text.partition("%")[0]))
+    if any(address in network for network in allowed):
+        return True
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not address.is_reserved
+        and not any(address in network for network in _WITHIN_CLOUDS)
+    )
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for, else itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address.ipv4_mapped:
+        return address.ipv4_mapped
+    if address.sixtofour:
+        return address.sixtofour
+    if address.teredo:
+        return address.teredo[1]
+    low = IPv4Address(int(address) & 0xFFFFFFFF)
+    if any(address in network for network in _NAT64):
+        return low
+    if address in _COMPATIBLE and int(address) > 1:
+        return low
+    return address

@@ -1,0 +1,130 @@
+"""One POST to one receiver: no redirect, no proxy, no second look-up, and an end to it."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from boards.webhooks.guard import Network, addresses_of
+
+SECONDS_TO_CONNECT = 5
+SECONDS = 15
+RESPONSE_MAX = 4_096
+
+
+class NoAnswer(Exception):
+    """No answer came; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the receiver answered; `text` is its beginning."""
+
+    status: int
+    text: str
+
+
+def post(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    allowed: Iterable[Network] = (),
+    seconds: float = SECONDS,
+) -> Answer:
+    """Send a body and read the beginning of the answer, all within so many seconds.
+
+    Raises:
+        Forbidden: the receiver's address is within a network; see `boards.webhooks.guard`.
+        NoAnswer: the receiver cannot be reached, took too long, or speaks no HTTP.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        plain = _connected(addresses_of(host, port, allowed), port)
+    except OSError as error:
+        raise NoAnswer(f"{host} cannot be reached: {_reason(error)}.") from None
+    # Whatever the receiver does meanwhile, a drop at a time included, this ends it.
+    late = threading.Event()
+    watch = threading.Timer(seconds, _cut, (plain, late))
+    watch.daemon = True
+    watch.start()
+    try:
+        return _exchange(plain, parts.scheme, host, port, target, body, headers)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if late.is_set():
+            raise NoAnswer(f"{host} gave no whole answer within {seconds:g} seconds.") from None
+        raise NoAnswer(f"{host} broke off: {_reason(error)}.") from None
+    finally:
+        watch.cancel()
+        plain.close()
+
+
+def _exchange(
+    plain: socket.socket,
+    scheme: str,
+    host: str,
+    port: int,
+    target: str,
+    body: bytes,
+    headers: Mapping[str, str],
+) -> Answer:
+    connection = http.client.HTTPConnection(host, port)
+    connection.sock = (
+        ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+        if scheme == "https"
+        else plain
+    )
+    default = port == (443 if scheme == "https" else 80)
+    named = f"[{host}]" if ":" in host else host
+    try:
+        connection.request(
+            "POST",
+            target,
+            body,
+            {"Host": named if default else f"{named}:{port}", "Connection": "close", **headers},
+        )
+        answer = connection.getresponse()
+        text = answer.read(RESPONSE_MAX).decode("utf-8", "replace").replace("\x00", "\ufffd")
+        return Answer(answer.status, text)
+    finally:
+        connection.close()
+
+
+def _connected(addresses: list[tuple[int, str]], port: int) -> socket.socket:
+    """A connection to the first address that takes one: those that were looked at, no others."""
+    error: OSError | None = None
+    for family, address in addresses:
+        plain = socket.socket(family, socket.SOCK_STREAM)
+        plain.settimeout(SECONDS_TO_CONNECT)
+        try:
+            plain.connect((address, port))
+        except OSError as failed:
+            plain.close()
+            error = failed
+        else:
+            plain.settimeout(SECONDS)
+            return plain
+    raise error or OSError("the name leads nowhere")
+
+
+def _cut(plain: socket.socket, late: threading.Event) -> None:
+    late.set()
+    try:
+        plain.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it took too long"
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text)[:300].rstrip(".")
