@@ -105,6 +105,7 @@ TESTED_APART = {
     "set_artifact",
     "set_password",
     "store_blob",
+    "store_piece",
     "store_run_file",
     "withdraw",
 }
