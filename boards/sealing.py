@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
+SEALED = "gAAAA"
+"""How every sealed text begins: Fernet's version, and a time in this millennium."""
+
 
 class Unopenable(Exception):
     """The text was sealed under a key that this installation does not have."""

@@ -42,6 +42,7 @@ OBEYA_NOTICE = env.text("OBEYA_NOTICE")
 
 DEBUG = env.flag("OBEYA_DEBUG")
 SECRET_KEY = env.secret_key("OBEYA_SECRET_KEY", path=OBEYA_DATA_DIR / "secret-key")
+SECRET_KEY_FALLBACKS = env.words("OBEYA_SECRET_KEY_FALLBACKS")
 
 # A wildcard address is nobody's name; a site that listens on one has to say what it is called.
 _WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on

@@ -4,6 +4,15 @@ Nothing of the registry can be typed in here. What an administrator may do to mo
 are actions, each of which calls `boards.registry` as any other page does.
 """
 
-from boards.admin import accounts, artifacts, audit, catalog, evidence, governance, tokens
+from boards.admin import accounts, artifacts, audit, catalog, evidence, governance, tokens, webhooks
 
-__all__ = ["accounts", "artifacts", "audit", "catalog", "evidence", "governance", "tokens"]
+__all__ = [
+    "accounts",
+    "artifacts",
+    "audit",
+    "catalog",
+    "evidence",
+    "governance",
+    "tokens",
+    "webhooks",
+]

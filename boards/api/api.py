@@ -20,6 +20,7 @@ from boards.api import (
     reviews,
     tokens,
     versions,
+    webhooks,
 )
 from boards.api.guard import TokenAuth
 from boards.api.openapi import completed
@@ -72,6 +73,7 @@ for module in (
     comparisons,
     audit,
     imports,
+    webhooks,
     tokens,
 ):
     api.add_router("", module.router)

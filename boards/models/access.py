@@ -73,7 +73,8 @@ class IdempotentRequest(models.Model):
     """A POST that came with an Idempotency-Key, and what it was answered.
 
     `claim` changes each time somebody begins to answer it. `answer` is written in the
-    transaction of what it did, so that a request without an answer did nothing.
+    transaction of what it did, so that a request without an answer did nothing. It is sealed: see
+    `boards.sealing`.
     """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="+")

@@ -28,14 +28,7 @@ from boards.registry.catalog import (
     set_description,
 )
 from boards.registry.database import DatabaseRegistry
-from boards.registry.deliveries import (
-    lease_due,
-    publish_heads,
-    record_attempt,
-    replay,
-    replay_failed,
-    sweep_deliveries,
-)
+from boards.registry.deliveries import replay, replay_failed
 from boards.registry.evidence import define_metric, log_metrics, record_policy_check
 from boards.registry.guardrails import remove_guardrail, report_live_metric, set_guardrail
 from boards.registry.idempotency import answer_once
@@ -83,12 +76,9 @@ __all__ = [
     "disable_webhook",
     "enable_webhook",
     "import_model",
-    "lease_due",
     "log_metrics",
     "make_one_time_link",
     "make_token",
-    "publish_heads",
-    "record_attempt",
     "record_policy_check",
     "record_user_change",
     "record_verification",
@@ -120,7 +110,6 @@ __all__ = [
     "store_blob",
     "store_piece",
     "store_run_file",
-    "sweep_deliveries",
     "together",
     "transition_stage",
     "unchanged",

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from boards.models import IdempotentRequest, User
+from boards.sealing import SEALED, Unopenable, seal, unseal
 from obeya.errors import IdempotencyKeyInUse, IdempotencyKeyReused
 
 TAKEN_OVER_AFTER = timedelta(minutes=2)
@@ -54,7 +55,8 @@ def answer_once(
             given = answer()
             if given.status >= SERVER_ERROR:
                 raise _Broken(given)
-            kept = mine.update(status=given.status, headers=given.headers, answer=given.body)
+            # Sealed, as an answer may hold a new token or secret.
+            kept = mine.update(status=given.status, headers=given.headers, answer=seal(given.body))
             if not kept:
                 # It took so long that another took it over.
                 raise IdempotencyKeyInUse
@@ -88,13 +90,24 @@ def _claim(user: User, key: str, fingerprint: str, at: datetime) -> uuid.UUID | 
         if found.fingerprint != fingerprint:
             raise IdempotencyKeyReused from None
         if found.status is not None:
-            return Answer(found.status, found.headers, found.answer, replayed=True)
+            return Answer(found.status, found.headers, _opened(found.answer), replayed=True)
         if found.claimed_at > at - TAKEN_OVER_AFTER:
             raise IdempotencyKeyInUse from None
         taken = IdempotentRequest.objects.filter(pk=found.pk, claim=found.claim, status=None)
         if not taken.update(claim=claim, claimed_at=at):
             raise IdempotencyKeyInUse from None
     return claim
+
+
+def _opened(answer: str) -> str:
+    """The answer that was kept. One sealed under another SECRET_KEY is lost."""
+    if not answer.startswith(SEALED):
+        # Kept by an earlier version.
+        return answer
+    try:
+        return unseal(answer)
+    except Unopenable:
+        raise IdempotencyKeyInUse from None
 
 
 def _sweep(at: datetime) -> None:

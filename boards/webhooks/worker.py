@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 from django.utils import timezone
 
-from boards import registry
+from boards.registry import deliveries
 from boards.registry.deliveries import Leased
 from boards.webhooks.sending import attempt
 
@@ -57,7 +57,7 @@ def take(room: int) -> list[Leased]:
     """What is due now, as much as there is room for."""
     if room <= 0:
         return []
-    return registry.lease_due(
+    return deliveries.lease_due(
         limit=room, per_webhook=PER_WEBHOOK, seconds=LEASE_SECONDS, at=timezone.now()
     )
 
@@ -68,7 +68,7 @@ def deliver(leased: Leased, *, site: str) -> None:
         outcome = attempt(leased, site=site, at=timezone.now())
         # Spreads retries; nothing is secret about it.
         chance = random.random()  # noqa: S311
-        registry.record_attempt(leased=leased, outcome=outcome, chance=chance, at=timezone.now())
+        deliveries.record_attempt(leased=leased, outcome=outcome, chance=chance, at=timezone.now())
     except Exception:
         # The lease runs out and the delivery is taken again.
         logger.exception("The delivery of %s broke.", leased.message.message_id)
@@ -79,7 +79,7 @@ def deliver(leased: Leased, *, site: str) -> None:
 def do_chores() -> None:
     """What a worker does beside sending: the daily heads, and tidying up."""
     at = timezone.now()
-    registry.publish_heads(at=at)
+    deliveries.publish_heads(at=at)
     older_than = at - timedelta(days=settings.OBEYA_WEBHOOK_DAYS)
-    while registry.sweep_deliveries(older_than=older_than):
+    while deliveries.sweep_deliveries(older_than=older_than):
         pass

@@ -23,6 +23,7 @@ from obeya.records import Channel, VersionDraft
 from obeya.requests import Decision
 from obeya.stages import Stage
 from obeya.tokens import Scope
+from obeya.webhooks.endpoints import Target, Wish
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
@@ -38,6 +39,7 @@ WAIVER = {
     "expires_at": NOON + timedelta(days=9),
     "to_stage": Stage.PRODUCTION,
 }
+WEBHOOK = {"name": "ci", "address": "https://ci.example.org/hook", "wish": Wish()}
 # Function, arguments, who may. v1 is in Development and asks for Staging, v2 in Staging, v3 in
 # Production, v4 was there.
 DEEDS = [
@@ -79,6 +81,7 @@ DEEDS = [
     ("register_versions", {"drafts": [VersionDraft("bert")]}, REGISTERERS),
     ("service_account", {"username": "ci", "scopes": [Scope.READ]}, ADMINISTRATORS),
     ("create_user", {"username": "dora", "group": "viewer"}, ADMINISTRATORS),
+    ("create_webhook", WEBHOOK | {"target": Target.WEBHOOK}, ADMINISTRATORS),
 ]
 # They are asked by who is not signed in yet, or by who has the server itself.
 WITHOUT_ACTOR = {
@@ -97,6 +100,14 @@ ABOUT_THE_LOG = {"record_verification", "verify_new_events"}
 # They ask for more than a right: who opened the request, which waiver, whose account or token, who
 # sent the content.
 TESTED_APART = {
+    "change_webhook",
+    "disable_webhook",
+    "enable_webhook",
+    "remove_webhook",
+    "replay",
+    "replay_failed",
+    "rotate_secret",
+    "send_test",
     "delete_run_files",
     "make_one_time_link",
     "make_token",

@@ -1,0 +1,108 @@
+"""Endpoints of webhooks and their deliveries."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from ninja import Schema
+from pydantic import Field
+
+from boards.api.schemas.basics import Body, StageName, Time
+from boards.registry.webhooks import OVERLAP_HOURS_MAX
+from obeya import names
+from obeya.globs import GLOBS_MAX
+from obeya.webhooks.endpoints import ADDRESS_MAX, NAME_MAX, TYPES
+
+TargetName = Literal["webhook", "slack", "teams", "email"]
+StatusName = Literal["pending", "delivered", "failed", "cancelled"]
+TypeName = Annotated[str, Field(json_schema_extra={"enum": list(TYPES)})]
+
+
+class EndpointFields(Body):
+    """What an endpoint is called, where it is, and what it is sent of; empty lists: everything."""
+
+    name: Annotated[str, Field(min_length=1, max_length=NAME_MAX)]
+    address: Annotated[str, Field(min_length=1, max_length=ADDRESS_MAX)]
+    types: Annotated[list[TypeName], Field(max_length=len(TYPES))] = []
+    models: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=names.MODEL_NAME_MAX)]],
+        Field(max_length=GLOBS_MAX),
+    ] = []
+    stages: Annotated[list[StageName], Field(max_length=4)] = []
+
+
+class NewEndpoint(EndpointFields):
+    """An endpoint that is to be made."""
+
+    target: TargetName = "webhook"
+
+
+class Endpoint(Schema):
+    """An endpoint; counts but `pending` are of the last 24 hours."""
+
+    id: str
+    name: str
+    target: TargetName
+    address: str
+    types: list[str]
+    models: list[str]
+    stages: list[StageName]
+    is_enabled: bool
+    disabled_reason: str
+    disabled_at: Time | None
+    failing_since: Time | None
+    previous_secret_until: Time | None
+    created_at: Time
+    pending: int
+    failed: int
+    delivered: int
+    last_delivered_at: Time | None
+
+
+class EndpointWithSecret(Endpoint):
+    """An endpoint with its secret, which is told only here."""
+
+    secret: str
+
+
+class NewSecret(Body):
+    """For how many hours the old secret signs beside the new one."""
+
+    overlap_hours: Annotated[int, Field(ge=0, le=OVERLAP_HOURS_MAX)] = 24
+
+
+class Disabling(Body):
+    """Why an endpoint is disabled."""
+
+    reason: Annotated[str, Field(max_length=names.REASON_MAX)] = ""
+
+
+class Delivery(Schema):
+    """A message on its way to an endpoint."""
+
+    id: int
+    message_id: str
+    type: str
+    status: StatusName
+    attempts_made: int
+    created_at: Time
+    next_attempt_at: Time | None
+    finished_at: Time | None
+
+
+class DeliveryAttempt(Schema):
+    """One attempt; `status_code` is null where no answer came, and `error` says why."""
+
+    made_at: Time
+    milliseconds: int
+    request_headers: dict[str, str]
+    status_code: int | None
+    response: str
+    error: str
+
+
+class DeliveryInFull(Delivery):
+    """A delivery with what was sent and what came back, the last attempt first."""
+
+    body: dict[str, Any]
+    attempts: list[DeliveryAttempt]

@@ -1,0 +1,192 @@
+"""Endpoints of webhooks, and what is sent to them. All of it takes the right to administer."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.http import HttpResponse
+from django.utils import timezone
+from ninja import Path, Query, Router
+from pydantic import Field
+
+from boards import registry
+from boards.api import schemas
+from boards.api.answers import answer, created, done, expected_revision, page
+from boards.api.guard import ApiRequest
+from boards.api.paging import CursorText, Limit, number_place, opaque
+from boards.models import Delivery, Webhook
+from boards.permissions import Right
+from boards.queries import webhooks
+from boards.queries.whole_number import ID_MAX
+from obeya.documents import written_time
+from obeya.webhooks.endpoints import Target, wish_of
+from obeya.webhooks.schedule import DeliveryStatus
+
+router = Router(tags=["Webhooks"])
+
+Uid = Annotated[uuid.UUID, Path()]
+DeliveryId = Annotated[int, Path(), Field(ge=1, le=ID_MAX)]
+
+
+@router.get("/webhooks", response=schemas.Items[schemas.Endpoint])
+def list_webhooks(request: ApiRequest) -> HttpResponse:
+    """All endpoints, by name."""
+    request.actor.require(Right.ADMINISTER, None)
+    return answer({"items": [_document(found) for found in webhooks.endpoints(timezone.now())]})
+
+
+@router.post("/webhooks", response={201: schemas.EndpointWithSecret})
+def create_webhook(request: ApiRequest, new: schemas.NewEndpoint) -> HttpResponse:
+    """Make an endpoint; this answer alone holds its secret."""
+    row, secret = registry.create_webhook(
+        name=new.name,
+        target=Target(new.target),
+        address=new.address,
+        wish=wish_of(new.types, new.models, new.stages),
+        actor=request.actor,
+        at=timezone.now(),
+    )
+    return created({**_of(row), "secret": secret}, revision=row.revision)
+
+
+@router.get("/webhooks/{uid}", response=schemas.Endpoint)
+def get_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
+    """An endpoint as it stands."""
+    request.actor.require(Right.ADMINISTER, None)
+    found = webhooks.endpoint(uid, timezone.now())
+    return answer(_document(found), revision=found.row.revision)
+
+
+@router.put("/webhooks/{uid}", response=schemas.Endpoint)
+def change_webhook(request: ApiRequest, uid: Uid, change: schemas.EndpointFields) -> HttpResponse:
+    """Change where an endpoint is and what it is sent of; all of it is stated."""
+    row = registry.change_webhook(
+        uid=uid,
+        name=change.name,
+        address=change.address,
+        wish=wish_of(change.types, change.models, change.stages),
+        expected_revision=expected_revision(request),
+        actor=request.actor,
+        at=timezone.now(),
+    )
+    return answer(_of(row), revision=row.revision)
+
+
+@router.delete("/webhooks/{uid}", response={204: None})
+def remove_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
+    """Take an endpoint away; what is on its way to it is cancelled."""
+    registry.remove_webhook(uid=uid, actor=request.actor, at=timezone.now())
+    return done()
+
+
+@router.post("/webhooks/{uid}/secret", response=schemas.EndpointWithSecret)
+def rotate_secret(request: ApiRequest, uid: Uid, new: schemas.NewSecret) -> HttpResponse:
+    """Give an endpoint a new secret, which this answer alone holds.
+
+    The old one signs beside it for the hours that are asked for.
+    """
+    row, secret = registry.rotate_secret(
+        uid=uid, overlap_hours=new.overlap_hours, actor=request.actor, at=timezone.now()
+    )
+    return answer({**_of(row), "secret": secret}, revision=row.revision)
+
+
+@router.post("/webhooks/{uid}/enable", response=schemas.Endpoint)
+def enable_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
+    """Let an endpoint get messages again, of what happens from now on."""
+    row = registry.enable_webhook(uid=uid, actor=request.actor, at=timezone.now())
+    return answer(_of(row), revision=row.revision)
+
+
+@router.post("/webhooks/{uid}/disable", response=schemas.Endpoint)
+def disable_webhook(request: ApiRequest, uid: Uid, why: schemas.Disabling) -> HttpResponse:
+    """Let an endpoint get nothing more; what is on its way to it is cancelled."""
+    row = registry.disable_webhook(
+        uid=uid, reason=why.reason, actor=request.actor, at=timezone.now()
+    )
+    return answer(_of(row), revision=row.revision)
+
+
+@router.post("/webhooks/{uid}/test", response={201: schemas.Delivery})
+def send_test(request: ApiRequest, uid: Uid) -> HttpResponse:
+    """Send an endpoint a message that says nothing but that it came."""
+    row = registry.send_test(uid=uid, actor=request.actor, at=timezone.now())
+    return created(_delivery(row))
+
+
+@router.get("/webhooks/{uid}/deliveries", response=schemas.Page[schemas.Delivery])
+def list_deliveries(
+    request: ApiRequest,
+    uid: Uid,
+    status: Annotated[schemas.StatusName | None, Query()] = None,
+    cursor: CursorText = "",
+    limit: Limit = 50,
+) -> HttpResponse:
+    """What is and was sent to an endpoint, the newest first."""
+    request.actor.require(Right.ADMINISTER, None)
+    found = webhooks.deliveries(
+        webhooks.endpoint(uid, timezone.now()).row,
+        status=DeliveryStatus(status) if status else None,
+        before=number_place(cursor),
+        limit=limit,
+    )
+    after = opaque(str(found.before)) if found.before is not None else None
+    return page([_delivery(row) for row in found.rows], after)
+
+
+@router.get("/deliveries/{delivery}", response=schemas.DeliveryInFull)
+def get_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
+    """A delivery: what was sent, and what came back of each attempt."""
+    request.actor.require(Right.ADMINISTER, None)
+    row, attempts = webhooks.delivery(delivery)
+    return answer(
+        {
+            **_delivery(row),
+            "body": json.loads(row.message.body),
+            "attempts": [
+                {
+                    "made_at": written_time(attempt.made_at),
+                    "milliseconds": attempt.milliseconds,
+                    "request_headers": attempt.request_headers,
+                    "status_code": attempt.status_code,
+                    "response": attempt.response,
+                    "error": attempt.error,
+                }
+                for attempt in attempts
+            ],
+        }
+    )
+
+
+@router.post("/deliveries/{delivery}/replay", response=schemas.Delivery)
+def replay_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
+    """Send a delivery once more, whatever became of it."""
+    row = registry.replay(pk=delivery, actor=request.actor, at=timezone.now())
+    return answer(_delivery(row))
+
+
+def _of(row: Webhook) -> dict[str, Any]:
+    return _document(webhooks.endpoint(row.uid, timezone.now()))
+
+
+def _document(found: webhooks.Endpoint) -> dict[str, Any]:
+    return {
+        member: written_time(value) if isinstance(value, datetime) else value
+        for member, value in found.document.items()
+    }
+
+
+def _delivery(row: Delivery) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "message_id": row.message.message_id,
+        "type": row.message.type,
+        "status": row.status,
+        "attempts_made": row.attempts_made,
+        "created_at": written_time(row.created_at),
+        "next_attempt_at": written_time(row.next_attempt_at) if row.next_attempt_at else None,
+        "finished_at": written_time(row.finished_at) if row.finished_at else None,
+    }

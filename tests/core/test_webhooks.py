@@ -1,0 +1,239 @@
+"""Webhooks without a database: who wants what, how it is signed, and when it is tried."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from obeya.audit import AuditEvent
+from obeya.chain_heads import ChainHead
+from obeya.errors import InvalidInput
+from obeya.records import Action, Channel
+from obeya.stages import Stage
+from obeya.webhooks.endpoints import (
+    HEADS,
+    TEST,
+    TYPES,
+    Target,
+    Wish,
+    endpoint_address,
+    shown_address,
+)
+from obeya.webhooks.messages import (
+    body_of,
+    event_message,
+    heads_message,
+    sentence_of,
+    trial_message,
+)
+from obeya.webhooks.schedule import BACK_OFF, next_attempt_at
+from obeya.webhooks.signing import new_secret, signed_headers
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+MOVED = Action.STAGE_TRANSITIONED.value
+
+
+def event(action: Action = Action.STAGE_TRANSITIONED, **more: object) -> AuditEvent:
+    told = {
+        "chain": "c",
+        "sequence": 3,
+        "occurred_at": NOON,
+        "recorded_at": NOON,
+        "actor": "u",
+        "channel": Channel.PAGE,
+        "action": action,
+        "previous_hash": "0" * 64,
+        "model": "c",
+        "version": 4,
+        "from_stage": Stage.STAGING,
+        "to_stage": Stage.PRODUCTION,
+        "texts": {"reason": "Better"},
+    }
+    return AuditEvent(**{**told, **more})
+
+
+# --- Who wants what -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wish", "wanted"),
+    [
+        (Wish(), True),
+        (Wish(types=(MOVED,)), True),
+        (Wish(types=("user.created",)), False),
+        (Wish(models=("resnet*",)), True),
+        (Wish(models=("bert", "res?et50")), True),
+        (Wish(models=("resnet5",)), False),
+        (Wish(stages=(Stage.PRODUCTION,)), True),
+        (Wish(stages=(Stage.STAGING,)), True),
+        (Wish(stages=(Stage.ARCHIVED,)), False),
+        (Wish((MOVED,), ("resnet*",), (Stage.ARCHIVED,)), False),
+    ],
+)
+def test_a_wish_lets_through_what_all_its_parts_do(wish: Wish, wanted: bool) -> None:
+    told = {"model": "resnet50", "from_stage": Stage.STAGING, "to_stage": Stage.PRODUCTION}
+    assert wish.wants(MOVED, **told) is wanted
+
+
+def test_what_has_no_model_or_stage_passes_no_filter_of_them() -> None:
+    assert Wish().wants("user.created")
+    assert not Wish(models=("*",)).wants("user.created")
+    assert not Wish(stages=(Stage.STAGING,)).wants("user.created")
+
+
+def test_a_test_comes_to_all_and_heads_only_to_who_asks() -> None:
+    assert Wish(types=("user.created",), models=("x",)).wants(TEST)
+    assert not Wish().wants(HEADS)
+    assert Wish(types=(HEADS,), models=("x",)).wants(HEADS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"types": ("moved",)}, {"models": ("a/b",)}, {"models": ("",)}, {"stages": ("live",)}],
+)
+def test_a_wish_for_what_cannot_be_is_refused(arguments: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(InvalidInput):
+        Wish(**arguments)
+
+
+def test_every_action_can_be_asked_for() -> None:
+    assert set(TYPES) == {action.value for action in Action} | {HEADS}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "example.org",
+        "ftp://example.org",
+        "https://",
+        "https://user:secret@example.org/",
+        "https://example.org/#here",
+        "https://example.org:0/",
+        "https://example.org:99999/",
+        "https://exa mple.org/",
+        "https://example.org/\r\nX: y",
+        "https://exämple.org/",
+        "https://[::1",
+        "file:///etc/passwd",
+        "https://example.org/" + "x" * 3_000,
+    ],
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        endpoint_address(Target.WEBHOOK, address)
+    assert refused.value.field == "address"
+
+
+def test_addresses_are_kept_as_they_are_and_shown_without_what_may_be_secret() -> None:
+    chat = "https://hooks.example.org/services/T000/B000/XXXX?thread=1"
+    assert endpoint_address(Target.SLACK, f" {chat} ") == chat
+    assert shown_address(Target.SLACK, chat) == "https://hooks.example.org"
+    assert endpoint_address(Target.EMAIL, "ops@example.org") == "ops@example.org"
+    for wrong in ("ops", "a@b@c", "a@example.org, b@example.org", "a@exa\nmple.org"):
+        with pytest.raises(InvalidInput):
+            endpoint_address(Target.EMAIL, wrong)
+
+
+# --- Signatures -----------------------------------------------------------------------------------
+
+
+@given(st.text(), st.uuids())
+def test_the_public_library_verifies_what_is_signed(text: str, uid: object) -> None:
+    secret, body = new_secret(), json.dumps({"text": text}, ensure_ascii=False)
+    now = int(datetime.now(UTC).timestamp())
+    headers = signed_headers(f"msg_{uid}", now, body, [secret])
+    assert Webhook(secret).verify(body, dict(headers)) == {"text": text}
+
+
+def test_either_secret_verifies_while_both_sign_and_no_other() -> None:
+    new, old = new_secret(), new_secret()
+    headers = dict(signed_headers("msg_1", int(datetime.now(UTC).timestamp()), "{}", [new, old]))
+    assert Webhook(new).verify("{}", headers) == {}
+    assert Webhook(old).verify("{}", headers) == {}
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_secret()).verify("{}", headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new).verify('{"a":1}', headers)
+
+
+# --- Messages -------------------------------------------------------------------------------------
+
+
+def test_a_message_of_an_event_says_who_did_what() -> None:
+    message = event_message(event(), "f" * 64, actor="ada", model="resnet50")
+    assert message == {
+        "type": "model_version.stage_transitioned",
+        "timestamp": "2026-03-03T12:00:00.000000Z",
+        "data": {
+            "id": "c:3",
+            "hash": "f" * 64,
+            "actor": {"id": "u", "name": "ada"},
+            "channel": "page",
+            "model": {"id": "c", "name": "resnet50"},
+            "version": 4,
+            "from_stage": "staging",
+            "to_stage": "production",
+            "operation_id": None,
+            "texts": {"reason": "Better"},
+            "data": {},
+        },
+    }
+    assert json.loads(body_of(message)) == message
+    assert sentence_of(message) == (
+        "resnet50 v4: ada moved the version from Staging to Production: “Better”"
+    )
+
+
+def test_every_action_has_a_sentence_for_people() -> None:
+    for action in Action:
+        told = sentence_of(event_message(event(action), "f" * 64, actor="ada", model="m"))
+        assert told.startswith("m v4: ada ")
+    site = event(Action.USER_CREATED, model=None, version=None, from_stage=None, to_stage=None)
+    said = event_message(site, "f" * 64, actor="ada", model=None)
+    assert said["data"]["model"] is None
+    assert sentence_of(said).startswith("Ada created a user")
+
+
+def test_a_long_reason_is_cut_for_people_alone() -> None:
+    message = event_message(event(texts={"reason": "x" * 9_000}), "f", actor="a", model="m")
+    assert len(sentence_of(message)) < 700
+    assert message["data"]["texts"]["reason"] == "x" * 9_000
+
+
+def test_heads_and_tests_have_messages_too() -> None:
+    head = ChainHead("c", 3, "f" * 64, "resnet50")
+    heads = heads_message([head], day="2026-03-03", part=1, parts=2, at=NOON)
+    assert heads["data"]["heads"] == [head.document]
+    assert "1 chains" in sentence_of(heads)
+    trial = trial_message("ci", by="ada", at=NOON)
+    assert trial["type"] == TEST
+    assert sentence_of(trial) == "A test of the endpoint “ci”, sent by ada."
+
+
+# --- The schedule ---------------------------------------------------------------------------------
+
+
+def test_attempts_are_spread_over_three_days_and_then_end() -> None:
+    assert [wait.total_seconds() for wait in BACK_OFF] == [
+        0,
+        5,
+        300,
+        1_800,
+        7_200,
+        18_000,
+        36_000,
+        50_400,
+        72_000,
+        86_400,
+    ]
+    assert next_attempt_at(1, NOON, 0) == NOON + timedelta(seconds=5)
+    assert next_attempt_at(1, NOON, 1) == NOON + timedelta(seconds=6)
+    assert next_attempt_at(9, NOON, 0.5) == NOON + timedelta(hours=26, minutes=24)
+    assert next_attempt_at(10, NOON, 0) is None
