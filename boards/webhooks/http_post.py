@@ -35,9 +35,8 @@ def post(
     headers: Mapping[str, str],
     *,
     allowed: Iterable[Network] = (),
-    seconds: float = SECONDS,
 ) -> Answer:
-    """Send a body and read the beginning of the answer, all within so many seconds.
+    """Send a body and read the beginning of the answer, all within 15 seconds.
 
     Raises:
         Forbidden: the receiver's address is within a network; see `boards.webhooks.guard`.
@@ -53,18 +52,21 @@ def post(
         raise NoAnswer(f"{host} cannot be reached: {_reason(error)}.") from None
     # Whatever the receiver does meanwhile, a drop at a time included, this ends it.
     late = threading.Event()
-    watch = threading.Timer(seconds, _cut, (plain, late))
+    watch = threading.Timer(SECONDS, _cut, (plain, late))
     watch.daemon = True
     watch.start()
     try:
-        return _exchange(plain, parts.scheme, host, port, target, body, headers)
+        answer = _exchange(plain, parts.scheme, host, port, target, body, headers)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        if late.is_set():
-            raise NoAnswer(f"{host} gave no whole answer within {seconds:g} seconds.") from None
-        raise NoAnswer(f"{host} broke off: {_reason(error)}.") from None
+        if not late.is_set():
+            raise NoAnswer(f"{host} broke off: {_reason(error)}.") from None
     finally:
         watch.cancel()
         plain.close()
+    # What was cut off can look like an answer that ended early.
+    if late.is_set():
+        raise NoAnswer(f"{host} gave no whole answer within {SECONDS:g} seconds.")
+    return answer
 
 
 def _exchange(

@@ -1,0 +1,73 @@
+"""An administrator, a registry and a receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from boards import models, registry
+from boards.models import User
+from boards.registry import SYSTEM, Actor, DatabaseRegistry, create_user
+from boards.webhooks import worker
+from obeya.records import Channel
+from obeya.webhooks.endpoints import Target, Wish
+from tests.webhooks.receivers import Receiver, receiving
+
+SITE = "https://registry.example.org"
+Make = Callable[..., tuple[models.Webhook, str]]
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """Who administers."""
+    at = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    return create_user(username="alice", group="administrator", actor=SYSTEM, at=at)
+
+
+@pytest.fixture
+def actor(alice: User) -> Actor:
+    return Actor(alice, Channel.PAGE)
+
+
+@pytest.fixture
+def models_of(alice: User) -> DatabaseRegistry:
+    """The registry as alice uses it."""
+    return DatabaseRegistry(actor=alice)
+
+
+@pytest.fixture
+def make(actor: Actor, settings: Any) -> Make:
+    """Make an endpoint that may be on this machine; its row and secret."""
+    settings.OBEYA_WEBHOOK_NETWORKS = (ip_network("127.0.0.0/8"),)
+
+    def made(address: str, name: str = "ci", **wish: Any) -> tuple[models.Webhook, str]:
+        target = wish.pop("target", Target.WEBHOOK)
+        return registry.create_webhook(
+            name=name,
+            target=target,
+            address=address,
+            wish=Wish(**wish),
+            actor=actor,
+            at=timezone.now(),
+        )
+
+    return made
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as found:
+        yield found
+
+
+def work() -> int:
+    """Send what is due now, as a worker does, one after the other; how many attempts."""
+    taken = worker.take(worker.AT_ONCE)
+    for leased in taken:
+        worker.deliver(leased, site=SITE)
+    return len(taken)

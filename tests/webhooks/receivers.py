@@ -1,0 +1,131 @@
+"""Receivers of webhooks, good and bad, each a real server on this machine."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from standardwebhooks import Webhook
+
+
+class Receiver:
+    """Verifies what comes with the public library, and keeps it."""
+
+    def __init__(self) -> None:
+        self.secrets: list[str] = []
+        self.came: list[dict[str, Any]] = []
+        self.ids: list[str] = []
+        self.wrong: list[str] = []
+        self.bodies: list[str] = []
+        self.url = ""
+        self.answer: Callable[[], tuple[int, dict[str, str], bytes]] = lambda: (204, {}, b"")
+        self._lock = threading.Lock()
+
+    def take(self, body: str, headers: dict[str, str]) -> None:
+        """Keep a message, or why it does not verify."""
+        with self._lock:
+            self.bodies.append(body)
+            for secret in self.secrets:
+                try:
+                    self.came.append(Webhook(secret).verify(body, headers))
+                    self.ids.append(headers["webhook-id"])
+                except Exception as error:  # noqa: BLE001 - whatever the library says
+                    self.wrong.append(f"{headers.get('webhook-id')}: {error!r}")
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """Run a receiver."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            receiver.take(body, {name.lower(): value for name, value in self.headers.items()})
+            status, headers, text = receiver.answer()
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def do_GET(self) -> None:
+            raise AssertionError("nothing is ever asked for")
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64
+        daemon_threads = True
+
+        def handle_error(self, *_: Any) -> None:
+            """A sender that was killed is no news."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
+        yield receiver
+        server.shutdown()
+
+
+@contextmanager
+def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The URL of a server that does with each connection whatever `talk` does."""
+    stopping = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.1)
+
+        def accept() -> None:
+            while not stopping.is_set():
+                try:
+                    connection, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                except OSError:
+                    return
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        def serve(connection: socket.socket) -> None:
+            with connection:
+                try:
+                    talk(connection)
+                except OSError:
+                    return
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        stopping.set()
+
+
+def hang(connection: socket.socket) -> None:
+    """Take the request and say nothing."""
+    connection.recv(65_536)
+    while connection.recv(65_536):
+        pass
+
+
+def drip(connection: socket.socket) -> None:
+    """Answer a byte at a time, without an end."""
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.05)
+
+
+def garble(connection: socket.socket) -> None:
+    """Answer what is no HTTP."""
+    connection.recv(65_536)
+    connection.sendall(b"\x00\xff garbage \r\n\r\n")
+
+
+def break_off(connection: socket.socket) -> None:
+    """Hear the request and hang up."""
+    connection.recv(65_536)

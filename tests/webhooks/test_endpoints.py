@@ -1,0 +1,176 @@
+"""Making, changing, rotating, disabling and removing endpoints, each with its event."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from boards import registry
+from boards.models import AuditEvent, Delivery, IdempotentRequest, User, Webhook
+from boards.registry import SYSTEM, Actor, create_user
+from boards.registry.idempotency import Answer, answer_once
+from boards.registry.webhooks import WEBHOOKS_MAX
+from boards.sealing import Unopenable
+from boards.webhooks.sending import secrets_of
+from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotAllowed, NotFound
+from obeya.records import Channel
+from obeya.stages import Stage
+from obeya.webhooks.endpoints import Target, Wish
+from tests.webhooks.conftest import Make
+
+pytestmark = pytest.mark.django_db
+URL = "https://hooks.example.org/services/T0/SECRETPATH"
+
+
+def events() -> list[str]:
+    rows = AuditEvent.objects.filter(action__startswith="webhook.").order_by("pk")
+    return list(rows.values_list("action", flat=True))
+
+
+def change(row: Webhook, actor: Actor, **more: Any) -> Webhook:
+    values = {"name": row.name, "address": row.address, "wish": Wish(), **more}
+    return registry.change_webhook(uid=row.uid, actor=actor, at=timezone.now(), **values)
+
+
+def test_an_endpoint_is_made_changed_and_removed_with_an_event_each(
+    make: Make, actor: Actor
+) -> None:
+    row, secret = make(URL, types=("model_version.stage_transitioned",), stages=(Stage.PRODUCTION,))
+    assert secret.startswith("whsec_")
+    change(row, actor, name="deploy")
+    # The same again writes nothing.
+    change(row, actor, name="deploy")
+    registry.remove_webhook(uid=row.uid, actor=actor, at=timezone.now())
+    assert events() == ["webhook.created", "webhook.changed", "webhook.removed"]
+    with pytest.raises(NotFound):
+        change(row, actor)
+    # The name is free again.
+    make(URL, "deploy")
+
+
+def test_neither_database_nor_log_holds_a_secret_in_the_clear(make: Make, actor: Actor) -> None:
+    row, secret = make(URL)
+    _, newer = registry.rotate_secret(uid=row.uid, actor=actor, at=timezone.now())
+    tables = [name for name in connection.introspection.table_names() if name.startswith("boards_")]
+    dump = ""
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"SELECT * FROM {table}")  # noqa: S608 - a table of ours
+            dump += repr(cursor.fetchall())
+    for text in (secret, newer):
+        assert text not in dump
+        assert text.removeprefix("whsec_") not in dump
+    log = "".join(AuditEvent.objects.values_list("canonical_text", flat=True))
+    assert "SECRETPATH" not in log
+    assert "https://hooks.example.org" in log
+
+
+def test_both_secrets_sign_until_the_old_one_is_over(make: Make, actor: Actor) -> None:
+    row, old = make(URL)
+    at = timezone.now()
+    row, new = registry.rotate_secret(uid=row.uid, overlap_hours=24, actor=actor, at=at)
+    assert secrets_of(row, at + timedelta(hours=23)) == [new, old]
+    assert secrets_of(row, at + timedelta(hours=25)) == [new]
+    row, newest = registry.rotate_secret(uid=row.uid, overlap_hours=0, actor=actor, at=at)
+    assert secrets_of(row, at) == [newest]
+    for hours in (-1, 337):
+        with pytest.raises(InvalidInput):
+            registry.rotate_secret(uid=row.uid, overlap_hours=hours, actor=actor, at=at)
+
+
+def test_a_secret_of_a_key_from_before_can_be_read_and_one_of_another_cannot(
+    make: Make, settings: Any
+) -> None:
+    row, secret = make(URL)
+    before, settings.SECRET_KEY = settings.SECRET_KEY, "another key of this installation"
+    settings.SECRET_KEY_FALLBACKS = [before]
+    assert secrets_of(row, timezone.now()) == [secret]
+    settings.SECRET_KEY_FALLBACKS = []
+    with pytest.raises(Unopenable):
+        secrets_of(row, timezone.now())
+
+
+def test_a_page_that_is_stale_changes_nothing(make: Make, actor: Actor) -> None:
+    row, _ = make(URL)
+    change(row, actor, name="first", expected_revision=1)
+    with pytest.raises(Conflict):
+        change(row, actor, name="second", expected_revision=1)
+    assert Webhook.objects.get().name == "first"
+
+
+def test_names_are_taken_once_and_addresses_have_to_be_some(make: Make, actor: Actor) -> None:
+    row, _ = make(URL)
+    with pytest.raises(AlreadyExists):
+        make(URL)
+    other, _ = make(URL, "other")
+    with pytest.raises(AlreadyExists):
+        change(other, actor, name="ci")
+    for name in ("", " ", "x" * 101, "a\x00b"):
+        with pytest.raises(InvalidInput):
+            change(row, actor, name=name)
+    with pytest.raises(InvalidInput, match="OBEYA_EMAIL_URL"):
+        make("ops@example.org", "mail", target=Target.EMAIL)
+
+
+def test_there_are_a_hundred_at_most(make: Make) -> None:
+    for number in range(WEBHOOKS_MAX):
+        make(URL, f"endpoint {number}")
+    with pytest.raises(InvalidInput, match="remove one first"):
+        make(URL, "one more")
+
+
+def test_disabling_cancels_what_is_on_its_way_and_enabling_begins_anew(
+    make: Make, actor: Actor, models_of: Any
+) -> None:
+    row, _ = make(URL)
+    models_of.register_model("resnet50")
+    sent = Delivery.objects.count()
+    registry.disable_webhook(uid=row.uid, reason="Rebuilt", actor=actor, at=timezone.now())
+    models_of.register_model("resnet50")
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"cancelled"}
+    assert Delivery.objects.count() == sent
+    with pytest.raises(InvalidInput, match="enable it first"):
+        registry.send_test(uid=row.uid, actor=actor, at=timezone.now())
+    registry.enable_webhook(uid=row.uid, actor=actor, at=timezone.now())
+    models_of.register_model("resnet50")
+    assert Delivery.objects.filter(status="pending").count() > 0
+    disabled = AuditEvent.objects.get(action="webhook.disabled")
+    assert {text.role: text.text for text in disabled.texts.all()} == {
+        "name": "ci",
+        "reason": "Rebuilt",
+    }
+
+
+@pytest.mark.parametrize("group", ["viewer", "contributor", "promoter", "approver"])
+def test_only_administrators_manage_endpoints(make: Make, group: str) -> None:
+    row, _ = make(URL)
+    user = create_user(username="other", group=group, actor=SYSTEM, at=timezone.now())
+    other, at = Actor(user, Channel.API), timezone.now()
+    deeds = [
+        lambda: change(row, other),
+        lambda: registry.rotate_secret(uid=row.uid, actor=other, at=at),
+        lambda: registry.enable_webhook(uid=row.uid, actor=other, at=at),
+        lambda: registry.disable_webhook(uid=row.uid, actor=other, at=at),
+        lambda: registry.remove_webhook(uid=row.uid, actor=other, at=at),
+        lambda: registry.send_test(uid=row.uid, actor=other, at=at),
+        lambda: registry.replay(pk=1, actor=other, at=at),
+        lambda: registry.replay_failed(uid=row.uid, since=at, actor=other, at=at),
+    ]
+    before = AuditEvent.objects.count()
+    for deed in deeds:
+        with pytest.raises(NotAllowed):
+            deed()
+    assert AuditEvent.objects.count() == before
+
+
+def test_an_answer_that_is_kept_for_its_key_is_sealed(alice: User) -> None:
+    told = {"user": alice, "key": "k", "fingerprint": "f", "at": timezone.now()}
+    body = json.dumps({"secret": "whsec_abc"})
+    answer_once(**told, answer=lambda: Answer(201, {}, body))
+    assert "whsec_abc" not in IdempotentRequest.objects.get().answer
+    assert answer_once(**told, answer=lambda: Answer(500, {}, "")).body == body

@@ -1,0 +1,223 @@
+"""What arrives, in which form, and what of bad receivers."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from boards import registry
+from boards.models import Delivery, DeliveryAttempt
+from boards.registry import Actor
+from boards.webhooks import http_post, worker
+from obeya.stages import Stage
+from obeya.webhooks.endpoints import Target
+from tests.webhooks.conftest import SITE, Make, work
+from tests.webhooks.receivers import (
+    Receiver,
+    break_off,
+    drip,
+    garble,
+    hang,
+    raw_server,
+    receiving,
+)
+
+# Workers close the connections that they use.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def attempts() -> list[DeliveryAttempt]:
+    return list(DeliveryAttempt.objects.order_by("pk"))
+
+
+def test_messages_arrive_signed_and_verify_with_the_public_library(
+    make: Make, receiver: Receiver, models_of: Any
+) -> None:
+    _, secret = make(receiver.url)
+    receiver.secrets = [secret]
+    models_of.register_model("resnet50", metrics={"größe": 0.5})
+    models_of.transition_stage("resnet50", 1, Stage.STAGING, reason="Gut “so” 模型 \u2028")
+    while work():
+        pass
+    assert receiver.wrong == []
+    assert [message["type"] for message in receiver.came] == [
+        "webhook.created",
+        "registered_model.registered",
+        "model_version.registered",
+        "model_version.stage_transitioned",
+    ]
+    assert receiver.came[-1]["data"]["texts"]["reason"] == "Gut “so” 模型 \u2028".strip()
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
+    first = attempts()[0]
+    assert first.status_code == 204
+    assert first.request_headers["webhook-signature"].startswith("v1,")
+    assert secret not in json.dumps(first.request_headers)
+
+
+def test_after_a_rotation_both_the_old_and_the_new_secret_verify(
+    make: Make, receiver: Receiver, actor: Actor
+) -> None:
+    row, old = make(receiver.url)
+    _, new = registry.rotate_secret(uid=row.uid, actor=actor, at=timezone.now())
+    receiver.secrets = [old, new]
+    while work():
+        pass
+    assert receiver.wrong == []
+    assert len(receiver.came) == 2 * Delivery.objects.count()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ((302, {"Location": "http://127.0.0.1:9/"}, b""), 302),
+        ((500, {}, b"Traceback"), 500),
+        ((404, {}, b"\xff\x00 no text"), 404),
+    ],
+)
+def test_anything_but_a_2xx_is_a_failure_and_no_redirect_is_followed(
+    make: Make, receiver: Receiver, answer: Any, status: int
+) -> None:
+    with receiving() as elsewhere:
+        if status == 302:
+            answer = (302, {"Location": elsewhere.url}, b"")
+        receiver.answer = lambda: answer
+        make(receiver.url)
+        assert work() == 1
+        assert elsewhere.bodies == []
+    (attempt,) = attempts()
+    assert attempt.status_code == status
+    row = Delivery.objects.get()
+    assert (row.status, row.attempts_made) == ("pending", 1)
+
+
+def test_a_long_answer_is_read_to_a_bound(make: Make, receiver: Receiver) -> None:
+    receiver.answer = lambda: (200, {}, b"x" * 10_000_000)
+    make(receiver.url)
+    work()
+    (attempt,) = attempts()
+    assert len(attempt.response) == 4_096
+
+
+@pytest.mark.parametrize("talk", [hang, drip, garble, break_off])
+def test_a_receiver_that_behaves_badly_is_left_in_time_and_named(
+    make: Make, monkeypatch: pytest.MonkeyPatch, talk: Callable[[socket.socket], None]
+) -> None:
+    monkeypatch.setattr(http_post, "SECONDS", 0.7)
+    with raw_server(talk) as url:
+        make(url)
+        assert work() == 1
+    (attempt,) = attempts()
+    assert attempt.status_code is None
+    assert attempt.error.startswith("127.0.0.1 ")
+    assert Delivery.objects.get().status == "pending"
+
+
+def test_what_cannot_be_reached_says_so(make: Make, settings: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    make(f"http://127.0.0.1:{port}/", "closed")
+    make("http://nowhere.invalid/", "nowhere")
+    make(f"https://127.0.0.1:{port}/", "tls")
+    while work():
+        pass
+    assert all("cannot be reached" in attempt.error for attempt in attempts())
+    settings.OBEYA_WEBHOOK_NETWORKS = ()
+    before = DeliveryAttempt.objects.count()
+    registry.DatabaseRegistry(actor=None).register_model("resnet50")
+    work()
+    inside = attempts()[before:]
+    assert any("OBEYA_WEBHOOK_NETWORKS" in attempt.error for attempt in inside)
+
+
+def test_a_receiver_that_hangs_delays_no_other(
+    make: Make, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker runs while four deliveries hang; the other endpoint has all of its own."""
+    stopping = threading.Event()
+    with raw_server(hang) as url:
+        make(url, "hanging")
+        make(receiver.url, "well")
+        for _ in range(10):
+            registry.DatabaseRegistry(actor=None).register_model("resnet50")
+        expected = Delivery.objects.filter(webhook__name="well").count()
+        thread = threading.Thread(target=worker.run, kwargs={"site": SITE, "stopping": stopping})
+        thread.start()
+        try:
+            deadline = time.monotonic() + 12
+            while len(receiver.bodies) < expected and time.monotonic() < deadline:
+                time.sleep(0.05)
+            # Fewer seconds than a hanging attempt takes, so that none of those was waited for.
+            assert len(receiver.bodies) == expected
+            assert Delivery.objects.filter(webhook__name="hanging", status="delivered").count() == 0
+        finally:
+            stopping.set()
+    thread.join()
+
+
+def test_chats_get_a_sentence_with_a_link_and_nothing_of_it_is_markup(
+    make: Make, receiver: Receiver, models_of: Any
+) -> None:
+    models_of.register_model("<!channel> *bold* & co")
+    make(f"{receiver.url}/slack", "slack", target=Target.SLACK, models=("*bold*",))
+    make(f"{receiver.url}/teams", "teams", target=Target.TEAMS, models=("*bold*",))
+    models_of.transition_stage("<!channel> *bold* & co", 1, Stage.STAGING, reason="<b>ok</b>")
+    while work():
+        pass
+    bodies = [json.loads(body) for body in receiver.bodies]
+    slack = next(body["text"] for body in bodies if "text" in body)
+    assert slack.startswith("&lt;!channel&gt; *bold* &amp; co v1: alice moved the version")
+    assert "“&lt;b&gt;ok&lt;/b&gt;”" in slack
+    assert slack.endswith("/versions/1/|Open>")
+    assert f"<{SITE}/models/" in slack
+    teams = next(body for body in bodies if body.get("type") == "message")
+    card = teams["attachments"][0]["content"]
+    assert card["body"][0]["inlines"][0]["text"].startswith("<!channel> *bold* & co v1")
+    assert card["actions"][0]["url"].startswith(f"{SITE}/models/")
+
+
+def test_mail_is_sent_through_the_mail_server_of_the_site(
+    make: Make, models_of: Any, settings: Any
+) -> None:
+    settings.OBEYA_EMAIL_URL = "smtp://localhost"
+    make("ops@example.org", "mail", target=Target.EMAIL, types=("model_version.registered",))
+    models_of.register_model("resnet")
+    while work():
+        pass
+    (sent,) = mail.outbox
+    assert sent.to == ["ops@example.org"]
+    assert sent.subject == "[Obeya] resnet v1: alice registered the version in Development."
+    assert f"{SITE}/models/resnet/versions/1/" in sent.body
+    assert Delivery.objects.get().status == "delivered"
+
+
+def test_a_mail_server_that_is_not_there_is_a_failure_like_another(
+    make: Make, models_of: Any, settings: Any
+) -> None:
+    settings.OBEYA_EMAIL_URL = "smtp://localhost"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_PORT = 9
+    make("ops@example.org", "mail", target=Target.EMAIL, types=("model_version.registered",))
+    models_of.register_model("resnet50")
+    assert work() == 1
+    (attempt,) = attempts()
+    assert "The mail server did not take it" in attempt.error
+    assert Delivery.objects.get().status == "pending"
+
+
+def test_a_secret_that_cannot_be_read_any_more_says_what_to_do(
+    make: Make, receiver: Receiver, settings: Any
+) -> None:
+    make(receiver.url)
+    settings.SECRET_KEY = "the key of another installation"
+    work()
+    (attempt,) = attempts()
+    assert "give the endpoint a new one" in attempt.error
+    assert receiver.bodies == []
