@@ -17,6 +17,7 @@ CONDITIONAL = frozenset(
     {
         "change_model",
         "change_version",
+        "change_webhook",
         "delete_alias",
         "delete_model",
         "delete_model_tag",

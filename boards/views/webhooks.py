@@ -32,6 +32,9 @@ PAGE = 50
 REPLAY_DAYS = (1, 7, 30)
 OVERLAP_HOURS = (0, 1, 24, 168)
 
+# The fields that have a place for a sentence of their own.
+_WITH_SENTENCE = ("name", "target", "address", "types", "models")
+
 
 @dataclass(slots=True)
 class EndpointForm:
@@ -79,7 +82,8 @@ class EndpointForm:
 
     def refuse(self, error: InvalidInput | AlreadyExists | Conflict) -> int:
         """Put the sentence beside its field; the status of the answer."""
-        self.problems[getattr(error, "field", "") or "form"] = str(error)
+        field = getattr(error, "field", "")
+        self.problems[field if field in _WITH_SENTENCE else "form"] = str(error)
         return error.http_status
 
 

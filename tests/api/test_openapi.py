@@ -52,7 +52,10 @@ def test_a_stated_precondition_is_looked_at(api: Program, document: Any) -> None
         api.put(f"/models/resnet50{place}/tags/family", {"value": "resnet"})
     for address in ("/policies/production", "/models/resnet50/policies/production"):
         api.put(address, {"requirements": []})
+    hook = {"name": "ci", "address": "https://ci.example.org/"}
+    uid = api.post("/webhooks", hook).json()["id"]
     bodies: dict[str, Any] = {
+        "change_webhook": {**hook, "name": "deploy"},
         "change_model": {"description": "Text."},
         "change_version": {"description": "Text."},
         "log_metrics": {"metrics": {"accuracy": 0.5}},
@@ -71,7 +74,7 @@ def test_a_stated_precondition_is_looked_at(api: Program, document: Any) -> None
             if name not in CONDITIONAL:
                 continue
             address = path.removeprefix("/api/v1").format(
-                name="resnet50", version=1, key="family", alias="best", stage="production"
+                name="resnet50", version=1, key="family", alias="best", stage="production", uid=uid
             )
             answer = api.send(method.upper(), address, bodies.get(name), If_Match='"4711"')
             assert answer.status_code == 412, (name, answer.content)

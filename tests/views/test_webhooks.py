@@ -1,0 +1,221 @@
+"""The pages of webhooks."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from boards.models import AuditEvent, Delivery, User, Webhook
+from boards.registry import DatabaseRegistry
+from boards.registry.deliveries import Outcome, lease_due, record_attempt
+from tests.views.people import person
+
+pytestmark = pytest.mark.django_db
+
+ClientOf = Callable[[User], Client]
+LIST = "/settings/webhooks/"
+FORM = {"name": "ci", "target": "webhook", "address": "https://ci.example.org/hook"}
+
+
+@pytest.fixture
+def admin(client_of: ClientOf, alice: User) -> Client:
+    """An administrator's browser."""
+    return client_of(alice)
+
+
+@pytest.fixture
+def address(admin: Client) -> str:
+    """The page of an endpoint."""
+    admin.post(LIST, FORM)
+    return f"{LIST}{Webhook.objects.get().uid}/"
+
+
+def attempt(**outcome: Any) -> None:
+    at = timezone.now()
+    for leased in lease_due(limit=100, per_webhook=100, seconds=60, at=at):
+        record_attempt(leased=leased, outcome=Outcome(7, **outcome), chance=0, at=at)
+
+
+def test_an_empty_list_says_what_an_endpoint_is(admin: Client) -> None:
+    assert "None yet." in admin.get(LIST).content.decode()
+    assert 'href="/settings/webhooks/"' in admin.get("/settings/tokens/").content.decode()
+
+
+def test_making_one_shows_its_secret_once(admin: Client) -> None:
+    made = admin.post(
+        LIST,
+        {**FORM, "type": ["alias.set"], "models": "fraud-*\nbert", "stage": ["production"]},
+    ).content.decode()
+    found = re.search(r"data-secret[^>]*>(whsec_[A-Za-z0-9+/=]+)<", made)
+    assert found
+    row = Webhook.objects.get()
+    assert (row.types, row.model_globs, row.stages) == (
+        ["alias.set"],
+        ["fraud-*", "bert"],
+        ["production"],
+    )
+    for later in (LIST, f"{LIST}{row.uid}/"):
+        assert found[1] not in admin.get(later).content.decode()
+    assert "no-store" in admin.get(LIST)["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"address": "nothing"}, "address"),
+        ({"address": "https://user:pass@example.org/"}, "address"),
+        ({"target": "pigeon"}, "target"),
+        ({"target": "email", "address": "ops@example.org"}, "target"),
+        ({"type": ["moved"]}, "types"),
+        ({"models": "a/b"}, "models"),
+        ({"stage": ["live"]}, "form"),
+    ],
+)
+def test_what_cannot_be_is_said_beside_its_field_and_nothing_typed_is_lost(
+    admin: Client, wrong: dict[str, Any], field: str
+) -> None:
+    answer = admin.post(LIST, {**FORM, "models": "fraud-*", **wrong})
+    text = answer.content.decode()
+    assert answer.status_code == 400
+    assert "field-error" in text
+    if field != "form":
+        assert f'id="endpoint-{field}-error"' in text
+    if field != "models":
+        assert "fraud-*" in text
+    assert not Webhook.objects.exists()
+
+
+def test_a_name_that_is_taken_is_said(admin: Client, address: str) -> None:
+    answer = admin.post(LIST, FORM)
+    assert answer.status_code == 409
+    assert "An endpoint has that name already." in answer.content.decode()
+
+
+def test_an_endpoint_is_changed_and_a_stale_page_changes_nothing(
+    admin: Client, address: str
+) -> None:
+    assert admin.post(address, {**FORM, "name": "deploy", "revision": "1"}).status_code == 302
+    stale = admin.post(address, {**FORM, "name": "other", "revision": "1"})
+    assert stale.status_code == 409
+    assert "Somebody changed this endpoint" in stale.content.decode()
+    assert Webhook.objects.get().name == "deploy"
+
+
+def test_it_is_tried_disabled_enabled_and_removed(admin: Client, address: str) -> None:
+    for deed in ("test", "disable", "enable", "remove"):
+        assert admin.post(f"{address}{deed}/").status_code == 302
+        assert admin.get(f"{address}{deed}/").status_code == 405
+    assert admin.get(address).status_code == 404
+    actions = AuditEvent.objects.filter(action__startswith="webhook.").order_by("pk")
+    assert list(actions.values_list("action", flat=True)) == [
+        "webhook.created",
+        "webhook.disabled",
+        "webhook.enabled",
+        "webhook.removed",
+    ]
+    assert "removed a webhook endpoint" in admin.get("/audit/").content.decode()
+
+
+def test_a_new_secret_is_shown_once(admin: Client, address: str) -> None:
+    answer = admin.post(f"{address}secret/", {"overlap_hours": "24"})
+    assert "data-secret" in answer.content.decode()
+    shown = admin.get(address).content.decode()
+    assert "data-secret" not in shown
+    assert "The secret before signs too until" in shown
+    assert admin.post(f"{address}secret/", {"overlap_hours": "x"}).status_code == 400
+
+
+def test_deliveries_are_listed_by_state_and_paged(
+    admin: Client, address: str, registry: DatabaseRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boards.views.webhooks.PAGE", 3)
+    attempt(status_code=204)
+    for _ in range(3):
+        registry.register_model("resnet50")
+    text = admin.get(address).content.decode()
+    assert "Older deliveries" in text
+    older = re.search(r'href="([^"]+before=\d+)"', text)
+    assert older
+    assert "Back to the newest" in admin.get(older[1].replace("&amp;", "&")).content.decode()
+    arrived = admin.get(f"{address}?status=delivered").content.decode()
+    assert arrived.count("arrived") == 1 + arrived.count("Last arrived")
+    assert "No delivery is failed." in admin.get(f"{address}?status=failed").content.decode()
+    for nonsense in ("?status=x", "?before=x", "?before=99999999999999999999"):
+        assert admin.get(address + nonsense).status_code == 200
+
+
+def test_a_delivery_shows_what_was_sent_and_what_came_back(admin: Client, address: str) -> None:
+    attempt(status_code=500, response="<script>alert(1)</script>", request_headers={"a": "b"})
+    attempt_page = f"/settings/deliveries/{Delivery.objects.get().pk}/"
+    text = admin.get(attempt_page).content.decode()
+    assert "answered 500" in text
+    assert "&lt;script&gt;" in text
+    assert "webhook.created" in text
+    assert admin.post(f"{attempt_page}replay/").status_code == 302
+    assert Delivery.objects.get().attempts_made == 0
+    assert admin.get("/settings/deliveries/4711/").status_code == 404
+    assert admin.post("/settings/deliveries/4711/replay/").status_code == 404
+
+
+def test_a_failing_and_a_disabled_endpoint_say_so(admin: Client, address: str) -> None:
+    attempt(error="ci.example.org cannot be reached: refused.")
+    assert "If nothing arrives until" in admin.get(address).content.decode()
+    assert "failing for" in admin.get(LIST).content.decode()
+    admin.post(f"{address}test/")
+    attempt(status_code=410)
+    shown = admin.get(address).content.decode()
+    assert "The receiver answered 410: it is gone." in shown
+    assert "Enable" in shown
+
+
+def test_what_failed_is_sent_again(admin: Client, address: str) -> None:
+    Delivery.objects.update(status="failed", next_attempt_at=None)
+    answer = admin.post(f"{address}replay/", {"days": "1"}, follow=True)
+    assert "1 delivery is due." in answer.content.decode()
+    assert admin.post(f"{address}replay/", {"days": "0"}).status_code == 400
+
+
+@pytest.mark.parametrize("group", ["viewer", "contributor", "promoter", "approver"])
+def test_only_administrators_see_and_do_any_of_it(
+    admin: Client, address: str, client_of: ClientOf, group: str
+) -> None:
+    other = client_of(person("other", group))
+    pk = Delivery.objects.order_by("pk")[0].pk
+    for path in (LIST, address, f"/settings/deliveries/{pk}/"):
+        assert other.get(path).status_code == 403
+    deeds = ["", "secret/", "replay/", "enable/", "disable/", "test/", "remove/"]
+    for path in [LIST, *(address + deed for deed in deeds), f"/settings/deliveries/{pk}/replay/"]:
+        assert other.post(path, FORM).status_code == 403
+    assert Client().get(LIST).status_code == 302
+    assert "settings/webhooks" not in other.get("/settings/tokens/").content.decode()
+
+
+def test_no_such_endpoint_is_a_404(admin: Client) -> None:
+    nowhere = f"{LIST}{uuid.uuid4()}/"
+    assert admin.get(nowhere).status_code == 404
+    for deed in ("", "secret/", "test/", "remove/"):
+        assert admin.post(nowhere + deed, {**FORM, "overlap_hours": "1"}).status_code == 404
+
+
+def test_the_lists_take_as_many_statements_for_many(
+    admin: Client, address: str, alice: User, registry: DatabaseRegistry
+) -> None:
+    counts = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as one:
+            admin.get(LIST)
+            admin.get(address)
+        counts.append(len(one))
+        for number in range(10):
+            admin.post(LIST, {**FORM, "name": f"endpoint {number}"})
+            registry.register_model("resnet50")
+    assert counts[0] == counts[1]
