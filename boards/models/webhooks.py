@@ -149,10 +149,16 @@ class DeliveryAttempt(models.Model):
 
 
 class HeadsPublished(models.Model):
-    """That the heads of all chains were made known on a day (UTC)."""
+    """That the heads of all chains were made known on a day (UTC).
+
+    `digest` is the SHA-256 of them as `obeya audit head` prints them, `last_event` the id of the
+    newest event by then.
+    """
 
     day = models.DateField(unique=True)
     published_at = models.DateTimeField()
+    digest = models.CharField(max_length=64)
+    last_event = models.PositiveBigIntegerField()
 
     class Meta:
         default_permissions = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import uuid
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from boards import models
 from boards.actors import SYSTEM, Actor
@@ -223,19 +224,24 @@ def _again(rows: QuerySet[models.Delivery], at: datetime) -> int:
 def publish_heads(*, at: datetime) -> int:
     """Make the head of every chain known, once a day (UTC); how many, 0 where that was done.
 
-    Each is a line in the log of the process; the endpoints that ask for them get messages of up to
-    1,000 heads.
+    The endpoints that ask for them get messages of up to 1,000 heads. The log of the process gets a
+    line with the digest of all, and one for each chain that grew since they were last made known.
     """
     day = at.astimezone(UTC).date()
     if models.HeadsPublished.objects.filter(day=day).exists():
         return 0
     with transaction.atomic():
+        before = models.HeadsPublished.objects.order_by("-day").first()
+        heads = list(chain_heads(None))
+        listing = "".join(f"{head}\n" for head in heads)
+        digest = hashlib.sha256(listing.encode()).hexdigest()
+        last = models.AuditEvent.objects.aggregate(last=Max("pk"))["last"] or 0
         _, is_first = models.HeadsPublished.objects.get_or_create(
-            day=day, defaults={"published_at": at}
+            day=day, defaults={"published_at": at, "digest": digest, "last_event": last}
         )
         if not is_first:
             return 0
-        heads = list(chain_heads(None))
+        grown = _chains_since(before.last_event) if before else set()
         wanting = [row for row in enabled_webhooks() if HEADS in row.types]
         parts = [
             heads[start : start + HEADS_AT_ONCE] for start in range(0, len(heads), HEADS_AT_ONCE)
@@ -243,9 +249,20 @@ def publish_heads(*, at: datetime) -> int:
         for number, part in enumerate(parts if wanting else [], 1):
             message = heads_message(part, day=str(day), part=number, parts=len(parts), at=at)
             send(message, wanting, event=None, at=at)
+    logger.info("Heads of %s chains on %s: sha256:%s", len(heads), day, digest)
     for head in heads:
-        logger.info("Head of chain on %s: %s", day, head)
+        if head.chain in grown:
+            logger.info("Head of chain on %s: %s", day, head)
     return len(heads)
+
+
+def _chains_since(event: int) -> set[str]:
+    """The chains that have an event after this one."""
+    events = models.AuditEvent.objects.filter(pk__gt=event)
+    grown = set(events.filter(model__isnull=False).values_list("model__uid", flat=True).distinct())
+    if events.filter(model__isnull=True).exists():
+        grown |= set(models.SiteChain.objects.values_list("uid", flat=True))
+    return {str(uid) for uid in grown}
 
 
 def sweep_deliveries(*, older_than: datetime) -> int:

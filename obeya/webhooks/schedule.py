@@ -36,6 +36,19 @@ class DeliveryStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+    @property
+    def label(self) -> str:
+        """The status for people."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    DeliveryStatus.PENDING: "on its way",
+    DeliveryStatus.DELIVERED: "arrived",
+    DeliveryStatus.FAILED: "failed",
+    DeliveryStatus.CANCELLED: "cancelled",
+}
+
 
 def next_attempt_at(made: int, at: datetime, chance: float) -> datetime | None:
     """When the next attempt is due after `made` of them, the last one at `at`; None for never.

@@ -1,4 +1,8 @@
-"""The process that sends messages: by itself (`obeya worker`), or as a child of `obeya serve`."""
+"""The processes that send messages: a worker, and beside `obeya serve` one that keeps it running.
+
+The keeper is a process and no thread: the server makes its own processes by forking, at any moment,
+and a fork in the middle of another start would hold that start's pipes open.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,19 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 
 from registry_site.cli._signals import STOPPING
 
 SECONDS_TO_FINISH = 6
+SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_UNTIL_AGAIN = 1.0
 
 
-def deliver(site: str) -> None:
-    """Send until SIGINT or SIGTERM; what takes longer than a few seconds then is left to others."""
+def deliver(site: str, *, parent: int | None = None) -> None:
+    """Send until SIGINT or SIGTERM, or until the parent is another; None for whatever parent.
+
+    What takes longer than a few seconds then is left to others: its lease runs out.
+    """
     from boards.webhooks.worker import run
 
     stopping = threading.Event()
@@ -24,76 +31,80 @@ def deliver(site: str) -> None:
     # Threads made from now on block both, so that the wait below is what hears them.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     worker.start()
-    signal.sigwait(STOPPING)
+    _wait_until_stopped(parent)
     stopping.set()
     worker.join(SECONDS_TO_FINISH)
-    # Threads that still wait for a receiver would keep the process; their leases run out.
     sys.stdout.flush()
     sys.stderr.flush()
+    # Threads that still wait for a receiver would keep the process.
     os._exit(0)
 
 
-class Supervisor:
-    """Keeps one worker running beside the server, whatever ends it."""
+class Keeper:
+    """The process that keeps a worker running beside the server."""
 
     def __init__(self, site: str) -> None:
-        self._site = site
-        self._stopping = threading.Event()
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._keep, daemon=True)
-
-    def start(self) -> None:
-        """Start the worker, and a thread that starts it anew when it ends."""
-        self._thread.start()
+        """Start it, before the server makes processes of its own."""
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "registry_site.cli._deliver", "keep", site],
+            stdin=subprocess.DEVNULL,
+        )
 
     def ask_to_stop(self) -> None:
         """Let the worker finish what is under way."""
-        self._stopping.set()
-        with self._lock:
-            if self._process is not None:
-                self._process.terminate()
+        self._process.terminate()
 
     def stop(self) -> None:
-        """End the worker, by force after a few seconds."""
-        self.ask_to_stop()
-        if self._process is None:
-            return
+        """End it, by force after a few seconds."""
+        self._process.terminate()
         try:
             self._process.wait(SECONDS_TO_FINISH + 1)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
-    def _keep(self) -> None:
-        while not self._stopping.is_set():
-            with self._lock:
-                if self._stopping.is_set():
-                    return
-                # The child reads from the pipe, which ends when this process does, however.
-                self._process = subprocess.Popen(  # noqa: S603 - our own module
-                    [sys.executable, "-m", "registry_site.cli._deliver", self._site],
-                    stdin=subprocess.PIPE,
-                )
-            self._process.wait()
-            self._stopping.wait(SECONDS_UNTIL_AGAIN)
+
+def _keep(site: str) -> None:
+    """Run a worker, and another when it ends, until told to stop or the parent is gone."""
+    parent, process = os.getppid(), _worker(site)
+    while not _is_told(SECONDS_BETWEEN_LOOKS) and os.getppid() == parent:
+        if process.poll() is not None:
+            if _is_told(SECONDS_UNTIL_AGAIN):
+                break
+            process = _worker(site)
+    process.terminate()
+    process.wait()
 
 
-def _end_with_parent() -> None:
-    with suppress(OSError):
-        while os.read(sys.stdin.fileno(), 4_096):
-            pass
-    os.kill(os.getpid(), signal.SIGTERM)
+def _worker(site: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-m", "registry_site.cli._deliver", "work", site],
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _wait_until_stopped(parent: int | None) -> None:
+    while not _is_told(SECONDS_BETWEEN_LOOKS):
+        if parent is not None and os.getppid() != parent:
+            return
+
+
+def _is_told(seconds: float) -> bool:
+    return signal.sigtimedwait(STOPPING, seconds) is not None
 
 
 def _main() -> None:
-    import django
-
+    deed, site = sys.argv[1:]
+    parent = os.getppid()
     # First, so that no thread is there that a signal could come to instead.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    if deed == "keep":
+        _keep(site)
+        return
+    import django
+
     django.setup()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    deliver(sys.argv[1])
+    deliver(site, parent=parent)
 
 
 if __name__ == "__main__":

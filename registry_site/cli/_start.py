@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from registry_site.cli._address import kept_address
-from registry_site.cli._deliver import Supervisor
+from registry_site.cli._deliver import Keeper
 from registry_site.cli._options import Misconfigured
 from registry_site.cli._signals import call_when_stopped
 
@@ -106,18 +106,18 @@ def serve(port: int) -> None:
     announcer = threading.Thread(
         target=_announce, args=(server, _WILDCARDS.get(host, host), port, lines), daemon=True
     )
-    # First, so that no thread is there that a signal could come to instead.
-    supervisor = Supervisor(address(port).rstrip("/"))
+    keeper = Keeper(address(port).rstrip("/")) if settings.OBEYA_WORKER else None
 
     def stop() -> None:
-        supervisor.ask_to_stop()
+        if keeper:
+            keeper.ask_to_stop()
         server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
+    # First, so that no thread is there that a signal could come to instead.
     server.on_startup(lambda: call_when_stopped(stop))
     server.on_startup(announcer.start)
-    if settings.OBEYA_WORKER:
-        server.on_startup(supervisor.start)
-        server.on_shutdown(supervisor.stop)
+    if keeper:
+        server.on_shutdown(keeper.stop)
     with kept_address(settings.OBEYA_DATA_DIR, address(port)):
         server.serve()
     # Whoever closed the terminal cannot be told.

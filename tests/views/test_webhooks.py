@@ -169,7 +169,7 @@ def test_a_delivery_shows_what_was_sent_and_what_came_back(admin: Client, addres
 def test_a_failing_and_a_disabled_endpoint_say_so(admin: Client, address: str) -> None:
     attempt(error="ci.example.org cannot be reached: refused.")
     assert "If nothing arrives until" in admin.get(address).content.decode()
-    assert "failing for" in admin.get(LIST).content.decode()
+    assert "failing since" in admin.get(LIST).content.decode()
     admin.post(f"{address}test/")
     attempt(status_code=410)
     shown = admin.get(address).content.decode()

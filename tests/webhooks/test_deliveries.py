@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from boards.models import (
     Webhook,
     WebhookMessage,
 )
+from boards.queries.verification_state import chain_heads
 from boards.registry import Actor, DatabaseRegistry
 from boards.registry.deliveries import (
     Leased,
@@ -293,7 +295,7 @@ def test_heads_are_told_once_a_day_in_parts_and_in_the_log(
     make(URL, "heads", types=(HEADS,))
     for name in ("a", "b", "c"):
         models_of.register_model(name)
-    at = timezone.now()
+    at = datetime.now(UTC)
     with caplog.at_level("INFO", logger="obeya.heads"):
         assert publish_heads(at=at) == 4
         assert publish_heads(at=at) == 0
@@ -307,9 +309,16 @@ def test_heads_are_told_once_a_day_in_parts_and_in_the_log(
     assert row.number == 1
     newest = AuditEvent.objects.filter(model__name="b").order_by("-sequence").first()
     assert (told["b"]["length"], told["b"]["hash"]) == (newest.sequence, newest.hash)
-    assert len(caplog.records) == 4
-    assert newest.hash in caplog.text
-    assert publish_heads(at=at + timedelta(days=1)) == 4
+    (line,) = caplog.messages
+    listing = "".join(f"{head}\n" for head in chain_heads())
+    digest = hashlib.sha256(listing.encode()).hexdigest()
+    assert line == f"Heads of 4 chains on {at.date()}: sha256:{digest}"
+    caplog.clear()
+    models_of.set_tag("b", "key", "value")
+    with caplog.at_level("INFO", logger="obeya.heads"):
+        assert publish_heads(at=at + timedelta(days=1)) == 4
+    grown = AuditEvent.objects.filter(model__name="b").order_by("-sequence").first()
+    assert [grown.hash in message for message in caplog.messages] == [False, True]
     assert HeadsPublished.objects.count() == 2
 
 

@@ -1,0 +1,148 @@
+"""Messages arrive although server and worker are killed again and again."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from obeya import RemoteRegistry
+from obeya.errors import RegistryError
+from tests.packaging.test_commands import run, surroundings
+from tests.webhooks.receivers import Receiver, receiving
+
+KILLS = 20
+SECONDS = 120
+MAKE = """
+import sys, django
+django.setup()
+from django.utils import timezone
+from boards import registry
+from obeya.webhooks.endpoints import Target, Wish
+_, secret = registry.create_webhook(
+    name="ci", target=Target.WEBHOOK, address=sys.argv[1],
+    wish=Wish(types=("model_version.registered",)), actor=registry.SYSTEM, at=timezone.now(),
+)
+print(secret)
+"""
+
+
+@contextmanager
+def served(data: Path, *command: str, **more: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command of the server in a group of its own, which is killed as a whole at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "obeya.cli", *command],
+        env=surroundings(data) | {"OBEYA_WEBHOOK_NETWORKS": "127.0.0.0/8"} | more,
+        cwd=data,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def address_of(server: subprocess.Popen[str]) -> str:
+    for line in server.stdout or ():
+        if found := re.match(r"(http://127\.0\.0\.1:\d+)/$", line.strip()):
+            return found[1]
+    raise AssertionError("the server did not start")
+
+
+def wait_for(done: object, receiver: Receiver) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not done() and time.monotonic() < deadline:  # type: ignore[operator]
+        time.sleep(0.1)
+    assert done(), (len(receiver.ids), receiver.wrong)  # type: ignore[operator]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A registry in which nothing happened yet."""
+    place = tmp_path / "data"
+    place.mkdir(mode=0o700)
+    with served(place, "serve", "--port", "0", OBEYA_WORKER="0") as server:
+        address_of(server)
+    return place
+
+
+def endpoint(data: Path, receiver: Receiver) -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", MAKE, receiver.url],
+        env=surroundings(data) | {"DJANGO_SETTINGS_MODULE": "registry_site.settings"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    receiver.secrets = [made.stdout.strip()]
+
+
+def test_every_event_arrives_although_all_is_killed_twenty_times(data: Path) -> None:
+    token = run(data, "token", "create", "--scopes", "read,write").stdout.split()[-1]
+    acknowledged: set[int] = set()
+    with receiving() as receiver:
+        endpoint(data, receiver)
+        for number in range(KILLS):
+            with served(data, "serve", "--port", "0", "--workers", "1") as server:
+                registry = RemoteRegistry(address_of(server), token, attempts=1)
+                # Killed at another moment each time, somewhere within writes and deliveries.
+                until = time.monotonic() + 0.1 + number * 0.05
+                while time.monotonic() < until:
+                    with suppress(RegistryError):
+                        acknowledged.add(registry.register_model("resnet50").number)
+        assert acknowledged
+        # What was under way when a worker was killed is leased for up to a minute.
+        with served(data, "worker"):
+            wait_for(
+                lambda: {m["data"]["version"] for m in list(receiver.came)} >= acknowledged,
+                receiver,
+            )
+            listed = run(data, "audit", "export")
+            registered = listed.stdout.count('\\"action\\":\\"model_version.registered\\"')
+            wait_for(lambda: len(set(receiver.ids)) == registered, receiver)
+    assert receiver.wrong == []
+    versions = sorted({message["data"]["version"] for message in receiver.came})
+    assert versions == list(range(1, registered + 1))
+    verified = run(data, "audit", "verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_serve_starts_a_worker_anew_and_takes_it_along_when_it_stops(data: Path) -> None:
+    def workers() -> list[int]:
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                words = (place / "cmdline").read_bytes().split(b"\0")
+                environment = (place / "environ").read_bytes()
+                if words[-3:-2] == [b"work"] and str(data).encode() in environment:
+                    found.append(int(place.name))
+        return found
+
+    def settled(count: int) -> bool:
+        return len(workers()) == count
+
+    with receiving() as receiver, served(data, "serve", "--port", "0") as server:
+        address_of(server)
+        wait_for(lambda: settled(1), receiver)
+        (first,) = workers()
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: settled(1) and workers() != [first], receiver)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=15) == 0
+        wait_for(lambda: settled(0), receiver)
