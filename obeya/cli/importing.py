@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from rich.progress import Progress
 
 from obeya.cli.connection import Session, connected, pairs
 from obeya.cli.output import say_json
+from obeya.cli.server import JoiningGroup, joined_commands, joined_entry_points, require_server
 from obeya.errors import (
     AlreadyExists,
     InvalidInput,
@@ -44,9 +45,18 @@ class Report:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-@click.group("import")
+class ImportGroup(JoiningGroup):
+    """What a server takes, and what is brought in on the installation itself."""
+
+    def joined(self) -> Mapping[str, Callable[[], object]]:
+        """The server's commands that bring things in."""
+        commands = joined_commands("import")
+        return {name: partial(commands.__getitem__, name) for name in commands}
+
+
+@click.group("import", cls=ImportGroup)
 def import_() -> None:
-    """Bring versions in from files or from MLflow.
+    """Bring versions in from files or from MLflow, or a whole installation from its export.
 
     A version that cannot be is refused by itself and named, a row of a file by its line; the
     others come in. The same file imported again within a week registers nothing twice, also when
@@ -181,17 +191,52 @@ def _digest(file: Path, mapping: Mapping[str, str]) -> str:
     return f"import-{digest.hexdigest()[:40]}"
 
 
-@click.command
-@click.argument("form", type=click.Choice(["csv", "jsonl"]))
+class ExportGroup(click.Group):
+    """Versions as a file, by the server; anything else is a directory for all of it."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The form that is named among the words, else what writes a directory."""
+        for form, command in self.commands.items():
+            if form in args:
+                return form, command, [word for word in args if word != form]
+        require_server()
+        return "export", joined_entry_points()["export"].load(), args
+
+
+@click.group(cls=ExportGroup, context_settings={"ignore_unknown_options": True})
+def export() -> None:
+    """Write versions to standard output, or everything into a directory.
+
+    `obeya export csv` and `obeya export jsonl` write the versions of a server, as `obeya import`
+    reads them. `obeya export DIRECTORY` writes everything of an installation, log and files
+    included, and takes --data-dir; a directory of the name csv is written ./csv.
+    """
+
+
+@export.command("csv")
 @click.option("--model", metavar="NAME", help="Only the versions of this model.")
 @click.option("--filter", "where", default="", help="Only the versions that it lets through.")
 @connected
-def export(session: Session, form: str, model: str | None, where: str) -> None:
-    """Write versions to standard output, in the form that `obeya import` reads.
+def to_csv(session: Session, model: str | None, where: str) -> None:
+    """Write versions as CSV, sorted by model and number.
 
-    They are sorted by model and number. Stages and aliases are the registry's own and not among
-    the columns.
+    Stages and aliases are the registry's own and not among the columns.
     """
+    _export(session, "csv", model, where)
+
+
+@export.command("jsonl")
+@click.option("--model", metavar="NAME", help="Only the versions of this model.")
+@click.option("--filter", "where", default="", help="Only the versions that it lets through.")
+@connected
+def to_jsonl(session: Session, model: str | None, where: str) -> None:
+    """Write versions as JSON Lines, sorted by model and number."""
+    _export(session, "jsonl", model, where)
+
+
+def _export(session: Session, form: str, model: str | None, where: str) -> None:
     found = session.registry.search_versions(where, model=model, order_by="model, version")
     if form == "jsonl":
         for version in found:

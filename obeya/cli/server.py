@@ -17,6 +17,7 @@ ENTRY_POINTS = "obeya.commands"
 # One module of each distribution that the extra `server` brings.
 SERVER_MODULES = (
     "axes",
+    "cryptography",
     "csp",
     "django",
     "django_htmx",

@@ -1,0 +1,149 @@
+"""Everything of an installation as documents, for its whole export.
+
+A document is a row: its columns by their names, references as the ids of rows in the other files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Field, JSONField, Model
+
+from boards import models
+from obeya.audit import timestamp
+
+CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """One kind of thing: its file and table, and the columns that stay where they are."""
+
+    file: str
+    model: type[Model]
+    left_out: frozenset[str] = frozenset()
+
+    @property
+    def columns(self) -> tuple[Field[Any, Any], ...]:
+        """The columns that are exported, in their order."""
+        return tuple(f for f in self.model._meta.local_fields if f.name not in self.left_out)
+
+
+NOUNS = (
+    Noun("accounts.jsonl", models.User, frozenset({"password", "last_login"})),
+    Noun("site_chain.jsonl", models.SiteChain),
+    Noun("models.jsonl", models.RegisteredModel),
+    Noun("model_tags.jsonl", models.ModelTag),
+    Noun("versions.jsonl", models.ModelVersion),
+    Noun("version_tags.jsonl", models.VersionTag),
+    Noun("aliases.jsonl", models.Alias),
+    Noun("metrics.jsonl", models.Metric),
+    Noun("metric_definitions.jsonl", models.MetricDefinition),
+    Noun("policy_revisions.jsonl", models.PolicyRevision),
+    Noun("policy_checks.jsonl", models.PolicyCheck),
+    Noun("transition_requests.jsonl", models.TransitionRequest),
+    Noun("votes.jsonl", models.Vote),
+    Noun("waivers.jsonl", models.Waiver),
+    Noun("guardrails.jsonl", models.Guardrail),
+    Noun("live_values.jsonl", models.LiveValue),
+    Noun("andons.jsonl", models.Andon),
+    Noun("wip_limits.jsonl", models.WipLimit),
+    Noun("blobs.jsonl", models.Blob),
+    Noun("blob_uploads.jsonl", models.BlobUpload),
+    Noun("artifact_files.jsonl", models.ArtifactFile),
+    Noun("run_files.jsonl", models.RunFile),
+    Noun("events.jsonl", models.AuditEvent),
+    Noun("event_texts.jsonl", models.AuditText),
+)
+
+STAY: Mapping[type[Model], str] = {
+    models.OneTimeLink: "lets somebody in",
+    models.ApiToken: "lets somebody in",
+    models.IdempotentRequest: "is kept for a week, for callers of this server",
+    models.VerificationRun: "is what this installation saw of its own log",
+    models.VerifiedChain: "is what this installation saw of its own log",
+    models.Webhook: "sends from where it is; its secrets are sealed under this installation's key",
+    models.WebhookMessage: "belongs to the endpoints",
+    models.Delivery: "belongs to the endpoints",
+    models.DeliveryAttempt: "belongs to the endpoints",
+    models.HeadsPublished: "is what this installation made known",
+}
+"""The tables that are not exported, and why."""
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Read one state of everything within this, whatever is written meanwhile."""
+    if connection.vendor == "sqlite":
+        # A transaction of Django's would take the lock of all writers.
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN DEFERRED")
+        try:
+            yield
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("ROLLBACK")
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
+
+
+def documents(noun: Noun) -> Iterator[dict[str, Any]]:
+    """The rows of a noun by their ids, a thousand at a time."""
+    columns = [(column.attname, column.name, _ordered(column)) for column in noun.columns]
+    groups = _groups_of_accounts() if noun.model is models.User else None
+    names = [attname for attname, *_ in columns]
+    after = 0
+    while True:
+        rows = list(
+            noun.model._default_manager.filter(pk__gt=after).order_by("pk").values(*names)[:CHUNK]
+        )
+        for row in rows:
+            document = {name: written(row[attname]) for attname, name, written in columns}
+            if groups is not None:
+                document["groups"] = groups.get(row["id"], [])
+            yield document
+        if len(rows) < CHUNK:
+            return
+        after = rows[-1]["id"]
+
+
+def stored_blobs() -> Iterator[tuple[str, int]]:
+    """Digest and bytes of every stored content."""
+    yield from models.Blob.objects.order_by("pk").values_list("sha256", "size").iterator()
+
+
+def _groups_of_accounts() -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    rows = models.User.groups.through.objects.order_by("group__name")
+    for user, group in rows.values_list("user_id", "group__name"):
+        found.setdefault(user, []).append(group)
+    return found
+
+
+def _ordered(column: Field[Any, Any]) -> Any:
+    # PostgreSQL keeps JSON in an order of its own.
+    return _sorted if isinstance(column, JSONField) else _plain
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return timestamp(value)
+    if isinstance(value, UUID | date):
+        return str(value)
+    return value
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_sorted(item) for item in value]
+    return value

@@ -1,0 +1,167 @@
+"""The files of a whole export: a manifest, a file of lines for each kind of thing, the contents.
+
+docs/export.md describes the form. This module knows files, lines and digests, and not what the
+lines say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+BLOBS = "blobs"
+LINE_MAX = 64 * 1024 * 1024
+MANIFEST_MAX = 1024 * 1024
+_NAME = re.compile(r"[a-z_]{1,64}\.jsonl\Z")
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class BrokenExport(ValueError):
+    """The directory is no whole export, or not one that can be read; the sentence says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """A file of lines: how many it has, and the SHA-256 of all of it."""
+
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an export holds: its files by name, and how many contents of how many bytes."""
+
+    files: Mapping[str, ExportFile]
+    blobs: int
+    blob_bytes: int
+    exported_at: str = ""
+    obeya: str = ""
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> ExportFile:
+    """Write a document to a line, and say what was written."""
+    digest, count = hashlib.sha256(), 0
+    with path.open("xb") as file:
+        for row in rows:
+            line = json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+            digest.update(line)
+            file.write(line)
+            count += 1
+    return ExportFile(count, digest.hexdigest())
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest: the last file, without which there is no export."""
+    document = {
+        "format": FORMAT,
+        "obeya": manifest.obeya,
+        "exported_at": manifest.exported_at,
+        "files": {
+            name: {"rows": file.rows, "sha256": file.sha256}
+            for name, file in manifest.files.items()
+        },
+        "blobs": {"count": manifest.blobs, "bytes": manifest.blob_bytes},
+    }
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    (folder / MANIFEST).write_text(f"{text}\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of an export.
+
+    Raises:
+        BrokenExport: there is none, it cannot be read, or it is of another format.
+    """
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            content = file.read(MANIFEST_MAX + 1)
+        document = json.loads(content) if len(content) <= MANIFEST_MAX else None
+    except OSError as error:
+        raise BrokenExport(
+            f"{folder} holds no export: {MANIFEST} cannot be read ({error.strerror or error})."
+        ) from None
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or "format" not in document:
+        raise BrokenExport(f"{MANIFEST} is no manifest of an export.")
+    if document["format"] != FORMAT:
+        raise BrokenExport(
+            f"The export has the format {str(document['format'])[:16]}, and this version of Obeya "
+            f"reads {FORMAT}. Import it with the version that made it, or a later one."
+        )
+    try:
+        files = {
+            _checked_name(name): ExportFile(int(told["rows"]), _checked_digest(told["sha256"]))
+            for name, told in document["files"].items()
+        }
+        blobs = document["blobs"]
+        return Manifest(
+            files,
+            int(blobs["count"]),
+            int(blobs["bytes"]),
+            str(document.get("exported_at", "")),
+            str(document.get("obeya", "")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise BrokenExport(f"{MANIFEST} is no manifest of an export.") from None
+
+
+def read_lines(folder: Path, name: str, told: ExportFile) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The documents of a file with the numbers of their lines.
+
+    Whether the file is the one of the manifest is known at its end: who acts on lines before has to
+    be able to undo that.
+
+    Raises:
+        BrokenExport: the file is missing, has a line that is no document, or is another one.
+    """
+    digest, number = hashlib.sha256(), 0
+    try:
+        with (folder / name).open("rb") as file:
+            while line := file.readline(LINE_MAX + 1):
+                number += 1
+                if len(line) > LINE_MAX:
+                    raise BrokenExport(f"{name}, line {number}: it is longer than 64 MiB.")
+                digest.update(line)
+                yield number, _document(name, number, line)
+    except OSError as error:
+        raise BrokenExport(f"{name} cannot be read: {error.strerror or error}.") from None
+    if number != told.rows:
+        raise BrokenExport(f"{name} has {number:,} lines, and the manifest tells of {told.rows:,}.")
+    if digest.hexdigest() != told.sha256:
+        raise BrokenExport(f"{name} was altered: the manifest tells of another SHA-256.")
+
+
+def blob_path(folder: Path, sha256: str) -> Path:
+    """Where the content with this digest lies in an export."""
+    return folder / BLOBS / sha256[:2] / sha256[2:4] / _checked_digest(sha256)
+
+
+def _document(name: str, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or not line.endswith(b"\n"):
+        raise BrokenExport(f"{name}, line {number}: it is no whole JSON object.")
+    return document
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.match(name):
+        raise ValueError(name)
+    return name
+
+
+def _checked_digest(text: str) -> str:
+    if not _SHA256.match(text):
+        raise ValueError(text)
+    return text

@@ -1,0 +1,189 @@
+"""`obeya export DIR` and `obeya import obeya DIR` as they are run, and between the engines."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.test_commands import run, surroundings
+from tests.packaging.test_file_commands import content_of
+from tests.plugins.postgresql import running_postgresql
+
+FILL = """
+import io
+from datetime import datetime, timedelta, UTC
+import django
+django.setup()
+from boards import registry
+from boards.registry import DatabaseRegistry, SYSTEM
+from obeya import Stage, PromotionPolicy, Comparison
+from obeya.artifacts.manifest import FileEntry
+start = datetime(2026, 1, 5, 9, tzinfo=UTC)
+registry.create_user(username="ada", group="administrator", password="a long enough one",
+                     actor=SYSTEM, at=start)
+from boards.models import User
+hours = iter(range(1, 10_000))
+ada = DatabaseRegistry(actor=User.objects.get(), clock=lambda: start + timedelta(hours=next(hours)))
+ada.set_policy(PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.5))
+for name in ("resnet50", "模型 ü", "bert"):
+    for number in range(1, 13):
+        ada.register_model(name, None, {"accuracy": number / 13, "größe": 1e22}, description="✓")
+        if number == 1:
+            content = name.encode()
+            blob = registry.store_blob(body=io.BytesIO(content), size=len(content), actor=SYSTEM,
+                                       at=start)
+            registry.set_artifact(name=name, version=1, files=[FileEntry("a.bin", blob.sha256)],
+                                  actor=SYSTEM, at=start)
+        for stage in (Stage.STAGING, Stage.PRODUCTION):
+            try:
+                ada.transition_stage(name, number, stage, archive_existing=True)
+            except Exception:
+                pass
+ada.rollback("resnet50", reason="Worse")
+ada.delete_version("bert", 2)
+ada.rename_model("bert", "bert-base")
+"""
+BOARDS = """
+import json
+from datetime import datetime, UTC
+import django
+django.setup()
+from boards.queries.as_of import board_as_of
+from boards.queries.filters import BoardFilter
+print(json.dumps([
+    repr(board_as_of(datetime(2026, 1, day, 12, tzinfo=UTC), BoardFilter()))
+    for day in (5, 6, 7, 8, 9, 28)
+]))
+"""
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("whole") / "data"
+    data.mkdir(mode=0o700)
+    script(data, "-m", "django", "migrate", "--verbosity", "0")
+    script(data, "-c", FILL)
+    return data
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    with (
+        tempfile.TemporaryDirectory(prefix="obeya-test-") as folder,
+        running_postgresql(Path(folder)) as url,
+    ):
+        yield url
+
+
+def script(data: Path, *arguments: str, url: str = "") -> str:
+    more = {"DJANGO_SETTINGS_MODULE": "registry_site.settings"}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=surroundings(data) | more | ({"DATABASE_URL": url} if url else {}),
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def content(folder: Path) -> dict[str, object]:
+    found: dict[str, object] = {
+        path.name: [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        for path in folder.glob("*.jsonl")
+    }
+    found["blobs"] = {path.name: path.read_bytes() for path in folder.glob("blobs/*/*/*")}
+    return found
+
+
+def test_an_installation_goes_to_postgresql_and_back(
+    filled: Path, postgresql: str, tmp_path: Path
+) -> None:
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    there, back = tmp_path / "there", tmp_path / "back"
+    boards = script(filled, "-c", BOARDS)
+    assert "resnet50" in boards
+
+    exported = run(filled, "export", str(first))
+    assert exported.returncode == 0, exported.stderr
+    assert "3 models, 36 versions" in exported.stdout
+    place = ("--data-dir", str(there), "--database-url", postgresql)
+    imported = run(filled, "import", "obeya", str(first), *place)
+    assert imported.returncode == 0, imported.stderr
+    verified = run(filled, "audit", "verify", *place)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "every link holds" in verified.stdout
+    assert run(filled, "doctor", "--blobs", *place).returncode == 0
+    assert script(there, "-c", BOARDS, url=postgresql) == boards
+
+    assert run(filled, "export", "--json", str(second), *place).returncode == 0
+    assert content(second) == content(first)
+    home = ("--data-dir", str(back))
+    assert run(filled, "import", "obeya", str(second), *home).returncode == 0
+    assert run(filled, "export", str(third), *home).returncode == 0
+    assert content(third) == content(first)
+    assert script(back, "-c", BOARDS) == boards
+    assert b"password" not in b"".join(path.read_bytes() for path in first.glob("acc*.jsonl"))
+    link = run(filled, "user", "link", "ada", *home)
+    assert link.returncode == 0, link.stderr
+
+
+def test_what_is_refused_says_why_and_leaves_nothing(filled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(filled, "export", str(out)).returncode == 0
+    again = run(filled, "export", str(out))
+    assert (again.returncode, "There is something at" in again.stderr) == (1, True)
+    full = run(filled, "import", "obeya", str(out))
+    assert full.returncode == 1
+    assert "The installation is not empty" in full.stderr
+
+    trial = run(
+        filled, "import", "obeya", str(out), "--data-dir", str(tmp_path / "new"), "--dry-run"
+    )
+    assert trial.returncode == 0, trial.stderr
+    assert trial.stdout.startswith("Verified")
+    blob = next(out.glob("blobs/*/*/*"))
+    blob.write_bytes(blob.read_bytes()[::-1])
+    altered = run(filled, "import", "obeya", str(out), "--data-dir", str(tmp_path / "new"))
+    assert altered.returncode == 1
+    assert "was altered" in altered.stderr
+    assert "Nothing was imported." in altered.stderr
+    assert list((tmp_path / "new" / "artifacts").rglob("*.part")) == []
+    assert [path for path in (tmp_path / "new" / "artifacts").rglob("*") if path.is_file()] == []
+    blob.unlink()
+    missing = run(filled, "import", "obeya", str(out), "--data-dir", str(tmp_path / "new"))
+    assert "is missing in blobs" in missing.stderr
+    nothing = run(filled, "import", "obeya", str(tmp_path), "--data-dir", str(tmp_path / "other"))
+    assert (nothing.returncode, "holds no export" in nothing.stderr) == (1, True)
+    assert not (tmp_path / "other").exists()
+
+
+def test_content_that_is_gone_ends_the_export_and_leaves_no_half(
+    filled: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    out = tmp_path / "out"
+    assert run(filled, "export", str(out)).returncode == 0
+    assert run(filled, "import", "obeya", str(out), "--data-dir", str(data)).returncode == 0
+    content_of(data, b"resnet50").unlink()
+    gone = run(filled, "export", str(tmp_path / "half"), "--data-dir", str(data))
+    assert gone.returncode == 1
+    assert "obeya doctor --blobs" in gone.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out"]
+
+
+def test_versions_are_exported_as_before(filled: Path) -> None:
+    told = run(filled, "export", "--help")
+    assert "obeya export DIRECTORY" in told.stdout
+    for form in ("csv", "jsonl"):
+        assert "--filter" in run(filled, "export", form, "--help").stdout
+        away = run(filled, "export", "--url", "http://127.0.0.1:9", form)
+        assert away.returncode == 6, away.stderr

@@ -1,0 +1,61 @@
+"""Everything written to files, and an installation that is empty again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from boards import triggers
+from boards.models import RegisteredModel
+from boards.queries.whole_export import NOUNS, documents, snapshot
+from obeya.whole_export import ExportFile, Manifest, read_lines, write_lines, write_manifest
+from tests.conftest import _drop_triggers
+
+
+def export_to(folder: Path) -> Manifest:
+    """What `obeya export` writes, without the contents of files."""
+    folder.mkdir()
+    files: dict[str, ExportFile] = {}
+    with snapshot():
+        for noun in NOUNS:
+            files[noun.file] = write_lines(folder / noun.file, documents(noun))
+    manifest = Manifest(files, 0, 0)
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def lines_of(folder: Path, manifest: Manifest) -> Callable[[str], Any]:
+    """As `obeya import` hands them over."""
+    return lambda name: read_lines(folder, name, manifest.files[name])
+
+
+def content_of(folder: Path) -> dict[str, list[Any]]:
+    """Every document of an export, by its file."""
+    return {
+        path.name: [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        for path in sorted(folder.glob("*.jsonl"))
+    }
+
+
+def empty() -> None:
+    """Remove every row, the log's included, which only tests can."""
+    _drop_triggers(connection)
+    try:
+        RegisteredModel.objects.update(champion=None)
+        for noun in reversed(NOUNS):
+            rows = noun.model._default_manager.all()
+            if noun.file == "accounts.jsonl":
+                rows.model.groups.through.objects.all().delete()
+            rows._raw_delete(rows.db)
+    finally:
+        triggers.install(connection)
+
+
+@pytest.fixture(autouse=True)
+def _real_transactions(transactional_db: None) -> None:
+    """A snapshot is a transaction of its own."""

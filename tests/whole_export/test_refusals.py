@@ -1,0 +1,179 @@
+"""An export that is not whole, and a place that is not empty, are refused and change nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+
+from boards.models import AuditEvent, RegisteredModel, User
+from boards.queries.whole_export import NOUNS, STAY
+from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from boards.registry.whole_import import NotEmpty, import_rows
+from obeya.stages import Stage
+from obeya.whole_export import BrokenExport, read_manifest, write_manifest
+from tests.whole_export.conftest import empty, export_to, lines_of
+from tests.whole_export.test_round_trip import START
+
+Edit = Callable[[list[dict[str, Any]]], None]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An export of a small registry; the installation is empty again."""
+    ada = create_user(username="ada", group="administrator", actor=SYSTEM, at=START)
+    registry = DatabaseRegistry(actor=ada)
+    registry.register_model("resnet50", metrics={"accuracy": 0.9}, description="Text")
+    registry.transition_stage("resnet50", 1, Stage.STAGING, reason="Good")
+    registry.transition_stage("resnet50", 1, Stage.PRODUCTION, reason="Better")
+    export_to(tmp_path / "export")
+    empty()
+    return tmp_path / "export"
+
+
+def bring(folder: Path, **more: Any) -> None:
+    import_rows(lines=lines_of(folder, read_manifest(folder)), **more)
+
+
+def edit(folder: Path, name: str, change: Edit) -> None:
+    """Alter a file and let the manifest agree, as somebody would who means to deceive."""
+    rows = [json.loads(line) for line in (folder / name).read_text("utf-8").splitlines()]
+    change(rows)
+    content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    (folder / name).write_bytes(content)
+    document = json.loads((folder / "manifest.json").read_text("utf-8"))
+    document["files"][name] = {
+        "rows": len(rows),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    (folder / "manifest.json").write_text(json.dumps(document))
+
+
+def set_member(member: str, value: object, row: int = 0) -> Edit:
+    return lambda rows: rows[row].__setitem__(member, value)
+
+
+def reword(rows: list[dict[str, Any]]) -> None:
+    text = json.loads(rows[-1]["canonical_text"])
+    text["to_stage"] = "archived"
+    rows[-1]["canonical_text"] = json.dumps(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "why"),
+    [
+        ("events.jsonl", reword, "The log that came does not hold"),
+        ("events.jsonl", lambda rows: rows.pop(2), "not there|does not hold"),
+        ("events.jsonl", set_member("to_stage", "staging", -1), "The log that came does not hold"),
+        ("event_texts.jsonl", set_member("text", "Other"), "The log that came does not hold"),
+        ("versions.jsonl", set_member("stage", "archived"), "The log that came does not hold"),
+        ("models.jsonl", set_member("production_count", 7), "The log that came does not hold"),
+        ("models.jsonl", set_member("chain_hash", "0" * 64), "The log that came does not hold"),
+        ("versions.jsonl", set_member("model", 4711), "refers to one that is not there"),
+        ("models.jsonl", set_member("champion", 4711), "refers to one that is not there"),
+        ("versions.jsonl", set_member("created_at", "yesterday"), "line 1: created_at cannot be"),
+        ("versions.jsonl", set_member("number", "one"), "line 1: number cannot be"),
+        ("versions.jsonl", set_member("id", -1), "line 1: its id is none"),
+        ("versions.jsonl", set_member("more", 1), "its members are others than those"),
+        ("versions.jsonl", lambda rows: rows[0].pop("label"), "its members are others than those"),
+        ("versions.jsonl", lambda rows: rows.append(rows[0]), "the database does not take it"),
+        ("metrics.jsonl", set_member("value", None), "the database does not take it"),
+        ("accounts.jsonl", set_member("groups", ["emperors"]), "there is no group “emperors”"),
+    ],
+)
+def test_an_export_that_lies_is_refused(folder: Path, name: str, change: Edit, why: str) -> None:
+    edit(folder, name, change)
+    with pytest.raises(BrokenExport, match=why):
+        bring(folder)
+    assert not RegisteredModel.objects.exists()
+    assert not User.objects.exists()
+    assert not AuditEvent.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "has 0 lines, and the manifest tells of 1"),
+        (b"{}", "line 1: it is no whole JSON object"),
+        (b"[]\n", "line 1: it is no whole JSON object"),
+        (b'{"a": \n', "line 1: it is no whole JSON object"),
+        (b"[" * 100_000 + b"\n", "line 1: it is no whole JSON object"),
+        (b"\xff\xfe\n", "line 1: it is no whole JSON object"),
+    ],
+)
+def test_a_file_that_was_cut_or_garbled_is_refused(folder: Path, content: bytes, why: str) -> None:
+    (folder / "versions.jsonl").write_bytes(content)
+    with pytest.raises(BrokenExport, match=why):
+        bring(folder)
+    assert not RegisteredModel.objects.exists()
+
+
+def test_an_altered_byte_is_found_by_the_digest_of_the_file(folder: Path) -> None:
+    path = folder / "model_tags.jsonl"
+    metrics = folder / "metrics.jsonl"
+    metrics.write_bytes(metrics.read_bytes().replace(b"0.9", b"0.8"))
+    with pytest.raises(BrokenExport, match=r"metrics.jsonl was altered"):
+        bring(folder)
+    path.unlink()
+    with pytest.raises(BrokenExport, match=r"model_tags.jsonl cannot be read"):
+        bring(folder)
+    assert not RegisteredModel.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("manifest", "why"),
+    [
+        (None, "holds no export"),
+        ("", "is no manifest"),
+        ("[]", "is no manifest"),
+        ("{}", "is no manifest"),
+        ('{"format": 2}', "has the format 2, and this version of Obeya reads 1"),
+        ('{"format": 1}', "is no manifest"),
+        (
+            '{"format": 1, "files": {"../x.jsonl": {"rows": 1, "sha256": "%s"}},'
+            ' "blobs": {"count": 0, "bytes": 0}}' % ("0" * 64),
+            "is no manifest",
+        ),
+        ("[" * 100_000, "is no manifest"),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(tmp_path: Path, manifest: str | None, why: str) -> None:
+    if manifest is not None:
+        (tmp_path / "manifest.json").write_text(manifest)
+    with pytest.raises(BrokenExport, match=why):
+        read_manifest(tmp_path)
+
+
+def test_an_installation_that_is_not_empty_is_left_alone(folder: Path) -> None:
+    create_user(username="admin", group="administrator", actor=SYSTEM, at=START)
+    with pytest.raises(NotEmpty, match="no server was started on"):
+        bring(folder)
+    assert User.objects.count() == 1
+
+
+def test_a_dry_run_verifies_and_changes_nothing(folder: Path) -> None:
+    bring(folder, dry_run=True)
+    assert not RegisteredModel.objects.exists()
+    edit(folder, "events.jsonl", reword)
+    with pytest.raises(BrokenExport):
+        bring(folder, dry_run=True)
+
+
+def test_every_table_is_exported_or_stays_for_a_reason() -> None:
+    tables = {m for m in apps.get_app_config("boards").get_models() if not m._meta.proxy}
+    exported = {noun.model for noun in NOUNS}
+    assert exported | set(STAY) == tables
+    assert not exported & set(STAY)
+    left_out = {f"{noun.model.__name__}.{column}" for noun in NOUNS for column in noun.left_out}
+    assert left_out == {"User.password", "User.last_login"}
+
+
+def test_a_manifest_is_read_as_it_was_written(folder: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(folder)
+    write_manifest(tmp_path, manifest)
+    assert read_manifest(tmp_path) == manifest
