@@ -85,6 +85,10 @@ screenshots: $(DEV_READY) chromium ## Take the pictures that the README shows
 openapi: $(DEV_READY) ## Write docs/openapi.json anew
 	$(BIN)/python scripts/write_openapi.py
 
+.PHONY: webhook-events
+webhook-events: $(DEV_READY) ## Write docs/webhook-events.md anew
+	$(BIN)/python scripts/webhook_events.py
+
 .PHONY: clean
 clean: ## Remove .venv, caches and built files; the data directory stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -121,8 +121,8 @@ def record_attempt(*, leased: Leased, outcome: Outcome, chance: float, at: datet
             milliseconds=outcome.milliseconds,
             request_headers=dict(outcome.request_headers),
             status_code=outcome.status_code,
-            response=outcome.response[:EXCERPT_MAX],
-            error=outcome.error[:EXCERPT_MAX],
+            response=_storable(outcome.response),
+            error=_storable(outcome.error),
         )
         made = row.attempts_made + 1
         following = None if outcome.arrived else next_attempt_at(made, at, chance)
@@ -143,6 +143,11 @@ def record_attempt(*, leased: Leased, outcome: Outcome, chance: float, at: datet
         )
     _note_health(leased.webhook, outcome, at)
     return True
+
+
+def _storable(text: str) -> str:
+    """The beginning of what a receiver said, without what PostgreSQL takes into no text."""
+    return text[:EXCERPT_MAX].replace("\x00", "\ufffd")
 
 
 def _note_health(webhook: models.Webhook, outcome: Outcome, at: datetime) -> None:

@@ -94,8 +94,7 @@ def _exchange(
             {"Host": named if default else f"{named}:{port}", "Connection": "close", **headers},
         )
         answer = connection.getresponse()
-        text = answer.read(RESPONSE_MAX).decode("utf-8", "replace").replace("\x00", "\ufffd")
-        return Answer(answer.status, text)
+        return Answer(answer.status, answer.read(RESPONSE_MAX).decode("utf-8", "replace"))
     finally:
         connection.close()
 

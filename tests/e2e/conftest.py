@@ -19,11 +19,13 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 from boards import registry as write
 from boards.models import PolicyCheck, User
 from boards.registry import SYSTEM, Actor, DatabaseRegistry
+from boards.registry.deliveries import Outcome, lease_due, record_attempt
 from obeya.artifacts.manifest import FileEntry
 from obeya.errors import TransitionRefused
 from obeya.policies import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
+from obeya.webhooks.endpoints import Target, Wish
 from tests.e2e.board_page import BoardPage
 
 PASSWORD = "a long enough password"
@@ -112,6 +114,7 @@ def registry(
     register("whisper", 0.8, 300)
     register("whisper", 0.6, 310)
     store_files(Actor(accounts["ada"], Channel.PYTHON))
+    make_endpoints(Actor(accounts["ada"], Channel.PYTHON))
     ada.register_model("churn", 1, description="Gradient-boosted trees.")
     return ada
 
@@ -130,6 +133,24 @@ def store_files(actor: Actor) -> None:
         for path, c in contents.items()
     ]
     write.set_artifact(name="whisper", version=2, files=stored, actor=actor, at=at)
+
+
+def make_endpoints(actor: Actor) -> None:
+    """An endpoint with a delivery that failed, and one that is disabled."""
+    at = datetime.now(UTC) - timedelta(days=1)
+    for name in ("deploy", "dashboard"):
+        row, _ = write.create_webhook(
+            name=name,
+            target=Target.WEBHOOK,
+            address="https://hooks.example.org/",
+            wish=Wish(("webhook.created",)),
+            actor=actor,
+            at=at,
+        )
+    outcome = Outcome(12, status_code=500, response="no", request_headers={"webhook-id": "msg_1"})
+    for leased in lease_due(limit=9, per_webhook=9, seconds=60, at=datetime.now(UTC)):
+        record_attempt(leased=leased, outcome=outcome, chance=0, at=at)
+    write.disable_webhook(uid=row.uid, reason="Gone", actor=actor, at=at)
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from boards.models import Delivery, Webhook
+
 
 @dataclass(frozen=True, slots=True)
 class SitePage:
@@ -59,6 +61,15 @@ def site_pages(check_id: str) -> list[SitePage]:
         SitePage("version history", reverse("boards:version_history", args=["resnet50", 4])),
         SitePage("set password", reverse("boards:set_password")),
         SitePage("API tokens", "/settings/tokens/"),
+        SitePage("webhooks", reverse("boards:webhooks")),
+        *(
+            SitePage(f"webhook {row.name}", reverse("boards:webhook", args=[row.uid]))
+            for row in Webhook.objects.order_by("pk")
+        ),
+        *(
+            SitePage(f"delivery {row.pk}", reverse("boards:delivery", args=[row.pk]))
+            for row in Delivery.objects.order_by("pk")[:1]
+        ),
         SitePage("JSON API", "/api/v1/docs"),
         SitePage("no such page", "/there/is/nothing/"),
         SitePage("sign in", reverse("boards:sign_in"), is_open=True),

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Write docs/webhook-events.md: a message of every type, as the registry makes it.
+
+    python scripts/webhook_events.py
+
+Everything that can happen happens in a throw-away registry, with an endpoint that wants all of it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "webhook-events.md"
+HEAD = """\
+# Events of webhooks
+
+A message of every type, as the registry makes it; [webhooks](webhooks.md) says what the members
+mean. `make webhook-events` writes this page.
+"""
+
+
+def main() -> None:
+    """Make every event and write the page."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["OBEYA_DATA_DIR"] = folder
+        os.environ["DJANGO_SETTINGS_MODULE"] = "registry_site.settings"
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+        OUTPUT.write_text(page_of(messages()), encoding="utf-8")
+
+
+def page_of(found: dict[str, Any]) -> str:
+    """The page: a heading and a block for each type, sorted."""
+    parts = [HEAD]
+    for kind in sorted(found):
+        block = json.dumps(found[kind], ensure_ascii=False, indent=2)
+        parts.append(f"## {kind}\n\n```json\n{block}\n```\n")
+    return "\n".join(parts)
+
+
+def messages() -> dict[str, Any]:
+    """The first message of every type."""
+    from boards.models import WebhookMessage
+
+    make_everything_happen()
+    found: dict[str, Any] = {}
+    for message in WebhookMessage.objects.order_by("pk"):
+        found.setdefault(message.type, json.loads(message.body))
+    return found
+
+
+def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its order
+    """One of each action, by the functions of the write path."""
+    from boards import registry as write
+    from boards.models import User, Waiver
+    from boards.registry import SYSTEM, Actor, DatabaseRegistry
+    from boards.registry.deliveries import publish_heads
+    from obeya import PromotionPolicy, Stage
+    from obeya.artifacts.manifest import FileEntry
+    from obeya.bounds import Comparison
+    from obeya.errors import TransitionRefused
+    from obeya.guardrails import Guardrail
+    from obeya.limits import LimitMode, WipLimit
+    from obeya.metrics import Direction, MetricDefinition
+    from obeya.records import Channel
+    from obeya.webhooks.endpoints import HEADS, TYPES, Target, Wish
+
+    start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    hours = iter(range(1, 10_000))
+
+    def now() -> datetime:
+        return start + timedelta(hours=next(hours))
+
+    def person(name: str, group: str) -> User:
+        return write.create_user(username=name, group=group, actor=SYSTEM, at=now())
+
+    hook, _ = write.create_webhook(
+        name="Deploy service",
+        target=Target.WEBHOOK,
+        address="https://ci.example.org/hook",
+        wish=Wish((*TYPES, HEADS)),
+        actor=SYSTEM,
+        at=now(),
+    )
+    users = {
+        "ada": person("ada", "administrator"),
+        "bob": person("bob", "approver"),
+        "grace": person("grace", "promoter"),
+    }
+    ada, bob, grace = (DatabaseRegistry(actor=user, clock=now) for user in users.values())
+    admin = Actor(users["ada"], Channel.PAGE)
+    name = "resnet50"
+
+    ada.register_model(
+        name, None, {"accuracy": 0.91}, "s3://models/resnet50/1", description="First"
+    )
+    ada.register_model(name, None, {"accuracy": 0.93})
+    ada.log_metrics(name, 1, {"accuracy": 0.92})
+    ada.set_description(name, "Classifies pictures")
+    ada.set_description(name, "Trained longer", version=2)
+    for version in (None, 2):
+        ada.set_tag(name, "family", "resnet", version=version)
+        ada.delete_tag(name, "family", version=version)
+    ada.set_alias(name, "best", 2)
+    ada.delete_alias(name, "best")
+    write.configure_model(name=name, headline_metrics=("accuracy",), actor=admin, at=now())
+    content = b"weights"
+    blob = write.store_blob(body=io.BytesIO(content), size=len(content), actor=admin, at=now())
+    files = [FileEntry("weights.bin", blob.sha256)]
+    write.set_artifact(name=name, version=2, files=files, actor=admin, at=now())
+    accuracy = MetricDefinition("accuracy", Direction.HIGHER)
+    write.define_metric(definition=accuracy, actor=admin, at=now())
+
+    for version in (1, 2):
+        for stage in (Stage.STAGING, Stage.PRODUCTION):
+            ada.transition_stage(name, version, stage, reason="Better", archive_existing=True)
+    ada.rollback(name, reason="Slower than before")
+    policy = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.95)
+    ada.set_policy(policy)
+    third = ada.register_model(name, None, {"accuracy": 0.94}).number
+    ada.transition_stage(name, third, Stage.STAGING)
+    with suppress(TransitionRefused):
+        ada.transition_stage(name, third, Stage.PRODUCTION)
+    write.record_policy_check(name=name, version=third, actor=admin, at=now())
+    ada.waive(
+        name,
+        third,
+        ["accuracy ≥ 0.95"],
+        to_stage=Stage.PRODUCTION,
+        reason="The test set changed",
+        expires_at=now() + timedelta(days=90),
+    )
+    waiver = Waiver.objects.get()
+    write.revoke_waiver(uid=waiver.uid, reason="Settled", actor=admin, at=now())
+
+    ada.set_policy(PromotionPolicy(Stage.PRODUCTION).require_approvals(1))
+    grace.request_transition(name, third, Stage.PRODUCTION, reason="Ready")
+    grace.withdraw(name, third)
+    grace.request_transition(name, third, Stage.PRODUCTION, reason="Ready")
+    bob.reject(name, third, comment="Not before the holidays")
+    grace.request_transition(name, third, Stage.PRODUCTION, reason="Ready")
+    bob.approve(name, third, comment="Looks right")
+    grace.transition_stage(name, third, Stage.PRODUCTION, archive_existing=True)
+    fourth = ada.register_model(name, None, {"accuracy": 0.95}).number
+    ada.transition_stage(name, fourth, Stage.STAGING)
+    grace.request_transition(name, fourth, Stage.PRODUCTION, reason="Ready")
+    for _ in range(24 * 20):
+        next(hours)
+    grace.request_transition(name, fourth, Stage.PRODUCTION, reason="Still ready")
+    write.remove_policy(stage=Stage.PRODUCTION, name=None, actor=admin, at=now())
+
+    ada.set_guardrail(name, Guardrail("error_rate", Comparison.LTE, 0.02))
+    ada.report_live_metric(name, "error_rate", 0.05)
+    ada.report_live_metric(name, "error_rate", 0.01)
+    write.remove_guardrail(name=name, metric="error_rate", actor=admin, at=now())
+    limit = WipLimit(Stage.STAGING, 3, LimitMode.BLOCK)
+    write.set_wip_limit(limit=limit, name=name, actor=admin, at=now())
+    write.remove_wip_limit(stage=Stage.STAGING, name=name, actor=admin, at=now())
+    ada.delete_version(name, 1)
+    ada.rename_model(name, "resnet50-a1")
+    ada.delete_model("resnet50-a1")
+
+    token, _ = write.make_token(
+        user=users["ada"], name="Nightly", scopes=["read"], actor=admin, at=now()
+    )
+    write.revoke_token(uid=token.uid, actor=admin, at=now())
+    write.make_one_time_link(user=users["bob"], actor=admin, at=now())
+    write.set_password(user=users["bob"], password="a long enough one", actor=SYSTEM, at=now())  # noqa: S106
+
+    told: dict[str, Any] = {"uid": hook.uid, "actor": admin}
+    write.change_webhook(
+        **told, name="Deploys", address=hook.address, wish=Wish((*TYPES, HEADS)), at=now()
+    )
+    write.rotate_secret(**told, at=now())
+    second, _ = write.create_webhook(
+        name="Old dashboard",
+        target=Target.WEBHOOK,
+        address="https://old.example.org/hook",
+        wish=Wish(),
+        actor=SYSTEM,
+        at=now(),
+    )
+    told["uid"] = second.uid
+    write.disable_webhook(**told, reason="Rebuilt", at=now())
+    write.enable_webhook(**told, at=now())
+    write.remove_webhook(**told, at=now())
+    write.send_test(uid=hook.uid, actor=admin, at=now())
+    publish_heads(at=now())
+
+
+if __name__ == "__main__":
+    main()
