@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,7 @@ def send_of_events(
     if not told:
         return
     wishes = [(row, wish_of_row(row)) for row in enabled_webhooks()]
+    letters = []
     for row, event in told:
         kind = event.action.value
         wanting = [
@@ -40,7 +42,8 @@ def send_of_events(
         if wanting:
             actor = row.actor.username if row.actor else NOBODY
             message = event_message(event, row.hash, actor=actor, model=model)
-            send(message, wanting, event=row, at=event.recorded_at)
+            letters.append(Letter(message, wanting, row))
+    send(letters, at=told[-1][1].recorded_at)
 
 
 def enabled_webhooks() -> Iterable[models.Webhook]:
@@ -57,23 +60,32 @@ def wish_of_row(webhook: models.Webhook) -> Wish:
     )
 
 
-def send(
-    message: dict[str, Any],
-    webhooks: Iterable[models.Webhook],
-    *,
-    event: AuditEvent | None,
-    at: datetime,
-) -> models.WebhookMessage:
-    """Write a message, and a delivery of it to each of the endpoints, due at `at`."""
-    row = models.WebhookMessage.objects.create(
-        message_id=f"msg_{uuid.uuid4().hex}",
-        event=event,
-        type=message["type"],
-        body=body_of(message),
-        created_at=at,
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message, who gets it, and the event that it is of; None for a test and the daily heads."""
+
+    message: dict[str, Any]
+    webhooks: Sequence[models.Webhook]
+    event: AuditEvent | None = None
+
+
+def send(letters: Sequence[Letter], *, at: datetime) -> list[models.WebhookMessage]:
+    """Write messages and a delivery to each who gets one, due at `at`; two statements, or none."""
+    if not letters:
+        return []
+    rows = models.WebhookMessage.objects.bulk_create(
+        models.WebhookMessage(
+            message_id=f"msg_{uuid.uuid4().hex}",
+            event=letter.event,
+            type=letter.message["type"],
+            body=body_of(letter.message),
+            created_at=at,
+        )
+        for letter in letters
     )
     models.Delivery.objects.bulk_create(
         models.Delivery(webhook=webhook, message=row, created_at=at, next_attempt_at=at)
-        for webhook in webhooks
+        for row, letter in zip(rows, letters, strict=True)
+        for webhook in letter.webhooks
     )
-    return row
+    return rows

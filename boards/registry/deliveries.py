@@ -17,7 +17,7 @@ from boards.actors import SYSTEM, Actor
 from boards.models.webhooks import EXCERPT_MAX
 from boards.permissions import Right
 from boards.queries.verification_state import chain_heads
-from boards.registry._messages import enabled_webhooks, send
+from boards.registry._messages import Letter, enabled_webhooks, send
 from boards.registry.webhooks import disable_webhook
 from obeya.errors import InvalidInput, NotFound
 from obeya.webhooks.endpoints import HEADS
@@ -251,9 +251,11 @@ def publish_heads(*, at: datetime) -> int:
         parts = [
             heads[start : start + HEADS_AT_ONCE] for start in range(0, len(heads), HEADS_AT_ONCE)
         ]
-        for number, part in enumerate(parts if wanting else [], 1):
-            message = heads_message(part, day=str(day), part=number, parts=len(parts), at=at)
-            send(message, wanting, event=None, at=at)
+        letters = [
+            Letter(heads_message(part, day=str(day), part=number, parts=len(parts), at=at), wanting)
+            for number, part in enumerate(parts if wanting else [], 1)
+        ]
+        send(letters, at=at)
     logger.info("Heads of %s chains on %s: sha256:%s", len(heads), day, digest)
     for head in heads:
         if head.chain in grown:

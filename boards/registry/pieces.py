@@ -29,7 +29,12 @@ def store_piece(
     here = upload_pieces.append(sending, body, offset=offset)
     if here < sending.size:
         return Received(here)
-    with upload_pieces.opened(sending) as whole:
+    try:
+        whole = upload_pieces.opened(sending)
+    except FileNotFoundError:
+        # Another window that sends the same file stored it first.
+        return received(sending)
+    with whole:
         blob = store_blob(body=whole, size=sending.size, actor=actor, at=at)
     upload_pieces.finish(sending, blob.sha256)
     return Received(here, blob.sha256)

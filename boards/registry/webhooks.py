@@ -15,7 +15,7 @@ from boards import models
 from boards.actors import SYSTEM, Actor
 from boards.permissions import Right
 from boards.registry._commit import ChainWrite, writing_site
-from boards.registry._messages import NOBODY, send, wish_of_row
+from boards.registry._messages import NOBODY, Letter, send, wish_of_row
 from boards.sealing import seal
 from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from obeya.records import Action
@@ -207,8 +207,8 @@ def send_test(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Delivery:
         if row.disabled_at is not None:
             raise InvalidInput("A disabled endpoint gets nothing; enable it first.")
         by = actor.user.username if actor.user else NOBODY
-        message = send(trial_message(row.name, by=by, at=at), [row], event=None, at=at)
-        return models.Delivery.objects.get(message=message)
+        (message,) = send([Letter(trial_message(row.name, by=by, at=at), [row])], at=at)
+        return models.Delivery.objects.select_related("message").get(message=message)
 
 
 def _checked(name: str, target: Target, address: str, wish: Wish) -> dict[str, Any]:

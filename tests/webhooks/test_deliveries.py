@@ -34,6 +34,7 @@ from boards.registry.deliveries import (
 )
 from obeya.errors import InvalidInput, NotFound
 from obeya.imports import ImportedModel, ImportedVersion
+from obeya.records import VersionDraft
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import HEADS
 from obeya.webhooks.schedule import BACK_OFF
@@ -118,6 +119,20 @@ def test_without_endpoints_an_event_costs_one_statement_more(models_of: Any, mak
     with CaptureQueriesContext(connection) as queries:
         models_of.set_tag("resnet50", "a", "c")
     assert len([query for query in queries if "boards_webhook" in query["sql"]]) == 1
+
+
+def test_many_events_of_one_write_cost_no_more_statements(
+    make: Make, actor: Actor, models_of: Any
+) -> None:
+    make(URL)
+    make(URL, "other")
+    counts = []
+    for number in (2, 20):
+        drafts = [VersionDraft(f"model-{number}") for _ in range(number)]
+        with CaptureQueriesContext(connection) as queries:
+            registry.register_versions(drafts=drafts, actor=actor, at=timezone.now())
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
 
 
 def test_what_happened_elsewhere_long_ago_is_not_sent(make: Make, actor: Actor) -> None:
