@@ -23,6 +23,7 @@ from boards.registry import (
     SYSTEM,
     Actor,
     DatabaseRegistry,
+    create_webhook,
     define_metric,
     make_token,
     record_policy_check,
@@ -30,12 +31,14 @@ from boards.registry import (
     store_run_file,
     verify_new_events,
 )
+from boards.registry.deliveries import Outcome, lease_due, publish_heads, record_attempt
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.artifacts.manifest import FileEntry
 from obeya.guardrails import Guardrail
 from obeya.limits import WipLimit
 from obeya.metrics import MetricDefinition
 from obeya.records import Channel
+from obeya.webhooks.endpoints import Target, Wish
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +90,18 @@ def governed(filled: DatabaseRegistry) -> DatabaseRegistry:
     file = store_run_file(path="a b", body=io.BytesIO(b"x"), size=1, actor=sender, at=now)
     entry = FileEntry("script", file.blob.sha256)
     set_artifact(name=name, version=2, files=[entry], actor=sender, at=now)
+    create_webhook(
+        name="<script>",
+        target=Target.WEBHOOK,
+        address="https://ci.example.org/<script>",
+        wish=Wish(),
+        actor=sender,
+        at=now,
+    )
+    answered = Outcome(7, status_code=500, response="<script>alert(1)</script>")
+    for leased in lease_due(limit=9, per_webhook=9, seconds=60, at=datetime.now(UTC)):
+        record_attempt(leased=leased, outcome=answered, chance=0, at=now)
+    publish_heads(at=now)
     return registry
 
 
