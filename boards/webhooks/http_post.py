@@ -47,22 +47,27 @@ def post(
     port = parts.port or (443 if parts.scheme == "https" else 80)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        plain = _connected(addresses_of(host, port, allowed), port)
+        line = _connected(addresses_of(host, port, allowed), port)
     except OSError as error:
         raise NoAnswer(f"{host} cannot be reached: {_reason(error)}.") from None
+    if parts.scheme == "https":
+        # The handshake comes later, when somebody watches how long it takes.
+        line = ssl.create_default_context().wrap_socket(
+            line, server_hostname=host, do_handshake_on_connect=False
+        )
     # Whatever the receiver does meanwhile, a drop at a time included, this ends it.
     late = threading.Event()
-    watch = threading.Timer(SECONDS, _cut, (plain, late))
+    watch = threading.Timer(SECONDS, _cut, (line, late))
     watch.daemon = True
     watch.start()
     try:
-        answer = _exchange(plain, parts.scheme, host, port, target, body, headers)
+        answer = _exchange(line, host, port, target, body, headers)
     except (OSError, http.client.HTTPException, ValueError) as error:
         if not late.is_set():
             raise NoAnswer(f"{host} broke off: {_reason(error)}.") from None
     finally:
         watch.cancel()
-        plain.close()
+        line.close()
     # What was cut off can look like an answer that ended early.
     if late.is_set():
         raise NoAnswer(f"{host} gave no whole answer within {SECONDS:g} seconds.")
@@ -70,28 +75,30 @@ def post(
 
 
 def _exchange(
-    plain: socket.socket,
-    scheme: str,
+    line: socket.socket,
     host: str,
     port: int,
     target: str,
     body: bytes,
     headers: Mapping[str, str],
 ) -> Answer:
+    default_port = 80
+    if isinstance(line, ssl.SSLSocket):
+        default_port = 443
+        line.do_handshake()
     connection = http.client.HTTPConnection(host, port)
-    connection.sock = (
-        ssl.create_default_context().wrap_socket(plain, server_hostname=host)
-        if scheme == "https"
-        else plain
-    )
-    default = port == (443 if scheme == "https" else 80)
+    connection.sock = line
     named = f"[{host}]" if ":" in host else host
     try:
         connection.request(
             "POST",
             target,
             body,
-            {"Host": named if default else f"{named}:{port}", "Connection": "close", **headers},
+            {
+                "Host": named if port == default_port else f"{named}:{port}",
+                "Connection": "close",
+                **headers,
+            },
         )
         answer = connection.getresponse()
         return Answer(answer.status, answer.read(RESPONSE_MAX).decode("utf-8", "replace"))
@@ -116,10 +123,11 @@ def _connected(addresses: list[tuple[int, str]], port: int) -> socket.socket:
     raise error or OSError("the name leads nowhere")
 
 
-def _cut(plain: socket.socket, late: threading.Event) -> None:
+def _cut(line: socket.socket, late: threading.Event) -> None:
     late.set()
     try:
-        plain.shutdown(socket.SHUT_RDWR)
+        # The line itself, below what encrypts it: the thread that reads from it sees an end.
+        socket.socket.shutdown(line, socket.SHUT_RDWR)
     except OSError:
         return
 

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from django.core import mail
 from django.utils import timezone
 
 from boards import registry
 from boards.models import Delivery, DeliveryAttempt
-from boards.registry import Actor
+from boards.registry import SYSTEM, Actor
 from boards.webhooks import http_post, worker
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import Target
@@ -118,6 +126,91 @@ def test_a_receiver_that_behaves_badly_is_left_in_time_and_named(
     assert attempt.status_code is None
     assert attempt.error.startswith("127.0.0.1 ")
     assert Delivery.objects.get().status == "pending"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A certificate of this machine, with its key, that this process trusts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver")])
+    now = timezone.now()
+    address = x509.IPAddress(ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path = tmp_path / "receiver.pem"
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    return path
+
+
+def encrypted(certificate: Path, talk: Callable[[Any], None]) -> Callable[[socket.socket], None]:
+    """The same talk over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def spoken(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as line:
+            talk(line)
+
+    return spoken
+
+
+def thank(connection: Any) -> None:
+    came = b""
+    while not came.endswith(b"}}"):
+        came += connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+def test_messages_go_over_tls_to_who_shows_a_certificate_that_is_trusted(
+    make: Make, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with raw_server(encrypted(certificate, thank)) as url:
+        make(url.replace("http://", "https://"))
+        work()
+        registry.replay(pk=Delivery.objects.get().pk, actor=SYSTEM, at=timezone.now())
+        monkeypatch.delenv("SSL_CERT_FILE")
+        work()
+    trusted, distrusted = attempts()
+    assert trusted.status_code == 204
+    assert distrusted.status_code is None
+    assert "certificate verify failed" in distrusted.error
+
+
+@pytest.mark.parametrize("slow", [drip, hang])
+def test_a_slow_receiver_is_left_in_time_over_tls_too(
+    make: Make,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    slow: Callable[[socket.socket], None],
+) -> None:
+    monkeypatch.setattr(http_post, "SECONDS", 0.7)
+    with raw_server(encrypted(certificate, slow)) as url:
+        make(url.replace("http://", "https://"))
+        assert work() == 1
+    (attempt,) = attempts()
+    assert "no whole answer within 0.7 seconds" in attempt.error
+
+
+def test_a_receiver_that_never_shakes_hands_is_left_in_time(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_post, "SECONDS", 0.7)
+    with raw_server(hang) as url:
+        make(url.replace("http://", "https://"))
+        assert work() == 1
+    (attempt,) = attempts()
+    assert attempt.status_code is None
 
 
 def test_what_cannot_be_reached_says_so(make: Make, settings: Any) -> None:
