@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 BLOBS = "blobs"
+PIECE = 1024 * 1024
 LINE_MAX = 64 * 1024 * 1024
 MANIFEST_MAX = 1024 * 1024
 _NAME = re.compile(r"[a-z_]{1,64}\.jsonl\Z")
@@ -55,6 +59,7 @@ def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> ExportFile:
             digest.update(line)
             file.write(line)
             count += 1
+        _settle(file)
     return ExportFile(count, digest.hexdigest())
 
 
@@ -71,7 +76,28 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "blobs": {"count": manifest.blobs, "bytes": manifest.blob_bytes},
     }
     text = json.dumps(document, ensure_ascii=False, indent=2)
-    (folder / MANIFEST).write_text(f"{text}\n", encoding="utf-8")
+    with (folder / MANIFEST).open("xb") as file:
+        file.write(f"{text}\n".encode())
+        _settle(file)
+
+
+def write_blob(folder: Path, sha256: str, content: BinaryIO) -> int:
+    """Write a content under its digest, and say how many bytes it has.
+
+    Raises:
+        BrokenExport: it is something else than its digest says.
+    """
+    path = blob_path(folder, sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digest, size = hashlib.sha256(), 0
+    with path.open("xb") as file:
+        while piece := content.read(PIECE):
+            digest.update(piece)
+            size += file.write(piece)
+        _settle(file)
+    if digest.hexdigest() != sha256:
+        raise BrokenExport(f"The content {sha256} was altered.")
+    return size
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -81,7 +107,7 @@ def read_manifest(folder: Path) -> Manifest:
         BrokenExport: there is none, it cannot be read, or it is of another format.
     """
     try:
-        with (folder / MANIFEST).open("rb") as file:
+        with open_inside(folder, folder / MANIFEST) as file:
             content = file.read(MANIFEST_MAX + 1)
         document = json.loads(content) if len(content) <= MANIFEST_MAX else None
     except OSError as error:
@@ -125,7 +151,7 @@ def read_lines(folder: Path, name: str, told: ExportFile) -> Iterator[tuple[int,
     """
     digest, number = hashlib.sha256(), 0
     try:
-        with (folder / name).open("rb") as file:
+        with open_inside(folder, folder / name) as file:
             while line := file.readline(LINE_MAX + 1):
                 number += 1
                 if len(line) > LINE_MAX:
@@ -141,18 +167,59 @@ def read_lines(folder: Path, name: str, told: ExportFile) -> Iterator[tuple[int,
 
 
 def blob_path(folder: Path, sha256: str) -> Path:
-    """Where the content with this digest lies in an export."""
-    return folder / BLOBS / sha256[:2] / sha256[2:4] / _checked_digest(sha256)
+    """Where the content with this digest lies in an export.
+
+    Raises:
+        BrokenExport: it is no digest.
+    """
+    if not _SHA256.match(sha256):
+        raise BrokenExport(f"“{sha256[:80]}” is no digest.")
+    return folder / BLOBS / sha256[:2] / sha256[2:4] / sha256
+
+
+def open_inside(folder: Path, path: Path) -> BinaryIO:
+    """A file of an export, to be read and closed.
+
+    Raises:
+        BrokenExport: a link on the way leads out of the export, or it is no file.
+        OSError: it cannot be read.
+    """
+    place = path.relative_to(folder)
+    real = path.resolve()
+    if not real.is_relative_to(folder.resolve()):
+        raise BrokenExport(f"{place} leads out of the export.")
+    # A pipe would keep whoever opens it waiting for a writer.
+    file = os.fdopen(os.open(real, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise BrokenExport(f"{place} is no file.")
+    return file
+
+
+def _settle(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _document(name: str, number: int, line: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(line)
+        document = json.loads(line, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not line.endswith(b"\n"):
         raise BrokenExport(f"{name}, line {number}: it is no whole JSON object.")
     return document
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def _checked_name(name: str) -> str:

@@ -5,13 +5,14 @@ A document is a row: its columns by their names, references as the ids of rows i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import Group, Permission
 from django.db import connection, transaction
 from django.db.models import Field, JSONField, Model
 
@@ -23,11 +24,15 @@ CHUNK = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """One kind of thing: its file and table, and the columns that stay where they are."""
+    """One kind of thing: its file and table, and the columns that stay where they are.
+
+    `held` are the members that list names of what rows hold beside their columns.
+    """
 
     file: str
     model: type[Model]
     left_out: frozenset[str] = frozenset()
+    held: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[Field[Any, Any], ...]:
@@ -36,7 +41,12 @@ class Noun:
 
 
 NOUNS = (
-    Noun("accounts.jsonl", models.User, frozenset({"password", "last_login"})),
+    Noun(
+        "accounts.jsonl",
+        models.User,
+        left_out=frozenset({"password", "last_login"}),
+        held=("groups", "user_permissions"),
+    ),
     Noun("site_chain.jsonl", models.SiteChain),
     Noun("models.jsonl", models.RegisteredModel),
     Noun("model_tags.jsonl", models.ModelTag),
@@ -77,6 +87,28 @@ STAY: Mapping[type[Model], str] = {
 """The tables that are not exported, and why."""
 
 
+def names_of_groups() -> dict[str, int]:
+    """The groups there are, by name."""
+    return dict(Group.objects.values_list("name", "pk"))
+
+
+def names_of_permissions() -> dict[str, int]:
+    """The permissions there are, by the names that programs ask for: ``boards.promote``."""
+    rows = Permission.objects.values_list("content_type__app_label", "codename", "pk")
+    return {f"{app}.{codename}": pk for app, codename, pk in rows}
+
+
+HELD: Mapping[str, tuple[type[Model], str, Callable[[], dict[str, int]]]] = {
+    "groups": (models.User.groups.through, "group_id", names_of_groups),
+    "user_permissions": (
+        models.User.user_permissions.through,
+        "permission_id",
+        names_of_permissions,
+    ),
+}
+"""What accounts hold: the table, its column, and the names of what that refers to."""
+
+
 @contextmanager
 def snapshot() -> Iterator[None]:
     """Read one state of everything within this, whatever is written meanwhile."""
@@ -97,8 +129,8 @@ def snapshot() -> Iterator[None]:
 
 def documents(noun: Noun) -> Iterator[dict[str, Any]]:
     """The rows of a noun by their ids, a thousand at a time."""
-    columns = [(column.attname, column.name, _ordered(column)) for column in noun.columns]
-    groups = _groups_of_accounts() if noun.model is models.User else None
+    columns = [(column.attname, column.name, column) for column in noun.columns]
+    held = {name: _held(name) for name in noun.held}
     names = [attname for attname, *_ in columns]
     after = 0
     while True:
@@ -106,13 +138,17 @@ def documents(noun: Noun) -> Iterator[dict[str, Any]]:
             noun.model._default_manager.filter(pk__gt=after).order_by("pk").values(*names)[:CHUNK]
         )
         for row in rows:
-            document = {name: written(row[attname]) for attname, name, written in columns}
-            if groups is not None:
-                document["groups"] = groups.get(row["id"], [])
+            document = {name: written(column, row[attname]) for attname, name, column in columns}
+            document |= {name: names.get(row["id"], []) for name, names in held.items()}
             yield document
         if len(rows) < CHUNK:
             return
         after = rows[-1]["id"]
+
+
+def count_rows() -> int:
+    """How many rows an export has, and contents."""
+    return sum(noun.model._default_manager.count() for noun in NOUNS) + models.Blob.objects.count()
 
 
 def stored_blobs() -> Iterator[tuple[str, int]]:
@@ -120,25 +156,25 @@ def stored_blobs() -> Iterator[tuple[str, int]]:
     yield from models.Blob.objects.order_by("pk").values_list("sha256", "size").iterator()
 
 
-def _groups_of_accounts() -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    rows = models.User.groups.through.objects.order_by("group__name")
-    for user, group in rows.values_list("user_id", "group__name"):
-        found.setdefault(user, []).append(group)
-    return found
-
-
-def _ordered(column: Field[Any, Any]) -> Any:
-    # PostgreSQL keeps JSON in an order of its own.
-    return _sorted if isinstance(column, JSONField) else _plain
-
-
-def _plain(value: object) -> object:
+def written(column: Field[Any, Any], value: object) -> object:
+    """The value of a column as it stands in a document."""
+    if isinstance(column, JSONField):
+        # PostgreSQL keeps JSON in an order of its own.
+        return _sorted(value)
     if isinstance(value, datetime):
         return timestamp(value)
     if isinstance(value, UUID | date):
         return str(value)
     return value
+
+
+def _held(member: str) -> dict[int, list[str]]:
+    through, column, known = HELD[member]
+    names = {pk: name for name, pk in known().items()}
+    found: dict[int, list[str]] = {}
+    for user, pk in through._default_manager.values_list("user_id", column):
+        found.setdefault(user, []).append(names[pk])
+    return {user: sorted(held) for user, held in found.items()}
 
 
 def _sorted(value: Any) -> Any:

@@ -5,19 +5,25 @@ Nothing of it is an event: the log comes along, and is what it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.management.color import no_style
-from django.db import DatabaseError, connection, transaction
-from django.db.models import Model
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
+from django.db.models import Field, Model
 
 from boards import models
 from boards.queries.verification import verify_chains
-from boards.queries.whole_export import NOUNS, Noun
+from boards.queries.whole_export import HELD, NOUNS, Noun, written
 from obeya.whole_export import BrokenExport
 
 CHUNK = 1_000
@@ -75,27 +81,26 @@ def _import(
     lines: Iterator[tuple[int, dict[str, Any]]],
     champions: list[tuple[int, int]],
 ) -> int:
+    known = {member: HELD[member][2]() for member in noun.held}
     count = 0
-    rows: list[Model] = []
-    groups: list[tuple[int, list[str]]] = []
-    for number, document in lines:
-        where = f"{noun.file}, line {number}"
-        if noun.model is models.User:
-            groups.append((document.get("id", 0), document.pop("groups", [])))
-        row = _row(noun, document, where)
-        if isinstance(row, models.RegisteredModel) and row.champion_id:
-            # Versions come after the models that they are of.
-            champions.append((row.pk, row.champion_id))
-            row.champion_id = None
-        rows.append(row)
-        count += 1
-        if len(rows) == CHUNK:
-            _insert(noun, rows, where)
-            rows = []
-    if rows:
-        _insert(noun, rows, f"{noun.file}, up to line {count}")
-    if groups:
-        _join_groups(groups)
+    while batch := list(islice(lines, CHUNK)):
+        rows: list[tuple[str, Model]] = []
+        held: dict[str, list[Model]] = {member: [] for member in noun.held}
+        for number, document in batch:
+            where = f"{noun.file}, line {number}"
+            names = {member: document.pop(member, None) for member in noun.held}
+            row = _row(noun, document, where)
+            for member, there in known.items():
+                held[member] += _joined(member, row, names[member], there, where)
+            if isinstance(row, models.RegisteredModel) and row.champion_id:
+                # Versions come after the models that they are of.
+                champions.append((row.pk, row.champion_id))
+                row.champion_id = None
+            rows.append((where, row))
+        _insert(noun, rows)
+        for member, joined in held.items():
+            HELD[member][0]._default_manager.bulk_create(joined)
+        count += len(batch)
     return count
 
 
@@ -104,13 +109,9 @@ def _row(noun: Noun, document: dict[str, Any], where: str) -> Model:
     if document.keys() != columns.keys():
         odd = sorted(document.keys() ^ columns.keys())
         raise BrokenExport(f"{where}: its members are others than those of the format ({odd[0]}).")
-    values = {}
-    for name, column in columns.items():
-        value = document[name]
-        try:
-            values[column.attname] = value if value is None else column.to_python(value)
-        except (ValidationError, ValueError, TypeError):
-            raise BrokenExport(f"{where}: {name} cannot be {str(value)[:64]!r}.") from None
+    values = {
+        column.attname: _value(column, document[name], where) for name, column in columns.items()
+    }
     pk = values["id"]
     if not isinstance(pk, int) or not 0 < pk <= ID_MAX:
         raise BrokenExport(f"{where}: its id is none.")
@@ -120,26 +121,55 @@ def _row(noun: Noun, document: dict[str, Any], where: str) -> Model:
     return noun.model(**values)
 
 
-def _insert(noun: Noun, rows: list[Model], where: str) -> None:
+def _value(column: Field[Any, Any], value: Any, where: str) -> Any:
+    """What a member says, which is exactly what would be written of it again."""
+    if value is None:
+        return None
+    try:
+        found = column.to_python(value)
+        again = written(column, found)
+        column.run_validators(found)
+        # True equals 1, and is another thing.
+        fits = again == value and isinstance(again, bool) == isinstance(value, bool)
+    except (ValidationError, ValueError, TypeError, OverflowError):
+        fits = False
+    if not fits or (isinstance(value, str) and "\0" in value):
+        raise BrokenExport(f"{where}: {column.name} cannot be {str(value)[:64]!r}.")
+    return found
+
+
+def _joined(
+    member: str, row: Model, names: object, known: Mapping[str, int], where: str
+) -> list[Model]:
+    """What ties an account to what it holds by these names."""
+    if not isinstance(names, list):
+        raise BrokenExport(f"{where}: {member} is no list of names.")
+    through, column, _ = HELD[member]
+    for name in names:
+        if not isinstance(name, str) or name not in known:
+            raise BrokenExport(f"{where}: {member} cannot have {str(name)[:64]!r}.")
+    return [through(user_id=row.pk, **{column: known[name]}) for name in sorted(set(names))]
+
+
+def _insert(noun: Noun, rows: Sequence[tuple[str, Model]]) -> None:
+    """Insert rows at once; where the database refuses, one by one, to say which it was."""
     try:
         with transaction.atomic():
-            noun.model._default_manager.bulk_create(rows)
+            noun.model._default_manager.bulk_create(row for _, row in rows)
+    except (OperationalError, InterfaceError):
+        # The database itself is in trouble, and no line is to blame.
+        raise
     except (DatabaseError, ValueError, TypeError, OverflowError) as error:
+        if len(rows) > 1:
+            for place in rows:
+                _insert(noun, [place])
         raise BrokenExport(
-            f"{where}: the database does not take it ({str(error).splitlines()[0][:200]})."
+            f"{rows[0][0]}: the database does not take it ({_first_line(error)})."
         ) from None
 
 
-def _join_groups(members: list[tuple[int, list[str]]]) -> None:
-    known = dict(Group.objects.values_list("name", "pk"))
-    through = models.User.groups.through
-    wanted = [(user, name) for user, names in members for name in names]
-    for _, name in wanted:
-        if name not in known:
-            raise BrokenExport(f"accounts.jsonl: there is no group “{str(name)[:64]}”.")
-    through.objects.bulk_create(
-        through(user_id=user, group_id=known[name]) for user, name in wanted
-    )
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
 
 
 def _check_references() -> None:
@@ -148,7 +178,7 @@ def _check_references() -> None:
         connection.check_constraints()
     except DatabaseError as error:
         raise BrokenExport(
-            f"A row refers to one that is not there ({str(error).splitlines()[0][:200]})."
+            f"A row refers to one that is not there ({_first_line(error)})."
         ) from None
 
 

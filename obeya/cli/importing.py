@@ -197,12 +197,30 @@ class ExportGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The form that is named among the words, else what writes a directory."""
-        for form, command in self.commands.items():
-            if form in args:
-                return form, command, [word for word in args if word != form]
+        """The form that is the first word, else what writes a directory; options may precede."""
+        place = self._first_word(args)
+        if place is not None and (command := self.commands.get(args[place])):
+            return args[place], command, args[:place] + args[place + 1 :]
         require_server()
         return "export", joined_entry_points()["export"].load(), args
+
+    def _first_word(self, args: list[str]) -> int | None:
+        """Where the first word stands that is neither an option nor the value of one."""
+        options = [
+            option
+            for command in self.commands.values()
+            for option in command.params
+            if isinstance(option, click.Option) and not option.is_flag
+        ]
+        # The last two are those of the command that writes a directory.
+        valued = {name for option in options for name in option.opts}
+        valued |= {"--data-dir", "--database-url"}
+        is_value = False
+        for place, word in enumerate(args):
+            if not is_value and not word.startswith("-"):
+                return place
+            is_value = not is_value and word in valued
+        return None
 
 
 @click.group(cls=ExportGroup, context_settings={"ignore_unknown_options": True})

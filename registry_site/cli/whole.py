@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -20,14 +22,19 @@ from obeya.whole_export import (
     ExportFile,
     Manifest,
     blob_path,
+    open_inside,
     read_lines,
     read_manifest,
+    write_blob,
     write_lines,
     write_manifest,
 )
 from registry_site.cli._options import Misconfigured, database_options, set_up, set_up_existing
 
-PIECE = 1024 * 1024
+# With fewer rows it is over before a bar is read.
+MANY = 10_000
+Told = Callable[[int], None]
+T = TypeVar("T")
 
 
 class Unusable(click.ClickException):
@@ -53,7 +60,7 @@ def export(directory: Path, *, as_json: bool, **options: Any) -> None:
         directory.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".obeya-export-", dir=directory.parent))
         try:
-            manifest = _write(draft)
+            manifest = _write(draft, quiet=as_json)
             draft.replace(directory)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -62,29 +69,28 @@ def export(directory: Path, *, as_json: bool, **options: Any) -> None:
     _say(manifest, directory, as_json=as_json, deed="Exported")
 
 
-def _write(draft: Path) -> Manifest:
+def _write(draft: Path, *, quiet: bool) -> Manifest:
     from boards import blob_store
-    from boards.queries.whole_export import NOUNS, documents, snapshot, stored_blobs
+    from boards.queries.whole_export import NOUNS, count_rows, documents, snapshot, stored_blobs
 
     files: dict[str, ExportFile] = {}
     count = total = 0
-    with snapshot():
+    with snapshot(), _progress("Exporting", count_rows(), quiet=quiet) as told:
         for noun in NOUNS:
-            files[noun.file] = write_lines(draft / noun.file, documents(noun))
+            files[noun.file] = write_lines(draft / noun.file, _counted(documents(noun), told))
         (draft / BLOBS).mkdir()
-        for sha256, size in stored_blobs():
-            path = blob_path(draft, sha256)
-            path.parent.mkdir(parents=True, exist_ok=True)
+        for sha256, _ in stored_blobs():
             try:
-                with blob_store.open_blob(sha256) as content, path.open("xb") as file:
-                    shutil.copyfileobj(content, file, PIECE)
+                with blob_store.open_blob(sha256) as content:
+                    size = write_blob(draft, sha256, content)
             except FileNotFoundError:
                 raise Unusable(
                     f"The content {sha256} is gone. obeya doctor --blobs says what else is."
                 ) from None
-            if path.stat().st_size != size:
-                raise Unusable(f"The content {sha256} was altered: obeya doctor --blobs.")
+            except BrokenExport as error:
+                raise Unusable(f"{error} obeya doctor --blobs says what else was.") from None
             count, total = count + 1, total + size
+            told(1)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = Manifest(files, count, total, now, version("obeya"))
     write_manifest(draft, manifest)
@@ -120,13 +126,13 @@ def from_obeya(directory: Path, *, dry_run: bool, as_json: bool, **options: Any)
 
     _start.prepare()
     try:
-        _bring(directory, manifest, dry_run=dry_run)
+        _bring(directory, manifest, dry_run=dry_run, quiet=as_json)
     except DatabaseError as error:
         raise Misconfigured(f"The database cannot be used: {error}") from error
     _say(manifest, directory, as_json=as_json, deed="Verified" if dry_run else "Imported")
 
 
-def _bring(directory: Path, manifest: Manifest, *, dry_run: bool) -> None:
+def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -> None:
     from boards import blob_store
     from boards.queries.whole_export import NOUNS
     from boards.registry.whole_import import NotEmpty, import_rows, require_empty
@@ -135,16 +141,23 @@ def _bring(directory: Path, manifest: Manifest, *, dry_run: bool) -> None:
     if odd := sorted(wanted ^ manifest.files.keys()):
         raise Unusable(f"The manifest tells of other files than those of the format ({odd[0]}).")
 
-    def lines(name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        return read_lines(directory, name, manifest.files[name])
-
+    total = sum(file.rows for file in manifest.files.values()) + manifest.blobs
     placed: list[str] = []
     try:
         require_empty()
-        for sha256, size in _blobs(directory, manifest):
-            _bring_blob(blob_path(directory, sha256), sha256, size, dry_run=dry_run)
-            placed.append(sha256)
-        import_rows(lines=lines, dry_run=dry_run)
+        with _progress("Verifying" if dry_run else "Importing", total, quiet=quiet) as told:
+            for sha256, size in _blobs(directory, manifest):
+                # What another installation stored there is its own, and is not taken back.
+                known = blob_store.is_there(sha256)
+                _bring_blob(directory, sha256, size, dry_run=dry_run)
+                if not known:
+                    placed.append(sha256)
+                told(1)
+
+            def lines(name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+                return _counted(read_lines(directory, name, manifest.files[name]), told)
+
+            import_rows(lines=lines, dry_run=dry_run)
     except NotEmpty as error:
         raise Unusable(str(error)) from error
     except BaseException as error:
@@ -163,32 +176,51 @@ def _blobs(directory: Path, manifest: Manifest) -> list[tuple[str, int]]:
         sha256, size = row.get("sha256"), row.get("size")
         if not isinstance(sha256, str) or not isinstance(size, int):
             raise BrokenExport(f"blobs.jsonl, line {number}: it tells of no content.")
+        blob_path(directory, sha256)
         found.append((sha256, size))
     if len(found) != manifest.blobs:
         raise BrokenExport(
             f"The manifest tells of {manifest.blobs:,} contents, not {len(found):,}."
         )
+    if sum(size for _, size in found) != manifest.blob_bytes:
+        raise BrokenExport("The manifest tells of contents of another size than blobs.jsonl.")
     return found
 
 
-def _bring_blob(path: Path, sha256: str, size: int, *, dry_run: bool) -> None:
+def _bring_blob(directory: Path, sha256: str, size: int, *, dry_run: bool) -> None:
     from boards import blob_store
 
     try:
         with (
-            path.open("rb") as file,
+            open_inside(directory, blob_path(directory, sha256)) as file,
             blob_store.arrived(file, size=size, sha256=sha256) as content,
         ):
             if not dry_run:
                 blob_store.place(content)
     except (DigestMismatch, InvalidInput) as error:
-        raise BrokenExport(f"{path.name} in {BLOBS} was altered: {error}") from None
+        raise BrokenExport(f"{sha256} in {BLOBS} was altered: {error}") from None
     except (TooLarge, StorageFull) as error:
         raise BrokenExport(str(error)) from None
     except FileNotFoundError:
         raise BrokenExport(f"The content {sha256} is missing in {BLOBS}.") from None
-    except ValueError:
-        raise BrokenExport(f"blobs.jsonl: “{sha256[:80]}” is no digest.") from None
+    except OSError as error:
+        raise BrokenExport(f"{error.filename or sha256}: {error.strerror or error}.") from None
+
+
+@contextmanager
+def _progress(label: str, total: int, *, quiet: bool) -> Iterator[Told]:
+    """What to tell of each step that is done: a bar on standard error, where somebody looks."""
+    if quiet or total < MANY or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=total, label=label, file=sys.stderr, update_min_steps=500) as bar:
+        yield bar.update
+
+
+def _counted(items: Iterator[T], told: Told) -> Iterator[T]:
+    for item in items:
+        yield item
+        told(1)
 
 
 def _say(manifest: Manifest, directory: Path, *, as_json: bool, deed: str) -> None:
