@@ -114,6 +114,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise BrokenExport(
             f"{folder} holds no export: {MANIFEST} cannot be read ({error.strerror or error})."
         ) from None
+    except BrokenExport:
+        raise
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or "format" not in document:
@@ -189,11 +191,11 @@ def open_inside(folder: Path, path: Path) -> BinaryIO:
     if not real.is_relative_to(folder.resolve()):
         raise BrokenExport(f"{place} leads out of the export.")
     # A pipe would keep whoever opens it waiting for a writer.
-    file = os.fdopen(os.open(real, os.O_RDONLY | os.O_NONBLOCK), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
         raise BrokenExport(f"{place} is no file.")
-    return file
+    return os.fdopen(handle, "rb")
 
 
 def _settle(file: BinaryIO) -> None:

@@ -83,7 +83,11 @@ def reword(rows: list[dict[str, Any]]) -> None:
         ("versions.jsonl", lambda rows: rows[0].pop("label"), "its members are others than those"),
         ("versions.jsonl", lambda rows: rows.append(rows[0]), "the database does not take it"),
         ("metrics.jsonl", set_member("value", None), "the database does not take it"),
-        ("accounts.jsonl", set_member("groups", ["emperors"]), "line 1: groups cannot have 'emperors'"),
+        (
+            "accounts.jsonl",
+            set_member("groups", ["emperors"]),
+            "groups cannot have 'emperors'",
+        ),
     ],
 )
 def test_an_export_that_lies_is_refused(folder: Path, name: str, change: Edit, why: str) -> None:
