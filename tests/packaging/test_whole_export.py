@@ -187,3 +187,40 @@ def test_versions_are_exported_as_before(filled: Path) -> None:
         assert "--filter" in run(filled, "export", form, "--help").stdout
         away = run(filled, "export", "--url", "http://127.0.0.1:9", form)
         assert away.returncode == 6, away.stderr
+
+
+def test_an_import_that_fails_takes_nothing_from_a_store_that_others_use(
+    filled: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run(filled, "export", str(out)).returncode == 0
+    texts = out / "event_texts.jsonl"
+    texts.write_bytes(texts.read_bytes().replace(b"Worse", b"Worst"))
+    failed = subprocess.run(
+        [sys.executable, "-m", "obeya.cli", "import", "obeya", str(out)],
+        env=surroundings(tmp_path / "new") | {"OBEYA_ARTIFACTS": str(filled / "artifacts")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert failed.returncode == 1
+    assert "event_texts.jsonl was altered" in failed.stderr
+    assert run(filled, "doctor", "--blobs").returncode == 0
+    assert content_of(filled, b"resnet50").read_bytes() == b"resnet50"
+
+
+def test_a_model_may_have_the_name_of_a_form(filled: Path) -> None:
+    away = run(filled, "export", "jsonl", "--model", "csv", "--url", "http://127.0.0.1:9")
+    assert away.returncode == 6, away.stderr
+
+
+def test_a_link_that_leads_out_of_an_export_is_refused(filled: Path, tmp_path: Path) -> None:
+    out, secret = tmp_path / "out", tmp_path / "secret"
+    assert run(filled, "export", str(out)).returncode == 0
+    secret.write_bytes((out / "metrics.jsonl").read_bytes())
+    (out / "metrics.jsonl").unlink()
+    (out / "metrics.jsonl").symlink_to(secret)
+    refused = run(filled, "import", "obeya", str(out), "--data-dir", str(tmp_path / "new"))
+    assert refused.returncode == 1
+    assert "leads out of the export" in refused.stderr
