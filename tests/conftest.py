@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.servers.basehttp import WSGIRequestHandler
@@ -28,6 +29,9 @@ def pytest_configure() -> None:
     folder = Path(settings.OBEYA_ARTIFACTS) / os.environ.get("PYTEST_XDIST_WORKER", "alone")
     settings.OBEYA_ARTIFACTS, settings.OBEYA_INCOMING_DIR = str(folder), folder / "incoming"
     settings.STORAGES["artifacts"]["OPTIONS"]["location"] = str(folder)
+    # A busy machine is no fault of what is tested.
+    hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
+    hypothesis.settings.load_profile("unhurried")
     # Else every answer of the live server waits 40 ms for the client's delayed acknowledgement.
     WSGIRequestHandler.disable_nagle_algorithm = True
 
