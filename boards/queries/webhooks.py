@@ -108,6 +108,13 @@ def delivery(pk: int) -> tuple[models.Delivery, tuple[models.DeliveryAttempt, ..
     return row, tuple(row.attempts.order_by("-pk"))
 
 
+def wish_of_row(row: models.Webhook) -> Wish:
+    """What an endpoint is sent of."""
+    return Wish(
+        tuple(row.types), tuple(row.model_globs), tuple(Stage(stage) for stage in row.stages)
+    )
+
+
 def _with_counts(rows: list[models.Webhook], at: datetime) -> list[Endpoint]:
     since = at - DAY
     pending, failed, delivered = (
@@ -129,14 +136,11 @@ def _with_counts(rows: list[models.Webhook], at: datetime) -> list[Endpoint]:
     made = []
     for row in rows:
         found = counted.get(row.pk, {})
-        wish = Wish(
-            tuple(row.types), tuple(row.model_globs), tuple(Stage(stage) for stage in row.stages)
-        )
         made.append(
             Endpoint(
                 row,
                 Target(row.target),
-                wish,
+                wish_of_row(row),
                 found.get("pending", 0),
                 found.get("failed", 0),
                 found.get("delivered", 0),

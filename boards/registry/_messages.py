@@ -10,10 +10,9 @@ from typing import Any
 
 from boards import models
 from boards.models.audit import AuditEvent
+from boards.queries.webhooks import wish_of_row
 from obeya import audit
 from obeya.records import Channel
-from obeya.stages import Stage
-from obeya.webhooks.endpoints import Wish
 from obeya.webhooks.messages import body_of, event_message
 
 NOBODY = "system"
@@ -49,15 +48,6 @@ def send_of_events(
 def enabled_webhooks() -> Iterable[models.Webhook]:
     """The endpoints that get anything; one statement."""
     return models.Webhook.objects.filter(removed_at=None, disabled_at=None).order_by("pk")
-
-
-def wish_of_row(webhook: models.Webhook) -> Wish:
-    """What an endpoint is sent of."""
-    return Wish(
-        tuple(webhook.types),
-        tuple(webhook.model_globs),
-        tuple(Stage(stage) for stage in webhook.stages),
-    )
 
 
 @dataclass(frozen=True, slots=True)

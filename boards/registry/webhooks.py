@@ -14,8 +14,9 @@ from django.db import IntegrityError, transaction
 from boards import models
 from boards.actors import SYSTEM, Actor
 from boards.permissions import Right
+from boards.queries.webhooks import wish_of_row
 from boards.registry._commit import ChainWrite, writing_site
-from boards.registry._messages import NOBODY, Letter, send, wish_of_row
+from boards.registry._messages import NOBODY, Letter, send
 from boards.sealing import seal
 from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from obeya.records import Action
