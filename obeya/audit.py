@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import rfc8785
 
@@ -25,6 +27,12 @@ from obeya.stages import Stage
 FORMAT = 1
 GENESIS = "0" * 64
 SYSTEM_ACTOR = "system"
+NESTING_MAX = 64
+"""The deepest nesting of arrays and objects in a canonical text.
+
+Events need fewer than ten levels. The limit keeps every function that recurses over an event, such
+as a JSON reader or writer, far from the end of the stack.
+"""
 
 
 def document_digest(document: Any) -> str:
@@ -77,7 +85,8 @@ class AuditEvent:
         """The event as RFC 8785 JSON: what is hashed, stored and exported.
 
         Raises:
-            ValueError: `data` holds something that JSON cannot (NaN, a whole number past 2^53).
+            ValueError: `data` contains something that JSON cannot (NaN, a whole number past 2^53),
+                or is nested more than `NESTING_MAX` levels deep.
         """
         record: dict[str, Any] = {
             "format": FORMAT,
@@ -97,7 +106,115 @@ class AuditEvent:
             "texts": {role: text_digest(text) for role, text in self.texts.items()},
             "previous_hash": self.previous_hash,
         }
-        return rfc8785.dumps(record).decode()
+        text = rfc8785.dumps(record).decode()
+        if _is_nested_too_deeply(text):
+            raise ValueError(f"An event can be nested at most {NESTING_MAX} levels deep.")
+        return text
+
+
+class UnreadableText(ValueError):
+    """A text that is not the canonical text of an event. The message says why, as a link does."""
+
+
+def read_canonical_text(text: str) -> dict[str, Any]:
+    """Return the members of an event, read from its canonical text.
+
+    This is the only reader of canonical texts. All members of docs/audit.md are there and have
+    the types that it states; `data` is an object, `texts` an object of strings. What `data`
+    contains differs by action and is not checked.
+
+    Raises:
+        UnreadableText: the text is not JSON, is nested more than `NESTING_MAX` levels deep,
+            contains half a surrogate pair or a number that no 64-bit float can represent, or is
+            not an object with these members.
+    """
+    # Checked before anything recurses over the text, so that the depth of the caller's stack
+    # makes no difference.
+    if _is_nested_too_deeply(text):
+        raise UnreadableText(_NOT_JSON)
+    try:
+        text.encode()
+        record = _DECODER.decode(text)
+        if "\\u" in text:
+            # An escaped half of a surrogate pair is valid JSON that no page and no file can hold.
+            json.dumps(record, ensure_ascii=False).encode()
+    except ValueError:
+        raise UnreadableText(_NOT_JSON) from None
+    if not isinstance(record, dict) or not _has_members_of_an_event(record):
+        raise UnreadableText(_NO_RECORD)
+    return record
+
+
+_NOT_JSON = "its text is not JSON."
+_NO_RECORD = "its text is no record."
+_TEXT_OR_NULL = (str, type(None))
+_MEMBERS: Mapping[str, tuple[type, ...]] = {
+    "action": (str,),
+    "actor": (str,),
+    "chain": (str,),
+    "channel": (str,),
+    "data": (dict,),
+    "format": (int,),
+    "from_stage": _TEXT_OR_NULL,
+    "model": _TEXT_OR_NULL,
+    "occurred_at": (str,),
+    "operation": _TEXT_OR_NULL,
+    "previous_hash": (str,),
+    "recorded_at": (str,),
+    "sequence": (int,),
+    "texts": (dict,),
+    "to_stage": _TEXT_OR_NULL,
+    "version": (int, type(None)),
+}
+
+
+def _has_members_of_an_event(record: Mapping[str, Any]) -> bool:
+    # The exact type, because True is an int to Python.
+    return all(
+        member in record and type(record[member]) in types for member, types in _MEMBERS.items()
+    ) and all(isinstance(digest, str) for digest in record["texts"].values())
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("The number is too large.")
+    return number
+
+
+def _finite_whole(digits: str) -> int:
+    _finite(digits)
+    return int(digits)
+
+
+def _no_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON.")
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=_finite, parse_int=_finite_whole, parse_constant=_no_constant
+)
+_BRACKET_OR_QUOTE = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
+
+
+def _is_nested_too_deeply(text: str) -> bool:
+    """Whether arrays and objects are nested more than `NESTING_MAX` levels deep, in linear time."""
+    if text.count("[") + text.count("{") <= NESTING_MAX:
+        return False
+    depth, in_string = 0, False
+    for match in _BRACKET_OR_QUOTE.finditer(text):
+        found = match[0]
+        if found == '"':
+            in_string = not in_string
+        elif in_string:
+            continue
+        elif found in ("[", "{"):
+            depth += 1
+            if depth > NESTING_MAX:
+                return True
+        elif found in ("]", "}"):
+            depth -= 1
+    return False
 
 
 def event_hash(canonical_text: str) -> str:
@@ -180,16 +297,28 @@ def link_problem(chain: str, link: Link, expected: int, previous: str) -> str | 
     try:
         if event_hash(link.canonical_text) != link.hash:
             return "its text does not have the hash that was stored with it."
-        record = json.loads(link.canonical_text)
-    except (ValueError, RecursionError):
-        # No Unicode, no JSON, or nested so deeply that no reader follows.
-        return "its text is not JSON."
-    if not isinstance(record, dict):
-        return "its text is no record."
-    if record.get("chain") != chain:
-        return f"it belongs to chain {record.get('chain')}."
-    if record.get("sequence") != expected:
-        return f"it was written as event {record.get('sequence')}."
-    if record.get("previous_hash") != previous:
+    except UnicodeEncodeError:
+        return _NOT_JSON
+    try:
+        record = read_canonical_text(link.canonical_text)
+    except UnreadableText as error:
+        return str(error)
+    if record["chain"] != chain:
+        return f"it belongs to chain {_shown(record['chain'])}."
+    if record["sequence"] != expected:
+        return f"it was written as event {record['sequence']}."
+    if record["previous_hash"] != previous:
         return "it does not follow the event before it."
     return None
+
+
+def _shown(chain: str) -> str:
+    """The id of a chain in a sentence.
+
+    Escaped and cut where it is not one: PostgreSQL, for example, cannot store U+0000.
+    """
+    is_plain = chain.isprintable() and len(chain) <= _CHAIN_SHOWN
+    return chain if is_plain else ascii(chain[:_CHAIN_SHOWN])
+
+
+_CHAIN_SHOWN = 64

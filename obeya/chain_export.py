@@ -12,7 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from obeya.audit import GENESIS, BrokenLink, Link, link_problem, text_digest
+from obeya.audit import (
+    GENESIS,
+    BrokenLink,
+    Link,
+    link_problem,
+    read_canonical_text,
+    text_digest,
+)
 from obeya.chain_heads import SEQUENCE_MAX, ChainHead, KeptHeads
 
 # Far above the longest event that the registry writes, and little enough to hold.
@@ -165,9 +172,8 @@ def _broken(part: ChainPart, event: ExportedEvent, *, gaps: bool) -> BrokenLink 
 
 
 def _text_problem(event: ExportedEvent) -> str | None:
-    digests = json.loads(event.canonical_text).get("texts")
-    if not isinstance(digests, dict):
-        return "its text is no record."
+    """What is wrong with the free texts of an event whose link holds, None when nothing is."""
+    digests = read_canonical_text(event.canonical_text)["texts"]
     for role, text in event.texts.items():
         try:
             digest = text_digest(text)
@@ -179,7 +185,8 @@ def _text_problem(event: ExportedEvent) -> str | None:
 
 
 def _erased(event: ExportedEvent) -> int:
-    return len(json.loads(event.canonical_text)["texts"].keys() - event.texts.keys())
+    """How many free texts an event whose link holds has lost."""
+    return len(read_canonical_text(event.canonical_text)["texts"].keys() - event.texts.keys())
 
 
 def _events(file: BinaryIO) -> Iterator[tuple[int, ExportedEvent]]:

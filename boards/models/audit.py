@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any, ClassVar
 
@@ -10,7 +9,7 @@ from django.conf import settings
 from django.db import models
 
 from boards.models.choices import STAGES, choices
-from obeya.audit import GENESIS
+from obeya.audit import GENESIS, UnreadableText, read_canonical_text
 from obeya.records import MOVES, Action, Channel
 
 
@@ -107,26 +106,28 @@ class AuditEvent(models.Model):
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the event says beyond its columns: old and new values, the stored check, ..."""
-        return event_data(self.canonical_text)
+        """What the event says beyond its columns: old and new values, the stored check, ...
+
+        Empty where the text cannot be read.
+        """
+        return event_data(self.canonical_text) or {}
 
 
-def event_members(canonical_text: str) -> dict[str, Any]:
-    """A canonical text read as JSON.
+def event_members(canonical_text: str) -> dict[str, Any] | None:
+    """The members of an event; None where its text cannot be read.
 
-    Empty where somebody made the text unreadable: the verification says so, not the reading.
+    Pages show the other columns of such an event; the verification reports it as a broken link.
     """
     try:
-        members = json.loads(canonical_text)
-    except (ValueError, RecursionError):
-        return {}
-    return members if isinstance(members, dict) else {}
+        return read_canonical_text(canonical_text)
+    except UnreadableText:
+        return None
 
 
-def event_data(canonical_text: str) -> dict[str, Any]:
-    """The member `data` of a canonical text; empty as `event_members` is."""
-    data = event_members(canonical_text).get("data")
-    return data if isinstance(data, dict) else {}
+def event_data(canonical_text: str) -> dict[str, Any] | None:
+    """The member `data` of an event; None where its text cannot be read."""
+    members = event_members(canonical_text)
+    return None if members is None else members["data"]
 
 
 class AuditText(models.Model):

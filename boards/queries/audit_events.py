@@ -61,5 +61,5 @@ def _lines(rows: list[models.AuditEvent]) -> list[dict[str, Any]]:
             actor=row.actor.username if row.actor else NOBODY,
             model=row.model.name if row.model else None,
         )
-        lines.append({**exported.document, "event": event_members(row.canonical_text)})
+        lines.append({**exported.document, "event": event_members(row.canonical_text) or {}})
     return lines

@@ -23,10 +23,9 @@ from boards.queries.history import NOBODY
 from boards.queries.keyset import Cursor
 from obeya.audit import timestamp
 from obeya.chain_export import ExportedEvent
+from obeya.csv_cells import csv_cell
 
 CHUNK = 1_000
-# What makes a spreadsheet take a cell for a formula, or break out of the one it stands in.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = (
     "occurred_at",
     "recorded_at",
@@ -185,13 +184,7 @@ def csv_lines(found: Iterable[_Found]) -> Iterator[str]:
     writer: Any = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for each in found:
-        yield writer.writerow([cell(value) for value in _values(each)])
-
-
-def cell(value: object) -> str:
-    """A value as a cell; behind an apostrophe where a spreadsheet would compute it."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+        yield writer.writerow([csv_cell(value) for value in _values(each)])
 
 
 def _values(each: _Found) -> Iterator[object]:

@@ -7,13 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Left
 
 from boards import models
+from boards.models.audit import event_data
 from boards.queries.audit_filter import AuditFilter, named_condition
 from boards.queries.event_details import Detail, cut, details_of
+from boards.queries.event_values import uid_of
 from boards.queries.history import NOBODY
 from boards.queries.keyset import Cursor
 from boards.queries.promotion_record import RECORDED
@@ -165,10 +168,14 @@ def audit_page(
     rows = sorted(rows, key=lambda row: (row.occurred_at, row.pk), reverse=True)[: PAGE + 1]
     shown = rows[:PAGE]
     texts = _texts(row.pk for row in shown)
-    people = _people(row.data.get("user") for row in shown)
+    stated = [event_data(row.canonical_text) for row in shown]
+    people = _people(uid_of(data.get("user")) for data in stated if data)
     last = shown[-1] if len(rows) > PAGE else None
     return AuditPage(
-        tuple(_event_row(row, texts[row.pk], people) for row in shown),
+        tuple(
+            _event_row(row, data, texts[row.pk], people)
+            for row, data in zip(shown, stated, strict=True)
+        ),
         str(Cursor(last.occurred_at, last.pk)) if last else None,
     )
 
@@ -228,21 +235,25 @@ def _texts(event_ids: Iterable[int]) -> Mapping[int, dict[str, str]]:
     return texts
 
 
-def _people(uids: Iterable[str | None]) -> Mapping[str | None, str]:
-    """The names of accounts by what events call them."""
-    wanted = {uid for uid in map(_uid, uids) if uid}
+def _people(uids: Iterable[uuid.UUID | None]) -> Mapping[uuid.UUID | None, str]:
+    """The names of accounts by the ids that events call them by."""
+    wanted = set(filter(None, uids))
     if not wanted:
         return {}
-    found = models.User.objects.filter(uid__in=wanted).values_list("uid", "username")
-    return {str(uid): username for uid, username in found}
+    return dict(models.User.objects.filter(uid__in=wanted).values_list("uid", "username"))
 
 
 def _event_row(
-    row: models.AuditEvent, texts: dict[str, str], people: Mapping[str | None, str]
+    row: models.AuditEvent,
+    data: Mapping[str, Any] | None,
+    texts: dict[str, str],
+    people: Mapping[uuid.UUID | None, str],
 ) -> EventRow:
-    about = people.get(row.data.get("user"), "")
-    data = {k: v for k, v in row.data.items() if k != "user"} if about else row.data
-    details = list(details_of(data, {r: t for r, t in texts.items() if r != "reason"}))
+    """The row of an event; `data` is None where the event cannot be read."""
+    about = people.get(uid_of(data.get("user")), "") if data else ""
+    if data and about:
+        data = {k: v for k, v in data.items() if k != "user"}
+    details = details_of(data, {r: t for r, t in texts.items() if r != "reason"})
     return EventRow(
         row.pk,
         row.occurred_at,
@@ -258,17 +269,13 @@ def _event_row(
         Stage(row.from_stage) if row.from_stage else None,
         Stage(row.to_stage) if row.to_stage else None,
         texts.get("reason", ""),
-        tuple(details[:DETAILS_MAX]),
+        details[:DETAILS_MAX],
         max(0, len(details) - DETAILS_MAX),
-        _uid(data.get("check")),
-        _uid(data.get("request")),
+        uid_of(data.get("check")) if data else None,
+        uid_of(data.get("request")) if data else None,
         row.model.uid if row.model else None,
         row.operation,
         row.sequence,
         row.hash,
         row.previous_hash,
     )
-
-
-def _uid(text: str | None) -> uuid.UUID | None:
-    return uuid.UUID(text) if text else None

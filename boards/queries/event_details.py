@@ -12,6 +12,7 @@ from typing import Any
 from django.utils import timezone
 
 from obeya.bounds import Comparison
+from obeya.errors import RegistryError
 from obeya.policies import PromotionPolicy, number_text
 
 VALUE_MAX = 300
@@ -53,8 +54,34 @@ class Detail:
     has_old: bool = False
 
 
-def details_of(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Detail]:
-    """Everything of an event's data and free texts but the check, which has a page of its own."""
+UNREADABLE = Detail("details", "unreadable")
+
+# What reading `data` can raise whose values do not have the types that the registry writes.
+_WRONG_TYPES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RegistryError,
+    TypeError,
+    ValueError,
+)
+
+
+def details_of(data: Mapping[str, Any] | None, texts: Mapping[str, str]) -> tuple[Detail, ...]:
+    """Everything of an event's data and free texts but the check, which has a page of its own.
+
+    `data` is None where the event cannot be read. The first detail is then `UNREADABLE`, as it is
+    where someone changed `data` in the database to what the registry does not write.
+    """
+    if data is not None:
+        try:
+            return tuple(_details(data, texts))
+        except _WRONG_TYPES:
+            pass
+    return (UNREADABLE, *_details({}, texts))
+
+
+def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Detail]:
     if "previous_name" in texts:
         yield Detail("name", texts.get("name", ""), texts["previous_name"], has_old=True)
     is_guardrail = data.keys() >= _GUARDRAIL
@@ -178,11 +205,20 @@ def _value(value: object) -> str:
             return number_text(value)
         case int():
             return str(value)
-        case str() if _MOMENT.match(value):
-            return timezone.localtime(datetime.fromisoformat(value)).strftime("%Y-%m-%d %H:%M %Z")
         case str():
-            return cut(value, VALUE_MAX)
+            return (_local_time(value) if _MOMENT.match(value) else None) or cut(value, VALUE_MAX)
     return cut(json.dumps(value, ensure_ascii=False), VALUE_MAX)
+
+
+def _local_time(text: str) -> str | None:
+    """A moment in the time zone of the pages; None where there is no such moment.
+
+    A tag can have any value, such as a date with the month 13.
+    """
+    try:
+        return timezone.localtime(datetime.fromisoformat(text)).strftime("%Y-%m-%d %H:%M %Z")
+    except (ValueError, OverflowError):
+        return None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from boards import models
+from boards.models.audit import event_data
 from boards.queries.event_details import Detail, details_of
 from boards.queries.history import NOBODY
 from obeya.records import Action
@@ -70,7 +71,7 @@ def _change(event: models.AuditEvent, version: models.ModelVersion) -> EvidenceC
     if event.action in _MOVED:
         went = "entered" if event.to_stage == Stage.PRODUCTION else "left"
         return EvidenceChange(event.occurred_at, who, f"v{number} {went} Production")
-    details = tuple(detail for detail in details_of(event.data, {}))
+    details = details_of(event_data(event.canonical_text), {})
     sentence = {
         Action.METRICS_LOGGED: "metrics were logged",
         Action.VERSION_DESCRIBED: "the description was changed",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from boards import models
+from boards.models.audit import event_data, event_members
 from boards.queries.check_digest import check_digest, digested_document
+from boards.queries.event_values import moment_of, uid_of
 from boards.queries.frozen_check import (
     FrozenEvidence,
     OutcomeRow,
@@ -23,7 +24,7 @@ from boards.queries.frozen_check import (
 from boards.queries.history import NOBODY
 from boards.queries.records import definitions
 from obeya.audit import GENESIS, event_hash, text_digest
-from obeya.errors import NotFound, Refusal
+from obeya.errors import NotFound, Refusal, RefusalKind
 from obeya.policies import Verdict
 from obeya.records import MOVES, Action, Channel
 from obeya.stages import Stage
@@ -113,7 +114,9 @@ class PromotionRecord:
     `reason_of_operation` is that of another event of the same operation, where this one has none.
     `approved_by` is whose approval made the registry move it, empty where a person did.
     `check_is_missing`: the event names a check that is not there any more. `refusals` are those
-    of a refused move. The last three tell whether the event is in its chain as it was written.
+    of a refused move. `details_are_readable`: the event's text can be read and its `data` has the
+    types that the registry writes; otherwise nothing of `data` is shown. The last three tell
+    whether the event is in its chain as it was written.
     """
 
     chain: uuid.UUID
@@ -142,6 +145,7 @@ class PromotionRecord:
     canonical_text: str
     hash: str
     previous_hash: str
+    details_are_readable: bool
     text_has_its_hash: bool
     follows_its_predecessor: bool
     texts_have_their_digests: bool
@@ -171,7 +175,12 @@ class PromotionRecord:
     def link_is_sound(self) -> bool:
         """Whether the event stands in its chain as it was written; the rest is not looked at."""
         return all(
-            (self.text_has_its_hash, self.follows_its_predecessor, self.texts_have_their_digests)
+            (
+                self.details_are_readable,
+                self.text_has_its_hash,
+                self.follows_its_predecessor,
+                self.texts_have_their_digests,
+            )
         )
 
     @property
@@ -204,8 +213,10 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
             what="event",
         )
     previous = found[1].hash if len(found) > 1 else GENESIS
-    said = _said(row)
-    data: Mapping[str, Any] = said.get("data", {})
+    said = event_members(row.canonical_text)
+    digests: Mapping[str, str] = said["texts"] if said else {}
+    stated = _checked_data(said["data"] if said else None)
+    data: Mapping[str, Any] = stated or {}
     texts = dict(models.AuditText.objects.filter(event=row).values_list("role", "text"))
     check = _check(row, data)
     approved_by = data.get("approved_by", "")
@@ -237,19 +248,41 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
         row.canonical_text,
         row.hash,
         row.previous_hash,
+        stated is not None,
         event_hash(row.canonical_text) == row.hash,
-        said.get("previous_hash") == previous == row.previous_hash,
-        all(said.get("texts", {}).get(role) == text_digest(t) for role, t in texts.items()),
+        said is not None and said["previous_hash"] == previous == row.previous_hash,
+        all(digests.get(role) == text_digest(text) for role, text in texts.items()),
     )
 
 
-def _said(row: models.AuditEvent) -> Mapping[str, Any]:
-    """What was hashed. A text that is no JSON says nothing: then its hash is wrong too."""
-    try:
-        said = json.loads(row.canonical_text)
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
+def _checked_data(data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The data of an event, None where a member that a record shows does not have its type.
+
+    The registry writes no such data; someone who can write to the database can.
+    """
+    if data is None:
+        return None
+    has_uids = all(uid_of(data[name]) for name in ("check", "request", "waiver") if name in data)
+    has_texts = all(isinstance(data.get(name, ""), str) for name in ("approved_by", "check_digest"))
+    refusals = data.get("refusals", [])
+    has_refusals = isinstance(refusals, list) and all(map(_is_refusal, refusals))
+    # The event that revoked a waiver has the id only.
+    has_waiver = isinstance(data.get("requirements", []), list) and (
+        "expires_at" not in data or moment_of(data["expires_at"]) is not None
+    )
+    return data if has_uids and has_texts and has_refusals and has_waiver else None
+
+
+def _is_refusal(document: object) -> bool:
+    return (
+        isinstance(document, Mapping)
+        and document.get("kind") in _REFUSAL_KINDS
+        and isinstance(document.get("code"), str)
+        and isinstance(document.get("sentence"), str)
+    )
+
+
+_REFUSAL_KINDS = tuple(kind.value for kind in RefusalKind)
 
 
 def _check(row: models.AuditEvent, data: Mapping[str, Any]) -> FrozenVerdict | None:
@@ -317,15 +350,18 @@ def _waiver(event: models.AuditEvent, data: Mapping[str, Any]) -> WaiverRecord |
         first = found.select_related("actor").first()
         if first is None:
             return None
-        granted, data = first, _said(first).get("data", {})
+        granted, data = first, _checked_data(event_data(first.canonical_text)) or {}
+    requirements, expires_at = data.get("requirements"), moment_of(data.get("expires_at"))
+    if "waiver" not in data or not isinstance(requirements, list) or expires_at is None:
+        return None
     row = models.Waiver.objects.filter(uid=data["waiver"]).select_related("revoked_by").first()
     if row is None:
         return None
     reason = models.AuditText.objects.filter(event=granted, role="reason").first()
     return WaiverRecord(
         data["waiver"],
-        tuple(data["requirements"]),
-        datetime.fromisoformat(data["expires_at"]),
+        tuple(map(str, requirements)),
+        expires_at,
         granted.actor.username if granted.actor else NOBODY,
         granted.occurred_at,
         reason.text if reason else "",
@@ -343,5 +379,7 @@ def _request(uid: str | uuid.UUID) -> RequestUsed | None:
 
 
 def _username(uid: str) -> str:
+    if uid_of(uid) is None:
+        return uid
     found = models.User.objects.filter(uid=uid).values_list("username", flat=True).first()
     return found or uid

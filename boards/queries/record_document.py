@@ -57,6 +57,7 @@ def record_document(record: PromotionRecord) -> dict[str, Any]:
             "canonical_text": record.canonical_text,
         },
         "verification": {
+            "details_are_readable": record.details_are_readable,
             "text_has_its_hash": record.text_has_its_hash,
             "follows_its_predecessor": record.follows_its_predecessor,
             "texts_have_their_digests": record.texts_have_their_digests,

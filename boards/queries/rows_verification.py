@@ -7,16 +7,17 @@ memory does not grow with the log.
 
 from __future__ import annotations
 
-import json
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, Subquery
 
 from boards import models
+from boards.models.audit import event_data, event_members
 from boards.queries.check_digest import check_digest
+from boards.queries.event_values import moment_of, uid_of
 from obeya.audit import SYSTEM_ACTOR, text_digest
 from obeya.records import MOVES, Action
 from obeya.stages import Stage
@@ -38,17 +39,21 @@ def _differing_checks() -> Iterator[str]:
     events = models.AuditEvent.objects.filter(canonical_text__contains='"check_digest"')
     rows = events.order_by("pk").values_list("canonical_text", "model__name", "version__number")
     for batch in _batches(rows):
-        stated = [(_data(text), f"{name} v{number}") for text, name, number in batch]
-        uids = [data["check"] for data, _ in stated if "check" in data]
-        found = {str(row.uid): row for row in models.PolicyCheck.objects.filter(uid__in=uids)}
+        # A text that cannot be read says nothing here: its chain is reported as broken.
+        stated = [(event_data(text) or {}, f"{name} v{number}") for text, name, number in batch]
+        uids = {uid for data, _ in stated if (uid := uid_of(data.get("check")))}
+        found: dict[uuid.UUID | None, models.PolicyCheck] = {
+            row.uid: row for row in models.PolicyCheck.objects.filter(uid__in=uids)
+        }
         for data, place in stated:
-            uid = data.get("check")
-            if uid is None:
+            stated_uid = data.get("check")
+            if stated_uid is None:
                 continue
-            if uid not in found:
-                yield f"{place}: the stored check {uid} is gone."
-            elif check_digest(found[uid]) != data.get("check_digest"):
-                yield f"{place}: the stored check {uid} was rewritten."
+            row = found.get(uid_of(stated_uid))
+            if row is None:
+                yield f"{place}: the stored check {_shown(stated_uid)} is gone."
+            elif check_digest(row) != data.get("check_digest"):
+                yield f"{place}: the stored check {row.uid} was rewritten."
 
 
 def _differing_waivers() -> Iterator[str]:
@@ -63,20 +68,18 @@ def _differing_waivers() -> Iterator[str]:
     )
     told = dict.fromkeys(_ABOUT_WAIVERS, 0)
     for batch in _batches(rows):
-        stated = [(_said(text), *rest) for text, *rest in batch]
-        uids = [said.get("data", {}).get("waiver") for said, *_ in stated]
-        found = {
-            str(row.uid): row
-            for row in models.Waiver.objects.filter(uid__in=filter(None, uids)).select_related(
-                "granted_by"
-            )
-        }
+        stated = [(event_members(text), *rest) for text, *rest in batch]
+        uids = {uid for said, *_ in stated if said and (uid := uid_of(said["data"].get("waiver")))}
+        rows_of_batch = models.Waiver.objects.filter(uid__in=uids).select_related("granted_by")
+        found: dict[uuid.UUID | None, models.Waiver] = {row.uid: row for row in rows_of_batch}
         for said, action, occurred_at, actor, name, number in stated:
             told[Action(action)] += 1
-            uid = said.get("data", {}).get("waiver")
-            row = found.get(uid)
+            if said is None:
+                continue
+            uid = said["data"].get("waiver")
+            row = found.get(uid_of(uid))
             if row is None:
-                yield f"{name} v{number}: the waiver {uid} is gone."
+                yield f"{name} v{number}: the waiver {_shown(uid)} is gone."
             elif action == Action.WAIVER_REVOKED and row.revoked_at != occurred_at:
                 yield f"{name} v{number}: the waiver {uid} was revoked; its row says otherwise."
             elif action == Action.WAIVER_GRANTED and (
@@ -89,14 +92,12 @@ def _differing_waivers() -> Iterator[str]:
 
 
 def _differing_column(row: models.Waiver, said: Mapping[str, Any], actor: object) -> str | None:
-    data, digests = said.get("data", {}), said.get("texts", {})
-    stated = data.get("expires_at")
-    expires_at = datetime.fromisoformat(stated).astimezone(UTC) if stated else None
+    data, digests = said["data"], said["texts"]
     granted_by = str(row.granted_by.uid) if row.granted_by else SYSTEM_ACTOR
     compared = {
         "requirements": row.requirements == data.get("requirements"),
-        "expires_at": row.expires_at == expires_at,
-        "stage": row.stage == said.get("to_stage"),
+        "expires_at": row.expires_at == moment_of(data.get("expires_at")),
+        "stage": row.stage == said["to_stage"],
         "granted_by": granted_by == (str(actor) if actor else SYSTEM_ACTOR),
         "reason": "reason" not in digests or text_digest(row.reason) == digests["reason"],
     }
@@ -141,21 +142,12 @@ def _miscounted_models() -> Iterator[str]:
             yield f"{row.name}: it has versions in Production and no champion."
 
 
+def _shown(stated: object) -> str:
+    """An id in a sentence, escaped and cut where an event states something that is not one."""
+    return str(stated) if uid_of(stated) or stated is None else ascii(stated)[:64]
+
+
 def _batches(rows: Any) -> Iterator[Sequence[Any]]:
     stream = rows.iterator(chunk_size=BATCH)
     while batch := list(islice(stream, BATCH)):
         yield batch
-
-
-def _said(text: str) -> Mapping[str, Any]:
-    """What was hashed; a text that cannot be read says nothing, and its chain is broken too."""
-    try:
-        said = json.loads(text)
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def _data(text: str) -> Mapping[str, Any]:
-    data = _said(text).get("data", {})
-    return data if isinstance(data, dict) else {}

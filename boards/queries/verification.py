@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
@@ -13,7 +12,13 @@ from django.db.models import Subquery
 from boards import models
 from boards.queries.rows_verification import differing_rows
 from obeya import audit
-from obeya.audit import BrokenLink, Link, first_broken_link
+from obeya.audit import (
+    BrokenLink,
+    Link,
+    UnreadableText,
+    first_broken_link,
+    read_canonical_text,
+)
 from obeya.chain_heads import ChainHead, KeptHeads
 
 ROWS_MAX = 1_000
@@ -200,10 +205,10 @@ def differing_column(row: models.AuditEvent) -> str | None:
     A free text that was erased is no difference; one that was changed is.
     """
     try:
-        record = json.loads(row.canonical_text)
-        digests = dict(record["texts"])
-    except (ValueError, TypeError, KeyError):
+        record = read_canonical_text(row.canonical_text)
+    except UnreadableText:
         return "canonical_text"
+    digests = record["texts"]
     columns = {
         "occurred_at": audit.timestamp(row.occurred_at),
         "recorded_at": audit.timestamp(row.recorded_at),
@@ -218,7 +223,7 @@ def differing_column(row: models.AuditEvent) -> str | None:
         "previous_hash": row.previous_hash,
     }
     for column, value in columns.items():
-        if record.get(column) != value:
+        if record[column] != value:
             return column
     # The same number of another model's version would read alike.
     if row.version is not None and row.version.model_id != row.model_id:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from boards.queries.compare_page import ComparePage, Side
 from obeya.comparison import MetricRow
+from obeya.csv_cells import csv_cell
 from obeya.metrics import Metric
 
 COLUMNS = (
@@ -26,8 +27,6 @@ COLUMNS = (
     "samples",
     "standard_error",
 )
-# What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NAME_MAX = 80
 
 Cell = str | float | None
@@ -43,7 +42,7 @@ def comparison_csv(page: ComparePage, *, only_differences: bool = False) -> str:
     writer.writerow(COLUMNS)
     for row in page.different if only_differences else page.comparison.rows:
         for line in _lines(page, row):
-            writer.writerow([_cell(cell) for cell in line])
+            writer.writerow([csv_cell(cell) for cell in line])
     return lines.getvalue()
 
 
@@ -78,12 +77,3 @@ def _lines(page: ComparePage, row: MetricRow) -> Iterator[tuple[Cell, ...]]:
 
 def _ref(page: ComparePage, side: Side) -> str:
     return str(page.refs[side.place])
-
-
-def _cell(value: Cell) -> str:
-    """The cell's text; one that a spreadsheet would run is made text by an apostrophe."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return repr(value)
-    return f"'{value}" if value.startswith(_FORMULA) else value

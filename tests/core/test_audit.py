@@ -12,8 +12,19 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obeya.audit import GENESIS, AuditEvent, Link, event_hash, first_broken_link, text_digest
+from obeya.audit import (
+    GENESIS,
+    NESTING_MAX,
+    AuditEvent,
+    Link,
+    UnreadableText,
+    event_hash,
+    first_broken_link,
+    read_canonical_text,
+    text_digest,
+)
 from obeya.records import Action, Channel
+from tests.unreadable_texts import UNREADABLE, Change, with_member
 
 CHAIN = "5f0c0e57-3a3b-4e0c-9a44-0d6f1d0a7b11"
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -162,6 +173,52 @@ def test_a_text_that_is_no_record_is_a_broken_link_and_no_crash(text: str) -> No
     broken = first_broken_link(CHAIN, [Link(1, text, event_hash(text))])
     assert broken is not None
     assert broken.sequence == 1
+
+
+@pytest.mark.parametrize("change", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_unreadable_text_is_one_outcome_and_a_broken_link(change: Change) -> None:
+    first, second = chain(2)
+    text = change(second.canonical_text)
+    with pytest.raises(UnreadableText) as raised:
+        read_canonical_text(text)
+    broken = first_broken_link(CHAIN, [first, Link(2, text, event_hash(text))])
+    assert broken is not None
+    assert (broken.sequence, broken.problem) == (2, str(raised.value))
+
+
+@pytest.mark.parametrize("member", ["chain", "previous_hash"])
+def test_an_id_that_is_not_one_is_shown_so_that_it_can_be_stored_and_printed(member: str) -> None:
+    text = with_member(chain(1)[0].canonical_text, member, '"\\u0000\\u001b[2J' + "x" * 500 + '"')
+    broken = first_broken_link(CHAIN, [Link(1, text, event_hash(text))])
+    assert broken is not None
+    assert str(broken).isprintable()
+    assert len(str(broken)) < 200
+
+
+def nested(depth: int) -> object:
+    data: object = 1
+    for _ in range(depth):
+        data = [data]
+    return data
+
+
+def test_the_registry_writes_nothing_that_is_nested_too_deeply_to_be_read() -> None:
+    # The event and its data are two levels.
+    deepest = event(data={"x": nested(NESTING_MAX - 2)}).canonical_text()
+    assert read_canonical_text(deepest)["data"] == {"x": nested(NESTING_MAX - 2)}
+    with pytest.raises(ValueError, match="nested"):
+        event(data={"x": nested(NESTING_MAX - 1)}).canonical_text()
+
+
+@pytest.mark.parametrize("text", ["[" * 1_000, '"[{' * 1_000, "\\[" * 1_000, '\\"[' * 1_000])
+def test_brackets_in_strings_and_in_many_small_objects_are_no_nesting(text: str) -> None:
+    data = {text: text, "many": [{"x": [1]}] * 1_000}
+    assert read_canonical_text(event(data=data).canonical_text())["data"] == data
+
+
+def test_whole_numbers_that_are_floats_can_be_read() -> None:
+    text = event(data={"x": 1e20, "y": -1e300}).canonical_text()
+    assert read_canonical_text(text)["data"] == {"x": 1e20, "y": -1e300}
 
 
 def test_a_text_that_is_no_unicode_is_a_broken_link_and_no_crash() -> None:

@@ -17,6 +17,7 @@ from obeya.audit import GENESIS, AuditEvent, event_hash
 from obeya.chain_export import ExportedEvent, ExportReport, UnreadableExport, verify_export
 from obeya.chain_heads import ChainHead
 from obeya.records import Action, Channel
+from tests.unreadable_texts import UNREADABLE, Change
 
 A, B = "5f0c0e57-3a3b-4e0c-9a44-0d6f1d0a7b11", "a3c1b6f2-8d0e-4f57-9a55-2f1c7c2f9e01"
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -245,6 +246,19 @@ def test_a_hash_over_what_is_no_event_breaks_the_chain_and_nothing_else(text: st
     if text != "\ud800":
         line["hash"] = event_hash(text)
     assert problems(verify(line)) == [(A, 1)]
+
+
+@pytest.mark.parametrize("change", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("fits", [True, False], ids=["hash fits", "old hash"])
+def test_an_event_that_cannot_be_read_is_named_and_the_rest_is_verified(
+    change: Change, *, fits: bool
+) -> None:
+    a, b = lines_of(A, 3), lines_of(B, 3)
+    text = change(a[1]["canonical_text"])
+    a[1] |= {"canonical_text": text} | ({"hash": event_hash(text)} if fits else {})
+    report = verify(*a, *b)
+    assert problems(report) == [(A, 2)]
+    assert (report.events, report.parts[B].broken) == (6, None)
 
 
 @given(st.binary(max_size=200))

@@ -26,6 +26,7 @@ from obeya.audit import event_hash
 from obeya.metrics import MetricDefinition
 from obeya.records import Channel
 from obeya.stages import Stage
+from tests.unreadable_texts import UNREADABLE
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 TABLE = AuditEvent._meta.db_table
@@ -439,6 +440,17 @@ def test_the_last_event_rewritten_with_a_fitting_hash_is_found_by_the_head(resne
 def test_a_text_that_is_no_record_is_named_and_stops_nothing(text, resnet50):
     change(2, canonical_text=text, hash=event_hash(text))
     assert found() == {(str(resnet50.uid), 2)}
+
+
+@pytest.mark.usefixtures("unguarded")
+@pytest.mark.parametrize("how", UNREADABLE)
+@pytest.mark.parametrize("fits", [True, False], ids=["hash fits", "old hash"])
+def test_an_event_that_cannot_be_read_is_named_and_the_rest_is_verified(how, fits, resnet50):
+    text = UNREADABLE[how](event(3).canonical_text)
+    change(3, canonical_text=text, **({"hash": event_hash(text)} if fits else {}))
+    report = verify_chains()
+    assert [(link.chain, link.sequence) for link in report.broken] == [(str(resnet50.uid), 3)]
+    assert (report.chains, report.events) == (3, 8)
 
 
 @pytest.mark.usefixtures("unguarded")

@@ -10,13 +10,22 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from boards.models import ModelVersion, PolicyCheck, RegisteredModel, User, Waiver
+from boards import triggers
+from boards.models import (
+    AuditEvent,
+    ModelVersion,
+    PolicyCheck,
+    RegisteredModel,
+    User,
+    Waiver,
+)
 from boards.queries.rows_verification import differing_rows
 from boards.queries.verification import verify_chains
 from boards.registry import DatabaseRegistry, create_user, revoke_waiver
 from boards.registry._commit import Actor
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.records import Channel
+from tests.unreadable_texts import UNREADABLE, WRONG_DATA, with_member
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +113,39 @@ def test_another_granter_is_named(registry: DatabaseRegistry, alice: User) -> No
     )
     Waiver.objects.filter(version__number=1).update(granted_by=mallory)
     assert any("(granted_by)" in sentence for sentence in differing_rows())
+
+
+@pytest.fixture
+def unguarded(registry: DatabaseRegistry) -> None:
+    """The log without triggers, as for someone who has its owner's password."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        on_table = "" if connection.vendor == "sqlite" else f" ON {triggers.TABLE}"
+        for name in triggers._SQLITE if connection.vendor == "sqlite" else triggers._POSTGRESQL:
+            cursor.execute(f"DROP TRIGGER {name}{on_table}")
+
+
+@pytest.mark.usefixtures("unguarded")
+@pytest.mark.parametrize("how", UNREADABLE)
+def test_an_event_that_cannot_be_read_is_left_to_its_chain(how: str) -> None:
+    for row in AuditEvent.objects.exclude(version=None):
+        # So that it is looked at, whatever is in it.
+        text = UNREADABLE[how](row.canonical_text) + ' "check_digest"'
+        AuditEvent.objects.filter(pk=row.pk).update(canonical_text=text)
+    assert list(differing_rows()) == []
+
+
+@pytest.mark.usefixtures("unguarded")
+@pytest.mark.parametrize("data", WRONG_DATA.values(), ids=WRONG_DATA)
+def test_an_event_with_data_of_wrong_types_is_at_odds_with_the_rows(data: str) -> None:
+    for row in AuditEvent.objects.exclude(version=None):
+        text = with_member(row.canonical_text, "data", data)
+        AuditEvent.objects.filter(pk=row.pk).update(canonical_text=text)
+    found = list(differing_rows())
+    assert found
+    assert all(sentence.isprintable() for sentence in found)
+    assert verify_chains().broken
 
 
 def test_as_many_statements_for_many_events_as_for_few(registry: DatabaseRegistry) -> None:

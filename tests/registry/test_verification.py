@@ -19,9 +19,11 @@ from boards.registry import (
 )
 from boards.registry import verification as bounds
 from obeya import Stage
+from obeya.audit import event_hash
 from obeya.chain_heads import ChainHead
 from obeya.errors import NotAllowed
 from obeya.records import Channel
+from tests.unreadable_texts import UNREADABLE, with_member
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
@@ -151,6 +153,28 @@ def test_a_broken_link_is_noted_and_found_again(unguarded, verify, changes, says
         assert state.problems[0].startswith(f"Chain {of('a').uid} (a), event 3: ")
     assert chain_state(str(of("a").uid)).problem
     assert not chain_state(str(of("b").uid)).problem
+
+
+@pytest.mark.parametrize("verify", [verify_new, verify_all])
+@pytest.mark.parametrize("how", UNREADABLE)
+def test_an_event_that_cannot_be_read_is_noted_and_named(unguarded, verify, how):
+    row = AuditEvent.objects.get(model=of("a"), sequence=3)
+    text = UNREADABLE[how](row.canonical_text)
+    AuditEvent.objects.filter(pk=row.pk).update(canonical_text=text, hash=event_hash(text))
+    run = verify()
+    assert run.broken_count == 1
+    assert run.broken[0].startswith(f"Chain {of('a').uid} (a), event 3: ")
+    assert verification_state().problems == (run.broken[0],)
+    assert not chain_state(str(of("b").uid)).problem
+
+
+@pytest.mark.parametrize("verify", [verify_new, verify_all])
+def test_a_chain_that_no_database_could_note_is_named_all_the_same(unguarded, verify):
+    row = AuditEvent.objects.get(model=of("a"), sequence=3)
+    text = with_member(row.canonical_text, "chain", r'"\u0000"')
+    AuditEvent.objects.filter(pk=row.pk).update(canonical_text=text, hash=event_hash(text))
+    assert verify().broken_count == 1
+    assert problems() == [r"event 3: it belongs to chain '\x00'."]
 
 
 def test_a_break_does_not_go_out_of_sight_before_it_is_mended(unguarded):

@@ -9,10 +9,13 @@ from collections.abc import Callable
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
+from boards import models
 from boards.models import User
-from boards.registry import DatabaseRegistry
-from obeya import Metric
+from boards.registry import Actor, DatabaseRegistry, define_metric
+from obeya import Metric, MetricDefinition
+from obeya.records import Channel
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +86,22 @@ def test_no_cell_is_a_formula(
     assert line["metric"] == line["dataset"] == f"'{text}"
     assert (line["version"], line["baseline"]) == (f"'{text}:2", f"'{text}:1")
     assert line["value"] == "-1.0"
+
+
+@pytest.mark.parametrize("text", ["\t=1", "\r=1", "\n=1"])
+def test_a_cell_that_begins_with_a_tab_or_a_line_break_is_no_formula(
+    registry: DatabaseRegistry, client_of: ClientOf, alice: User, text: str
+) -> None:
+    for _ in range(2):
+        registry.register_model("a", metrics={"f1": 1.0})
+    define_metric(
+        definition=MetricDefinition("f1"), actor=Actor(alice, Channel.PYTHON), at=timezone.now()
+    )
+    # The registry refuses control characters in names; another program could write them.
+    models.MetricDefinition.objects.update(unit=text)
+    answer = client_of(alice).get("/compare.csv?v=a:1&v=a:2")
+    lines = csv.DictReader(io.StringIO(answer.content.decode(), newline=""))
+    assert [line["unit"] for line in lines] == [f"'{text}"]
 
 
 @pytest.mark.parametrize("name", ['a"; filename="x.exe', "../a", "模型", "x" * 250, "a\\b"])

@@ -17,6 +17,7 @@ from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from boards.registry.whole_import import NotEmpty, import_rows
 from obeya.stages import Stage
 from obeya.whole_export import BrokenExport, read_manifest, write_manifest
+from tests.unreadable_texts import NESTED
 from tests.whole_export.conftest import empty, export_to, lines_of
 from tests.whole_export.test_round_trip import START
 
@@ -68,6 +69,7 @@ def reword(rows: list[dict[str, Any]]) -> None:
     ("name", "change", "why"),
     [
         ("events.jsonl", reword, "The log that came does not hold"),
+        ("events.jsonl", set_member("canonical_text", NESTED), "The log that came does not hold"),
         ("events.jsonl", lambda rows: rows.pop(2), "not there|does not hold"),
         ("events.jsonl", set_member("to_stage", "staging", -1), "The log that came does not hold"),
         ("event_texts.jsonl", set_member("text", "Other"), "The log that came does not hold"),
