@@ -100,7 +100,8 @@ def _limit() -> int:
 
 def _gather(body: Body, path: Path, limit: int) -> Arrived:
     digest, size = hashlib.sha256(), 0
-    with path.open("xb", buffering=0) as file:
+    # Buffered: an unbuffered write to a disk that fills up writes a part and raises no error.
+    with path.open("xb") as file:
         path.chmod(0o600)
         while piece := body.read(PIECE):
             size += len(piece)
@@ -108,6 +109,7 @@ def _gather(body: Body, path: Path, limit: int) -> Arrived:
                 raise _too_large(limit)
             digest.update(piece)
             file.write(piece)
+        file.flush()
         os.fsync(file.fileno())
     return Arrived(digest.hexdigest(), size, path)
 

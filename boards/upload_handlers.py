@@ -1,4 +1,4 @@
-"""What is done with files that a form brings."""
+"""Upload handlers for the files of a form."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from django.core.files.uploadhandler import (
     SkipFile,
     TemporaryFileUploadHandler,
 )
+from django.http import QueryDict
+from django.http.multipartparser import MultiPartParser
+from django.utils.datastructures import MultiValueDict
 
 from boards import blob_store
+from boards.blob_store import Body
+from obeya.errors import InvalidInput
 
 
 class NoFiles(FileUploadHandler):
@@ -30,11 +35,57 @@ class NoFiles(FileUploadHandler):
         """Never called; the base class wants it."""
 
 
-class IncomingFiles(TemporaryFileUploadHandler):
-    """Gathers each file of a form beside what becomes of it, until the request is over."""
+class IncomingFiles(FileUploadHandler):
+    """Store each file of a form in the incoming directory until the request ends.
 
+    A form that does not arrive completely raises `InvalidInput`, and none of its files is kept.
+    Django would pass on the files that were complete when the client disconnected, as if the form
+    had no others.
+    """
+
+    def handle_raw_input(
+        self,
+        input_data: Any,
+        META: Any,  # noqa: N803 - Django passes it by position or by this name
+        content_length: int,
+        boundary: Any,
+        encoding: str | None = None,
+    ) -> tuple[QueryDict, MultiValueDict[str, Any]]:
+        """Parse the form from a body that has to arrive completely."""
+        files = _FilesOfForm(self.request)
+        body: Any = _WholeBody(input_data, content_length)
+        try:
+            return MultiPartParser(META, body, [files], encoding).parse()
+        except BaseException:
+            files.upload_interrupted()
+            raise
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+        """Never called; the base class requires it."""
+        return None
+
+    def file_complete(self, file_size: int) -> None:
+        """Never called; the base class requires it."""
+
+
+class _WholeBody:
+    """A body of a known length that ends with an error if it is shorter."""
+
+    def __init__(self, body: Body, length: int) -> None:
+        self._body = body
+        self._missing = length
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._body.read(size)
+        self._missing -= len(piece)
+        if not piece and self._missing > 0:
+            raise InvalidInput("The body broke off; send it again.", field="body")
+        return piece
+
+
+class _FilesOfForm(TemporaryFileUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        """Make room for a file."""
+        """Create the file that the content is written to."""
         FileUploadHandler.new_file(self, *args, **kwargs)
         self.file = _Incoming(
             self.file_name, self.content_type, 0, self.charset, self.content_type_extra

@@ -1,15 +1,28 @@
-"""Uploads that come in pieces and go on where they broke off: the bytes that are here so far.
+"""Store the pieces of a file that is uploaded in several requests.
 
-A piece is appended to a file in the incoming directory whose name only this site can reckon from
-who sends what. Nothing of it is a blob before the last piece came; what never gets that far goes
-with the other unfinished uploads.
+The pieces of a file are joined in one file in the incoming directory. Its name is derived from who
+uploads what, with the site's secret key. It becomes a blob when the last piece has arrived; an
+upload that never gets that far is removed with the other unfinished uploads.
+
+Layout of the joined file: 8 bytes with the number of bytes that count (big-endian), then the
+content. A piece counts only when all of it has arrived:
+
+1. The body is received into a temporary file, which is removed when the body is shorter than the
+   request announced.
+2. Under a lock, the whole piece is copied to the end of the joined file and synced to disk.
+3. The number of bytes that count is updated, as the last step.
+
+If the server is killed during step 1 or 2, the number is unchanged: what lies behind the counted
+bytes is ignored and overwritten by the next piece.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,15 +30,20 @@ from typing import BinaryIO
 from django.utils.crypto import salted_hmac
 
 from boards import blob_store
-from boards.blob_store import Body
+from boards.blob_store import Arrived, Body
 from obeya.errors import InvalidInput
+
+_COUNT = struct.Struct(">Q")
+# Part of the file name. Change it with the layout, so that no file of another layout is read.
+_LAYOUT = "obeya.upload-pieces.2"
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What is being sent: who sends which file of how many bytes to where.
+    """An upload in pieces: the user, the version, the path and the size of the file in bytes.
 
-    `modified` is what the sender knows of the file's last change: another is another file.
+    `modified` is the time of the file's last change as the sender states it. A file that was
+    changed since is another upload.
     """
 
     user: int
@@ -36,76 +54,120 @@ class Sending:
 
     @property
     def name(self) -> str:
-        """The name that the pieces are kept under."""
+        """The file name, without its extension, that the pieces are stored under."""
         what = "\n".join((str(self.user), str(self.version), str(self.size), self.modified))
-        return salted_hmac(
-            "obeya.upload-pieces", f"{what}\n{self.path}", algorithm="sha256"
-        ).hexdigest()
+        return salted_hmac(_LAYOUT, f"{what}\n{self.path}", algorithm="sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """How many bytes of a file are here, and its SHA-256 once it is stored ("" before)."""
+    """The number of bytes of a file that are stored, and its SHA-256 when complete ("" before)."""
 
     size: int
     sha256: str = ""
 
 
 def gathered(sending: Sending) -> int:
-    """How many bytes lie here in pieces."""
+    """Return the number of bytes that are stored in whole pieces."""
     try:
-        return _pieces(sending).stat().st_size
+        with _pieces(sending).open("rb") as file:
+            return _counted(file)
     except FileNotFoundError:
         return 0
 
 
 def finished_as(sending: Sending) -> str:
-    """The SHA-256 that it had when its last piece came; "" before that, and a day later."""
+    """Return the SHA-256 of a complete upload; "" before its last piece, and a day after it."""
     with suppress(FileNotFoundError):
         return _note(sending).read_text()
     return ""
 
 
-def append(sending: Sending, body: Body, *, offset: int) -> int:
-    """Add what comes at `offset`; how many bytes are here after that.
+def append(sending: Sending, body: Body, *, length: int, offset: int) -> int:
+    """Add a piece of `length` bytes at `offset`; return the number of bytes that are stored then.
 
-    Where another number of bytes is here nothing is added: the sender goes on from what is. What
-    came before the client went away stays.
+    If another number of bytes is stored than `offset`, nothing is added, and the sender continues
+    from the number that is returned. A piece that does not arrive completely is removed.
 
     Raises:
-        TooLarge: the whole is over the limit of the site.
-        InvalidInput: more came than the whole has, or the body broke off.
-        StorageFull: there is no room.
+        TooLarge: the whole file is over the limit of the site.
+        InvalidInput: the piece reaches past the end of the file, or the body is shorter than
+            `length`.
+        StorageFull: the disk is full.
     """
     blob_store.require_room(sending.size)
-    with blob_store.no_room_is_said(), _pieces(sending).open("ab", buffering=0) as file:
-        _pieces(sending).chmod(0o600)
-        # Two windows that send the same file take turns, and the second finds that it is there.
-        fcntl.flock(file, fcntl.LOCK_EX)
-        here = os.fstat(file.fileno()).st_size
-        if here != offset:
-            return here
-        while piece := body.read(blob_store.PIECE):
-            here += len(piece)
-            if here > sending.size:
-                file.truncate(0)
-                raise InvalidInput(
-                    f"More than the {sending.size:,} bytes came that the file has; send it again.",
-                    field="size",
-                )
-            file.write(piece)
+    here = gathered(sending)
+    if here != offset:
+        return here
+    if offset + length > sending.size:
+        with _joined(sending) as file:
+            if _counted(file) == offset:
+                _count(file, 0)
+                os.ftruncate(file.fileno(), _COUNT.size)
+        raise InvalidInput(
+            f"More than the {sending.size:,} bytes came that the file has; send it again.",
+            field="size",
+        )
+    # Received without the lock: a client that stops sending must not block a second attempt.
+    with (
+        blob_store.arrived(body, size=length) as piece,
+        blob_store.no_room_is_said(),
+        _joined(sending) as file,
+    ):
+        here = _counted(file)
+        # Two windows can send the same piece. The first that arrives counts.
+        if here == offset:
+            _add(file, piece, offset)
+            here += length
         return here
 
 
 def opened(sending: Sending) -> BinaryIO:
-    """All that came, to be read and closed."""
-    return _pieces(sending).open("rb")
+    """Open the joined content for reading. The caller closes it."""
+    file = _pieces(sending).open("rb")
+    file.seek(_COUNT.size)
+    return file
 
 
 def finish(sending: Sending, sha256: str) -> None:
-    """Note under which digest it was stored, and drop the pieces."""
+    """Record the digest of the stored file, and remove the pieces."""
     _note(sending).write_text(sha256)
     _pieces(sending).unlink(missing_ok=True)
+
+
+@contextmanager
+def _joined(sending: Sending) -> Iterator[BinaryIO]:
+    """Open the joined file, locked, to be read and written. It is created if it is missing."""
+    handle = os.open(_pieces(sending), os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(handle, "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+
+
+def _counted(file: BinaryIO) -> int:
+    """Return how many bytes count; 0 if the file is new."""
+    stored = os.pread(file.fileno(), _COUNT.size, 0)
+    return int(_COUNT.unpack(stored)[0]) if len(stored) == _COUNT.size else 0
+
+
+def _count(file: BinaryIO, size: int) -> None:
+    os.pwrite(file.fileno(), _COUNT.pack(size), 0)
+
+
+def _add(file: BinaryIO, piece: Arrived, offset: int) -> None:
+    """Add a whole piece at `offset`, and remove what a killed server left behind it."""
+    os.ftruncate(file.fileno(), _COUNT.size + offset)
+    try:
+        file.seek(_COUNT.size + offset)
+        with piece.path.open("rb") as content:
+            while part := content.read(blob_store.PIECE):
+                file.write(part)
+        file.flush()
+        os.fsync(file.fileno())
+    except BaseException:
+        os.ftruncate(file.fileno(), _COUNT.size + offset)
+        raise
+    _count(file, offset + piece.size)
 
 
 def _pieces(sending: Sending) -> Path:

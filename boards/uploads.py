@@ -1,4 +1,4 @@
-"""The body of a request as it comes in, for content that is never held as a whole."""
+"""Read the body of a request as a stream, without loading all of it into memory."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from django.http import HttpRequest
 from boards.blob_store import Body
 from obeya.errors import InvalidInput
 
+_NO_LENGTH = "State the Content-Length of the body."
+
 
 class _Unbroken:
-    """A body whose client may go away; what the server raises then says so in one way."""
+    """A body whose client may disconnect. Errors of the server become `InvalidInput`.
+
+    Not every server raises one: granian and wsgiref report the end of the body. Whoever reads it
+    compares the number of bytes with the announced length.
+    """
 
     def __init__(self, body: Body) -> None:
         self._body = body
@@ -27,10 +33,13 @@ class _Nothing:
 
 
 def body_of(request: HttpRequest) -> tuple[Body, int | None]:
-    """The body, and how long it says that it is; None where it comes in chunks.
+    """Return the body and its announced length in bytes; None if it is sent in chunks.
+
+    A body in chunks whose client disconnects ends like a complete one. Use it only for content
+    that is checked in another way.
 
     Raises:
-        InvalidInput: its length is not stated as the server can read it.
+        InvalidInput: the announced length cannot be read.
     """
     stated = request.META.get("CONTENT_LENGTH", "")
     if stated:
@@ -39,7 +48,19 @@ def body_of(request: HttpRequest) -> tuple[Body, int | None]:
         return _Unbroken(request), int(stated)
     if request.headers.get("Transfer-Encoding", "").lower() != "chunked":
         return _Nothing(), 0
-    # Django reads no body without a length; a server that takes chunks apart gives what is in them.
+    # Django does not read a body without a length; the server decodes the chunks.
     if request.META.get("wsgi.input_terminated"):
         return _Unbroken(request.META["wsgi.input"]), None
-    raise InvalidInput("State the Content-Length of the body.", field="Content-Length")
+    raise InvalidInput(_NO_LENGTH, field="Content-Length")
+
+
+def sized_body_of(request: HttpRequest) -> tuple[Body, int]:
+    """Return the body and its announced length in bytes.
+
+    Raises:
+        InvalidInput: the length is not announced or cannot be read.
+    """
+    body, length = body_of(request)
+    if length is None:
+        raise InvalidInput(_NO_LENGTH, field="Content-Length")
+    return body, length

@@ -1,4 +1,4 @@
-"""The write that stores files which come in pieces."""
+"""Store files that are uploaded in pieces."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from boards.upload_pieces import Received, Sending
 
 
 def store_piece(
-    *, sending: Sending, body: Body, offset: int, actor: Actor, at: datetime
+    *, sending: Sending, body: Body, length: int, offset: int, actor: Actor, at: datetime
 ) -> Received:
-    """Add a piece to a file that comes in several; with the last one the file is stored.
+    """Add a piece of `length` bytes to a file at `offset`; the last piece completes the file.
 
     Raises:
-        NotAllowed: the actor may not register.
+        NotAllowed: the actor does not have the register permission.
         TooLarge, InvalidInput, StorageFull: see `boards.upload_pieces.append`.
     """
     actor.require_anywhere(Right.REGISTER)
     before = received(sending)
     if before.sha256:
         return before
-    here = upload_pieces.append(sending, body, offset=offset)
+    here = upload_pieces.append(sending, body, length=length, offset=offset)
     if here < sending.size:
-        return Received(here)
+        return received(sending)
     try:
         whole = upload_pieces.opened(sending)
     except FileNotFoundError:
-        # Another window that sends the same file stored it first.
+        # Another window that sends the same file completed it first.
         return received(sending)
     with whole:
         blob = store_blob(body=whole, size=sending.size, actor=actor, at=at)

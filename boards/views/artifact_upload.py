@@ -25,7 +25,7 @@ from boards.queries.records import find_named_version
 from boards.queries.whole_number import ID_MAX, whole_number
 from boards.upload_handlers import IncomingFiles
 from boards.upload_pieces import Received, Sending
-from boards.uploads import body_of
+from boards.uploads import sized_body_of
 from boards.views.http import Request, needs, page_actor
 from boards.views.version_page import show_version
 from obeya.artifacts.manifest import FileEntry
@@ -102,9 +102,10 @@ def _named(request: Request) -> list[FileEntry]:
 @require_http_methods(["GET", "PUT"])
 @needs(Right.REGISTER)
 def store_piece(request: Request, name: str, number: int) -> HttpResponse:
-    """Say how much of a file is here (GET), or add the body to it at ``offset`` (PUT).
+    """Return how many bytes of a file are stored (GET), or add the body at ``offset`` (PUT).
 
-    The address says which file: ``path``, its ``size`` in bytes and when it was ``modified``.
+    The query names the file: its ``path``, its ``size`` in bytes and when it was ``modified``.
+    A PUT counts only when the whole body has arrived.
     """
     asked = request.GET
     size = whole_number(asked.get("size", ""), at_most=ID_MAX)
@@ -123,9 +124,14 @@ def store_piece(request: Request, name: str, number: int) -> HttpResponse:
     offset = whole_number(asked.get("offset", ""), at_most=ID_MAX)
     if offset is None:
         raise InvalidInput("The place of the piece in the file is missing.", field="offset")
-    body, _ = body_of(request)
+    body, length = sized_body_of(request)
     made = registry.store_piece(
-        sending=sending, body=body, offset=offset, actor=page_actor(request), at=timezone.now()
+        sending=sending,
+        body=body,
+        length=length,
+        offset=offset,
+        actor=page_actor(request),
+        at=timezone.now(),
     )
     return _answer(made)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -13,9 +14,12 @@ from boards.models import ArtifactFile, ModelVersion
 from boards.registry import DatabaseRegistry
 from obeya.artifacts.manifest import FileEntry, artifact_digest, local_files, sha256_of
 from tests.e2e.conftest import Complaints, Visit
+from tests.e2e.relay import relay
 
 PAGE = "/models/churn/versions/1/"
 PIECE = 8 * 1024 * 1024
+HANGS = 60_000
+"""Milliseconds after which an upload hangs. No result depends on how long it takes."""
 
 
 @pytest.fixture
@@ -43,9 +47,14 @@ def digest_of(folder: Path) -> str:
 
 
 def test_a_folder_goes_up_with_its_paths(page: Page, folder: Path) -> None:
+    # No timer fires, so that the message stays however long the test takes to look.
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
     page.set_input_files("#upload-folder", folder)
     start(page)
-    expect(page.locator("#toasts")).to_contain_text("churn v1 is made of 2 files now.")
+    expect(page.locator("#toasts")).to_contain_text(
+        "churn v1 is made of 2 files now.", timeout=HANGS
+    )
     expect(page.locator("#digest")).to_have_text(digest_of(folder))
     expect(page.get_by_role("link", name="big.bin")).to_be_visible()
     stored = ArtifactFile.objects.filter(version__model__name="churn")
@@ -69,39 +78,43 @@ def test_a_connection_that_breaks_goes_on_where_it_was(
     page.route("**/pieces/**", cut)
     page.set_input_files("#upload-folder", folder)
     start(page)
-    expect(page.locator("#digest")).to_have_text(digest_of(folder), timeout=20_000)
+    expect(page.locator("#digest")).to_have_text(digest_of(folder), timeout=HANGS)
     # The small file, then the big one: its second piece is cut, and sent once more.
     assert sent == ["0", "0", str(PIECE), str(PIECE), str(2 * PIECE)]
 
 
-def test_what_was_stopped_goes_on_after_the_page_was_loaded_anew(page: Page, folder: Path) -> None:
+def test_what_was_stopped_goes_on_after_the_page_was_loaded_anew(
+    page: Page, folder: Path, live_server: Any
+) -> None:
     big = folder / "weights" / "big.bin"
-    page.route(
-        "**/pieces/**",
-        lambda route: None if f"offset={PIECE}" in route.request.url else route.continue_(),
-    )
-    page.set_input_files("#upload-files", big)
-    start(page)
-    expect(page.locator("[data-told]")).to_contain_text("8.0 MB of 16.0 MB, file 1 of 1: big.bin")
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("alert")).to_contain_text("Stopped.")
-    expect(page.get_by_role("button", name="Upload", exact=True)).to_be_focused()
-    assert ModelVersion.objects.get(model__name="churn").artifact_size is None
+    # The second piece is cut off in the middle: the server gets 3 of its 8 MiB.
+    with relay(live_server.url, f"offset={PIECE}", let_through=3 * 1024 * 1024) as line:
+        page.goto(f"{line.url}{PAGE}")
+        page.set_input_files("#upload-files", big)
+        start(page)
+        line.wait_until_held()
+        expect(page.locator("[data-told]")).to_contain_text(
+            "8.0 MB of 16.0 MB, file 1 of 1: big.bin"
+        )
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("alert")).to_contain_text("Stopped.")
+        expect(page.get_by_role("button", name="Upload", exact=True)).to_be_focused()
+        line.cut()
+        assert ModelVersion.objects.get(model__name="churn").artifact_size is None
 
-    page.unroute("**/pieces/**")
-    page.reload()
-    page.set_input_files("#upload-files", big)
-    offsets: list[str] = []
-    page.on(
-        "request",
-        lambda request: (
-            request.method == "PUT" and offsets.append(request.url.partition("offset=")[2])
-        ),
-    )
-    start(page)
-    sha256 = hashlib.sha256(big.read_bytes()).hexdigest()
-    expect(page.locator("#digest")).to_have_text(f"sha256:{sha256}")
-    assert offsets == [str(PIECE), str(2 * PIECE)]
+        page.reload()
+        page.set_input_files("#upload-files", big)
+        offsets: list[str] = []
+        page.on(
+            "request",
+            lambda request: (
+                request.method == "PUT" and offsets.append(request.url.partition("offset=")[2])
+            ),
+        )
+        start(page)
+        sha256 = hashlib.sha256(big.read_bytes()).hexdigest()
+        expect(page.locator("#digest")).to_have_text(f"sha256:{sha256}", timeout=HANGS)
+        assert offsets == [str(PIECE), str(2 * PIECE)]
 
 
 def test_what_the_server_refuses_is_said_in_words(page: Page, tmp_path: Path) -> None:
@@ -125,14 +138,14 @@ def test_without_scripts_the_form_brings_the_files(
     expect(page.locator("#upload-folder")).to_be_hidden()
     page.set_input_files("#upload-files", [folder / "MLmodel", folder / "weights" / "big.bin"])
     start(page)
-    expect(page.locator("#files")).to_contain_text("2 files, 16.0 MB")
+    expect(page.locator("#files")).to_contain_text("2 files, 16.0 MB", timeout=HANGS)
 
 
 def test_the_digest_is_copied(page: Page, folder: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.set_input_files("#upload-files", folder / "MLmodel")
     start(page)
-    page.get_by_role("button", name="Copy the digest").click()
+    page.get_by_role("button", name="Copy the digest").click(timeout=HANGS)
     expect(page.locator("#live")).to_have_text("Copied.")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"sha256:{sha256_of(folder / 'MLmodel')}"
