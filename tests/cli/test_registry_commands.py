@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -180,20 +179,24 @@ def test_wait_asks_for_approvals_and_promotes_once_they_are_there(
     obeya("register", "churn")
     anna = DatabaseRegistry(actor=person("anna", "approver"))
 
+    ended = threading.Event()
+
     def approve_when_asked() -> None:
         try:
-            for _ in range(100):
+            while not ended.wait(0.05):
                 if TransitionRequest.objects.filter(status="open").exists():
                     anna.approve("churn", 1)
                     return
-                time.sleep(0.1)
         finally:
             connections.close_all()
 
     thread = threading.Thread(target=approve_when_asked)
     thread.start()
-    done = obeya("promote", *churn(), "--wait", "30", "--reason", "Nightly.")
-    thread.join()
+    try:
+        done = obeya("promote", *churn(), "--wait", "240", "--reason", "Nightly.")
+    finally:
+        ended.set()
+        thread.join()
     assert done.exit_code == 0, done.output
     assert "Approvals are asked for: http" in done.stderr
     assert ModelVersion.objects.get().stage == "staging"

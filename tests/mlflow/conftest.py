@@ -1,16 +1,18 @@
-"""MLflow's own clients, run by the Python of an environment of theirs against our live server."""
+"""MLflow's own clients and server, run by the Python of a separate environment."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import urllib3
@@ -18,12 +20,38 @@ from django.utils import timezone
 
 from boards.registry import SYSTEM, make_token, service_account
 from obeya.tokens import Scope
+from tests.packaging.forks import Forks
 
 CLIENTS = Path(__file__).parent / "clients"
-# Far above what they take: a client that waits for an answer that never comes is stopped.
+# Far above what a start takes: only a server that never starts is stopped.
 SECONDS = 240
+# What every process of MLflow gets.
+MLFLOW = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "PYTHONWARNINGS": "ignore",
+    # The data sets are tiny, and the cores have other work.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+# What the scripts import.
+IMPORTED = [
+    "mlflow.pyfunc",
+    "mlflow.sklearn",
+    "sklearn.datasets",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.model_selection",
+    "sklearn.pipeline",
+]
+NEW_STORE = "from mlflow import MlflowClient\nMlflowClient().search_experiments()\n"
 
 RunClient = Callable[..., str]
+
+
+def _base_environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ} | MLFLOW
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +61,41 @@ def mlflow_python() -> str:
     if not python or not Path(python).is_file():
         pytest.fail(
             "These tests run MLflow's own clients. Run them by `make test-sqlite "
-            "ARGS=tests/mlflow`, which makes their environment, or set OBEYA_MLFLOW_PYTHON to the "
-            "Python of one.",
+            "ARGS=tests/mlflow`, which creates their environment, or set OBEYA_MLFLOW_PYTHON to "
+            "the Python of one.",
             pytrace=False,
         )
     return python
+
+
+@pytest.fixture(scope="session")
+def client_forks(mlflow_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """What runs client scripts; MLflow is imported once for all of them."""
+    home = str(tmp_path_factory.mktemp("client-forks"))
+    forks = Forks(mlflow_python, IMPORTED, environment=_base_environment() | {"HOME": home})
+    yield forks
+    forks.stop()
+
+
+@pytest.fixture(scope="session")
+def empty_store(client_forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite tracking store of MLflow, to be copied: creating one takes two seconds."""
+    home = tmp_path_factory.mktemp("empty-store")
+    environment = _base_environment() | {
+        "HOME": str(home),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{home}/runs.db",
+    }
+    done = client_forks.run("code", NEW_STORE, environment=environment, cwd=home)
+    assert done.returncode == 0, done.stderr
+    return home / "runs.db"
+
+
+def copy_store(empty_store: Path, path: Path, artifacts: str) -> None:
+    """Copy the empty store; the runs of its default experiment keep files below `artifacts`."""
+    shutil.copy(empty_store, path)
+    with closing(sqlite3.connect(path)) as store, store:
+        changed = store.execute("UPDATE experiments SET artifact_location = ?", [artifacts])
+        assert changed.rowcount == 1
 
 
 @pytest.fixture
@@ -49,34 +107,28 @@ def token(db: None) -> str:
 
 
 @pytest.fixture
-def mlflow_environment(live_server: Any, token: str, tmp_path: Path) -> dict[str, str]:
-    """What a client of MLflow is told: our registry, a tracking store of its own, and the token."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return kept | {
+def mlflow_environment(
+    live_server: Any, token: str, empty_store: Path, tmp_path: Path
+) -> dict[str, str]:
+    """The variables of a client: our registry, a separate tracking store, and the token."""
+    copy_store(empty_store, tmp_path / "runs.db", str(tmp_path / "mlruns" / "0"))
+    return _base_environment() | {
         "HOME": str(tmp_path),
         "MLFLOW_REGISTRY_URI": live_server.url,
         "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/runs.db",
         "MLFLOW_TRACKING_TOKEN": token,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "GIT_PYTHON_REFRESH": "quiet",
-        "PYTHONWARNINGS": "ignore",
     }
 
 
 @pytest.fixture
-def run_client(mlflow_python: str, mlflow_environment: dict[str, str], tmp_path: Path) -> RunClient:
-    """Run a script with MLflow's Python, and give what it wrote; it has to end well."""
+def run_client(
+    client_forks: Forks, mlflow_environment: dict[str, str], tmp_path: Path
+) -> RunClient:
+    """Run a script with MLflow's Python and return its output; the script has to succeed."""
 
-    def run(script: str | Path, *args: str, **environment: str) -> str:
-        done = subprocess.run(
-            [mlflow_python, str(CLIENTS / script), *args],
-            env=mlflow_environment | environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=SECONDS,
+    def run(script: str | Path, *args: str, cwd: Path = tmp_path, **environment: str) -> str:
+        done = client_forks.run(
+            "file", CLIENTS / script, *args, environment=mlflow_environment | environment, cwd=cwd
         )
         assert done.returncode == 0, f"{done.stdout[-2_000:]}\n{done.stderr[-4_000:]}"
         return done.stdout
@@ -84,48 +136,59 @@ def run_client(mlflow_python: str, mlflow_environment: dict[str, str], tmp_path:
     return run
 
 
-@pytest.fixture
-def mlflow_server(mlflow_python: str, tmp_path: Path) -> Iterator[str]:
-    """The address of a real `mlflow server`; its clients write the files of runs themselves."""
-    with running_server(
-        mlflow_python, tmp_path, "--default-artifact-root", str(tmp_path / "artifacts")
-    ) as address:
-        yield address
+class RealServer(NamedTuple):
+    """A running `mlflow server`."""
+
+    address: str
+    artifacts: Path
+
+
+@pytest.fixture(scope="session")
+def running_mlflow_server(
+    mlflow_python: str, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealServer]:
+    """A real `mlflow server` to which its clients send the files of runs."""
+    home = tmp_path_factory.mktemp("mlflow-server")
+    copy_store(empty_store, home / "server.db", "mlflow-artifacts:/0")
+    with running_server(mlflow_python, home) as server:
+        yield server
 
 
 @pytest.fixture
-def mlflow_file_server(mlflow_python: str, tmp_path: Path) -> Iterator[str]:
-    """The same, but its clients send it the files of runs."""
-    with running_server(
-        mlflow_python, tmp_path, "--artifacts-destination", str(tmp_path / "artifacts")
-    ) as address:
-        yield address
+def mlflow_server(running_mlflow_server: RealServer) -> RealServer:
+    """A real `mlflow server` without registered models; runs of other tests may be there."""
+    api = f"{running_mlflow_server.address}/api/2.0/mlflow/registered-models"
+    found = urllib3.request("GET", f"{api}/search", fields={"max_results": "1000"}).json()
+    for model in found.get("registered_models", []):
+        gone = urllib3.request("DELETE", f"{api}/delete", json={"name": model["name"]})
+        assert gone.status == 200, gone.data
+    return running_mlflow_server
 
 
 @contextmanager
-def running_server(mlflow_python: str, tmp_path: Path, *options: str) -> Iterator[str]:
-    """Run a real `mlflow server` with a database of its own; yields its address."""
+def running_server(mlflow_python: str, home: Path) -> Iterator[RealServer]:
+    """Run `mlflow server` on the store in `home`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = tmp_path / "server.log"
+    log, artifacts = home / "server.log", home / "artifacts"
     with log.open("wb") as output:
         server = subprocess.Popen(
             [
                 str(Path(mlflow_python).parent / "mlflow"),
                 "server",
                 *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-                *("--backend-store-uri", f"sqlite:///{tmp_path}/server.db"),
-                *options,
+                *("--backend-store-uri", f"sqlite:///{home}/server.db"),
+                *("--artifacts-destination", str(artifacts)),
             ],
-            env={
+            env=MLFLOW
+            | {
                 "PATH": f"{Path(mlflow_python).parent}:{os.environ['PATH']}",
-                "HOME": str(tmp_path),
-                "MLFLOW_DISABLE_TELEMETRY": "true",
-                "DO_NOT_TRACK": "true",
-                "PYTHONWARNINGS": "ignore",
+                "HOME": str(home),
+                # Several more processes that import MLflow, for what the registry never needs.
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             },
-            cwd=tmp_path,
+            cwd=home,
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -136,8 +199,8 @@ def running_server(mlflow_python: str, tmp_path: Path, *options: str) -> Iterato
         while not _answers(address):
             assert server.poll() is None, log.read_text()[-4_000:]
             assert time.monotonic() < deadline, log.read_text()[-4_000:]
-            time.sleep(0.2)
-        yield address
+            time.sleep(0.1)
+        yield RealServer(address, artifacts)
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()

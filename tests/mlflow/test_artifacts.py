@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -15,13 +17,21 @@ ROOT = "/api/2.0/mlflow-artifacts"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_stock_client_logs_a_model_here_and_another_loads_it(run_client: Any) -> None:
+@pytest.mark.xdist_group("mlflow")
+def test_a_stock_client_logs_a_model_here_and_another_loads_it(
+    run_client: Any, tmp_path: Path
+) -> None:
     in_parts = {
         "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "true",
         "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE": str(5 * 1024 * 1024),
         "MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE": str(5 * 1024 * 1024),
     }
     assert "done" in run_client("files_here.py", **in_parts)
+    other = tmp_path / "another machine"
+    other.mkdir()
+    elsewhere = {"HOME": str(other), "MLFLOW_TRACKING_URI": f"sqlite:///{other}/runs.db"}
+    shutil.move(tmp_path / "runs.db", other)
+    assert "loaded" in run_client("load_from_here.py", cwd=other, **elsewhere)
     version = ModelVersion.objects.get()
     assert version.artifact_size
     described = ArtifactFile.objects.get(version=version, path="MLmodel").blob.findings

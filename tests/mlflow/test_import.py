@@ -26,18 +26,17 @@ from obeya.mlflow_server import MlflowServer
 from obeya.records import Action, Channel
 from obeya.tokens import Scope
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("mlflow")]
 
 Import = Callable[..., Result]
 RunClient = Callable[..., str]
 
 
 @pytest.fixture
-def filled(mlflow_server: str, run_client: RunClient) -> str:
-    run_client(
-        "fill_server.py", MLFLOW_TRACKING_URI=mlflow_server, MLFLOW_REGISTRY_URI=mlflow_server
-    )
-    return mlflow_server
+def filled(mlflow_server: Any, run_client: RunClient) -> str:
+    source: str = mlflow_server.address
+    run_client("fill_server.py", MLFLOW_TRACKING_URI=source, MLFLOW_REGISTRY_URI=source)
+    return source
 
 
 @pytest.fixture
@@ -209,13 +208,13 @@ def test_a_source_that_is_none_is_named(bring: Import, live_server: Any) -> None
     assert "MLFLOW_TRACKING_TOKEN" in locked.output
 
 
-def test_it_takes_the_right_to_administer(bring: Import, mlflow_server: str, token: str) -> None:
+def test_it_takes_the_right_to_administer(bring: Import, mlflow_server: Any, token: str) -> None:
     trainer = User.objects.get(username="trainer")
     writer = make_token(
         user=trainer, name="w", scopes=[Scope.WRITE], actor=SYSTEM, at=timezone.now()
     )[1]
     DatabaseRegistry(actor=None)
-    done = bring("--tracking-uri", mlflow_server, "--model", "nobody", OBEYA_TOKEN=writer)
+    done = bring("--tracking-uri", mlflow_server.address, "--model", "nobody", OBEYA_TOKEN=writer)
     assert done.exit_code == 1
     assert "nobody" in done.output
 

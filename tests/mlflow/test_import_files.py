@@ -22,7 +22,7 @@ from boards.registry import SYSTEM, verify_new_events
 from obeya.cli import main
 from obeya.records import Channel
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("mlflow")]
 
 RunClient = Callable[..., str]
 
@@ -39,20 +39,18 @@ def bring(live_server: Any, token: str) -> Callable[..., Result]:
 
 
 def test_the_files_come_along_and_load_where_the_source_is_gone(
-    bring: Callable[..., Result],
-    mlflow_file_server: str,
-    run_client: RunClient,
-    tmp_path: Path,
+    bring: Callable[..., Result], mlflow_server: Any, run_client: RunClient
 ) -> None:
-    source = {"MLFLOW_TRACKING_URI": mlflow_file_server, "MLFLOW_REGISTRY_URI": mlflow_file_server}
+    address = mlflow_server.address
+    source = {"MLFLOW_TRACKING_URI": address, "MLFLOW_REGISTRY_URI": address}
     run_client("train_and_register.py", **source)
     run_client("promote_and_point_elsewhere.py", **source)
 
-    trial = bring(mlflow_file_server, "--dry-run")
+    trial = bring(address, "--dry-run")
     assert trial.exit_code == 0, trial.output
     assert not Blob.objects.exists()
 
-    done = json.loads(bring(mlflow_file_server, "--json").stdout)
+    done = json.loads(bring(address, "--json").stdout)
     assert (done["brought"], done["refused"]) == (2, [])
     version = ModelVersion.objects.get(number=1)
     paths = set(ArtifactFile.objects.filter(version=version).values_list("path", flat=True))
@@ -61,25 +59,26 @@ def test_the_files_come_along_and_load_where_the_source_is_gone(
     assert version.stage == "production"
     assert version.artifact_size
     assert done["without_files"] == [
-        f"iris v2: s3://bucket/iris is neither on {mlflow_file_server} nor on this machine."
+        f"iris v2: s3://bucket/iris is neither on {address} nor on this machine."
     ]
     stored = AuditEvent.objects.get(version=version, action="model_version.artifact_stored")
     assert stored.channel == Channel.IMPORT.value
     assert list(differing_rows()) == []
     assert verify_new_events(actor=SYSTEM, at=timezone.now()).broken == []
 
-    shutil.rmtree(tmp_path / "artifacts")
-    again = json.loads(bring(mlflow_file_server, "--json").stdout)
+    shutil.rmtree(mlflow_server.artifacts)
+    again = json.loads(bring(address, "--json").stdout)
     assert (again["brought"], again["already_there"], again["files"]) == (0, 2, 0)
     assert "loaded" in run_client("load_copied.py")
 
 
 def test_files_of_this_machine_come_along(
-    bring: Callable[..., Result], mlflow_server: str, run_client: RunClient
+    bring: Callable[..., Result], mlflow_server: Any, run_client: RunClient, tmp_path: Path
 ) -> None:
-    source = {"MLFLOW_TRACKING_URI": mlflow_server, "MLFLOW_REGISTRY_URI": mlflow_server}
-    run_client("train_and_register.py", **source)
-    done = json.loads(bring(mlflow_server, "--json").stdout)
+    address = mlflow_server.address
+    source = {"MLFLOW_TRACKING_URI": address, "MLFLOW_REGISTRY_URI": address}
+    run_client("train_and_register.py", str(tmp_path / "artifacts"), **source)
+    done = json.loads(bring(address, "--json").stdout)
     assert done["without_files"] == []
     assert ArtifactFile.objects.filter(path="MLmodel").exists()
 

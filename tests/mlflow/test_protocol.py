@@ -17,7 +17,7 @@ from boards.registry import SYSTEM, DatabaseRegistry, create_user, make_token, r
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.tokens import Scope
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 Call = Callable[..., Any]
 BACKEND = "django.contrib.auth.backends.ModelBackend"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from obeya.records import ModelVersion
 
 RunClient = Callable[..., str]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("mlflow")]
 
 
 def register(token: str, **given: str) -> ModelVersion:
@@ -32,10 +33,15 @@ def register(token: str, **given: str) -> ModelVersion:
 
 
 def test_the_last_metrics_of_the_run_come_with_the_version(
-    mlflow_server: str, run_client: RunClient, settings: Any
+    mlflow_server: Any, run_client: RunClient, tmp_path: Path, settings: Any
 ) -> None:
-    settings.OBEYA_MLFLOW_TRACKING_URI = mlflow_server
-    run_id = run_client("train_and_register.py", MLFLOW_TRACKING_URI=mlflow_server).split()[-1]
+    settings.OBEYA_MLFLOW_TRACKING_URI = mlflow_server.address
+    said = run_client(
+        "train_and_register.py",
+        str(tmp_path / "artifacts"),
+        MLFLOW_TRACKING_URI=mlflow_server.address,
+    )
+    run_id = said.split()[-1]
     version = DatabaseRegistry(actor=None).get_version("iris", 1)
     assert version.source_run == run_id
     assert {name: metric.value for name, metric in version.metrics.items()} == {"accuracy": 0.95}
@@ -46,12 +52,12 @@ def test_the_last_metrics_of_the_run_come_with_the_version(
 )
 def test_a_run_that_nobody_knows_keeps_no_version_out(
     named: dict[str, str],
-    mlflow_server: str,
+    mlflow_server: Any,
     token: str,
     settings: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    settings.OBEYA_MLFLOW_TRACKING_URI = mlflow_server
+    settings.OBEYA_MLFLOW_TRACKING_URI = mlflow_server.address
     with caplog.at_level(logging.WARNING):
         version = register(token, **named)
     assert version.metrics == {}

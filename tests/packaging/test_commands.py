@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import os
@@ -28,85 +29,63 @@ from boards import permissions
 from obeya import cli
 from obeya.cli import server
 from registry_site.cli import user
+from tests.packaging.commands import (
+    CLIENT,
+    SECONDS,
+    URL,
+    Served,
+    children,
+    forks,
+    run,
+    surroundings,
+    wait_until,
+    wait_until_ended,
+)
+from tests.unreadable_texts import NESTED
 
-URL = re.compile(r"^http://127\.0\.0\.1:(\d+)/(\S*)$")
-SECONDS_TO_STOP = 10
-SECONDS_UNTIL_KILLED = 8
 ROOT = Path(__file__).parents[2]
 
-
-def surroundings(data):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OBEYA_", "DJANGO_"))}
-    kept.pop("DATABASE_URL", None)
-    return {**kept, "OBEYA_DATA_DIR": str(data)}
-
-
-def run(data, *arguments, stdin=""):
-    return subprocess.run(
-        [sys.executable, "-m", "obeya.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=surroundings(data),
-        input=stdin,
-        cwd=data,
-        timeout=120,
-    )
-
-
-@pytest.fixture(scope="session")
-def empty_registry(tmp_path_factory):
-    """The data directory of a registry in which nothing happened yet, to be copied."""
-    data = tmp_path_factory.mktemp("empty")
-    subprocess.run(
-        [sys.executable, ROOT / "manage.py", "migrate", "-v", "0"],
-        check=True,
-        env=surroundings(data),
-        cwd=data,
-    )
-    return data
+# What is expensive to start is shared, so that one worker of pytest-xdist gets all of it.
+pytestmark = pytest.mark.xdist_group("packaging")
 
 
 @pytest.fixture
-def data(empty_registry, tmp_path):
-    """The data directory of a registry of one's own."""
-    return shutil.copytree(empty_registry, tmp_path / "data")
-
-
-class Served:
-    """A running `obeya serve` and the URLs it printed."""
-
-    def __init__(self, data, *options):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "obeya.cli", "serve", "--port", "0", *options],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=surroundings(data),
-            cwd=data,
-        )
-        self.urls = []
-
-    def wait_for_urls(self, number):
-        for line in self.process.stdout:
-            if URL.match(line.strip()):
-                self.urls.append(line.strip())
-            if len(self.urls) == number:
-                return self.urls
-        pytest.fail(f"It ended with {self.process.wait()} and printed only {self.urls}")
-        return None
-
-    def stop(self, how):
-        self.process.send_signal(how)
-        return self.process.wait(SECONDS_TO_STOP)
-
-
-@pytest.fixture
-def served(tmp_path):
-    server = Served(tmp_path)
+def served(data):
+    """A server for one test."""
+    server = Served(data)
     yield server
-    if server.process.poll() is None:
-        server.stop(signal.SIGTERM)
-    server.process.stdout.close()
+    server.end()
+
+
+class FirstStart:
+    """A server whose data directory began with a token, and what the first visit showed."""
+
+    def __init__(self, data):
+        self.data = data
+        made = run(data, "token", "create", "--scopes", "read,write,admin")
+        assert made.returncode == 0, made.stderr
+        self.token = made.stdout.splitlines()[-1]
+        self.server = Served(data, "--workers", "1", OBEYA_WORKER="0")
+        self.home, link = self.server.wait_for_urls(2)
+        self.browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        page = self.browser.open(link).read().decode()
+        field = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        form = urllib.parse.urlencode({"csrfmiddlewaretoken": field[1]}).encode()
+        self.browser.open(link, form).close()
+        self.empty_board = self.browser.open(self.home).read().decode()
+
+
+@pytest.fixture(scope="module")
+def first_start(tmp_path_factory):
+    """The server of all tests that neither stop it nor mind what the others register."""
+    started = FirstStart(tmp_path_factory.mktemp("first start"))
+    yield started
+    started.server.end()
+
+
+def open_to_others(directory):
+    """Return the names of what other accounts can read."""
+    return [path.name for path in directory.iterdir() if path.stat().st_mode & 0o077]
 
 
 def status(url):
@@ -126,18 +105,8 @@ def is_free(port):
     return True
 
 
-def children(process):
-    found = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(process.pid)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return [int(pid) for pid in found.stdout.split()]
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_it_answers_when_it_says_so_and_stops_when_told(served, how):
+def test_it_answers_when_it_says_so_and_stops_when_told(served, data, how):
     home, link = served.wait_for_urls(2)
     assert link.startswith(f"{home}sign-in/once/")
     assert [status(f"{home}livez"), status(f"{home}readyz"), status(link)] == [200, 200, 200]
@@ -155,16 +124,33 @@ def test_it_answers_when_it_says_so_and_stops_when_told(served, how):
         workers = children(served.process)
         assert workers
         assert served.stop(how) == 0
-    time.sleep(0.2)
-    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+    wait_until_ended(workers)
+    a_link_says_that_no_server_runs(data, home)
 
 
-def read_until(terminal, wanted, seconds):
-    """What comes from a terminal until it says so; all of it until its end where that is None."""
-    text, deadline = b"", time.monotonic() + seconds
+def test_the_port_is_free_again_after_it_was_killed(served, data):
+    home, _ = served.wait_for_urls(2)
+    workers = children(served.process)
+    served.stop(signal.SIGKILL)
+    port = int(URL.match(home)[1])
+    wait_until(lambda: is_free(port))
+    wait_until_ended(workers)
+    a_link_says_that_no_server_runs(data, home)
+
+
+def a_link_says_that_no_server_runs(data, home):
+    done = run(data, "user", "create", "carol", "--group", "viewer")
+    assert "No server runs on this data now." in done.stdout
+    assert home not in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("http://127.0.0.1:8000/sign-in/once/")
+
+
+def read_until(terminal, wanted):
+    """Return what comes from a terminal until `wanted` does, or until its end if that is None."""
+    text, deadline = b"", time.monotonic() + SECONDS
     while wanted is None or wanted not in text:
         ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
-        assert ready, f"Nothing more after {seconds} s: {text!r}"
+        assert ready, f"Nothing more after {SECONDS} s: {text!r}"
         try:
             read = os.read(terminal, 4096)
         except OSError:
@@ -176,26 +162,39 @@ def read_until(terminal, wanted, seconds):
     return text
 
 
+# The server kills a worker that does not stop within some seconds. Here it never does, so that such
+# a worker fails the test, however fast the machine is.
+PATIENT = f"""#!{sys.executable}
+from obeya.cli import main
+from registry_site.cli import _start
+assert _start._SECONDS_TO_STOP
+_start._SECONDS_TO_STOP = 100_000
+main()
+"""
+
+
 def test_ctrl_c_in_a_terminal_stops_make_and_all_below_it(tmp_path):
-    ready = tmp_path / "ready"
+    ready, obeya = tmp_path / "ready", tmp_path / "bin" / "obeya"
     ready.touch()
-    bin_directory = Path(sys.executable).parent
+    obeya.parent.mkdir()
+    obeya.write_text(PATIENT)
+    obeya.chmod(0o700)
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(ROOT)
         os.execvpe(  # noqa: S606 - a command of our own
             "make",
             [
-                *("make", "run", f"BIN={bin_directory}", f"SERVER_READY={ready}"),
+                *("make", "run", f"BIN={obeya.parent}", f"SERVER_READY={ready}"),
                 *(f"DATA={tmp_path / 'data'}", "PORT=0"),
             ],
             surroundings(tmp_path / "elsewhere") | {"OBEYA_WORKERS": "3"},
         )
     try:
-        read_until(terminal, b"sign-in/once", 60)
+        read_until(terminal, b"sign-in/once")
+        assert open_to_others(tmp_path / "data") == []
         os.write(terminal, b"\x03")
-        # A worker that does not hear is killed after eight seconds; none has to be.
-        said = read_until(terminal, None, SECONDS_UNTIL_KILLED - 2)
+        said = read_until(terminal, None)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process, signal.SIGTERM)
@@ -206,18 +205,8 @@ def test_ctrl_c_in_a_terminal_stops_make_and_all_below_it(tmp_path):
     assert b"Unexpected" not in said
 
 
-def test_the_port_is_free_again_after_it_was_killed(served):
-    home, _ = served.wait_for_urls(2)
-    served.stop(signal.SIGKILL)
-    port = int(URL.match(home)[1])
-    deadline = time.monotonic() + SECONDS_TO_STOP
-    while not is_free(port):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def test_files_are_served_under_hashed_names(served):
-    home, _ = served.wait_for_urls(2)
+def test_files_are_served_under_hashed_names(first_start):
+    home = first_start.home
     with urllib.request.urlopen(f"{home}sign-in/", timeout=10) as answer:
         page = answer.read().decode()
     addresses = re.findall(r'(?:href|src)="/(static/[^"]+)"', page)
@@ -347,43 +336,30 @@ def test_a_link_for_nobody_is_refused(data):
     assert "“bob” is not active." in inactive.stderr
 
 
-def test_a_link_leads_to_the_server_that_runs_on_the_data(served, tmp_path):
-    home, _ = served.wait_for_urls(2)
+def test_a_link_leads_to_the_server_that_runs_on_the_data(first_start):
+    home, data = first_start.home, first_start.data
+    before = number_of_events(data)
     for command in (("create", "carol", "--group", "viewer"), ("link", "carol")):
-        done = run(tmp_path, "user", *command)
+        done = run(data, "user", *command)
         assert done.returncode == 0, done.stderr
         said, link = done.stdout.splitlines()[-2:]
         assert said == f"This link signs carol in once, within a day, at {home}:"
         assert link.startswith(f"{home}sign-in/once/")
         assert status(link) == 200
-    assert "5 events" in run(tmp_path, "audit", "verify").stdout
-    elsewhere = run(tmp_path, "user", "link", "carol", "--host", "localhost", "--port", "8123")
+    assert number_of_events(data) == before + 3
+    elsewhere = run(data, "user", "link", "carol", "--host", "localhost", "--port", "8123")
     assert elsewhere.stdout.splitlines()[-1].startswith("http://localhost:8123/sign-in/once/")
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_link_says_when_no_server_runs(served, tmp_path, how):
-    home, _ = served.wait_for_urls(2)
-    workers = children(served.process)
-    served.stop(how)
-    while [pid for pid in workers if Path(f"/proc/{pid}").exists()]:
-        time.sleep(0.05)
-    done = run(tmp_path, "user", "create", "carol", "--group", "viewer")
-    assert "No server runs on this data now." in done.stdout
-    assert home not in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("http://127.0.0.1:8000/sign-in/once/")
+def number_of_events(data):
+    return int(re.search(r"(\d+) events", run(data, "audit", "verify").stdout)[1])
 
 
-def test_the_command_of_an_empty_board_works_wherever_it_is_run(served, tmp_path):
-    home, link = served.wait_for_urls(2)
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    field = re.search(
-        r'name="csrfmiddlewaretoken" value="(\w+)"', browser.open(link).read().decode()
+def test_the_command_of_an_empty_board_works_wherever_it_is_run(first_start, tmp_path):
+    home, data = first_start.home, first_start.data
+    command = re.search(
+        r'<pre class="command"[^>]*>(.*?)</pre>', first_start.empty_board, re.DOTALL
     )
-    form = urllib.parse.urlencode({"csrfmiddlewaretoken": field[1]}).encode()
-    browser.open(link, form).close()
-    page = browser.open(home).read().decode()
-    command = re.search(r'<pre class="command"[^>]*>(.*?)</pre>', page, re.DOTALL)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = subprocess.run(
@@ -391,12 +367,12 @@ def test_the_command_of_an_empty_board_works_wherever_it_is_run(served, tmp_path
         capture_output=True,
         text=True,
         check=False,
-        env={k: v for k, v in surroundings(tmp_path).items() if not k.startswith("OBEYA_")},
+        env={k: v for k, v in surroundings(data).items() if not k.startswith("OBEYA_")},
         cwd=elsewhere,
     )
     assert done.returncode != 0
     assert f"make one on {home}settings/tokens/" in done.stderr
-    token = run(tmp_path, "token", "create", "--scopes", "read,write").stdout.split()[-1]
+    token = run(data, "token", "create", "--scopes", "read,write").stdout.split()[-1]
     bin_of_obeya = Path(sys.executable).parent
     done = subprocess.run(
         ["sh", "-c", html.unescape(command[1])],
@@ -404,7 +380,7 @@ def test_the_command_of_an_empty_board_works_wherever_it_is_run(served, tmp_path
         text=True,
         check=False,
         env={
-            **surroundings(tmp_path),
+            **surroundings(data),
             "OBEYA_TOKEN": token,
             "PATH": f"{bin_of_obeya}:{os.environ['PATH']}",
         },
@@ -412,13 +388,11 @@ def test_the_command_of_an_empty_board_works_wherever_it_is_run(served, tmp_path
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert list(elsewhere.iterdir()) == []
-    assert "my-model" in browser.open(home).read().decode()
+    assert "my-model" in first_start.browser.open(home).read().decode()
 
 
-def test_the_data_is_its_owners_alone(served, tmp_path):
-    served.wait_for_urls(2)
-    open_to_others = [path.name for path in tmp_path.iterdir() if path.stat().st_mode & 0o077]
-    assert open_to_others == []
+def test_the_data_is_its_owners_alone(first_start):
+    assert open_to_others(first_start.data) == []
 
 
 def test_the_groups_that_can_be_chosen_are_those_of_the_registry():
@@ -428,7 +402,7 @@ def test_the_groups_that_can_be_chosen_are_those_of_the_registry():
 def test_it_starts_where_nobody_can_be_let_in_and_says_what_to_do(data):
     made = run(data, "user", "create", "admin", "--group", "viewer")
     assert made.returncode == 0, made.stderr
-    server = Served(data)
+    server = Served(data, "--workers", "1", OBEYA_WORKER="0")
     try:
         (home,) = server.wait_for_urls(1)
         hint = [server.process.stdout.readline().strip() for _ in range(3)]
@@ -436,8 +410,7 @@ def test_it_starts_where_nobody_can_be_let_in_and_says_what_to_do(data):
         assert hint[2] == "obeya user create NAME --group administrator"
         assert status(f"{home}readyz") == 200
     finally:
-        server.stop(signal.SIGTERM)
-        server.process.stdout.close()
+        server.end()
 
 
 def test_without_the_server_its_commands_say_how_to_get_it(monkeypatch):
@@ -446,6 +419,29 @@ def test_without_the_server_its_commands_say_how_to_get_it(monkeypatch):
     assert done.exit_code == 2
     assert "This command needs the server: pip install 'obeya[server]'" in done.output
     assert CliRunner().invoke(cli.main, ["--help"]).exit_code == 0
+
+
+def test_commands_start_in_a_new_process(data):
+    """Show what forks would hide; nearly all other tests run commands in these."""
+    for command in (
+        ("user", "create", "bob", "--group", "administrator"),
+        ("audit", "verify"),
+        ("doctor",),
+        ("export", "out"),
+        ("gc",),
+        ("policy", "export"),
+        ("token", "list"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "obeya.cli", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=surroundings(data),
+            cwd=data,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), command
+        assert done.stdout
 
 
 def test_help_does_not_wait_for_django(tmp_path):
@@ -485,6 +481,7 @@ def exported(empty_registry, tmp_path_factory):
 # Django, and all that comes with it, is not there: as where only the core is installed.
 WITHOUT_SERVER = """
 import importlib.util, sys
+assert not {"django", "boards"} & {*sys.modules}
 find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *a: None if name == "django" else find_spec(name, *a)
 class Missing:
@@ -498,15 +495,13 @@ main(prog_name="obeya")
 
 
 def run_without_server(directory, *arguments, stdin=""):
-    return subprocess.run(
-        [sys.executable, "-c", WITHOUT_SERVER, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=surroundings(directory),
-        input=stdin,
+    return forks(*CLIENT).run(
+        "code",
+        WITHOUT_SERVER,
+        *arguments,
+        environment=surroundings(directory),
         cwd=directory,
-        timeout=60,
+        stdin=stdin,
     )
 
 
@@ -538,6 +533,36 @@ def test_a_broken_export_ends_in_1_and_names_the_link(exported, tmp_path):
     assert done.returncode == 1
     assert "event 2: its text does not have the hash" in done.stderr
     assert "1 chain, 2 events: 1 chain broken." in done.stderr
+
+
+def test_an_event_nested_too_deeply_ends_in_1_and_is_named_in_a_file(exported, tmp_path):
+    first, second = (exported[1] / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    nested = json.dumps(json.loads(second) | {"canonical_text": NESTED})
+    (tmp_path / "nested.jsonl").write_text(f"{first}\n{nested}\n", encoding="utf-8")
+    done = run_without_server(tmp_path, "audit", "verify", "nested.jsonl")
+    assert done.returncode == 1
+    assert re.match(r"Chain \S+, event 2: its text does not have the hash", done.stderr)
+    assert done.stderr.endswith("1 chain, 2 events: 1 chain broken.\n")
+
+
+def test_an_event_nested_too_deeply_ends_in_1_and_is_named_in_the_database(exported, tmp_path):
+    data = shutil.copytree(exported[0], tmp_path / "data")
+    digest = hashlib.sha256(NESTED.encode()).hexdigest()
+    (database,) = data.glob("*.sqlite3")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(
+            "UPDATE boards_auditevent SET canonical_text = ?, hash = ? WHERE sequence = 2",
+            (NESTED, digest),
+        )
+    done = run(data, "audit", "verify")
+    assert done.returncode == 1
+    assert re.match(r"Chain \S+, event 2: its text is not JSON\.\n", done.stderr)
+    assert done.stderr.endswith("1 chain, 2 events: 1 chain broken.\n")
+    assert run(data, "audit", "export").returncode == 0
 
 
 def test_a_part_of_a_chain_says_where_it_begins(exported, tmp_path):
@@ -608,23 +633,15 @@ def test_a_token_of_the_service_local_is_alone_on_the_last_line(data):
     assert run(data, "token", "create", "--user", "nobody").returncode == 3
 
 
-def test_a_token_is_made_before_the_first_start_and_used_while_the_server_runs(tmp_path):
-    first = run(tmp_path, "token", "create", "--scopes", "read,write,admin")
-    assert first.returncode == 0, first.stderr
-    server = Served(tmp_path)
-    try:
-        home, _ = server.wait_for_urls(2)
-        second = run(tmp_path, "token", "create", "--scopes", "read,write")
-        for made in (first, second):
-            token = made.stdout.splitlines()[-1]
-            done = run(tmp_path, "register", "churn", "--url", home, "--token", token)
-            assert done.returncode == 0, done.stderr
-        # The service that may administer is not who the link signs in.
-        hint = run(tmp_path, "doctor").stdout
-        assert "1 may administer; nobody has a password yet" in hint
-    finally:
-        server.stop(signal.SIGTERM)
-        server.process.stdout.close()
+def test_a_token_is_made_before_the_first_start_and_used_while_the_server_runs(first_start):
+    data = first_start.data
+    second = run(data, "token", "create", "--scopes", "read,write")
+    for token in (first_start.token, second.stdout.splitlines()[-1]):
+        done = run(data, "register", "churn", "--url", first_start.home, "--token", token)
+        assert done.returncode == 0, done.stderr
+    # The service that may administer is not who the link signs in.
+    hint = run(data, "doctor").stdout
+    assert "1 may administer; nobody has a password yet" in hint
 
 
 def test_the_doctor_finds_what_is_wrong(data):

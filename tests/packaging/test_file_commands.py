@@ -6,14 +6,14 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.test_commands import run, surroundings
+from tests.packaging.commands import run, run_code
+
+pytestmark = pytest.mark.xdist_group("packaging")
 
 FILL = """
 import io
@@ -38,20 +38,9 @@ stored(b"never named", at - timedelta(days=2))
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data = tmp_path_factory.mktemp("files") / "data"
-    data.mkdir(mode=0o700)
-    environment = surroundings(data) | {"DJANGO_SETTINGS_MODULE": "registry_site.settings"}
-    for command in (["-m", "django", "migrate", "--verbosity", "0"], ["-c", FILL]):
-        done = subprocess.run(
-            [sys.executable, *command],
-            env=environment,
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+def filled(empty_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = Path(shutil.copytree(empty_registry, tmp_path_factory.mktemp("files") / "data"))
+    run_code(data, FILL)
     return data
 
 

@@ -1,4 +1,4 @@
-"""What `pip install` of the wheel brings into an empty environment, with and without the server."""
+"""What the wheel brings into an empty environment, with and without the server."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import signal
 import subprocess
 import urllib.request
 import venv
+import zipfile
 from contextlib import contextmanager
+from importlib.metadata import distribution, distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = re.compile(r"^http://127\.0\.0\.1:\d+/$")
@@ -19,14 +22,29 @@ NAMED = ("PYTHONPATH", "VIRTUAL_ENV", "DATABASE_URL")
 SECONDS_TO_INSTALL = 600
 
 
-class Installed:
-    """An environment of its own into which the wheel was installed."""
+# The command, as an installer writes it.
+COMMAND = """#!{python}
+import sys
+from importlib.metadata import entry_points
+(command,) = entry_points(group="console_scripts", name="obeya")
+sys.exit(command.load()())
+"""
 
-    def __init__(self, home, requirement):
+# The wheel is built once.
+pytestmark = pytest.mark.xdist_group("wheel")
+
+
+class Environment:
+    """An empty environment."""
+
+    def __init__(self, home, *, with_pip):
         self._bin = home / "env" / "bin"
         self._elsewhere = home / "elsewhere"
         self._elsewhere.mkdir()
-        venv.create(home / "env", with_pip=True)
+        venv.create(home / "env", with_pip=with_pip)
+
+    def install(self, home, requirement):
+        """Install the wheel and what it requires as users do; takes a minute and downloads."""
         pinned = re.findall(
             r"^[\w.\[\]-]+==[^\s;\\]+", (ROOT / "requirements/dev.lock").read_text(), re.MULTILINE
         )
@@ -37,6 +55,19 @@ class Installed:
             check=True,
             timeout=SECONDS_TO_INSTALL,
         )
+
+    def unpack(self, wheel):
+        """Unpack the wheel, and link what it requires without extras to what is installed here."""
+        (packages,) = self._bin.parent.glob("lib/python*/site-packages")
+        with zipfile.ZipFile(wheel) as opened:
+            opened.extractall(packages)
+        (metadata,) = distributions(name="obeya", path=[str(packages)])
+        for name in required(metadata.requires):
+            for top in {file.parts[0] for file in distribution(name).files} - {"..", "__pycache__"}:
+                (packages / top).symlink_to(distribution(name).locate_file(top))
+        command = self._bin / "obeya"
+        command.write_text(COMMAND.format(python=self._bin / "python"))
+        command.chmod(0o755)
 
     def run(self, program, *arguments):
         return subprocess.run(
@@ -63,7 +94,7 @@ class Installed:
             yield next(line.strip() for line in process.stdout if ADDRESS.match(line.strip()))
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.wait(SECONDS_TO_INSTALL)
             process.stdout.close()
 
     def _surroundings(self):
@@ -71,9 +102,30 @@ class Installed:
         return {k: v for k, v in ours.items() if k not in NAMED}
 
 
-@pytest.fixture(scope="module")
-def client(wheel, tmp_path_factory):
-    return Installed(tmp_path_factory.mktemp("client"), str(wheel))
+def required(requirements):
+    """Return the names of all distributions that these requirements need, without extras."""
+    found, waiting = set(), [*(requirements or [])]
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        if requirement.name not in found:
+            found.add(requirement.name)
+            waiting += distribution(requirement.name).requires or []
+    return found
+
+
+@pytest.fixture(
+    scope="module", params=["unpacked", pytest.param("installed", marks=pytest.mark.release)]
+)
+def client(request, wheel, tmp_path_factory):
+    home = tmp_path_factory.mktemp("client")
+    environment = Environment(home, with_pip=request.param == "installed")
+    if request.param == "installed":
+        environment.install(home, str(wheel))
+    else:
+        environment.unpack(wheel)
+    return environment
 
 
 def test_the_core_the_sdk_and_the_command_come_without_django(client):
@@ -94,8 +146,10 @@ def test_what_needs_the_server_says_what_to_install(client, command):
     assert "pip install 'obeya[server]'" in refused.stderr
 
 
+@pytest.mark.release
 def test_the_server_and_the_demo_work_from_any_directory(wheel, tmp_path):
-    server = Installed(tmp_path, f"{wheel}[server]")
+    server = Environment(tmp_path, with_pip=True)
+    server.install(tmp_path, f"{wheel}[server]")
     for command in ("serve", "demo"):
         with server.served(command) as address:
             with urllib.request.urlopen(f"{address}sign-in/", timeout=10) as answer:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.test_commands import run, surroundings
+from tests.packaging.commands import run, run_code
 from tests.packaging.test_file_commands import content_of
 from tests.plugins.postgresql import running_postgresql
+
+pytestmark = pytest.mark.xdist_group("packaging")
 
 FILL = """
 import io
@@ -64,11 +65,9 @@ print(json.dumps([
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data = tmp_path_factory.mktemp("whole") / "data"
-    data.mkdir(mode=0o700)
-    script(data, "-m", "django", "migrate", "--verbosity", "0")
-    script(data, "-c", FILL)
+def filled(empty_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = Path(shutil.copytree(empty_registry, tmp_path_factory.mktemp("whole") / "data"))
+    run_code(data, FILL)
     return data
 
 
@@ -79,20 +78,6 @@ def postgresql() -> Iterator[str]:
         running_postgresql(Path(folder)) as url,
     ):
         yield url
-
-
-def script(data: Path, *arguments: str, url: str = "") -> str:
-    more = {"DJANGO_SETTINGS_MODULE": "registry_site.settings"}
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        env=surroundings(data) | more | ({"DATABASE_URL": url} if url else {}),
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def content(folder: Path) -> dict[str, object]:
@@ -109,7 +94,7 @@ def test_an_installation_goes_to_postgresql_and_back(
 ) -> None:
     first, second, third = (tmp_path / name for name in ("first", "second", "third"))
     there, back = tmp_path / "there", tmp_path / "back"
-    boards = script(filled, "-c", BOARDS)
+    boards = run_code(filled, BOARDS)
     assert "resnet50" in boards
 
     exported = run(filled, "export", str(first))
@@ -122,7 +107,7 @@ def test_an_installation_goes_to_postgresql_and_back(
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "every link holds" in verified.stdout
     assert run(filled, "doctor", "--blobs", *place).returncode == 0
-    assert script(there, "-c", BOARDS, url=postgresql) == boards
+    assert run_code(there, BOARDS, DATABASE_URL=postgresql) == boards
 
     assert run(filled, "export", "--json", str(second), *place).returncode == 0
     assert content(second) == content(first)
@@ -130,7 +115,7 @@ def test_an_installation_goes_to_postgresql_and_back(
     assert run(filled, "import", "obeya", str(second), *home).returncode == 0
     assert run(filled, "export", str(third), *home).returncode == 0
     assert content(third) == content(first)
-    assert script(back, "-c", BOARDS) == boards
+    assert run_code(back, BOARDS) == boards
     assert b"password" not in b"".join(path.read_bytes() for path in first.glob("acc*.jsonl"))
     link = run(filled, "user", "link", "ada", *home)
     assert link.returncode == 0, link.stderr
@@ -196,13 +181,11 @@ def test_an_import_that_fails_takes_nothing_from_a_store_that_others_use(
     assert run(filled, "export", str(out)).returncode == 0
     texts = out / "event_texts.jsonl"
     texts.write_bytes(texts.read_bytes().replace(b"Worse", b"Worst"))
-    failed = subprocess.run(
-        [sys.executable, "-m", "obeya.cli", "import", "obeya", str(out)],
-        env=surroundings(tmp_path / "new") | {"OBEYA_ARTIFACTS": str(filled / "artifacts")},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
+    failed = run(
+        tmp_path,
+        *("import", "obeya", str(out)),
+        OBEYA_DATA_DIR=str(tmp_path / "new"),
+        OBEYA_ARTIFACTS=str(filled / "artifacts"),
     )
     assert failed.returncode == 1
     assert "event_texts.jsonl was altered" in failed.stderr

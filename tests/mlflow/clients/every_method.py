@@ -1,19 +1,17 @@
 """Every registry method of MLflow's own client, against a registry that is there.
 
-Run with the Python of an environment that has mlflow, MLFLOW_REGISTRY_URI and MLFLOW_TRACKING_TOKEN
-set. Fails at the first surprise.
+Run with the Python of an environment that has mlflow, with MLFLOW_REGISTRY_URI,
+MLFLOW_TRACKING_TOKEN and MLFLOW_TRACKING_URI set. Fails at the first surprise.
 """
 
 import logging
 import os
-import tempfile
 import uuid
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException, RestException
 
-mlflow.set_tracking_uri(f"sqlite:///{tempfile.mkdtemp()}/runs.db")
 client = MlflowClient(registry_uri=os.environ["MLFLOW_REGISTRY_URI"])
 UNICODE = "Modèle 模型 🦜 o'Hara 100% [a]"
 

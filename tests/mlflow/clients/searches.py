@@ -2,14 +2,11 @@
 
 import logging
 import os
-import tempfile
 
-import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import RegisteredModelTag
 from mlflow.exceptions import MlflowException
 
-mlflow.set_tracking_uri(f"sqlite:///{tempfile.mkdtemp()}/runs.db")
 client = MlflowClient(registry_uri=os.environ["MLFLOW_REGISTRY_URI"])
 MODELS, VERSIONS = 120, 250
 PROMPT = RegisteredModelTag("mlflow.prompt.is_prompt", "true")

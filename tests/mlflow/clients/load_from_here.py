@@ -1,0 +1,8 @@
+"""Load the model of `files_here.py` where only the registry is known."""
+
+import mlflow
+
+for uri in ("models:/churn@champion", "models:/churn/1", "models:/churn/Staging"):
+    model = mlflow.pyfunc.load_model(uri)
+    assert list(model.predict([[0.0], [1.0]])) == [0, 1]
+print("loaded")

@@ -1,0 +1,134 @@
+"""How the tests run the `obeya` command and start its server."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.forks import Done, Forks
+
+URL = re.compile(r"^http://127\.0\.0\.1:(\d+)/(\S*)$")
+# Far above what anything takes: only what never ends or never comes is given up.
+SECONDS = 240
+# What every command imports, and what the server's commands import that reads no settings.
+CLIENT = ["obeya.cli", "obeya.remote"]
+SERVER = [
+    *CLIENT,
+    "cryptography.fernet",
+    "django.contrib.admin.utils",
+    "django.contrib.auth.hashers",
+    "django.core.checks",
+    "django.core.handlers.wsgi",
+    "django.core.management",
+    "django.core.serializers.json",
+    "django.db.backends.sqlite3.base",
+    "django.db.migrations.executor",
+    "django.db.models",
+    "django.forms",
+    "django.template.backends.django",
+    "django.views.generic",
+    "environ",
+    "psycopg",
+    "pydantic",
+]
+
+
+def surroundings(data: Path) -> dict[str, str]:
+    """Return the environment of a process, with this data directory and no other settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OBEYA_", "DJANGO_"))}
+    kept.pop("DATABASE_URL", None)
+    return {**kept, "OBEYA_DATA_DIR": str(data)}
+
+
+@cache
+def forks(*modules: str) -> Forks:
+    """Return the process that has imported the modules; it runs until pytest ends."""
+    started = Forks(sys.executable, [*modules], environment=surroundings(Path.cwd()))
+    atexit.register(started.stop)
+    return started
+
+
+def run(data: Path, *arguments: str | Path, stdin: str = "", **more: str) -> Done:
+    """Run the command in the data directory, in a fork of a process that has imported Django."""
+    environment = surroundings(data) | more
+    return forks(*SERVER).run(
+        "module", "obeya.cli", *arguments, environment=environment, cwd=data, stdin=stdin
+    )
+
+
+def run_code(data: Path, code: str, **more: str) -> str:
+    """Run Python code with the site's settings on the data directory, and return its output."""
+    environment = surroundings(data) | {"DJANGO_SETTINGS_MODULE": "registry_site.settings"} | more
+    done = forks(*SERVER).run("code", code, environment=environment, cwd=data)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class Served:
+    """A running `obeya serve` and the URLs it printed."""
+
+    def __init__(self, data: Path, *options: str, **more: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "obeya.cli", "serve", "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=surroundings(data) | more,
+            cwd=data,
+        )
+        self.urls: list[str] = []
+
+    def wait_for_urls(self, number: int) -> list[str]:
+        """Read until that many URLs were printed, and return them."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            if URL.match(line.strip()):
+                self.urls.append(line.strip())
+            if len(self.urls) == number:
+                return self.urls
+        pytest.fail(f"It ended with {self.process.wait()} and printed only {self.urls}")
+
+    def stop(self, how: signal.Signals) -> int:
+        """Send a signal, and return the exit status."""
+        self.process.send_signal(how)
+        return self.process.wait(SECONDS)
+
+    def end(self) -> None:
+        """Stop it if it runs, and close what it wrote."""
+        if self.process.poll() is None:
+            self.stop(signal.SIGTERM)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    """Return the process ids of the children."""
+    found = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(process.pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def wait_until(reached: Callable[[], object]) -> None:
+    """Wait for a state that has to come; fail if it never does."""
+    end = time.monotonic() + SECONDS
+    while not reached():
+        assert time.monotonic() < end, "The state was not reached."
+        time.sleep(0.02)
+
+
+def wait_until_ended(pids: list[int]) -> None:
+    """Wait until none of the processes exists."""
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
