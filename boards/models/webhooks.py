@@ -115,6 +115,11 @@ class Delivery(models.Model):
                 condition=Q(status=DeliveryStatus.PENDING.value),
                 name="delivery_pending",
             ),
+            models.Index(
+                fields=["webhook", "leased_until"],
+                condition=Q(leased_until__isnull=False),
+                name="delivery_leased",
+            ),
             models.Index(fields=["webhook", "-id"], name="delivery_webhook"),
             models.Index(fields=["webhook", "status", "-id"], name="delivery_status"),
             models.Index(fields=["finished_at"], name="delivery_finished"),

@@ -11,6 +11,7 @@ from typing import Any
 from boards import models
 from boards.models.audit import AuditEvent
 from boards.queries.webhooks import wish_of_row
+from boards.registry.worker_channel import notify_workers
 from obeya import audit
 from obeya.records import Channel
 from obeya.webhooks.messages import body_of, event_message
@@ -60,7 +61,10 @@ class Letter:
 
 
 def send(letters: Sequence[Letter], *, at: datetime) -> list[models.WebhookMessage]:
-    """Write messages and a delivery to each who gets one, due at `at`; two statements, or none."""
+    """Write messages and their deliveries, due at `at`, and wake the workers.
+
+    Two statements, three on PostgreSQL; none where there is nothing to send.
+    """
     if not letters:
         return []
     rows = models.WebhookMessage.objects.bulk_create(
@@ -78,4 +82,5 @@ def send(letters: Sequence[Letter], *, at: datetime) -> list[models.WebhookMessa
         for row, letter in zip(rows, letters, strict=True)
         for webhook in letter.webhooks
     )
+    notify_workers()
     return rows

@@ -1,16 +1,18 @@
-"""Writes of the workers that send messages: take what is due, and say what came of it."""
+"""Writes of the workers that send messages: lease what is due, and record the attempts."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from boards import models
 from boards.actors import SYSTEM, Actor
@@ -19,6 +21,7 @@ from boards.permissions import Right
 from boards.queries.verification_state import chain_heads
 from boards.registry._messages import Letter, enabled_webhooks, send
 from boards.registry.webhooks import disable_webhook
+from boards.registry.worker_channel import notify_workers
 from obeya.errors import InvalidInput, NotFound
 from obeya.webhooks.endpoints import HEADS
 from obeya.webhooks.messages import heads_message
@@ -56,32 +59,52 @@ class Outcome:
         return self.status_code is not None and 200 <= self.status_code < 300
 
 
-def lease_due(*, limit: int, per_webhook: int, seconds: int, at: datetime) -> list[Leased]:
-    """Take up to `limit` deliveries that are due, for so many seconds.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt that ended at `made_at`; `chance` from 0 to 1 spreads the next one."""
 
-    Of one endpoint at most `per_webhook` are under way at a time, whoever has them, so that one
-    that hangs keeps no other waiting. What was leased and is over is taken anew.
+    leased: Leased
+    outcome: Outcome
+    made_at: datetime
+    chance: float = 0.0
+
+
+def lease_due(*, limit: int, per_webhook: int, seconds: int, at: datetime) -> list[Leased]:
+    """Lease up to `limit` deliveries that are due, for `seconds`.
+
+    At most `per_webhook` deliveries of an endpoint are leased at a time, whichever worker holds
+    them, so that an endpoint that hangs delays no other. An expired lease is taken over.
     """
-    due = models.Delivery.objects.filter(_is_due(at), _is_free(at))
-    # Asked without a transaction first: on SQLite that would take the lock of all writers.
-    waiting = list(due.order_by("webhook").values_list("webhook", flat=True).distinct())
+    leased = models.Delivery.objects.filter(webhook=OuterRef("pk"), leased_until__gt=at)
+    due = models.Delivery.objects.filter(_is_due(at), _is_free(at), webhook=OuterRef("pk"))
+    # Read without a transaction first: on SQLite that would take the lock of all writers.
+    waiting = (
+        models.Webhook.objects.filter(Exists(due), disabled_at=None, removed_at=None)
+        .annotate(under_way=Coalesce(Subquery(_counted(leased)), 0))
+        .filter(under_way__lt=per_webhook)
+    )
     taken: list[Leased] = []
-    for webhook in waiting:
+    for webhook in waiting.order_by("pk").values_list("pk", flat=True):
         if len(taken) >= limit:
             break
         taken += _lease(webhook, min(per_webhook, limit - len(taken)), per_webhook, seconds, at)
     return taken
 
 
+def _counted(rows: QuerySet[models.Delivery]) -> QuerySet[Any, Any]:
+    """How many rows there are, for a subquery."""
+    return rows.order_by().values("webhook").annotate(count=Count("pk")).values("count")
+
+
 def _lease(webhook: int, wanted: int, per_webhook: int, seconds: int, at: datetime) -> list[Leased]:
     lease, until = uuid.uuid4(), at + timedelta(seconds=seconds)
     with transaction.atomic():
-        # Held, so that two workers do not both find room at one endpoint.
+        # Locked, so that two workers do not both find room at one endpoint.
         holder = models.Webhook.objects.select_for_update(of=("self",), skip_locked=True)
         row = holder.filter(pk=webhook, disabled_at=None, removed_at=None).first()
         if row is None:
             return []
-        mine = models.Delivery.objects.filter(webhook=row, status=_PENDING)
+        mine = models.Delivery.objects.filter(webhook=row)
         room = min(wanted, per_webhook - mine.filter(leased_until__gt=at).count())
         if room <= 0:
             return []
@@ -96,6 +119,18 @@ def _lease(webhook: int, wanted: int, per_webhook: int, seconds: int, at: dateti
     return [Leased(each.pk, lease, row, each.message) for each in rows]
 
 
+def next_due(*, after: datetime) -> datetime | None:
+    """When the next retry is due or the next lease expires; None if neither will happen."""
+    rows = models.Delivery.objects
+    retry = rows.filter(status=_PENDING, next_attempt_at__gt=after)
+    expiry = rows.filter(leased_until__gt=after)
+    moments = (
+        retry.aggregate(first=Min("next_attempt_at"))["first"],
+        expiry.aggregate(first=Min("leased_until"))["first"],
+    )
+    return min(filter(None, moments), default=None)
+
+
 def _is_due(at: datetime) -> Q:
     return Q(status=_PENDING, next_attempt_at__lte=at)
 
@@ -104,45 +139,65 @@ def _is_free(at: datetime) -> Q:
     return Q(leased_until__isnull=True) | Q(leased_until__lte=at)
 
 
-def record_attempt(*, leased: Leased, outcome: Outcome, chance: float, at: datetime) -> bool:
-    """Keep what came of an attempt; False where the lease was lost, and nothing is written.
+def record_attempts(attempts: Sequence[Attempt]) -> int:
+    """Record how attempts ended; returns how many. One whose lease was lost is not recorded.
 
-    A 410 disables the endpoint, and so does nothing but failures for five days. `chance` from 0
-    to 1 spreads the next attempt.
+    A 410 disables the endpoint, and so do five days of nothing but failures.
     """
     with transaction.atomic():
-        held = models.Delivery.objects.select_for_update(of=("self",))
-        row = held.filter(pk=leased.pk, lease=leased.lease, status=_PENDING).first()
-        if row is None:
-            return False
-        models.DeliveryAttempt.objects.create(
-            delivery=row,
-            made_at=at,
-            milliseconds=outcome.milliseconds,
-            request_headers=dict(outcome.request_headers),
-            status_code=outcome.status_code,
-            response=_storable(outcome.response),
-            error=_storable(outcome.error),
+        rows = models.Delivery.objects.select_for_update(of=("self",)).order_by("pk")
+        held = {
+            (pk, lease): made
+            for pk, lease, made in rows.filter(
+                pk__in=[each.leased.pk for each in attempts], status=_PENDING
+            ).values_list("pk", "lease", "attempts_made")
+        }
+        kept = [each for each in attempts if (each.leased.pk, each.leased.lease) in held]
+        models.DeliveryAttempt.objects.bulk_create(
+            models.DeliveryAttempt(
+                delivery_id=each.leased.pk,
+                made_at=each.made_at,
+                milliseconds=each.outcome.milliseconds,
+                request_headers=dict(each.outcome.request_headers),
+                status_code=each.outcome.status_code,
+                response=_storable(each.outcome.response),
+                error=_storable(each.outcome.error),
+            )
+            for each in kept
         )
-        made = row.attempts_made + 1
-        following = None if outcome.arrived else next_attempt_at(made, at, chance)
-        status = (
-            DeliveryStatus.DELIVERED
-            if outcome.arrived
-            else DeliveryStatus.PENDING
-            if following
-            else DeliveryStatus.FAILED
-        )
-        models.Delivery.objects.filter(pk=row.pk).update(
-            attempts_made=made,
-            status=status.value,
-            next_attempt_at=following,
-            lease=None,
-            leased_until=None,
-            finished_at=None if following else at,
-        )
-    _note_health(leased.webhook, outcome, at)
-    return True
+        arrived = [each for each in kept if each.outcome.arrived]
+        if arrived:
+            _end(
+                [each.leased.pk for each in arrived],
+                DeliveryStatus.DELIVERED,
+                at=max(each.made_at for each in arrived),
+            )
+        for each in kept:
+            if not each.outcome.arrived:
+                _retry_or_fail(each, held[each.leased.pk, each.leased.lease] + 1)
+    _note_health(kept)
+    return len(kept)
+
+
+def _end(deliveries: list[int], status: DeliveryStatus, *, at: datetime) -> None:
+    models.Delivery.objects.filter(pk__in=deliveries).update(
+        attempts_made=F("attempts_made") + 1,
+        status=status.value,
+        next_attempt_at=None,
+        lease=None,
+        leased_until=None,
+        finished_at=at,
+    )
+
+
+def _retry_or_fail(attempt: Attempt, attempts_made: int) -> None:
+    following = next_attempt_at(attempts_made, attempt.made_at, attempt.chance)
+    if following is None:
+        _end([attempt.leased.pk], DeliveryStatus.FAILED, at=attempt.made_at)
+        return
+    models.Delivery.objects.filter(pk=attempt.leased.pk).update(
+        attempts_made=attempts_made, next_attempt_at=following, lease=None, leased_until=None
+    )
 
 
 def _storable(text: str) -> str:
@@ -150,11 +205,19 @@ def _storable(text: str) -> str:
     return text[:EXCERPT_MAX].replace("\x00", "\ufffd")
 
 
-def _note_health(webhook: models.Webhook, outcome: Outcome, at: datetime) -> None:
+def _note_health(attempts: Sequence[Attempt]) -> None:
+    """Note since when the attempts of each endpoint fail; disable the ones that are given up."""
+    arrived = {each.leased.webhook.pk for each in attempts if each.outcome.arrived}
+    if arrived:
+        healthy = models.Webhook.objects.filter(pk__in=arrived, failing_since__isnull=False)
+        healthy.update(failing_since=None)
+    for each in attempts:
+        if not each.outcome.arrived and each.leased.webhook.pk not in arrived:
+            _note_failure(each.leased.webhook, each.outcome, each.made_at)
+
+
+def _note_failure(webhook: models.Webhook, outcome: Outcome, at: datetime) -> None:
     rows = models.Webhook.objects.filter(pk=webhook.pk)
-    if outcome.arrived:
-        rows.filter(failing_since__isnull=False).update(failing_since=None)
-        return
     rows.filter(failing_since__isnull=True).update(failing_since=at)
     since = rows.values_list("failing_since", flat=True).first()
     if outcome.status_code == GONE:
@@ -216,7 +279,7 @@ def _require_enabled(webhook: models.Webhook) -> None:
 
 
 def _again(rows: QuerySet[models.Delivery], at: datetime) -> int:
-    return rows.update(
+    count = rows.update(
         status=_PENDING,
         attempts_made=0,
         next_attempt_at=at,
@@ -224,6 +287,8 @@ def _again(rows: QuerySet[models.Delivery], at: datetime) -> int:
         leased_until=None,
         finished_at=None,
     )
+    notify_workers()
+    return count
 
 
 def publish_heads(*, at: datetime) -> int:

@@ -62,6 +62,9 @@ def post(
     watch.start()
     try:
         answer = _exchange(line, host, port, target, body, headers)
+    except TimeoutError:
+        # A single wait took all the time there was: the socket noticed before the timer did.
+        late.set()
     except (OSError, http.client.HTTPException, ValueError) as error:
         if not late.is_set():
             raise NoAnswer(f"{host} broke off: {_reason(error)}.") from None

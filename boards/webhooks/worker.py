@@ -1,84 +1,164 @@
-"""The loop of a worker: takes what is due, sends it, and says what came of it."""
+"""The worker: leases the deliveries that are due, sends them and records the attempts.
+
+One thread talks to the database; the others only send. So an attempt costs no connection, and
+attempts that end together are recorded together.
+"""
 
 from __future__ import annotations
 
 import logging
 import random
-from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
-from threading import Event
+import threading
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django.utils import timezone
 
 from boards.registry import deliveries
-from boards.registry.deliveries import Leased
+from boards.registry.deliveries import Attempt, Leased
+from boards.webhooks.new_work import NewWork, watch
 from boards.webhooks.sending import attempt
 
-AT_ONCE = 32
-PER_WEBHOOK = 4
-# Longer than an attempt can take, so that a lease is over only where its worker is gone.
+# A worker sends to this many endpoints at their limit before another endpoint has to wait.
+BUSY_ENDPOINTS = 8
+# Longer than an attempt can take: a lease expires only if its worker has ended.
 LEASE_SECONDS = 60
-PAUSE_SECONDS = 0.5
+SECONDS_AFTER_TROUBLE = 0.5
 CHORES_EVERY = timedelta(minutes=10)
 
 logger = logging.getLogger(__name__)
 
 
-def run(*, site: str, stopping: Event) -> None:
-    """Send until `stopping` is set; what is under way then is finished first.
+class Worker:
+    """Sends deliveries from `run` until another thread calls `stop`.
 
-    `site` is where people find this registry, for the links in messages.
+    `site` is the public address of this registry, for the links in messages.
     """
-    under_way: set[Future[None]] = set()
-    chores_at = timezone.now()
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="delivery") as pool:
-        while not stopping.is_set():
-            under_way = {each for each in under_way if not each.done()}
-            taken = 0
-            try:
-                if timezone.now() >= chores_at:
-                    do_chores()
-                    chores_at = timezone.now() + CHORES_EVERY
-                for leased in take(AT_ONCE - len(under_way)):
-                    under_way.add(pool.submit(deliver, leased, site=site))
-                    taken += 1
-            except (DatabaseError, InterfaceError):
-                logger.exception("The database does not answer; the worker goes on trying.")
-                connections.close_all()
-            close_old_connections()
-            if not taken:
-                stopping.wait(PAUSE_SECONDS)
-    connections.close_all()
+
+    def __init__(self, *, site: str) -> None:
+        self._site = site
+        self._stopping = threading.Event()
+        # Set when an attempt has ended, when a delivery was written, and by `stop`.
+        self._wake = threading.Event()
+        self._under_way: set[Future[Attempt]] = set()
+        self._unrecorded: list[Attempt] = []
+        self._chores_at = timezone.now()
+
+    def stop(self) -> None:
+        """Lease nothing more; `run` returns once the attempts under way are recorded."""
+        self._stopping.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Send until stopped. Trouble with the database is logged, and everything is retried."""
+        room = BUSY_ENDPOINTS * settings.OBEYA_WEBHOOK_CONCURRENCY
+        with (
+            ThreadPoolExecutor(room, thread_name_prefix="delivery") as pool,
+            watch(self._wake) as new_work,
+        ):
+            while not self._stopping.is_set():
+                try:
+                    self._work(pool, room, new_work)
+                except (DatabaseError, InterfaceError):
+                    logger.exception("The database does not answer; the worker will try again.")
+                    connections.close_all()
+                    self._stopping.wait(SECONDS_AFTER_TROUBLE)
+            self._finish()
+        connections.close_all()
+
+    def _work(self, pool: ThreadPoolExecutor, room: int, new_work: NewWork) -> None:
+        """Record what has ended, send what is due, and wait if there was nothing to do."""
+        # First: whatever happens from here on ends the wait below.
+        self._wake.clear()
+        new_work.begin()
+        recorded = self._record_ended()
+        at = timezone.now()
+        if at >= self._chores_at:
+            do_chores(at)
+            self._chores_at = at + CHORES_EVERY
+        leased = lease(room - len(self._under_way))
+        for each in leased:
+            future = pool.submit(send, each, site=self._site)
+            self._under_way.add(future)
+            future.add_done_callback(lambda _: self._wake.set())
+        if not leased and not recorded and not self._stopping.is_set():
+            due = min(deliveries.next_due(after=at) or self._chores_at, self._chores_at)
+            new_work.wait((due - timezone.now()).total_seconds())
+
+    def _record_ended(self) -> int:
+        """Record the attempts that have ended; returns how many there were.
+
+        What cannot be recorded because of trouble with the database is recorded the next time.
+        """
+        ended = {each for each in self._under_way if each.done()}
+        self._under_way -= ended
+        self._unrecorded += [each.result() for each in ended if each.exception() is None]
+        for each in ended:
+            if error := each.exception():
+                # Its lease expires, and it is sent again.
+                logger.error("A delivery could not be sent.", exc_info=error)
+        count = len(self._unrecorded)
+        if count:
+            record(self._unrecorded)
+            self._unrecorded = []
+        return count
+
+    def _finish(self) -> None:
+        try:
+            self._record_ended()
+            while self._under_way:
+                wait(self._under_way, return_when=FIRST_COMPLETED)
+                self._record_ended()
+        except (DatabaseError, InterfaceError):
+            logger.exception("The last attempts were not recorded; they are made again.")
 
 
-def take(room: int) -> list[Leased]:
-    """What is due now, as much as there is room for."""
+def lease(room: int) -> Sequence[Leased]:
+    """Lease the deliveries that are due now, at most `room` of them."""
     if room <= 0:
         return []
     return deliveries.lease_due(
-        limit=room, per_webhook=PER_WEBHOOK, seconds=LEASE_SECONDS, at=timezone.now()
+        limit=room,
+        per_webhook=settings.OBEYA_WEBHOOK_CONCURRENCY,
+        seconds=LEASE_SECONDS,
+        at=timezone.now(),
     )
 
 
-def deliver(leased: Leased, *, site: str) -> None:
-    """One attempt of a delivery, in a thread of its own."""
+def send(leased: Leased, *, site: str) -> Attempt:
+    """Make one attempt of a delivery. Uses no database."""
+    outcome = attempt(leased, site=site, at=timezone.now())
+    # Spreads retries; not a secret.
+    chance = random.random()  # noqa: S311
+    return Attempt(leased, outcome, made_at=timezone.now(), chance=chance)
+
+
+def record(attempts: Sequence[Attempt]) -> None:
+    """Record attempts together; one that the database refuses is logged and does not stop others.
+
+    Raises:
+        OperationalError, InterfaceError: the database cannot be used now; nothing was recorded.
+    """
     try:
-        outcome = attempt(leased, site=site, at=timezone.now())
-        # Spreads retries; nothing is secret about it.
-        chance = random.random()  # noqa: S311
-        deliveries.record_attempt(leased=leased, outcome=outcome, chance=chance, at=timezone.now())
-    except Exception:
-        # The lease runs out and the delivery is taken again.
-        logger.exception("The delivery of %s broke.", leased.message.message_id)
-    finally:
-        connections.close_all()
+        deliveries.record_attempts(attempts)
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError:
+        for each in attempts:
+            try:
+                deliveries.record_attempts([each])
+            except (OperationalError, InterfaceError):
+                raise
+            except DatabaseError:
+                # Its lease expires, and it is sent again.
+                logger.exception("An attempt of %s was refused.", each.leased.message.message_id)
 
 
-def do_chores() -> None:
-    """What a worker does beside sending: the daily heads, and tidying up."""
-    at = timezone.now()
+def do_chores(at: datetime) -> None:
+    """Publish the daily heads, and remove deliveries that ended long ago."""
     deliveries.publish_heads(at=at)
     older_than = at - timedelta(days=settings.OBEYA_WEBHOOK_DAYS)
     while deliveries.sweep_deliveries(older_than=older_than):

@@ -24,16 +24,16 @@ def deliver(site: str, *, parent: int | None = None) -> None:
 
     What takes longer than a few seconds then is left to others: its lease runs out.
     """
-    from boards.webhooks.worker import run
+    from boards.webhooks.worker import Worker
 
-    stopping = threading.Event()
-    worker = threading.Thread(target=run, kwargs={"site": site, "stopping": stopping}, daemon=True)
-    # Threads made from now on block both, so that the wait below is what hears them.
+    worker = Worker(site=site)
+    thread = threading.Thread(target=worker.run, daemon=True)
+    # Threads started from now on block both signals, so that the wait below receives them.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    worker.start()
+    thread.start()
     _wait_until_stopped(parent)
-    stopping.set()
-    worker.join(SECONDS_TO_FINISH)
+    worker.stop()
+    thread.join(SECONDS_TO_FINISH)
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads that still wait for a receiver would keep the process.

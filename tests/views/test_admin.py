@@ -31,7 +31,13 @@ from boards.registry import (
     store_run_file,
     verify_new_events,
 )
-from boards.registry.deliveries import Outcome, lease_due, publish_heads, record_attempt
+from boards.registry.deliveries import (
+    Attempt,
+    Outcome,
+    lease_due,
+    publish_heads,
+    record_attempts,
+)
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.artifacts.manifest import FileEntry
 from obeya.guardrails import Guardrail
@@ -100,7 +106,7 @@ def governed(filled: DatabaseRegistry) -> DatabaseRegistry:
     )
     answered = Outcome(7, status_code=500, response="<script>alert(1)</script>")
     for leased in lease_due(limit=9, per_webhook=9, seconds=60, at=datetime.now(UTC)):
-        record_attempt(leased=leased, outcome=answered, chance=0, at=now)
+        record_attempts([Attempt(leased, answered, made_at=now)])
     publish_heads(at=now)
     return registry
 

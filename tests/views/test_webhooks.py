@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from boards.models import AuditEvent, Delivery, User, Webhook
 from boards.registry import DatabaseRegistry
-from boards.registry.deliveries import Outcome, lease_due, record_attempt
+from boards.registry.deliveries import Attempt, Outcome, lease_due, record_attempts
 from tests.views.people import person
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def address(admin: Client) -> str:
 def attempt(**outcome: Any) -> None:
     at = timezone.now()
     for leased in lease_due(limit=100, per_webhook=100, seconds=60, at=at):
-        record_attempt(leased=leased, outcome=Outcome(7, **outcome), chance=0, at=at)
+        record_attempts([Attempt(leased, Outcome(7, **outcome), made_at=at)])
 
 
 def test_an_empty_list_says_what_an_endpoint_is(admin: Client) -> None:

@@ -12,6 +12,9 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
+# Far longer than a pause between two messages on the slowest machine.
+SECONDS_WITHOUT_MESSAGE = 90
+
 
 class Receiver:
     """Verifies what comes with the public library, and keeps it."""
@@ -24,11 +27,12 @@ class Receiver:
         self.bodies: list[str] = []
         self.url = ""
         self.answer: Callable[[], tuple[int, dict[str, str], bytes]] = lambda: (204, {}, b"")
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     def take(self, body: str, headers: dict[str, str]) -> None:
         """Keep a message, or why it does not verify."""
-        with self._lock:
+        with self._changed:
+            self._changed.notify_all()
             self.bodies.append(body)
             for secret in self.secrets:
                 try:
@@ -36,6 +40,12 @@ class Receiver:
                     self.ids.append(headers["webhook-id"])
                 except Exception as error:  # noqa: BLE001 - whatever the library says
                     self.wrong.append(f"{headers.get('webhook-id')}: {error!r}")
+
+    def wait_until(self, done: Callable[[], bool]) -> None:
+        """Wait for messages until `done`; fails only where nothing came for a minute."""
+        with self._changed:
+            while not done():
+                assert self._changed.wait(SECONDS_WITHOUT_MESSAGE), (len(self.ids), self.wrong)
 
 
 @contextmanager

@@ -25,11 +25,12 @@ from boards.models import (
 from boards.queries.verification_state import chain_heads
 from boards.registry import Actor, DatabaseRegistry
 from boards.registry.deliveries import (
+    Attempt,
     Leased,
     Outcome,
     lease_due,
     publish_heads,
-    record_attempt,
+    record_attempts,
     sweep_deliveries,
 )
 from obeya.errors import InvalidInput, NotFound
@@ -40,7 +41,7 @@ from obeya.webhooks.endpoints import HEADS
 from obeya.webhooks.schedule import BACK_OFF
 from tests.webhooks.conftest import Make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 URL = "https://ci.example.org/hook"
 FAILED = Outcome(10, status_code=500, response="no")
 ARRIVED = Outcome(10, status_code=204)
@@ -49,6 +50,10 @@ ARRIVED = Outcome(10, status_code=204)
 def lease(limit: int = 100, per_webhook: int = 100, **more: Any) -> list[Leased]:
     at = more.pop("at", timezone.now())
     return lease_due(limit=limit, per_webhook=per_webhook, seconds=60, at=at)
+
+
+def record_attempt(*, leased: Leased, outcome: Outcome, at: datetime) -> bool:
+    return record_attempts([Attempt(leased, outcome, made_at=at)]) == 1
 
 
 def sent() -> list[str]:
@@ -156,11 +161,11 @@ def test_what_is_leased_is_nobody_elses_until_the_lease_is_over(make: Make) -> N
     (theirs,) = lease(at=at + timedelta(seconds=61))
     assert theirs.pk == mine.pk
     # Whoever lost it writes nothing.
-    assert not record_attempt(leased=mine, outcome=FAILED, chance=0, at=at)
+    assert not record_attempt(leased=mine, outcome=FAILED, at=at)
     assert not DeliveryAttempt.objects.exists()
-    assert record_attempt(leased=theirs, outcome=ARRIVED, chance=0, at=at)
+    assert record_attempt(leased=theirs, outcome=ARRIVED, at=at)
     assert Delivery.objects.get().status == "delivered"
-    assert not record_attempt(leased=theirs, outcome=ARRIVED, chance=0, at=at)
+    assert not record_attempt(leased=theirs, outcome=ARRIVED, at=at)
 
 
 def test_one_endpoint_never_takes_all_the_room(make: Make, models_of: Any) -> None:
@@ -175,7 +180,6 @@ def test_one_endpoint_never_takes_all_the_room(make: Make, models_of: Any) -> No
     record_attempt(
         leased=next(each for each in taken if each.webhook.pk == slow.pk),
         outcome=ARRIVED,
-        chance=0,
         at=timezone.now(),
     )
     assert [leased.webhook.name for leased in lease(limit=10, per_webhook=2)] == ["slow"]
@@ -217,7 +221,7 @@ def test_attempts_go_on_for_three_days_and_then_it_has_failed(make: Make) -> Non
     for number, wait in enumerate(BACK_OFF, 1):
         at += wait
         (leased,) = lease(at=at)
-        assert record_attempt(leased=leased, outcome=FAILED, chance=0, at=at)
+        assert record_attempt(leased=leased, outcome=FAILED, at=at)
         assert Delivery.objects.get().attempts_made == number
         assert lease(at=at) == []
     row = Delivery.objects.get()
@@ -230,7 +234,7 @@ def test_an_answer_of_410_disables_the_endpoint_at_once(make: Make, models_of: A
     models_of.register_model("resnet50")
     leased = lease()
     gone = Outcome(5, status_code=410)
-    record_attempt(leased=leased[0], outcome=gone, chance=0, at=timezone.now())
+    record_attempt(leased=leased[0], outcome=gone, at=timezone.now())
     row = Webhook.objects.get()
     assert row.disabled_reason == "The receiver answered 410: it is gone."
     assert set(Delivery.objects.values_list("status", flat=True)) == {"cancelled"}
@@ -246,7 +250,7 @@ def test_five_days_of_nothing_but_failures_disable_it_and_one_arrival_does_not(
     def fail(at: Any, outcome: Outcome = FAILED) -> None:
         models_of.register_model("resnet50")
         newest = max(lease(at=at + timedelta(minutes=1)), key=lambda each: each.pk)
-        record_attempt(leased=newest, outcome=outcome, chance=0, at=at)
+        record_attempt(leased=newest, outcome=outcome, at=at)
         Delivery.objects.filter(status="pending").delete()
 
     fail(start)
@@ -268,14 +272,14 @@ def test_a_delivery_is_replayed_with_the_same_message_and_keeps_its_attempts(
 ) -> None:
     make(URL)
     (leased,) = lease()
-    record_attempt(leased=leased, outcome=ARRIVED, chance=0, at=timezone.now())
+    record_attempt(leased=leased, outcome=ARRIVED, at=timezone.now())
     row = registry.replay(pk=leased.pk, actor=actor, at=timezone.now())
     assert row.status == "pending"
     (again,) = lease()
     assert again.message.message_id == leased.message.message_id
     with pytest.raises(InvalidInput, match="on its way"):
         registry.replay(pk=leased.pk, actor=actor, at=timezone.now())
-    record_attempt(leased=again, outcome=ARRIVED, chance=0, at=timezone.now())
+    record_attempt(leased=again, outcome=ARRIVED, at=timezone.now())
     assert row.attempts.count() == 2
     with pytest.raises(NotFound):
         registry.replay(pk=row.pk + 1, actor=actor, at=timezone.now())
@@ -347,7 +351,7 @@ def test_what_ended_long_ago_goes_with_its_message_and_nothing_else(
     at = timezone.now()
     for leased in lease():
         if leased.webhook.name == "one":
-            record_attempt(leased=leased, outcome=ARRIVED, chance=0, at=at)
+            record_attempt(leased=leased, outcome=ARRIVED, at=at)
     assert sweep_deliveries(older_than=at - timedelta(days=1)) == 0
     assert sweep_deliveries(older_than=at + timedelta(days=1)) == 2
     assert not DeliveryAttempt.objects.exists()

@@ -23,7 +23,7 @@ from obeya.stages import Stage
 from obeya.webhooks.endpoints import Target, Wish
 from tests.webhooks.conftest import Make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 URL = "https://hooks.example.org/services/T0/SECRETPATH"
 
 

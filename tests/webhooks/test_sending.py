@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import ip_address
@@ -24,7 +22,7 @@ from django.utils import timezone
 from boards import registry
 from boards.models import Delivery, DeliveryAttempt
 from boards.registry import SYSTEM, Actor
-from boards.webhooks import http_post, worker
+from boards.webhooks import http_post
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import Target
 from tests.webhooks.conftest import SITE, Make, work
@@ -228,31 +226,6 @@ def test_what_cannot_be_reached_says_so(make: Make, settings: Any) -> None:
     work()
     inside = attempts()[before:]
     assert any("OBEYA_WEBHOOK_NETWORKS" in attempt.error for attempt in inside)
-
-
-def test_a_receiver_that_hangs_delays_no_other(
-    make: Make, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A worker runs while four deliveries hang; the other endpoint has all of its own."""
-    stopping = threading.Event()
-    with raw_server(hang) as url:
-        make(url, "hanging")
-        make(receiver.url, "well")
-        for _ in range(10):
-            registry.DatabaseRegistry(actor=None).register_model("resnet50")
-        expected = Delivery.objects.filter(webhook__name="well").count()
-        thread = threading.Thread(target=worker.run, kwargs={"site": SITE, "stopping": stopping})
-        thread.start()
-        try:
-            deadline = time.monotonic() + 12
-            while len(receiver.bodies) < expected and time.monotonic() < deadline:
-                time.sleep(0.05)
-            # Fewer seconds than a hanging attempt takes, so that none of those was waited for.
-            assert len(receiver.bodies) == expected
-            assert Delivery.objects.filter(webhook__name="hanging", status="delivered").count() == 0
-        finally:
-            stopping.set()
-    thread.join()
 
 
 def test_chats_get_a_sentence_with_a_link_and_nothing_of_it_is_markup(

@@ -1,0 +1,17 @@
+"""How a write tells the waiting workers of webhooks that there is a delivery to send."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+CHANNEL = "obeya_deliveries"
+
+
+def notify_workers() -> None:
+    """Wake the workers when the present transaction commits.
+
+    One statement on PostgreSQL. None on SQLite, where the workers watch the file.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"NOTIFY {CHANNEL}")

@@ -1,0 +1,27 @@
+"""Tables of many one-line checks as one test, which lists every entry that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+Case = Callable[[object], AbstractContextManager[None]]
+
+
+@contextmanager
+def every_case() -> Iterator[Case]:
+    """Check each case within `case(name)`; at the end, fail with the names of those that failed."""
+    found: list[str] = []
+
+    @contextmanager
+    def case(name: object) -> Iterator[None]:
+        try:
+            yield
+        except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - each is listed
+            found.append(f"{str(name)[:120]}: {type(error).__name__}: {str(error)[:400]}")
+
+    yield case
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
