@@ -21,10 +21,10 @@ ARGS ?=
 
 SERVE_OPTIONS = --data-dir "$(DATA)" $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
-# The tests that ask nothing of the database engine run once, on SQLite.
-DATABASE_FREE := tests/core tests/e2e tests/demo tests/packaging tests/test_architecture.py \
-  tests/mlflow/test_import.py tests/mlflow/test_run_metrics.py
-PYTEST = $(BIN)/pytest -n $(JOBS) $(ARGS)
+# Tests that share an expensive server or environment are grouped, so that one process runs them.
+PYTEST = $(BIN)/pytest -n $(JOBS) --dist loadgroup
+ON_SQLITE = OBEYA_TEST_DATABASE=sqlite OBEYA_MLFLOW_PYTHON="$(MLFLOW)/bin/python" $(PYTEST)
+ON_POSTGRESQL = OBEYA_TEST_DATABASE=postgresql OBEYA_MLFLOW_PYTHON="$(MLFLOW)/bin/python" $(PYTEST)
 
 # MLflow's own clients and server, which the tests drive, never share our environment. They are big,
 # so that theirs are kept for the next run, and for the next checkout.
@@ -62,20 +62,30 @@ chromium: $(DEV_READY)
 	@$(BIN)/python scripts/find_chromium.py || true
 
 .PHONY: test
-test: check chromium test-sqlite test-postgresql ## All checks, then all tests on SQLite and on PostgreSQL
+test: check chromium test-sqlite test-postgresql ## Every check that a change has to pass, in about ten minutes
 
 .PHONY: test-sqlite
-test-sqlite: $(DEV_READY) $(MLFLOW)/.ready chromium ## All tests, on SQLite
-	OBEYA_TEST_DATABASE=sqlite OBEYA_MLFLOW_PYTHON="$(MLFLOW)/bin/python" $(PYTEST)
+test-sqlite: $(DEV_READY) $(MLFLOW)/.ready chromium ## The tests of `make test` on SQLite
+	$(ON_SQLITE) -m "not release" $(ARGS)
 
 .PHONY: test-postgresql
-test-postgresql: $(DEV_READY) $(MLFLOW)/.ready ## The tests that use the database, on PostgreSQL
-	OBEYA_TEST_DATABASE=postgresql OBEYA_MLFLOW_PYTHON="$(MLFLOW)/bin/python" \
-	  $(PYTEST) $(DATABASE_FREE:%=--ignore=%)
+test-postgresql: $(DEV_READY) $(MLFLOW)/.ready ## The tests of `make test` that can differ on PostgreSQL
+	$(ON_POSTGRESQL) -m "both_engines and not release" $(ARGS)
+
+.PHONY: test-all
+test-all: check chromium test-all-sqlite test-all-postgresql test-mlflow ## All tests on both engines, and with MLflow 2: before a release
+
+.PHONY: test-all-sqlite
+test-all-sqlite: $(DEV_READY) $(MLFLOW)/.ready chromium
+	$(ON_SQLITE) $(ARGS)
+
+.PHONY: test-all-postgresql
+test-all-postgresql: $(DEV_READY) $(MLFLOW)/.ready chromium
+	$(ON_POSTGRESQL) $(ARGS)
 
 .PHONY: test-mlflow
 test-mlflow: $(DEV_READY) $(MLFLOW2)/.ready ## The tests of the MLflow protocol, with clients of MLflow 2
-	OBEYA_MLFLOW_PYTHON="$(MLFLOW2)/bin/python" $(PYTEST) tests/mlflow
+	OBEYA_MLFLOW_PYTHON="$(MLFLOW2)/bin/python" $(PYTEST) tests/mlflow $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(DEV_READY) chromium ## Take the pictures that the README shows

@@ -18,6 +18,23 @@ from django.test import TransactionTestCase
 from boards import triggers
 from scripts.find_chromium import NoChromium, find_chromium
 
+# A test that requests one of these uses the database; so does one that is marked `django_db`.
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the tests that use no database once, on SQLite."""
+    if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+        return
+    without = [item for item in items if not _uses_database(item)]
+    config.hook.pytest_deselected(items=without)
+    items[:] = [item for item in items if _uses_database(item)]
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return bool(item.get_closest_marker("django_db") or DATABASE_FIXTURES.intersection(fixtures))
+
 
 def pytest_configure() -> None:
     """Hash passwords fast: the tests make many accounts and guard none of them."""

@@ -14,6 +14,8 @@ from boards.models import AuditEvent, IdempotentRequest, ModelVersion
 from boards.registry import idempotency
 from tests.api.conftest import Program, problem
 
+pytestmark = pytest.mark.both_engines
+
 
 def test_the_same_request_again_is_answered_as_before(api: Program) -> None:
     first = api.post("/models/m/versions", {"label": "a"}, Idempotency_Key="k1")

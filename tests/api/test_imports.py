@@ -10,6 +10,8 @@ from boards.models import AuditEvent, RegisteredModel, User
 from obeya.tokens import Scope
 from tests.api.conftest import Program, ProgramOf, problem
 
+pytestmark = pytest.mark.both_engines
+
 AT = "2024-05-01T10:00:00Z"
 FIRST = {"version": 1, "stage": "production", "created_at": AT, "updated_at": AT}
 MODEL = {"model": "m", "origin": "https://mlflow.example.org", "created_at": AT}

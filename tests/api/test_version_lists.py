@@ -12,7 +12,7 @@ from boards.registry import DatabaseRegistry
 from obeya import Stage
 from tests.api.conftest import Program, ProgramOf
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 
 @pytest.fixture

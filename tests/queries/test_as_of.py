@@ -29,7 +29,7 @@ from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from obeya import RegistryError, Stage
 from obeya.errors import InvalidInput
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 START = datetime(2026, 3, 3, 12, tzinfo=UTC)
 ALL = BoardFilter()

@@ -24,7 +24,7 @@ from obeya.chain_heads import ChainHead
 from obeya.errors import InvalidInput
 from obeya.records import Channel
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 START = datetime(2026, 3, 3, 12, tzinfo=UTC)
 

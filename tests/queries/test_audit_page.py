@@ -18,7 +18,7 @@ from obeya import Stage
 from obeya.errors import InvalidInput
 from obeya.records import Action, Channel
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 START = datetime(2026, 3, 3, 12, tzinfo=UTC)
 

@@ -37,7 +37,7 @@ DEVELOPMENT, STAGING, PRODUCTION, ARCHIVED = Stage
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 ALL = BoardFilter()
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 
 def register(name="resnet50", **metrics):

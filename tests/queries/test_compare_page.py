@@ -13,7 +13,7 @@ from boards.registry import SYSTEM, register_model, transition_stage
 from obeya.errors import InvalidInput, NotFound
 from obeya.stages import Stage
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 

@@ -22,6 +22,8 @@ from obeya.policies import Comparison
 from obeya.records import Channel
 from obeya.tag_text import tag_text
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 

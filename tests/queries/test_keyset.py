@@ -15,6 +15,8 @@ from boards.registry import SYSTEM, register_model, transition_stage
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 ALL = BoardFilter()
 

@@ -51,6 +51,8 @@ from obeya.policies import Comparison
 from obeya.records import Channel
 from obeya.stages import Stage
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 NOW = NOON + timedelta(days=7)
 HOUR = timedelta(hours=1)

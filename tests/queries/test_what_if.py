@@ -24,7 +24,7 @@ from obeya.policies import (
 )
 from obeya.stages import Stage
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 ACCURATE = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.8)
 

@@ -6,6 +6,8 @@ import pytest
 
 from boards.queries.whole_number import ID_MAX, whole_number
 
+pytestmark = pytest.mark.both_engines
+
 
 @pytest.mark.parametrize(
     ("text", "number"),

@@ -21,6 +21,7 @@ from obeya.records import Channel
 from obeya.stages import STRICT, Workflow
 from obeya.tokens import Scope
 from tests.registry.conformance import Clock
+from tests.registry.in_process import in_process
 
 
 def _person(username: str, group: str) -> User:
@@ -80,37 +81,43 @@ def workflow() -> Workflow:
 @pytest.fixture(
     params=[
         "memory",
-        pytest.param("database", marks=pytest.mark.django_db),
-        pytest.param("remote", marks=pytest.mark.django_db(transaction=True)),
+        pytest.param("database", marks=[pytest.mark.django_db, pytest.mark.both_engines]),
+        pytest.param("remote", marks=pytest.mark.django_db),
+        pytest.param(
+            "served", marks=[pytest.mark.django_db(transaction=True), pytest.mark.release]
+        ),
     ]
 )
 def any_registry(
     request: pytest.FixtureRequest, clock: Clock, workflow: Workflow, settings: Any
 ) -> ModelRegistry:
-    """Each implementation, empty, bound to somebody who may do everything."""
+    """Each implementation, empty, bound to an account with every permission.
+
+    `remote` is a client of this process, `served` the same over a real connection.
+    """
     if request.param == "memory":
         return InMemoryRegistry(actor="alice", clock=clock, workflow=workflow)
     settings.OBEYA_WORKFLOW = workflow.name
-    if request.param == "remote":
-        if connection.vendor != "sqlite":
-            pytest.skip("What differs between the databases is not on the wire.")
-        return request.getfixturevalue("remote_of")("alice")  # type: ignore[no-any-return]
-    return DatabaseRegistry(actor=request.getfixturevalue("alice"), clock=clock)
+    if request.param == "database":
+        return DatabaseRegistry(actor=request.getfixturevalue("alice"), clock=clock)
+    if connection.vendor != "sqlite":
+        pytest.skip("What differs between the engines does not show in the API.")
+    return request.getfixturevalue("remote_of")("alice")  # type: ignore[no-any-return]
 
 
 @pytest.fixture
 def remote_of(
-    live_server: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], RemoteRegistry]:
-    """The registry of a live server, by the token of an account that may do everything.
+    """A client of the registry, by the token of an account with every permission.
 
-    The server looks at the clock of the test.
+    The server reads the clock of the test.
     """
     monkeypatch.setattr(timezone, "now", clock)
 
     def remote(name: str) -> RemoteRegistry:
-        user, made = User.objects.get_or_create(username=name)
-        if made:
+        user, is_new = User.objects.get_or_create(username=name)
+        if is_new:
             user.groups.add(Group.objects.get(name="administrator"))
         was_standing, clock.standing = clock.standing, True
         _, token = make_token(
@@ -122,7 +129,11 @@ def remote_of(
             at=clock(),
         )
         clock.standing = was_standing
-        return RemoteRegistry(live_server.url, token)
+        if request.node.callspec.params["any_registry"] == "remote":
+            return in_process(token)
+        served = RemoteRegistry(request.getfixturevalue("live_server").url, token)
+        served._api._headers["Accept-Encoding"] = "gzip"
+        return served
 
     return remote
 

@@ -24,6 +24,8 @@ from boards.registry import (
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed
 from obeya.records import Channel
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)

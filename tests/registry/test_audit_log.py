@@ -28,6 +28,8 @@ from obeya.records import Channel
 from obeya.stages import Stage
 from tests.unreadable_texts import UNREADABLE
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 TABLE = AuditEvent._meta.db_table
 APPEND_ONLY = "the audit log is append-only"

@@ -25,6 +25,8 @@ from obeya.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound
 from obeya.records import Channel
 from obeya.stages import Stage
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
 

@@ -13,6 +13,8 @@ from obeya.errors import InvalidInput, NotAllowed
 from obeya.metrics import Direction, MetricDefinition, Scale
 from obeya.records import Channel
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 TOP1 = MetricDefinition("top1", Direction.HIGHER, "%", Scale.PERCENT, "Top-1", "On ImageNet.")
 

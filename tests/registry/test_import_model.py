@@ -19,6 +19,8 @@ from obeya.policies import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 LONG_AGO = datetime(2024, 5, 1, tzinfo=UTC)
 ORIGIN = "https://mlflow.example.org"

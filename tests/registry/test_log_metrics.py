@@ -13,6 +13,8 @@ from obeya import metrics as core
 from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.records import Channel
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
 

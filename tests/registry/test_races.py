@@ -37,7 +37,7 @@ from obeya.policies import PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_engines]
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

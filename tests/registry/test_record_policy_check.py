@@ -21,6 +21,8 @@ from obeya.policies import Comparison, PromotionPolicy, Verdict
 from obeya.records import Channel
 from obeya.stages import Stage
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
 ACCURATE = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.9)

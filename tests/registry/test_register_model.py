@@ -22,6 +22,8 @@ from obeya.audit import GENESIS
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed
 from obeya.records import Channel
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 

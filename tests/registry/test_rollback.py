@@ -28,7 +28,7 @@ from obeya.policies import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

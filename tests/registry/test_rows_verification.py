@@ -27,7 +27,7 @@ from obeya import Comparison, PromotionPolicy, Stage
 from obeya.records import Channel
 from tests.unreadable_texts import UNREADABLE, WRONG_DATA, with_member
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 
 @pytest.fixture

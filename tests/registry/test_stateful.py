@@ -41,6 +41,8 @@ from obeya.policies import Mode
 from obeya.requests import TransitionRequest
 from tests.registry.conformance import Clock, picture
 
+pytestmark = pytest.mark.both_engines
+
 NAMES = ("a", "b")
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Few of each, so that steps meet.

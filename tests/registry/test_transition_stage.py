@@ -43,6 +43,8 @@ from obeya.policies import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 
+pytestmark = pytest.mark.both_engines
+
 DEVELOPMENT, STAGING, PRODUCTION, ARCHIVED = Stage
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

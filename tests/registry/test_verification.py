@@ -25,6 +25,8 @@ from obeya.errors import NotAllowed
 from obeya.records import Channel
 from tests.unreadable_texts import UNREADABLE, with_member
 
+pytestmark = pytest.mark.both_engines
+
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 

@@ -21,6 +21,8 @@ from tests.unreadable_texts import NESTED
 from tests.whole_export.conftest import empty, export_to, lines_of
 from tests.whole_export.test_round_trip import START
 
+pytestmark = pytest.mark.both_engines
+
 Edit = Callable[[list[dict[str, Any]]], None]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,8 @@ from obeya.metrics import Direction, Metric, MetricDefinition
 from obeya.policies import PromotionPolicy
 from obeya.stages import Stage
 from tests.whole_export.conftest import content_of, empty, export_to, lines_of
+
+pytestmark = pytest.mark.both_engines
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 NAMES = ("resnet50", "bert", "模型 ü")

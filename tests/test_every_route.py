@@ -1,0 +1,170 @@
+"""Every page, every readable address of the API and every list of the admin opens.
+
+This runs on both engines, so that a query that only one of them accepts is found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from boards import models
+from boards import registry as writes
+from boards.registry import SYSTEM, Actor, DatabaseRegistry, create_user, make_token
+from obeya import Comparison, PromotionPolicy, Stage
+from obeya.artifacts.manifest import FileEntry
+from obeya.guardrails import Guardrail
+from obeya.limits import WipLimit
+from obeya.metrics import MetricDefinition
+from obeya.records import Channel
+from obeya.tokens import Scope
+from obeya.webhooks.endpoints import Target, Wish
+from tests.offenders import every_case
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
+
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+# 204 says that a blob is stored; 405 is an address that only takes a form.
+OPEN = {200, 204, 302, 405}
+# These need more than a path.
+QUERIES = {
+    "models/<str:name>/versions/<int:number>/artifact/pieces/": "path=a.bin&size=7&modified=1",
+    "metrics/define/": "name=accuracy",
+    "models/<str:name>/compare/": "a=1&b=2",
+    "api/v1/models/<name>/versions/<version>/judgement": "to_stage=archived",
+    "compare.csv": "v=m:1&v=m:2",
+    "api/v1/comparisons": "v=m:1&v=m:2",
+    "api/v1/models/<name>/comparison": "a=1&b=2",
+}
+
+
+@pytest.fixture
+def token() -> str:
+    """Fill a registry with one of everything; a token with every scope for its administrator."""
+    at = timezone.now()
+    writes.create_user(username="ada", group="administrator", actor=SYSTEM, at=at)
+    reviewer = create_user(username="rosa", group="administrator", actor=SYSTEM, at=at)
+    ada = models.User.objects.get(username="ada")
+    actor = Actor(ada, Channel.PAGE)
+    registry = DatabaseRegistry(actor=ada)
+    registry.register_model("m", 1, {"accuracy": 0.8}, tags={"k": "v"}, description="Text")
+    registry.register_model("m", 2, {"accuracy": 0.9})
+    registry.set_tag("m", "k", "v")
+    registry.set_alias("m", "best", 1)
+    content = writes.store_blob(body=BytesIO(b"content"), size=7, actor=actor, at=at).sha256
+    writes.set_artifact(
+        name="m", version=1, files=[FileEntry("a.bin", content)], actor=actor, at=at
+    )
+    policy = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.85)
+    for name in (None, "m"):
+        registry.set_policy(policy, name)
+        registry.set_wip_limit(WipLimit(Stage.STAGING, 5), name)
+    expires_at = at + timedelta(days=1)
+    registry.waive("m", 1, ["accuracy ≥ 0.85"], reason="Known", expires_at=expires_at)
+    for number in (1, 2):
+        registry.transition_stage("m", number, Stage.STAGING)
+        registry.transition_stage("m", number, Stage.PRODUCTION)
+    registry.set_guardrail("m", Guardrail("errors", Comparison.LTE, 0.1))
+    registry.report_live_metric("m", "errors", 0.2)
+    registry.register_model("m", 3, {"accuracy": 0.7})
+    registry.request_transition("m", 3)
+    DatabaseRegistry(actor=reviewer).approve("m", 3)
+    writes.define_metric(definition=MetricDefinition("accuracy"), actor=actor, at=at)
+    writes.create_webhook(
+        name="ci",
+        target=Target.WEBHOOK,
+        address="https://ci.example.org/",
+        wish=Wish(),
+        actor=actor,
+        at=at,
+    )
+    _, token = make_token(user=ada, name="all", scopes=list(Scope), actor=actor, at=at)
+    return token
+
+
+def routes(
+    patterns: list[URLPattern | URLResolver] | None = None, before: str = ""
+) -> Iterator[str]:
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, route)
+        # The admin has a test of its own below, the MLflow protocol its own tests.
+        elif not re.match(r"admin/|\^|api/[23]\.0/|api/v1/(\^|$)", route):
+            yield route
+
+
+def values_for(route: str) -> dict[str, str]:
+    """A value for each parameter that a path can have."""
+    event = models.AuditEvent.objects.filter(action="model_version.stage_transitioned").latest("pk")
+    things = {
+        "checks/": models.PolicyCheck,
+        "requests/": models.TransitionRequest,
+        "waivers/": models.Waiver,
+        "webhooks/": models.Webhook,
+        "tokens/": models.ApiToken,
+    }
+    thing = next((things[part] for part in things if part in route), models.PolicyCheck)
+    delivery = str(models.Delivery.objects.latest("pk").pk)
+    return {
+        "name": "m",
+        "number": "1",
+        "version": "1",
+        "stage": "staging",
+        "path": "a.bin",
+        "key": "k",
+        "alias": "best",
+        "sha256": models.Blob.objects.get().sha256,
+        "metric": "errors",
+        "uid": str(thing._default_manager.latest("pk").uid),
+        "chain": str(event.model.uid),
+        "sequence": str(event.sequence),
+        "form": "csv",
+        "token": "expired",
+        "pk": delivery,
+        "delivery": delivery,
+    }
+
+
+def test_every_page_and_every_readable_address_of_the_api_opens(token: str) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(
+        models.User.objects.get(username="ada"), "django.contrib.auth.backends.ModelBackend"
+    )
+    found = list(routes())
+    assert len(found) > 100
+    with every_case() as case:
+        for route in found:
+            values = values_for(route)
+            path = PARAMETER.sub(lambda part: values[part[1]], route)  # noqa: B023 - used here
+            headers = {"Authorization": f"Bearer {token}"} if route.startswith("api/") else {}
+            with case(route):
+                answer = client.get(f"/{path}?{QUERIES.get(route, '')}", headers=headers)
+                # A link that expired has a page of its own.
+                assert answer.status_code in (OPEN | {404} if "<str:token>" in route else OPEN)
+                if answer.status_code == 200:
+                    assert answer.getvalue()
+
+
+def test_every_list_of_the_admin_opens_and_so_does_its_newest_row(token: str) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(
+        models.User.objects.get(username="ada"), "django.contrib.auth.backends.ModelBackend"
+    )
+    models.User.objects.filter(username="ada").update(is_superuser=True, is_staff=True)
+    with every_case() as case:
+        for model in admin.site._registry:
+            name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+            with case(name):
+                assert client.get(reverse(f"{name}_changelist") + "?q=m").status_code == 200
+                if row := model._default_manager.order_by("-pk").first():
+                    page = reverse(f"{name}_change", args=[row.pk])
+                    assert client.get(page).status_code == 200
