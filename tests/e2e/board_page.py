@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
+from time import monotonic
+
 from playwright.sync_api import Locator, Page, expect
 
 
@@ -72,15 +76,25 @@ class BoardPage:
         """
         column = self.page.locator(f"#cards-{stage}")
         taken_in = self.card_in(stage, name)
-        for nudge in range(100):
+
+        def nudge(turn: int) -> None:
             # Measured again each time: what was done before may still be moving the columns.
             box = column.bounding_box()
             assert box is not None
             x, y = box["x"] + box["width"] / 2, box["y"] + 40
-            self.page.mouse.move(x + nudge % 2, y, steps=8 if nudge == 0 else 1)
-            if taken_in.count():
+            self.page.mouse.move(x + turn % 7, y, steps=8 if turn == 0 else 1)
+
+        self.nudge_until(taken_in, nudge)
+
+    def nudge_until(self, taken_in: Locator, nudge: Callable[[int], None]) -> None:
+        """Call `nudge` with 0, 1, 2 and so on, once a frame, until the element is there."""
+        # Only for a board that never takes the card in: no result depends on it.
+        deadline = monotonic() + 30
+        for turn in count():
+            nudge(turn)
+            if taken_in.count() or monotonic() > deadline:
                 break
-            self.page.wait_for_timeout(100)
+            self.page.evaluate("() => new Promise(requestAnimationFrame)")
         expect(taken_in).to_be_attached()
 
     def let_go(self) -> None:

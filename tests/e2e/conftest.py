@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
 from boards import registry as write
 from boards.models import PolicyCheck, User
 from boards.registry import SYSTEM, Actor, DatabaseRegistry
-from boards.registry.deliveries import Outcome, lease_due, record_attempt
+from boards.registry.deliveries import Attempt, Outcome, lease_due, record_attempts
 from obeya.artifacts.manifest import FileEntry
 from obeya.errors import TransitionRefused
 from obeya.policies import Comparison, PromotionPolicy
@@ -29,6 +29,9 @@ from obeya.webhooks.endpoints import Target, Wish
 from tests.e2e.board_page import BoardPage
 
 PASSWORD = "a long enough password"
+# How long an action or an expectation may take. Only a failure takes so long.
+TIMEOUT_MS = 30_000
+expect.set_options(timeout=TIMEOUT_MS)
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 ACCOUNTS = {
     "ada": "administrator",
@@ -149,7 +152,7 @@ def make_endpoints(actor: Actor) -> None:
         )
     outcome = Outcome(12, status_code=500, response="no", request_headers={"webhook-id": "msg_1"})
     for leased in lease_due(limit=9, per_webhook=9, seconds=60, at=datetime.now(UTC)):
-        record_attempt(leased=leased, outcome=outcome, chance=0, at=at)
+        record_attempts([Attempt(leased, outcome, made_at=at)])
     write.disable_webhook(uid=row.uid, reason="Gone", actor=actor, at=at)
 
 
@@ -208,7 +211,7 @@ def visit(
 
     def open_window(path: str = "/", *, user: str | None = "grace", **options: Any) -> Page:
         context = new_context(base_url=live_server.url, **options)
-        context.set_default_timeout(8_000)
+        context.set_default_timeout(TIMEOUT_MS)
         if user is not None:
             client = Client()
             client.force_login(accounts[user], backend=BACKEND)
@@ -217,6 +220,28 @@ def visit(
             context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
         page = context.new_page()
         complaints.listen(page)
+        page.goto(path)
+        return page
+
+    return open_window
+
+
+# Collect what breaks the Content-Security-Policy.
+WATCH = """
+  window.violations = [];
+  document.addEventListener("securitypolicyviolation", (event) => {
+    window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+  });
+"""
+
+
+@pytest.fixture
+def watched(visit: Visit) -> Visit:
+    """Open a window, whose pages list in `window.violations` how they break the policy."""
+
+    def open_window(path: str, user: str | None) -> Page:
+        page = visit("/livez", user=user, reduced_motion="reduce")
+        page.context.add_init_script(WATCH)
         page.goto(path)
         return page
 

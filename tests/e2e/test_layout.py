@@ -4,38 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from boards.registry import DatabaseRegistry
 from tests.e2e.board_page import BoardPage
-from tests.e2e.site_pages import site_pages
+from tests.e2e.page_checks import OVERHANG
 
-WIDTHS = (320, 360, 768, 1280, 1920)
-# How far the page can be scrolled sideways, and what sticks out.
-OVERHANG = """() => {
-  const width = document.documentElement.clientWidth;
-  const over = document.documentElement.scrollWidth - width;
-  if (over <= 0) return null;
-  const out = [...document.querySelectorAll("body *")]
-    .filter((element) => element.getBoundingClientRect().right > width + 1)
-    .map((element) => element.outerHTML.slice(0, 90));
-  return `${over} px: ${out.slice(0, 3).join(" | ")}`;
-}"""
 RUNNING = "document.getAnimations().filter((a) => a.playState === 'running').length"
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_no_page_scrolls_sideways(visit: Callable[..., Page], check_id: str, width: int) -> None:
-    page = visit("/", user="ada", viewport={"width": width, "height": 800})
-    visitor = visit("/sign-in/", user=None, viewport={"width": width, "height": 800})
-    found = {}
-    for site_page in site_pages(check_id):
-        window = visitor if site_page.is_open else page
-        window.goto(site_page.path)
-        if over := window.evaluate(OVERHANG):
-            found[site_page.name] = over
-    assert found == {}
 
 
 def test_a_long_word_widens_no_page(visit: Callable[..., Page], registry: DatabaseRegistry) -> None:

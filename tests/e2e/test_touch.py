@@ -124,17 +124,9 @@ def test_a_long_press_lifts_a_card_and_carries_it(
         way = (target["x"] + target["width"] / 2 - x) * step / 8
         touch(session, "touchMove", (x + way, y + (target["y"] + 40 - y) * step / 8))
     taken_in = board.card_in("staging", "bert-base v3")
-    for nudge in range(50):
-        # Cards that still glide into place take nothing in, and a finger at rest asks only once.
-        if taken_in.count():
-            break
-        touch(
-            session,
-            "touchMove",
-            (target["x"] + target["width"] / 2 + nudge % 2 + 1, target["y"] + 40),
-        )
-        board.page.wait_for_timeout(100)
-    expect(taken_in).to_be_attached()
+    # Cards that still glide into place take nothing in, and a finger at rest asks only once.
+    x, y = target["x"] + target["width"] / 2 + 1, target["y"] + 40
+    board.nudge_until(taken_in, lambda turn: touch(session, "touchMove", (x + turn % 7, y)))
     touch(session, "touchEnd")
     expect(board.live).to_have_text("bert-base v3 moved from Development to Staging")
 
