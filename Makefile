@@ -21,8 +21,7 @@ ARGS ?=
 
 SERVE_OPTIONS = --data-dir "$(DATA)" $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
-# Tests that share an expensive server or environment are grouped, so that one process runs them.
-PYTEST = $(BIN)/pytest -n $(JOBS) --dist loadgroup
+PYTEST = $(BIN)/pytest -n $(JOBS)
 ON_SQLITE = OBEYA_TEST_DATABASE=sqlite OBEYA_MLFLOW_PYTHON="$(MLFLOW)/bin/python" $(PYTEST)
 ON_POSTGRESQL = OBEYA_TEST_DATABASE=postgresql OBEYA_MLFLOW_PYTHON="$(MLFLOW)/bin/python" $(PYTEST)
 
@@ -77,11 +76,11 @@ test-all: check chromium test-all-sqlite test-all-postgresql test-mlflow ## All 
 
 .PHONY: test-all-sqlite
 test-all-sqlite: $(DEV_READY) $(MLFLOW)/.ready chromium
-	$(ON_SQLITE) $(ARGS)
+	OBEYA_TEST_ALL=1 $(ON_SQLITE) $(ARGS)
 
 .PHONY: test-all-postgresql
 test-all-postgresql: $(DEV_READY) $(MLFLOW)/.ready chromium
-	$(ON_POSTGRESQL) $(ARGS)
+	OBEYA_TEST_ALL=1 $(ON_POSTGRESQL) $(ARGS)
 
 .PHONY: test-mlflow
 test-mlflow: $(DEV_READY) $(MLFLOW2)/.ready ## The tests of the MLflow protocol, with clients of MLflow 2

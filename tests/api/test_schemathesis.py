@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +13,12 @@ from django.utils import timezone
 from boards.registry import SYSTEM, DatabaseRegistry, make_token, service_account
 from obeya import PromotionPolicy, Stage
 from obeya.tokens import Scope
+from tests.examples import IS_RELEASE
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-# More find more: with OBEYA_API_EXAMPLES=50 it takes some ten minutes, and follows what it makes.
-EXAMPLES = os.environ.get("OBEYA_API_EXAMPLES", "")
-PHASES = "coverage,fuzzing,stateful" if EXAMPLES else "coverage,fuzzing"
+# All phases take some ten minutes, and follow the links between operations.
+PHASES = "coverage,fuzzing,stateful" if IS_RELEASE else "coverage"
+EXAMPLES = "50" if IS_RELEASE else "1"
 SECONDS_MAX = 3_600
 
 
@@ -35,7 +35,7 @@ def test_every_operation_does_what_the_document_says(live_server: Any, tmp_path:
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"),
             f"{live_server.url}/api/v1/openapi.json",
             *("--header", f"Authorization: Bearer {token}"),
-            *("--checks", "all", "--phases", PHASES, "--max-examples", EXAMPLES or "4"),
+            *("--checks", "all", "--phases", PHASES, "--max-examples", EXAMPLES),
             "--no-color",
             *("--generation-deterministic", "--report-dir", str(tmp_path)),
             # It would end the token that all others are tried with.

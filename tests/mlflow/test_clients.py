@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 RunClient = Callable[..., str]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("mlflow")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

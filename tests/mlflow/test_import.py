@@ -26,7 +26,7 @@ from obeya.mlflow_server import MlflowServer
 from obeya.records import Action, Channel
 from obeya.tokens import Scope
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("mlflow")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 Import = Callable[..., Result]
 RunClient = Callable[..., str]
@@ -191,7 +191,7 @@ def breaking_line(target: str, *, after: int) -> Iterator[str]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Line) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 

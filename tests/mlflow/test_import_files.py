@@ -22,7 +22,7 @@ from boards.registry import SYSTEM, verify_new_events
 from obeya.cli import main
 from obeya.records import Channel
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("mlflow")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 RunClient = Callable[..., str]
 
@@ -118,7 +118,7 @@ def hostile_server(files: dict[str, Any], contents: dict[str, bytes]) -> Iterato
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 

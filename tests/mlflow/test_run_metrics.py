@@ -17,7 +17,7 @@ from obeya.records import ModelVersion
 
 RunClient = Callable[..., str]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("mlflow")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def register(token: str, **given: str) -> ModelVersion:

@@ -45,10 +45,8 @@ from tests.unreadable_texts import NESTED
 
 ROOT = Path(__file__).parents[2]
 
+
 # What is expensive to start is shared, so that one worker of pytest-xdist gets all of it.
-pytestmark = pytest.mark.xdist_group("packaging")
-
-
 @pytest.fixture
 def served(data):
     """A server for one test."""

@@ -13,8 +13,6 @@ import pytest
 
 from tests.packaging.commands import run, run_code
 
-pytestmark = pytest.mark.xdist_group("packaging")
-
 FILL = """
 import io
 from datetime import timedelta

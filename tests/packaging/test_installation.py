@@ -30,10 +30,8 @@ from importlib.metadata import entry_points
 sys.exit(command.load()())
 """
 
+
 # The wheel is built once.
-pytestmark = pytest.mark.xdist_group("wheel")
-
-
 class Environment:
     """An empty environment."""
 

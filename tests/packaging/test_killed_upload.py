@@ -14,7 +14,6 @@ import pytest
 from tests.packaging.commands import Served, children, run_code, wait_until, wait_until_ended
 from tests.views.raw_requests import RawRequest, of_session, sizes
 
-pytestmark = pytest.mark.xdist_group("packaging")
 FILL = """
 import django
 django.setup()

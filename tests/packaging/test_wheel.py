@@ -9,10 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+
 # The wheel is built once.
-pytestmark = pytest.mark.xdist_group("wheel")
-
-
 @pytest.fixture(scope="module")
 def names(wheel):
     with zipfile.ZipFile(wheel) as opened:

@@ -14,8 +14,6 @@ from tests.packaging.commands import run, run_code
 from tests.packaging.test_file_commands import content_of
 from tests.plugins.postgresql import running_postgresql
 
-pytestmark = pytest.mark.xdist_group("packaging")
-
 FILL = """
 import io
 from datetime import datetime, timedelta, UTC
@@ -121,6 +119,7 @@ def test_an_installation_goes_to_postgresql_and_back(
     assert link.returncode == 0, link.stderr
 
 
+@pytest.mark.release
 def test_what_is_refused_says_why_and_leaves_nothing(filled: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(filled, "export", str(out)).returncode == 0
@@ -151,6 +150,7 @@ def test_what_is_refused_says_why_and_leaves_nothing(filled: Path, tmp_path: Pat
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.release
 def test_content_that_is_gone_ends_the_export_and_leaves_no_half(
     filled: Path, tmp_path: Path
 ) -> None:
@@ -174,6 +174,7 @@ def test_versions_are_exported_as_before(filled: Path) -> None:
         assert away.returncode == 6, away.stderr
 
 
+@pytest.mark.release
 def test_an_import_that_fails_takes_nothing_from_a_store_that_others_use(
     filled: Path, tmp_path: Path
 ) -> None:
@@ -198,6 +199,7 @@ def test_a_model_may_have_the_name_of_a_form(filled: Path) -> None:
     assert away.returncode == 6, away.stderr
 
 
+@pytest.mark.release
 def test_a_link_that_leads_out_of_an_export_is_refused(filled: Path, tmp_path: Path) -> None:
     out, secret = tmp_path / "out", tmp_path / "secret"
     assert run(filled, "export", str(out)).returncode == 0

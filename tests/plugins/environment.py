@@ -23,7 +23,7 @@ import pytest
 from tests.plugins.postgresql import running_postgresql
 
 # What the tests themselves read.
-KEPT = {"OBEYA_TEST_DATABASE", "OBEYA_CHROMIUM", "OBEYA_MLFLOW_PYTHON"}
+KEPT = {"OBEYA_TEST_ALL", "OBEYA_TEST_DATABASE", "OBEYA_CHROMIUM", "OBEYA_MLFLOW_PYTHON"}
 ENGINES = ("sqlite", "postgresql")
 
 _cleanup = ExitStack()

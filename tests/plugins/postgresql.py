@@ -98,10 +98,15 @@ def _binaries() -> Path:
 def _copied(binaries: Path, target: Path) -> Path:
     """The binaries copied, with the libraries that the wheel keeps beside its package."""
     package = binaries.parent
+    target.mkdir()
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.is_dir():
         shutil.copytree(libraries, target / libraries.name, symlinks=True)
     copy = target / package.name / binaries.name
+    copy.parent.mkdir()
+    for folder in (target, copy.parent):
+        # Whatever the umask of this process is.
+        folder.chmod(0o755)
     return Path(shutil.copytree(binaries, copy, symlinks=True))
 
 

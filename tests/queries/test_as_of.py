@@ -28,6 +28,7 @@ from boards.queries.keyset import Cursor
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from obeya import RegistryError, Stage
 from obeya.errors import InvalidInput
+from tests.examples import examples
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
@@ -150,7 +151,7 @@ def undone() -> Iterator[None]:
 
 
 @settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

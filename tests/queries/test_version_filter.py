@@ -50,6 +50,7 @@ from obeya.filter_ordering import Ordering, OrderingTerm, parse_ordering
 from obeya.policies import Comparison
 from obeya.records import Channel
 from obeya.stages import Stage
+from tests.examples import examples
 
 pytestmark = pytest.mark.both_engines
 
@@ -163,7 +164,9 @@ expressions = st.recursive(
 
 
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(300),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(expressions)
 def test_a_query_finds_what_the_expression_says(expression):
@@ -171,7 +174,9 @@ def test_a_query_finds_what_the_expression_says(expression):
 
 
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(50),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(-2, 2))
 def test_numbers_are_equal_in_a_query_where_they_are_in_a_policy(number, further):
@@ -258,7 +263,9 @@ def all_pages(limit, **asked):
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(orderings, st.integers(1, 5))
 def test_pages_cover_every_version_once_in_the_order_asked_for(ordering, limit):

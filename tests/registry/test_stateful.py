@@ -39,6 +39,7 @@ from obeya.guardrails import Guardrail
 from obeya.limits import LimitMode, WipLimit
 from obeya.policies import Mode
 from obeya.requests import TransitionRequest
+from tests.examples import examples
 from tests.registry.conformance import Clock, picture
 
 pytestmark = pytest.mark.both_engines
@@ -381,7 +382,7 @@ def test_the_database_does_what_the_registry_in_memory_does() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]  # untyped in hypothesis
         RegistriesAgree,
         settings=settings(
-            max_examples=30,
+            max_examples=examples(30),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -23,8 +23,6 @@ from obeya.limits import WipLimit
 from obeya.records import VersionDraft
 from obeya.requests import RequestStatus
 
-pytestmark = pytest.mark.xdist_group("remote operations")
-
 ADDRESS = re.compile(r"^(http://127\.0\.0\.1:\d+)/$")
 ACCURATE = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.9)
 REVIEWED = PromotionPolicy(Stage.STAGING).require_approvals(1)

@@ -82,7 +82,7 @@ def played() -> Iterator[Callable[..., tuple[str, list[Any]]]]:
         heard: list[Any] = []
         handler = type("Played", (Player,), {"answers": list(answers), "heard": heard})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         servers.append((server, thread))
         return f"http://127.0.0.1:{server.server_address[1]}", heard

@@ -30,6 +30,7 @@ from obeya.limits import LimitMode, WipLimit
 from obeya.metrics import Direction, Metric, MetricDefinition
 from obeya.policies import PromotionPolicy
 from obeya.stages import Stage
+from tests.examples import examples
 from tests.whole_export.conftest import content_of, empty, export_to, lines_of
 
 pytestmark = pytest.mark.both_engines
@@ -137,7 +138,7 @@ DEEDS = st.one_of(
 
 
 @settings(
-    max_examples=12,
+    max_examples=examples(12),
     deadline=None,
     # An example takes a second: making a failing one smaller would take minutes.
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
