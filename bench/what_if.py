@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from boards.queries.what_if import WhatIf
-    from obeya.policies import PromotionPolicy
+    from obeya.policy.policy import PromotionPolicy
 
 ROUNDS = 5
 SMALL = 1_000
@@ -59,7 +59,7 @@ def main() -> None:
 
 def drafts() -> dict[str, PromotionPolicy]:
     """The drafts to run, from the cheapest to the dearest."""
-    from obeya.policies import (
+    from obeya.policy.policy import (
         ArtifactDigest,
         Comparison,
         PromotionPolicy,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from boards.models import User
 from boards.permissions import SCOPES, Right, has_right, require
-from obeya import audit, names
+from obeya import names
+from obeya.audit import chain as audit
 from obeya.errors import NotAllowed
 from obeya.records import Channel
 from obeya.tokens import Grant

@@ -18,9 +18,9 @@ from obeya.errors import (
     RegistryError,
     TransitionRefused,
 )
-from obeya.memory import InMemoryRegistry
+from obeya.memory.registry import InMemoryRegistry
 from obeya.metrics import Direction, Metric, MetricDefinition
-from obeya.policies import Comparison, MetricRequirement, PromotionPolicy, Verdict
+from obeya.policy.policy import Comparison, MetricRequirement, PromotionPolicy, Verdict
 from obeya.records import ModelVersion, StageTransition
 from obeya.registry import ModelRegistry
 from obeya.stages import Stage, Workflow

@@ -9,15 +9,15 @@ from typing import Protocol
 from obeya import names
 from obeya.comparison import VersionComparison
 from obeya.errors import InvalidInput
-from obeya.guardrails import Guardrail, LiveReport
-from obeya.limits import WipLimit
 from obeya.metrics import Metric
-from obeya.policies import PromotionPolicy, Verdict
+from obeya.policy.policy import PromotionPolicy, Verdict
+from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, StageTransition
-from obeya.requests import TransitionRequest
 from obeya.stages import Stage
-from obeya.transitions import TransitionJudgement
-from obeya.waivers import Waiver
+from obeya.transitions.guardrails import Guardrail, LiveReport
+from obeya.transitions.judge import TransitionJudgement
+from obeya.transitions.limits import WipLimit
+from obeya.transitions.requests import TransitionRequest
 
 MetricValues = Mapping[str, float | Metric]
 
@@ -219,8 +219,8 @@ class ModelRegistry(Protocol):
     def rollback(self, name: str, to_version: int | None = None, *, reason: str) -> StageTransition:
         """Put the last good version (or `to_version`) back into Production and archive the rest.
 
-        Which one that is: `obeya.rollback.rollback_target`. Policies and WIP limits are checked
-        and recorded but block nothing.
+        `obeya.transitions.rollback.rollback_target` chooses that version. Policies and WIP limits
+        are checked and recorded, but block nothing.
 
         Raises:
             InvalidInput: none qualifies, `to_version` is there or never was, or no reason.

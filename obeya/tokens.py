@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from obeya.errors import InvalidInput
-from obeya.globs import glob_matches, model_globs
+from obeya.filters.globs import glob_matches, model_globs
 
 PREFIX = "obeya_"
 SECRET_LENGTH = 40

@@ -68,12 +68,12 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
     from boards.registry.deliveries import publish_heads
     from obeya import PromotionPolicy, Stage
     from obeya.artifacts.manifest import FileEntry
-    from obeya.bounds import Comparison
     from obeya.errors import TransitionRefused
-    from obeya.guardrails import Guardrail
-    from obeya.limits import LimitMode, WipLimit
     from obeya.metrics import Direction, MetricDefinition
+    from obeya.policy.bounds import Comparison
     from obeya.records import Channel
+    from obeya.transitions.guardrails import Guardrail
+    from obeya.transitions.limits import LimitMode, WipLimit
     from obeya.webhooks.endpoints import HEADS, TYPES, Target, Wish
 
     start = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from boards.triggers import _POSTGRESQL, _SQLITE
-from obeya import audit
-from obeya.chain_export import ExportedEvent, verify_export
+from obeya.audit import chain as audit
+from obeya.audit.export import ExportedEvent, verify_export
 from obeya.records import Action, Channel
 from obeya.stages import Stage
 

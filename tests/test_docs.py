@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from obeya.filter_expressions import Field, Operator
-from obeya.filter_language import is_filter, parse_filter
-from obeya.filter_ordering import parse_ordering
-from obeya.filter_tokens import FilterError
+from obeya.filters.expressions import Field, Operator
+from obeya.filters.language import is_filter, parse_filter
+from obeya.filters.ordering import parse_ordering
+from obeya.filters.tokens import FilterError
 from registry_site.cli import _options
 
 ROOT = Path(__file__).parents[1]

@@ -29,7 +29,7 @@ from obeya.documents import (
     verdict_document,
     written_time,
 )
-from obeya.policies import Verdict
+from obeya.policy.policy import Verdict
 from obeya.stages import Stage
 
 router = Router(tags=["Moves"])

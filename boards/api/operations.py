@@ -15,11 +15,11 @@ from boards.permissions import Right
 from boards.queries.guardrails import guardrails_of
 from boards.queries.limits import wip_limits
 from boards.queries.records import find_model
-from obeya.bounds import Comparison
 from obeya.documents import guardrail_document, live_report_document, wip_limit_document
-from obeya.guardrails import Guardrail
-from obeya.limits import LimitMode, WipLimit
+from obeya.policy.bounds import Comparison
 from obeya.stages import Stage
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.limits import LimitMode, WipLimit
 
 router = Router(tags=["Operations"])
 

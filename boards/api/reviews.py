@@ -28,8 +28,8 @@ from boards.queries.waivers import waiver_record, waivers_of
 from boards.registry import DatabaseRegistry
 from obeya.documents import request_document, waiver_document
 from obeya.errors import InvalidInput
-from obeya.requests import Decision, RequestStatus
 from obeya.stages import Stage
+from obeya.transitions.requests import Decision, RequestStatus
 
 router = Router(tags=["Requests and waivers"])
 

@@ -27,9 +27,9 @@ from boards.registry import DatabaseRegistry
 from obeya import records
 from obeya.documents import version_document
 from obeya.errors import NotFound
-from obeya.filter_language import parse_filter
-from obeya.filter_ordering import parse_ordering
-from obeya.filter_tokens import FILTER_MAX
+from obeya.filters.language import parse_filter
+from obeya.filters.ordering import parse_ordering
+from obeya.filters.tokens import FILTER_MAX
 from obeya.metrics import Metric
 from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage

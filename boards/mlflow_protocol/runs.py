@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from obeya.errors import RegistryError
-from obeya.mlflow_server import Credentials, MlflowServer
+from obeya.transfer.mlflow_server import Credentials, MlflowServer
 
 SECONDS = 5.0
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 
 from boards.models.choices import STAGES, choices
-from obeya.audit import GENESIS, UnreadableText, read_canonical_text
+from obeya.audit.chain import GENESIS, UnreadableText, read_canonical_text
 from obeya.records import MOVES, Action, Channel
 
 

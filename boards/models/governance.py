@@ -13,17 +13,17 @@ from django.db.models import F, Q
 from boards.models.catalog import ModelVersion, RegisteredModel
 from boards.models.choices import STAGES, choices
 from obeya import names
-from obeya.bounds import Comparison
-from obeya.limits import LimitMode
-from obeya.requests import Decision, RequestStatus
+from obeya.policy.bounds import Comparison
 from obeya.stages import Stage
+from obeya.transitions.limits import LimitMode
+from obeya.transitions.requests import Decision, RequestStatus
 
 _GATED = [(stage.value, stage.label) for stage in Stage if stage.is_gated]
 _FINITE = {"gte": -sys.float_info.max, "lte": sys.float_info.max}
 
 
 class TransitionRequest(models.Model):
-    """Somebody asks that a version be moved; fields as `obeya.requests.TransitionRequest`.
+    """A request to move a version; fields as in `obeya.transitions.requests.TransitionRequest`.
 
     `evidence_digest` is empty while it is open, then that of the evidence when it was closed. A
     row may stand as open past `expires_at`, until the next write to its model closes it.
@@ -91,7 +91,7 @@ class Vote(models.Model):
 
 
 class Waiver(models.Model):
-    """Requirements waived for one version; fields as `obeya.waivers.Waiver`."""
+    """Requirements waived for one version; fields as `obeya.policy.waivers.Waiver`."""
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="waivers")
@@ -125,7 +125,7 @@ class Waiver(models.Model):
 
 
 class Guardrail(models.Model):
-    """A bound for a live metric; fields as `obeya.guardrails.Guardrail`."""
+    """A bound for a live metric; fields as `obeya.transitions.guardrails.Guardrail`."""
 
     model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="guardrails")
     metric = models.CharField(max_length=names.METRIC_NAME_MAX)

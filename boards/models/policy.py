@@ -15,8 +15,8 @@ from obeya.stages import Stage
 class PolicyRevision(models.Model):
     """One revision of the policy of a stage, for one model or (null) for the site.
 
-    `document` is what `obeya.policies.PromotionPolicy.to_document` wrote. The revision in force
-    is the one not superseded; nothing else of a row ever changes.
+    `document` is the result of `obeya.policy.policy.PromotionPolicy.to_document`. The revision in
+    force is the one that is not superseded; nothing else of a row ever changes.
     """
 
     model = models.ForeignKey(

@@ -8,8 +8,8 @@ from datetime import datetime
 from django.db.models import Count, Window
 
 from boards import models
-from obeya.bounds import Comparison
-from obeya.guardrails import Guardrail, LiveReport
+from obeya.policy.bounds import Comparison
+from obeya.transitions.guardrails import Guardrail, LiveReport
 
 SHOWN = 3
 LISTED_MAX = 50

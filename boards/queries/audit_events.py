@@ -13,7 +13,7 @@ from boards.queries.audit_filter import AuditFilter
 from boards.queries.audit_page import conditions_of
 from boards.queries.history import NOBODY
 from boards.queries.keyset import Cursor
-from obeya.chain_export import ExportedEvent
+from obeya.audit.export import ExportedEvent
 
 
 def events_page(

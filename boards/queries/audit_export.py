@@ -21,8 +21,8 @@ from boards.queries.audit_filter import AuditFilter
 from boards.queries.audit_page import Scope, conditions_of
 from boards.queries.history import NOBODY
 from boards.queries.keyset import Cursor
-from obeya.audit import timestamp
-from obeya.chain_export import ExportedEvent
+from obeya.audit.chain import timestamp
+from obeya.audit.export import ExportedEvent
 from obeya.csv_cells import csv_cell
 
 CHUNK = 1_000

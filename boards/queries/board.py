@@ -18,9 +18,9 @@ from boards.queries.limits import StageLimit, column_limits
 from boards.queries.measured import MeasuredMetric, measured
 from boards.queries.records import definitions, metric_records
 from obeya.errors import RefusalKind
-from obeya.policies import Mode
+from obeya.policy.policy import Mode
 from obeya.stages import Stage
-from obeya.transitions import TransitionJudgement, judge_transition
+from obeya.transitions.judge import TransitionJudgement, judge_transition
 
 PAGE = 50
 COUNT_CAP = 10_000

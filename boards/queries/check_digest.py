@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from boards import models
-from obeya.audit import document_digest
+from obeya.audit.chain import document_digest
 
 
 def check_digest(check: models.PolicyCheck) -> str:

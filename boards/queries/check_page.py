@@ -24,7 +24,7 @@ from boards.queries.history import NOBODY
 from boards.queries.next_steps import NextStep, next_steps
 from boards.queries.records import definitions
 from obeya.errors import NotFound, Refusal, RefusalKind
-from obeya.policies import Outcome, Verdict
+from obeya.policy.policy import Outcome, Verdict
 from obeya.stages import Stage
 
 

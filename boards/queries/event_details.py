@@ -11,9 +11,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from obeya.bounds import Comparison
 from obeya.errors import RegistryError
-from obeya.policies import PromotionPolicy, number_text
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy, number_text
 
 VALUE_MAX = 300
 

@@ -16,12 +16,12 @@ from boards import models
 from boards.queries.open_requests import OpenRequest, open_requests
 from boards.queries.records import definitions, metric_record
 from boards.queries.waivers import waivers_of
-from obeya.limits import OCCUPANTS_NAMED, LimitMode, StageLoad, WipLimit
 from obeya.metrics import Metric
-from obeya.policies import Evidence, PromotionPolicy, RequiredDescription, RequiredTag
-from obeya.requirements import Definitions
+from obeya.policy.policy import Evidence, PromotionPolicy, RequiredDescription, RequiredTag
+from obeya.policy.requirements import Definitions
 from obeya.stages import Stage, Workflow, workflow_named
-from obeya.transitions import TransitionFacts
+from obeya.transitions.judge import TransitionFacts
+from obeya.transitions.limits import OCCUPANTS_NAMED, LimitMode, StageLoad, WipLimit
 
 
 def workflow_of(model: models.RegisteredModel) -> Workflow:

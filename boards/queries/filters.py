@@ -15,7 +15,7 @@ from boards.queries.version_filter import condition, contains
 from boards.queries.whole_number import whole_number
 from obeya import names
 from obeya.errors import InvalidInput
-from obeya.filter_expressions import (
+from obeya.filters.expressions import (
     Expression,
     Field,
     Has,
@@ -24,10 +24,10 @@ from obeya.filter_expressions import (
     TagKey,
     TextTerm,
 )
-from obeya.filter_language import is_filter, parse_filter
+from obeya.filters.language import is_filter, parse_filter
 from obeya.metrics import finite
-from obeya.policies import Comparison, number_text
-from obeya.tag_text import read_tag, tag_text
+from obeya.policy.policy import Comparison, number_text
+from obeya.policy.tag_text import read_tag, tag_text
 
 WORDS_MAX = 8
 CONDITIONS_MAX = 8

@@ -14,9 +14,9 @@ from boards.queries.history import NOBODY
 from boards.queries.measured import MeasuredMetric
 from obeya.errors import Refusal, RefusalKind
 from obeya.metrics import Metric, MetricDefinition, definition_for
-from obeya.policies import Outcome, PromotionPolicy, RequirementOutcome, Verdict
-from obeya.verdicts import Mode
-from obeya.waivers import Waiver
+from obeya.policy.policy import Outcome, PromotionPolicy, RequirementOutcome, Verdict
+from obeya.policy.results import Mode
+from obeya.policy.waivers import Waiver
 
 _WORDS = {
     Outcome.PASSED: (Lamp.PASSES, "passed"),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from boards import models
-from obeya.bounds import Comparison
-from obeya.guardrails import Guardrail
+from obeya.policy.bounds import Comparison
 from obeya.stages import Stage
+from obeya.transitions.guardrails import Guardrail
 
 
 @dataclass(frozen=True, slots=True)

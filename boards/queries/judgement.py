@@ -10,9 +10,9 @@ from django.db.models import F, Q
 from boards import models
 from boards.queries.facts import facts_for
 from boards.queries.records import definitions
-from obeya.policies import PromotionPolicy, Verdict, no_policy
+from obeya.policy.policy import PromotionPolicy, Verdict, no_policy
 from obeya.stages import Stage
-from obeya.transitions import TransitionJudgement, judge_transition
+from obeya.transitions.judge import TransitionJudgement, judge_transition
 
 
 def policy_in_force(

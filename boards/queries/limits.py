@@ -9,8 +9,8 @@ from django.db.models import Q, Sum
 
 from boards import models
 from boards.queries.filters import BoardFilter
-from obeya.limits import LimitMode, WipLimit
 from obeya.stages import Stage
+from obeya.transitions.limits import LimitMode, WipLimit
 
 LIMITED = tuple(stage for stage in Stage if stage is not Stage.ARCHIVED)
 

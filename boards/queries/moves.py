@@ -11,10 +11,10 @@ from boards.permissions import Right, has_right, right_for_transition
 from boards.queries.facts import MoveFacts, named_occupants
 from boards.queries.history import NOBODY
 from obeya.errors import RefusalKind
-from obeya.limits import OCCUPANTS_NAMED
 from obeya.records import MOVES, Action
 from obeya.stages import Stage, is_promotion
-from obeya.transitions import TransitionJudgement, judge_transition
+from obeya.transitions.judge import TransitionJudgement, judge_transition
+from obeya.transitions.limits import OCCUPANTS_NAMED
 
 # Checks, refusals, requests, aliases and the like leave a version's revision as it is.
 _REVISING = (

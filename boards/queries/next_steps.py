@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from obeya.policies import (
+from obeya.policy.policy import (
     ArtifactDigest,
     ChampionRequirement,
     MaximumSize,

@@ -10,10 +10,10 @@ from datetime import datetime
 
 from boards import models
 from boards.permissions import Right, holders
-from obeya import requests
-from obeya.audit import SYSTEM_ACTOR
-from obeya.requests import Decision, RequestStatus, Vote
+from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.stages import Stage
+from obeya.transitions import requests
+from obeya.transitions.requests import Decision, RequestStatus, Vote
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from django.db.models import Q
 from boards import models
 from boards.queries.metric_names import unmeasured
 from obeya import names
-from obeya.policies import PromotionPolicy
+from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
 
 

@@ -20,7 +20,7 @@ from boards.queries.policy_revisions import (
 )
 from boards.queries.records import find_model
 from boards.queries.waived_lines import WaivedLine, waived_lines
-from obeya.policies import PromotionPolicy
+from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
 
 MODELS_PAGE = 50

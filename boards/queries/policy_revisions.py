@@ -13,8 +13,8 @@ from boards.queries.history import NOBODY
 from boards.queries.records import find_model
 from boards.queries.waived_lines import WaivedLine, waived_lines
 from obeya.errors import NotFound
-from obeya.policies import PromotionPolicy, number_text
-from obeya.policy_diff import PolicyDiff, diff_policies
+from obeya.policy.diff import PolicyDiff, diff_policies
+from obeya.policy.policy import PromotionPolicy, number_text
 from obeya.stages import Stage
 
 PAGE = 50

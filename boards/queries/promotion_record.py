@@ -23,12 +23,12 @@ from boards.queries.frozen_check import (
 )
 from boards.queries.history import NOBODY
 from boards.queries.records import definitions
-from obeya.audit import GENESIS, event_hash, text_digest
+from obeya.audit.chain import GENESIS, event_hash, text_digest
 from obeya.errors import NotFound, Refusal, RefusalKind
-from obeya.policies import Verdict
+from obeya.policy.policy import Verdict
+from obeya.policy.results import Mode
 from obeya.records import MOVES, Action, Channel
 from obeya.stages import Stage
-from obeya.verdicts import Mode
 
 RECORDED = (
     Action.STAGE_TRANSITIONED,

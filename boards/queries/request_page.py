@@ -28,12 +28,12 @@ from boards.queries.records import definitions
 from boards.queries.requests import with_people
 from obeya.errors import NotFound
 from obeya.metrics import MetricDefinition
-from obeya.policies import Verdict
+from obeya.policy.policy import Verdict
+from obeya.policy.results import Mode
 from obeya.records import MOVES, Action
-from obeya.requests import Decision, RequestStatus, Vote, last_votes
 from obeya.stages import Stage
-from obeya.transitions import TransitionJudgement, judge_transition
-from obeya.verdicts import Mode
+from obeya.transitions.judge import TransitionJudgement, judge_transition
+from obeya.transitions.requests import Decision, RequestStatus, Vote, last_votes
 
 
 @dataclass(frozen=True, slots=True)

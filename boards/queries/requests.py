@@ -11,9 +11,9 @@ from boards import models
 from boards.queries.facts import MoveFacts
 from boards.queries.keyset import Cursor
 from boards.queries.open_requests import votes_of
-from obeya.audit import SYSTEM_ACTOR
-from obeya.requests import RequestStatus, TransitionRequest
+from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.stages import Stage
+from obeya.transitions.requests import RequestStatus, TransitionRequest
 
 
 def requests_of(

@@ -21,9 +21,9 @@ from boards.queries.keyset import Cursor
 from boards.queries.requests import standing_as, with_people
 from obeya import names
 from obeya.errors import InvalidInput
-from obeya.requests import Decision, RequestStatus, Vote, last_votes
 from obeya.stages import Stage
-from obeya.transitions import TransitionJudgement, judge_transition
+from obeya.transitions.judge import TransitionJudgement, judge_transition
+from obeya.transitions.requests import Decision, RequestStatus, Vote, last_votes
 
 PAGE = 30
 ROUNDS = 10

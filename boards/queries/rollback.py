@@ -12,9 +12,9 @@ from boards import models
 from boards.queries.facts import MoveFacts
 from obeya.errors import InvalidInput, Refusal
 from obeya.records import Action
-from obeya.rollback import Departure, rollback_target
 from obeya.stages import Stage
-from obeya.transitions import judge_rollback
+from obeya.transitions.judge import judge_rollback
+from obeya.transitions.rollback import Departure, rollback_target
 
 CHOICES_MAX = 50
 

@@ -18,7 +18,7 @@ from boards import models
 from boards.models.audit import event_data, event_members
 from boards.queries.check_digest import check_digest
 from boards.queries.event_values import moment_of, uid_of
-from obeya.audit import SYSTEM_ACTOR, text_digest
+from obeya.audit.chain import SYSTEM_ACTOR, text_digest
 from obeya.records import MOVES, Action
 from obeya.stages import Stage
 

@@ -11,15 +11,15 @@ from django.db.models import Subquery
 
 from boards import models
 from boards.queries.rows_verification import differing_rows
-from obeya import audit
-from obeya.audit import (
+from obeya.audit import chain as audit
+from obeya.audit.chain import (
     BrokenLink,
     Link,
     UnreadableText,
     first_broken_link,
     read_canonical_text,
 )
-from obeya.chain_heads import ChainHead, KeptHeads
+from obeya.audit.heads import ChainHead, KeptHeads
 
 ROWS_MAX = 1_000
 

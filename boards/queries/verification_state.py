@@ -17,8 +17,8 @@ from boards.queries.verification import (
     differing_column,
     with_names,
 )
-from obeya.audit import GENESIS, BrokenLink, Link, link_problem
-from obeya.chain_heads import ChainHead
+from obeya.audit.chain import GENESIS, BrokenLink, Link, link_problem
+from obeya.audit.heads import ChainHead
 from obeya.records import Channel
 
 PROBLEMS_SHOWN = 10

@@ -1,6 +1,6 @@
 """Expressions of the filter language as conditions on rows of versions.
 
-What an expression means is said by its `matches` in `obeya.filter_expressions`; the condition
+What an expression means is said by its `matches` in `obeya.filters.expressions`; the condition
 holds for the same versions.
 """
 
@@ -16,8 +16,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from boards import models
-from obeya.bounds import Comparison
-from obeya.filter_expressions import (
+from obeya.filters.expressions import (
     And,
     Expression,
     Field,
@@ -34,6 +33,7 @@ from obeya.filter_expressions import (
     TextTerm,
     TimeTerm,
 )
+from obeya.policy.bounds import Comparison
 
 # Where the search for the ends of what is equal to a number starts.
 _NEARLY_EQUAL = 1e-9

@@ -23,8 +23,8 @@ from boards.queries.version_filter import TIMES, condition
 from boards.queries.whole_number import ID_MAX
 from obeya import names
 from obeya.errors import InvalidInput
-from obeya.filter_expressions import Expression, Field, MetricName
-from obeya.filter_ordering import NEWEST_FIRST, Ordering
+from obeya.filters.expressions import Expression, Field, MetricName
+from obeya.filters.ordering import NEWEST_FIRST, Ordering
 from obeya.records import ModelVersion
 from obeya.registry import NUMBER_MAX
 

@@ -25,10 +25,10 @@ from boards.queries.records import (
 )
 from boards.queries.waivers_page import WaiverLine, waivers_of_version
 from obeya.artifacts.records import Artifact
+from obeya.policy.results import Verdict
 from obeya.records import ModelVersion, StageTransition
 from obeya.stages import Stage
-from obeya.transitions import TransitionJudgement
-from obeya.verdicts import Verdict
+from obeya.transitions.judge import TransitionJudgement
 
 CHECKS_MAX = 10
 FILES_SHOWN = 200

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 
 from boards import models
-from obeya.policies import PromotionPolicy, number_text
+from obeya.policy.policy import PromotionPolicy, number_text
 from obeya.stages import Stage
 
 

@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 from boards import models
 from boards.queries.history import NOBODY
+from obeya.policy.waivers import Waiver
 from obeya.stages import Stage
-from obeya.waivers import Waiver
 
 
 def waivers_of(version_ids: Collection[int]) -> dict[int, list[Waiver]]:

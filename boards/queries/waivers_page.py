@@ -15,8 +15,8 @@ from boards.queries.history import NOBODY
 from boards.queries.keyset import Cursor
 from boards.queries.waivers import waiver_record
 from obeya.errors import InvalidInput, NotFound
+from obeya.policy.waivers import Waiver
 from obeya.stages import Stage, is_promotion
-from obeya.waivers import Waiver
 
 PAGE = 50
 OF_VERSION_MAX = 20

@@ -21,7 +21,7 @@ from django.db.models import Q, QuerySet
 from boards import models
 from boards.queries.records import definitions
 from obeya.metrics import Metric
-from obeya.policies import (
+from obeya.policy.policy import (
     ArtifactDigest,
     Evidence,
     MaximumSize,
@@ -31,10 +31,10 @@ from obeya.policies import (
     RequiredTag,
     TimeInStage,
 )
+from obeya.policy.requirements import NO_DEFINITIONS
+from obeya.policy.results import Mode
 from obeya.records import Action
-from obeya.requirements import NO_DEFINITIONS
 from obeya.stages import Stage, is_promotion
-from obeya.verdicts import Mode
 
 NAMED_MAX = 50
 FEW_PROMOTIONS = 10

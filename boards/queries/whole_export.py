@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Field, JSONField, Model
 
 from boards import models
-from obeya.audit import timestamp
+from obeya.audit.chain import timestamp
 
 CHUNK = 1_000
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from boards import models
 from boards.registry._commit import ModelWrite
-from obeya.guardrails import Guardrail
 from obeya.records import Action
+from obeya.transitions.guardrails import Guardrail
 
 
 def raise_andon(

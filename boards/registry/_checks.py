@@ -11,10 +11,10 @@ from boards.queries.open_requests import OpenRequest
 from obeya.documents import refusal_documents
 from obeya.errors import Refusal
 from obeya.metrics import metric_document
-from obeya.policies import Evidence, Verdict
-from obeya.requests import last_votes, noise_scales
-from obeya.transitions import TransitionFacts
-from obeya.waivers import Waiver
+from obeya.policy.policy import Evidence, Verdict
+from obeya.policy.waivers import Waiver
+from obeya.transitions.judge import TransitionFacts
+from obeya.transitions.requests import last_votes, noise_scales
 
 
 def store_check(

@@ -25,12 +25,13 @@ from boards.models import (
     TransitionRequest,
 )
 from boards.registry._messages import send_of_events
-from obeya import audit, names
+from obeya import names
+from obeya.audit import chain as audit
 from obeya.errors import model_not_found, version_not_found
 from obeya.records import Action
 from obeya.registry import version_number
-from obeya.requests import RequestStatus
 from obeya.stages import Stage
+from obeya.transitions.requests import RequestStatus
 
 SITE_CHAIN_PK = 1
 

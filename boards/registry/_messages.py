@@ -12,7 +12,7 @@ from boards import models
 from boards.models.audit import AuditEvent
 from boards.queries.webhooks import wish_of_row
 from boards.registry.worker_channel import notify_workers
-from obeya import audit
+from obeya.audit import chain as audit
 from obeya.records import Channel
 from obeya.webhooks.messages import body_of, event_message
 

@@ -16,11 +16,11 @@ from boards.registry._commit import ModelWrite
 from boards.registry._open_requests import settle_requests
 from boards.registry.champion import crown
 from obeya.errors import RefusalKind
-from obeya.limits import LimitMode
+from obeya.policy.results import not_gated
 from obeya.records import Action, Channel, StageTransition
 from obeya.stages import Stage
-from obeya.transitions import TransitionFacts, TransitionJudgement
-from obeya.verdicts import not_gated
+from obeya.transitions.judge import TransitionFacts, TransitionJudgement
+from obeya.transitions.limits import LimitMode
 
 
 @dataclass(frozen=True, slots=True)

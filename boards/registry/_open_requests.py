@@ -9,8 +9,8 @@ from boards import models
 from boards.actors import SYSTEM
 from boards.queries.facts import MoveFacts
 from boards.registry._commit import ModelWrite
-from obeya.requests import CLOSED_BY, RequestStatus
 from obeya.stages import Stage
+from obeya.transitions.requests import CLOSED_BY, RequestStatus
 
 
 def close_request(

@@ -27,17 +27,17 @@ from boards.registry import (
     waivers,
 )
 from obeya.comparison import VersionComparison, compare
-from obeya.guardrails import Guardrail, LiveReport
-from obeya.limits import WipLimit
-from obeya.policies import PromotionPolicy, Verdict
+from obeya.policy.policy import PromotionPolicy, Verdict
+from obeya.policy.waivers import Waiver
 from obeya.records import Channel, ModelVersion, StageTransition
 from obeya.registry import MetricValues
-from obeya.requests import Decision, TransitionRequest
 from obeya.stages import Stage
 from obeya.tokens import Grant
-from obeya.transitions import TransitionJudgement
-from obeya.versions import next_stage
-from obeya.waivers import Waiver
+from obeya.transitions.guardrails import Guardrail, LiveReport
+from obeya.transitions.judge import TransitionJudgement
+from obeya.transitions.limits import WipLimit
+from obeya.transitions.requests import Decision, TransitionRequest
+from obeya.transitions.versions import next_stage
 
 
 class DatabaseRegistry:

@@ -19,7 +19,7 @@ from obeya.metrics import MetricDefinition, metric_document
 from obeya.records import Action
 from obeya.registry import MetricValues, as_metrics
 from obeya.stages import Stage
-from obeya.versions import next_stage
+from obeya.transitions.versions import next_stage
 
 # What the columns hold; SQLite would take more.
 UNIT_MAX = 24

@@ -12,12 +12,12 @@ from boards.registry._andons import clear_andons, raise_andon
 from boards.registry._commit import ModelWrite, writing_model
 from boards.registry.rollback import roll_back
 from obeya import names
-from obeya.bounds import Comparison
 from obeya.errors import InvalidInput, NotFound
-from obeya.guardrails import Guardrail, LiveReport
 from obeya.metrics import finite
+from obeya.policy.bounds import Comparison
 from obeya.records import Action
 from obeya.stages import Stage
+from obeya.transitions.guardrails import Guardrail, LiveReport
 
 
 def set_guardrail(*, name: str, guardrail: Guardrail, actor: Actor, at: datetime) -> None:

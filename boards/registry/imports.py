@@ -20,7 +20,7 @@ from boards.registry.artifacts import attach_files, named_content
 from boards.registry.registration import checked_draft, describe_new, register_in
 from obeya import names
 from obeya.artifacts.manifest import checked_entries
-from obeya.audit import timestamp
+from obeya.audit.chain import timestamp
 from obeya.errors import AlreadyExists, InvalidInput, NotFound
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
 from obeya.records import Action, Channel, VersionDraft

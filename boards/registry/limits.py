@@ -10,9 +10,9 @@ from boards.actors import Actor
 from boards.permissions import Right
 from boards.registry._commit import ChainWrite, ModelWrite, writing_model, writing_site
 from obeya.errors import NotFound
-from obeya.limits import WipLimit, limited_stage
 from obeya.records import Action
 from obeya.stages import Stage
+from obeya.transitions.limits import WipLimit, limited_stage
 
 
 def set_wip_limit(*, limit: WipLimit, name: str | None = None, actor: Actor, at: datetime) -> None:

@@ -10,7 +10,7 @@ from boards.permissions import Right
 from boards.registry._commit import ChainWrite, writing_model, writing_site
 from obeya import names
 from obeya.errors import Conflict, InvalidInput, policy_not_found
-from obeya.policies import PromotionPolicy
+from obeya.policy.policy import PromotionPolicy
 from obeya.records import Action
 from obeya.stages import Stage
 

@@ -22,7 +22,7 @@ from obeya.metrics import Metric, metric_document
 from obeya.records import Action, VersionDraft
 from obeya.registry import MetricValues, as_metrics, as_tags, version_number
 from obeya.stages import Stage
-from obeya.versions import next_number
+from obeya.transitions.versions import next_number
 
 VERSIONS_AT_ONCE_MAX = 1_000
 

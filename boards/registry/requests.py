@@ -16,14 +16,14 @@ from boards.registry._commit import ModelWrite, writing_model
 from boards.registry._moves import keep_check, make_move, read_facts
 from boards.registry._open_requests import close_request, expire_requests, present_digest
 from obeya import names
-from obeya import requests as rules
-from obeya.audit import SYSTEM_ACTOR
+from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.errors import AlreadyExists, NotFound, refuse
 from obeya.records import Action
-from obeya.requests import Decision, RequestStatus
 from obeya.stages import Stage
-from obeya.transitions import judge_transition
-from obeya.versions import next_stage
+from obeya.transitions import requests as rules
+from obeya.transitions.judge import judge_transition
+from obeya.transitions.requests import Decision, RequestStatus
+from obeya.transitions.versions import next_stage
 
 
 def request_transition(

@@ -14,9 +14,9 @@ from boards.registry._moves import keep_check, make_move, read_facts
 from obeya import names
 from obeya.errors import Conflict
 from obeya.records import Action, StageTransition
-from obeya.rollback import rollback_target
 from obeya.stages import Stage
-from obeya.transitions import judge_rollback
+from obeya.transitions.judge import judge_rollback
+from obeya.transitions.rollback import rollback_target
 
 
 def rollback(
@@ -30,8 +30,8 @@ def rollback(
 ) -> StageTransition:
     """Put the last good version (or `to_version`) back into Production and archive the rest.
 
-    Which one that is: `obeya.rollback.rollback_target`. Policies and WIP limits are checked and
-    kept with the check, but block nothing. All moves share one operation id.
+    `obeya.transitions.rollback.rollback_target` chooses that version. Policies and WIP limits are
+    checked and stored with the check, but block nothing. All moves share one operation id.
     `expected_production`: the versions that the actor saw in Production, which would be archived.
 
     Raises:

@@ -18,8 +18,8 @@ from obeya.documents import refusal_documents
 from obeya.errors import InvalidInput, RefusalKind, TransitionRefused, refuse
 from obeya.records import Action, StageTransition
 from obeya.stages import Stage
-from obeya.transitions import TransitionJudgement, judge_transition
-from obeya.versions import check_expected
+from obeya.transitions.judge import TransitionJudgement, judge_transition
+from obeya.transitions.versions import check_expected
 
 
 def transition_stage(

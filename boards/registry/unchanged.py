@@ -12,7 +12,7 @@ from boards.actors import SYSTEM
 from boards.registry._commit import writing_model
 from obeya.errors import Conflict
 from obeya.stages import Stage
-from obeya.versions import check_expected
+from obeya.transitions.versions import check_expected
 
 
 @contextmanager

@@ -12,12 +12,13 @@ from boards.permissions import Right
 from boards.queries.judgement import policy_in_force
 from boards.queries.waivers import waiver_record
 from boards.registry._commit import writing_model
-from obeya import names, waivers
+from obeya import names
 from obeya.errors import AlreadyClosed, NotFound
-from obeya.policies import PromotionPolicy
+from obeya.policy import waivers
+from obeya.policy.policy import PromotionPolicy
 from obeya.records import Action
 from obeya.stages import Stage
-from obeya.versions import next_stage
+from obeya.transitions.versions import next_stage
 
 
 def waive(

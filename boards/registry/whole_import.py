@@ -24,7 +24,7 @@ from django.db.models import Field, Model
 from boards import models
 from boards.queries.verification import verify_chains
 from boards.queries.whole_export import HELD, NOUNS, Noun, written
-from obeya.whole_export import BrokenExport
+from obeya.transfer.whole_export import BrokenExport
 
 CHUNK = 1_000
 Lines = Callable[[str], Iterator[tuple[int, dict[str, Any]]]]

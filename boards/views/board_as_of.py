@@ -18,7 +18,7 @@ from boards.queries.keyset import Cursor
 from boards.queries.records import find_model
 from boards.views.http import Request
 from obeya.errors import InvalidInput
-from obeya.filter_language import is_filter
+from obeya.filters.language import is_filter
 from obeya.stages import Stage
 
 AT = "at"

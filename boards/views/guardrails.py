@@ -17,9 +17,9 @@ from boards.queries.records import find_model
 from boards.queries.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor
 from boards.views.operations import operations_context
-from obeya.bounds import Comparison
 from obeya.errors import InvalidInput
-from obeya.guardrails import Guardrail, LiveReport
+from obeya.policy.bounds import Comparison
+from obeya.transitions.guardrails import Guardrail, LiveReport
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

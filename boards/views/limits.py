@@ -17,8 +17,8 @@ from boards.queries.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor
 from boards.views.operations import limits_context
 from obeya.errors import InvalidInput, NotFound
-from obeya.limits import LimitMode, WipLimit
 from obeya.stages import Stage
+from obeya.transitions.limits import LimitMode, WipLimit
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -11,8 +11,8 @@ from boards.queries.guardrails import GuardrailsPanel, guardrails_panel
 from boards.queries.limits import LimitsPanel, limits_panel
 from boards.views.http import Request
 from boards.views.shell_commands import python_command, quoted
-from obeya.bounds import Comparison
-from obeya.limits import LimitMode
+from obeya.policy.bounds import Comparison
+from obeya.transitions.limits import LimitMode
 
 SAMPLE_METRIC = "error_rate"
 SAMPLE_VALUE = 0.013

@@ -23,8 +23,8 @@ from boards.views.http import Request, needs, page_actor
 from boards.views.policy_form import PolicyForm, pressed
 from boards.views.policy_rows import Against
 from obeya.errors import Conflict, RegistryError
-from obeya.policies import Comparison, Mode, PromotionPolicy
-from obeya.policy_advice import contradictions
+from obeya.policy.advice import contradictions
+from obeya.policy.policy import Comparison, Mode, PromotionPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from boards.views.policy_rows import (
     rows_of,
 )
 from obeya.errors import InvalidInput
-from obeya.policies import (
+from obeya.policy.policy import (
     REQUIREMENTS_MAX,
     ArtifactDigest,
     MaximumSize,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
-from obeya.policies import (
+from obeya.policy.policy import (
     ChampionRequirement,
     Comparison,
     MetricRequirement,

@@ -26,7 +26,7 @@ from obeya.errors import (
     NotAllowed,
     RegistryError,
 )
-from obeya.requests import Decision, RequestStatus
+from obeya.transitions.requests import Decision, RequestStatus
 
 ERRORS = (AlreadyClosed, EvidenceChanged, InvalidInput, NotAllowed)
 

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO, cast
 
 import click
 
-from obeya.audit import BrokenLink
-from obeya.chain_export import ChainPart, ExportReport, UnreadableExport, verify_export
-from obeya.chain_heads import SITE, ChainHead, read_heads
+from obeya.audit.chain import BrokenLink
+from obeya.audit.export import ChainPart, ExportReport, UnreadableExport, verify_export
+from obeya.audit.heads import SITE, ChainHead, read_heads
 from obeya.cli.options import database_options
 from obeya.cli.server import JoiningGroup, joined_commands, require_server
 from obeya.errors import InvalidInput

@@ -28,7 +28,7 @@ from obeya.errors import (
     Unreachable,
 )
 from obeya.records import VersionDraft
-from obeya.version_rows import FIELDS, Row, as_cells, as_document, csv_rows, jsonl_rows
+from obeya.transfer.version_rows import FIELDS, Row, as_cells, as_document, csv_rows, jsonl_rows
 
 BATCH = 500
 REFUSED = 1

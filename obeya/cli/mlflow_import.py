@@ -19,9 +19,9 @@ from obeya.errors import (
     Unreachable,
 )
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion
-from obeya.mlflow_files import FilesElsewhere, Store, stored_files
-from obeya.mlflow_server import Credentials, MlflowServer, SourceModel, SourceVersion
 from obeya.stages import Stage
+from obeya.transfer.mlflow_files import FilesElsewhere, Store, stored_files
+from obeya.transfer.mlflow_server import Credentials, MlflowServer, SourceModel, SourceVersion
 
 REFUSED = 1
 RUN_LINK_TAG, MODEL_ID_TAG, SOURCE_TAG = "mlflow.run_link", "mlflow.model_id", "mlflow.source"

@@ -13,9 +13,9 @@ from obeya.documents import refusal_documents, request_document, transition_docu
 from obeya.documents import verdict_document as verdict_as_document
 from obeya.errors import AlreadyExists, RefusalKind, TransitionRefused
 from obeya.records import ModelVersion, StageTransition
-from obeya.requests import RequestStatus
 from obeya.stages import Stage
-from obeya.versions import next_stage
+from obeya.transitions.requests import RequestStatus
+from obeya.transitions.versions import next_stage
 
 POLL_SECONDS = 2.0
 ARCHIVE = click.option(

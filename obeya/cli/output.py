@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from obeya.bounds import number_text
-from obeya.policies import Outcome, Verdict
+from obeya.policy.bounds import number_text
+from obeya.policy.policy import Outcome, Verdict
 from obeya.records import ModelVersion
-from obeya.transitions import TransitionJudgement
+from obeya.transitions.judge import TransitionJudgement
 
 _COLOURS = {
     Outcome.PASSED: "green",

@@ -16,9 +16,9 @@ from obeya.cli.options import database_options
 from obeya.cli.output import say_json
 from obeya.cli.server import JoiningGroup, joined_commands, require_server
 from obeya.errors import Conflict, NotFound
-from obeya.filter_expressions import Has, MetricName
-from obeya.policies import PromotionPolicy
-from obeya.policy_file import FilePolicy, PolicyFileError, read_policies, write_policies
+from obeya.filters.expressions import Has, MetricName
+from obeya.policy.file import FilePolicy, PolicyFileError, read_policies, write_policies
+from obeya.policy.policy import PromotionPolicy
 from obeya.remote import RemoteRegistry
 from obeya.stages import Stage
 

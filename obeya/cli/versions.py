@@ -9,7 +9,6 @@ import click
 
 from obeya.artifacts.manifest import local_files
 from obeya.artifacts.records import Artifact
-from obeya.bounds import number_text
 from obeya.cli.artifacts import say_artifact, upload_to
 from obeya.cli.connection import (
     STAGE,
@@ -30,6 +29,7 @@ from obeya.documents import (
 )
 from obeya.errors import RegistryError
 from obeya.metrics import Metric
+from obeya.policy.bounds import number_text
 from obeya.records import ModelVersion
 from obeya.stages import Stage
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from obeya.bounds import Comparison
 from obeya.documents._reading import (
     Document,
     read_time,
@@ -13,11 +12,12 @@ from obeya.documents._reading import (
     written_time,
     written_time_or_none,
 )
-from obeya.guardrails import Guardrail, LiveReport
-from obeya.limits import LimitMode, WipLimit
-from obeya.requests import Decision, RequestStatus, TransitionRequest, Vote
+from obeya.policy.bounds import Comparison
+from obeya.policy.waivers import Waiver
 from obeya.stages import Stage
-from obeya.waivers import Waiver
+from obeya.transitions.guardrails import Guardrail, LiveReport
+from obeya.transitions.limits import LimitMode, WipLimit
+from obeya.transitions.requests import Decision, RequestStatus, TransitionRequest, Vote
 
 
 def request_document(request: TransitionRequest) -> dict[str, Any]:

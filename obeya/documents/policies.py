@@ -6,7 +6,7 @@ from typing import Any
 
 from obeya.documents._reading import Document
 from obeya.errors import InvalidInput
-from obeya.policies import PromotionPolicy
+from obeya.policy.policy import PromotionPolicy
 
 
 def policy_document(policy: PromotionPolicy) -> dict[str, Any]:

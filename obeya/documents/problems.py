@@ -31,7 +31,7 @@ from obeya.errors import (
     TooLarge,
     TransitionRefused,
 )
-from obeya.filter_tokens import FilterError
+from obeya.filters.tokens import FilterError
 from obeya.stages import Stage
 
 _EXTRA = ("field", "what", "right", "revision", "digest")

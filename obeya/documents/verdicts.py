@@ -7,9 +7,9 @@ from typing import Any
 
 from obeya.documents._reading import Document, reading
 from obeya.errors import Refusal, RefusalKind
+from obeya.policy.results import Verdict
 from obeya.stages import Stage
-from obeya.transitions import TransitionJudgement
-from obeya.verdicts import Verdict
+from obeya.transitions.judge import TransitionJudgement
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Any]:

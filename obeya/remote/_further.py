@@ -16,9 +16,9 @@ from obeya.documents import (
     version_from_document,
     waiver_from_document,
 )
-from obeya.guardrails import Guardrail
 from obeya.imports import ImportedModel, ImportReport
-from obeya.policies import PromotionPolicy, Verdict
+from obeya.policy.policy import PromotionPolicy, Verdict
+from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, RegisteredModel, VersionDraft
 from obeya.remote._requests import (
     draft_body,
@@ -30,7 +30,7 @@ from obeya.remote._requests import (
 )
 from obeya.remote.transport import PAGE, Transport
 from obeya.stages import Stage
-from obeya.waivers import Waiver
+from obeya.transitions.guardrails import Guardrail
 
 
 class FurtherOperations:

@@ -20,10 +20,9 @@ from obeya.documents import (
     waiver_from_document,
 )
 from obeya.errors import InvalidInput, NotFound
-from obeya.guardrails import Guardrail, LiveReport
-from obeya.limits import WipLimit
 from obeya.metrics import Metric
-from obeya.policies import PromotionPolicy, Verdict
+from obeya.policy.policy import PromotionPolicy, Verdict
+from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, StageTransition, VersionDraft
 from obeya.registry import MetricValues, as_tags, version_number
 from obeya.remote._further import FurtherOperations
@@ -40,10 +39,11 @@ from obeya.remote._requests import (
 )
 from obeya.remote.files import ArtifactOperations
 from obeya.remote.transport import ATTEMPTS, DEFAULT_URL, Timeouts, Transport
-from obeya.requests import TransitionRequest
 from obeya.stages import Stage
-from obeya.transitions import TransitionJudgement
-from obeya.waivers import Waiver
+from obeya.transitions.guardrails import Guardrail, LiveReport
+from obeya.transitions.judge import TransitionJudgement
+from obeya.transitions.limits import WipLimit
+from obeya.transitions.requests import TransitionRequest
 
 
 class RemoteRegistry(FurtherOperations, ArtifactOperations):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from obeya import names
 from obeya.errors import InvalidInput
-from obeya.globs import glob_matches, model_globs
+from obeya.filters.globs import glob_matches, model_globs
 from obeya.records import Action
 from obeya.stages import Stage
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from obeya.audit import AuditEvent, timestamp
-from obeya.chain_heads import ChainHead
+from obeya.audit.chain import AuditEvent, timestamp
+from obeya.audit.heads import ChainHead
 from obeya.records import Action
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import HEADS, TEST

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from obeya.chain_heads import ChainHead, heads_as_json
+from obeya.audit.heads import ChainHead, heads_as_json
 from obeya.cli.audit import conclude
 from registry_site.cli._options import Misconfigured, database_options, set_up_existing
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from obeya.cli.policy import PolicyChange, apply_policies, read_file, refuse_unknown
-from obeya.policy_file import write_policies
+from obeya.policy.file import write_policies
 from registry_site.cli._options import Misconfigured, database_options, set_up_existing
 
 

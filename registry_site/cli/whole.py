@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from obeya.errors import DigestMismatch, InvalidInput, StorageFull, TooLarge
-from obeya.whole_export import (
+from obeya.transfer.whole_export import (
     BLOBS,
     BrokenExport,
     ExportFile,

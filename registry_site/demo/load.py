@@ -29,7 +29,7 @@ from boards.models import (
 from boards.registry import SYSTEM, Actor, DatabaseRegistry
 from obeya.errors import TransitionRefused
 from obeya.metrics import Direction, MetricDefinition, Scale
-from obeya.policies import Comparison, PromotionPolicy
+from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.records import MOVES, Action, Channel, VersionDraft
 from obeya.stages import Stage
 from registry_site.demo.scenes import play_scenes

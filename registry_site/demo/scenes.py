@@ -15,10 +15,10 @@ from boards.queries.facts import facts_for
 from boards.queries.rollback import rollback_candidate
 from boards.registry import DatabaseRegistry
 from obeya.errors import RefusalKind
-from obeya.guardrails import Guardrail
-from obeya.policies import Comparison, PromotionPolicy
+from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.stages import Stage
-from obeya.transitions import TransitionJudgement, judge_transition
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.judge import TransitionJudgement, judge_transition
 
 REQUESTED = timedelta(hours=3)
 WAIVED = timedelta(hours=8)

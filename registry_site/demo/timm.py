@@ -14,7 +14,7 @@ from typing import Literal
 
 from obeya.records import VersionDraft
 from obeya.registry import as_metrics
-from obeya.version_rows import csv_rows
+from obeya.transfer.version_rows import csv_rows
 
 IMAGENET = "ImageNet-1k validation"
 

@@ -6,7 +6,7 @@ import pytest
 
 from boards.models import AuditEvent, ModelVersion, PolicyCheck, RegisteredModel
 from boards.registry import DatabaseRegistry
-from obeya.policies import Comparison, PromotionPolicy
+from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.stages import Stage
 from tests.api.conftest import Program, problem
 

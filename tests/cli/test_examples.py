@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from boards.registry import SYSTEM, DatabaseRegistry, make_token, service_account
 from obeya import Comparison, PromotionPolicy, Stage
-from obeya.policies import ArtifactDigest, NoPickle
+from obeya.policy.policy import ArtifactDigest, NoPickle
 from obeya.tokens import Scope
 
 ROOT = Path(__file__).resolve().parents[2]

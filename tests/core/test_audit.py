@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obeya.audit import (
+from obeya.audit.chain import (
     GENESIS,
     NESTING_MAX,
     AuditEvent,

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obeya import chain_export
-from obeya.audit import GENESIS, AuditEvent, event_hash
-from obeya.chain_export import ExportedEvent, ExportReport, UnreadableExport, verify_export
-from obeya.chain_heads import ChainHead
+from obeya.audit import export as chain_export
+from obeya.audit.chain import GENESIS, AuditEvent, event_hash
+from obeya.audit.export import ExportedEvent, ExportReport, UnreadableExport, verify_export
+from obeya.audit.heads import ChainHead
 from obeya.records import Action, Channel
 from tests.unreadable_texts import UNREADABLE, Change
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obeya.audit import GENESIS
-from obeya.chain_heads import ChainHead, heads_as_json, read_heads
+from obeya.audit.chain import GENESIS
+from obeya.audit.heads import ChainHead, heads_as_json, read_heads
 from obeya.errors import InvalidInput
 
 A = ChainHead("5f0c0e57-3a3b-4e0c-9a44-0d6f1d0a7b11", 3, "a" * 64, "résumé ranker (v2)")

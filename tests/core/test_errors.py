@@ -9,8 +9,8 @@ import pytest
 
 from obeya import errors
 from obeya.errors import Refusal, RefusalKind, RegistryError, refuse
-from obeya.filter_tokens import FilterError
-from obeya.policies import Comparison, Evidence, PromotionPolicy
+from obeya.filters.tokens import FilterError
+from obeya.policy.policy import Comparison, Evidence, PromotionPolicy
 from obeya.stages import Stage
 
 POLICY = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9)

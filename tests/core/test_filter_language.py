@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from obeya.filter_expressions import (
+from obeya.filters.expressions import (
     Ago,
     And,
     Day,
@@ -27,9 +27,9 @@ from obeya.filter_expressions import (
     TextTerm,
     TimeTerm,
 )
-from obeya.filter_language import NESTING_MAX, TERMS_MAX, is_filter, parse_filter
-from obeya.filter_ordering import NEWEST_FIRST, Ordering, OrderingTerm, parse_ordering
-from obeya.filter_tokens import FILTER_MAX, FilterError
+from obeya.filters.language import NESTING_MAX, TERMS_MAX, is_filter, parse_filter
+from obeya.filters.ordering import NEWEST_FIRST, Ordering, OrderingTerm, parse_ordering
+from obeya.filters.tokens import FILTER_MAX, FilterError
 from obeya.metrics import Metric
 from obeya.records import ModelVersion
 from obeya.stages import Stage

@@ -24,7 +24,7 @@ from obeya import (
     Stage,
     TransitionRefused,
 )
-from obeya.audit import text_digest
+from obeya.audit.chain import text_digest
 from obeya.comparison import DiffOutcome
 from obeya.records import Action, Channel
 from obeya.stages import OPEN, RETURNS

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric
-from obeya.policies import (
+from obeya.policy.policy import (
     Comparison,
     Evidence,
     MetricRequirement,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from obeya.policies import (
+from obeya.policy.diff import Change, diff_policies
+from obeya.policy.policy import (
     ChampionRequirement,
     Comparison,
     MetricRequirement,
@@ -15,7 +16,6 @@ from obeya.policies import (
     Requirement,
     TimeInStage,
 )
-from obeya.policy_diff import Change, diff_policies
 
 ACCURATE = MetricRequirement("accuracy", Comparison.GTE, 0.9)
 FAST = MetricRequirement("latency", Comparison.LTE, 100)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric
-from obeya.policies import (
+from obeya.policy.advice import contradictions
+from obeya.policy.policy import (
     ArtifactDigest,
     ChampionRequirement,
     Comparison,
@@ -24,8 +25,7 @@ from obeya.policies import (
     Requirement,
     TimeInStage,
 )
-from obeya.policy_advice import contradictions
-from obeya.policy_text import (
+from obeya.policy.text import (
     parse_requirement,
     policy_as_plain,
     policy_from_plain,

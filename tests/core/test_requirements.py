@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric, MetricDefinition, Scale, within_noise
-from obeya.policies import (
+from obeya.policy.policy import (
     ArtifactDigest,
     ChampionRequirement,
     Comparison,

@@ -6,9 +6,9 @@ import pytest
 
 from obeya.errors import InvalidTransition, RefusalKind, TransitionRefused, refuse
 from obeya.metrics import Metric
-from obeya.policies import Comparison, Evidence, PromotionPolicy
+from obeya.policy.policy import Comparison, Evidence, PromotionPolicy
 from obeya.stages import OPEN, RETURNS, STRICT, Stage, Workflow
-from obeya.transitions import TransitionFacts, TransitionJudgement, judge_transition
+from obeya.transitions.judge import TransitionFacts, TransitionJudgement, judge_transition
 
 POLICY = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from obeya.audit import AuditEvent
-from obeya.chain_heads import ChainHead
+from obeya.audit.chain import AuditEvent
+from obeya.audit.heads import ChainHead
 from obeya.errors import InvalidInput
 from obeya.records import Action, Channel
 from obeya.stages import Stage

@@ -22,7 +22,7 @@ from boards.registry import SYSTEM, Actor, DatabaseRegistry
 from boards.registry.deliveries import Attempt, Outcome, lease_due, record_attempts
 from obeya.artifacts.manifest import FileEntry
 from obeya.errors import TransitionRefused
-from obeya.policies import Comparison, PromotionPolicy
+from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import Target, Wish

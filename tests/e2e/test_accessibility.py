@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from boards.registry import DatabaseRegistry
-from obeya.bounds import Comparison
-from obeya.guardrails import Guardrail
-from obeya.limits import LimitMode, WipLimit
+from obeya.policy.bounds import Comparison
 from obeya.stages import Stage
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.limits import LimitMode, WipLimit
 from tests.e2e.board_page import BoardPage
 from tests.e2e.page_checks import violations
 

@@ -22,9 +22,9 @@ from boards.queries.rows_verification import differing_rows
 from boards.registry import SYSTEM, DatabaseRegistry, make_token, verify_new_events
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.cli import main
-from obeya.mlflow_server import MlflowServer
 from obeya.records import Action, Channel
 from obeya.tokens import Scope
+from obeya.transfer.mlflow_server import MlflowServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

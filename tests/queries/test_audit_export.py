@@ -19,8 +19,8 @@ from boards.queries.audit_page import scope_of
 from boards.queries.verification_state import chain_heads
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from obeya import Stage
-from obeya.chain_export import ExportReport, verify_export
-from obeya.chain_heads import ChainHead
+from obeya.audit.export import ExportReport, verify_export
+from obeya.audit.heads import ChainHead
 from obeya.errors import InvalidInput
 from obeya.records import Channel
 

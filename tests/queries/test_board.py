@@ -27,11 +27,11 @@ from boards.registry import (
 )
 from obeya import metrics as core
 from obeya.comparison import DiffOutcome
-from obeya.guardrails import Guardrail
 from obeya.metrics import Direction, MetricDefinition, Scale
-from obeya.policies import Comparison, PromotionPolicy
+from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
+from obeya.transitions.guardrails import Guardrail
 
 DEVELOPMENT, STAGING, PRODUCTION, ARCHIVED = Stage
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)

@@ -18,9 +18,9 @@ from boards.queries.filters import (
 from boards.registry import SYSTEM, Actor, delete_version, register_model
 from obeya import names
 from obeya.errors import InvalidInput
-from obeya.policies import Comparison
+from obeya.policy.policy import Comparison
+from obeya.policy.tag_text import tag_text
 from obeya.records import Channel
-from obeya.tag_text import tag_text
 
 pytestmark = pytest.mark.both_engines
 

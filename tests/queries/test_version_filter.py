@@ -27,7 +27,7 @@ from boards.registry import (
     transition_stage,
 )
 from obeya.errors import InvalidInput
-from obeya.filter_expressions import (
+from obeya.filters.expressions import (
     Ago,
     And,
     Day,
@@ -45,9 +45,9 @@ from obeya.filter_expressions import (
     TextTerm,
     TimeTerm,
 )
-from obeya.filter_language import parse_filter
-from obeya.filter_ordering import Ordering, OrderingTerm, parse_ordering
-from obeya.policies import Comparison
+from obeya.filters.language import parse_filter
+from obeya.filters.ordering import Ordering, OrderingTerm, parse_ordering
+from obeya.policy.policy import Comparison
 from obeya.records import Channel
 from obeya.stages import Stage
 from tests.examples import examples

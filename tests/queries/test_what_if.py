@@ -14,7 +14,7 @@ from boards.queries.metric_names import unmeasured
 from boards.queries.records import find_model
 from boards.queries.what_if import FEW_PROMOTIONS, what_if
 from boards.registry import DatabaseRegistry
-from obeya.policies import (
+from obeya.policy.policy import (
     ArtifactDigest,
     Comparison,
     PromotionPolicy,

@@ -16,7 +16,7 @@ from django.utils import timezone
 from boards.models import AuditEvent, RegisteredModel, SiteChain, User
 from boards.registry import Actor, DatabaseRegistry, make_token
 from obeya import InMemoryRegistry, ModelRegistry, RemoteRegistry
-from obeya.audit import event_hash
+from obeya.audit.chain import event_hash
 from obeya.records import Channel
 from obeya.stages import STRICT, Workflow
 from obeya.tokens import Scope

@@ -22,7 +22,7 @@ from boards.registry import (
     register_model,
     transition_stage,
 )
-from obeya.audit import event_hash
+from obeya.audit.chain import event_hash
 from obeya.metrics import MetricDefinition
 from obeya.records import Channel
 from obeya.stages import Stage

@@ -20,7 +20,7 @@ from boards.registry import (
     set_description,
     transition_stage,
 )
-from obeya.audit import text_digest
+from obeya.audit.chain import text_digest
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound
 from obeya.records import Channel
 from obeya.stages import Stage

@@ -26,8 +26,8 @@ from obeya import (
     RegistryError,
     TransitionRefused,
 )
-from obeya.guardrails import Guardrail
-from obeya.limits import WipLimit
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.limits import WipLimit
 from tests.offenders import every_case
 from tests.registry.conformance import (
     DEV,

@@ -20,11 +20,11 @@ from obeya.errors import (
     RefusalKind,
     TransitionRefused,
 )
-from obeya.guardrails import Guardrail
-from obeya.limits import LimitMode, WipLimit
-from obeya.policies import Mode, Outcome, RequiredDescription, RequiredTag, TimeInStage
-from obeya.requests import Decision, RequestStatus
+from obeya.policy.policy import Mode, Outcome, RequiredDescription, RequiredTag, TimeInStage
 from obeya.stages import OPEN, RETURNS
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.limits import LimitMode, WipLimit
+from obeya.transitions.requests import Decision, RequestStatus
 from tests.registry.conformance import ARCHIVED, DEV, NAME, PROD, STAGING, Clock, promote, unchanged
 
 ActingAs = Callable[[str], ModelRegistry]

@@ -21,11 +21,11 @@ from boards.registry import (
     set_guardrail,
     transition_stage,
 )
-from obeya.bounds import Comparison
 from obeya.errors import InvalidInput, NotAllowed, NotFound
-from obeya.guardrails import Guardrail
+from obeya.policy.bounds import Comparison
 from obeya.records import Channel
 from obeya.stages import Stage
+from obeya.transitions.guardrails import Guardrail
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 

@@ -15,7 +15,7 @@ from boards.queries.rows_verification import differing_rows
 from boards.registry import Actor, DatabaseRegistry, delete_model, delete_version, import_model
 from obeya.errors import InvalidInput, NotAllowed
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
-from obeya.policies import Comparison, PromotionPolicy
+from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 

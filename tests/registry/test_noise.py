@@ -8,7 +8,7 @@ import pytest
 
 from boards.registry import SYSTEM, DatabaseRegistry, define_metric
 from obeya.metrics import Metric, MetricDefinition, Scale
-from obeya.policies import Comparison, Outcome, PromotionPolicy
+from obeya.policy.policy import Comparison, Outcome, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 

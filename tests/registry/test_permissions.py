@@ -16,15 +16,15 @@ from boards.models import AuditEvent, User
 from boards.permissions import GROUPS
 from boards.registry import SYSTEM, Actor
 from obeya.errors import NotAllowed
-from obeya.guardrails import Guardrail
 from obeya.imports import ImportedModel
-from obeya.limits import WipLimit
 from obeya.metrics import MetricDefinition
-from obeya.policies import Comparison, Mode, PromotionPolicy
+from obeya.policy.policy import Comparison, Mode, PromotionPolicy
 from obeya.records import Channel, VersionDraft
-from obeya.requests import Decision
 from obeya.stages import Stage
 from obeya.tokens import Scope
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.limits import WipLimit
+from obeya.transitions.requests import Decision
 from obeya.webhooks.endpoints import Target, Wish
 
 pytestmark = pytest.mark.both_engines

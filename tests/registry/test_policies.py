@@ -10,7 +10,7 @@ from boards.models import AuditEvent, PolicyRevision, RegisteredModel, SiteChain
 from boards.queries.judgement import policy_in_force
 from boards.registry import Actor, register_model, set_policy
 from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from obeya.policies import Comparison, PromotionPolicy
+from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 

@@ -33,7 +33,7 @@ from boards.registry import (
 )
 from obeya.errors import AlreadyExists, Conflict, NotFound, RegistryError
 from obeya.metrics import Direction, MetricDefinition
-from obeya.policies import PromotionPolicy
+from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 

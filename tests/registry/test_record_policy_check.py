@@ -17,7 +17,7 @@ from boards.registry import (
 )
 from boards.registry._checks import check_reference
 from obeya.errors import InvalidInput, NotAllowed, NotFound
-from obeya.policies import Comparison, PromotionPolicy, Verdict
+from obeya.policy.policy import Comparison, PromotionPolicy, Verdict
 from obeya.records import Channel
 from obeya.stages import Stage
 

@@ -18,7 +18,7 @@ from boards.registry import (
     register_model,
 )
 from obeya import metrics as core
-from obeya.audit import GENESIS
+from obeya.audit.chain import GENESIS
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed
 from obeya.records import Channel
 

@@ -23,10 +23,10 @@ from boards.registry import (
     transition_stage,
 )
 from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound, RegistryError
-from obeya.limits import WipLimit
-from obeya.policies import Comparison, PromotionPolicy
+from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
+from obeya.transitions.limits import WipLimit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 

@@ -35,10 +35,10 @@ from obeya import (
     Stage,
     StageTransition,
 )
-from obeya.guardrails import Guardrail
-from obeya.limits import LimitMode, WipLimit
-from obeya.policies import Mode
-from obeya.requests import TransitionRequest
+from obeya.policy.policy import Mode
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.limits import LimitMode, WipLimit
+from obeya.transitions.requests import TransitionRequest
 from tests.examples import examples
 from tests.registry.conformance import Clock, picture
 

@@ -28,7 +28,7 @@ from boards.registry import (
     transition_stage,
 )
 from boards.registry._checks import check_reference
-from obeya.audit import text_digest
+from obeya.audit.chain import text_digest
 from obeya.errors import (
     Conflict,
     InvalidInput,
@@ -39,7 +39,7 @@ from obeya.errors import (
     RegistryError,
     TransitionRefused,
 )
-from obeya.policies import Comparison, PromotionPolicy
+from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 

@@ -19,8 +19,8 @@ from boards.registry import (
 )
 from boards.registry import verification as bounds
 from obeya import Stage
-from obeya.audit import event_hash
-from obeya.chain_heads import ChainHead
+from obeya.audit.chain import event_hash
+from obeya.audit.heads import ChainHead
 from obeya.errors import NotAllowed
 from obeya.records import Channel
 from tests.unreadable_texts import UNREADABLE, with_member

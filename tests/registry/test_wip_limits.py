@@ -22,12 +22,12 @@ from boards.registry import (
     set_wip_limit,
     transition_stage,
 )
-from obeya import limits
 from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError, TransitionRefused
-from obeya.limits import LimitMode
-from obeya.policies import Comparison, PromotionPolicy, Verdict
+from obeya.policy.policy import Comparison, PromotionPolicy, Verdict
 from obeya.records import Channel
 from obeya.stages import Stage
+from obeya.transitions import limits
+from obeya.transitions.limits import LimitMode
 
 pytestmark = pytest.mark.both_engines
 

@@ -17,11 +17,11 @@ import urllib3
 
 from obeya import Comparison, NotFound, PromotionPolicy, RemoteRegistry, Stage
 from obeya.errors import Conflict
-from obeya.guardrails import Guardrail
 from obeya.imports import ImportedModel, ImportedVersion
-from obeya.limits import WipLimit
 from obeya.records import VersionDraft
-from obeya.requests import RequestStatus
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.limits import WipLimit
+from obeya.transitions.requests import RequestStatus
 
 ADDRESS = re.compile(r"^(http://127\.0\.0\.1:\d+)/$")
 ACCURATE = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.9)

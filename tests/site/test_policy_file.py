@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from boards.models import AuditEvent, PolicyRevision
 from boards.registry import SYSTEM, DatabaseRegistry
-from obeya.policies import Comparison, PromotionPolicy, RequiredTag, TimeInStage
-from obeya.policy_file import PolicyFileError, read_policies, write_policies
+from obeya.policy.file import PolicyFileError, read_policies, write_policies
+from obeya.policy.policy import Comparison, PromotionPolicy, RequiredTag, TimeInStage
 from obeya.stages import Stage
 from registry_site.cli.policy import policy as command
 from tests.core.test_policy_text import policies

@@ -40,10 +40,10 @@ from boards.registry.deliveries import (
 )
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.artifacts.manifest import FileEntry
-from obeya.guardrails import Guardrail
-from obeya.limits import WipLimit
 from obeya.metrics import MetricDefinition
 from obeya.records import Channel
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.limits import WipLimit
 from obeya.webhooks.endpoints import Target, Wish
 from tests.offenders import every_case
 

@@ -13,7 +13,7 @@ from boards.models import AuditEvent, PolicyCheck, RegisteredModel, User, Verifi
 from boards.queries.verification_state import chain_heads
 from boards.registry import DatabaseRegistry, verify_new_events
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
-from obeya.chain_export import verify_export
+from obeya.audit.export import verify_export
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from django.test import Client
 from boards.models import AuditEvent, ModelVersion, PolicyCheck, User
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
-from obeya.policies import (
+from obeya.policy.policy import (
     ArtifactDigest,
     Mode,
     NoPickle,

@@ -23,8 +23,8 @@ from boards.models import AuditEvent, User
 from boards.queries.andons import raised_andons
 from boards.registry import SYSTEM, DatabaseRegistry, create_user, make_token
 from obeya import Comparison, Stage
-from obeya.guardrails import Guardrail
 from obeya.tokens import Scope
+from obeya.transitions.guardrails import Guardrail
 
 pytestmark = pytest.mark.django_db
 

@@ -11,9 +11,10 @@ from django.test import Client
 
 from boards.models import AuditEvent, User, WipLimit
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
-from obeya import Comparison, PromotionPolicy, Stage, limits
-from obeya.limits import LimitMode
-from obeya.verdicts import Mode
+from obeya import Comparison, PromotionPolicy, Stage
+from obeya.policy.results import Mode
+from obeya.transitions import limits
+from obeya.transitions.limits import LimitMode
 from tests.views.conftest import MADE_AT
 
 pytestmark = pytest.mark.django_db

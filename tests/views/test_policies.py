@@ -13,7 +13,7 @@ from django.utils import timezone
 from boards.models import AuditEvent, PolicyRevision, User
 from boards.registry import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
-from obeya.policy_diff import Change
+from obeya.policy.diff import Change
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from boards.models import AuditEvent, AuditText, PolicyCheck, RegisteredModel, U
 from boards.registry import DatabaseRegistry
 from boards.triggers import _POSTGRESQL, _SQLITE
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
-from obeya.audit import document_digest
+from obeya.audit.chain import document_digest
 from tests.views.people import asked, person, registry_of, staged
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from boards.models import ModelVersion, TransitionRequest, User, Vote
 from boards.queries import requests_inbox
 from boards.registry import SYSTEM, DatabaseRegistry, configure_model
 from obeya import Comparison, PromotionPolicy, Stage
-from obeya.policies import Mode
+from obeya.policy.policy import Mode
 from tests.views.people import POLICY, asked, person, registry_of, staged
 
 pytestmark = pytest.mark.django_db

@@ -19,8 +19,8 @@ from boards.models import AuditEvent, PolicyCheck, RegisteredModel, TransitionRe
 from boards.registry import DatabaseRegistry, make_token, revoke_waiver
 from boards.registry._commit import Actor
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
-from obeya.audit import event_hash
-from obeya.chain_export import verify_export
+from obeya.audit.chain import event_hash
+from obeya.audit.export import verify_export
 from obeya.records import Channel
 from obeya.tokens import Scope
 from tests.unreadable_texts import UNREADABLE, WRONG_DATA, with_member

@@ -13,7 +13,13 @@ from django.db import connection
 from boards import triggers
 from boards.models import RegisteredModel
 from boards.queries.whole_export import NOUNS, documents, snapshot
-from obeya.whole_export import ExportFile, Manifest, read_lines, write_lines, write_manifest
+from obeya.transfer.whole_export import (
+    ExportFile,
+    Manifest,
+    read_lines,
+    write_lines,
+    write_manifest,
+)
 from tests.conftest import _drop_triggers
 
 

@@ -16,7 +16,7 @@ from boards.queries.whole_export import NOUNS, STAY
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from boards.registry.whole_import import NotEmpty, import_rows
 from obeya.stages import Stage
-from obeya.whole_export import BrokenExport, read_manifest, write_manifest
+from obeya.transfer.whole_export import BrokenExport, read_manifest, write_manifest
 from tests.unreadable_texts import NESTED
 from tests.whole_export.conftest import empty, export_to, lines_of
 from tests.whole_export.test_round_trip import START

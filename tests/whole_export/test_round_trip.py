@@ -23,13 +23,13 @@ from boards.queries.verification import verify_chains
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from boards.registry.whole_import import import_rows
 from obeya.artifacts.manifest import FileEntry
-from obeya.bounds import Comparison
 from obeya.errors import RegistryError
-from obeya.guardrails import Guardrail
-from obeya.limits import LimitMode, WipLimit
 from obeya.metrics import Direction, Metric, MetricDefinition
-from obeya.policies import PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.limits import LimitMode, WipLimit
 from tests.examples import examples
 from tests.whole_export.conftest import content_of, empty, export_to, lines_of
 

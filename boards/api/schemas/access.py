@@ -10,7 +10,7 @@ from pydantic import Field
 from boards.api.schemas.basics import Body, Time
 from boards.registry.tokens import TOKEN_DAYS, TOKEN_DAYS_MAX
 from obeya import names
-from obeya.globs import GLOBS_MAX
+from obeya.filters.globs import GLOBS_MAX
 
 
 class NewToken(Body):

@@ -10,7 +10,7 @@ from pydantic import Field
 from boards.api.schemas.basics import Body, StageName, Time
 from boards.registry.webhooks import OVERLAP_HOURS_MAX
 from obeya import names
-from obeya.globs import GLOBS_MAX
+from obeya.filters.globs import GLOBS_MAX
 from obeya.webhooks.endpoints import ADDRESS_MAX, NAME_MAX, TYPES
 
 TargetName = Literal["webhook", "slack", "teams", "email"]

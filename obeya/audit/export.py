@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from obeya.audit import (
+from obeya.audit.chain import (
     GENESIS,
     BrokenLink,
     Link,
@@ -20,7 +20,7 @@ from obeya.audit import (
     read_canonical_text,
     text_digest,
 )
-from obeya.chain_heads import SEQUENCE_MAX, ChainHead, KeptHeads
+from obeya.audit.heads import SEQUENCE_MAX, ChainHead, KeptHeads
 
 # Far above the longest event that the registry writes, and little enough to hold.
 LINE_MAX = 16 * 1024 * 1024

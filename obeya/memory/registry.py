@@ -9,17 +9,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from obeya import names
-from obeya.audit import AuditEvent, BrokenLink
+from obeya.audit.chain import AuditEvent, BrokenLink
 from obeya.comparison import VersionComparison, compare
 from obeya.errors import AlreadyExists, NotFound, RefusalKind
-from obeya.memory_governance import MemoryGovernance
-from obeya.memory_rows import Model, moves_of
-from obeya.memory_store import MemoryStore
+from obeya.memory.governance import MemoryGovernance
+from obeya.memory.rows import Model, moves_of
+from obeya.memory.store import MemoryStore
 from obeya.metrics import MetricDefinition, metric_document
 from obeya.records import Action, ModelVersion, StageTransition
 from obeya.registry import MetricValues, as_metrics, as_tags, version_number
 from obeya.stages import STRICT, Stage, Workflow
-from obeya.versions import check_expected, next_number
+from obeya.transitions.versions import check_expected, next_number
 
 
 class InMemoryRegistry(MemoryGovernance):

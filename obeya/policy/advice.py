@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import defaultdict
 
-from obeya.policies import MetricRequirement, PromotionPolicy, RequiredTag
+from obeya.policy.policy import MetricRequirement, PromotionPolicy, RequiredTag
 
 
 def contradictions(policy: PromotionPolicy) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from obeya.bounds import Comparison, number_text
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
-from obeya.requirements import (
+from obeya.policy.bounds import Comparison, number_text
+from obeya.policy.requirements import (
     NO_DEFINITIONS,
     ChampionRequirement,
     Definitions,
@@ -20,7 +20,8 @@ from obeya.requirements import (
     Requirement,
     RequirementOutcome,
 )
-from obeya.rules import (
+from obeya.policy.results import Mode, Verdict, no_policy
+from obeya.policy.rules import (
     ArtifactDigest,
     MaximumSize,
     NoPickle,
@@ -28,9 +29,8 @@ from obeya.rules import (
     RequiredTag,
     TimeInStage,
 )
+from obeya.policy.waivers import Waiver
 from obeya.stages import Stage
-from obeya.verdicts import Mode, Verdict, no_policy
-from obeya.waivers import Waiver
 
 __all__ = [
     "ArtifactDigest",

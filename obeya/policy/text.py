@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from obeya.errors import InvalidInput
-from obeya.policies import (
+from obeya.policy.policy import (
     ChampionRequirement,
     Comparison,
     MetricRequirement,

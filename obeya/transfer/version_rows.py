@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from obeya.bounds import number_text
 from obeya.documents.catalog import metric_from_document
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric, metric_document
+from obeya.policy.bounds import number_text
 from obeya.records import ModelVersion, VersionDraft
 from obeya.registry import as_metrics, as_tags, version_number
 

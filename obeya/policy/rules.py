@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from obeya import names
-from obeya.bounds import number_text
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
-from obeya.requirements import Definitions, Evidence, Outcome, RequirementOutcome
-from obeya.tag_text import read_tag, tag_text
+from obeya.policy.bounds import number_text
+from obeya.policy.requirements import Definitions, Evidence, Outcome, RequirementOutcome
+from obeya.policy.tag_text import read_tag, tag_text
 
 HOURS_MAX = 87_600
 MEBIBYTES_MAX = 1024**3

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from obeya.errors import Refusal, RefusalKind
-from obeya.limits import LimitMode, StageLoad
-from obeya.policies import Evidence, PromotionPolicy, Verdict, no_policy
-from obeya.requests import evidence_digest
-from obeya.requirements import Definitions
+from obeya.policy.policy import Evidence, PromotionPolicy, Verdict, no_policy
+from obeya.policy.requirements import Definitions
+from obeya.policy.results import Mode
+from obeya.policy.waivers import Waiver
 from obeya.stages import Stage, Workflow, is_promotion
-from obeya.verdicts import Mode
-from obeya.waivers import Waiver
+from obeya.transitions.limits import LimitMode, StageLoad
+from obeya.transitions.requests import evidence_digest
 
 
 @dataclass(frozen=True, slots=True)

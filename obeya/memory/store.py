@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from obeya import names
-from obeya.audit import (
+from obeya.audit.chain import (
     SYSTEM_ACTOR,
     AuditEvent,
     BrokenLink,
@@ -25,15 +25,15 @@ from obeya.errors import (
     refuse,
     version_not_found,
 )
-from obeya.limits import StageLoad, WipLimit
-from obeya.memory_rows import Chain, Model, evidence_of
-from obeya.policies import Evidence, PromotionPolicy
+from obeya.memory.rows import Chain, Model, evidence_of
+from obeya.policy.policy import Evidence, PromotionPolicy
+from obeya.policy.requirements import Definitions
 from obeya.records import Action, Channel, ModelVersion
 from obeya.registry import version_number
-from obeya.requests import CLOSED_BY, RequestStatus, TransitionRequest, approvers
-from obeya.requirements import Definitions
 from obeya.stages import Stage, Workflow
-from obeya.transitions import TransitionFacts, TransitionJudgement, judge_transition
+from obeya.transitions.judge import TransitionFacts, TransitionJudgement, judge_transition
+from obeya.transitions.limits import StageLoad, WipLimit
+from obeya.transitions.requests import CLOSED_BY, RequestStatus, TransitionRequest, approvers
 
 
 @dataclass(slots=True)

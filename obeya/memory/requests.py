@@ -7,20 +7,21 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
-from obeya import names, requests
-from obeya.audit import SYSTEM_ACTOR
+from obeya import names
+from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.errors import AlreadyExists, refuse
-from obeya.memory_rows import Model
-from obeya.memory_store import MemoryStore
+from obeya.memory.rows import Model
+from obeya.memory.store import MemoryStore
 from obeya.records import Action, Channel
-from obeya.requests import Decision, RequestStatus, TransitionRequest, Vote
 from obeya.stages import Stage
-from obeya.transitions import judge_transition
-from obeya.versions import next_stage
+from obeya.transitions import requests
+from obeya.transitions.judge import judge_transition
+from obeya.transitions.requests import Decision, RequestStatus, TransitionRequest, Vote
+from obeya.transitions.versions import next_stage
 
 
 class MemoryRequests:
-    """The part of `obeya.memory.InMemoryRegistry` that asks others."""
+    """The part of `obeya.memory.registry.InMemoryRegistry` that asks others."""
 
     _store: MemoryStore
     _lock: threading.RLock

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from obeya.audit import GENESIS, BrokenLink
+from obeya.audit.chain import GENESIS, BrokenLink
 from obeya.errors import InvalidInput
 
 SITE = "(the site)"

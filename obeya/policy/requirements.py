@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from obeya import names
-from obeya.bounds import Comparison, number_text
 from obeya.errors import InvalidInput
 from obeya.metrics import (
     Metric,
@@ -22,6 +21,7 @@ from obeya.metrics import (
     standard_error,
     within_noise,
 )
+from obeya.policy.bounds import Comparison, number_text
 
 Definitions = Mapping[str, MetricDefinition]
 NO_DEFINITIONS: Definitions = MappingProxyType({})
@@ -109,7 +109,7 @@ class Requirement(Protocol):
         """The same outcome with what was seen, and a sentence."""
 
     def to_document(self) -> dict[str, Any]:
-        """The JSON form that `obeya.policies.requirement_from_document` reads."""
+        """The JSON form that `obeya.policy.policy.requirement_from_document` reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,25 +8,25 @@ from dataclasses import replace
 from datetime import datetime
 
 from obeya import names
-from obeya.audit import SYSTEM_ACTOR
+from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.errors import InvalidInput, NotFound, policy_not_found
-from obeya.guardrails import Guardrail, LiveReport
-from obeya.limits import WipLimit, limited_stage
-from obeya.memory_requests import MemoryRequests
-from obeya.memory_rows import Model, moves_of
-from obeya.memory_store import MemoryStore
+from obeya.memory.requests import MemoryRequests
+from obeya.memory.rows import Model, moves_of
+from obeya.memory.store import MemoryStore
 from obeya.metrics import finite
-from obeya.policies import PromotionPolicy, Verdict, no_policy
+from obeya.policy.policy import PromotionPolicy, Verdict, no_policy
+from obeya.policy.waivers import Waiver, expiry, waivable
 from obeya.records import Action, Channel, StageTransition
-from obeya.rollback import Departure, rollback_target
 from obeya.stages import Stage
-from obeya.transitions import TransitionJudgement
-from obeya.versions import next_stage
-from obeya.waivers import Waiver, expiry, waivable
+from obeya.transitions.guardrails import Guardrail, LiveReport
+from obeya.transitions.judge import TransitionJudgement
+from obeya.transitions.limits import WipLimit, limited_stage
+from obeya.transitions.rollback import Departure, rollback_target
+from obeya.transitions.versions import next_stage
 
 
 class MemoryGovernance(MemoryRequests):
-    """The part of `obeya.memory.InMemoryRegistry` that governs moves."""
+    """The part of `obeya.memory.registry.InMemoryRegistry` that governs moves."""
 
     # Policies
 

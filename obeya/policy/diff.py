@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from obeya.policies import (
+from obeya.policy.policy import (
     ChampionRequirement,
     MetricRequirement,
     Mode,

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from obeya.errors import InvalidInput
-from obeya.policies import PromotionPolicy
-from obeya.policy_text import policy_as_plain, policy_from_plain
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.text import policy_as_plain, policy_from_plain
 from obeya.stages import Stage
 
 BYTES_MAX = 1_000_000

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from obeya.artifacts.manifest import FILES_MAX, FileEntry, local_files
 from obeya.artifacts.paths import artifact_path
 from obeya.errors import InvalidInput, NotFound, StorageFull, TooLarge, Unreachable
-from obeya.mlflow_server import FILES, FILES_API, MlflowServer
+from obeya.transfer.mlflow_server import FILES, FILES_API, MlflowServer
 
 Store = Callable[[Path], str]
 """Keeps the content of a file of this machine and gives its SHA-256."""

@@ -1,6 +1,6 @@
 """The filter language: ``metrics.imagenet_top1 >= 80 and tags.family = "resnet"``.
 
-`parse_filter` reads a filter, `parse_ordering` (in `obeya.filter_ordering`) what its result is
+`parse_filter` reads a filter, `parse_ordering` (in `obeya.filters.ordering`) what its result is
 sorted by. docs/filters.md describes both. The length, the number of terms and the nesting are
 bounded, so that no text costs more than a few milliseconds.
 """
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from obeya import names
 from obeya.errors import InvalidInput
-from obeya.filter_expressions import (
+from obeya.filters.expressions import (
     SIGNS,
     UNITS,
     Ago,
@@ -40,7 +40,7 @@ from obeya.filter_expressions import (
     When,
     subject_text,
 )
-from obeya.filter_tokens import FilterError, Kind, Token, TokenReader, tokens
+from obeya.filters.tokens import FilterError, Kind, Token, TokenReader, tokens
 from obeya.registry import version_number
 from obeya.stages import Stage
 

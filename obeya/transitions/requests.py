@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from obeya.audit import document_digest
+from obeya.audit.chain import document_digest
 from obeya.errors import AlreadyClosed, EvidenceChanged, InvalidInput, NotAllowed, NotFound
 from obeya.metrics import definition_for, metric_document
-from obeya.policies import PromotionPolicy
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import NO_DEFINITIONS, ChampionRequirement, Definitions, Evidence
+from obeya.policy.rules import RequiredTag
 from obeya.records import Action
-from obeya.requirements import NO_DEFINITIONS, ChampionRequirement, Definitions, Evidence
-from obeya.rules import RequiredTag
 from obeya.stages import Stage, is_promotion
 
 

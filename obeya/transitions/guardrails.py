@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from obeya import names
-from obeya.bounds import Comparison, number_text
 from obeya.metrics import finite
+from obeya.policy.bounds import Comparison, number_text
 
 
 @dataclass(frozen=True, slots=True)

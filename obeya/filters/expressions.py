@@ -1,6 +1,6 @@
 """What a filter says of a version, as frozen parts that judge one or are turned into a query.
 
-`str` of any of them is a text that `obeya.filter_language.parse_filter` reads as the same.
+`str` of any of them is a text that `obeya.filters.language.parse_filter` reads as the same.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
-from obeya.bounds import Comparison, number_text
-from obeya.filter_tokens import name_text, quoted
+from obeya.filters.tokens import name_text, quoted
+from obeya.policy.bounds import Comparison, number_text
 from obeya.records import ModelVersion
 from obeya.stages import Stage
 

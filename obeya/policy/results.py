@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from obeya.bounds import Comparison
-from obeya.requirements import Outcome, RequirementOutcome
+from obeya.policy.bounds import Comparison
+from obeya.policy.requirements import Outcome, RequirementOutcome
 from obeya.stages import Stage
 
 

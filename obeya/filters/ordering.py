@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from obeya.filter_expressions import Field, MetricName, TagKey, subject_text
-from obeya.filter_language import read_subject
-from obeya.filter_tokens import Kind, TokenReader
+from obeya.filters.expressions import Field, MetricName, TagKey, subject_text
+from obeya.filters.language import read_subject
+from obeya.filters.tokens import Kind, TokenReader
 
 ORDERINGS_MAX = 3
 

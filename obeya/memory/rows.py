@@ -6,14 +6,14 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from obeya.audit import GENESIS, AuditEvent, Link
-from obeya.guardrails import Guardrail
-from obeya.limits import WipLimit
-from obeya.policies import Evidence, PromotionPolicy
+from obeya.audit.chain import GENESIS, AuditEvent, Link
+from obeya.policy.policy import Evidence, PromotionPolicy
+from obeya.policy.waivers import Waiver
 from obeya.records import MOVES, Action, ModelVersion, StageTransition
-from obeya.requests import TransitionRequest
 from obeya.stages import Stage
-from obeya.waivers import Waiver
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.limits import WipLimit
+from obeya.transitions.requests import TransitionRequest
 
 
 @dataclass(slots=True)

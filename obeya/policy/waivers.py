@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from obeya.errors import InvalidInput
-from obeya.requirements import Requirement
+from obeya.policy.requirements import Requirement
 from obeya.stages import Stage, is_promotion
 
 

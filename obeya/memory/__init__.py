@@ -1,0 +1,1 @@
+"""`InMemoryRegistry`, the registry without a server or a database."""

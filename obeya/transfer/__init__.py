@@ -1,0 +1,1 @@
+"""What comes from and goes to other registries and installations."""
