@@ -90,7 +90,7 @@ def append(sending: Sending, body: Body, *, length: int, offset: int) -> int:
     from the number that is returned. A piece that does not arrive completely is removed.
 
     Raises:
-        TooLarge: the whole file is over the limit of the site.
+        TooLarge: the whole file exceeds the limit of the site.
         InvalidInput: the piece reaches past the end of the file, or the body is shorter than
             `length`.
         StorageFull: the disk is full.

@@ -241,7 +241,12 @@ def _change(row: models.Webhook, **values: Any) -> None:
 
 
 def _cancel_pending(row: models.Webhook, at: datetime) -> None:
-    models.Delivery.objects.filter(webhook=row, status=DeliveryStatus.PENDING.value).update(
+    pending = models.Delivery.objects.filter(webhook=row, status=DeliveryStatus.PENDING.value)
+    # In the order in which a worker locks the deliveries whose attempts it records.
+    locked = list(
+        pending.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True)
+    )
+    models.Delivery.objects.filter(pk__in=locked).update(
         status=DeliveryStatus.CANCELLED.value,
         next_attempt_at=None,
         lease=None,

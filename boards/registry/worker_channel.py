@@ -8,7 +8,7 @@ CHANNEL = "obeya_deliveries"
 
 
 def notify_workers() -> None:
-    """Wake the workers when the present transaction commits.
+    """Wake the workers when the current transaction commits.
 
     One statement on PostgreSQL. None on SQLite, where the workers watch the file.
     """

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db import connection, connections
 
 from boards.registry.worker_channel import CHANNEL
 
@@ -91,7 +91,8 @@ def _listening(wake: threading.Event) -> Iterator[None]:
         yield
     finally:
         stopping.set()
-        thread.join()
+        # It may be connecting to a host that does not answer.
+        thread.join(2 * SECONDS_TO_STOP_LISTENING)
 
 
 def _listen(wake: threading.Event, stopping: threading.Event) -> None:
@@ -105,8 +106,12 @@ def _listen(wake: threading.Event, stopping: threading.Event) -> None:
                 with connection.wrap_database_errors:
                     for _ in connection.connection.notifies(timeout=SECONDS_TO_STOP_LISTENING):
                         wake.set()
-        except (DatabaseError, InterfaceError) as error:
-            logger.warning("The worker does not hear of new deliveries: %s", error)
+        except Exception as error:  # noqa: BLE001 - the worker goes on without notifications
+            logger.warning(
+                "The worker is not notified of new deliveries and checks every %g seconds: %s",
+                SECONDS_WITHOUT_NOTIFICATION,
+                error,
+            )
             connections.close_all()
             stopping.wait(SECONDS_WITHOUT_NOTIFICATION)
     connections.close_all()

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
 from boards.registry import deliveries
@@ -53,7 +53,7 @@ class Worker:
         self._wake.set()
 
     def run(self) -> None:
-        """Send until stopped. Trouble with the database is logged, and everything is retried."""
+        """Send until stopped. Whatever goes wrong is logged, and the worker tries again."""
         room = BUSY_ENDPOINTS * settings.OBEYA_WEBHOOK_CONCURRENCY
         with (
             ThreadPoolExecutor(room, thread_name_prefix="delivery") as pool,
@@ -62,8 +62,9 @@ class Worker:
             while not self._stopping.is_set():
                 try:
                     self._work(pool, room, new_work)
-                except (DatabaseError, InterfaceError):
-                    logger.exception("The database does not answer; the worker will try again.")
+                except Exception:
+                    # A worker that ended here would leave every delivery unsent.
+                    logger.exception("Sending was interrupted; the worker will try again.")
                     connections.close_all()
                     self._stopping.wait(SECONDS_AFTER_TROUBLE)
             self._finish()
@@ -74,17 +75,20 @@ class Worker:
         # First: whatever happens from here on ends the wait below.
         self._wake.clear()
         new_work.begin()
-        recorded = self._record_ended()
+        is_idle = not self._record_ended()
         at = timezone.now()
         if at >= self._chores_at:
-            do_chores(at)
-            self._chores_at = at + CHORES_EVERY
+            if do_chores(at):
+                # The rest comes after the attempts that have ended meanwhile.
+                is_idle = False
+            else:
+                self._chores_at = at + CHORES_EVERY
         leased = lease(room - len(self._under_way))
         for each in leased:
             future = pool.submit(send, each, site=self._site)
             self._under_way.add(future)
             future.add_done_callback(lambda _: self._wake.set())
-        if not leased and not recorded and not self._stopping.is_set():
+        if is_idle and not leased and not self._stopping.is_set():
             due = min(deliveries.next_due(after=at) or self._chores_at, self._chores_at)
             new_work.wait((due - timezone.now()).total_seconds())
 
@@ -112,8 +116,8 @@ class Worker:
             while self._under_way:
                 wait(self._under_way, return_when=FIRST_COMPLETED)
                 self._record_ended()
-        except (DatabaseError, InterfaceError):
-            logger.exception("The last attempts were not recorded; they are made again.")
+        except Exception:
+            logger.exception("The last attempts were not recorded; they will be made again.")
 
 
 def lease(room: int) -> Sequence[Leased]:
@@ -137,29 +141,32 @@ def send(leased: Leased, *, site: str) -> Attempt:
 
 
 def record(attempts: Sequence[Attempt]) -> None:
-    """Record attempts together; one that the database refuses is logged and does not stop others.
+    """Record attempts together; one that cannot be recorded is logged and does not stop others.
 
     Raises:
-        OperationalError, InterfaceError: the database cannot be used now; nothing was recorded.
+        OperationalError, InterfaceError: the database cannot be used now. What was not recorded can
+            be passed again, together with what was.
     """
     try:
         deliveries.record_attempts(attempts)
     except (OperationalError, InterfaceError):
         raise
-    except DatabaseError:
+    except Exception:  # noqa: BLE001 - each is tried again and logged below
         for each in attempts:
             try:
                 deliveries.record_attempts([each])
             except (OperationalError, InterfaceError):
                 raise
-            except DatabaseError:
+            except Exception:
                 # Its lease expires, and it is sent again.
                 logger.exception("An attempt of %s was refused.", each.leased.message.message_id)
 
 
-def do_chores(at: datetime) -> None:
-    """Publish the daily heads, and remove deliveries that ended long ago."""
+def do_chores(at: datetime) -> bool:
+    """Publish the daily heads, and remove a batch of deliveries that ended long ago.
+
+    Returns whether there may be more to remove.
+    """
     deliveries.publish_heads(at=at)
     older_than = at - timedelta(days=settings.OBEYA_WEBHOOK_DAYS)
-    while deliveries.sweep_deliveries(older_than=older_than):
-        pass
+    return deliveries.sweep_deliveries(older_than=older_than) > 0

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import cache
@@ -89,6 +90,16 @@ class Served:
 
     def wait_for_urls(self, number: int) -> list[str]:
         """Read until that many URLs were printed, and return them."""
+        assert self.process.stdout
+        # A server that prints nothing is ended, so that reading ends too.
+        watch = threading.Timer(SECONDS, self.process.kill)
+        watch.start()
+        try:
+            return self._urls_printed(number)
+        finally:
+            watch.cancel()
+
+    def _urls_printed(self, number: int) -> list[str]:
         assert self.process.stdout
         for line in self.process.stdout:
             if URL.match(line.strip()):

@@ -84,7 +84,9 @@ class Forks:
         return Done(**json.loads(answer))
 
     def stop(self) -> None:
-        """End the process and the program that it runs, if any."""
+        """End the process and the program that it runs, if any. May be called again."""
+        if self._process.poll() is not None:
+            return
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for file in (self._process.stdin, self._process.stdout, self._log):
@@ -132,7 +134,8 @@ def run(request: dict[str, Any], given: IO[bytes], out: IO[bytes], err: IO[bytes
     if request["kind"] == "module":
         runpy.run_module(program, run_name="__main__", alter_sys=True)
     else:
-        exec(program, {"__name__": "__main__"})  # noqa: S102 - a test's own code
+        code = compile(program, "<code>", "exec", dont_inherit=True)
+        exec(code, {"__name__": "__main__"})  # noqa: S102 - code of a test
 
 
 def text_of(file: IO[bytes]) -> str:

@@ -30,6 +30,7 @@ class SharedServers(LoadScopeScheduling):
         return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedServers:
     """Use `SharedServers` wherever tests run in several processes."""
     return SharedServers(config, log)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,8 +18,8 @@ from obeya.records import VersionDraft
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import RequestStatus
+from tests.packaging.commands import Served, run
 
-ADDRESS = re.compile(r"^(http://127\.0\.0\.1:\d+)/$")
 ACCURATE = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.9)
 REVIEWED = PromotionPolicy(Stage.STAGING).require_approvals(1)
 # Longer than the shortest answer that is compressed.
@@ -34,34 +30,16 @@ class Server:
     """A running `obeya serve` on an empty data directory."""
 
     def __init__(self, data: Path) -> None:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("OBEYA_", "DJANGO_"))}
-        kept.pop("DATABASE_URL", None)
-        self._environment = {**kept, "OBEYA_DATA_DIR": str(data)}
         self._data = data
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "obeya.cli", "serve", "--port", "0", "--workers", "1"],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=self._environment,
-            cwd=data,
-        )
-        lines = (line.strip() for line in self.process.stdout or ())
-        self.url = next(found[1] for line in lines if (found := ADDRESS.match(line)))
+        self.served = Served(data, "--workers", "1")
+        self._url = self.served.wait_for_urls(1)[0].rstrip("/")
 
     def client(self, account: str) -> RemoteRegistry:
         """A client with every scope that accepts compressed answers, as browsers and proxies do."""
-        made = subprocess.run(
-            [
-                *(sys.executable, "-m", "obeya.cli", "token", "create", "--service", account),
-                *("--scopes", "read,write,promote,approve,admin"),
-            ],
-            env=self._environment,
-            cwd=self._data,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        registry = RemoteRegistry(self.url, made.stdout.split()[-1])
+        scopes = "read,write,promote,approve,admin"
+        made = run(self._data, "token", "create", "--service", account, "--scopes", scopes)
+        assert made.returncode == 0, made.stderr
+        registry = RemoteRegistry(self._url, made.stdout.split()[-1])
         registry._api._headers["Accept-Encoding"] = "gzip"
         return registry
 
@@ -70,10 +48,7 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("data"))
     yield server
-    server.process.terminate()
-    server.process.wait()
-    assert server.process.stdout is not None
-    server.process.stdout.close()
+    server.served.end()
 
 
 @pytest.fixture(scope="module")

@@ -177,7 +177,7 @@ def client(check_id: str, client_of: ClientOf, alice: User) -> Client:
 @pytest.mark.parametrize(
     "step",
     [
-        pytest.param(8, id="an eighth of the values each"),
+        pytest.param(8, id="an eighth of the values each", marks=pytest.mark.both_engines),
         pytest.param(1, id="all values", marks=pytest.mark.release),
     ],
 )
@@ -197,7 +197,7 @@ def test_no_parameter_makes_a_page_fail(client: Client, check_id: str, step: int
 @pytest.mark.parametrize(
     "step",
     [
-        pytest.param(8, id="an eighth of the values each"),
+        pytest.param(8, id="an eighth of the values each", marks=pytest.mark.both_engines),
         pytest.param(1, id="all values", marks=pytest.mark.release),
     ],
 )

@@ -42,7 +42,7 @@ class Receiver:
                     self.wrong.append(f"{headers.get('webhook-id')}: {error!r}")
 
     def wait_until(self, done: Callable[[], bool]) -> None:
-        """Wait for messages until `done`; fails only where nothing came for a minute."""
+        """Wait for messages until `done`; fails if nothing came for 90 seconds."""
         with self._changed:
             while not done():
                 assert self._changed.wait(SECONDS_WITHOUT_MESSAGE), (len(self.ids), self.wrong)

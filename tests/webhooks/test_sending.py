@@ -80,6 +80,7 @@ def test_after_a_rotation_both_the_old_and_the_new_secret_verify(
     assert len(receiver.came) == 2 * Delivery.objects.count()
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize(
     ("answer", "status"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -16,13 +16,13 @@ from django.utils import timezone
 from boards import registry
 from boards.models import Delivery, DeliveryAttempt
 from boards.registry.deliveries import Attempt, Outcome, lease_due, next_due, record_attempts
-from boards.webhooks import worker
+from boards.webhooks import http_post, worker
 from boards.webhooks.new_work import watch
 from boards.webhooks.worker import Worker
 from tests.webhooks.conftest import SITE, Make
 from tests.webhooks.receivers import Receiver, raw_server
 
-# A worker has a connection of its own, which sees only what is committed.
+# A worker has a separate connection, which sees only what is committed.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_engines]
 
 
@@ -66,7 +66,11 @@ def test_an_idle_worker_sends_what_is_written_later(make: Make, receiver: Receiv
     assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
 
 
-def test_a_receiver_that_hangs_delays_no_other(make: Make, receiver: Receiver) -> None:
+def test_a_receiver_that_hangs_delays_no_other(
+    make: Make, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However slow the machine is, no hanging attempt ends before the others have arrived.
+    monkeypatch.setattr(http_post, "SECONDS", 600)
     released = threading.Event()
 
     def hang_until_released(line: Any) -> None:
@@ -80,12 +84,14 @@ def test_a_receiver_that_hangs_delays_no_other(make: Make, receiver: Receiver) -
             register()
         expected = Delivery.objects.filter(webhook__name="well").count()
         with running():
-            receiver.wait_until(lambda: len(receiver.bodies) == expected)
-            # None of the hanging attempts has ended, and no fifth one was begun.
-            hanging = Delivery.objects.filter(webhook__name="hanging")
-            assert not DeliveryAttempt.objects.filter(delivery__in=hanging).exists()
-            assert hanging.filter(leased_until__isnull=False).count() == 4
-            released.set()
+            try:
+                receiver.wait_until(lambda: len(receiver.bodies) == expected)
+                # None of the hanging attempts has ended, and no fifth one was begun.
+                hanging = Delivery.objects.filter(webhook__name="hanging")
+                assert not DeliveryAttempt.objects.filter(delivery__in=hanging).exists()
+                assert hanging.filter(leased_until__isnull=False).count() == 4
+            finally:
+                released.set()
 
 
 def test_a_stopped_worker_records_what_is_under_way_and_takes_nothing_more(
@@ -112,15 +118,22 @@ def test_a_stopped_worker_records_what_is_under_way_and_takes_nothing_more(
     assert not Delivery.objects.filter(leased_until__isnull=False).exists()
 
 
-def test_an_attempt_that_the_database_refuses_keeps_no_other_from_being_recorded(
-    make: Make, receiver: Receiver
+@pytest.mark.parametrize(
+    "unrecordable",
+    [
+        pytest.param({"milliseconds": -1}, id="the database refuses it"),
+        pytest.param({"request_headers": {"a": object()}}, id="it is not JSON"),
+    ],
+)
+def test_an_attempt_that_cannot_be_recorded_keeps_no_other_from_being_recorded(
+    make: Make, receiver: Receiver, unrecordable: dict[str, Any]
 ) -> None:
     make(receiver.url)
     register()
     now = timezone.now()
     first, *others = lease_due(limit=10, per_webhook=10, seconds=60, at=now)
-    # A negative duration breaks the constraint of the column.
-    attempts = [Attempt(first, Outcome(-1, status_code=204), made_at=now)]
+    outcome = Outcome(**{"milliseconds": 5, "status_code": 204, **unrecordable})
+    attempts = [Attempt(first, outcome, made_at=now)]
     attempts += [Attempt(each, Outcome(5, status_code=204), made_at=now) for each in others]
     worker.record(attempts)
     delivered = Delivery.objects.filter(status="delivered").values_list("pk", flat=True)
@@ -141,7 +154,15 @@ def test_the_next_moment_to_look_is_the_first_retry_or_the_end_of_a_lease(
     assert next_due(after=now + timedelta(days=1)) is None
 
 
-def test_a_wait_ends_with_the_write_of_another_connection(make: Make, receiver: Receiver) -> None:
+def replay() -> None:
+    newest = Delivery.objects.latest("pk").pk
+    registry.replay(pk=newest, actor=registry.SYSTEM, at=timezone.now())
+
+
+@pytest.mark.parametrize("write", [register, replay])
+def test_a_wait_ends_with_the_write_of_another_connection(
+    make: Make, receiver: Receiver, write: Callable[[], None]
+) -> None:
     make(receiver.url)
     wake = threading.Event()
     with watch(wake) as new_work:
@@ -150,7 +171,7 @@ def test_a_wait_ends_with_the_write_of_another_connection(make: Make, receiver: 
             wake.clear()
         new_work.begin()
         with CaptureQueriesContext(connection) as queries:
-            writer = in_another_thread(register)
+            writer = in_another_thread(write)
             changed = new_work.wait(60) if connection.vendor == "sqlite" else wake.wait(60)
         writer.join()
     assert changed
