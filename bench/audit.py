@@ -198,9 +198,9 @@ def report() -> None:
 
 
 def _report_pages() -> None:
-    from boards.queries.audit_filter import AuditFilter
-    from boards.queries.audit_page import audit_page
-    from boards.queries.keyset import Cursor
+    from boards.queries.audit.audit_filter import AuditFilter
+    from boards.queries.audit.audit_page import audit_page
+    from boards.queries.paging.keyset import Cursor
 
     middle = Cursor(START + timedelta(days=DAYS / 2), 0)
     print(f"{'page of the log':<22} {'first':>9} {'deep':>9}  statements")
@@ -215,9 +215,9 @@ def _report_pages() -> None:
 
 def _report_past() -> None:
     from boards import models
-    from boards.queries.as_of import board_as_of, column_as_of, in_production_on
-    from boards.queries.filters import BoardFilter
-    from boards.queries.keyset import Cursor
+    from boards.queries.audit.as_of import board_as_of, column_as_of, in_production_on
+    from boards.queries.paging.keyset import Cursor
+    from boards.queries.search.board_filter import BoardFilter
     from obeya.stages import Stage
 
     print(f"\n{'the board as of':<22} {'':>9} {'':>9}  statements")
@@ -247,9 +247,9 @@ def _report_past() -> None:
 def _report_whole() -> None:
     from django.utils import timezone
 
-    from boards.queries.audit_export import ExportForm, export_lines
-    from boards.queries.audit_filter import AuditFilter
-    from boards.queries.verification import verify_chains
+    from boards.queries.audit.audit_export import ExportForm, export_lines
+    from boards.queries.audit.audit_filter import AuditFilter
+    from boards.queries.verification.verification import verify_chains
     from boards.registry import SYSTEM, verify_new_events
 
     print()

@@ -101,8 +101,8 @@ def measure(query: str) -> tuple[float, int]:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from boards.queries.board import board
-    from boards.queries.filters import BoardFilter
+    from boards.queries.board.board_columns import board
+    from boards.queries.search.board_filter import BoardFilter
 
     lists = {}
     for part in filter(None, query.split("&")):

@@ -19,7 +19,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from boards.queries.what_if import WhatIf
+    from boards.queries.policies.what_if import WhatIf
     from obeya.policy.policy import PromotionPolicy
 
 ROUNDS = 5
@@ -187,8 +187,8 @@ def measure(draft: PromotionPolicy) -> tuple[float, WhatIf, int]:
     from django.test.utils import CaptureQueriesContext
     from django.utils import timezone
 
-    from boards.queries.metric_names import unmeasured
-    from boards.queries.what_if import what_if
+    from boards.queries.metrics.metric_names import unmeasured
+    from boards.queries.policies.what_if import what_if
     from obeya.stages import Stage
 
     def run() -> WhatIf:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from boards.models import User
-from boards.queries.requests_inbox import waiting_count
+from boards.queries.reviews.requests_inbox import waiting_count
 
 THEME_COOKIE = "obeya_theme"
 THEMES = ("light", "dark")

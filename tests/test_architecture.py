@@ -55,7 +55,7 @@ EXCEPTIONS = {
     "boards/blob_store.py place": "stores content, which no row names yet",
     "boards/blob_store.py discard": "removes content that no row names any more",
     "boards/triggers.py install": "installs what refuses to change the log",
-    "boards/queries/whole_export.py snapshot": "begins a transaction that only reads",
+    "boards/queries/transfer/whole_export.py snapshot": "begins a transaction that only reads",
     "registry_site/cli/doctor.py _database": "asks SQLite by PRAGMA, which changes nothing",
     "boards/webhooks/new_work.py _data_version": "asks SQLite by PRAGMA, which changes nothing",
     "boards/webhooks/new_work.py _listen": "listens to a channel of PostgreSQL",

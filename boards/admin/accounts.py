@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from boards import models, registry
 from boards.admin.read_only import ReadOnlyAdmin, actor_of
-from boards.queries.standing import Standing, standing_of
+from boards.queries.facts.account_permissions import Standing, standing_of
 from boards.registry.accounts import is_reserved
 
 # What the form of a new account calls its password.

@@ -19,8 +19,8 @@ from boards.api.versions import Number
 from boards.downloads import file_response
 from boards.models import ModelVersion
 from boards.permissions import Right
-from boards.queries.artifact import artifact_of, blob_is_here, file_of
-from boards.queries.records import find_named_version
+from boards.queries.facts.artifact import artifact_of, blob_is_here, file_of
+from boards.queries.facts.records import find_named_version
 from boards.uploads import body_of
 from obeya.artifacts.manifest import FileEntry, checked_sha256
 from obeya.artifacts.paths import PATH_MAX

@@ -13,11 +13,11 @@ from boards.api.answers import answer, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, opaque, place
 from boards.permissions import Right
-from boards.queries.audit_events import events_page
-from boards.queries.audit_filter import AuditFilter
-from boards.queries.covered import covered
-from boards.queries.keyset import Cursor
-from boards.queries.verification_state import chain_heads
+from boards.queries.audit.audit_events import events_page
+from boards.queries.audit.audit_filter import AuditFilter
+from boards.queries.facts.visible_models import covered
+from boards.queries.paging.keyset import Cursor
+from boards.queries.verification.verification_state import chain_heads
 from obeya.errors import InvalidInput
 
 router = Router(tags=["Audit"])

@@ -16,9 +16,9 @@ from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, opaque, place
 from boards.models import RegisteredModel
 from boards.permissions import Right
-from boards.queries.covered import covered
-from boards.queries.model_records import model_records, models_page
-from boards.queries.records import find_model
+from boards.queries.catalog.model_records import model_records, models_page
+from boards.queries.facts.records import find_model
+from boards.queries.facts.visible_models import covered
 from boards.registry import DatabaseRegistry
 from obeya import names
 from obeya.documents import model_document, version_document

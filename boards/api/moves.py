@@ -18,9 +18,9 @@ from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, number_place, opaque
 from boards.api.versions import Number
 from boards.permissions import Right
-from boards.queries.check_page import check_page
-from boards.queries.history import transitions_page
-from boards.queries.records import find_model, find_version
+from boards.queries.checks.check_page import check_page
+from boards.queries.facts.history import transitions_page
+from boards.queries.facts.records import find_model, find_version
 from boards.registry import DatabaseRegistry
 from obeya.documents import (
     judgement_document,

@@ -12,9 +12,9 @@ from boards.api.answers import answer, done
 from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
 from boards.permissions import Right
-from boards.queries.guardrails import guardrails_of
-from boards.queries.limits import wip_limits
-from boards.queries.records import find_model
+from boards.queries.board.limits import wip_limits
+from boards.queries.catalog.guardrails import guardrails_of
+from boards.queries.facts.records import find_model
 from obeya.documents import guardrail_document, live_report_document, wip_limit_document
 from obeya.policy.bounds import Comparison
 from obeya.stages import Stage

@@ -9,7 +9,7 @@ from typing import Annotated
 from ninja import Query
 from pydantic import Field
 
-from boards.queries.whole_number import ID_MAX, whole_number
+from boards.queries.paging.whole_number import ID_MAX, whole_number
 from obeya.errors import InvalidInput
 
 PAGE_MAX = 500

@@ -17,11 +17,11 @@ from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
 from boards.models import PolicyRevision
 from boards.permissions import Right
-from boards.queries.covered import covered
-from boards.queries.judgement import policy_in_force
-from boards.queries.policies_in_force import policies_in_force
-from boards.queries.records import definitions, find_model
-from boards.queries.what_if import what_if
+from boards.queries.facts.judgement import policy_in_force
+from boards.queries.facts.records import definitions, find_model
+from boards.queries.facts.visible_models import covered
+from boards.queries.policies.policies_in_force import policies_in_force
+from boards.queries.policies.what_if import what_if
 from obeya import names
 from obeya.documents import (
     definition_document,

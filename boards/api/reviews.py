@@ -20,11 +20,11 @@ from boards.api.paging import CursorText, Limit, opaque, place
 from boards.api.versions import Number
 from boards.models import TransitionRequest
 from boards.permissions import Right
-from boards.queries.covered import covered
-from boards.queries.keyset import Cursor
-from boards.queries.records import find_model, find_named_version, find_version
-from boards.queries.requests import request_record, request_records, requests_page
-from boards.queries.waivers import waiver_record, waivers_of
+from boards.queries.facts.records import find_model, find_named_version, find_version
+from boards.queries.facts.requests import request_record, request_records, requests_page
+from boards.queries.facts.visible_models import covered
+from boards.queries.facts.waivers import waiver_record, waivers_of
+from boards.queries.paging.keyset import Cursor
 from boards.registry import DatabaseRegistry
 from obeya.documents import request_document, waiver_document
 from obeya.errors import InvalidInput

@@ -15,7 +15,7 @@ from boards.api.answers import answer, created, done
 from boards.api.guard import ApiRequest
 from boards.models import ApiToken
 from boards.permissions import Right
-from boards.queries.token_list import tokens_of
+from boards.queries.facts.token_list import tokens_of
 from obeya.documents import written_time
 
 router = Router(tags=["Tokens"])

@@ -19,10 +19,10 @@ from boards.api.guard import ApiRequest
 from boards.api.paging import CURSOR_PATTERN, Limit
 from boards.models import ModelVersion
 from boards.permissions import Right
-from boards.queries import version_list
-from boards.queries.covered import covered
-from boards.queries.records import find_model, version_records
-from boards.queries.version_list import CURSOR_MAX
+from boards.queries.facts.records import find_model, version_records
+from boards.queries.facts.visible_models import covered
+from boards.queries.search import version_list
+from boards.queries.search.version_list import CURSOR_MAX
 from boards.registry import DatabaseRegistry
 from obeya import records
 from obeya.documents import version_document

@@ -19,8 +19,8 @@ from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, number_place, opaque
 from boards.models import Delivery, Webhook
 from boards.permissions import Right
-from boards.queries import webhooks
-from boards.queries.whole_number import ID_MAX
+from boards.queries.facts import webhooks
+from boards.queries.paging.whole_number import ID_MAX
 from obeya.documents import written_time
 from obeya.webhooks.endpoints import Target, wish_of
 from obeya.webhooks.schedule import DeliveryStatus

@@ -14,7 +14,7 @@ from boards.mlflow_protocol.errors import (
 )
 from boards.mlflow_protocol.given import Given
 from boards.permissions import Right
-from boards.queries.records import find_model
+from boards.queries.facts.records import find_model
 from obeya import names
 from obeya.errors import NotFound
 

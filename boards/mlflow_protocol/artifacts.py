@@ -26,7 +26,7 @@ from boards.mlflow_protocol.errors import (
 from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.sources import FOLDER
 from boards.permissions import Right
-from boards.queries import artifact
+from boards.queries.facts import artifact
 from boards.uploads import body_of
 from obeya.artifacts.paths import artifact_path
 from obeya.errors import NotFound

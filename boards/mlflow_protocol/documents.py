@@ -16,8 +16,8 @@ from django.db.models import QuerySet
 
 from boards import models
 from boards.mlflow_protocol.stages import stage_name
-from boards.queries.keyset import microseconds
-from boards.queries.mlflow_search import latest_versions
+from boards.queries.paging.keyset import microseconds
+from boards.queries.search.mlflow_search import latest_versions
 
 RUN_LINK_TAG = "mlflow.run_link"
 MODEL_ID_TAG = "mlflow.model_id"

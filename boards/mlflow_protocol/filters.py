@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from boards.mlflow_protocol.errors import ProtocolError, invalid
-from boards.queries.mlflow_search import Clause, SortKey
+from boards.queries.search.mlflow_search import Clause, SortKey
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.registry import NUMBER_MAX

@@ -26,9 +26,9 @@ from boards.mlflow_protocol.runs import source_run
 from boards.mlflow_protocol.sources import files_here, original_of
 from boards.mlflow_protocol.stages import read_stage
 from boards.permissions import Right
-from boards.queries.covered import covered
-from boards.queries.mlflow_search import place_of, search_versions
-from boards.queries.records import find_model, find_named_version
+from boards.queries.facts.records import find_model, find_named_version
+from boards.queries.facts.visible_models import covered
+from boards.queries.search.mlflow_search import place_of, search_versions
 from obeya.errors import NotFound
 from obeya.stages import Stage
 

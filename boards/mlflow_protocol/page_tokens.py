@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from boards.mlflow_protocol.errors import ProtocolError, invalid
-from boards.queries.keyset import LATEST, microseconds, moment_at
-from boards.queries.mlflow_search import Place, SortKey
+from boards.queries.paging.keyset import LATEST, microseconds, moment_at
+from boards.queries.search.mlflow_search import Place, SortKey
 
 _TOKEN_MAX = 8_192
 _WHOLE_MAX = 2**63 - 1

@@ -12,9 +12,9 @@ from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.page_tokens import page_token, read_page_token
 from boards.mlflow_protocol.stages import read_stage
 from boards.permissions import Right
-from boards.queries.covered import covered
-from boards.queries.mlflow_search import latest_versions, place_of, search_models
-from boards.queries.records import find_model
+from boards.queries.facts.records import find_model
+from boards.queries.facts.visible_models import covered
+from boards.queries.search.mlflow_search import latest_versions, place_of, search_models
 from obeya.errors import NotFound
 from obeya.stages import Stage
 

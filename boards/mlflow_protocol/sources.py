@@ -14,8 +14,8 @@ from boards.actors import Actor
 from boards.mlflow_protocol.errors import invalid
 from boards.mlflow_protocol.stages import read_stage
 from boards.permissions import Right
-from boards.queries.artifact import entries_of, folder_of_logged_model, run_files_below
-from boards.queries.records import find_model
+from boards.queries.facts.artifact import entries_of, folder_of_logged_model, run_files_below
+from boards.queries.facts.records import find_model
 from obeya import names
 from obeya.artifacts.manifest import FileEntry
 from obeya.artifacts.paths import artifact_path

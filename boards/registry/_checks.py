@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from boards import models
-from boards.queries.check_digest import check_digest
-from boards.queries.open_requests import OpenRequest
+from boards.queries.facts.check_digest import check_digest
+from boards.queries.facts.open_requests import OpenRequest
 from obeya.documents import refusal_documents
 from obeya.errors import Refusal
 from obeya.metrics import metric_document

@@ -10,7 +10,7 @@ from typing import Any
 
 from boards import models
 from boards.models.audit import AuditEvent
-from boards.queries.webhooks import wish_of_row
+from boards.queries.facts.webhooks import wish_of_row
 from boards.registry.worker_channel import notify_workers
 from obeya.audit import chain as audit
 from obeya.records import Channel

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from boards import models
-from boards.queries.facts import MoveFacts, limits_on, named_occupants
-from boards.queries.history import NOBODY
-from boards.queries.open_requests import OpenRequest
+from boards.queries.facts.evidence import MoveFacts, limits_on, named_occupants
+from boards.queries.facts.history import NOBODY
+from boards.queries.facts.open_requests import OpenRequest
 from boards.registry._andons import clear_andons
 from boards.registry._checks import check_reference, store_check
 from boards.registry._commit import ModelWrite

@@ -7,7 +7,7 @@ from typing import Any
 
 from boards import models
 from boards.actors import SYSTEM
-from boards.queries.facts import MoveFacts
+from boards.queries.facts.evidence import MoveFacts
 from boards.registry._commit import ModelWrite
 from obeya.stages import Stage
 from obeya.transitions.requests import CLOSED_BY, RequestStatus

@@ -15,8 +15,8 @@ from django.core.exceptions import ValidationError
 from boards.actors import Actor
 from boards.models import OneTimeLink, User
 from boards.permissions import GROUPS, Right
-from boards.queries.history import NOBODY
-from boards.queries.standing import Standing, standing_of
+from boards.queries.facts.account_permissions import Standing, standing_of
+from boards.queries.facts.history import NOBODY
 from boards.registry._commit import ChainWrite, writing_site
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.records import Action

@@ -14,7 +14,7 @@ from boards import blob_store, models
 from boards.actors import Actor
 from boards.blob_store import Body
 from boards.permissions import Right
-from boards.queries.covered import covered
+from boards.queries.facts.visible_models import covered
 from boards.registry._commit import ModelWrite, writing_model
 from obeya.artifacts.findings import findings_of, warnings_of
 from obeya.artifacts.manifest import (

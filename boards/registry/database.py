@@ -10,9 +10,9 @@ from django.utils import timezone
 from boards import models
 from boards.actors import Actor
 from boards.permissions import Right
-from boards.queries import history, judgement, records
-from boards.queries.requests import request_record, requests_of
-from boards.queries.waivers import waiver_record
+from boards.queries.facts import history, judgement, records
+from boards.queries.facts.requests import request_record, requests_of
+from boards.queries.facts.waivers import waiver_record
 from boards.registry import (
     catalog,
     evidence,

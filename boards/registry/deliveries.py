@@ -18,7 +18,7 @@ from boards import models
 from boards.actors import SYSTEM, Actor
 from boards.models.webhooks import EXCERPT_MAX
 from boards.permissions import Right
-from boards.queries.verification_state import chain_heads
+from boards.queries.verification.verification_state import chain_heads
 from boards.registry._messages import Letter, enabled_webhooks, send
 from boards.registry.webhooks import disable_webhook
 from boards.registry.worker_channel import notify_workers

@@ -8,8 +8,8 @@ from typing import Any
 from boards import models
 from boards.actors import Actor
 from boards.permissions import Right
-from boards.queries.facts import facts_for
-from boards.queries.records import metric_records
+from boards.queries.facts.evidence import facts_for
+from boards.queries.facts.records import metric_records
 from boards.registry import _metric_rows
 from boards.registry._checks import check_reference, store_check
 from boards.registry._commit import writing_model, writing_site

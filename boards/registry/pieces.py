@@ -8,7 +8,7 @@ from boards import upload_pieces
 from boards.actors import Actor
 from boards.blob_store import Body
 from boards.permissions import Right
-from boards.queries.artifact import received
+from boards.queries.facts.artifact import received
 from boards.registry.artifacts import store_blob
 from boards.upload_pieces import Received, Sending
 

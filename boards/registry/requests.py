@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from boards import models
 from boards.actors import SYSTEM, Actor
 from boards.permissions import Right
-from boards.queries.facts import workflow_of
+from boards.queries.facts.evidence import workflow_of
 from boards.registry._commit import ModelWrite, writing_model
 from boards.registry._moves import keep_check, make_move, read_facts
 from boards.registry._open_requests import close_request, expire_requests, present_digest

@@ -15,7 +15,7 @@ from django.db.models import Q
 from boards.actors import Actor
 from boards.models import ApiToken, User
 from boards.permissions import Right, scopes_of
-from boards.queries.token_list import valid_tokens
+from boards.queries.facts.token_list import valid_tokens
 from boards.registry._commit import writing_site
 from boards.registry.accounts import create_user
 from obeya import names

@@ -10,8 +10,8 @@ from django.db import transaction
 from boards.actors import Actor
 from boards.models import VerificationRun, VerifiedChain
 from boards.permissions import Right
-from boards.queries.verification import VerificationReport, VerifiedEnd
-from boards.queries.verification_state import verification_state, verify_new
+from boards.queries.verification.verification import VerificationReport, VerifiedEnd
+from boards.queries.verification.verification_state import verification_state, verify_new
 
 # About two seconds of work: a page asks for it and waits.
 EVENTS_MAX = 10_000

@@ -9,8 +9,8 @@ from datetime import datetime
 from boards import models
 from boards.actors import Actor
 from boards.permissions import Right
-from boards.queries.judgement import policy_in_force
-from boards.queries.waivers import waiver_record
+from boards.queries.facts.judgement import policy_in_force
+from boards.queries.facts.waivers import waiver_record
 from boards.registry._commit import writing_model
 from obeya import names
 from obeya.errors import AlreadyClosed, NotFound

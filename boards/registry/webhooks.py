@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from boards import models
 from boards.actors import SYSTEM, Actor
 from boards.permissions import Right
-from boards.queries.webhooks import wish_of_row
+from boards.queries.facts.webhooks import wish_of_row
 from boards.registry._commit import ChainWrite, writing_site
 from boards.registry._messages import NOBODY, Letter, send
 from boards.sealing import seal

@@ -22,8 +22,8 @@ from django.db import (
 from django.db.models import Field, Model
 
 from boards import models
-from boards.queries.verification import verify_chains
-from boards.queries.whole_export import HELD, NOUNS, Noun, written
+from boards.queries.transfer.whole_export import HELD, NOUNS, Noun, written
+from boards.queries.verification.verification import verify_chains
 from obeya.transfer.whole_export import BrokenExport
 
 CHUNK = 1_000

@@ -7,8 +7,8 @@ from django.views.decorators.http import require_safe
 
 from boards.downloads import file_response
 from boards.permissions import Right
-from boards.queries.artifact import file_of
-from boards.queries.records import find_named_version
+from boards.queries.facts.artifact import file_of
+from boards.queries.facts.records import find_named_version
 from boards.views.http import Request, needs
 
 

@@ -20,9 +20,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from boards import blob_store, registry
 from boards.permissions import Right
-from boards.queries.artifact import received
-from boards.queries.records import find_named_version
-from boards.queries.whole_number import ID_MAX, whole_number
+from boards.queries.facts.artifact import received
+from boards.queries.facts.records import find_named_version
+from boards.queries.paging.whole_number import ID_MAX, whole_number
 from boards.upload_handlers import IncomingFiles
 from boards.upload_pieces import Received, Sending
 from boards.uploads import sized_body_of

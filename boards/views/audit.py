@@ -18,11 +18,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from boards import registry
 from boards.permissions import Right, has_right
-from boards.queries.audit_export import ExportForm, export_lines
-from boards.queries.audit_filter import AuditFilter, Side
-from boards.queries.audit_page import AuditPage, Scope, audit_page, scope_of
-from boards.queries.keyset import Cursor
-from boards.queries.verification_state import chain_state, verification_state
+from boards.queries.audit.audit_export import ExportForm, export_lines
+from boards.queries.audit.audit_filter import AuditFilter, Side
+from boards.queries.audit.audit_page import AuditPage, Scope, audit_page, scope_of
+from boards.queries.paging.keyset import Cursor
+from boards.queries.verification.verification_state import chain_state, verification_state
 from boards.views.http import Request, needs, page_actor
 from obeya.errors import InvalidInput
 from obeya.records import Action, Channel

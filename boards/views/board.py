@@ -13,12 +13,12 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from boards.permissions import Right, has_right
-from boards.queries import board as board_queries
-from boards.queries.andons import raised_andons
-from boards.queries.filters import BoardFilter
-from boards.queries.keyset import Cursor
-from boards.queries.metric_names import metric_names
-from boards.queries.records import owner_names
+from boards.queries.board.andons import raised_andons
+from boards.queries.board import board_columns as board_queries
+from boards.queries.facts.records import owner_names
+from boards.queries.metrics.metric_names import metric_names
+from boards.queries.paging.keyset import Cursor
+from boards.queries.search.board_filter import BoardFilter
 from boards.views.board_as_of import board_as_of, column_as_of, is_past
 from boards.views.http import Request, needs, page_address
 from boards.views.shell_commands import register_command

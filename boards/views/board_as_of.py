@@ -11,11 +11,11 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
-from boards.queries import as_of
-from boards.queries.audit_filter import parse_day
-from boards.queries.filters import BoardFilter
-from boards.queries.keyset import Cursor
-from boards.queries.records import find_model
+from boards.queries.audit import as_of
+from boards.queries.audit.audit_filter import parse_day
+from boards.queries.facts.records import find_model
+from boards.queries.paging.keyset import Cursor
+from boards.queries.search.board_filter import BoardFilter
 from boards.views.http import Request
 from obeya.errors import InvalidInput
 from obeya.filters.language import is_filter

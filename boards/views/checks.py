@@ -14,8 +14,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from boards import registry
 from boards.permissions import Right, has_right
-from boards.queries.check_page import check_page
-from boards.queries.open_requests import open_request_uid
+from boards.queries.checks.check_page import check_page
+from boards.queries.facts.open_requests import open_request_uid
 from boards.views.http import Request, needs, page_actor
 from obeya.stages import Stage
 

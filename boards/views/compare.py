@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from boards.permissions import Right, has_right
-from boards.queries.compare_facts import fact_sections
-from boards.queries.compare_page import (
+from boards.queries.compare.compare_facts import fact_sections
+from boards.queries.compare.compare_page import (
     VERSIONS_MAX,
     ComparePage,
     Side,

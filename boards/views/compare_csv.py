@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 
-from boards.queries.compare_page import ComparePage, Side
+from boards.queries.compare.compare_page import ComparePage, Side
 from obeya.comparison import MetricRow
 from obeya.csv_cells import csv_cell
 from obeya.metrics import Metric

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 
-from boards.queries.compare_page import VERSIONS_MAX, VersionRef
-from boards.queries.whole_number import whole_number
+from boards.queries.compare.compare_page import VERSIONS_MAX, VersionRef
+from boards.queries.paging.whole_number import whole_number
 from obeya.errors import InvalidInput
 
 

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from boards import registry
 from boards.permissions import Right, require
-from boards.queries.records import find_model
-from boards.queries.whole_number import whole_number
+from boards.queries.facts.records import find_model
+from boards.queries.paging.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor
 from boards.views.operations import operations_context
 from obeya.errors import InvalidInput

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from boards import registry
 from boards.permissions import Right, require
-from boards.queries.limits import limits_panel
-from boards.queries.records import find_model
-from boards.queries.whole_number import whole_number
+from boards.queries.board.limits import limits_panel
+from boards.queries.facts.records import find_model
+from boards.queries.paging.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor
 from boards.views.operations import limits_context
 from obeya.errors import InvalidInput, NotFound

@@ -7,9 +7,15 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from boards.permissions import Right, has_right
-from boards.queries.model_page import SORTED_MAX, SORTS, ModelPage, VersionsQuery, model_page
-from boards.queries.policies_in_force import policies_of
-from boards.queries.records import find_model
+from boards.queries.catalog.model_page import (
+    SORTED_MAX,
+    SORTS,
+    ModelPage,
+    VersionsQuery,
+    model_page,
+)
+from boards.queries.facts.records import find_model
+from boards.queries.policies.policies_in_force import policies_of
 from boards.views.board_as_of import answer_production_on
 from boards.views.http import Request, needs
 from boards.views.operations import operations_context

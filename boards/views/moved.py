@@ -14,11 +14,11 @@ from django.utils.html import format_html
 
 from boards import models
 from boards.permissions import Right, has_right
-from boards.queries.andons import raised_andons
-from boards.queries.board import cards_of, stage_counts
-from boards.queries.facts import workflow_of
-from boards.queries.limits import column_limits
-from boards.queries.records import find_model
+from boards.queries.board.andons import raised_andons
+from boards.queries.board.board_columns import cards_of, stage_counts
+from boards.queries.board.limits import column_limits
+from boards.queries.facts.evidence import workflow_of
+from boards.queries.facts.records import find_model
 from boards.views.board import filter_of_page
 from boards.views.http import Request, next_of, page_address
 from obeya.errors import NotFound

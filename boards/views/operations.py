@@ -6,9 +6,9 @@ from typing import Any
 
 from boards.models import RegisteredModel
 from boards.permissions import Right, has_right
-from boards.queries.andons import raised_andons
-from boards.queries.guardrails import GuardrailsPanel, guardrails_panel
-from boards.queries.limits import LimitsPanel, limits_panel
+from boards.queries.board.andons import raised_andons
+from boards.queries.board.limits import LimitsPanel, limits_panel
+from boards.queries.catalog.guardrails import GuardrailsPanel, guardrails_panel
 from boards.views.http import Request
 from boards.views.shell_commands import python_command, quoted
 from obeya.policy.bounds import Comparison

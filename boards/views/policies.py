@@ -13,12 +13,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from boards import registry
 from boards.permissions import Right, has_right
-from boards.queries.metric_names import unmeasured
-from boards.queries.policies_page import PolicyEditor, policies_page, policy_editor
-from boards.queries.policy_revisions import GATED
-from boards.queries.records import find_model
-from boards.queries.what_if import WhatIf, what_if
-from boards.queries.whole_number import whole_number
+from boards.queries.facts.records import find_model
+from boards.queries.metrics.metric_names import unmeasured
+from boards.queries.paging.whole_number import whole_number
+from boards.queries.policies.policies_page import PolicyEditor, policies_page, policy_editor
+from boards.queries.policies.policy_revisions import GATED
+from boards.queries.policies.what_if import WhatIf, what_if
 from boards.views.http import Request, needs, page_actor
 from boards.views.policy_form import PolicyForm, pressed
 from boards.views.policy_rows import Against

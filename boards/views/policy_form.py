@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from django.http import QueryDict
 
-from boards.queries.whole_number import whole_number
+from boards.queries.paging.whole_number import whole_number
 from boards.views.policy_rows import (
     Against,
     RequirementRow,

@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from boards.permissions import Right, has_right
-from boards.queries.policy_revisions import revisions_page
-from boards.queries.whole_number import whole_number
+from boards.queries.paging.whole_number import whole_number
+from boards.queries.policies.policy_revisions import revisions_page
 from boards.views.http import Request, needs
 from obeya.errors import NotFound
 

@@ -15,8 +15,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from boards import registry
 from boards.permissions import Right, has_right
-from boards.queries.moves import MoveOption, move_options
-from boards.queries.records import find_named_version
+from boards.queries.facts.records import find_named_version
+from boards.queries.transitions.moves import MoveOption, move_options
 from boards.views.http import Request, needs, next_of, page_actor
 from obeya import names
 from obeya.errors import (

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from boards import registry
 from boards.permissions import Right, has_right, right_for_transition
-from boards.queries.keyset import Cursor
-from boards.queries.request_page import RequestPage
-from boards.queries.request_page import request_page as read_request
-from boards.queries.requests_inbox import Inbox, InboxPage, InboxQuery, requests_inbox
+from boards.queries.paging.keyset import Cursor
+from boards.queries.reviews.request_page import RequestPage
+from boards.queries.reviews.request_page import request_page as read_request
+from boards.queries.reviews.requests_inbox import Inbox, InboxPage, InboxQuery, requests_inbox
 from boards.views.http import Request, needs, page_actor
 from obeya.errors import (
     AlreadyClosed,

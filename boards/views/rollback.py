@@ -13,9 +13,9 @@ from django.views.decorators.http import require_http_methods
 
 from boards import registry
 from boards.permissions import Right
-from boards.queries.records import find_model
-from boards.queries.rollback import RollbackPlan, rollback_plan
-from boards.queries.whole_number import whole_number
+from boards.queries.facts.records import find_model
+from boards.queries.facts.rollback import RollbackPlan, rollback_plan
+from boards.queries.paging.whole_number import whole_number
 from boards.views.http import Request, needs, next_of, page_actor
 from boards.views.moved import moved_answer
 from obeya.errors import Conflict, InvalidInput, NotFound

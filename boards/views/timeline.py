@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from boards.queries.model_page import ProductionSpan
+from boards.queries.catalog.model_page import ProductionSpan
 
 WIDTH = 720
 ROW = 22

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from boards import registry
 from boards.permissions import Right, scopes_of
-from boards.queries.token_list import TokensOfAccount, tokens_of_account
-from boards.queries.whole_number import whole_number
+from boards.queries.facts.token_list import TokensOfAccount, tokens_of_account
+from boards.queries.paging.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor
 from obeya.errors import AlreadyClosed, InvalidInput
 from obeya.tokens import Scope

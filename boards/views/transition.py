@@ -14,10 +14,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from boards import registry
 from boards.permissions import Right
-from boards.queries.facts import workflow_of
-from boards.queries.moves import MoveOption, last_change, move_options
-from boards.queries.records import find_named_version
-from boards.queries.whole_number import whole_number
+from boards.queries.facts.evidence import workflow_of
+from boards.queries.facts.records import find_named_version
+from boards.queries.paging.whole_number import whole_number
+from boards.queries.transitions.moves import MoveOption, last_change, move_options
 from boards.views.checks import result_context
 from boards.views.http import Request, needs, next_of, page_actor
 from boards.views.moved import board_context, is_board, moved_answer

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from boards import registry
 from boards.permissions import Right, has_right
-from boards.queries.facts import facts_for
-from boards.queries.frozen_check import outcome_rows
-from boards.queries.keyset import Cursor
-from boards.queries.records import definitions, find_named_version
-from boards.queries.waivers_page import (
+from boards.queries.checks.frozen_check import outcome_rows
+from boards.queries.facts.evidence import facts_for
+from boards.queries.facts.records import definitions, find_named_version
+from boards.queries.paging.keyset import Cursor
+from boards.queries.reviews.waivers_page import (
     WaiversPage,
     WaiverView,
     stages_with_policy,

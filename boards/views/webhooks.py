@@ -18,8 +18,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from boards import registry
 from boards.permissions import Right
-from boards.queries import webhooks as queries
-from boards.queries.whole_number import ID_MAX, whole_number
+from boards.queries.facts import webhooks as queries
+from boards.queries.paging.whole_number import ID_MAX, whole_number
 from boards.registry.webhooks import OVERLAP_HOURS_MAX
 from boards.views.http import Request, needs, page_actor
 from obeya.errors import AlreadyExists, Conflict, InvalidInput

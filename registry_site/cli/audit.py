@@ -27,7 +27,7 @@ def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
     from django.utils import timezone
 
     from boards import registry
-    from boards.queries.verification import verify_chains
+    from boards.queries.verification.verification import verify_chains
     from boards.registry import Actor
     from obeya.records import Channel
 
@@ -66,7 +66,7 @@ def head(*, as_json: bool, model: str | None, **options: Any) -> None:
 
     from django.db import DatabaseError
 
-    from boards.queries.verification_state import chain_heads
+    from boards.queries.verification.verification_state import chain_heads
 
     try:
         heads = list(chain_heads(model))
@@ -98,8 +98,8 @@ def export(*, model: str | None, form: str, **options: Any) -> None:
 
     from django.db import DatabaseError
 
-    from boards.queries.audit_export import ExportForm, export_lines
-    from boards.queries.audit_filter import AuditFilter
+    from boards.queries.audit.audit_export import ExportForm, export_lines
+    from boards.queries.audit.audit_filter import AuditFilter
 
     # As it is hashed and specified, whatever the terminal speaks.
     output = sys.stdout.buffer

@@ -100,8 +100,8 @@ def _system_checks() -> Iterator[Finding]:
 
 
 def _log() -> Iterator[Finding]:
-    from boards.queries.rows_verification import differing_rows
-    from boards.queries.verification_state import verification_state
+    from boards.queries.verification.rows_verification import differing_rows
+    from boards.queries.verification.verification_state import verification_state
 
     state = verification_state()
     for sentence in state.problems:
@@ -160,8 +160,8 @@ def _files() -> Iterator[Finding]:
 
 
 def _blobs() -> Iterator[Finding]:
-    from boards.queries.artifact import differing_artifacts
-    from boards.queries.blob_verification import examined_blobs
+    from boards.queries.facts.artifact import differing_artifacts
+    from boards.queries.verification.blob_verification import examined_blobs
 
     count, size = 0, 0
     for blob in examined_blobs():

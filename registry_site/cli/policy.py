@@ -27,7 +27,7 @@ def export(**options: Any) -> None:
 
     from django.db import DatabaseError
 
-    from boards.queries.policies_in_force import policies_in_force
+    from boards.queries.policies.policies_in_force import policies_in_force
 
     try:
         in_force = [(row.model, row.policy) for row in policies_in_force()]
@@ -46,7 +46,7 @@ def apply(*, file: Path, dry_run: bool, **options: Any) -> None:
 
     from django.db import DatabaseError
 
-    from boards.queries.policies_in_force import (
+    from boards.queries.policies.policies_in_force import (
         policies_in_force,
         unknown_metrics,
         unknown_models,

@@ -71,7 +71,13 @@ def export(directory: Path, *, as_json: bool, **options: Any) -> None:
 
 def _write(draft: Path, *, quiet: bool) -> Manifest:
     from boards import blob_store
-    from boards.queries.whole_export import NOUNS, count_rows, documents, snapshot, stored_blobs
+    from boards.queries.transfer.whole_export import (
+        NOUNS,
+        count_rows,
+        documents,
+        snapshot,
+        stored_blobs,
+    )
 
     files: dict[str, ExportFile] = {}
     count = total = 0
@@ -134,7 +140,7 @@ def from_obeya(directory: Path, *, dry_run: bool, as_json: bool, **options: Any)
 
 def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -> None:
     from boards import blob_store
-    from boards.queries.whole_export import NOUNS
+    from boards.queries.transfer.whole_export import NOUNS
     from boards.registry.whole_import import NotEmpty, import_rows, require_empty
 
     wanted = {noun.file for noun in NOUNS}

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from boards import models
-from boards.queries.facts import facts_for
-from boards.queries.rollback import rollback_candidate
+from boards.queries.facts.evidence import facts_for
+from boards.queries.facts.rollback import rollback_candidate
 from boards.registry import DatabaseRegistry
 from obeya.errors import RefusalKind
 from obeya.policy.policy import Comparison, PromotionPolicy

@@ -18,7 +18,7 @@ from django.utils import timezone
 from boards import blob_store, registry
 from boards.actors import SYSTEM, Actor
 from boards.models import ArtifactFile, AuditEvent, Blob, BlobUpload, ModelVersion, RunFile, User
-from boards.queries.blob_verification import examined_blobs
+from boards.queries.verification.blob_verification import examined_blobs
 from boards.registry import collect_garbage, create_user, make_token, store_blob
 from boards.registry.artifacts import UNNAMED_FOR
 from obeya.errors import StorageFull

@@ -16,9 +16,9 @@ from django.test import Client
 from django.utils import timezone
 
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
-from boards.queries.as_of import board_as_of
-from boards.queries.filters import BoardFilter
-from boards.queries.rows_verification import differing_rows
+from boards.queries.audit.as_of import board_as_of
+from boards.queries.search.board_filter import BoardFilter
+from boards.queries.verification.rows_verification import differing_rows
 from boards.registry import SYSTEM, DatabaseRegistry, make_token, verify_new_events
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.cli import main

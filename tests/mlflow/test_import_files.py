@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from django.utils import timezone
 
 from boards.models import ArtifactFile, AuditEvent, Blob, ModelVersion
-from boards.queries.rows_verification import differing_rows
+from boards.queries.verification.rows_verification import differing_rows
 from boards.registry import SYSTEM, verify_new_events
 from obeya.cli import main
 from obeya.records import Channel

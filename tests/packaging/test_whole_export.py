@@ -53,8 +53,8 @@ import json
 from datetime import datetime, UTC
 import django
 django.setup()
-from boards.queries.as_of import board_as_of
-from boards.queries.filters import BoardFilter
+from boards.queries.audit.as_of import board_as_of
+from boards.queries.search.board_filter import BoardFilter
 print(json.dumps([
     repr(board_as_of(datetime(2026, 1, day, 12, tzinfo=UTC), BoardFilter()))
     for day in (5, 6, 7, 8, 9, 28)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from boards.models import AuditEvent, RegisteredModel, User
 from boards.models.audit import MOVES
-from boards.queries.as_of import (
+from boards.queries.audit.as_of import (
     PastBoard,
     PastCard,
     board_as_of,
@@ -23,8 +23,8 @@ from boards.queries.as_of import (
     in_production_on,
     parse_moment,
 )
-from boards.queries.filters import BoardFilter
-from boards.queries.keyset import Cursor
+from boards.queries.paging.keyset import Cursor
+from boards.queries.search.board_filter import BoardFilter
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from obeya import RegistryError, Stage
 from obeya.errors import InvalidInput

@@ -10,9 +10,9 @@ import pytest
 from django.utils import timezone
 
 from boards.models import RegisteredModel, User
-from boards.queries.audit_filter import AuditFilter
-from boards.queries.audit_page import AuditPage, audit_page, scope_of
-from boards.queries.keyset import Cursor
+from boards.queries.audit.audit_filter import AuditFilter
+from boards.queries.audit.audit_page import AuditPage, audit_page, scope_of
+from boards.queries.paging.keyset import Cursor
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from obeya import Stage
 from obeya.errors import InvalidInput
@@ -138,7 +138,7 @@ def test_a_stage_is_looked_for_on_either_side_or_on_one(registry: DatabaseRegist
 def test_pages_of_a_stage_on_either_side_join_without_gap_or_repetition(
     registry: DatabaseRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("boards.queries.audit_page.PAGE", 4)
+    monkeypatch.setattr("boards.queries.audit.audit_page.PAGE", 4)
     still = DatabaseRegistry(actor=None, clock=lambda: START)
     for number in range(1, 8):
         still.register_model("m")

@@ -9,9 +9,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from boards.models import Metric, ModelVersion, RegisteredModel
-from boards.queries import board as board_module
-from boards.queries.board import PAGE, Lamp, board, cards_of, column_page, stage_counts
-from boards.queries.filters import BoardFilter
+from boards.queries.board.board_columns import (
+    PAGE,
+    Lamp,
+    board,
+    cards_of,
+    column_page,
+    stage_counts,
+)
+from boards.queries.board import board_columns as board_module
+from boards.queries.search.board_filter import BoardFilter
 from boards.registry import (
     SYSTEM,
     Actor,

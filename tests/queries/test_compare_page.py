@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from boards.queries.compare_page import VersionRef, compare_page, version_offers
+from boards.queries.compare.compare_page import VersionRef, compare_page, version_offers
 from boards.registry import SYSTEM, register_model, transition_stage
 from obeya.errors import InvalidInput, NotFound
 from obeya.stages import Stage

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from boards.models import ModelVersion, User
-from boards.queries.filters import (
+from boards.queries.search.board_filter import (
     CONDITION_MAX,
     CONDITIONS_MAX,
     EXPRESSION_MAX,

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from boards.models import ModelVersion, RegisteredModel
-from boards.queries.board import PAGE, column_page
-from boards.queries.filters import BoardFilter
-from boards.queries.keyset import Cursor
+from boards.queries.board.board_columns import PAGE, column_page
+from boards.queries.paging.keyset import Cursor
+from boards.queries.search.board_filter import BoardFilter
 from boards.registry import SYSTEM, register_model, transition_stage
 from obeya.errors import InvalidInput
 from obeya.stages import Stage

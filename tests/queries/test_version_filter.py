@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from boards.models import Metric, ModelVersion, User
-from boards.queries.records import version_records
-from boards.queries.version_filter import condition
-from boards.queries.version_list import list_versions
+from boards.queries.facts.records import version_records
+from boards.queries.search.version_filter import condition
+from boards.queries.search.version_list import list_versions
 from boards.registry import (
     SYSTEM,
     Actor,

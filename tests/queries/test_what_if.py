@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from boards.models import PolicyCheck
-from boards.queries.metric_names import unmeasured
-from boards.queries.records import find_model
-from boards.queries.what_if import FEW_PROMOTIONS, what_if
+from boards.queries.facts.records import find_model
+from boards.queries.metrics.metric_names import unmeasured
+from boards.queries.policies.what_if import FEW_PROMOTIONS, what_if
 from boards.registry import DatabaseRegistry
 from obeya.policy.policy import (
     ArtifactDigest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from boards.queries.whole_number import ID_MAX, whole_number
+from boards.queries.paging.whole_number import ID_MAX, whole_number
 
 pytestmark = pytest.mark.both_engines
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, Permission
 
 from boards.models import OneTimeLink, User
 from boards.permissions import GROUPS, Right, has_right
-from boards.queries.standing import standing_of
+from boards.queries.facts.account_permissions import standing_of
 from boards.registry import (
     SYSTEM,
     Actor,

@@ -15,7 +15,7 @@ from django.db.models import ProtectedError
 from boards import triggers
 from boards.checks import audit_log_is_guarded
 from boards.models import AuditEvent, AuditText, RegisteredModel, SiteChain, StageTransition
-from boards.queries.verification import verify_chains
+from boards.queries.verification.verification import verify_chains
 from boards.registry import (
     Actor,
     define_metric,

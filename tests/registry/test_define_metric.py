@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from boards import models
-from boards.queries.records import definitions
+from boards.queries.facts.records import definitions
 from boards.registry import Actor, define_metric
 from obeya.errors import InvalidInput, NotAllowed
 from obeya.metrics import Direction, MetricDefinition, Scale

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
-from boards.queries.rows_verification import differing_rows
+from boards.queries.verification.rows_verification import differing_rows
 from boards.registry import Actor, DatabaseRegistry, delete_model, delete_version, import_model
 from obeya.errors import InvalidInput, NotAllowed
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from boards.models import AuditEvent, PolicyRevision, RegisteredModel, SiteChain
-from boards.queries.judgement import policy_in_force
+from boards.queries.facts.judgement import policy_in_force
 from boards.registry import Actor, register_model, set_policy
 from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from obeya.policy.policy import Comparison, PromotionPolicy

@@ -15,7 +15,7 @@ import pytest
 from django.db import connections
 
 from boards.models import AuditEvent, ModelVersion, RegisteredModel
-from boards.queries.verification import verify_chains
+from boards.queries.verification.verification import verify_chains
 from boards.registry import (
     SYSTEM,
     Actor,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from boards.models import AuditEvent, Metric, ModelVersion, RegisteredModel, VersionTag
-from boards.queries.verification import verify_chains
+from boards.queries.verification.verification import verify_chains
 from boards.registry import (
     SYSTEM,
     Actor,

@@ -19,8 +19,8 @@ from boards.models import (
     User,
     Waiver,
 )
-from boards.queries.rows_verification import differing_rows
-from boards.queries.verification import verify_chains
+from boards.queries.verification.rows_verification import differing_rows
+from boards.queries.verification.verification import verify_chains
 from boards.registry import DatabaseRegistry, create_user, revoke_waiver
 from boards.registry._commit import Actor
 from obeya import Comparison, PromotionPolicy, Stage

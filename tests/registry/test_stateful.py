@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
-from boards.queries.verification import verify_chains
+from boards.queries.verification.verification import verify_chains
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from obeya import (
     Comparison,

@@ -16,7 +16,7 @@ from boards.models import (
     PolicyCheck,
     RegisteredModel,
 )
-from boards.queries.verification import verify_chains
+from boards.queries.verification.verification import verify_chains
 from boards.registry import (
     SYSTEM,
     Actor,

@@ -9,8 +9,12 @@ from django.db import connection
 
 from boards import triggers
 from boards.models import AuditEvent, RegisteredModel, VerificationRun, VerifiedChain
-from boards.queries.verification import verify_chains
-from boards.queries.verification_state import chain_heads, chain_state, verification_state
+from boards.queries.verification.verification import verify_chains
+from boards.queries.verification.verification_state import (
+    chain_heads,
+    chain_state,
+    verification_state,
+)
 from boards.registry import (
     SYSTEM,
     Actor,

@@ -11,7 +11,7 @@ import pytest
 from django.db import connections
 
 from boards.models import AuditEvent, ModelVersion, PolicyCheck, RegisteredModel, WipLimit
-from boards.queries.verification import verify_chains
+from boards.queries.verification.verification import verify_chains
 from boards.registry import (
     SYSTEM,
     Actor,

@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 
 from boards import blob_store
 from boards.models import Blob
-from boards.queries.blob_verification import examined_blobs
+from boards.queries.verification.blob_verification import examined_blobs
 from boards.registry import SYSTEM, collect_garbage, store_blob
 from boards.registry.artifacts import UNNAMED_FOR
 from registry_site import environment

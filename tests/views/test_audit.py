@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from boards.models import AuditEvent, PolicyCheck, RegisteredModel, User, VerificationRun
-from boards.queries.verification_state import chain_heads
+from boards.queries.verification.verification_state import chain_heads
 from boards.registry import DatabaseRegistry, verify_new_events
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
 from obeya.audit.export import verify_export
@@ -116,7 +116,7 @@ def test_older_events_come_with_the_cursor(
     client_of: ClientOf,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("boards.queries.audit_page.PAGE", 2)
+    monkeypatch.setattr("boards.queries.audit.audit_page.PAGE", 2)
     client = client_of(victor)
     first = client.get("/audit/", {"channel": "python"})
     query = first.context["older_query"]

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from boards import models
 from boards.models import AuditEvent, User
-from boards.queries.andons import raised_andons
+from boards.queries.board.andons import raised_andons
 from boards.registry import SYSTEM, DatabaseRegistry, create_user, make_token
 from obeya import Comparison, Stage
 from obeya.tokens import Scope

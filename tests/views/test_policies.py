@@ -73,7 +73,7 @@ def test_models_with_their_own_policy_are_listed_and_paged(
     client_of: ClientOf,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("boards.queries.policies_page.MODELS_PAGE", 2)
+    monkeypatch.setattr("boards.queries.policies.policies_page.MODELS_PAGE", 2)
     for name in ("a & b", "b", "ç<script>"):
         registry.register_model(name)
         registry.set_policy(POLICY, name)
@@ -334,7 +334,7 @@ def test_many_revisions_come_in_pages_of_the_same_cost(
     django_assert_max_num_queries: Callable[..., AbstractContextManager[object]],
 ) -> None:
     three_revisions(registry)
-    monkeypatch.setattr("boards.queries.policy_revisions.PAGE", 2)
+    monkeypatch.setattr("boards.queries.policies.policy_revisions.PAGE", 2)
     client = client_of(victor)
     first = client.get("/policies/production/revisions/")
     assert first.context["page"].next_before == 2

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from boards.models import ModelVersion, TransitionRequest, User, Vote
-from boards.queries import requests_inbox
+from boards.queries.reviews import requests_inbox
 from boards.registry import SYSTEM, DatabaseRegistry, configure_model
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.policy.policy import Mode

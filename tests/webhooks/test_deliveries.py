@@ -22,7 +22,7 @@ from boards.models import (
     Webhook,
     WebhookMessage,
 )
-from boards.queries.verification_state import chain_heads
+from boards.queries.verification.verification_state import chain_heads
 from boards.registry import Actor, DatabaseRegistry
 from boards.registry.deliveries import (
     Attempt,

@@ -12,7 +12,7 @@ from django.db import connection
 
 from boards import triggers
 from boards.models import RegisteredModel
-from boards.queries.whole_export import NOUNS, documents, snapshot
+from boards.queries.transfer.whole_export import NOUNS, documents, snapshot
 from obeya.transfer.whole_export import (
     ExportFile,
     Manifest,

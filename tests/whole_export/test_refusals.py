@@ -12,7 +12,7 @@ import pytest
 from django.apps import apps
 
 from boards.models import AuditEvent, RegisteredModel, User
-from boards.queries.whole_export import NOUNS, STAY
+from boards.queries.transfer.whole_export import NOUNS, STAY
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from boards.registry.whole_import import NotEmpty, import_rows
 from obeya.stages import Stage

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from boards import registry
 from boards.models import AuditText, User
-from boards.queries.as_of import board_as_of
-from boards.queries.filters import BoardFilter
-from boards.queries.rows_verification import differing_rows
-from boards.queries.verification import verify_chains
+from boards.queries.audit.as_of import board_as_of
+from boards.queries.search.board_filter import BoardFilter
+from boards.queries.verification.rows_verification import differing_rows
+from boards.queries.verification.verification import verify_chains
 from boards.registry import SYSTEM, DatabaseRegistry, create_user
 from boards.registry.whole_import import import_rows
 from obeya.artifacts.manifest import FileEntry

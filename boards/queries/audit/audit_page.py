@@ -1,0 +1,281 @@
+"""The audit log as people read it: newest first, filtered, a page at a time."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Left
+
+from boards import models
+from boards.models.audit import event_data
+from boards.queries.audit.audit_filter import AuditFilter, named_condition
+from boards.queries.audit.event_details import Detail, cut, details_of
+from boards.queries.audit.promotion_record import RECORDED
+from boards.queries.facts.event_values import uid_of
+from boards.queries.facts.history import NOBODY
+from boards.queries.paging.keyset import Cursor
+from obeya.errors import model_not_found, version_not_found
+from obeya.records import Action, Channel
+from obeya.registry import NUMBER_MAX
+from obeya.stages import Stage
+
+PAGE = 50
+TEXT_MAX = 2_000
+DETAILS_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A model, or one version of it, whose history is read; deleted ones have one too.
+
+    `chain_length` and `chain_hash` are the head of the model's chain.
+    """
+
+    model_pk: int
+    model: str
+    model_is_deleted: bool
+    chain: str
+    chain_length: int
+    chain_hash: str
+    version_pk: int | None = None
+    number: int | None = None
+    version_is_deleted: bool = False
+
+    @property
+    def title(self) -> str:
+        """``resnet50`` or ``resnet50 v4``."""
+        return self.model if self.number is None else f"{self.model} v{self.number}"
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether what the history is of was deleted."""
+        return self.model_is_deleted or self.version_is_deleted
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event. `model` and `number` are None where the event belongs to none.
+
+    `about` is the account that it is about, empty where it is about none.
+    """
+
+    pk: int
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: str
+    channel: Channel
+    action: Action
+    model: str | None
+    model_is_deleted: bool
+    number: int | None
+    version_is_deleted: bool
+    about: str
+    from_stage: Stage | None
+    to_stage: Stage | None
+    reason: str
+    details: tuple[Detail, ...]
+    details_left_out: int
+    check: uuid.UUID | None
+    request: uuid.UUID | None
+    chain: uuid.UUID | None
+    operation: uuid.UUID | None
+    sequence: int
+    hash: str
+    previous_hash: str
+
+    @property
+    def was_written_later(self) -> bool:
+        """Whether it was recorded at another time than it happened, as imported history is."""
+        return abs(self.recorded_at - self.occurred_at) >= timedelta(seconds=1)
+
+    @property
+    def short_hash(self) -> str:
+        """Enough of the hash to tell events apart by eye."""
+        return self.hash[:8]
+
+    @property
+    def has_record(self) -> bool:
+        """Whether it has a promotion record: it is a move, a refusal or a waiver."""
+        return self.action in RECORDED and self.chain is not None
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the event says that something was refused."""
+        return self.action is Action.TRANSITION_REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """One page of events, newest first; `next_cursor` leads to older ones, None on the last."""
+
+    events: tuple[EventRow, ...]
+    next_cursor: str | None
+
+
+def scope_of(name: str, number: int | None = None) -> Scope:
+    """What a history is of; a deleted model is found when no other has taken its name.
+
+    Raises:
+        NotFound: there never was such a model or version.
+    """
+    model = (
+        models.RegisteredModel.objects.filter(name=name)
+        .order_by(F("deleted_at").desc(nulls_first=True), "-pk")
+        .first()
+    )
+    if model is None:
+        raise model_not_found(name)
+    head = (
+        model.pk,
+        model.name,
+        model.deleted_at is not None,
+        str(model.uid),
+        model.chain_length,
+        model.chain_hash,
+    )
+    if number is None:
+        return Scope(*head)
+    if not 0 < number <= NUMBER_MAX:
+        raise version_not_found(name, number)
+    version = models.ModelVersion.objects.filter(model=model, number=number).first()
+    if version is None:
+        raise version_not_found(name, number)
+    return Scope(*head, version.pk, number, version.deleted_at is not None)
+
+
+def audit_page(
+    chosen: AuditFilter, scope: Scope | None = None, after: Cursor | None = None
+) -> AuditPage:
+    """The events that the filter lets through, within `scope` where there is one.
+
+    Two statements, one more where events are about accounts, and one for each of the filters
+    actor, model and version, and for a stage on either side.
+
+    Raises:
+        InvalidInput: the filter names an account, a model or a version that never was.
+    """
+    rows = [
+        row
+        for condition in conditions_of(chosen, scope)
+        for row in _page(condition, after)[: PAGE + 1]
+    ]
+    rows = sorted(rows, key=lambda row: (row.occurred_at, row.pk), reverse=True)[: PAGE + 1]
+    shown = rows[:PAGE]
+    texts = _texts(row.pk for row in shown)
+    stated = [event_data(row.canonical_text) for row in shown]
+    people = _people(uid_of(data.get("user")) for data in stated if data)
+    last = shown[-1] if len(rows) > PAGE else None
+    return AuditPage(
+        tuple(
+            _event_row(row, data, texts[row.pk], people)
+            for row, data in zip(shown, stated, strict=True)
+        ),
+        str(Cursor(last.occurred_at, last.pk)) if last else None,
+    )
+
+
+def conditions_of(chosen: AuditFilter, scope: Scope | None) -> tuple[Q, ...]:
+    """What an event has to fulfil one of: the filter's conditions within the scope.
+
+    Raises:
+        InvalidInput: the filter names an account, a model or a version that never was.
+    """
+    within = named_condition(chosen)
+    if scope is not None:
+        within &= Q(model=scope.model_pk)
+        if scope.version_pk is not None:
+            within &= Q(version=scope.version_pk)
+    return tuple(condition & within for condition in chosen.conditions)
+
+
+def _page(condition: Q, after: Cursor | None) -> QuerySet[models.AuditEvent]:
+    events = _events().filter(condition)
+    if after is not None:
+        events = events.filter(after.older("occurred_at"))
+    return events.order_by("-occurred_at", "-pk")
+
+
+def _events() -> QuerySet[models.AuditEvent]:
+    return models.AuditEvent.objects.select_related("model", "version", "actor").only(
+        "occurred_at",
+        "recorded_at",
+        "channel",
+        "action",
+        "from_stage",
+        "to_stage",
+        "operation",
+        "sequence",
+        "hash",
+        "previous_hash",
+        "canonical_text",
+        "model__name",
+        "model__uid",
+        "model__deleted_at",
+        "version__number",
+        "version__deleted_at",
+        "actor__username",
+    )
+
+
+def _texts(event_ids: Iterable[int]) -> Mapping[int, dict[str, str]]:
+    """The free texts of events by role, cut where they are longer than a page should show."""
+    texts: dict[int, dict[str, str]] = defaultdict(dict)
+    for event_id, role, text in (
+        models.AuditText.objects.filter(event__in=list(event_ids))
+        .annotate(start=Left("text", TEXT_MAX + 1))
+        .values_list("event_id", "role", "start")
+    ):
+        texts[event_id][role] = cut(text, TEXT_MAX)
+    return texts
+
+
+def _people(uids: Iterable[uuid.UUID | None]) -> Mapping[uuid.UUID | None, str]:
+    """The names of accounts by the ids that events call them by."""
+    wanted = set(filter(None, uids))
+    if not wanted:
+        return {}
+    return dict(models.User.objects.filter(uid__in=wanted).values_list("uid", "username"))
+
+
+def _event_row(
+    row: models.AuditEvent,
+    data: Mapping[str, Any] | None,
+    texts: dict[str, str],
+    people: Mapping[uuid.UUID | None, str],
+) -> EventRow:
+    """The row of an event; `data` is None where the event cannot be read."""
+    about = people.get(uid_of(data.get("user")), "") if data else ""
+    if data and about:
+        data = {k: v for k, v in data.items() if k != "user"}
+    details = details_of(data, {r: t for r, t in texts.items() if r != "reason"})
+    return EventRow(
+        row.pk,
+        row.occurred_at,
+        row.recorded_at,
+        row.actor.username if row.actor else NOBODY,
+        Channel(row.channel),
+        Action(row.action),
+        row.model.name if row.model else None,
+        row.model is not None and row.model.deleted_at is not None,
+        row.version.number if row.version else None,
+        row.version is not None and row.version.deleted_at is not None,
+        about,
+        Stage(row.from_stage) if row.from_stage else None,
+        Stage(row.to_stage) if row.to_stage else None,
+        texts.get("reason", ""),
+        details[:DETAILS_MAX],
+        max(0, len(details) - DETAILS_MAX),
+        uid_of(data.get("check")) if data else None,
+        uid_of(data.get("request")) if data else None,
+        row.model.uid if row.model else None,
+        row.operation,
+        row.sequence,
+        row.hash,
+        row.previous_hash,
+    )

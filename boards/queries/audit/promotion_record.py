@@ -1,0 +1,385 @@
+"""The promotion record: one event of a chain with all that it was decided on, as it was then."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from boards import models
+from boards.models.audit import event_data, event_members
+from boards.queries.checks.frozen_check import (
+    FrozenEvidence,
+    OutcomeRow,
+    PolicyUsed,
+    frozen_evidence,
+    outcome_rows,
+    policy_used,
+    refusals_from_documents,
+)
+from boards.queries.facts.check_digest import check_digest, digested_document
+from boards.queries.facts.event_values import moment_of, uid_of
+from boards.queries.facts.history import NOBODY
+from boards.queries.facts.records import definitions
+from obeya.audit.chain import GENESIS, event_hash, text_digest
+from obeya.errors import NotFound, Refusal, RefusalKind
+from obeya.policy.policy import Verdict
+from obeya.policy.results import Mode
+from obeya.records import MOVES, Action, Channel
+from obeya.stages import Stage
+
+RECORDED = (
+    Action.STAGE_TRANSITIONED,
+    Action.VERSION_ROLLED_BACK,
+    Action.TRANSITION_REFUSED,
+    Action.WAIVER_GRANTED,
+    Action.WAIVER_REVOKED,
+)
+"""The actions that a record can be asked of."""
+
+SEQUENCE_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class OtherMove:
+    """Another version that the same operation moved."""
+
+    number: int
+    from_stage: Stage
+    to_stage: Stage
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestUsed:
+    """The request that a move answered."""
+
+    uid: uuid.UUID
+    requested_by: str
+    opened_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenVerdict:
+    """The check that was kept with the event.
+
+    `is_sound` tells whether it still has the digest that the event holds; `stated_digest` is
+    that digest, `present_digest` what the check has now, which is that of `document`.
+    """
+
+    uid: uuid.UUID
+    verdict: Verdict
+    outcomes: tuple[OutcomeRow, ...]
+    evidence: FrozenEvidence
+    evidence_digest: str
+    policy: PolicyUsed | None
+    refusals: tuple[Refusal, ...]
+    stated_digest: str
+    present_digest: str
+    document: Mapping[str, Any]
+
+    @property
+    def only_warns(self) -> bool:
+        """Whether what fails refused nothing: the policy only warned, or it was a rollback."""
+        is_rollback = bool(self.document["evidence"].get("is_rollback"))
+        return self.verdict.mode is Mode.WARN or is_rollback
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing of it was changed since the event was written."""
+        return self.stated_digest == self.present_digest
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverRecord:
+    """The waiver that an event granted or took back. `revoked_at` is as of today."""
+
+    uid: str
+    requirements: tuple[str, ...]
+    expires_at: datetime
+    granted_by: str
+    granted_at: datetime
+    granted_reason: str
+    revoked_at: datetime | None
+    revoked_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRecord:
+    """One event and what it stands on.
+
+    `reason_of_operation` is that of another event of the same operation, where this one has none.
+    `approved_by` is whose approval made the registry move it, empty where a person did.
+    `check_is_missing`: the event names a check that is not there any more. `refusals` are those
+    of a refused move. `details_are_readable`: the event's text can be read and its `data` has the
+    types that the registry writes; otherwise nothing of `data` is shown. The last three tell
+    whether the event is in its chain as it was written.
+    """
+
+    chain: uuid.UUID
+    sequence: int
+    action: Action
+    model: str
+    number: int
+    is_deleted: bool
+    from_stage: Stage | None
+    to_stage: Stage | None
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: str
+    actor_id: str
+    channel: Channel
+    approved_by: str
+    reason: str
+    reason_of_operation: str
+    operation: uuid.UUID | None
+    others: tuple[OtherMove, ...]
+    check: FrozenVerdict | None
+    check_is_missing: bool
+    waiver: WaiverRecord | None
+    request: RequestUsed | None
+    refusals: tuple[Refusal, ...]
+    canonical_text: str
+    hash: str
+    previous_hash: str
+    details_are_readable: bool
+    text_has_its_hash: bool
+    follows_its_predecessor: bool
+    texts_have_their_digests: bool
+
+    @property
+    def kind(self) -> str:
+        """What it is a record of, in a word or two."""
+        match self.action:
+            case Action.TRANSITION_REFUSED:
+                return "Refusal"
+            case Action.VERSION_ROLLED_BACK:
+                return "Rollback"
+            case Action.WAIVER_GRANTED:
+                return "Waiver"
+            case Action.WAIVER_REVOKED:
+                return "Revoked waiver"
+        if self.check is not None or self.check_is_missing:
+            return "Promotion"
+        return "Move"
+
+    @property
+    def was_written_later(self) -> bool:
+        """Whether it was recorded at another time than it happened, as imported history is."""
+        return abs(self.recorded_at - self.occurred_at) >= timedelta(seconds=1)
+
+    @property
+    def link_is_sound(self) -> bool:
+        """Whether the event stands in its chain as it was written; the rest is not looked at."""
+        return all(
+            (
+                self.details_are_readable,
+                self.text_has_its_hash,
+                self.follows_its_predecessor,
+                self.texts_have_their_digests,
+            )
+        )
+
+    @property
+    def check_is_sound(self) -> bool:
+        """Whether the frozen check is what the event says; true where the event names none."""
+        return not self.check_is_missing and (self.check is None or self.check.is_sound)
+
+
+def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
+    """The record of one event; at most eight statements.
+
+    Raises:
+        NotFound: there is no such event, or it is neither a move, a refusal nor a waiver.
+    """
+    if not 0 < sequence <= SEQUENCE_MAX:
+        raise NotFound("There is no such event.", what="event")
+    events = (
+        models.AuditEvent.objects.filter(model__uid=chain, sequence__in=[sequence - 1, sequence])
+        .select_related("model", "version", "actor")
+        .order_by("-sequence")
+    )
+    found = list(events)
+    row = found[0] if found and found[0].sequence == sequence else None
+    if row is None or row.model is None:
+        raise NotFound("There is no such event.", what="event")
+    if row.version is None or row.action not in RECORDED:
+        raise NotFound(
+            "This event is no promotion, refusal, rollback or waiver; the history of the model "
+            "shows it.",
+            what="event",
+        )
+    previous = found[1].hash if len(found) > 1 else GENESIS
+    said = event_members(row.canonical_text)
+    digests: Mapping[str, str] = said["texts"] if said else {}
+    stated = _checked_data(said["data"] if said else None)
+    data: Mapping[str, Any] = stated or {}
+    texts = dict(models.AuditText.objects.filter(event=row).values_list("role", "text"))
+    check = _check(row, data)
+    approved_by = data.get("approved_by", "")
+    request = data.get("request") or (check and check.evidence.request)
+    return PromotionRecord(
+        chain,
+        sequence,
+        Action(row.action),
+        row.model.name,
+        row.version.number,
+        row.version.deleted_at is not None or row.model.deleted_at is not None,
+        Stage(row.from_stage) if row.from_stage else None,
+        Stage(row.to_stage) if row.to_stage else None,
+        row.occurred_at,
+        row.recorded_at,
+        row.actor.username if row.actor else NOBODY,
+        str(row.actor.uid) if row.actor else NOBODY,
+        Channel(row.channel),
+        _username(approved_by) if approved_by else "",
+        texts.get("reason", ""),
+        "" if texts.get("reason") else _reason_of_operation(row),
+        row.operation,
+        _others(row),
+        check,
+        bool(data.get("check")) and check is None,
+        _waiver(row, data) if "waiver" in data else None,
+        _request(request) if request else None,
+        refusals_from_documents(data.get("refusals", ())),
+        row.canonical_text,
+        row.hash,
+        row.previous_hash,
+        stated is not None,
+        event_hash(row.canonical_text) == row.hash,
+        said is not None and said["previous_hash"] == previous == row.previous_hash,
+        all(digests.get(role) == text_digest(text) for role, text in texts.items()),
+    )
+
+
+def _checked_data(data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The data of an event, None where a member that a record shows does not have its type.
+
+    The registry writes no such data; someone who can write to the database can.
+    """
+    if data is None:
+        return None
+    has_uids = all(uid_of(data[name]) for name in ("check", "request", "waiver") if name in data)
+    has_texts = all(isinstance(data.get(name, ""), str) for name in ("approved_by", "check_digest"))
+    refusals = data.get("refusals", [])
+    has_refusals = isinstance(refusals, list) and all(map(_is_refusal, refusals))
+    # The event that revoked a waiver has the id only.
+    has_waiver = isinstance(data.get("requirements", []), list) and (
+        "expires_at" not in data or moment_of(data["expires_at"]) is not None
+    )
+    return data if has_uids and has_texts and has_refusals and has_waiver else None
+
+
+def _is_refusal(document: object) -> bool:
+    return (
+        isinstance(document, Mapping)
+        and document.get("kind") in _REFUSAL_KINDS
+        and isinstance(document.get("code"), str)
+        and isinstance(document.get("sentence"), str)
+    )
+
+
+_REFUSAL_KINDS = tuple(kind.value for kind in RefusalKind)
+
+
+def _check(row: models.AuditEvent, data: Mapping[str, Any]) -> FrozenVerdict | None:
+    if "check" not in data:
+        return None
+    check = (
+        models.PolicyCheck.objects.filter(uid=data["check"], version=row.version_id)
+        .select_related("policy_revision__model", "policy_revision__created_by")
+        .first()
+    )
+    if check is None:
+        return None
+    defined = definitions()
+    evidence = frozen_evidence(check, defined)
+    verdict = Verdict.from_document(check.verdict)
+    return FrozenVerdict(
+        check.uid,
+        verdict,
+        outcome_rows(verdict, defined, evidence.waivers),
+        evidence,
+        check.evidence_digest,
+        policy_used(check.policy_revision),
+        refusals_from_documents(check.refusals),
+        data.get("check_digest", ""),
+        check_digest(check),
+        digested_document(check),
+    )
+
+
+def _reason_of_operation(row: models.AuditEvent) -> str:
+    """Why the whole was done, which the event of one version alone may say."""
+    if row.operation is None:
+        return ""
+    texts = models.AuditText.objects.filter(
+        event__operation=row.operation, event__model=row.model_id, role="reason"
+    )
+    return texts.order_by("event_id").values_list("text", flat=True).first() or ""
+
+
+def _others(row: models.AuditEvent) -> tuple[OtherMove, ...]:
+    """What else the operation moved, in the order of the chain."""
+    if row.operation is None:
+        return ()
+    events = models.AuditEvent.objects.filter(
+        operation=row.operation, model=row.model_id, action__in=MOVES
+    ).exclude(pk=row.pk)
+    return tuple(
+        OtherMove(number, Stage(from_stage), Stage(to_stage), sequence)
+        for number, from_stage, to_stage, sequence in events.order_by("sequence").values_list(
+            "version__number", "from_stage", "to_stage", "sequence"
+        )
+    )
+
+
+def _waiver(event: models.AuditEvent, data: Mapping[str, Any]) -> WaiverRecord | None:
+    """The waiver as the event that granted it says; its row tells only whether it was revoked."""
+    granted = event
+    if event.action != Action.WAIVER_GRANTED.value:
+        found = models.AuditEvent.objects.filter(
+            model=event.model_id,
+            version=event.version_id,
+            action=Action.WAIVER_GRANTED.value,
+            canonical_text__contains=data["waiver"],
+        )
+        first = found.select_related("actor").first()
+        if first is None:
+            return None
+        granted, data = first, _checked_data(event_data(first.canonical_text)) or {}
+    requirements, expires_at = data.get("requirements"), moment_of(data.get("expires_at"))
+    if "waiver" not in data or not isinstance(requirements, list) or expires_at is None:
+        return None
+    row = models.Waiver.objects.filter(uid=data["waiver"]).select_related("revoked_by").first()
+    if row is None:
+        return None
+    reason = models.AuditText.objects.filter(event=granted, role="reason").first()
+    return WaiverRecord(
+        data["waiver"],
+        tuple(map(str, requirements)),
+        expires_at,
+        granted.actor.username if granted.actor else NOBODY,
+        granted.occurred_at,
+        reason.text if reason else "",
+        row.revoked_at,
+        (row.revoked_by.username if row.revoked_by else NOBODY) if row.revoked_at else None,
+    )
+
+
+def _request(uid: str | uuid.UUID) -> RequestUsed | None:
+    row = models.TransitionRequest.objects.filter(uid=uid).select_related("requested_by").first()
+    if row is None:
+        return None
+    by = row.requested_by.username if row.requested_by else NOBODY
+    return RequestUsed(row.uid, by, row.opened_at, row.reason)
+
+
+def _username(uid: str) -> str:
+    if uid_of(uid) is None:
+        return uid
+    found = models.User.objects.filter(uid=uid).values_list("username", flat=True).first()
+    return found or uid

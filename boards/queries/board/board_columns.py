@@ -1,0 +1,319 @@
+"""The board: four columns of cards, a fixed number of statements whatever their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.conf import settings
+from django.db.models import Q, QuerySet, Sum
+
+from boards import models
+from boards.queries.board.limits import StageLimit, column_limits
+from boards.queries.facts.evidence import MoveFacts, PoliciesInForce
+from boards.queries.facts.records import definitions, metric_records
+from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
+from boards.queries.paging.keyset import Cursor
+from boards.queries.search.board_filter import BoardFilter
+from obeya.errors import RefusalKind
+from obeya.policy.policy import Mode
+from obeya.stages import Stage
+from obeya.transitions.judge import TransitionJudgement, judge_transition
+
+PAGE = 50
+COUNT_CAP = 10_000
+HEADLINES = 2
+
+
+class Lamp(StrEnum):
+    """Would the version pass into its next stage? Each has a shape of its own on the card."""
+
+    PASSES = "passes"
+    ATTENTION = "attention"
+    FAILS = "fails"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One version on the board. `champion` is the number of its model's champion, if any.
+
+    `is_breached`: an andon is raised over it.
+    """
+
+    pk: int
+    model: str
+    number: int
+    label: str
+    stage: Stage
+    revision: int
+    owner: str
+    stage_entered_at: datetime
+    metrics: tuple[MeasuredMetric, ...]
+    champion: int | None
+    lamp: Lamp
+    lamp_text: str
+    lamp_title: str
+    approvals_given: int
+    approvals_required: int
+    is_breached: bool
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether this version is its model's champion."""
+        return self.champion == self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One stage: how many versions it holds and one page of their cards.
+
+    `count` is exact, or `COUNT_CAP` with `count_is_capped` when a filter lets more through.
+    `limits` are the WIP limits that are shown with it. `next_cursor` leads to the following page,
+    None on the last.
+    """
+
+    stage: Stage
+    count: int
+    count_is_capped: bool
+    limits: tuple[StageLimit, ...]
+    cards: tuple[Card, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The whole board under a filter."""
+
+    columns: tuple[Column, ...]
+    filter: BoardFilter
+
+    @property
+    def count(self) -> int:
+        """How many versions all columns hold; a lower bound when `count_is_capped`."""
+        return sum(column.count for column in self.columns)
+
+    @property
+    def count_is_capped(self) -> bool:
+        """Whether some column's count is capped."""
+        return any(column.count_is_capped for column in self.columns)
+
+
+def board(board_filter: BoardFilter) -> Board:
+    """The first page of every column, the versions that entered last first."""
+    pages = {stage: _page(board_filter, stage, None) for stage in Stage}
+    counts = stage_counts(board_filter)
+    limits = column_limits(board_filter)
+    rows = [row for page, _ in pages.values() for row in page]
+    cards = {card.pk: card for card in _cards(rows)}
+    return Board(
+        tuple(
+            Column(
+                stage,
+                *counts[stage],
+                limits[stage],
+                tuple(cards[row.pk] for row in page),
+                cursor,
+            )
+            for stage, (page, cursor) in pages.items()
+        ),
+        board_filter,
+    )
+
+
+def column_page(
+    board_filter: BoardFilter, stage: Stage, after: Cursor | None
+) -> tuple[tuple[Card, ...], str | None]:
+    """The next page of one column, and the cursor of the one after it."""
+    rows, cursor = _page(board_filter, stage, after)
+    return tuple(_cards(rows)), cursor
+
+
+def stage_counts(board_filter: BoardFilter) -> Mapping[Stage, tuple[int, bool]]:
+    """How many versions each stage holds under the filter, and whether that is capped."""
+    counts = _counts(board_filter)
+    if board_filter.only_model:
+        return {stage: (count, False) for stage, count in counts.items()}
+    return {stage: (min(n, COUNT_CAP), n > COUNT_CAP) for stage, n in counts.items()}
+
+
+def cards_of(
+    model_id: int, moved: int, others: Sequence[int], board_filter: BoardFilter
+) -> list[Card]:
+    """The cards to show after a move, by the numbers of a model's versions, without deleted ones.
+
+    `others` are shown only where the filter lets them through; the version that was moved stays
+    in sight even if it no longer would. The statements do not grow with `others`.
+    """
+    versions = models.ModelVersion.objects.filter(model=model_id, number__in=others)
+    matching = board_filter.apply(versions).values("pk")
+    shown = _versions().filter(Q(number=moved) | Q(pk__in=matching), model=model_id)
+    rows = {row.number: row for row in shown}
+    return list(_cards([rows[number] for number in (moved, *others) if number in rows]))
+
+
+def _versions() -> QuerySet[models.ModelVersion]:
+    return (
+        models.ModelVersion.objects.filter(deleted_at=None)
+        .select_related("model", "model__champion", "owner")
+        .defer("description", "model__description", "model__champion__description")
+    )
+
+
+def _page(
+    board_filter: BoardFilter, stage: Stage, after: Cursor | None
+) -> tuple[list[models.ModelVersion], str | None]:
+    rows = board_filter.apply(_versions().filter(stage=stage.value))
+    if after is not None:
+        rows = rows.filter(after.older("stage_entered_at"))
+    page = list(rows.order_by("-stage_entered_at", "-pk")[: PAGE + 1])
+    if len(page) <= PAGE:
+        return page, None
+    last = page[PAGE - 1]
+    return page[:PAGE], str(Cursor(last.stage_entered_at, last.pk))
+
+
+def _counts(board_filter: BoardFilter) -> dict[Stage, int]:
+    """Exact from the models' own counts where they suffice, else counted up to the cap + 1."""
+    if board_filter.only_model:
+        rows = models.RegisteredModel.objects.filter(deleted_at=None)
+        if board_filter.model:
+            rows = rows.filter(name=board_filter.model)
+        sums = rows.aggregate(**{stage.value: Sum(f"{stage.value}_count") for stage in Stage})
+        return {stage: sums[stage.value] or 0 for stage in Stage}
+    versions = models.ModelVersion.objects.filter(deleted_at=None)
+    return {
+        stage: board_filter.apply(versions.filter(stage=stage.value))[: COUNT_CAP + 1].count()
+        for stage in Stage
+    }
+
+
+def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
+    """Cards with their metrics and lamps; a fixed number of statements for any number of rows."""
+    policies = PoliciesInForce({row.model_id for row in rows})
+    headlines = {row.model_id: _headlines(row.model, policies) for row in rows}
+    # A model without headlines shows its first metrics by name, so none can be left out.
+    named = all(headlines.values())
+    facts = MoveFacts(rows, policies, shown=set().union(*headlines.values()) if named else None)
+    breached = _breached(rows)
+    for row in rows:
+        own = facts.metrics.get(row.pk, {})
+        champion_id = row.model.champion_id
+        standing = facts.metrics.get(champion_id or 0, {}) if champion_id != row.pk else None
+        following = Stage(row.stage).next
+        judgement = judge_transition(facts.of(row, following)) if following else None
+        makes_room = (
+            following is not None
+            and judgement is not None
+            and judgement.refused_by(RefusalKind.WIP_LIMIT)
+            and judge_transition(facts.of(row, following, archive_existing=True)).allowed
+        )
+        lamp, lamp_text, lamp_title = _lamp(row, judgement, makes_room=makes_room)
+        if row.pk in breached:
+            lamp, lamp_text = Lamp.FAILS, f"{lamp_text}, breached"
+            lamp_title = "A guardrail is breached; the andon says which."
+        names = headlines[row.model_id] or tuple(sorted(own)[:HEADLINES])
+        yield Card(
+            row.pk,
+            row.model.name,
+            row.number,
+            row.label,
+            Stage(row.stage),
+            row.revision,
+            row.owner.username if row.owner else "",
+            row.stage_entered_at,
+            tuple(measured(name, own, standing or {}, facts.definitions) for name in names),
+            row.model.champion.number if row.model.champion else None,
+            lamp,
+            lamp_text,
+            lamp_title,
+            judgement.approvals_given if judgement else 0,
+            judgement.approvals_required if judgement else 0,
+            row.pk in breached,
+        )
+
+
+def _breached(rows: Iterable[models.ModelVersion]) -> set[int]:
+    """Those of the versions over which an andon is raised; one statement."""
+    raised = models.Andon.objects.filter(version__in=[row.pk for row in rows], cleared_at=None)
+    return set(raised.values_list("version_id", flat=True))
+
+
+def headlines_of(
+    rows: Sequence[models.RegisteredModel],
+) -> dict[int, tuple[MeasuredMetric, ...]]:
+    """The headline metrics of the champions of models, by model; three statements.
+
+    Models without a champion are left out. Each row's `champion` must have been fetched with it.
+    """
+    policies = PoliciesInForce({row.pk for row in rows})
+    defined = definitions()
+    metrics = metric_records(row.champion_id for row in rows if row.champion_id)
+    found = {}
+    for row in rows:
+        if row.champion_id:
+            own = metrics.get(row.champion_id, {})
+            names = _headlines(row, policies) or tuple(sorted(own)[:HEADLINES])
+            found[row.pk] = tuple(measured(name, own, {}, defined) for name in names)
+    return found
+
+
+def headline_names(model: models.RegisteredModel) -> tuple[str, ...]:
+    """The names of the metrics that stand for a model; empty where nothing says which."""
+    return _headlines(model, PoliciesInForce({model.pk}))
+
+
+def _headlines(model: models.RegisteredModel, policies: PoliciesInForce) -> tuple[str, ...]:
+    """The model's own headline metrics, else the site's, else its Production policy's first."""
+    if model.headline_metrics:
+        return tuple(model.headline_metrics)
+    if settings.OBEYA_HEADLINE_METRICS:
+        return tuple(settings.OBEYA_HEADLINE_METRICS)
+    policy, _ = policies.of(model.pk, Stage.PRODUCTION)
+    names = (r.metric for r in policy.requirements if r.metric) if policy else ()
+    return tuple(dict.fromkeys(names))[:HEADLINES]
+
+
+def _lamp(
+    row: models.ModelVersion, judgement: TransitionJudgement | None, *, makes_room: bool
+) -> tuple[Lamp, str, str]:
+    """The lamp, its word on the card, and the sentence behind it.
+
+    `makes_room`: the next stage is full, and archiving what the model has there is all it takes.
+    """
+    if judgement is None:
+        if row.model.champion_id == row.pk:
+            return Lamp.PASSES, "champion", "The champion: it entered Production last."
+        if row.stage == Stage.PRODUCTION:
+            return Lamp.NONE, "in Production", "In Production beside the champion."
+        return Lamp.NONE, "archived", "There is no next stage."
+    verdict, where = judgement.verdict, judgement.to_stage.label
+    if verdict is not None and verdict.failures and verdict.mode is Mode.ENFORCE:
+        count = len(verdict.failures)
+        sentence = " ".join(failure.sentence for failure in verdict.failures)
+        return Lamp.FAILS, f"{count} fails" if count == 1 else f"{count} fail", sentence
+    if judgement.refused_by(RefusalKind.WIP_LIMIT):
+        return _full_lamp(row, judgement, makes_room=makes_room)
+    if verdict is None or not verdict.has_policy:
+        return Lamp.NONE, "no policy", f"No promotion policy is set for {where}."
+    missing = judgement.approvals_required - judgement.approvals_given
+    if missing > 0 and verdict.mode is Mode.ENFORCE:
+        word = "approval" if missing == 1 else "approvals"
+        return Lamp.ATTENTION, f"needs {missing} {word}", f"To enter {where}: {missing} {word}."
+    if judgement.warnings:
+        return Lamp.ATTENTION, "warned", " ".join(str(w) for w in judgement.warnings)
+    if verdict.waived:
+        return Lamp.ATTENTION, "by waiver", f"Would pass into {where}: {verdict.sentence}"
+    return Lamp.PASSES, "would pass", f"Would pass into {where}: {verdict.sentence}"
+
+
+def _full_lamp(
+    row: models.ModelVersion, judgement: TransitionJudgement, *, makes_room: bool
+) -> tuple[Lamp, str, str]:
+    sentence = " ".join(str(r) for r in judgement.refusals if r.kind is RefusalKind.WIP_LIMIT)
+    if makes_room:
+        more = f"{sentence} Archiving what {row.model.name} has there makes room."
+        return Lamp.ATTENTION, "needs room", more
+    return Lamp.FAILS, f"{judgement.to_stage.label} is full", sentence

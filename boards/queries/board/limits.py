@@ -1,0 +1,137 @@
+"""The WIP limits with what they count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Q, Sum
+
+from boards import models
+from boards.queries.search.board_filter import BoardFilter
+from obeya.stages import Stage
+from obeya.transitions.limits import LimitMode, WipLimit
+
+LIMITED = tuple(stage for stage in Stage if stage is not Stage.ARCHIVED)
+
+
+@dataclass(frozen=True, slots=True)
+class StageLimit:
+    """A WIP limit and how many versions it counts; `model` None for the site's."""
+
+    limit: WipLimit
+    model: str | None
+    count: int
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further version fits."""
+        return self.count >= self.limit.limit
+
+    @property
+    def beyond(self) -> int:
+        """How many versions are there beyond the limit."""
+        return max(0, self.count - self.limit.limit)
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a full stage refuses a move rather than warns."""
+        return self.limit.mode is LimitMode.BLOCK
+
+    @property
+    def sentence(self) -> str:
+        """The limit in words: whose it is, how much it lets in, and what a full stage does."""
+        whose = f"{self.model} may have" if self.model is not None else "The site may have"
+        deed = "refuses" if self.blocks else "warns"
+        return (
+            f"{whose} at most {self.limit.limit:,} in {self.limit.stage.label} "
+            f"({self.count:,} now); a full stage {deed}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StageLimits:
+    """One stage in the list of limits.
+
+    `count` is how many versions it holds, of the model or of the whole site; `own` the limit
+    that the list is about, `site` beside a model's own the site's.
+    """
+
+    stage: Stage
+    count: int
+    own: StageLimit | None
+    site: StageLimit | None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsPanel:
+    """The limits of one model, or (`model` None) of the site, a row for each stage."""
+
+    model: str | None
+    rows: tuple[StageLimits, ...]
+
+
+def wip_limits(model: models.RegisteredModel | None) -> list[WipLimit]:
+    """The limits of a model, or (None) of the site, by stage; one statement."""
+    rows = models.WipLimit.objects.filter(model=model)
+    found = [WipLimit(Stage(row.stage), row.limit, LimitMode(row.mode)) for row in rows]
+    return sorted(found, key=lambda limit: limit.stage.position)
+
+
+def limits_panel(model: models.RegisteredModel | None = None) -> LimitsPanel:
+    """The limits of a model or of the site; two statements."""
+    wanted = Q(model=None) if model is None else Q(model=None) | Q(model=model)
+    found = {
+        (row.model_id is None, row.stage): row for row in models.WipLimit.objects.filter(wanted)
+    }
+    counts = _site_counts([stage.value for stage in LIMITED])
+
+    def limit_of(stage: Stage, of: models.RegisteredModel | None) -> StageLimit | None:
+        row = found.get((of is None, stage.value))
+        count = of.count_in(stage) if of else counts[stage.value]
+        return _limit(row, of.name if of else None, count) if row else None
+
+    return LimitsPanel(
+        model.name if model else None,
+        tuple(
+            StageLimits(
+                stage,
+                model.count_in(stage) if model else counts[stage.value],
+                limit_of(stage, model),
+                limit_of(stage, None) if model else None,
+            )
+            for stage in LIMITED
+        ),
+    )
+
+
+def column_limits(board_filter: BoardFilter) -> Mapping[Stage, tuple[StageLimit, ...]]:
+    """The limits that the board's columns show: the model's where one is filtered by, the site's.
+
+    One statement, and one more where the site has limits.
+    """
+    wanted = Q(model=None)
+    if board_filter.model:
+        wanted |= Q(model__name=board_filter.model, model__deleted_at=None)
+    rows = list(models.WipLimit.objects.filter(wanted).select_related("model"))
+    counts = _site_counts([row.stage for row in rows if row.model is None])
+    found: dict[Stage, tuple[StageLimit, ...]] = dict.fromkeys(Stage, ())
+    for row in sorted(rows, key=lambda row: row.model is None):
+        stage = Stage(row.stage)
+        count = row.model.count_in(stage) if row.model else counts[row.stage]
+        limit = _limit(row, row.model.name if row.model else None, count)
+        found[stage] = (*found[stage], limit)
+    return found
+
+
+def _limit(row: models.WipLimit, model: str | None, count: int) -> StageLimit:
+    return StageLimit(WipLimit(Stage(row.stage), row.limit, LimitMode(row.mode)), model, count)
+
+
+def _site_counts(stages: list[str]) -> dict[str, int]:
+    if not stages:
+        return {}
+    found = models.RegisteredModel.objects.filter(deleted_at=None).aggregate(
+        **{stage: Sum(f"{stage}_count") for stage in stages}
+    )
+    return {stage: found[stage] or 0 for stage in stages}

@@ -1,0 +1,257 @@
+"""One model: its versions with all their metrics, and who was in Production when."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Case, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+
+from boards import models
+from boards.queries.board.board_columns import headline_names
+from boards.queries.facts.evidence import workflow_of
+from boards.queries.facts.records import definitions, find_model, metric_records
+from boards.queries.metrics.champion_comparison import MeasuredMetric
+from boards.queries.paging.whole_number import whole_number
+from obeya import names
+from obeya.errors import InvalidInput
+from obeya.metrics import Metric, MetricDefinition, definition_for
+from obeya.records import MOVES, Action
+from obeya.stages import Stage, Workflow
+
+PAGE = 100
+SORTED_MAX = 500
+SPANS_MAX = 200
+COLUMNS_MAX = 40
+# Stages are sorted as the board has them, not by the letters of their names.
+_BOARD_ORDER = Case(
+    *(When(stage=stage.value, then=Value(place)) for place, stage in enumerate(Stage)),
+    output_field=IntegerField(),
+)
+SORTS = {"version": "number", "stage": "stage", "label": "label", "registered": "created_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsQuery:
+    """How the versions are sorted, and the number that the page begins below.
+
+    `by` is one of `SORTS` or ``metric:NAME``. Only the order by version, newest first, is paged;
+    every other shows the first `SORTED_MAX`.
+    """
+
+    by: str = "version"
+    descending: bool = True
+    below: int | None = None
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str]) -> VersionsQuery:
+        """Read the parameters ``sort`` (behind ``-`` for descending) and ``below``.
+
+        Raises:
+            InvalidInput: one of them cannot be.
+        """
+        sort, below = values.get("sort") or "-version", values.get("below", "")
+        by = sort.removeprefix("-")
+        metric = by.startswith("metric:") and names.stored_form(by.removeprefix("metric:"))
+        if not metric and by not in SORTS:
+            raise InvalidInput(
+                f"Versions are sorted by {', '.join(SORTS)} or metric:NAME, not by “{by[:32]}”.",
+                field="sort",
+            )
+        number = whole_number(below)
+        if below and number is None:
+            raise InvalidInput("That page link is broken; start from the top.", field="below")
+        return cls(by, sort.startswith("-"), number)
+
+    @property
+    def is_paged(self) -> bool:
+        """Whether the order has further pages."""
+        return self.by == "version" and self.descending
+
+    @property
+    def metric(self) -> str:
+        """The metric that is sorted by; empty for other orders."""
+        return self.by.removeprefix("metric:") if self.by.startswith("metric:") else ""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version in the table; `cells` are in the order of the page's `columns`."""
+
+    number: int
+    label: str
+    stage: Stage
+    stage_entered_at: datetime
+    created_at: datetime
+    is_champion: bool
+    cells: tuple[MeasuredMetric, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionSpan:
+    """When a version was in Production. `until` None means it still is.
+
+    `was_deleted`: it left by being deleted.
+    """
+
+    version: int
+    since: datetime
+    until: datetime | None
+    was_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """All that the page shows. `next_below` leads to older versions, None where there are none."""
+
+    name: str
+    description: str
+    owner: str
+    workflow: Workflow
+    created_at: datetime
+    updated_at: datetime
+    counts: tuple[tuple[Stage, int], ...]
+    champion: int | None
+    tags: Mapping[str, str]
+    aliases: tuple[tuple[str, int], ...]
+    columns: tuple[MetricDefinition, ...]
+    hidden_columns: int
+    rows: tuple[VersionRow, ...]
+    next_below: int | None
+    spans: tuple[ProductionSpan, ...]
+    query: VersionsQuery
+
+    @property
+    def was_left(self) -> bool:
+        """Whether some version left Production, so that there is one to roll back to."""
+        return any(span.until is not None and not span.was_deleted for span in self.spans)
+
+    @property
+    def versions(self) -> int:
+        """How many versions there are."""
+        return sum(count for _, count in self.counts)
+
+
+def model_page(name: str, query: VersionsQuery) -> ModelPage:
+    """One model's page; ten statements whatever the number of versions.
+
+    Raises:
+        NotFound: there is no model of that name.
+    """
+    model = find_model(name)
+    page = list(_ordered(model, query))
+    next_below = None
+    if query.is_paged and len(page) > PAGE:
+        page = page[:PAGE]
+        next_below = page[-1].number
+    champion = model.champion
+    metrics = metric_records({row.pk for row in page} | ({champion.pk} if champion else set()))
+    defined = definitions()
+    measured = _columns(model, [metrics.get(row.pk, {}) for row in page])
+    columns = tuple(definition_for(metric, defined) for metric in measured[:COLUMNS_MAX])
+    standing = metrics.get(champion.pk, {}) if champion else {}
+    return ModelPage(
+        model.name,
+        model.description,
+        model.owner.username if model.owner else "",
+        workflow_of(model),
+        model.created_at,
+        model.updated_at,
+        tuple((stage, model.count_in(stage)) for stage in Stage),
+        champion.number if champion else None,
+        dict(
+            models.ModelTag.objects.filter(model=model).order_by("key").values_list("key", "value")
+        ),
+        tuple(
+            models.Alias.objects.filter(model=model)
+            .order_by("name")
+            .values_list("name", "version__number")
+        ),
+        columns,
+        max(0, len(measured) - COLUMNS_MAX),
+        tuple(
+            _row(row, columns, metrics.get(row.pk, {}), standing, model.champion_id) for row in page
+        ),
+        next_below,
+        production_spans(model),
+        query,
+    )
+
+
+def production_spans(model: models.RegisteredModel) -> tuple[ProductionSpan, ...]:
+    """Who was in Production when, from the log, the latest entry last; one statement.
+
+    At most the last `SPANS_MAX` moves into and out of Production are read; a deletion is one out.
+    """
+    production = Stage.PRODUCTION.value
+    moves = (
+        models.AuditEvent.objects.filter(
+            Q(from_stage=production) | Q(to_stage=production),
+            model=model,
+            action__in=(*MOVES, Action.VERSION_DELETED),
+        )
+        .order_by("-sequence")
+        .values_list("version__number", "to_stage", "occurred_at", "action")[:SPANS_MAX]
+    )
+    spans: list[ProductionSpan] = []
+    entered: dict[int, datetime] = {}
+    for number, to_stage, moment, action in reversed(moves):
+        if to_stage == production:
+            entered[number] = moment
+        elif number in entered:
+            gone = action == Action.VERSION_DELETED.value
+            spans.append(ProductionSpan(number, entered.pop(number), moment, gone))
+    spans += [ProductionSpan(number, since, None) for number, since in entered.items()]
+    return tuple(sorted(spans, key=lambda span: (span.since, span.version)))
+
+
+def _columns(model: models.RegisteredModel, measured: list[dict[str, Metric]]) -> list[str]:
+    """The metrics by name: those that stand for the model, then what most versions have."""
+    counts = Counter(name for metrics in measured for name in metrics)
+    headlines = headline_names(model)
+    rank = {name: place for place, name in enumerate(headlines)}
+    return sorted(counts, key=lambda name: (rank.get(name, len(rank)), -counts[name], name))
+
+
+def _ordered(model: models.RegisteredModel, query: VersionsQuery) -> QuerySet[models.ModelVersion]:
+    rows = models.ModelVersion.objects.filter(model=model, deleted_at=None).defer("description")
+    if query.is_paged:
+        if query.below is not None:
+            rows = rows.filter(number__lt=query.below)
+        return rows.order_by("-number")[: PAGE + 1]
+    if query.metric:
+        value = models.Metric.objects.filter(version=OuterRef("pk"), name=query.metric)
+        rows = rows.annotate(sorted_by=Subquery(value.values("value")[:1]))
+        column = F("sorted_by")
+    elif query.by == "stage":
+        rows = rows.annotate(sorted_by=_BOARD_ORDER)
+        column = F("sorted_by")
+    else:
+        column = F(SORTS[query.by])
+    order = column.desc(nulls_last=True) if query.descending else column.asc(nulls_last=True)
+    return rows.order_by(order, "-number")[:SORTED_MAX]
+
+
+def _row(
+    row: models.ModelVersion,
+    columns: tuple[MetricDefinition, ...],
+    own: Mapping[str, Metric],
+    standing: Mapping[str, Metric],
+    champion_id: int | None,
+) -> VersionRow:
+    is_champion = row.pk == champion_id
+    held_against = {} if is_champion else standing
+    return VersionRow(
+        row.number,
+        row.label,
+        Stage(row.stage),
+        row.stage_entered_at,
+        row.created_at,
+        is_champion,
+        tuple(
+            MeasuredMetric(column, own.get(column.name), held_against.get(column.name))
+            for column in columns
+        ),
+    )

@@ -1,0 +1,151 @@
+"""One version: its evidence, its verdict for the next stage, its moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from django.utils import timezone
+
+from boards import models
+from boards.queries.checks.frozen_check import OutcomeRow, outcome_rows
+from boards.queries.facts.artifact import Folder, artifact_of, tree_of
+from boards.queries.facts.history import transitions
+from boards.queries.facts.judgement import judge
+from boards.queries.facts.open_requests import OpenRequest, open_requests
+from boards.queries.facts.records import (
+    definitions,
+    find_model,
+    find_version,
+    metric_records,
+    version_records,
+)
+from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
+from boards.queries.reviews.waivers_page import WaiverLine, waivers_of_version
+from boards.queries.search.board_filter import BoardFilter
+from obeya.artifacts.records import Artifact
+from obeya.policy.results import Verdict
+from obeya.records import ModelVersion, StageTransition
+from obeya.stages import Stage
+from obeya.transitions.judge import TransitionJudgement
+
+CHECKS_MAX = 10
+FILES_SHOWN = 200
+VALUE_IN_ADDRESS_MAX = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """A stored policy check of the version; `waived`: it passed by a waiver."""
+
+    uid: str
+    to_stage: Stage | None
+    passed: bool
+    waived: bool
+    allowed: bool | None
+    made_at: datetime
+    made_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagChip:
+    """A tag of the version, and the query string of the board that shows all with the same.
+
+    A value too long for an address is left out of it: `has_value` is then false.
+    """
+
+    key: str
+    value: str
+    query: str
+    has_value: bool
+
+    @classmethod
+    def of(cls, key: str, value: str) -> Self:
+        """The chip of a tag."""
+        has_value = len(value) <= VALUE_IN_ADDRESS_MAX
+        same = BoardFilter(tags=((key, value if has_value else None),))
+        return cls(key, value, same.query_string, has_value)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """All that the page shows. `judgement` is None where there is no next stage.
+
+    `files` holds the first 200 of the artifact's by path.
+    """
+
+    version: ModelVersion
+    tags: tuple[TagChip, ...]
+    champion: int | None
+    metrics: tuple[MeasuredMetric, ...]
+    judgement: TransitionJudgement | None
+    outcomes: tuple[OutcomeRow, ...]
+    transitions: tuple[StageTransition, ...]
+    checks: tuple[CheckLine, ...]
+    requests: tuple[OpenRequest, ...]
+    waivers: tuple[WaiverLine, ...]
+    artifact: Artifact
+    files: Folder
+
+    @property
+    def request(self) -> OpenRequest | None:
+        """The open request for the next stage."""
+        following = self.version.stage.next
+        return next((r for r in self.requests if r.row.to_stage == following), None)
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether the version is its model's champion."""
+        return self.champion == self.version.number
+
+
+def version_page(name: str, number: int) -> VersionPage:
+    """One version's page; a fixed number of statements.
+
+    Raises:
+        NotFound: there is no such model or version.
+    """
+    model = find_model(name)
+    row = find_version(model, number)
+    record = version_records([row])[0]
+    defined = definitions()
+    at = timezone.now()
+    standing = (
+        metric_records([model.champion_id]).get(model.champion_id, {})
+        if model.champion_id and model.champion_id != row.pk
+        else {}
+    )
+    artifact = artifact_of(row)
+    judgement = judge(row, record.stage.next, at=at) if record.stage.next else None
+    verdict = judgement.verdict if judgement else None
+    return VersionPage(
+        record,
+        tuple(TagChip.of(key, value) for key, value in record.tags.items()),
+        model.champion.number if model.champion else None,
+        tuple(measured(name, record.metrics, standing, defined) for name in record.metrics),
+        judgement,
+        outcome_rows(verdict, defined) if verdict else (),
+        tuple(reversed(transitions(model, row))),
+        _checks(row),
+        tuple(open_requests([row.pk], at).values()),
+        waivers_of_version(row, at),
+        artifact,
+        tree_of(artifact.files[:FILES_SHOWN]),
+    )
+
+
+def _checks(row: models.ModelVersion) -> tuple[CheckLine, ...]:
+    checks = row.checks.select_related("made_by").defer("evidence", "refusals")
+    return tuple(
+        CheckLine(
+            str(check.uid),
+            Stage(check.to_stage) if check.to_stage else None,
+            check.passed,
+            bool(Verdict.from_document(check.verdict).waived),
+            check.allowed,
+            check.made_at,
+            check.made_by.username if check.made_by else "",
+        )
+        for check in checks.order_by("-made_at", "-pk")[:CHECKS_MAX]
+    )

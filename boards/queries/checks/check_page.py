@@ -1,0 +1,221 @@
+"""One stored policy check, as it was frozen when it was made; nothing is judged again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from boards import models
+from boards.queries.board.board_columns import Lamp
+from boards.queries.checks.frozen_check import (
+    FrozenEvidence,
+    OutcomeRow,
+    PolicyUsed,
+    frozen_evidence,
+    outcome_rows,
+    policy_used,
+    refusals_from_documents,
+    verdict_lamp,
+)
+from boards.queries.checks.next_steps import NextStep, next_steps
+from boards.queries.facts.history import NOBODY
+from boards.queries.facts.records import definitions
+from obeya.errors import NotFound, Refusal, RefusalKind
+from obeya.policy.policy import Outcome, Verdict
+from obeya.stages import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPlace:
+    """Where the event stands that a check was made for."""
+
+    chain: uuid.UUID
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPage:
+    """A stored check. `allowed` is None for one that was asked for and moved nothing.
+
+    `stage_now` and `steps`, what to do about each failure, are the only things not frozen.
+    `record` is the event of the move or refusal that it was made for.
+    """
+
+    uid: uuid.UUID
+    model: str
+    version_pk: int
+    number: int
+    is_deleted: bool
+    stage_now: Stage
+    from_stage: Stage
+    to_stage: Stage
+    verdict: Verdict
+    allowed: bool | None
+    refusals: tuple[Refusal, ...]
+    outcomes: tuple[OutcomeRow, ...]
+    evidence: FrozenEvidence
+    policy: PolicyUsed | None
+    steps: tuple[NextStep, ...]
+    record: RecordPlace | None
+    made_at: datetime
+    made_by: str
+    document: Mapping[str, Any]
+
+    @property
+    def only_warns(self) -> bool:
+        """Whether the policy fails it and refuses nothing for that."""
+        return self.verdict.only_warns
+
+    @property
+    def lamp(self) -> Lamp:
+        """The shape of the whole check."""
+        lamp = verdict_lamp(self.verdict)
+        if lamp is Lamp.PASSES and (self.allowed is False or self.awaits_approvals):
+            return Lamp.ATTENTION
+        return lamp
+
+    @property
+    def word(self) -> str:
+        """The whole check in a few words."""
+        if not self.verdict.has_policy:
+            return "No policy" if self.allowed is not False else "Refused"
+        if self.only_warns:
+            return "Failed, and moved with a warning" if self.allowed else "Failed, only warned"
+        if not self.verdict.passed:
+            return "Failed, and moved by a rollback" if self.allowed else "Failed"
+        if self.allowed is False:
+            return "Passed, but the move was refused"
+        passed = "Passed by waiver" if self.waived else "Passed"
+        if self.allowed:
+            return f"{passed} and moved"
+        return f"{passed}, approvals to come" if self.awaits_approvals else passed
+
+    @property
+    def required_approvals(self) -> int:
+        """How many approvals the policy asked for."""
+        return self.policy.required_approvals if self.policy else 0
+
+    @property
+    def awaits_approvals(self) -> bool:
+        """Whether the policy asks for approvals that this check does not count."""
+        given = len(self.evidence.approvals)
+        return given < self.required_approvals and not self.allowed
+
+    @property
+    def waived(self) -> int:
+        """How many requirements a waiver let pass."""
+        return sum(row.outcome.outcome is Outcome.WAIVED for row in self.outcomes)
+
+    @property
+    def approval_refusals(self) -> tuple[Refusal, ...]:
+        """The refusals for want of approvals."""
+        return tuple(r for r in self.refusals if r.kind is RefusalKind.APPROVALS)
+
+    @property
+    def limit_refusals(self) -> tuple[Refusal, ...]:
+        """The refusals because a stage was full."""
+        return tuple(r for r in self.refusals if r.kind is RefusalKind.WIP_LIMIT)
+
+    @property
+    def plea(self) -> str:
+        """How the reason of a request starts that asks for a waiver."""
+        lines = "; ".join(failure.requirement for failure in self.verdict.failures)
+        return f"Please waive: {lines}. Because "
+
+    @property
+    def is_still_to_move(self) -> bool:
+        """Whether the version is where it was and may still be moved as the check was about."""
+        return not self.allowed and not self.is_deleted and self.stage_now is self.from_stage
+
+
+def check_page(uid: uuid.UUID) -> CheckPage:
+    """The stored check; three statements.
+
+    Raises:
+        NotFound: there is no such check.
+    """
+    row = (
+        models.PolicyCheck.objects.filter(uid=uid)
+        .select_related(
+            "version__model", "policy_revision__model", "policy_revision__created_by", "made_by"
+        )
+        .first()
+    )
+    if row is None:
+        raise NotFound("There is no such policy check.", what="check")
+    defined = definitions()
+    verdict = Verdict.from_document(row.verdict)
+    policy = policy_used(row.policy_revision)
+    evidence = frozen_evidence(row, defined)
+    version = row.version
+    return CheckPage(
+        row.uid,
+        version.model.name,
+        version.pk,
+        version.number,
+        version.deleted_at is not None or version.model.deleted_at is not None,
+        Stage(version.stage),
+        Stage(row.from_stage),
+        Stage(row.to_stage),
+        verdict,
+        row.allowed,
+        refusals_from_documents(row.refusals),
+        outcome_rows(verdict, defined, evidence.waivers),
+        evidence,
+        policy,
+        next_steps(
+            version.model.name,
+            version.number,
+            verdict.failures,
+            policy.policy if policy else None,
+            entered_at=version.stage_entered_at,
+        ),
+        _record(row),
+        row.made_at,
+        row.made_by.username if row.made_by else NOBODY,
+        _document(row, verdict),
+    )
+
+
+def _record(check: models.PolicyCheck) -> RecordPlace | None:
+    """The event that was written with the check: of the same version, at the same moment."""
+    if check.allowed is None:
+        return None
+    events = models.AuditEvent.objects.filter(
+        version=check.version_id, occurred_at=check.made_at
+    ).only("sequence", "canonical_text")
+    for event in events:
+        if event.data.get("check") == str(check.uid):
+            return RecordPlace(check.version.model.uid, event.sequence)
+    return None
+
+
+def _document(row: models.PolicyCheck, verdict: Verdict) -> dict[str, Any]:
+    """The check as JSON: what was stored, and the names that go with it."""
+    revision = row.policy_revision
+    return {
+        "id": str(row.uid),
+        "model": row.version.model.name,
+        "version": row.version.number,
+        "from_stage": row.from_stage,
+        "to_stage": row.to_stage,
+        "passed": row.passed,
+        "allowed": row.allowed,
+        "sentence": verdict.sentence,
+        "verdict": row.verdict,
+        "refusals": row.refusals,
+        "evidence": row.evidence,
+        "evidence_digest": row.evidence_digest,
+        "policy": None
+        if revision is None
+        else {
+            "revision": revision.number,
+            "model": revision.model.name if revision.model else None,
+            "document": revision.document,
+        },
+        "made_at": row.made_at,
+        "made_by": row.made_by.username if row.made_by else None,
+    }

@@ -1,0 +1,51 @@
+"""Judging a version by what is in the database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from django.db.models import F, Q
+
+from boards import models
+from boards.queries.facts.evidence import facts_for
+from boards.queries.facts.records import definitions
+from obeya.policy.policy import PromotionPolicy, Verdict, no_policy
+from obeya.stages import Stage
+from obeya.transitions.judge import TransitionJudgement, judge_transition
+
+
+def policy_in_force(
+    model: models.RegisteredModel | None, stage: Stage
+) -> models.PolicyRevision | None:
+    """The revision that guards `stage`: the model's own, else the site's, else None."""
+    return (
+        models.PolicyRevision.objects.filter(
+            Q(model=model) | Q(model=None), stage=stage.value, superseded_at=None
+        )
+        .order_by(F("model").asc(nulls_last=True))
+        .first()
+    )
+
+
+def judge(version: models.ModelVersion, to_stage: Stage, *, at: datetime) -> TransitionJudgement:
+    """Judge a move by every rule without making it."""
+    return judge_transition(facts_for(version, to_stage, at=at)[0])
+
+
+def verdict_for(
+    version: models.ModelVersion,
+    policy: PromotionPolicy | None = None,
+    to_stage: Stage | None = None,
+    *,
+    at: datetime,
+) -> Verdict:
+    """Hold a version against `policy`, else that of `to_stage`, else that of its next stage."""
+    stage = to_stage or Stage(version.stage).next
+    if policy is None:
+        return (
+            no_policy(None) if stage is None else facts_for(version, stage, at=at)[0].check_policy()
+        )
+    facts, _ = facts_for(version, stage or Stage(version.stage), at=at)
+    defined = definitions() if policy.asks_about_noise else {}
+    return replace(facts, policy=policy, policy_revision=None, definitions=defined).check_policy()

@@ -1,0 +1,112 @@
+"""Transition requests as the core knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from boards import models
+from boards.queries.facts.evidence import MoveFacts
+from boards.queries.facts.open_requests import votes_of
+from boards.queries.paging.keyset import Cursor
+from obeya.audit.chain import SYSTEM_ACTOR
+from obeya.stages import Stage
+from obeya.transitions.requests import RequestStatus, TransitionRequest
+
+
+def requests_of(
+    model: models.RegisteredModel, version: models.ModelVersion | None, at: datetime
+) -> list[TransitionRequest]:
+    """The requests for a version, or (None) for all of the model's, the newest first."""
+    rows = models.TransitionRequest.objects.filter(version__model=model, version__deleted_at=None)
+    if version is not None:
+        rows = rows.filter(version=version)
+    return request_records(list(with_people(rows).order_by("-pk")), at)
+
+
+def requests_page(
+    within: Q,
+    status: RequestStatus | None,
+    *,
+    after: Cursor | None,
+    limit: int,
+    at: datetime,
+) -> tuple[list[models.TransitionRequest], Cursor | None]:
+    """Requests, the newest first, and where to go on, if anywhere; one statement."""
+    found = models.TransitionRequest.objects.filter(
+        within & standing_as(status, at),
+        version__deleted_at=None,
+        version__model__deleted_at=None,
+    )
+    if after is not None:
+        found = found.filter(after.older("opened_at"))
+    rows = list(with_people(found).order_by("-opened_at", "-pk")[: limit + 1])
+    shown = rows[:limit]
+    return shown, Cursor(shown[-1].opened_at, shown[-1].pk) if len(rows) > limit else None
+
+
+def standing_as(status: RequestStatus | None, at: datetime) -> Q:
+    """The condition that a request stands so at a moment; None asks for nothing.
+
+    A row stands as open past its end, until the next write to its model closes it.
+    """
+    is_open = Q(status=RequestStatus.OPEN.value)
+    match status:
+        case None:
+            return Q()
+        case RequestStatus.OPEN:
+            return is_open & Q(expires_at__gt=at)
+        case RequestStatus.EXPIRED:
+            return Q(status=status.value) | (is_open & Q(expires_at__lte=at))
+    return Q(status=status.value)
+
+
+def request_record(row: models.TransitionRequest, at: datetime) -> TransitionRequest:
+    """One request as the core knows it."""
+    rows = with_people(models.TransitionRequest.objects.filter(pk=row.pk))
+    return request_records(list(rows), at)[0]
+
+
+def with_people(
+    rows: QuerySet[models.TransitionRequest],
+) -> QuerySet[models.TransitionRequest]:
+    """The rows with all that `request_records` reads of them."""
+    return rows.select_related("version__model__champion", "requested_by", "closed_by")
+
+
+def request_records(
+    rows: Sequence[models.TransitionRequest], at: datetime
+) -> list[TransitionRequest]:
+    """Requests as the core knows them, in the order given; a fixed number of statements.
+
+    Each row's `version`, its `model`, that one's `champion` and `requested_by` must have been
+    fetched with it.
+    """
+    votes = votes_of(rows)
+    still_open = [row for row in rows if row.status == RequestStatus.OPEN.value]
+    facts = MoveFacts([row.version for row in still_open], with_digest=True, at=at)
+    digests = {
+        row.pk: facts.of(row.version, Stage(row.to_stage)).evidence_digest for row in still_open
+    }
+    return [
+        TransitionRequest(
+            str(row.uid),
+            row.version.model.name,
+            row.version.number,
+            Stage(row.from_stage),
+            Stage(row.to_stage),
+            row.reason,
+            row.requested_by.username if row.requested_by else SYSTEM_ACTOR,
+            row.opened_at,
+            row.expires_at,
+            RequestStatus.EXPIRED
+            if row.pk in digests and row.expires_at <= at
+            else RequestStatus(row.status),
+            digests.get(row.pk, row.evidence_digest),
+            tuple(votes.get(row.pk, ())),
+            row.archive_existing,
+        )
+        for row in rows
+    ]

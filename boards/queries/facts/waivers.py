@@ -1,0 +1,40 @@
+"""Waivers as the core knows them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from boards import models
+from boards.queries.facts.history import NOBODY
+from obeya.policy.waivers import Waiver
+from obeya.stages import Stage
+
+
+def waivers_of(version_ids: Collection[int]) -> dict[int, list[Waiver]]:
+    """Every waiver of versions, by version, the oldest first; one statement."""
+    found: dict[int, list[Waiver]] = defaultdict(list)
+    rows = models.Waiver.objects.filter(version__in=version_ids)
+    for row in (
+        rows.select_related("version__model", "granted_by")
+        .order_by("pk")
+        .defer("version__description", "version__model__description")
+    ):
+        found[row.version_id].append(waiver_record(row))
+    return found
+
+
+def waiver_record(row: models.Waiver) -> Waiver:
+    """A stored waiver; its version, its model and who granted it must have been fetched."""
+    return Waiver(
+        str(row.uid),
+        row.version.model.name,
+        row.version.number,
+        Stage(row.stage),
+        tuple(row.requirements),
+        row.reason,
+        row.granted_by.username if row.granted_by else NOBODY,
+        row.granted_at,
+        row.expires_at,
+        row.revoked_at,
+    )

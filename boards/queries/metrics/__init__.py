@@ -1,0 +1,1 @@
+"""Metrics: their names, their definitions, and values beside the champion's."""

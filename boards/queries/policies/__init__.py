@@ -1,0 +1,1 @@
+"""Policies, their revisions, and what a draft would change."""

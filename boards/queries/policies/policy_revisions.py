@@ -1,0 +1,189 @@
+"""The revisions of a stage's policy: each with what it changed, and any two held side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from boards import models
+from boards.queries.facts.history import NOBODY
+from boards.queries.facts.records import find_model
+from boards.queries.policies.waived_lines import WaivedLine, waived_lines
+from obeya.errors import NotFound
+from obeya.policy.diff import PolicyDiff, diff_policies
+from obeya.policy.policy import PromotionPolicy, number_text
+from obeya.stages import Stage
+
+PAGE = 50
+GATED = tuple(stage for stage in Stage if stage.is_gated)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision. `changes` is what it made of the one before; None for the first."""
+
+    number: int
+    policy: PromotionPolicy
+    created_at: datetime
+    created_by: str
+    superseded_at: datetime | None
+    changes: PolicyDiff | None = None
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The requirements in words, without coverage and approvals."""
+        return tuple(requirement.describe() for requirement in self.policy.requirements)
+
+    @property
+    def coverage(self) -> str:
+        """The floor for test coverage in words; empty when there is none."""
+        floor = self.policy.min_test_coverage
+        return "" if floor is None else f"test coverage ≥ {number_text(floor)}"
+
+    @property
+    def approvals(self) -> str:
+        """The approvals in words; empty when none are needed."""
+        count = self.policy.required_approvals
+        return "" if not count else f"{count} {'approval' if count == 1 else 'approvals'}"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Everything the revision asks for, a line each."""
+        return self.policy.lines
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRevisions:
+    """Two revisions and what differs; the older of them is always `old`."""
+
+    old: Revision
+    new: Revision
+    diff: PolicyDiff
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionsPage:
+    """A page of the revisions of a stage's policy, the newest first.
+
+    `model` is None for the site's. `next_before` is the number before which the next page starts,
+    None on the last. `compared` is None where there are no two revisions. `waived` says how often
+    each requirement is waived now.
+    """
+
+    stage: Stage
+    model: str | None
+    revisions: tuple[Revision, ...]
+    next_before: int | None
+    compared: ComparedRevisions | None
+    waived: tuple[WaivedLine, ...]
+
+    @property
+    def can_compare(self) -> bool:
+        """Whether there are two revisions to choose."""
+        return self.compared is not None or len(self.revisions) > 1
+
+
+def gated_stage(text: str) -> Stage:
+    """The stage of an address.
+
+    Raises:
+        NotFound: it takes no policy.
+    """
+    gated = next((stage for stage in GATED if stage.value == text.lower()), None)
+    if gated is None:
+        raise NotFound(
+            f"There is no policy for “{text[:64]}”; only Staging and Production have one.",
+            what="policy",
+        )
+    return gated
+
+
+def revisions_page(
+    stage: str,
+    name: str | None,
+    at: datetime,
+    *,
+    before: int | None = None,
+    pair: tuple[int, int] | None = None,
+) -> RevisionsPage:
+    """The revisions for one model or (None) the site; at most five statements.
+
+    `pair` are the numbers of the two to compare; the newest and the one before it where None.
+
+    Raises:
+        NotFound: no such model, no such revision, or a stage that takes no policy.
+    """
+    gated = gated_stage(stage)
+    model = None if name is None else find_model(name)
+    stored = revision_rows(model, gated)
+    listed = stored if before is None else stored.filter(number__lt=before)
+    rows = list(listed.order_by("-number")[: PAGE + 1])
+    revisions = with_changes(rows)
+    waived = waived_lines(at, gated).get(model.pk if model else None, Counter())
+    policy = next((r.policy for r in revisions if r.superseded_at is None), None)
+    if policy is None and before is not None:
+        found = stored.filter(superseded_at=None).first()
+        policy = revision_of(found).policy if found else None
+    return RevisionsPage(
+        gated,
+        model.name if model else None,
+        revisions[:PAGE],
+        rows[PAGE - 1].number if len(rows) > PAGE else None,
+        _compared(stored, pair, revisions, is_newest=before is None),
+        WaivedLine.of(policy, waived),
+    )
+
+
+def revision_rows(
+    model: models.RegisteredModel | None, stage: Stage
+) -> QuerySet[models.PolicyRevision]:
+    """The stored revisions of a stage's policy, with who made them."""
+    rows = models.PolicyRevision.objects.filter(model=model, stage=stage.value)
+    return rows.select_related("created_by")
+
+
+def with_changes(rows: list[models.PolicyRevision]) -> tuple[Revision, ...]:
+    """Revisions, the newest first, each with what it changed; the last row has none before it."""
+    older = [*rows[1:], None][: len(rows)]
+    return tuple(revision_of(row, before) for row, before in zip(rows, older, strict=True))
+
+
+def revision_of(
+    row: models.PolicyRevision, before: models.PolicyRevision | None = None
+) -> Revision:
+    """A stored revision, with what it changed where the one before is given."""
+    policy = PromotionPolicy.from_document(row.document)
+    changes = None
+    if before is not None:
+        changes = diff_policies(PromotionPolicy.from_document(before.document), policy)
+    return Revision(
+        row.number,
+        policy,
+        row.created_at,
+        row.created_by.username if row.created_by else NOBODY,
+        row.superseded_at,
+        changes,
+    )
+
+
+def _compared(
+    stored: QuerySet[models.PolicyRevision],
+    pair: tuple[int, int] | None,
+    revisions: tuple[Revision, ...],
+    *,
+    is_newest: bool,
+) -> ComparedRevisions | None:
+    if pair is None:
+        if not is_newest or len(revisions) < 2:
+            return None
+        new, old = revisions[:2]
+    else:
+        found = {row.number: revision_of(row) for row in stored.filter(number__in=pair)}
+        for number in pair:
+            if number not in found:
+                raise NotFound(f"There is no revision {number} of this policy.", what="revision")
+        old, new = (found[number] for number in sorted(pair))
+    return ComparedRevisions(old, new, diff_policies(old.policy, new.policy))

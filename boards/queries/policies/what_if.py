@@ -1,0 +1,373 @@
+"""What a draft policy would do: to the versions that are there, and to past promotions.
+
+Everything is judged by the core; the database only hands out what the draft asks for. Versions and
+their metrics are read side by side in the order of their ids, so that a hundred thousand of them
+are never held at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from heapq import nlargest
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeVar
+
+from django.db.models import Q, QuerySet
+
+from boards import models
+from boards.queries.facts.records import definitions
+from obeya.metrics import Metric
+from obeya.policy.policy import (
+    ArtifactDigest,
+    Evidence,
+    MaximumSize,
+    NoPickle,
+    PromotionPolicy,
+    RequiredDescription,
+    RequiredTag,
+    TimeInStage,
+)
+from obeya.policy.requirements import NO_DEFINITIONS
+from obeya.policy.results import Mode
+from obeya.records import Action
+from obeya.stages import Stage, is_promotion
+
+NAMED_MAX = 50
+FEW_PROMOTIONS = 10
+CHUNK = 2_000
+Judge = Callable[[Evidence, Evidence | None], bool]
+Row = TypeVar("Row", bound=tuple[Any, ...])
+Part = TypeVar("Part")
+MetricRow = tuple[int, str, float, int | None, float | None, str]
+
+# What a check freezes beside metrics, by the kinds of requirement that look at it.
+_FROZEN_PARTS = {
+    RequiredTag: "tags",
+    RequiredDescription: "description",
+    ArtifactDigest: "artifact_digest",
+    NoPickle: "artifact_uri",
+    MaximumSize: "artifact_size",
+    TimeInStage: "hours_in_stage",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVersion:
+    """A version, to be linked to."""
+
+    model: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One past promotion as the draft would have judged it."""
+
+    model: str
+    number: int
+    made_at: datetime
+    check_uid: str
+    passes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """What a draft would do.
+
+    A version is judged by what it shows, which approvals are no part of; a past promotion by what
+    was frozen of it, the approvals that it had among it.
+
+    `approvals_aside`: the draft asks for approvals, which the versions were not judged by.
+    `passing` and `failing` name the first versions of either kind; `refused` the newest past
+    promotions that it would have refused, and `promotions` all of them where there are fewer than
+    ten. Of `without_evidence` past promotions nothing was frozen that the draft could judge; they
+    are not among the `promoted`.
+    """
+
+    only_warns: bool
+    approvals_aside: bool
+    versions: int
+    would_pass: int
+    passing: tuple[NamedVersion, ...]
+    failing: tuple[NamedVersion, ...]
+    promoted: int
+    would_refuse: int
+    refused: tuple[Promotion, ...]
+    promotions: tuple[Promotion, ...]
+    without_evidence: int
+
+    @property
+    def would_fail(self) -> int:
+        """How many versions would not pass."""
+        return self.versions - self.would_pass
+
+    @property
+    def has_few_promotions(self) -> bool:
+        """Whether there are too few past promotions for a count to say anything."""
+        return self.promoted < FEW_PROMOTIONS
+
+    @property
+    def unnamed_passing(self) -> int:
+        """How many more versions would pass than are named."""
+        return self.would_pass - len(self.passing)
+
+    @property
+    def unnamed_failing(self) -> int:
+        """How many more versions would not pass than are named."""
+        return self.would_fail - len(self.failing)
+
+    @property
+    def unnamed_refused(self) -> int:
+        """How many more past promotions would have been refused than are named."""
+        return self.would_refuse - len(self.refused)
+
+
+def what_if(
+    policy: PromotionPolicy, stage: Stage, model: models.RegisteredModel | None, at: datetime
+) -> WhatIf:
+    """Run a draft for `stage` against every version it would hold for and every past promotion.
+
+    That of the site holds for the models that have no policy of their own for the stage. At most
+    eleven statements.
+    """
+    judge = policy.judge(definitions() if policy.asks_about_noise else NO_DEFINITIONS)
+    versions = would_pass = 0
+    passing: list[int] = []
+    failing: list[int] = []
+    for pk, evidence, champion in _versions(policy, stage, model, at):
+        versions += 1
+        passes = judge(evidence, champion)
+        would_pass += passes
+        named = passing if passes else failing
+        if len(named) < NAMED_MAX:
+            named.append(pk)
+    judged = list(_judged_promotions(policy, judge, stage, model))
+    refused = [(moment, pk) for moment, pk, passes in judged if not passes]
+    shown = nlargest(NAMED_MAX, refused)
+    few = len(judged) < FEW_PROMOTIONS
+    promotions = _promotions(judged if few else [(*place, False) for place in shown])
+    names = _names((*passing, *failing))
+    return WhatIf(
+        policy.mode is Mode.WARN,
+        policy.required_approvals > 0,
+        versions,
+        would_pass,
+        tuple(names[pk] for pk in passing if pk in names),
+        tuple(names[pk] for pk in failing if pk in names),
+        len(judged),
+        len(refused),
+        tuple(p for p in promotions if not p.passes),
+        promotions if few else (),
+        # Counted apart: a promotion that is undone meanwhile must not make it negative.
+        max(0, _promotions_made(stage, model) - len(judged)),
+    )
+
+
+def _in_scope(prefix: str, stage: Stage, model: models.RegisteredModel | None) -> Q:
+    """The condition for rows whose model, at `prefix`, the draft would hold for, deleted or not."""
+    if model is not None:
+        return Q(**{prefix: model})
+    own = models.PolicyRevision.objects.filter(
+        model__isnull=False, stage=stage.value, superseded_at=None
+    )
+    return ~Q(**{f"{prefix}__in": own.values("model")})
+
+
+def _versions(
+    policy: PromotionPolicy, stage: Stage, model: models.RegisteredModel | None, at: datetime
+) -> Iterator[tuple[int, Evidence, Evidence | None]]:
+    """The id of each version with what it shows and what its champion does, by their ids."""
+    champions = _champions(policy, stage, model) if policy.asks_about_champion else {}
+    metrics = _beside(_metric_rows(policy, model), _metrics)
+    tags = _beside(_tag_rows(policy, model), _tags)
+    # What the draft does not ask for is not read.
+    columns = {
+        "description": policy.asks_for(RequiredDescription),
+        "artifact_uri": policy.asks_for(ArtifactDigest, NoPickle),
+        "artifact_digest": policy.asks_for(ArtifactDigest),
+        "artifact_size": policy.asks_for(NoPickle, MaximumSize),
+        "artifact_warnings": policy.asks_for(NoPickle),
+        "stage_entered_at": policy.asks_for(TimeInStage),
+    }
+    read = [column for column, is_asked in columns.items() if is_asked]
+    rows = models.ModelVersion.objects.filter(
+        _in_scope("model", stage, model), deleted_at=None, model__deleted_at=None
+    )
+    found = rows.order_by("pk").values_list("pk", "model_id", "number", *read)
+    for pk, model_pk, number, *rest in found.iterator(chunk_size=CHUNK):
+        stated = dict(zip(read, rest, strict=True)) if read else {}
+        entered_at = stated.get("stage_entered_at")
+        evidence = Evidence(
+            number,
+            metrics(pk),
+            tags(pk),
+            stated.get("description", ""),
+            stated.get("artifact_uri", ""),
+            stated.get("artifact_digest", ""),
+            None if entered_at is None else at - entered_at,
+            stated.get("artifact_size"),
+            tuple(stated.get("artifact_warnings", ())),
+        )
+        champion_pk, champion = champions.get(model_pk, (None, None))
+        yield pk, evidence, None if champion_pk == pk else champion
+
+
+def _beside(rows: Iterable[Row], part_of: Callable[[Iterable[Row]], Part]) -> Callable[[int], Part]:
+    """What belongs to a version, asked for in the order of the versions' ids.
+
+    `rows` start with the id of a version and are sorted by it; `part_of` makes one version's part
+    of its rows. It is asked once for each version.
+    """
+    groups = groupby(rows, key=itemgetter(0))
+    nothing: Iterable[Row] = ()
+    absent = part_of(nothing)
+    place, waiting = -1, nothing
+
+    def part(pk: int) -> Part:
+        nonlocal place, waiting
+        while place < pk:
+            place, waiting = next(groups, (sys.maxsize, nothing))
+        return part_of(waiting) if place == pk else absent
+
+    return part
+
+
+def _metrics(rows: Iterable[MetricRow]) -> dict[str, Metric]:
+    return {
+        name: Metric.stored(name, value, samples, error, dataset)
+        for _, name, value, samples, error, dataset in rows
+    }
+
+
+def _metric_rows(
+    policy: PromotionPolicy, model: models.RegisteredModel | None
+) -> Iterable[MetricRow]:
+    """The metrics that the draft speaks of, by version; also of versions that are none of its."""
+    if not policy.metric_names:
+        return ()
+    rows = models.Metric.objects.filter(name__in=policy.metric_names)
+    return _metric_values(rows if model is None else rows.filter(version__model=model))
+
+
+def _metric_values(rows: QuerySet[models.Metric]) -> Iterator[MetricRow]:
+    read = ("version_id", "name", "value", "samples", "standard_error", "dataset")
+    return rows.order_by("version_id").values_list(*read).iterator(chunk_size=CHUNK)
+
+
+def _tag_rows(
+    policy: PromotionPolicy, model: models.RegisteredModel | None
+) -> Iterable[tuple[int, str, str]]:
+    keys = {r.key for r in policy.requirements if isinstance(r, RequiredTag)}
+    if not keys:
+        return ()
+    rows = models.VersionTag.objects.filter(key__in=keys)
+    rows = rows if model is None else rows.filter(version__model=model)
+    read = rows.order_by("version_id").values_list("version_id", "key", "value")
+    return read.iterator(chunk_size=CHUNK)
+
+
+def _tags(rows: Iterable[tuple[int, str, str]]) -> dict[str, str]:
+    return {key: value for _, key, value in rows}
+
+
+def _champions(
+    policy: PromotionPolicy, stage: Stage, model: models.RegisteredModel | None
+) -> dict[int, tuple[int, Evidence]]:
+    """The id of each model's champion and what it shows, by the id of the model."""
+    scope = {"pk": model.pk} if model is not None else {"deleted_at": None}
+    crowned = models.RegisteredModel.objects.filter(champion__isnull=False, **scope)
+    measured = models.Metric.objects.filter(
+        name__in=policy.metric_names, version__in=crowned.values("champion")
+    )
+    metrics = {
+        pk: _metrics(rows) for pk, rows in groupby(_metric_values(measured), key=itemgetter(0))
+    }
+    return {
+        pk: (champion, Evidence(number, metrics.get(champion, {})))
+        for pk, champion, number in crowned.values_list("pk", "champion", "champion__number")
+    }
+
+
+def _judged_promotions(
+    policy: PromotionPolicy, judge: Judge, stage: Stage, model: models.RegisteredModel | None
+) -> Iterator[tuple[datetime, int, bool]]:
+    """When each past promotion was made, the id of its check, and whether it passes the draft.
+
+    They are judged on the evidence that was frozen then. One of which too little was frozen is
+    left out, and so is a rollback, which is no promotion: no policy stops it.
+    """
+    parts = {part for kind, part in _FROZEN_PARTS.items() if policy.asks_for(kind)}
+    if policy.required_approvals:
+        parts.add("approvals")
+    rows = models.PolicyCheck.objects.filter(
+        _in_scope("version__model", stage, model), to_stage=stage.value, allowed=True
+    )
+    for moment, pk, frozen in rows.values_list("made_at", "pk", "evidence").iterator(CHUNK):
+        if frozen.get("is_rollback") or "version" not in frozen or not parts <= frozen.keys():
+            continue
+        asked = policy.metric_names
+        champion = _frozen({}, frozen["champion"], asked) if frozen.get("champion") else None
+        is_approved = len(frozen.get("approvals", ())) >= policy.required_approvals
+        evidence = _frozen(frozen, frozen["version"], asked)
+        yield moment, pk, is_approved and judge(evidence, champion)
+
+
+def _frozen(check: Mapping[str, Any], side: Mapping[str, Any], asked: frozenset[str]) -> Evidence:
+    hours = check.get("hours_in_stage")
+    measured = side["metrics"]
+    return Evidence(
+        side["number"],
+        {
+            name: Metric.stored(
+                name,
+                float(stated["value"]),
+                stated.get("samples"),
+                stated.get("standard_error"),
+                stated.get("dataset", ""),
+            )
+            for name in asked
+            if (stated := measured.get(name)) is not None
+        },
+        check.get("tags", {}),
+        check.get("description", ""),
+        check.get("artifact_uri", ""),
+        check.get("artifact_digest", ""),
+        None if hours is None else timedelta(hours=hours),
+        check.get("artifact_size"),
+        tuple(check.get("artifact_warnings", ())),
+    )
+
+
+def _promotions(judged: Iterable[tuple[datetime, int, bool]]) -> tuple[Promotion, ...]:
+    """The promotions of some checks, the newest first; one statement."""
+    passes = {pk: passed for _, pk, passed in judged}
+    rows = models.PolicyCheck.objects.filter(pk__in=passes).order_by("-made_at", "-pk")
+    read = ("pk", "version__model__name", "version__number", "made_at", "uid")
+    return tuple(
+        Promotion(name, number, made_at, str(uid), passes[pk])
+        for pk, name, number, made_at, uid in rows.values_list(*read)
+    )
+
+
+def _promotions_made(stage: Stage, model: models.RegisteredModel | None) -> int:
+    """How many promotions the log tells of; one statement."""
+    before = [other.value for other in Stage if is_promotion(other, stage)]
+    return models.AuditEvent.objects.filter(
+        _in_scope("version__model", stage, model),
+        action=Action.STAGE_TRANSITIONED.value,
+        to_stage=stage.value,
+        from_stage__in=before,
+    ).count()
+
+
+def _names(pks: Iterable[int]) -> dict[int, NamedVersion]:
+    """The names of versions by their ids; one statement."""
+    rows = models.ModelVersion.objects.filter(pk__in=list(pks))
+    return {
+        pk: NamedVersion(name, number)
+        for pk, name, number in rows.values_list("pk", "model__name", "number")
+    }

@@ -1,0 +1,1 @@
+"""Transition requests and waivers, as reviewers see them."""

@@ -1,0 +1,102 @@
+"""What changed of the evidence that votes are bound to, told from the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from boards import models
+from boards.models.audit import event_data
+from boards.queries.audit.event_details import Detail, details_of
+from boards.queries.facts.history import NOBODY
+from obeya.records import Action
+from obeya.stages import Stage
+
+CHANGES_MAX = 20
+
+_OF_VERSION = (
+    Action.METRICS_LOGGED,
+    Action.VERSION_DESCRIBED,
+    Action.VERSION_TAGGED,
+    Action.VERSION_UNTAGGED,
+    Action.ARTIFACT_STORED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceChange:
+    """One change: who made it when, what it was, and the values where they are short."""
+
+    at: datetime
+    who: str
+    sentence: str
+    details: tuple[Detail, ...] = ()
+
+
+def evidence_changes(
+    version: models.ModelVersion, stage: Stage, since: datetime
+) -> tuple[EvidenceChange, ...]:
+    """What was changed since a moment, the first first; two statements.
+
+    Of the version its metrics, description, tags and files; of the champion its metrics, and who it
+    is; and the policy that guards `stage`. Changes made in the very moment are told too.
+    """
+    champion = version.model.champion_id
+    about = Q(version=version, action__in=_OF_VERSION)
+    if champion and champion != version.pk:
+        about |= Q(version=champion, action=Action.METRICS_LOGGED)
+    production = Stage.PRODUCTION.value
+    about |= Q(from_stage=production, action__in=_MOVED) | Q(to_stage=production, action__in=_MOVED)
+    events = (
+        models.AuditEvent.objects.filter(about, model=version.model_id, occurred_at__gte=since)
+        .select_related("actor", "version")
+        .order_by("sequence")[:CHANGES_MAX]
+    )
+    changes = [_change(event, version) for event in events]
+    return tuple(
+        sorted([*changes, *_policies(version, stage, since)], key=lambda change: change.at)
+    )
+
+
+_MOVED = (Action.STAGE_TRANSITIONED, Action.VERSION_ROLLED_BACK)
+
+
+def _change(event: models.AuditEvent, version: models.ModelVersion) -> EvidenceChange:
+    who = event.actor.username if event.actor else NOBODY
+    number = event.version.number if event.version else None
+    is_own = event.version_id == version.pk
+    if event.action in _MOVED:
+        went = "entered" if event.to_stage == Stage.PRODUCTION else "left"
+        return EvidenceChange(event.occurred_at, who, f"v{number} {went} Production")
+    details = details_of(event_data(event.canonical_text), {})
+    sentence = {
+        Action.METRICS_LOGGED: "metrics were logged",
+        Action.VERSION_DESCRIBED: "the description was changed",
+        Action.VERSION_TAGGED: "a tag was set",
+        Action.VERSION_UNTAGGED: "a tag was removed",
+        Action.ARTIFACT_STORED: "files were stored",
+    }[Action(event.action)]
+    return EvidenceChange(
+        event.occurred_at,
+        who,
+        sentence if is_own else f"{sentence} of the champion, v{number}",
+        details,
+    )
+
+
+def _policies(
+    version: models.ModelVersion, stage: Stage, since: datetime
+) -> Iterator[EvidenceChange]:
+    revisions = models.PolicyRevision.objects.filter(
+        Q(model=version.model_id) | Q(model=None), stage=stage.value, created_at__gte=since
+    ).select_related("created_by")
+    for revision in revisions.order_by("pk")[:CHANGES_MAX]:
+        whose = "the model’s own" if revision.model_id else "the site’s"
+        yield EvidenceChange(
+            revision.created_at,
+            revision.created_by.username if revision.created_by else NOBODY,
+            f"{whose} policy for {stage.label} was edited: revision {revision.number}",
+        )

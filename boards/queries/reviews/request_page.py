@@ -1,0 +1,317 @@
+"""One transition request with the whole evidence that a reviewer decides on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from boards import models
+from boards.queries.board.board_columns import Lamp
+from boards.queries.checks.frozen_check import (
+    OutcomeRow,
+    PolicyUsed,
+    frozen_evidence,
+    metric_notes,
+    outcome_rows,
+    policy_used,
+    verdict_lamp,
+    waiver_used,
+)
+from boards.queries.facts.evidence import MoveFacts, named_occupants
+from boards.queries.facts.history import NOBODY
+from boards.queries.facts.open_requests import votes_of
+from boards.queries.facts.records import definitions
+from boards.queries.facts.requests import with_people
+from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
+from boards.queries.reviews.evidence_changes import EvidenceChange, evidence_changes
+from obeya.errors import NotFound
+from obeya.metrics import MetricDefinition
+from obeya.policy.policy import Verdict
+from obeya.policy.results import Mode
+from obeya.records import MOVES, Action
+from obeya.stages import Stage
+from obeya.transitions.judge import TransitionJudgement, judge_transition
+from obeya.transitions.requests import Decision, RequestStatus, Vote, last_votes
+
+
+@dataclass(frozen=True, slots=True)
+class VoteLine:
+    """One vote.
+
+    `is_stale`: it was given on evidence that changed since; `is_last`: it is the last of its
+    voter, the only one that can count.
+    """
+
+    vote: Vote
+    is_stale: bool
+    is_last: bool
+
+    @property
+    def approves(self) -> bool:
+        """Whether it says yes."""
+        return self.vote.decision is Decision.APPROVE
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is an approval of the evidence as it stands."""
+        return self.approves and self.is_last and not self.is_stale
+
+    @property
+    def short_digest(self) -> str:
+        """Enough of the evidence's digest to tell two apart by eye."""
+        return self.vote.evidence_digest[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricLine:
+    """One metric beside the champion's, and what else is stated of its measurement."""
+
+    measured: MeasuredMetric
+    notes: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEvidence:
+    """What is decided on: as it stands while the request is open, else as it was frozen."""
+
+    metrics: tuple[MetricLine, ...]
+    champion: int | None
+    artifact_uri: str
+    artifact_digest: str
+    description: str
+    tags: Mapping[str, str]
+    verdict: Verdict
+    outcomes: tuple[OutcomeRow, ...]
+    policy: PolicyUsed | None
+    is_rollback: bool = False
+
+    @property
+    def only_warns(self) -> bool:
+        """Whether what fails refuses nothing: the policy only warns, or it was a rollback."""
+        return self.verdict.mode is Mode.WARN or self.is_rollback
+
+    @property
+    def lamp(self) -> Lamp:
+        """The shape of the verdict."""
+        return verdict_lamp(self.verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedBy:
+    """What became of the version, so that the request was over. No stage: it was deleted."""
+
+    action: Action
+    to_stage: Stage | None
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether a rollback moved it."""
+        return self.action is Action.VERSION_ROLLED_BACK
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPage:
+    """All that the page shows.
+
+    `judgement` is None for a request that is closed, `evidence` for one that was closed without
+    a move. `archives` are the numbers of the versions that the move would archive. `check` is
+    the frozen check of a completed one. `changes` are what changed since the first stale vote.
+    """
+
+    uid: uuid.UUID
+    model: str
+    number: int
+    revision: int
+    is_deleted: bool
+    stage_now: Stage
+    from_stage: Stage
+    to_stage: Stage
+    reason: str
+    requested_by: str
+    opened_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None
+    closed_by: str
+    status: RequestStatus
+    archives: tuple[int, ...]
+    archive_existing: bool
+    evidence_digest: str
+    judgement: TransitionJudgement | None
+    evidence: ShownEvidence | None
+    check: uuid.UUID | None
+    votes: tuple[VoteLine, ...]
+    changes: tuple[EvidenceChange, ...]
+    ended_by: EndedBy | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be voted on."""
+        return self.status is RequestStatus.OPEN
+
+    @property
+    def auto_promote(self) -> bool:
+        """Whether the last approval moves the version."""
+        used = self.evidence.policy if self.evidence else None
+        return used is not None and used.policy.auto_promote
+
+    @property
+    def short_digest(self) -> str:
+        """Enough of the evidence's digest to tell two apart by eye."""
+        return self.evidence_digest[:12]
+
+    @property
+    def stale_approvals(self) -> int:
+        """How many approvals do not count because the evidence changed since."""
+        return sum(line.approves and line.is_last and line.is_stale for line in self.votes)
+
+    @property
+    def rejection(self) -> str:
+        """What was said when it was rejected; empty where nobody rejected it."""
+        return next((v.vote.comment for v in self.votes if v.is_last and not v.approves), "")
+
+    def vote_of(self, username: str) -> VoteLine | None:
+        """A person's last vote."""
+        return next((v for v in self.votes if v.is_last and v.vote.voter == username), None)
+
+
+def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
+    """One request; a fixed number of statements.
+
+    Raises:
+        NotFound: there is no such request.
+    """
+    row = with_people(models.TransitionRequest.objects.filter(uid=uid)).first()
+    if row is None:
+        raise NotFound("There is no such request.", what="request")
+    version, stage = row.version, Stage(row.to_stage)
+    is_deleted = version.deleted_at is not None or version.model.deleted_at is not None
+    status = RequestStatus(row.status)
+    if status is RequestStatus.OPEN and (row.expires_at <= at or is_deleted):
+        status = RequestStatus.EXPIRED if row.expires_at <= at else RequestStatus.WITHDRAWN
+    judgement, evidence, check, digest = None, None, None, row.evidence_digest
+    if status is RequestStatus.OPEN:
+        judgement, evidence, digest = _present(row, at)
+    elif status is RequestStatus.COMPLETED:
+        check, evidence = _frozen(row)
+    given = tuple(votes_of([row])[row.pk])
+    last = set(map(id, last_votes(given)))
+    votes = tuple(
+        VoteLine(vote, bool(digest) and vote.evidence_digest != digest, id(vote) in last)
+        for vote in given
+    )
+    stale = [line.vote for line in votes if line.is_stale and line.is_last]
+    return RequestPage(
+        row.uid,
+        version.model.name,
+        version.number,
+        version.revision,
+        is_deleted,
+        Stage(version.stage),
+        Stage(row.from_stage),
+        stage,
+        row.reason,
+        row.requested_by.username if row.requested_by else NOBODY,
+        row.opened_at,
+        row.expires_at,
+        row.closed_at,
+        row.closed_by.username if row.closed_by else NOBODY,
+        status,
+        _archives(row) if row.archive_existing and judgement else (),
+        row.archive_existing,
+        digest,
+        judgement,
+        evidence,
+        check,
+        votes,
+        evidence_changes(version, stage, min(v.at for v in stale))
+        if stale and status is RequestStatus.OPEN
+        else (),
+        _ended_by(row),
+    )
+
+
+def _present(
+    row: models.TransitionRequest, at: datetime
+) -> tuple[TransitionJudgement, ShownEvidence, str]:
+    """The evidence as it stands, and what every rule says to it."""
+    version, stage = row.version, Stage(row.to_stage)
+    source = MoveFacts([version], with_digest=True, at=at)
+    facts = source.of(version, stage, archive_existing=row.archive_existing)
+    judgement = judge_transition(named_occupants(version, facts))
+    verdict = judgement.verdict or facts.check_policy()
+    revision = source.policies.of(version.model_id, stage)[1]
+    if revision is not None:
+        revision = models.PolicyRevision.objects.select_related("model", "created_by").get(
+            pk=revision.pk
+        )
+    own = facts.evidence.metrics
+    standing = facts.champion.metrics if facts.champion else {}
+    defined: Mapping[str, MetricDefinition] = source.definitions
+    tags = models.VersionTag.objects.filter(version=version).order_by("key")
+    evidence = ShownEvidence(
+        tuple(
+            MetricLine(measured(name, own, standing, defined), metric_notes(own.get(name)))
+            for name in sorted({*own, *standing})
+        ),
+        facts.champion.version if facts.champion else None,
+        version.artifact_uri,
+        version.artifact_digest,
+        version.description,
+        dict(tags.values_list("key", "value")),
+        verdict,
+        outcome_rows(verdict, defined, [waiver_used(waiver) for waiver in facts.waivers]),
+        policy_used(revision),
+    )
+    return judgement, evidence, facts.evidence_digest
+
+
+def _frozen(row: models.TransitionRequest) -> tuple[uuid.UUID | None, ShownEvidence | None]:
+    """The evidence that was frozen when the request was completed."""
+    check = (
+        models.PolicyCheck.objects.filter(
+            version=row.version_id, allowed=True, evidence__request=str(row.uid)
+        )
+        .select_related("policy_revision__model", "policy_revision__created_by")
+        .first()
+    )
+    if check is None:
+        return None, None
+    defined = definitions()
+    frozen = frozen_evidence(check, defined)
+    verdict = Verdict.from_document(check.verdict)
+    return check.uid, ShownEvidence(
+        tuple(MetricLine(metric.measured, metric.notes) for metric in frozen.metrics),
+        frozen.champion,
+        frozen.artifact_uri,
+        frozen.artifact_digest,
+        frozen.description,
+        frozen.tags,
+        verdict,
+        outcome_rows(verdict, defined, frozen.waivers),
+        policy_used(check.policy_revision),
+        bool(check.evidence.get("is_rollback")),
+    )
+
+
+def _ended_by(row: models.TransitionRequest) -> EndedBy | None:
+    """The move or deletion of the version that closed the request; None where a person did."""
+    if row.closed_at is None or row.status == RequestStatus.REJECTED.value:
+        return None
+    found = models.AuditEvent.objects.filter(
+        version=row.version_id,
+        occurred_at=row.closed_at,
+        action__in=[*(action.value for action in MOVES), Action.VERSION_DELETED.value],
+    )
+    event = found.values_list("action", "to_stage").first()
+    if event is None:
+        return None
+    return EndedBy(Action(event[0]), Stage(event[1]) if event[1] else None)
+
+
+def _archives(row: models.TransitionRequest) -> tuple[int, ...]:
+    there = models.ModelVersion.objects.filter(
+        model=row.version.model_id, stage=row.to_stage, deleted_at=None
+    ).exclude(pk=row.version_id)
+    return tuple(there.order_by("number").values_list("number", flat=True))

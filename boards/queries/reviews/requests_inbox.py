@@ -1,0 +1,253 @@
+"""The inbox of transition requests: what waits for a person, what is theirs, and all."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+
+from boards import models
+from boards.permissions import Right, has_right
+from boards.queries.board.board_columns import Lamp
+from boards.queries.checks.frozen_check import verdict_lamp
+from boards.queries.facts.evidence import MoveFacts
+from boards.queries.facts.history import NOBODY
+from boards.queries.facts.requests import standing_as, with_people
+from boards.queries.paging.keyset import Cursor
+from obeya import names
+from obeya.errors import InvalidInput
+from obeya.stages import Stage
+from obeya.transitions.judge import TransitionJudgement, judge_transition
+from obeya.transitions.requests import Decision, RequestStatus, Vote, last_votes
+
+PAGE = 30
+ROUNDS = 10
+COUNT_CAP = 99
+_NAME_MAX = 256
+
+
+class Inbox(StrEnum):
+    """Which requests are listed."""
+
+    WAITING = "waiting"
+    MINE = "mine"
+    ALL = "all"
+
+    @property
+    def label(self) -> str:
+        """The view as its link says it."""
+        return {"waiting": "Waits for me", "mine": "Mine", "all": "All"}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class InboxQuery:
+    """What is listed; `status` and `model` narrow the view of all."""
+
+    inbox: Inbox = Inbox.ALL
+    status: RequestStatus | None = None
+    model: str = ""
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str], *, default: Inbox) -> InboxQuery:
+        """Read the fields of an address.
+
+        Raises:
+            InvalidInput: there is no such view or status, or the name is too long.
+        """
+        inbox, status = values.get("view", ""), values.get("status", "")
+        model = values.get("model", "").strip()
+        if inbox and inbox not in list(Inbox):
+            raise InvalidInput(f"“{inbox[:32]}” is no view of the requests.", field="view")
+        if status and status not in list(RequestStatus):
+            raise InvalidInput(f"“{status[:32]}” is no status of a request.", field="status")
+        if len(model) > _NAME_MAX or "\x00" in model:
+            raise InvalidInput(f"A name has at most {_NAME_MAX} characters.", field="model")
+        return cls(
+            Inbox(inbox) if inbox else default,
+            RequestStatus(status) if status else None,
+            names.stored_form(model),
+        )
+
+    def shows(self, row: InboxRow) -> bool:
+        """Whether a row that may be shown is: what waits is not voted on as the evidence stands."""
+        return self.inbox is not Inbox.WAITING or row.my_vote is None or row.my_vote_is_stale
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """One request. `judgement` is None for one that is closed; `my_vote` None without one."""
+
+    uid: uuid.UUID
+    model: str
+    number: int
+    from_stage: Stage
+    to_stage: Stage
+    reason: str
+    requested_by: str
+    opened_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None
+    closed_by: str
+    status: RequestStatus
+    judgement: TransitionJudgement | None
+    stale: int
+    my_vote: Vote | None
+    my_vote_is_stale: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be voted on."""
+        return self.status is RequestStatus.OPEN
+
+    @property
+    def lamp(self) -> Lamp:
+        """The shape of the evidence as it stands; of a closed request none is shown."""
+        if self.judgement is None or self.judgement.verdict is None:
+            return Lamp.NONE
+        return verdict_lamp(self.judgement.verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPage:
+    """One page of requests, the newest first; `next_cursor` None on the last."""
+
+    rows: tuple[InboxRow, ...]
+    next_cursor: str | None
+
+
+def requests_inbox(
+    user: models.User, query: InboxQuery, at: datetime, after: Cursor | None = None
+) -> InboxPage:
+    """A page of requests; a fixed number of statements whatever their number.
+
+    What waits for a person are the open requests of others that they may approve and have not
+    voted on as the evidence stands. Only the evidence's digest tells which these are: the page
+    is filled in at most ten rounds, each of a fixed number of statements.
+    """
+    found = _listed(user, query, at)
+    rows: list[InboxRow] = []
+    for _ in range(ROUNDS if query.inbox is Inbox.WAITING else 1):
+        page = found if after is None else found.filter(after.older("opened_at"))
+        read = list(with_people(page).order_by("-opened_at", "-pk")[: PAGE + 1])
+        is_last, read = len(read) <= PAGE, read[:PAGE]
+        after = None if is_last else Cursor(read[-1].opened_at, read[-1].pk)
+        rows += [row for row in _rows(read, user, at) if query.shows(row)]
+        if is_last or len(rows) >= PAGE:
+            break
+    if len(rows) > PAGE:
+        rows = rows[:PAGE]
+        pk = found.values_list("pk", flat=True).get(uid=rows[-1].uid)
+        after = Cursor(rows[-1].opened_at, pk)
+    return InboxPage(tuple(rows), str(after) if after else None)
+
+
+def waiting_count(user: models.User, at: datetime) -> int:
+    """How many requests wait for a person, at most one more than `COUNT_CAP`.
+
+    One statement; where something changed after the person voted, the evidence of those
+    requests is read too, to tell whether it was that which changed.
+    """
+    if not has_right(user, Right.APPROVE):
+        return 0
+    found = list(_waiting(user, at).values_list("pk", "voted_at")[: COUNT_CAP + 1])
+    perhaps = [pk for pk, voted_at in found if voted_at is not None]
+    count = len(found) - len(perhaps)
+    if perhaps:
+        rows = list(with_people(models.TransitionRequest.objects.filter(pk__in=perhaps)))
+        count += sum(row.my_vote_is_stale for row in _rows(rows, user, at))
+    return count
+
+
+def _listed(
+    user: models.User, query: InboxQuery, at: datetime
+) -> QuerySet[models.TransitionRequest]:
+    if query.inbox is Inbox.WAITING:
+        if not has_right(user, Right.APPROVE):
+            return models.TransitionRequest.objects.none()
+        return _waiting(user, at)
+    found = models.TransitionRequest.objects.all()
+    if query.inbox is Inbox.MINE:
+        return found.filter(requested_by=user)
+    if query.model:
+        found = found.filter(version__model__name=query.model)
+    return found.filter(standing_as(query.status, at))
+
+
+def _waiting(user: models.User, at: datetime) -> QuerySet[Any]:
+    """The requests that may wait for a person.
+
+    Those without a vote of theirs do. Those with one do if the evidence changed since, which
+    only its digest tells: they are left out where nothing changed that it is made of.
+    """
+    mine = models.Vote.objects.filter(request=OuterRef("pk"), voter=user).order_by("-pk")
+    newer_policy = models.PolicyRevision.objects.filter(
+        Q(model=None) | Q(model=OuterRef("version__model")),
+        Q(created_at__gte=OuterRef("voted_at")) | Q(superseded_at__gte=OuterRef("voted_at")),
+        stage=OuterRef("to_stage"),
+    )
+    newer_definition = models.MetricDefinition.objects.filter(updated_at__gte=OuterRef("voted_at"))
+    return (
+        models.TransitionRequest.objects.filter(
+            status=RequestStatus.OPEN.value, expires_at__gt=at, version__deleted_at=None
+        )
+        .exclude(requested_by=user)
+        .annotate(voted_at=Subquery(mine.values("voted_at")[:1]))
+        .filter(
+            Q(voted_at=None)
+            | Q(version__model__updated_at__gte=F("voted_at"))
+            | Exists(newer_policy)
+            | Exists(newer_definition)
+        )
+    )
+
+
+def _rows(rows: list[models.TransitionRequest], user: models.User, at: datetime) -> list[InboxRow]:
+    versions = {row.version_id: row.version for row in rows if _is_open(row, at)}
+    source = MoveFacts(list(versions.values()), with_digest=True, at=at)
+    return [_row(row, source, user, at) for row in rows]
+
+
+def _is_open(row: models.TransitionRequest, at: datetime) -> bool:
+    return row.status == RequestStatus.OPEN.value and row.expires_at > at
+
+
+def _row(
+    row: models.TransitionRequest, source: MoveFacts, user: models.User, at: datetime
+) -> InboxRow:
+    stage = Stage(row.to_stage)
+    judgement, mine, digest, stale = None, None, "", 0
+    if _is_open(row, at):
+        facts = source.of(row.version, stage)
+        judgement, digest = judge_transition(facts), facts.evidence_digest
+        request = source.request_of(row.version, stage)
+        votes = last_votes(request.votes) if request else ()
+        mine = next((vote for vote in votes if vote.voter == user.username), None)
+        stale = sum(
+            vote.decision is Decision.APPROVE and vote.evidence_digest != digest for vote in votes
+        )
+    status = RequestStatus(row.status)
+    if status is RequestStatus.OPEN and row.expires_at <= at:
+        status = RequestStatus.EXPIRED
+    return InboxRow(
+        row.uid,
+        row.version.model.name,
+        row.version.number,
+        Stage(row.from_stage),
+        stage,
+        row.reason,
+        row.requested_by.username if row.requested_by else NOBODY,
+        row.opened_at,
+        row.expires_at,
+        row.closed_at,
+        row.closed_by.username if row.closed_by else (NOBODY if row.closed_at else ""),
+        status,
+        judgement,
+        stale,
+        mine,
+        mine is not None and mine.evidence_digest != digest,
+    )

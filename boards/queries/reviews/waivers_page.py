@@ -1,0 +1,134 @@
+"""Waivers as people read them: of one version, and all of them a page at a time."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.db.models import Q, QuerySet
+
+from boards import models
+from boards.queries.facts.history import NOBODY
+from boards.queries.facts.waivers import waiver_record
+from boards.queries.paging.keyset import Cursor
+from obeya.errors import InvalidInput, NotFound
+from obeya.policy.waivers import Waiver
+from obeya.stages import Stage, is_promotion
+
+PAGE = 50
+OF_VERSION_MAX = 20
+
+
+class WaiverState(StrEnum):
+    """Whether a waiver holds."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class WaiverView(StrEnum):
+    """Which waivers are listed."""
+
+    ACTIVE = "active"
+    PAST = "past"
+
+    @classmethod
+    def parse(cls, text: str) -> WaiverView:
+        """Read the view of an address; active is meant where none is named.
+
+        Raises:
+            InvalidInput: there is no such view.
+        """
+        if text and text not in list(cls):
+            raise InvalidInput(f"“{text[:32]}” is no view of the waivers.", field="view")
+        return cls(text or "active")
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverLine:
+    """One waiver at a moment. `revoked_by` is empty for one that was not revoked."""
+
+    uid: uuid.UUID
+    waiver: Waiver
+    state: WaiverState
+    revoked_by: str
+    is_deleted: bool
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it holds."""
+        return self.state is WaiverState.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class WaiversPage:
+    """One page of waivers, the newest first; `next_cursor` None on the last."""
+
+    waivers: tuple[WaiverLine, ...]
+    next_cursor: str | None
+
+
+def waivers_page(view: WaiverView, at: datetime, after: Cursor | None = None) -> WaiversPage:
+    """A page of the waivers that hold at a moment, or of those that do no more; one statement."""
+    holds = Q(revoked_at=None, expires_at__gt=at)
+    found = _rows().filter(holds if view is WaiverView.ACTIVE else ~holds)
+    if after is not None:
+        found = found.filter(after.older("granted_at"))
+    rows = list(found.order_by("-granted_at", "-pk")[: PAGE + 1])
+    cursor = None
+    if len(rows) > PAGE:
+        rows = rows[:PAGE]
+        cursor = str(Cursor(rows[-1].granted_at, rows[-1].pk))
+    return WaiversPage(tuple(_lines(rows, at)), cursor)
+
+
+def waivers_of_version(version: models.ModelVersion, at: datetime) -> tuple[WaiverLine, ...]:
+    """The last waivers of a version, the newest first; one statement."""
+    rows = _rows().filter(version=version).order_by("-granted_at", "-pk")[:OF_VERSION_MAX]
+    return tuple(_lines(rows, at))
+
+
+def waiver_line(uid: uuid.UUID, at: datetime) -> WaiverLine:
+    """One waiver; one statement.
+
+    Raises:
+        NotFound: there is no such waiver.
+    """
+    row = _rows().filter(uid=uid).first()
+    if row is None:
+        raise NotFound("There is no such waiver.", what="waiver")
+    return next(iter(_lines([row], at)))
+
+
+def stages_with_policy(version: models.ModelVersion) -> tuple[Stage, ...]:
+    """The stages ahead of a version whose policy in force could be waived; one statement."""
+    found = set(
+        models.PolicyRevision.objects.filter(
+            Q(model=version.model_id) | Q(model=None), superseded_at=None
+        ).values_list("stage", flat=True)
+    )
+    here = Stage(version.stage)
+    return tuple(s for s in Stage if s.value in found and is_promotion(here, s))
+
+
+def _rows() -> QuerySet[models.Waiver]:
+    return models.Waiver.objects.select_related("version__model", "granted_by", "revoked_by").defer(
+        "version__description", "version__model__description"
+    )
+
+
+def _lines(rows: Iterable[models.Waiver], at: datetime) -> Iterable[WaiverLine]:
+    for row in rows:
+        if row.revoked_at is not None:
+            state = WaiverState.REVOKED
+        else:
+            state = WaiverState.ACTIVE if row.expires_at > at else WaiverState.EXPIRED
+        by = ""
+        if row.revoked_at is not None:
+            by = row.revoked_by.username if row.revoked_by else NOBODY
+        gone = row.version.deleted_at is not None or row.version.model.deleted_at is not None
+        yield WaiverLine(row.uid, waiver_record(row), state, by, gone)

@@ -1,0 +1,1 @@
+"""Finding versions and models: filters, orders and pages."""

@@ -1,0 +1,160 @@
+"""Models and versions as MLflow's clients search for them: clauses, an order, and pages by keyset.
+
+What the clauses mean is MLflow's: a clause on a tag lets through what has the tag, also with
+``!=``; prompts, which MLflow keeps among its models, are found by those who ask for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any, TypeVar
+
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet, Subquery
+
+from boards import models
+from boards.queries.search.like import Like
+from obeya.stages import Stage
+
+PROMPT_TAG = "mlflow.prompt.is_prompt"
+
+Row = TypeVar("Row", bound=Model)
+Place = Sequence[str | int | datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One comparison. `tag` is the tag's key, None where `column` names a column of the row.
+
+    `comparator` is one of ``= != < <= > >= LIKE ILIKE IN``, or ``NOT IN``; `value` is a text or a
+    number, for the last two a tuple of texts.
+    """
+
+    comparator: str
+    value: str | int | tuple[str, ...]
+    column: str = ""
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """A column that rows are sorted by, as its path from the row."""
+
+    column: str
+    ascending: bool = True
+
+
+def search_models(
+    within: Q, clauses: Sequence[Clause], order: Sequence[SortKey], after: Place | None, limit: int
+) -> tuple[list[models.RegisteredModel], bool]:
+    """The models that all clauses let through, and whether there are more behind them.
+
+    `order` must end in a column that tells all rows apart; `after` holds the values of its columns
+    at the row to go on from. One statement.
+    """
+    found = models.RegisteredModel.objects.filter(within, deleted_at=None)
+    found = _filtered(found, clauses, models.ModelTag.objects.filter(model=OuterRef("pk")))
+    return _page(found.select_related("owner"), order, after, limit)
+
+
+def search_versions(
+    within: Q, clauses: Sequence[Clause], order: Sequence[SortKey], after: Place | None, limit: int
+) -> tuple[list[models.ModelVersion], bool]:
+    """The same for versions; their `model` and `owner` are fetched with them."""
+    found = models.ModelVersion.objects.filter(within, deleted_at=None)
+    found = _filtered(found, clauses, models.VersionTag.objects.filter(version=OuterRef("pk")))
+    return _page(found.select_related("model", "owner"), order, after, limit)
+
+
+def latest_versions(
+    rows: Sequence[models.RegisteredModel], stages: Collection[Stage] = tuple(Stage)
+) -> list[models.ModelVersion]:
+    """The version with the highest number in each of the stages of each model, by number.
+
+    One statement; none where the stages are empty. `model` and `owner` are fetched with them.
+    """
+    filled = {stage: [row.pk for row in rows if row.count_in(stage)] for stage in stages}
+    newest = [Q(pk__in=_latest_in(stage, ids)) for stage, ids in filled.items() if ids]
+    if not newest:
+        return []
+    found = models.ModelVersion.objects.filter(reduce(or_, newest))
+    return list(found.select_related("model", "owner").order_by("number"))
+
+
+def _latest_in(stage: Stage, model_ids: Sequence[int]) -> QuerySet[Any, Any]:
+    newest = (
+        models.ModelVersion.objects.filter(model=OuterRef("pk"), stage=stage.value, deleted_at=None)
+        .order_by("-number")
+        .values("pk")[:1]
+    )
+    return models.RegisteredModel.objects.filter(pk__in=model_ids).values_list(Subquery(newest))
+
+
+def place_of(row: Model, order: Sequence[SortKey]) -> Place:
+    """The values of the columns of `order` at a row that was fetched."""
+    return [reduce(getattr, key.column.split("__"), row) for key in order]  # type: ignore[misc]
+
+
+def _filtered(
+    found: QuerySet[Row, Row], clauses: Sequence[Clause], tags: QuerySet[Any, Any]
+) -> QuerySet[Row, Row]:
+    asks_for_prompts = False
+    for clause in clauses:
+        if clause.tag == PROMPT_TAG:
+            asks_for_prompts = _asks_for_prompts(clause)
+        elif clause.tag is not None:
+            found = found.filter(Exists(_compared(tags.filter(key=clause.tag), "value", clause)))
+        else:
+            found = _compared(found, clause.column, clause)
+    prompt = Exists(tags.filter(key=PROMPT_TAG, value="true"))
+    return found.filter(prompt if asks_for_prompts else ~prompt)
+
+
+def _asks_for_prompts(clause: Clause) -> bool:
+    return (clause.comparator, str(clause.value).lower()) in (("=", "true"), ("!=", "false"))
+
+
+def _compared(found: QuerySet[Row, Row], column: str, clause: Clause) -> QuerySet[Row, Row]:
+    value = clause.value
+    if column == "model__name" and clause.comparator == "=":
+        named = models.RegisteredModel.objects.filter(name=value, deleted_at=None)
+        # `=` rather than a join, so that the index that begins with the model is used.
+        return found.filter(model=Subquery(named.values("pk")[:1]))
+    match clause.comparator:
+        case "LIKE" | "ILIKE":
+            any_case = clause.comparator == "ILIKE"
+            return found.filter(Like(column, str(value), any_case=any_case))
+        case "IN":
+            return found.filter(**{f"{column}__in": value})
+        case "NOT IN":
+            return found.exclude(**{f"{column}__in": value})
+        case "=":
+            return found.filter(**{column: value})
+        case "!=":
+            return found.exclude(**{column: value})
+    lookup = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}[clause.comparator]
+    return found.filter(**{f"{column}__{lookup}": value})
+
+
+def _page(
+    found: QuerySet[Row, Row], order: Sequence[SortKey], after: Place | None, limit: int
+) -> tuple[list[Row], bool]:
+    if after is not None:
+        found = found.filter(_behind(order, after))
+    columns = [F(key.column).asc() if key.ascending else F(key.column).desc() for key in order]
+    rows = list(found.order_by(*columns)[: limit + 1])
+    return rows[:limit], len(rows) > limit
+
+
+def _behind(order: Sequence[SortKey], after: Place) -> Q:
+    """The rows behind a place: equal to it in the first columns and beyond it in the next."""
+    beyond, equal = Q(pk__in=()), Q()
+    for key, value in zip(order, after, strict=True):
+        beyond |= equal & Q(**{f"{key.column}__{'gt' if key.ascending else 'lt'}": value})
+        equal &= Q(**{key.column: value})
+    first, value = order[0], after[0]
+    # Implied by the rest; it is what an index can seek by.
+    return Q(**{f"{first.column}__{'gte' if first.ascending else 'lte'}": value}) & beyond

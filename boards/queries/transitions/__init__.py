@@ -1,0 +1,1 @@
+"""The moves that a version can make."""

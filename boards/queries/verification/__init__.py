@@ -1,0 +1,1 @@
+"""Verification of the audit log, and of the rows and stored content that it describes."""
