@@ -103,7 +103,7 @@ def _measure(path: str, query: dict[str, Any]) -> tuple[float, int]:
     from django.test import Client
     from django.utils import timezone
 
-    from boards.actors import SYSTEM
+    from boards.access.actors import SYSTEM
     from boards.registry import make_token, service_account
     from obeya.tokens import Scope
 

@@ -15,7 +15,8 @@ class BoardsConfig(AppConfig):
 
     def ready(self) -> None:
         """Join what has to run after each migration and what checks it."""
-        from boards import checks, permissions, triggers  # noqa: F401, PLC0415 - apps are loading
+        from boards import checks, triggers  # noqa: F401, PLC0415 - apps are loading
+        from boards.access import permissions  # noqa: PLC0415 - apps are loading
 
         # A migration that remakes a table on SQLite drops its triggers with it, so they are put
         # back after every migration, not by one of them.

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from boards import registry
+from boards.access.permissions import Right, people_who_may
 from boards.models import User
-from boards.permissions import Right, people_who_may
 from boards.registry import SYSTEM, Actor
 from boards.registry.accounts import ADMINISTRATOR
 from obeya.errors import AlreadyExists

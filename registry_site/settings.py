@@ -197,7 +197,7 @@ X_FRAME_OPTIONS = "DENY"
 # One bound for every body that is read as a whole: forms, the API and the MLflow protocol.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 # A form brings files only where a view asks for them; elsewhere they would fill the disk.
-FILE_UPLOAD_HANDLERS = ["boards.upload_handlers.NoFiles"]
+FILE_UPLOAD_HANDLERS = ["boards.files.upload_handlers.NoFiles"]
 SECURE_REFERRER_POLICY = "same-origin"
 CSRF_FAILURE_VIEW = "boards.views.errors.csrf_failure"
 CSRF_COOKIE_NAME = "obeya_csrf"

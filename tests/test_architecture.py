@@ -49,11 +49,11 @@ RAW_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE|TRUNCATE|ALTER|DROP|CR
 
 # Each place outside the write path that writes, and why it may.
 EXCEPTIONS = {
-    "boards/permissions.py create_groups_after_migrate": (
+    "boards/access/permissions.py create_groups_after_migrate": (
         "makes the groups after a migration, before anybody could act"
     ),
-    "boards/blob_store.py place": "stores content, which no row names yet",
-    "boards/blob_store.py discard": "removes content that no row names any more",
+    "boards/files/blob_store.py place": "stores content, which no row names yet",
+    "boards/files/blob_store.py discard": "removes content that no row names any more",
     "boards/triggers.py install": "installs what refuses to change the log",
     "boards/queries/transfer/whole_export.py snapshot": "begins a transaction that only reads",
     "registry_site/cli/doctor.py _database": "asks SQLite by PRAGMA, which changes nothing",

@@ -11,17 +11,17 @@ from ninja import Path, Router
 from pydantic import Field
 
 from boards import registry
+from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, done, if_match
 from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
 from boards.api.versions import Number
-from boards.downloads import file_response
+from boards.files.downloads import file_response
+from boards.files.uploads import body_of
 from boards.models import ModelVersion
-from boards.permissions import Right
 from boards.queries.facts.artifact import artifact_of, blob_is_here, file_of
 from boards.queries.facts.records import find_named_version
-from boards.uploads import body_of
 from obeya.artifacts.manifest import FileEntry, checked_sha256
 from obeya.artifacts.paths import PATH_MAX
 from obeya.documents import artifact_document

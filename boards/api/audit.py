@@ -8,11 +8,11 @@ from django.http import HttpResponse
 from ninja import Query, Router
 from pydantic import Field
 
+from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, opaque, place
-from boards.permissions import Right
 from boards.queries.audit.audit_events import events_page
 from boards.queries.audit.audit_filter import AuditFilter
 from boards.queries.facts.visible_models import covered

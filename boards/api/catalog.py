@@ -10,12 +10,12 @@ from ninja import Path, Query, Router
 from pydantic import Field
 
 from boards import registry
+from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, done, if_match, is_known, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, opaque, place
 from boards.models import RegisteredModel
-from boards.permissions import Right
 from boards.queries.catalog.model_records import model_records, models_page
 from boards.queries.facts.records import find_model
 from boards.queries.facts.visible_models import covered

@@ -9,11 +9,11 @@ from ninja import Query, Router
 from ninja.params import functions
 from pydantic import Field
 
+from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer
 from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
-from boards.permissions import Right
 from boards.queries.compare.compare_page import VERSIONS_MAX, VersionRef, compare_page
 from boards.registry import DatabaseRegistry
 from obeya.documents import comparison_document, version_document

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from ninja.security.base import AuthBase
 
-from boards.actors import Actor
+from boards.access.actors import Actor
 from boards.api.problems import plain_problem, problem
 from boards.models import ApiToken, User
 from boards.registry import answer_once, use_token

@@ -11,13 +11,13 @@ from django.utils import timezone
 from ninja import Path, Router
 
 from boards import registry
+from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, created, expected_revision, page
 from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, number_place, opaque
 from boards.api.versions import Number
-from boards.permissions import Right
 from boards.queries.checks.check_page import check_page
 from boards.queries.facts.history import transitions_page
 from boards.queries.facts.records import find_model, find_version

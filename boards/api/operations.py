@@ -7,11 +7,11 @@ from django.utils import timezone
 from ninja import Router
 
 from boards import registry
+from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, done
 from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
-from boards.permissions import Right
 from boards.queries.board.limits import wip_limits
 from boards.queries.catalog.guardrails import guardrails_of
 from boards.queries.facts.records import find_model

@@ -11,12 +11,12 @@ from ninja import Query, Router
 from pydantic import Field
 
 from boards import registry
+from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, done, expected_revision, is_known
 from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
 from boards.models import PolicyRevision
-from boards.permissions import Right
 from boards.queries.facts.judgement import policy_in_force
 from boards.queries.facts.records import definitions, find_model
 from boards.queries.facts.visible_models import covered

@@ -12,6 +12,7 @@ from django.utils import timezone
 from ninja import Path, Router
 
 from boards import registry
+from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, created, page
 from boards.api.catalog import Name
@@ -19,7 +20,6 @@ from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, opaque, place
 from boards.api.versions import Number
 from boards.models import TransitionRequest
-from boards.permissions import Right
 from boards.queries.facts.records import find_model, find_named_version, find_version
 from boards.queries.facts.requests import request_record, request_records, requests_page
 from boards.queries.facts.visible_models import covered

@@ -10,11 +10,11 @@ from django.utils import timezone
 from ninja import Path, Router
 
 from boards import registry
+from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, created, done
 from boards.api.guard import ApiRequest
 from boards.models import ApiToken
-from boards.permissions import Right
 from boards.queries.facts.token_list import tokens_of
 from obeya.documents import written_time
 

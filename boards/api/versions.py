@@ -12,13 +12,13 @@ from ninja import Path, Query, Router
 from pydantic import Field
 
 from boards import registry
+from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, created, done, if_match, is_known, page
 from boards.api.catalog import Key, Name
 from boards.api.guard import ApiRequest
 from boards.api.paging import CURSOR_PATTERN, Limit
 from boards.models import ModelVersion
-from boards.permissions import Right
 from boards.queries.facts.records import find_model, version_records
 from boards.queries.facts.visible_models import covered
 from boards.queries.search import version_list

@@ -13,12 +13,12 @@ from ninja import Path, Query, Router
 from pydantic import Field
 
 from boards import registry
+from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, created, done, expected_revision, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, number_place, opaque
 from boards.models import Delivery, Webhook
-from boards.permissions import Right
 from boards.queries.facts import webhooks
 from boards.queries.paging.whole_number import ID_MAX
 from obeya.documents import written_time

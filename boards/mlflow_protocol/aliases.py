@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.utils import timezone
 
 from boards import models, registry
-from boards.actors import Actor
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.mlflow_protocol.documents import Document, with_aliases
 from boards.mlflow_protocol.errors import (
     RESOURCE_DOES_NOT_EXIST,
@@ -13,7 +14,6 @@ from boards.mlflow_protocol.errors import (
     invalid,
 )
 from boards.mlflow_protocol.given import Given
-from boards.permissions import Right
 from boards.queries.facts.records import find_model
 from obeya import names
 from obeya.errors import NotFound

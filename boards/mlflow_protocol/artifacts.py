@@ -15,8 +15,10 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from boards import models, registry
-from boards.actors import Actor
-from boards.downloads import file_response
+from boards.access.actors import Actor
+from boards.access.permissions import Right
+from boards.files.downloads import file_response
+from boards.files.uploads import body_of
 from boards.mlflow_protocol.documents import Document
 from boards.mlflow_protocol.errors import (
     NOT_IMPLEMENTED,
@@ -25,9 +27,7 @@ from boards.mlflow_protocol.errors import (
 )
 from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.sources import FOLDER
-from boards.permissions import Right
 from boards.queries.facts import artifact
-from boards.uploads import body_of
 from obeya.artifacts.paths import artifact_path
 from obeya.errors import NotFound
 

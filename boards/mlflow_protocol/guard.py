@@ -21,7 +21,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from boards.actors import Actor
+from boards.access.actors import Actor
 from boards.mlflow_protocol.documents import Document
 from boards.mlflow_protocol.errors import (
     BAD_REQUEST,

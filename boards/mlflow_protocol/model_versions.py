@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from django.utils import timezone
 
 from boards import models, registry
-from boards.actors import Actor
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.mlflow_protocol.artifacts import address_of
 from boards.mlflow_protocol.documents import (
     MODEL_ID_TAG,
@@ -25,7 +26,6 @@ from boards.mlflow_protocol.page_tokens import page_token, read_page_token
 from boards.mlflow_protocol.runs import source_run
 from boards.mlflow_protocol.sources import files_here, original_of
 from boards.mlflow_protocol.stages import read_stage
-from boards.permissions import Right
 from boards.queries.facts.records import find_model, find_named_version
 from boards.queries.facts.visible_models import covered
 from boards.queries.search.mlflow_search import place_of, search_versions

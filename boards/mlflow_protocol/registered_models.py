@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.utils import timezone
 
 from boards import models, registry
-from boards.actors import Actor
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.mlflow_protocol.documents import Document, model_documents, with_aliases
 from boards.mlflow_protocol.filters import MODELS, read_filter, read_order
 from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.page_tokens import page_token, read_page_token
 from boards.mlflow_protocol.stages import read_stage
-from boards.permissions import Right
 from boards.queries.facts.records import find_model
 from boards.queries.facts.visible_models import covered
 from boards.queries.search.mlflow_search import latest_versions, place_of, search_models

@@ -10,10 +10,10 @@ import re
 from urllib.parse import unquote
 
 from boards import models
-from boards.actors import Actor
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.mlflow_protocol.errors import invalid
 from boards.mlflow_protocol.stages import read_stage
-from boards.permissions import Right
 from boards.queries.facts.artifact import entries_of, folder_of_logged_model, run_files_below
 from boards.queries.facts.records import find_model
 from obeya import names

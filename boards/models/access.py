@@ -74,7 +74,7 @@ class IdempotentRequest(models.Model):
 
     `claim` changes each time somebody begins to answer it. `answer` is written in the
     transaction of what it did, so that a request without an answer did nothing. It is sealed: see
-    `boards.sealing`.
+    `boards.access.sealing`.
     """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="+")

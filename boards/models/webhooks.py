@@ -22,7 +22,7 @@ EXCERPT_MAX = 4_096
 class Webhook(models.Model):
     """An endpoint; `types`, `model_globs` and `stages` are a `obeya.webhooks.endpoints.Wish`.
 
-    The secrets are sealed: see `boards.sealing`. The previous one signs beside the present one
+    The secrets are sealed (`boards.access.sealing`). The previous one signs beside the current one
     until `previous_until`. `failing_since` is when the attempts began to fail without one that did
     not. One that was removed is hidden and gets nothing; its deliveries stay.
     """

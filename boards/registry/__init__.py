@@ -4,7 +4,7 @@ Each function checks the right, locks, asks the core, changes, and appends the a
 in one transaction. All arguments are keywords; `actor` says who acts and `at` when.
 """
 
-from boards.actors import SYSTEM, Actor
+from boards.access.actors import SYSTEM, Actor
 from boards.registry.accounts import (
     anybody_has_password,
     create_user,

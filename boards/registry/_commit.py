@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from boards.actors import Actor
+from boards.access.actors import Actor
 from boards.models import (
     AuditEvent,
     AuditText,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from boards import models
-from boards.actors import SYSTEM
+from boards.access.actors import SYSTEM
 from boards.queries.facts.evidence import MoveFacts
 from boards.registry._commit import ModelWrite
 from obeya.stages import Stage

@@ -12,9 +12,9 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
-from boards.actors import Actor
+from boards.access.actors import Actor
+from boards.access.permissions import GROUPS, Right
 from boards.models import OneTimeLink, User
-from boards.permissions import GROUPS, Right
 from boards.queries.facts.account_permissions import Standing, standing_of
 from boards.queries.facts.history import NOBODY
 from boards.registry._commit import ChainWrite, writing_site

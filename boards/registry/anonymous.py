@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from boards.actors import SYSTEM, Actor
+from boards.access.actors import SYSTEM, Actor
+from boards.access.permissions import scopes_of
 from boards.models import User
-from boards.permissions import scopes_of
 from boards.registry.tokens import service_account
 from obeya.records import Channel
 from obeya.tokens import Grant, Scope

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from boards import blob_store, models
-from boards.actors import Actor
-from boards.blob_store import Body
-from boards.permissions import Right
+from boards import models
+from boards.access.actors import Actor
+from boards.access.permissions import Right
+from boards.files import blob_store
+from boards.files.blob_store import Body
 from boards.queries.facts.visible_models import covered
 from boards.registry._commit import ModelWrite, writing_model
 from obeya.artifacts.findings import findings_of, warnings_of
@@ -51,7 +52,7 @@ def store_blob(
     Raises:
         NotAllowed: the actor may not register.
         InvalidInput: a digest that is none, or less came than was announced.
-        DigestMismatch, TooLarge, StorageFull: see `boards.blob_store.arrived`.
+        DigestMismatch, TooLarge, StorageFull: see `boards.files.blob_store.arrived`.
     """
     actor.require_anywhere(Right.REGISTER)
     stated = checked_sha256(sha256) if sha256 else ""
@@ -203,7 +204,7 @@ def store_run_file(
         NotAllowed: the actor may not register, or somebody else stored a file there.
         InvalidInput: a path that cannot be.
         AlreadyExists: the path is a folder, or leads through a file.
-        TooLarge, StorageFull: see `boards.blob_store.arrived`.
+        TooLarge, StorageFull: see `boards.files.blob_store.arrived`.
     """
     actor.require_anywhere(Right.REGISTER)
     path = artifact_path(path)

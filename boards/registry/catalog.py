@@ -7,8 +7,8 @@ from datetime import datetime
 from django.db import IntegrityError
 
 from boards import models
-from boards.actors import Actor
-from boards.permissions import Right
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.registry._andons import clear_andons
 from boards.registry._commit import writing_model
 from boards.registry._open_requests import settle_requests, withdraw_requests

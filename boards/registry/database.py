@@ -8,8 +8,8 @@ from datetime import datetime
 from django.utils import timezone
 
 from boards import models
-from boards.actors import Actor
-from boards.permissions import Right
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.queries.facts import history, judgement, records
 from boards.queries.facts.requests import request_record, requests_of
 from boards.queries.facts.waivers import waiver_record

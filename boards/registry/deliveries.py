@@ -15,9 +15,9 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, 
 from django.db.models.functions import Coalesce
 
 from boards import models
-from boards.actors import SYSTEM, Actor
+from boards.access.actors import SYSTEM, Actor
+from boards.access.permissions import Right
 from boards.models.webhooks import EXCERPT_MAX
-from boards.permissions import Right
 from boards.queries.verification.verification_state import chain_heads
 from boards.registry._messages import Letter, enabled_webhooks, send
 from boards.registry.webhooks import disable_webhook

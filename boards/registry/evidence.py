@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from boards import models
-from boards.actors import Actor
-from boards.permissions import Right
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.records import metric_records
 from boards.registry import _metric_rows

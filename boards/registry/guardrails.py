@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from boards import models
-from boards.actors import GUARDRAIL, Actor
-from boards.permissions import Right
+from boards.access.actors import GUARDRAIL, Actor
+from boards.access.permissions import Right
 from boards.registry._andons import clear_andons, raise_andon
 from boards.registry._commit import ModelWrite, writing_model
 from boards.registry.rollback import roll_back

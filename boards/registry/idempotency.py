@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
+from boards.access.sealing import SEALED, Unopenable, seal, unseal
 from boards.models import IdempotentRequest, User
-from boards.sealing import SEALED, Unopenable, seal, unseal
 from obeya.errors import IdempotencyKeyInUse, IdempotencyKeyReused
 
 TAKEN_OVER_AFTER = timedelta(minutes=2)

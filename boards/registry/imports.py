@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from boards import models
-from boards.actors import Actor
-from boards.permissions import Right
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.registry._commit import ModelWrite, writing_new_or_present_model
 from boards.registry._moves import make_move
 from boards.registry.artifacts import attach_files, named_content

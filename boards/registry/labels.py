@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from boards import models
-from boards.actors import Actor
-from boards.permissions import Right
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.registry._commit import ModelWrite, writing_model
 from obeya import names
 from obeya.errors import NotFound

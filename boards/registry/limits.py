@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 
 from boards import models
-from boards.actors import Actor
-from boards.permissions import Right
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.registry._commit import ChainWrite, ModelWrite, writing_model, writing_site
 from obeya.errors import NotFound
 from obeya.records import Action

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from boards import upload_pieces
-from boards.actors import Actor
-from boards.blob_store import Body
-from boards.permissions import Right
+from boards.access.actors import Actor
+from boards.access.permissions import Right
+from boards.files import upload_pieces
+from boards.files.blob_store import Body
+from boards.files.upload_pieces import Received, Sending
 from boards.queries.facts.artifact import received
 from boards.registry.artifacts import store_blob
-from boards.upload_pieces import Received, Sending
 
 
 def store_piece(
@@ -20,7 +20,7 @@ def store_piece(
 
     Raises:
         NotAllowed: the actor does not have the register permission.
-        TooLarge, InvalidInput, StorageFull: see `boards.upload_pieces.append`.
+        TooLarge, InvalidInput, StorageFull: see `boards.files.upload_pieces.append`.
     """
     actor.require_anywhere(Right.REGISTER)
     before = received(sending)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from boards import models
-from boards.actors import Actor
-from boards.permissions import Right
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.registry._commit import ChainWrite, writing_model, writing_site
 from obeya import names
 from obeya.errors import Conflict, InvalidInput, policy_not_found

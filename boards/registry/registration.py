@@ -12,8 +12,8 @@ from typing import Any
 from django.db import transaction
 
 from boards import models
-from boards.actors import Actor
-from boards.permissions import Right
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.registry import _metric_rows
 from boards.registry._commit import ModelWrite, writing_new_or_present_model
 from obeya import names

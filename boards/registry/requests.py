@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from boards import models
-from boards.actors import SYSTEM, Actor
-from boards.permissions import Right
+from boards.access.actors import SYSTEM, Actor
+from boards.access.permissions import Right
 from boards.queries.facts.evidence import workflow_of
 from boards.registry._commit import ModelWrite, writing_model
 from boards.registry._moves import keep_check, make_move, read_facts

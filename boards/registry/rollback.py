@@ -6,8 +6,8 @@ from collections.abc import Collection
 from datetime import datetime
 
 from boards import models
-from boards.actors import Actor
-from boards.permissions import Right
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.queries.facts.rollback import departures_of
 from boards.registry._commit import ModelWrite, writing_model
 from boards.registry._moves import keep_check, make_move, read_facts

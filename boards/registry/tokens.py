@@ -12,9 +12,9 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Q
 
-from boards.actors import Actor
+from boards.access.actors import Actor
+from boards.access.permissions import Right, scopes_of
 from boards.models import ApiToken, User
-from boards.permissions import Right, scopes_of
 from boards.queries.facts.token_list import valid_tokens
 from boards.registry._commit import writing_site
 from boards.registry.accounts import create_user

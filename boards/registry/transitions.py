@@ -7,8 +7,8 @@ from datetime import datetime
 from django.conf import settings
 
 from boards import models
-from boards.actors import Actor
-from boards.permissions import Right, right_for_transition
+from boards.access.actors import Actor
+from boards.access.permissions import Right, right_for_transition
 from boards.registry._checks import check_reference
 from boards.registry._commit import ModelWrite, writing_model
 from boards.registry._moves import keep_check, make_move, read_facts

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from boards.actors import SYSTEM
+from boards.access.actors import SYSTEM
 from boards.registry._commit import writing_model
 from obeya.errors import Conflict
 from obeya.stages import Stage

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from boards.actors import Actor
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.models import VerificationRun, VerifiedChain
-from boards.permissions import Right
 from boards.queries.verification.verification import VerificationReport, VerifiedEnd
 from boards.queries.verification.verification_state import verification_state, verify_new
 

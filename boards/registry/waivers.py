@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from boards import models
-from boards.actors import Actor
-from boards.permissions import Right
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.queries.facts.judgement import policy_in_force
 from boards.queries.facts.waivers import waiver_record
 from boards.registry._commit import writing_model

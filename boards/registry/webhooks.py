@@ -12,12 +12,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from boards import models
-from boards.actors import SYSTEM, Actor
-from boards.permissions import Right
+from boards.access.actors import SYSTEM, Actor
+from boards.access.permissions import Right
+from boards.access.sealing import seal
 from boards.queries.facts.webhooks import wish_of_row
 from boards.registry._commit import ChainWrite, writing_site
 from boards.registry._messages import NOBODY, Letter, send
-from boards.sealing import seal
 from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from obeya.records import Action
 from obeya.webhooks.endpoints import (

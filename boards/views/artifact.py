@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from boards.downloads import file_response
-from boards.permissions import Right
+from boards.access.permissions import Right
+from boards.files.downloads import file_response
 from boards.queries.facts.artifact import file_of
 from boards.queries.facts.records import find_named_version
 from boards.views.http import Request, needs

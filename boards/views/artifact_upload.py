@@ -18,14 +18,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from boards import blob_store, registry
-from boards.permissions import Right
+from boards import registry
+from boards.access.permissions import Right
+from boards.files import blob_store
+from boards.files.upload_handlers import IncomingFiles
+from boards.files.upload_pieces import Received, Sending
+from boards.files.uploads import sized_body_of
 from boards.queries.facts.artifact import received
 from boards.queries.facts.records import find_named_version
 from boards.queries.paging.whole_number import ID_MAX, whole_number
-from boards.upload_handlers import IncomingFiles
-from boards.upload_pieces import Received, Sending
-from boards.uploads import sized_body_of
 from boards.views.http import Request, needs, page_actor
 from boards.views.version_page import show_version
 from obeya.artifacts.manifest import FileEntry

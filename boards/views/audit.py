@@ -17,7 +17,7 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_POST, require_safe
 
 from boards import registry
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.queries.audit.audit_export import ExportForm, export_lines
 from boards.queries.audit.audit_filter import AuditFilter, Side
 from boards.queries.audit.audit_page import AuditPage, Scope, audit_page, scope_of

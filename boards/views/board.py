@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from boards.permissions import Right, has_right
-from boards.queries.board.andons import raised_andons
+from boards.access.permissions import Right, has_right
 from boards.queries.board import board_columns as board_queries
+from boards.queries.board.andons import raised_andons
 from boards.queries.facts.records import owner_names
 from boards.queries.metrics.metric_names import metric_names
 from boards.queries.paging.keyset import Cursor

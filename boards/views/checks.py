@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from boards import registry
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.queries.checks.check_page import check_page
 from boards.queries.facts.open_requests import open_request_uid
 from boards.views.http import Request, needs, page_actor

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.queries.compare.compare_facts import fact_sections
 from boards.queries.compare.compare_page import (
     VERSIONS_MAX,

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from boards import registry
-from boards.permissions import Right, require
+from boards.access.permissions import Right, require
 from boards.queries.facts.records import find_model
 from boards.queries.paging.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor

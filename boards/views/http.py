@@ -12,8 +12,8 @@ from django.http.response import HttpResponseBase
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
+from boards.access.permissions import Right, require
 from boards.models import User
-from boards.permissions import Right, require
 from boards.registry import Actor
 from obeya.records import Channel
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from boards import registry
-from boards.permissions import Right
+from boards.access.permissions import Right
 from boards.queries.metrics.metric_page import MetricPage, metric_page
 from boards.registry.evidence import TITLE_MAX, UNIT_MAX
 from boards.views.http import Request, needs, next_of, page_actor

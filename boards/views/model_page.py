@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.queries.catalog.model_page import (
     SORTED_MAX,
     SORTS,

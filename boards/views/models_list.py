@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from boards.permissions import Right
+from boards.access.permissions import Right
 from boards.queries.catalog.models_list import SORTS, ModelsQuery, models_list
 from boards.views.http import Request, needs
 from boards.views.shell_commands import register_command

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from boards import models
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.queries.board.andons import raised_andons
 from boards.queries.board.board_columns import cards_of, stage_counts
 from boards.queries.board.limits import column_limits

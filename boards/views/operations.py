@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from boards.access.permissions import Right, has_right
 from boards.models import RegisteredModel
-from boards.permissions import Right, has_right
 from boards.queries.board.andons import raised_andons
 from boards.queries.board.limits import LimitsPanel, limits_panel
 from boards.queries.catalog.guardrails import GuardrailsPanel, guardrails_panel

@@ -12,7 +12,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from boards import registry
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.queries.facts.records import find_model
 from boards.queries.metrics.metric_names import unmeasured
 from boards.queries.paging.whole_number import whole_number

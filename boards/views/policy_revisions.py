@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.queries.paging.whole_number import whole_number
 from boards.queries.policies.policy_revisions import revisions_page
 from boards.views.http import Request, needs

@@ -8,7 +8,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from boards.permissions import Right
+from boards.access.permissions import Right
 from boards.queries.audit.promotion_record import promotion_record
 from boards.queries.audit.record_document import record_document
 from boards.views.http import Request, needs

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from boards import registry
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.queries.facts.records import find_named_version
 from boards.queries.transitions.moves import MoveOption, move_options
 from boards.views.http import Request, needs, next_of, page_actor

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from boards import registry
-from boards.permissions import Right, has_right, right_for_transition
+from boards.access.permissions import Right, has_right, right_for_transition
 from boards.queries.paging.keyset import Cursor
 from boards.queries.reviews.request_page import RequestPage
 from boards.queries.reviews.request_page import request_page as read_request

@@ -12,7 +12,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
 from boards import registry
-from boards.permissions import Right
+from boards.access.permissions import Right
 from boards.queries.facts.records import find_model
 from boards.queries.facts.rollback import RollbackPlan, rollback_plan
 from boards.queries.paging.whole_number import whole_number

@@ -7,7 +7,7 @@ import shlex
 
 from django.urls import reverse
 
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.views.http import Request
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from boards import registry
-from boards.permissions import Right, scopes_of
+from boards.access.permissions import Right, scopes_of
 from boards.queries.facts.token_list import TokensOfAccount, tokens_of_account
 from boards.queries.paging.whole_number import whole_number
 from boards.views.http import Request, needs, page_actor

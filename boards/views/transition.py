@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_safe
 
 from boards import registry
-from boards.permissions import Right
+from boards.access.permissions import Right
 from boards.queries.facts.evidence import workflow_of
 from boards.queries.facts.records import find_named_version
 from boards.queries.paging.whole_number import whole_number

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.queries.catalog.version_page import version_page
 from boards.views.http import Request, needs
 from obeya.errors import RegistryError

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from boards import registry
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.queries.checks.frozen_check import outcome_rows
 from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.records import definitions, find_named_version

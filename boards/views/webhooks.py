@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from boards import registry
-from boards.permissions import Right
+from boards.access.permissions import Right
 from boards.queries.facts import webhooks as queries
 from boards.queries.paging.whole_number import ID_MAX, whole_number
 from boards.registry.webhooks import OVERLAP_HOURS_MAX

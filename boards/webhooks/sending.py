@@ -10,9 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMessage
 
+from boards.access.sealing import Unopenable, unseal
 from boards.models import Webhook
 from boards.registry.deliveries import Leased, Outcome
-from boards.sealing import Unopenable, unseal
 from boards.webhooks.forms import mail_of, posted
 from boards.webhooks.guard import Forbidden
 from boards.webhooks.http_post import NoAnswer, post

@@ -123,7 +123,7 @@ def _log() -> Iterator[Finding]:
 
 def _accounts() -> Iterator[Finding]:
     from boards import registry
-    from boards.permissions import Right, people_who_may
+    from boards.access.permissions import Right, people_who_may
 
     count = people_who_may(Right.ADMINISTER).count()
     if not count:

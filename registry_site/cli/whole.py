@@ -70,7 +70,7 @@ def export(directory: Path, *, as_json: bool, **options: Any) -> None:
 
 
 def _write(draft: Path, *, quiet: bool) -> Manifest:
-    from boards import blob_store
+    from boards.files import blob_store
     from boards.queries.transfer.whole_export import (
         NOUNS,
         count_rows,
@@ -139,7 +139,7 @@ def from_obeya(directory: Path, *, dry_run: bool, as_json: bool, **options: Any)
 
 
 def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -> None:
-    from boards import blob_store
+    from boards.files import blob_store
     from boards.queries.transfer.whole_export import NOUNS
     from boards.registry.whole_import import NotEmpty, import_rows, require_empty
 
@@ -194,7 +194,7 @@ def _blobs(directory: Path, manifest: Manifest) -> list[tuple[str, int]]:
 
 
 def _bring_blob(directory: Path, sha256: str, size: int, *, dry_run: bool) -> None:
-    from boards import blob_store
+    from boards.files import blob_store
 
     try:
         with (

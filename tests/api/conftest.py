@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from boards.actors import SYSTEM, Actor
+from boards.access.actors import SYSTEM, Actor
 from boards.models import User
 from boards.registry import DatabaseRegistry, create_user, make_token
 from obeya.records import Channel

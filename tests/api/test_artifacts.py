@@ -15,8 +15,9 @@ from django.conf import settings
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from boards import blob_store, registry
-from boards.actors import SYSTEM, Actor
+from boards import registry
+from boards.access.actors import SYSTEM, Actor
+from boards.files import blob_store
 from boards.models import ArtifactFile, AuditEvent, Blob, BlobUpload, ModelVersion, RunFile, User
 from boards.queries.verification.blob_verification import examined_blobs
 from boards.registry import collect_garbage, create_user, make_token, store_blob

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from boards.actors import SYSTEM
+from boards.access.actors import SYSTEM
 from boards.models import ApiToken, AuditEvent, User
 from boards.registry import DatabaseRegistry, revoke_token
 from obeya.tokens import new_token

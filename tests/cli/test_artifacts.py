@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from django.conf import settings
 from django.utils import timezone
 
+from boards.access.permissions import scopes_of
 from boards.models import Blob, ModelVersion
-from boards.permissions import scopes_of
 from boards.registry import SYSTEM, create_user, make_token
 from obeya.cli import main
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from django.db import connections
 from django.utils import timezone
 
+from boards.access.permissions import scopes_of
 from boards.models import ModelVersion, PolicyCheck, TransitionRequest, User
-from boards.permissions import scopes_of
 from boards.registry import SYSTEM, Actor, DatabaseRegistry, create_user, make_token
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.cli import main

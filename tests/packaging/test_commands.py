@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from boards import permissions
+from boards.access import permissions
 from obeya import cli
 from obeya.cli import server
 from registry_site.cli import user

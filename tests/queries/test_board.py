@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from boards.models import Metric, ModelVersion, RegisteredModel
+from boards.queries.board import board_columns as board_module
 from boards.queries.board.board_columns import (
     PAGE,
     Lamp,
@@ -17,7 +18,6 @@ from boards.queries.board.board_columns import (
     column_page,
     stage_counts,
 )
-from boards.queries.board import board_columns as board_module
 from boards.queries.search.board_filter import BoardFilter
 from boards.registry import (
     SYSTEM,

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import Group, Permission
 
+from boards.access.permissions import GROUPS, Right, has_right
 from boards.models import OneTimeLink, User
-from boards.permissions import GROUPS, Right, has_right
 from boards.queries.facts.account_permissions import standing_of
 from boards.registry import (
     SYSTEM,

@@ -12,8 +12,8 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from boards import registry as writes
+from boards.access.permissions import GROUPS
 from boards.models import AuditEvent, User
-from boards.permissions import GROUPS
 from boards.registry import SYSTEM, Actor
 from obeya.errors import NotAllowed
 from obeya.imports import ImportedModel

@@ -12,7 +12,7 @@ from django.core.files.storage import storages
 from django.utils import timezone
 from moto.server import ThreadedMotoServer
 
-from boards import blob_store
+from boards.files import blob_store
 from boards.models import Blob
 from boards.queries.verification.blob_verification import examined_blobs
 from boards.registry import SYSTEM, collect_garbage, store_blob

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from boards.actors import Actor
+from boards.access.actors import Actor
 from boards.models import User
 from boards.registry import DatabaseRegistry, set_artifact, store_blob
 from obeya.artifacts.manifest import FileEntry

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from boards import blob_store
+from boards.files import blob_store
 from boards.models import AuditEvent, Blob, ModelVersion, User
 from boards.registry import DatabaseRegistry, collect_garbage
 from obeya.stages import Stage

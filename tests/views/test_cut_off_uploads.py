@@ -13,8 +13,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from boards import blob_store
-from boards.actors import Actor
+from boards.access.actors import Actor
+from boards.files import blob_store
 from boards.models import ArtifactFile, Blob, ModelVersion, RunFile, User
 from boards.registry import DatabaseRegistry, make_token, store_blob
 from obeya.errors import StorageFull

@@ -11,11 +11,11 @@ from django.db import connection
 from django.utils import timezone
 
 from boards import registry
+from boards.access.sealing import Unopenable
 from boards.models import AuditEvent, Delivery, IdempotentRequest, User, Webhook
 from boards.registry import SYSTEM, Actor, create_user
 from boards.registry.idempotency import Answer, answer_once
 from boards.registry.webhooks import WEBHOOKS_MAX
-from boards.sealing import Unopenable
 from boards.webhooks.sending import secrets_of
 from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotAllowed, NotFound
 from obeya.records import Channel

@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db.models import Q
 
-from boards import blob_store, models, upload_pieces
-from boards.upload_pieces import Received, Sending
+from boards import models
+from boards.files import blob_store, upload_pieces
+from boards.files.upload_pieces import Received, Sending
 from obeya.artifacts.manifest import FileEntry, artifact_digest
 from obeya.artifacts.paths import artifact_path
 from obeya.artifacts.records import Artifact, ArtifactFile

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from boards import models
-from boards.permissions import Right, holders
+from boards.access.permissions import Right, holders
 from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.stages import Stage
 from obeya.transitions import requests

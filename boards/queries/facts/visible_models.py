@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q
 
 from boards import models
-from boards.actors import Actor
+from boards.access.actors import Actor
 
 
 def covered(actor: Actor, model: str = "model") -> Q:

@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from boards import models
-from boards.permissions import Right, has_right
+from boards.access.permissions import Right, has_right
 from boards.queries.board.board_columns import Lamp
 from boards.queries.checks.frozen_check import verdict_lamp
 from boards.queries.facts.evidence import MoveFacts

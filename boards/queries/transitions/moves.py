@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from boards import models
-from boards.permissions import Right, has_right, right_for_transition
+from boards.access.permissions import Right, has_right, right_for_transition
 from boards.queries.facts.evidence import MoveFacts, named_occupants
 from boards.queries.facts.history import NOBODY
 from obeya.errors import RefusalKind

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from boards import blob_store, models
+from boards import models
+from boards.files import blob_store
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
 
-from boards import blob_store
+from boards.files import blob_store
 from obeya.artifacts.records import ArtifactFile
 from obeya.errors import RegistryError
 

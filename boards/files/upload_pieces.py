@@ -29,8 +29,8 @@ from typing import BinaryIO
 
 from django.utils.crypto import salted_hmac
 
-from boards import blob_store
-from boards.blob_store import Arrived, Body
+from boards.files import blob_store
+from boards.files.blob_store import Arrived, Body
 from obeya.errors import InvalidInput
 
 _COUNT = struct.Struct(">Q")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-from boards.blob_store import Body
+from boards.files.blob_store import Body
 from obeya.errors import InvalidInput
 
 _NO_LENGTH = "State the Content-Length of the body."

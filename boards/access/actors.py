@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from boards.access.permissions import SCOPES, Right, has_right, require
 from boards.models import User
-from boards.permissions import SCOPES, Right, has_right, require
 from obeya import names
 from obeya.audit import chain as audit
 from obeya.errors import NotAllowed

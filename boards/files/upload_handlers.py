@@ -15,8 +15,8 @@ from django.http import QueryDict
 from django.http.multipartparser import MultiPartParser
 from django.utils.datastructures import MultiValueDict
 
-from boards import blob_store
-from boards.blob_store import Body
+from boards.files import blob_store
+from boards.files.blob_store import Body
 from obeya.errors import InvalidInput
 
 

@@ -1,0 +1,1 @@
+"""The files of versions: stored content, uploads and downloads."""
