@@ -11,7 +11,7 @@ from django_htmx.middleware import HtmxDetails
 
 from boards.models import User
 from boards.registry import DatabaseRegistry
-from boards.views.moved import moved_answer
+from boards.views.board.moved import moved_answer
 from obeya import Stage
 from obeya.records import StageTransition
 

@@ -137,7 +137,7 @@ def test_a_new_secret_is_shown_once(admin: Client, address: str) -> None:
 def test_deliveries_are_listed_by_state_and_paged(
     admin: Client, address: str, registry: DatabaseRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("boards.views.webhooks.PAGE", 3)
+    monkeypatch.setattr("boards.views.webhooks.webhooks.PAGE", 3)
     attempt(status_code=204)
     for _ in range(3):
         registry.register_model("resnet50")

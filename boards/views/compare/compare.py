@@ -20,8 +20,8 @@ from boards.queries.compare.compare_page import (
     compare_page,
     version_offers,
 )
-from boards.views.compare_csv import comparison_csv, file_name
-from boards.views.compare_query import CompareQuery, stated
+from boards.views.compare.compare_csv import comparison_csv, file_name
+from boards.views.compare.compare_query import CompareQuery, stated
 from boards.views.http import Request, needs
 from obeya.errors import InvalidInput, RegistryError
 

@@ -27,8 +27,8 @@ from boards.files.uploads import sized_body_of
 from boards.queries.facts.artifact import received
 from boards.queries.facts.records import find_named_version
 from boards.queries.paging.whole_number import ID_MAX, whole_number
+from boards.views.catalog.version_page import show_version
 from boards.views.http import Request, needs, page_actor
-from boards.views.version_page import show_version
 from obeya.artifacts.manifest import FileEntry
 from obeya.artifacts.paths import artifact_path
 from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError

@@ -19,7 +19,7 @@ from boards.queries.board.board_columns import cards_of, stage_counts
 from boards.queries.board.limits import column_limits
 from boards.queries.facts.evidence import workflow_of
 from boards.queries.facts.records import find_model
-from boards.views.board import filter_of_page
+from boards.views.board.board import filter_of_page
 from boards.views.http import Request, next_of, page_address
 from obeya.errors import NotFound
 from obeya.records import StageTransition

@@ -19,7 +19,7 @@ from boards.queries.facts.records import owner_names
 from boards.queries.metrics.metric_names import metric_names
 from boards.queries.paging.keyset import Cursor
 from boards.queries.search.board_filter import BoardFilter
-from boards.views.board_as_of import board_as_of, column_as_of, is_past
+from boards.views.board.board_as_of import board_as_of, column_as_of, is_past
 from boards.views.http import Request, needs, page_address
 from boards.views.shell_commands import register_command
 from obeya.errors import InvalidInput

@@ -14,8 +14,8 @@ from boards.access.permissions import Right, require
 from boards.queries.board.limits import limits_panel
 from boards.queries.facts.records import find_model
 from boards.queries.paging.whole_number import whole_number
+from boards.views.catalog.operations import limits_context
 from boards.views.http import Request, needs, page_actor
-from boards.views.operations import limits_context
 from obeya.errors import InvalidInput, NotFound
 from obeya.stages import Stage
 from obeya.transitions.limits import LimitMode, WipLimit

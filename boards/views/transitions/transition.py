@@ -18,9 +18,9 @@ from boards.queries.facts.evidence import workflow_of
 from boards.queries.facts.records import find_named_version
 from boards.queries.paging.whole_number import whole_number
 from boards.queries.transitions.moves import MoveOption, last_change, move_options
-from boards.views.checks import result_context
+from boards.views.board.moved import board_context, is_board, moved_answer
 from boards.views.http import Request, needs, next_of, page_actor
-from boards.views.moved import board_context, is_board, moved_answer
+from boards.views.policies.checks import result_context
 from obeya.errors import Conflict, InvalidInput, NotAllowed, RefusalKind, TransitionRefused
 from obeya.stages import Stage
 

@@ -27,7 +27,7 @@ from boards.queries.reviews.waivers_page import (
     waivers_page,
 )
 from boards.views.http import Request, needs, next_of, page_actor
-from boards.views.waiver_expiry import DAYS, Expiry
+from boards.views.reviews.waiver_expiry import DAYS, Expiry
 from obeya.errors import AlreadyClosed, InvalidInput, NotAllowed, RegistryError
 from obeya.stages import Stage
 

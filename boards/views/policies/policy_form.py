@@ -9,7 +9,7 @@ from itertools import zip_longest
 from django.http import QueryDict
 
 from boards.queries.paging.whole_number import whole_number
-from boards.views.policy_rows import (
+from boards.views.policies.policy_rows import (
     Against,
     RequirementRow,
     number_of,

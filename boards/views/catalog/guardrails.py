@@ -15,8 +15,8 @@ from boards import registry
 from boards.access.permissions import Right, require
 from boards.queries.facts.records import find_model
 from boards.queries.paging.whole_number import whole_number
+from boards.views.catalog.operations import operations_context
 from boards.views.http import Request, needs, page_actor
-from boards.views.operations import operations_context
 from obeya.errors import InvalidInput
 from obeya.policy.bounds import Comparison
 from obeya.transitions.guardrails import Guardrail, LiveReport

@@ -20,8 +20,8 @@ from boards.queries.policies.policies_page import PolicyEditor, policies_page, p
 from boards.queries.policies.policy_revisions import GATED
 from boards.queries.policies.what_if import WhatIf, what_if
 from boards.views.http import Request, needs, page_actor
-from boards.views.policy_form import PolicyForm, pressed
-from boards.views.policy_rows import Against
+from boards.views.policies.policy_form import PolicyForm, pressed
+from boards.views.policies.policy_rows import Against
 from obeya.errors import Conflict, RegistryError
 from obeya.policy.advice import contradictions
 from obeya.policy.policy import Comparison, Mode, PromotionPolicy

@@ -16,8 +16,8 @@ from boards.access.permissions import Right
 from boards.queries.facts.records import find_model
 from boards.queries.facts.rollback import RollbackPlan, rollback_plan
 from boards.queries.paging.whole_number import whole_number
+from boards.views.board.moved import moved_answer
 from boards.views.http import Request, needs, next_of, page_actor
-from boards.views.moved import moved_answer
 from obeya.errors import Conflict, InvalidInput, NotFound
 
 

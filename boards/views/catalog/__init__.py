@@ -1,0 +1,1 @@
+"""The pages of models, versions, files and metrics, with guardrails and limits."""

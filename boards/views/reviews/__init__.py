@@ -1,0 +1,1 @@
+"""Transition requests, waivers and promotion records."""

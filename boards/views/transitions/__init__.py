@@ -1,0 +1,1 @@
+"""The dialogs of a move and of a rollback."""
