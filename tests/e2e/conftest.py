@@ -206,11 +206,13 @@ def visit(
     live_server: Any,
     accounts: dict[str, User],
     complaints: Complaints,
-) -> Visit:
-    """Open a window of its own, signed in as `user` (None: as nobody), at `path`."""
+) -> Iterator[Visit]:
+    """Open a separate window at `path`, signed in as `user` (None: not signed in)."""
+    opened = []
 
     def open_window(path: str = "/", *, user: str | None = "grace", **options: Any) -> Page:
         context = new_context(base_url=live_server.url, **options)
+        opened.append(context)
         context.set_default_timeout(TIMEOUT_MS)
         if user is not None:
             client = Client()
@@ -223,7 +225,10 @@ def visit(
         page.goto(path)
         return page
 
-    return open_window
+    yield open_window
+    # Before the database is emptied: an open page may still send requests.
+    for context in opened:
+        context.close()
 
 
 # Collect what breaks the Content-Security-Policy.
