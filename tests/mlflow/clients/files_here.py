@@ -18,7 +18,7 @@ with mlflow.start_run(experiment_id=experiment) as run:
     trained = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     # Without requirements the client starts another process to find them out.
     mlflow.sklearn.log_model(
-        trained, name="model", registered_model_name=NAME, pip_requirements=["scikit-learn"]
+        trained, "model", registered_model_name=NAME, pip_requirements=["scikit-learn"]
     )
     mlflow.log_text("a note", "notes/a.txt")
     # Far more than the client is told to send in parts: it sends it whole after our answer.
