@@ -18,6 +18,7 @@ from django.test import TransactionTestCase
 
 from boards import triggers
 from scripts.find_chromium import NoChromium, find_chromium
+from tests.append_only import drop_triggers
 
 FLUSH_ATTEMPTS = 5
 # A test that requests one of these uses the database; so does one that is marked `django_db`.
@@ -66,7 +67,7 @@ def _flush_passes_the_audit_log() -> Iterator[None]:
 
     def without_triggers(case: TransactionTestCase) -> None:
         for connection in connections.all(initialized_only=True):
-            _drop_triggers(connection)
+            drop_triggers(connection)
         try:
             teardown(case)
         finally:
@@ -85,14 +86,6 @@ def _flush_passes_the_audit_log() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", flush)
         yield
-
-
-def _drop_triggers(connection: Any) -> None:
-    on_table = "" if connection.vendor == "sqlite" else f" ON {triggers.TABLE}"
-    known = triggers._SQLITE if connection.vendor == "sqlite" else triggers._POSTGRESQL
-    with connection.cursor() as cursor:
-        for name in known:
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on_table}")
 
 
 @pytest.fixture(autouse=True)

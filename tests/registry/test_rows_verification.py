@@ -10,7 +10,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from boards import triggers
 from boards.models import (
     AuditEvent,
     ModelVersion,
@@ -25,6 +24,7 @@ from boards.registry import DatabaseRegistry, create_user, revoke_waiver
 from boards.registry._commit import Actor
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.records import Channel
+from tests.append_only import drop_triggers
 from tests.unreadable_texts import UNREADABLE, WRONG_DATA, with_member
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
@@ -121,9 +121,7 @@ def unguarded(registry: DatabaseRegistry) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        on_table = "" if connection.vendor == "sqlite" else f" ON {triggers.TABLE}"
-        for name in triggers._SQLITE if connection.vendor == "sqlite" else triggers._POSTGRESQL:
-            cursor.execute(f"DROP TRIGGER {name}{on_table}")
+    drop_triggers(connection)
 
 
 @pytest.mark.usefixtures("unguarded")

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
-from boards import triggers
 from boards.models import AuditEvent, RegisteredModel, VerificationRun, VerifiedChain
 from boards.queries.verification.verification import verify_chains
 from boards.queries.verification.verification_state import (
@@ -27,6 +26,7 @@ from obeya.audit.chain import event_hash
 from obeya.audit.heads import ChainHead
 from obeya.errors import NotAllowed
 from obeya.records import Channel
+from tests.append_only import drop_triggers
 from tests.unreadable_texts import UNREADABLE, with_member
 
 pytestmark = pytest.mark.both_engines
@@ -51,9 +51,7 @@ def unguarded(filled):
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        on_table = "" if connection.vendor == "sqlite" else f" ON {triggers.TABLE}"
-        for name in triggers._SQLITE if connection.vendor == "sqlite" else triggers._POSTGRESQL:
-            cursor.execute(f"DROP TRIGGER {name}{on_table}")
+    drop_triggers(connection)
     return filled
 
 

@@ -14,7 +14,6 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from boards import triggers
 from boards.models import AuditEvent, PolicyCheck, RegisteredModel, TransitionRequest, User
 from boards.registry import DatabaseRegistry, make_token, revoke_waiver
 from boards.registry._commit import Actor
@@ -23,6 +22,7 @@ from obeya.audit.chain import event_hash
 from obeya.audit.export import verify_export
 from obeya.records import Channel
 from obeya.tokens import Scope
+from tests.append_only import drop_triggers
 from tests.unreadable_texts import UNREADABLE, WRONG_DATA, with_member
 from tests.views.people import asked, registry_of, staged
 
@@ -89,9 +89,7 @@ def rewrite(how: str) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        on_table = "" if connection.vendor == "sqlite" else f" ON {triggers.TABLE}"
-        for name in triggers._SQLITE if connection.vendor == "sqlite" else triggers._POSTGRESQL:
-            cursor.execute(f"DROP TRIGGER {name}{on_table}")
+    drop_triggers(connection)
     for row in AuditEvent.objects.all():
         text = CHANGES[how](row.canonical_text)
         AuditEvent.objects.filter(pk=row.pk).update(canonical_text=text, hash=event_hash(text))

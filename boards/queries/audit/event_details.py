@@ -68,7 +68,7 @@ _WRONG_TYPES = (
 
 
 def details_of(data: Mapping[str, Any] | None, texts: Mapping[str, str]) -> tuple[Detail, ...]:
-    """Everything of an event's data and free texts but the check, which has a page of its own.
+    """Everything of an event's data and free texts except the check, which has a separate page.
 
     `data` is None where the event cannot be read. The first detail is then `UNREADABLE`, as it is
     where someone changed `data` in the database to what the registry does not write.
