@@ -20,7 +20,7 @@ from obeya.transfer.whole_export import (
     write_lines,
     write_manifest,
 )
-from tests.conftest import _drop_triggers
+from tests.append_only import drop_triggers
 
 
 def export_to(folder: Path) -> Manifest:
@@ -50,7 +50,7 @@ def content_of(folder: Path) -> dict[str, list[Any]]:
 
 def empty() -> None:
     """Remove every row, the log's included, which only tests can."""
-    _drop_triggers(connection)
+    drop_triggers(connection)
     try:
         RegisteredModel.objects.update(champion=None)
         for noun in reversed(NOUNS):
