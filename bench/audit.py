@@ -247,10 +247,11 @@ def _report_past() -> None:
 def _report_whole() -> None:
     from django.utils import timezone
 
+    from boards.access.actors import SYSTEM
     from boards.queries.audit.audit_export import ExportForm, export_lines
     from boards.queries.audit.audit_filter import AuditFilter
     from boards.queries.verification.verification import verify_chains
-    from boards.registry import SYSTEM, verify_new_events
+    from boards.registry.verification import verify_new_events
 
     print()
     taken, _ = measure(lambda: verify_new_events(actor=SYSTEM, at=timezone.now()), rounds=1)

@@ -64,7 +64,9 @@ def main() -> None:
 def _measure(events: int, endpoints: int, name: str) -> None:
     from django.utils import timezone
 
-    from boards import registry
+    from boards.access.actors import SYSTEM
+    from boards.registry.catalog.registration import register_model
+    from boards.registry.webhooks.endpoints import create_webhook
     from obeya.webhooks.endpoints import Target, Wish
 
     model = f"{name}-endpoints"
@@ -72,20 +74,20 @@ def _measure(events: int, endpoints: int, name: str) -> None:
     processor_before = _worker_processor_seconds()
     with _receiver(arrivals) as address, _worker():
         for number in range(endpoints):
-            registry.create_webhook(
+            create_webhook(
                 name=f"{name} {number}",
                 target=Target.WEBHOOK,
                 address=address,
                 wish=Wish(types=("model_version.registered",), models=(model,)),
-                actor=registry.SYSTEM,
+                actor=SYSTEM,
                 at=timezone.now(),
             )
         # The first arrives when the worker has started.
-        registry.register_model(name=model, actor=registry.SYSTEM, at=timezone.now())
+        register_model(name=model, actor=SYSTEM, at=timezone.now())
         arrivals.wait_for(endpoints)
         began = time.monotonic()
         for _ in range(events):
-            registry.register_model(name=model, actor=registry.SYSTEM, at=timezone.now())
+            register_model(name=model, actor=SYSTEM, at=timezone.now())
         written = time.monotonic()
         arrivals.wait_for(endpoints * (events + 1))
         ended = time.monotonic()

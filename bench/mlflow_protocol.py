@@ -104,7 +104,7 @@ def _measure(path: str, query: dict[str, Any]) -> tuple[float, int]:
     from django.utils import timezone
 
     from boards.access.actors import SYSTEM
-    from boards.registry import make_token, service_account
+    from boards.registry.accounts.tokens import make_token, service_account
     from obeya.tokens import Scope
 
     rights = {"scopes": [Scope.READ], "actor": SYSTEM, "at": timezone.now()}

@@ -8,11 +8,10 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils import timezone
 
-from boards import registry
+from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import Right, people_who_may
 from boards.models import User
-from boards.registry import SYSTEM, Actor
-from boards.registry.accounts import ADMINISTRATOR
+from boards.registry.accounts.users import ADMINISTRATOR, create_user, make_one_time_link
 from obeya.errors import AlreadyExists
 
 FIRST_ACCOUNT = "admin"
@@ -20,7 +19,7 @@ FIRST_ACCOUNT = "admin"
 
 def one_time_link_path(user: User, *, actor: Actor) -> str:
     """The path of a new link that signs the account in, once."""
-    token = registry.make_one_time_link(user=user, actor=actor, at=timezone.now())
+    token = make_one_time_link(user=user, actor=actor, at=timezone.now())
     return reverse("boards:sign_in_once", args=[token])
 
 
@@ -45,4 +44,4 @@ def _administrator() -> User | None:
 def _make_first_account(at: datetime) -> None:
     # Another server of this registry may have made it since the look.
     with suppress(AlreadyExists):
-        registry.create_user(username=FIRST_ACCOUNT, group=ADMINISTRATOR, actor=SYSTEM, at=at)
+        create_user(username=FIRST_ACCOUNT, group=ADMINISTRATOR, actor=SYSTEM, at=at)

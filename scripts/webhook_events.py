@@ -62,10 +62,29 @@ def messages() -> dict[str, Any]:
 
 def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its order
     """One of each action, by the functions of the write path."""
-    from boards import registry as write
+    from boards.access.actors import SYSTEM, Actor
     from boards.models import User, Waiver
-    from boards.registry import SYSTEM, Actor, DatabaseRegistry
-    from boards.registry.deliveries import publish_heads
+    from boards.registry.accounts.tokens import make_token, revoke_token
+    from boards.registry.accounts.users import create_user, make_one_time_link, set_password
+    from boards.registry.artifacts.artifacts import set_artifact, store_blob
+    from boards.registry.catalog.catalog import configure_model
+    from boards.registry.catalog.metrics import define_metric
+    from boards.registry.database import DatabaseRegistry
+    from boards.registry.policies.guardrails import remove_guardrail
+    from boards.registry.policies.limits import remove_wip_limit, set_wip_limit
+    from boards.registry.policies.policies import remove_policy
+    from boards.registry.policies.waivers import revoke_waiver
+    from boards.registry.transitions.checks import record_policy_check
+    from boards.registry.webhooks.deliveries import publish_heads
+    from boards.registry.webhooks.endpoints import (
+        change_webhook,
+        create_webhook,
+        disable_webhook,
+        enable_webhook,
+        remove_webhook,
+        rotate_secret,
+        send_test,
+    )
     from obeya import PromotionPolicy, Stage
     from obeya.artifacts.manifest import FileEntry
     from obeya.errors import TransitionRefused
@@ -83,9 +102,9 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
         return start + timedelta(hours=next(hours))
 
     def person(name: str, group: str) -> User:
-        return write.create_user(username=name, group=group, actor=SYSTEM, at=now())
+        return create_user(username=name, group=group, actor=SYSTEM, at=now())
 
-    hook, _ = write.create_webhook(
+    hook, _ = create_webhook(
         name="Deploy service",
         target=Target.WEBHOOK,
         address="https://ci.example.org/hook",
@@ -114,13 +133,13 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
         ada.delete_tag(name, "family", version=version)
     ada.set_alias(name, "best", 2)
     ada.delete_alias(name, "best")
-    write.configure_model(name=name, headline_metrics=("accuracy",), actor=admin, at=now())
+    configure_model(name=name, headline_metrics=("accuracy",), actor=admin, at=now())
     content = b"weights"
-    blob = write.store_blob(body=io.BytesIO(content), size=len(content), actor=admin, at=now())
+    blob = store_blob(body=io.BytesIO(content), size=len(content), actor=admin, at=now())
     files = [FileEntry("weights.bin", blob.sha256)]
-    write.set_artifact(name=name, version=2, files=files, actor=admin, at=now())
+    set_artifact(name=name, version=2, files=files, actor=admin, at=now())
     accuracy = MetricDefinition("accuracy", Direction.HIGHER)
-    write.define_metric(definition=accuracy, actor=admin, at=now())
+    define_metric(definition=accuracy, actor=admin, at=now())
 
     for version in (1, 2):
         for stage in (Stage.STAGING, Stage.PRODUCTION):
@@ -132,7 +151,7 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
     ada.transition_stage(name, third, Stage.STAGING)
     with suppress(TransitionRefused):
         ada.transition_stage(name, third, Stage.PRODUCTION)
-    write.record_policy_check(name=name, version=third, actor=admin, at=now())
+    record_policy_check(name=name, version=third, actor=admin, at=now())
     ada.waive(
         name,
         third,
@@ -142,7 +161,7 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
         expires_at=now() + timedelta(days=90),
     )
     waiver = Waiver.objects.get()
-    write.revoke_waiver(uid=waiver.uid, reason="Settled", actor=admin, at=now())
+    revoke_waiver(uid=waiver.uid, reason="Settled", actor=admin, at=now())
 
     ada.set_policy(PromotionPolicy(Stage.PRODUCTION).require_approvals(1))
     grace.request_transition(name, third, Stage.PRODUCTION, reason="Ready")
@@ -158,32 +177,30 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
     for _ in range(24 * 20):
         next(hours)
     grace.request_transition(name, fourth, Stage.PRODUCTION, reason="Still ready")
-    write.remove_policy(stage=Stage.PRODUCTION, name=None, actor=admin, at=now())
+    remove_policy(stage=Stage.PRODUCTION, name=None, actor=admin, at=now())
 
     ada.set_guardrail(name, Guardrail("error_rate", Comparison.LTE, 0.02))
     ada.report_live_metric(name, "error_rate", 0.05)
     ada.report_live_metric(name, "error_rate", 0.01)
-    write.remove_guardrail(name=name, metric="error_rate", actor=admin, at=now())
+    remove_guardrail(name=name, metric="error_rate", actor=admin, at=now())
     limit = WipLimit(Stage.STAGING, 3, LimitMode.BLOCK)
-    write.set_wip_limit(limit=limit, name=name, actor=admin, at=now())
-    write.remove_wip_limit(stage=Stage.STAGING, name=name, actor=admin, at=now())
+    set_wip_limit(limit=limit, name=name, actor=admin, at=now())
+    remove_wip_limit(stage=Stage.STAGING, name=name, actor=admin, at=now())
     ada.delete_version(name, 1)
     ada.rename_model(name, "resnet50-a1")
     ada.delete_model("resnet50-a1")
 
-    token, _ = write.make_token(
-        user=users["ada"], name="Nightly", scopes=["read"], actor=admin, at=now()
-    )
-    write.revoke_token(uid=token.uid, actor=admin, at=now())
-    write.make_one_time_link(user=users["bob"], actor=admin, at=now())
-    write.set_password(user=users["bob"], password="a long enough one", actor=SYSTEM, at=now())  # noqa: S106
+    token, _ = make_token(user=users["ada"], name="Nightly", scopes=["read"], actor=admin, at=now())
+    revoke_token(uid=token.uid, actor=admin, at=now())
+    make_one_time_link(user=users["bob"], actor=admin, at=now())
+    set_password(user=users["bob"], password="a long enough one", actor=SYSTEM, at=now())  # noqa: S106
 
     told: dict[str, Any] = {"uid": hook.uid, "actor": admin}
-    write.change_webhook(
+    change_webhook(
         **told, name="Deploys", address=hook.address, wish=Wish((*TYPES, HEADS)), at=now()
     )
-    write.rotate_secret(**told, at=now())
-    second, _ = write.create_webhook(
+    rotate_secret(**told, at=now())
+    second, _ = create_webhook(
         name="Old dashboard",
         target=Target.WEBHOOK,
         address="https://old.example.org/hook",
@@ -192,10 +209,10 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
         at=now(),
     )
     told["uid"] = second.uid
-    write.disable_webhook(**told, reason="Rebuilt", at=now())
-    write.enable_webhook(**told, at=now())
-    write.remove_webhook(**told, at=now())
-    write.send_test(uid=hook.uid, actor=admin, at=now())
+    disable_webhook(**told, reason="Rebuilt", at=now())
+    enable_webhook(**told, at=now())
+    remove_webhook(**told, at=now())
+    send_test(uid=hook.uid, actor=admin, at=now())
     publish_heads(at=now())
 
 

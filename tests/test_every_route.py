@@ -18,8 +18,13 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from boards import models
-from boards import registry as writes
-from boards.registry import SYSTEM, Actor, DatabaseRegistry, create_user, make_token
+from boards.access.actors import SYSTEM, Actor
+from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.users import create_user
+from boards.registry.artifacts.artifacts import set_artifact, store_blob
+from boards.registry.catalog.metrics import define_metric
+from boards.registry.database import DatabaseRegistry
+from boards.registry.webhooks.endpoints import create_webhook
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.artifacts.manifest import FileEntry
 from obeya.metrics import MetricDefinition
@@ -51,7 +56,7 @@ QUERIES = {
 def token() -> str:
     """Fill a registry with one of everything; a token with every scope for its administrator."""
     at = timezone.now()
-    writes.create_user(username="ada", group="administrator", actor=SYSTEM, at=at)
+    create_user(username="ada", group="administrator", actor=SYSTEM, at=at)
     reviewer = create_user(username="rosa", group="administrator", actor=SYSTEM, at=at)
     ada = models.User.objects.get(username="ada")
     actor = Actor(ada, Channel.PAGE)
@@ -60,10 +65,8 @@ def token() -> str:
     registry.register_model("m", 2, {"accuracy": 0.9})
     registry.set_tag("m", "k", "v")
     registry.set_alias("m", "best", 1)
-    content = writes.store_blob(body=BytesIO(b"content"), size=7, actor=actor, at=at).sha256
-    writes.set_artifact(
-        name="m", version=1, files=[FileEntry("a.bin", content)], actor=actor, at=at
-    )
+    content = store_blob(body=BytesIO(b"content"), size=7, actor=actor, at=at).sha256
+    set_artifact(name="m", version=1, files=[FileEntry("a.bin", content)], actor=actor, at=at)
     policy = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.85)
     for name in (None, "m"):
         registry.set_policy(policy, name)
@@ -78,8 +81,8 @@ def token() -> str:
     registry.register_model("m", 3, {"accuracy": 0.7})
     registry.request_transition("m", 3)
     DatabaseRegistry(actor=reviewer).approve("m", 3)
-    writes.define_metric(definition=MetricDefinition("accuracy"), actor=actor, at=at)
-    writes.create_webhook(
+    define_metric(definition=MetricDefinition("accuracy"), actor=actor, at=at)
+    create_webhook(
         name="ci",
         target=Target.WEBHOOK,
         address="https://ci.example.org/",

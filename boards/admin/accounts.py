@@ -14,10 +14,10 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
-from boards import models, registry
+from boards import models
 from boards.admin.read_only import ReadOnlyAdmin, actor_of
 from boards.queries.facts.account_permissions import Standing, standing_of
-from boards.registry.accounts import is_reserved
+from boards.registry.accounts.users import is_reserved, record_user_change
 
 # What the form of a new account calls its password.
 _PASSWORD_FIELDS = {"usable_password", "password1", "password2"}
@@ -95,7 +95,7 @@ class UserAdmin(DjangoUserAdmin):
         super().save_related(request, form, formsets, change)
         if form.changed_data or not change:
             fields = {"password" if f in _PASSWORD_FIELDS else f for f in form.changed_data}
-            registry.record_user_change(
+            record_user_change(
                 user=form.instance,
                 made=not change,
                 fields=tuple(fields),
@@ -120,7 +120,7 @@ class UserAdmin(DjangoUserAdmin):
                 return answer
             account.refresh_from_db(fields=["password"])
             if account.password != before:
-                registry.record_user_change(
+                record_user_change(
                     user=account,
                     made=False,
                     fields=("password",),

@@ -13,9 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from boards import models, registry
+from boards import models
+from boards.access.actors import Actor
 from boards.admin.read_only import OfVersionAdmin, ReadOnlyAdmin, actor_of
-from boards.registry import Actor
+from boards.registry.catalog.catalog import delete_model, delete_version
+from boards.registry.transitions.transitions import transition_stage
 from obeya import names
 from obeya.errors import NotFound, RegistryError
 from obeya.stages import Stage
@@ -49,7 +51,7 @@ def _move_to(stage: Stage) -> Action:
                 if version.deleted_at or version.model.deleted_at:
                     # Another model may have taken the name since, with a version of that number.
                     raise NotFound("It was deleted.", what="version")
-                made = registry.transition_stage(
+                made = transition_stage(
                     name=version.model.name,
                     version=version.number,
                     to_stage=stage,
@@ -142,9 +144,7 @@ Hiding = Callable[[Actor], None]
 def _hide_version(row: models.ModelVersion) -> Hiding:
     def hide(actor: Actor) -> None:
         if row.deleted_at is None:
-            registry.delete_version(
-                name=row.model.name, version=row.number, actor=actor, at=timezone.now()
-            )
+            delete_version(name=row.model.name, version=row.number, actor=actor, at=timezone.now())
 
     return hide
 
@@ -153,7 +153,7 @@ def _hide_model(row: models.RegisteredModel) -> Hiding:
     def hide(actor: Actor) -> None:
         # Another model may have taken the name of one that was hidden before.
         if row.deleted_at is None:
-            registry.delete_model(name=row.name, actor=actor, at=timezone.now())
+            delete_model(name=row.name, actor=actor, at=timezone.now())
 
     return hide
 

@@ -12,8 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from boards import models
+from boards.access.actors import Actor
 from boards.access.permissions import Right, has_right
-from boards.registry import Actor
 from obeya.records import Channel
 
 

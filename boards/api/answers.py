@@ -11,7 +11,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import parse_etags
 
-from boards.registry import unchanged
+from boards.registry.unchanged import unchanged
 from obeya.errors import InvalidInput
 
 

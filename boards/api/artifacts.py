@@ -10,7 +10,6 @@ from django.utils import timezone
 from ninja import Path, Router
 from pydantic import Field
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, done, if_match
@@ -22,6 +21,7 @@ from boards.files.uploads import body_of
 from boards.models import ModelVersion
 from boards.queries.facts.artifact import artifact_of, blob_is_here, file_of
 from boards.queries.facts.records import find_named_version
+from boards.registry.artifacts import artifacts as artifact_writes
 from obeya.artifacts.manifest import FileEntry, checked_sha256
 from obeya.artifacts.paths import PATH_MAX
 from obeya.documents import artifact_document
@@ -37,7 +37,7 @@ FilePath = Annotated[str, Path(), Field(max_length=4 * PATH_MAX)]
 def store_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
     """Store content, which must have this SHA-256. The body is the content itself, streamed."""
     body, size = body_of(request)
-    blob = registry.store_blob(
+    blob = artifact_writes.store_blob(
         body=body, size=size, sha256=sha256, actor=request.actor, at=timezone.now()
     )
     return answer({"sha256": blob.sha256, "size": blob.size})
@@ -58,7 +58,7 @@ def set_artifact(
 ) -> HttpResponse:
     """Say which files the version is made of, in Development only. Their content is here before."""
     with if_match(request, name, version):
-        row = registry.set_artifact(
+        row = artifact_writes.set_artifact(
             name=name,
             version=version,
             files=[FileEntry(file.path, file.sha256) for file in artifact.files],

@@ -9,7 +9,6 @@ from django.utils import timezone
 from ninja import Path, Query, Router
 from pydantic import Field
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, done, if_match, is_known, page
@@ -19,7 +18,10 @@ from boards.models import RegisteredModel
 from boards.queries.catalog.model_records import model_records, models_page
 from boards.queries.facts.records import find_model
 from boards.queries.facts.visible_models import covered
-from boards.registry import DatabaseRegistry
+from boards.registry.catalog import catalog as catalog_writes
+from boards.registry.catalog import labels as label_writes
+from boards.registry.database import DatabaseRegistry
+from boards.registry.unchanged import together
 from obeya import names
 from obeya.documents import model_document, version_document
 from obeya.errors import NotFound
@@ -62,12 +64,12 @@ def get_model(request: ApiRequest, name: Name) -> HttpResponse:
 def change_model(request: ApiRequest, name: Name, change: schemas.ModelChange) -> HttpResponse:
     """Rename, describe or configure a model; members that are left out stay as they are."""
     actor, at = request.actor, timezone.now()
-    with if_match(request, name), registry.together():
+    with if_match(request, name), together():
         if change.description is not None:
-            registry.set_description(name=name, text=change.description, actor=actor, at=at)
+            catalog_writes.set_description(name=name, text=change.description, actor=actor, at=at)
         if change.workflow is not None or change.headline_metrics is not None:
             metrics = change.headline_metrics
-            registry.configure_model(
+            catalog_writes.configure_model(
                 name=name,
                 workflow=change.workflow,
                 headline_metrics=None if metrics is None else tuple(metrics),
@@ -75,7 +77,7 @@ def change_model(request: ApiRequest, name: Name, change: schemas.ModelChange) -
                 at=at,
             )
         if change.name is not None:
-            registry.rename_model(name=name, new_name=change.name, actor=actor, at=at)
+            catalog_writes.rename_model(name=name, new_name=change.name, actor=actor, at=at)
             name = change.name
         actor.require(Right.VIEW, name)
         return _model(find_model(name))
@@ -85,7 +87,7 @@ def change_model(request: ApiRequest, name: Name, change: schemas.ModelChange) -
 def delete_model(request: ApiRequest, name: Name) -> HttpResponse:
     """Hide a model with its versions. Its events stay, and its name may be taken anew."""
     with if_match(request, name):
-        registry.delete_model(name=name, actor=request.actor, at=timezone.now())
+        catalog_writes.delete_model(name=name, actor=request.actor, at=timezone.now())
     return done()
 
 
@@ -93,7 +95,7 @@ def delete_model(request: ApiRequest, name: Name) -> HttpResponse:
 def set_model_tag(request: ApiRequest, name: Name, key: Key, tag: schemas.TagValue) -> HttpResponse:
     """Set a tag of a model."""
     with if_match(request, name):
-        registry.set_tag(
+        label_writes.set_tag(
             name=name, key=key, value=tag.value, actor=request.actor, at=timezone.now()
         )
     return done()
@@ -103,7 +105,7 @@ def set_model_tag(request: ApiRequest, name: Name, key: Key, tag: schemas.TagVal
 def delete_model_tag(request: ApiRequest, name: Name, key: Key) -> HttpResponse:
     """Remove a tag of a model."""
     with if_match(request, name):
-        registry.delete_tag(name=name, key=key, actor=request.actor, at=timezone.now())
+        label_writes.delete_tag(name=name, key=key, actor=request.actor, at=timezone.now())
     return done()
 
 
@@ -126,7 +128,7 @@ def set_alias(
 ) -> HttpResponse:
     """Point an alias at a version; an alias that is there moves."""
     with if_match(request, name):
-        registry.set_alias(
+        label_writes.set_alias(
             name=name,
             alias=alias,
             version=target.version,
@@ -140,7 +142,7 @@ def set_alias(
 def delete_alias(request: ApiRequest, name: Name, alias: AliasName) -> HttpResponse:
     """Remove an alias."""
     with if_match(request, name):
-        registry.delete_alias(name=name, alias=alias, actor=request.actor, at=timezone.now())
+        label_writes.delete_alias(name=name, alias=alias, actor=request.actor, at=timezone.now())
     return done()
 
 

@@ -15,7 +15,7 @@ from boards.api.answers import answer
 from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
 from boards.queries.compare.compare_page import VERSIONS_MAX, VersionRef, compare_page
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya.documents import comparison_document, version_document
 from obeya.errors import InvalidInput
 from obeya.registry import NUMBER_MAX

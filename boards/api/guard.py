@@ -20,8 +20,8 @@ from ninja.security.base import AuthBase
 from boards.access.actors import Actor
 from boards.api.problems import plain_problem, problem
 from boards.models import ApiToken, User
-from boards.registry import answer_once, use_token
-from boards.registry.idempotency import Answer
+from boards.registry.accounts.tokens import use_token
+from boards.registry.idempotency import Answer, answer_once
 from obeya.errors import InvalidInput, NotSignedIn, RegistryError
 from obeya.records import Channel
 

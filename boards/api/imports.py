@@ -6,10 +6,10 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Router
 
-from boards import registry
 from boards.api import schemas
 from boards.api.answers import answer
 from boards.api.guard import ApiRequest
+from boards.registry.transfer import imports as import_writes
 from obeya.artifacts.manifest import FileEntry
 from obeya.documents import import_report_document
 from obeya.imports import ImportedModel, ImportedVersion
@@ -49,5 +49,5 @@ def import_model(request: ApiRequest, new: schemas.ImportIn) -> HttpResponse:
             for version in new.versions
         ),
     )
-    report = registry.import_model(imported=imported, actor=request.actor, at=timezone.now())
+    report = import_writes.import_model(imported=imported, actor=request.actor, at=timezone.now())
     return answer(import_report_document(report))

@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils import timezone
 from ninja import Path, Router
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, created, expected_revision, page
@@ -21,7 +20,10 @@ from boards.api.versions import Number
 from boards.queries.checks.check_page import check_page
 from boards.queries.facts.history import transitions_page
 from boards.queries.facts.records import find_model, find_version
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
+from boards.registry.transitions.checks import record_policy_check
+from boards.registry.transitions.rollback import rollback
+from boards.registry.transitions.transitions import transition_stage
 from obeya.documents import (
     judgement_document,
     policy_from_document,
@@ -75,7 +77,7 @@ def check_policy(
     request: ApiRequest, name: Name, version: Number, new: schemas.NewCheck
 ) -> HttpResponse:
     """Judge a version by its policy and keep the verdict with the evidence."""
-    row = registry.record_policy_check(
+    row = record_policy_check(
         name=name,
         version=version,
         to_stage=Stage(new.to_stage) if new.to_stage else None,
@@ -103,7 +105,7 @@ def transition_version(
 ) -> HttpResponse:
     """Move a version, if every rule lets it; a refusal carries every reason and the verdict."""
     seen = expected_revision(request)
-    move = registry.transition_stage(
+    move = transition_stage(
         name=name,
         version=version,
         to_stage=Stage(new.to_stage),
@@ -138,7 +140,7 @@ def list_model_transitions(
 @router.post("/models/{name}/rollbacks", response={201: schemas.Transition})
 def roll_back(request: ApiRequest, name: Name, new: schemas.NewRollback) -> HttpResponse:
     """Put the last good version, or `to_version`, back into Production and archive the rest."""
-    move = registry.rollback(
+    move = rollback(
         name=name,
         to_version=new.to_version,
         reason=new.reason,

@@ -6,7 +6,6 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Router
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, done
@@ -15,6 +14,8 @@ from boards.api.guard import ApiRequest
 from boards.queries.board.limits import wip_limits
 from boards.queries.catalog.guardrails import guardrails_of
 from boards.queries.facts.records import find_model
+from boards.registry.policies import guardrails as guardrail_writes
+from boards.registry.policies.limits import remove_wip_limit, set_wip_limit
 from obeya.documents import guardrail_document, live_report_document, wip_limit_document
 from obeya.policy.bounds import Comparison
 from obeya.stages import Stage
@@ -38,21 +39,25 @@ def set_guardrail(
 ) -> HttpResponse:
     """Keep a live metric of the version in Production within a bound."""
     guardrail = Guardrail(metric, Comparison(bound.comparison), bound.bound, bound.auto_rollback)
-    registry.set_guardrail(name=name, guardrail=guardrail, actor=request.actor, at=timezone.now())
+    guardrail_writes.set_guardrail(
+        name=name, guardrail=guardrail, actor=request.actor, at=timezone.now()
+    )
     return answer(guardrail_document(guardrail))
 
 
 @router.delete("/models/{name}/guardrails/{path:metric}", response={204: None})
 def remove_guardrail(request: ApiRequest, name: Name, metric: schemas.MetricPath) -> HttpResponse:
     """Take a guardrail away, and clear what it raised."""
-    registry.remove_guardrail(name=name, metric=metric, actor=request.actor, at=timezone.now())
+    guardrail_writes.remove_guardrail(
+        name=name, metric=metric, actor=request.actor, at=timezone.now()
+    )
     return done()
 
 
 @router.post("/models/{name}/live-values", response=schemas.LiveReport)
 def report_live_value(request: ApiRequest, name: Name, new: schemas.NewLiveValue) -> HttpResponse:
     """Report what is measured live of a version in Production; a breach raises an andon."""
-    report = registry.report_live_metric(
+    report = guardrail_writes.report_live_metric(
         name=name,
         metric=new.metric,
         value=new.value,
@@ -112,12 +117,12 @@ def _set_limit(
     request: ApiRequest, name: str | None, stage: schemas.LimitedStage, given: schemas.WipLimitIn
 ) -> HttpResponse:
     limit = WipLimit(Stage(stage), given.limit, LimitMode(given.mode))
-    registry.set_wip_limit(limit=limit, name=name, actor=request.actor, at=timezone.now())
+    set_wip_limit(limit=limit, name=name, actor=request.actor, at=timezone.now())
     return answer(wip_limit_document(limit))
 
 
 def _remove_limit(
     request: ApiRequest, name: str | None, stage: schemas.LimitedStage
 ) -> HttpResponse:
-    registry.remove_wip_limit(stage=Stage(stage), name=name, actor=request.actor, at=timezone.now())
+    remove_wip_limit(stage=Stage(stage), name=name, actor=request.actor, at=timezone.now())
     return done()

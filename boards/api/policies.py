@@ -10,7 +10,6 @@ from django.utils import timezone
 from ninja import Query, Router
 from pydantic import Field
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, done, expected_revision, is_known
@@ -22,6 +21,8 @@ from boards.queries.facts.records import definitions, find_model
 from boards.queries.facts.visible_models import covered
 from boards.queries.policies.policies_in_force import policies_in_force
 from boards.queries.policies.what_if import what_if
+from boards.registry.catalog import metrics as metric_writes
+from boards.registry.policies.policies import remove_policy, set_policy
 from obeya import names
 from obeya.documents import (
     definition_document,
@@ -81,9 +82,7 @@ def remove_site_policy(
     request: ApiRequest, stage: schemas.GatedStage, reason: Reason = ""
 ) -> HttpResponse:
     """Take the site's policy for a stage out of force. Its revisions stay."""
-    registry.remove_policy(
-        stage=Stage(stage), reason=reason, actor=request.actor, at=timezone.now()
-    )
+    remove_policy(stage=Stage(stage), reason=reason, actor=request.actor, at=timezone.now())
     return done()
 
 
@@ -113,7 +112,7 @@ def remove_model_policy(
     request: ApiRequest, name: Name, stage: schemas.GatedStage, reason: Reason = ""
 ) -> HttpResponse:
     """Take the model's own policy for a stage out of force; the site's holds then."""
-    registry.remove_policy(
+    remove_policy(
         stage=Stage(stage), name=name, reason=reason, actor=request.actor, at=timezone.now()
     )
     return done()
@@ -168,7 +167,7 @@ def define_metric(
 ) -> HttpResponse:
     """Say what a metric's name means: direction, unit, scale, title, description."""
     definition = definition_from_document({"name": metric, **said.dict()})
-    registry.define_metric(definition=definition, actor=request.actor, at=timezone.now())
+    metric_writes.define_metric(definition=definition, actor=request.actor, at=timezone.now())
     return answer(definition_document(definitions()[names.metric_name(metric)]))
 
 
@@ -180,7 +179,7 @@ def _set(
             f"The address is that of {stage}; the policy is one for {given.stage}.", field="stage"
         )
     policy = policy_from_document({**given.dict(), "stage": stage})
-    revision = registry.set_policy(
+    revision = set_policy(
         policy=policy,
         name=name,
         expected_revision=expected_revision(request),

@@ -11,7 +11,6 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Path, Router
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, created, page
@@ -25,7 +24,9 @@ from boards.queries.facts.requests import request_record, request_records, reque
 from boards.queries.facts.visible_models import covered
 from boards.queries.facts.waivers import waiver_record, waivers_of
 from boards.queries.paging.keyset import Cursor
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
+from boards.registry.policies import waivers as waiver_writes
+from boards.registry.transitions import requests as request_writes
 from obeya.documents import request_document, waiver_document
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
@@ -99,7 +100,7 @@ def vote(request: ApiRequest, name: Name, version: Number, new: schemas.NewVote)
     A rejection needs a comment and closes the request. Where the policy promotes by itself, the
     last approval moves the version.
     """
-    row = registry.vote(
+    row = request_writes.vote(
         name=name,
         version=version,
         decision=Decision(new.decision),
@@ -116,7 +117,7 @@ def withdraw(
     request: ApiRequest, name: Name, version: Number, which: schemas.Withdrawal
 ) -> HttpResponse:
     """Take back one's own open request."""
-    row = registry.withdraw(
+    row = request_writes.withdraw(
         name=name,
         version=version,
         to_stage=Stage(which.to_stage) if which.to_stage else None,
@@ -154,7 +155,9 @@ def revoke_waiver(
     request: ApiRequest, uid: Annotated[uuid.UUID, Path()], why: schemas.Revocation
 ) -> HttpResponse:
     """Take a waiver back before it expires."""
-    row = registry.revoke_waiver(uid=uid, reason=why.reason, actor=request.actor, at=timezone.now())
+    row = waiver_writes.revoke_waiver(
+        uid=uid, reason=why.reason, actor=request.actor, at=timezone.now()
+    )
     return answer(waiver_document(waiver_record(row)))
 
 

@@ -9,13 +9,13 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Path, Router
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, created, done
 from boards.api.guard import ApiRequest
 from boards.models import ApiToken
 from boards.queries.facts.token_list import tokens_of
+from boards.registry.accounts import tokens as token_writes
 from obeya.documents import written_time
 
 router = Router(tags=["Tokens"])
@@ -40,7 +40,7 @@ def list_tokens(request: ApiRequest) -> HttpResponse:
 @router.post("/tokens", response={201: schemas.MadeToken})
 def make_token(request: ApiRequest, new: schemas.NewToken) -> HttpResponse:
     """Make a token of one's own account; this answer alone holds its text."""
-    row, text = registry.make_token(
+    row, text = token_writes.make_token(
         user=request.user,
         name=new.name,
         scopes=new.scopes,
@@ -55,7 +55,7 @@ def make_token(request: ApiRequest, new: schemas.NewToken) -> HttpResponse:
 @router.delete("/tokens/{uid}", response={204: None})
 def revoke_token(request: ApiRequest, uid: Annotated[uuid.UUID, Path()]) -> HttpResponse:
     """End a token: the next request that bears it is refused."""
-    registry.revoke_token(uid=uid, actor=request.actor, at=timezone.now())
+    token_writes.revoke_token(uid=uid, actor=request.actor, at=timezone.now())
     return done()
 
 

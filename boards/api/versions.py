@@ -11,7 +11,6 @@ from django.utils import timezone
 from ninja import Path, Query, Router
 from pydantic import Field
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, created, done, if_match, is_known, page
@@ -23,7 +22,11 @@ from boards.queries.facts.records import find_model, version_records
 from boards.queries.facts.visible_models import covered
 from boards.queries.search import version_list
 from boards.queries.search.version_list import CURSOR_MAX
-from boards.registry import DatabaseRegistry
+from boards.registry.catalog import catalog as catalog_writes
+from boards.registry.catalog import metrics as metric_writes
+from boards.registry.catalog import registration as registration_writes
+from boards.registry.catalog.labels import delete_tag, set_tag
+from boards.registry.database import DatabaseRegistry
 from obeya import records
 from obeya.documents import version_document
 from obeya.errors import NotFound
@@ -69,7 +72,7 @@ def register_version(
 ) -> HttpResponse:
     """Register a version in Development, and its model when that is new."""
     draft = _draft(name, version)
-    row = registry.register_model(
+    row = registration_writes.register_model(
         name=draft.model,
         version=draft.number,
         metrics=draft.metrics,
@@ -89,7 +92,7 @@ def register_version(
 @router.post("/versions", response={201: schemas.Items[schemas.Version]})
 def register_versions(request: ApiRequest, new: schemas.NewVersions) -> HttpResponse:
     """Register 1 to 1,000 versions, of one model or of several: all of them or none."""
-    rows = registry.register_versions(
+    rows = registration_writes.register_versions(
         drafts=[_draft(version.model, version) for version in new.versions],
         actor=request.actor,
         at=timezone.now(),
@@ -155,7 +158,7 @@ def change_version(
 ) -> HttpResponse:
     """Describe a version."""
     with if_match(request, name, version):
-        registry.set_description(
+        catalog_writes.set_description(
             name=name,
             version=version,
             text=change.description,
@@ -169,7 +172,9 @@ def change_version(
 def delete_version(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
     """Hide a version. Its events stay, and its number is never given again."""
     with if_match(request, name, version):
-        registry.delete_version(name=name, version=version, actor=request.actor, at=timezone.now())
+        catalog_writes.delete_version(
+            name=name, version=version, actor=request.actor, at=timezone.now()
+        )
     return done()
 
 
@@ -179,7 +184,7 @@ def log_metrics(
 ) -> HttpResponse:
     """Add metrics to a version; one that is there is replaced, its old value logged."""
     with if_match(request, name, version):
-        registry.log_metrics(
+        metric_writes.log_metrics(
             name=name,
             version=version,
             metrics=_metrics(new.metrics),
@@ -195,7 +200,7 @@ def set_version_tag(
 ) -> HttpResponse:
     """Set a tag of a version."""
     with if_match(request, name, version):
-        registry.set_tag(
+        set_tag(
             name=name,
             version=version,
             key=key,
@@ -210,9 +215,7 @@ def set_version_tag(
 def delete_version_tag(request: ApiRequest, name: Name, version: Number, key: Key) -> HttpResponse:
     """Remove a tag of a version."""
     with if_match(request, name, version):
-        registry.delete_tag(
-            name=name, version=version, key=key, actor=request.actor, at=timezone.now()
-        )
+        delete_tag(name=name, version=version, key=key, actor=request.actor, at=timezone.now())
     return done()
 
 

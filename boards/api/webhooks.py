@@ -12,7 +12,6 @@ from django.utils import timezone
 from ninja import Path, Query, Router
 from pydantic import Field
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.api import schemas
 from boards.api.answers import answer, created, done, expected_revision, page
@@ -21,6 +20,8 @@ from boards.api.paging import CursorText, Limit, number_place, opaque
 from boards.models import Delivery, Webhook
 from boards.queries.facts import webhooks
 from boards.queries.paging.whole_number import ID_MAX
+from boards.registry.webhooks import endpoints as endpoint_writes
+from boards.registry.webhooks.deliveries import replay
 from obeya.documents import written_time
 from obeya.webhooks.endpoints import Target, wish_of
 from obeya.webhooks.schedule import DeliveryStatus
@@ -41,7 +42,7 @@ def list_webhooks(request: ApiRequest) -> HttpResponse:
 @router.post("/webhooks", response={201: schemas.EndpointWithSecret})
 def create_webhook(request: ApiRequest, new: schemas.NewEndpoint) -> HttpResponse:
     """Make an endpoint; this answer alone holds its secret."""
-    row, secret = registry.create_webhook(
+    row, secret = endpoint_writes.create_webhook(
         name=new.name,
         target=Target(new.target),
         address=new.address,
@@ -63,7 +64,7 @@ def get_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
 @router.put("/webhooks/{uid}", response=schemas.Endpoint)
 def change_webhook(request: ApiRequest, uid: Uid, change: schemas.EndpointFields) -> HttpResponse:
     """Change where an endpoint is and what it is sent of; all of it is stated."""
-    row = registry.change_webhook(
+    row = endpoint_writes.change_webhook(
         uid=uid,
         name=change.name,
         address=change.address,
@@ -78,7 +79,7 @@ def change_webhook(request: ApiRequest, uid: Uid, change: schemas.EndpointFields
 @router.delete("/webhooks/{uid}", response={204: None})
 def remove_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
     """Take an endpoint away; what is on its way to it is cancelled."""
-    registry.remove_webhook(uid=uid, actor=request.actor, at=timezone.now())
+    endpoint_writes.remove_webhook(uid=uid, actor=request.actor, at=timezone.now())
     return done()
 
 
@@ -88,7 +89,7 @@ def rotate_secret(request: ApiRequest, uid: Uid, new: schemas.NewSecret) -> Http
 
     The old one signs beside it for the hours that are asked for.
     """
-    row, secret = registry.rotate_secret(
+    row, secret = endpoint_writes.rotate_secret(
         uid=uid, overlap_hours=new.overlap_hours, actor=request.actor, at=timezone.now()
     )
     return answer({**_of(row), "secret": secret}, revision=row.revision)
@@ -97,14 +98,14 @@ def rotate_secret(request: ApiRequest, uid: Uid, new: schemas.NewSecret) -> Http
 @router.post("/webhooks/{uid}/enable", response=schemas.Endpoint)
 def enable_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
     """Let an endpoint get messages again, of what happens from now on."""
-    row = registry.enable_webhook(uid=uid, actor=request.actor, at=timezone.now())
+    row = endpoint_writes.enable_webhook(uid=uid, actor=request.actor, at=timezone.now())
     return answer(_of(row), revision=row.revision)
 
 
 @router.post("/webhooks/{uid}/disable", response=schemas.Endpoint)
 def disable_webhook(request: ApiRequest, uid: Uid, why: schemas.Disabling) -> HttpResponse:
     """Let an endpoint get nothing more; what is on its way to it is cancelled."""
-    row = registry.disable_webhook(
+    row = endpoint_writes.disable_webhook(
         uid=uid, reason=why.reason, actor=request.actor, at=timezone.now()
     )
     return answer(_of(row), revision=row.revision)
@@ -113,7 +114,7 @@ def disable_webhook(request: ApiRequest, uid: Uid, why: schemas.Disabling) -> Ht
 @router.post("/webhooks/{uid}/test", response={201: schemas.Delivery})
 def send_test(request: ApiRequest, uid: Uid) -> HttpResponse:
     """Send an endpoint a message that says nothing but that it came."""
-    row = registry.send_test(uid=uid, actor=request.actor, at=timezone.now())
+    row = endpoint_writes.send_test(uid=uid, actor=request.actor, at=timezone.now())
     return created(_delivery(row))
 
 
@@ -164,7 +165,7 @@ def get_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
 @router.post("/deliveries/{delivery}/replay", response=schemas.Delivery)
 def replay_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
     """Send a delivery once more, whatever became of it."""
-    row = registry.replay(pk=delivery, actor=request.actor, at=timezone.now())
+    row = replay(pk=delivery, actor=request.actor, at=timezone.now())
     return answer(_delivery(row))
 
 

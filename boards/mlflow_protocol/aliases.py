@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from boards import models, registry
+from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
 from boards.mlflow_protocol.documents import Document, with_aliases
@@ -15,6 +15,7 @@ from boards.mlflow_protocol.errors import (
 )
 from boards.mlflow_protocol.given import Given
 from boards.queries.facts.records import find_model
+from boards.registry.catalog import labels as label_writes
 from obeya import names
 from obeya.errors import NotFound
 
@@ -23,7 +24,7 @@ LATEST = "latest"
 
 def set_alias(actor: Actor, given: Given) -> Document:
     """Point an alias at a version."""
-    registry.set_alias(
+    label_writes.set_alias(
         name=given.required("name"),
         alias=given.required("alias"),
         version=given.version(),
@@ -36,7 +37,7 @@ def set_alias(actor: Actor, given: Given) -> Document:
 def delete_alias(actor: Actor, given: Given) -> Document:
     """Remove an alias; one that is not there is none to remove."""
     try:
-        registry.delete_alias(
+        label_writes.delete_alias(
             name=given.required("name"),
             alias=given.required("alias"),
             actor=actor,

@@ -14,7 +14,7 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from boards import models, registry
+from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
 from boards.files.downloads import file_response
@@ -28,6 +28,7 @@ from boards.mlflow_protocol.errors import (
 from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.sources import FOLDER
 from boards.queries.facts import artifact
+from boards.registry.artifacts.artifacts import delete_run_files, store_run_file
 from obeya.artifacts.paths import artifact_path
 from obeya.errors import NotFound
 
@@ -81,9 +82,9 @@ def file(request: HttpRequest, actor: Actor, method: str, path: str) -> HttpResp
         raise ProtocolError(PERMISSION_DENIED, "The files of versions are fixed.")
     if method == "PUT":
         body, size = body_of(request)
-        registry.store_run_file(path=path, body=body, size=size, actor=actor, at=timezone.now())
+        store_run_file(path=path, body=body, size=size, actor=actor, at=timezone.now())
     else:
-        registry.delete_run_files(path=path, actor=actor)
+        delete_run_files(path=path, actor=actor)
     return JsonResponse({}, status=HTTPStatus.OK)
 
 

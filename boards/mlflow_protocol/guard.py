@@ -31,8 +31,8 @@ from boards.mlflow_protocol.errors import (
     translated,
 )
 from boards.mlflow_protocol.given import Given
-from boards.registry import use_token
-from boards.registry.anonymous import AnonymousAccess, anonymous_actor
+from boards.registry.accounts.anonymous import AnonymousAccess, anonymous_actor
+from boards.registry.accounts.tokens import use_token
 from obeya.errors import NotSignedIn, RegistryError
 from obeya.records import Channel
 

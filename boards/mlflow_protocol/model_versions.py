@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from django.utils import timezone
 
-from boards import models, registry
+from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
 from boards.mlflow_protocol.artifacts import address_of
@@ -29,6 +29,13 @@ from boards.mlflow_protocol.stages import read_stage
 from boards.queries.facts.records import find_model, find_named_version
 from boards.queries.facts.visible_models import covered
 from boards.queries.search.mlflow_search import place_of, search_versions
+from boards.registry.artifacts.artifacts import set_artifact
+from boards.registry.catalog import labels as label_writes
+from boards.registry.catalog.catalog import delete_version, set_description
+from boards.registry.catalog.metrics import log_metrics
+from boards.registry.catalog.registration import register_model
+from boards.registry.transitions import transitions as transition_writes
+from boards.registry.unchanged import together
 from obeya.errors import NotFound
 from obeya.stages import Stage
 
@@ -57,8 +64,8 @@ def create(actor: Actor, given: Given) -> Document:
     }
     files = files_here(source, original, given.site)
     at = timezone.now()
-    with registry.together():
-        row = registry.register_model(
+    with together():
+        row = register_model(
             name=name,
             artifact_uri=original.artifact_uri if original else source,
             artifact_digest=original.artifact_digest if original else "",
@@ -70,9 +77,7 @@ def create(actor: Actor, given: Given) -> Document:
             at=at,
         )
         if files:
-            row = registry.set_artifact(
-                name=name, version=row.number, files=files, actor=actor, at=at
-            )
+            row = set_artifact(name=name, version=row.number, files=files, actor=actor, at=at)
     return {"model_version": version_documents([row])[0]}
 
 
@@ -83,7 +88,7 @@ def get(actor: Actor, given: Given) -> Document:
 
 def update(actor: Actor, given: Given) -> Document:
     """Describe a version."""
-    registry.set_description(
+    set_description(
         name=given.required("name"),
         version=given.version(),
         text=given.text("description"),
@@ -107,7 +112,7 @@ def transition_stage(actor: Actor, given: Given) -> Document:
     if Stage(row.stage) is not stage:
         _move(actor, row, stage, archive_existing=archive_existing)
     elif archive_existing:
-        with registry.together():
+        with together():
             for other in _others_in_its_stage(row):
                 _move(actor, other, Stage.ARCHIVED)
     return _answer(_found(actor, given))
@@ -116,7 +121,7 @@ def transition_stage(actor: Actor, given: Given) -> Document:
 def _move(
     actor: Actor, row: models.ModelVersion, stage: Stage, *, archive_existing: bool = False
 ) -> None:
-    registry.transition_stage(
+    transition_writes.transition_stage(
         name=row.model.name,
         version=row.number,
         to_stage=stage,
@@ -133,7 +138,7 @@ def _others_in_its_stage(row: models.ModelVersion) -> Iterable[models.ModelVersi
 
 def delete(actor: Actor, given: Given) -> Document:
     """Hide a version. Its number is never given again."""
-    registry.delete_version(
+    delete_version(
         name=given.required("name"), version=given.version(), actor=actor, at=timezone.now()
     )
     return {}
@@ -169,19 +174,17 @@ def set_tag(actor: Actor, given: Given) -> Document:
     name, version = given.required("name"), given.version()
     key, value, at = given.required("key"), given.text("value"), timezone.now()
     metric = metric_of_tag(key, value)
-    with registry.together():
+    with together():
         if metric is not None:
-            registry.log_metrics(
-                name=name, version=version, metrics=dict([metric]), actor=actor, at=at
-            )
-        registry.set_tag(name=name, version=version, key=key, value=value, actor=actor, at=at)
+            log_metrics(name=name, version=version, metrics=dict([metric]), actor=actor, at=at)
+        label_writes.set_tag(name=name, version=version, key=key, value=value, actor=actor, at=at)
     return {}
 
 
 def delete_tag(actor: Actor, given: Given) -> Document:
     """Remove a tag of a version; one that is not there is none to remove."""
     try:
-        registry.delete_tag(
+        label_writes.delete_tag(
             name=given.required("name"),
             version=given.version(),
             key=given.required("key"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from boards import models, registry
+from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
 from boards.mlflow_protocol.documents import Document, model_documents, with_aliases
@@ -15,6 +15,9 @@ from boards.mlflow_protocol.stages import read_stage
 from boards.queries.facts.records import find_model
 from boards.queries.facts.visible_models import covered
 from boards.queries.search.mlflow_search import latest_versions, place_of, search_models
+from boards.registry.catalog import labels as label_writes
+from boards.registry.catalog.catalog import delete_model, rename_model, set_description
+from boards.registry.catalog.registration import create_model
 from obeya.errors import NotFound
 from obeya.stages import Stage
 
@@ -24,7 +27,7 @@ RESULTS_DEFAULT = 100
 
 def create(actor: Actor, given: Given) -> Document:
     """Register a model without a version."""
-    row = registry.create_model(
+    row = create_model(
         name=given.required("name"),
         description=given.text("description"),
         tags=given.tags(),
@@ -42,24 +45,20 @@ def get(actor: Actor, given: Given) -> Document:
 def rename(actor: Actor, given: Given) -> Document:
     """Give a model another name."""
     new_name = given.required("new_name")
-    registry.rename_model(
-        name=given.required("name"), new_name=new_name, actor=actor, at=timezone.now()
-    )
+    rename_model(name=given.required("name"), new_name=new_name, actor=actor, at=timezone.now())
     return _answer(find_model(new_name))
 
 
 def update(actor: Actor, given: Given) -> Document:
     """Describe a model."""
     name = given.required("name")
-    registry.set_description(
-        name=name, text=given.text("description"), actor=actor, at=timezone.now()
-    )
+    set_description(name=name, text=given.text("description"), actor=actor, at=timezone.now())
     return _answer(find_model(name))
 
 
 def delete(actor: Actor, given: Given) -> Document:
     """Hide a model with all its versions."""
-    registry.delete_model(name=given.required("name"), actor=actor, at=timezone.now())
+    delete_model(name=given.required("name"), actor=actor, at=timezone.now())
     return {}
 
 
@@ -89,7 +88,7 @@ def get_latest_versions(actor: Actor, given: Given) -> Document:
 
 def set_tag(actor: Actor, given: Given) -> Document:
     """Set a tag of a model."""
-    registry.set_tag(
+    label_writes.set_tag(
         name=given.required("name"),
         key=given.required("key"),
         value=given.text("value"),
@@ -102,7 +101,7 @@ def set_tag(actor: Actor, given: Given) -> Document:
 def delete_tag(actor: Actor, given: Given) -> Document:
     """Remove a tag of a model; one that is not there is none to remove."""
     try:
-        registry.delete_tag(
+        label_writes.delete_tag(
             name=given.required("name"), key=given.required("key"), actor=actor, at=timezone.now()
         )
     except NotFound as error:

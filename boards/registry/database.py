@@ -13,19 +13,10 @@ from boards.access.permissions import Right
 from boards.queries.facts import history, judgement, records
 from boards.queries.facts.requests import request_record, requests_of
 from boards.queries.facts.waivers import waiver_record
-from boards.registry import (
-    catalog,
-    evidence,
-    guardrails,
-    labels,
-    limits,
-    policies,
-    registration,
-    requests,
-    rollback,
-    transitions,
-    waivers,
-)
+from boards.registry.catalog import catalog, labels, registration
+from boards.registry.catalog import metrics as metric_writes
+from boards.registry.policies import guardrails, limits, policies, waivers
+from boards.registry.transitions import requests, rollback, transitions
 from obeya.comparison import VersionComparison, compare
 from obeya.policy.policy import PromotionPolicy, Verdict
 from obeya.policy.waivers import Waiver
@@ -114,7 +105,7 @@ class DatabaseRegistry:
 
     def log_metrics(self, name: str, version: int, metrics: MetricValues) -> ModelVersion:
         """See `ModelRegistry.log_metrics`."""
-        row = evidence.log_metrics(
+        row = metric_writes.log_metrics(
             name=name, version=version, metrics=metrics, actor=self._actor, at=self._clock()
         )
         return self._record(row)

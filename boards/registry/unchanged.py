@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 
 from boards.access.actors import SYSTEM
-from boards.registry._commit import writing_model
+from boards.registry.commit import writing_model
 from obeya.errors import Conflict
 from obeya.stages import Stage
 from obeya.transitions.versions import check_expected

@@ -12,9 +12,9 @@ from django.http.response import HttpResponseBase
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
+from boards.access.actors import Actor
 from boards.access.permissions import Right, require
 from boards.models import User
-from boards.registry import Actor
 from obeya.records import Channel
 
 P = ParamSpec("P")

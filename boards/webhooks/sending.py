@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage
 
 from boards.access.sealing import Unopenable, unseal
 from boards.models import Webhook
-from boards.registry.deliveries import Leased, Outcome
+from boards.registry.webhooks.deliveries import Leased, Outcome
 from boards.webhooks.forms import mail_of, posted
 from boards.webhooks.guard import Forbidden
 from boards.webhooks.http_post import NoAnswer, post

@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from boards.registry import deliveries
-from boards.registry.deliveries import Attempt, Leased
+from boards.registry.webhooks import deliveries
+from boards.registry.webhooks.deliveries import Attempt, Leased
 from boards.webhooks.new_work import NewWork, watch
 from boards.webhooks.sending import attempt
 

@@ -127,10 +127,11 @@ def serve(port: int) -> None:
 
 def _first_sign_in(port: int) -> list[str]:
     """Lines about how the first person gets in; none once somebody has a password."""
-    from boards import registry
+    from boards.access.actors import SYSTEM
     from boards.first_sign_in import first_administrator, one_time_link_path
+    from boards.registry.accounts.users import anybody_has_password
 
-    if registry.anybody_has_password():
+    if anybody_has_password():
         return []
     account = first_administrator()
     if account is None:
@@ -142,7 +143,7 @@ def _first_sign_in(port: int) -> list[str]:
     return [
         "",
         f"Nobody has a password yet. This link signs {account.username} in, once:",
-        address(port, one_time_link_path(account, actor=registry.SYSTEM)),
+        address(port, one_time_link_path(account, actor=SYSTEM)),
     ]
 
 

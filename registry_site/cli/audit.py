@@ -26,9 +26,9 @@ def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
     from django.db import DatabaseError
     from django.utils import timezone
 
-    from boards import registry
+    from boards.access.actors import Actor
     from boards.queries.verification.verification import verify_chains
-    from boards.registry import Actor
+    from boards.registry.verification import record_verification
     from obeya.records import Channel
 
     try:
@@ -36,9 +36,7 @@ def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
     except DatabaseError as error:
         raise Misconfigured(f"The database cannot be used: {error}") from error
     try:
-        registry.record_verification(
-            report=report, actor=Actor(None, Channel.CLI), at=timezone.now()
-        )
+        record_verification(report=report, actor=Actor(None, Channel.CLI), at=timezone.now())
     except DatabaseError as error:
         # Whoever may only read verifies as well as anybody.
         click.echo(f"The result was not noted for the audit page: {error}", err=True)

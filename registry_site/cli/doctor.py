@@ -122,8 +122,8 @@ def _log() -> Iterator[Finding]:
 
 
 def _accounts() -> Iterator[Finding]:
-    from boards import registry
     from boards.access.permissions import Right, people_who_may
+    from boards.registry.accounts.users import anybody_has_password
 
     count = people_who_may(Right.ADMINISTER).count()
     if not count:
@@ -131,7 +131,7 @@ def _accounts() -> Iterator[Finding]:
             False,
             "Nobody may administer; obeya user create NAME --group administrator makes one.",
         )
-    elif not registry.anybody_has_password():
+    elif not anybody_has_password():
         yield True, f"{count} may administer; nobody has a password yet (obeya user link NAME)."
     else:
         yield True, f"{count} may administer."

@@ -22,7 +22,7 @@ def gc(*, delete: bool, as_json: bool, **options: Any) -> None:
 
     from django.utils import timezone
 
-    from boards.registry import collect_garbage
+    from boards.registry.artifacts.artifacts import collect_garbage
 
     found = collect_garbage(at=timezone.now(), remove=delete)
     if as_json:

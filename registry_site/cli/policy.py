@@ -70,14 +70,14 @@ def _make(changes: Sequence[PolicyChange]) -> None:
     from django.db import transaction
     from django.utils import timezone
 
-    from boards import registry
-    from boards.registry import Actor
+    from boards.access.actors import Actor
+    from boards.registry.policies.policies import set_policy
     from obeya.records import Channel
 
     with transaction.atomic():
         # Models first, by name, and the site last: the order in which every write holds rows.
         for change in sorted(changes, key=lambda c: (c.model is None, c.model or "")):
-            registry.set_policy(
+            set_policy(
                 policy=change.policy,
                 name=change.model,
                 expected_revision=change.revision,

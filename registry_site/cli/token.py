@@ -60,8 +60,8 @@ def create(
 
     from django.utils import timezone
 
-    from boards import registry
-    from boards.registry import SYSTEM, Actor
+    from boards.access.actors import SYSTEM, Actor
+    from boards.registry.accounts.tokens import make_token, service_account
     from obeya.records import Channel
     from registry_site.cli import _start
 
@@ -70,10 +70,8 @@ def create(
     if username:
         account = _person(username)
     else:
-        account = registry.service_account(
-            username=service or LOCAL, scopes=wanted, actor=SYSTEM, at=at
-        )
-    made, text = registry.make_token(
+        account = service_account(username=service or LOCAL, scopes=wanted, actor=SYSTEM, at=at)
+    made, text = make_token(
         user=account, name=name, scopes=wanted, model_globs=globs, days=days, actor=actor, at=at
     )
     reach = f", for models named {', '.join(made.model_globs)}" if made.model_globs else ""
@@ -114,12 +112,12 @@ def revoke(beginning: str, **options: Any) -> None:
 
     from django.utils import timezone
 
-    from boards import registry
-    from boards.registry import Actor
+    from boards.access.actors import Actor
+    from boards.registry.accounts.tokens import revoke_token
     from obeya.records import Channel
 
     row = _token(beginning)
-    registry.revoke_token(uid=row.uid, actor=Actor(None, Channel.CLI), at=timezone.now())
+    revoke_token(uid=row.uid, actor=Actor(None, Channel.CLI), at=timezone.now())
     click.echo(f"{row.shown}… of {row.user.username} is revoked.")
 
 

@@ -39,16 +39,16 @@ def create(name: str, group: str, email: str, password_stdin: bool, **options: A
 
     from django.utils import timezone
 
-    from boards import registry
+    from boards.access.actors import Actor
     from boards.first_sign_in import one_time_link_path
-    from boards.registry import Actor
+    from boards.registry.accounts.users import create_user
     from obeya.errors import AlreadyExists
     from obeya.records import Channel
 
     password = _password(name, email, from_stdin=password_stdin)
     actor = Actor(None, Channel.CLI)
     try:
-        account = registry.create_user(
+        account = create_user(
             username=name,
             group=group,
             email=email,
@@ -77,8 +77,8 @@ def link(name: str, **options: Any) -> None:
     """
     set_up_existing(**options)
 
+    from boards.access.actors import Actor
     from boards.first_sign_in import one_time_link_path
-    from boards.registry import Actor
     from obeya.errors import NotFound
     from obeya.records import Channel
 

@@ -141,7 +141,7 @@ def from_obeya(directory: Path, *, dry_run: bool, as_json: bool, **options: Any)
 def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -> None:
     from boards.files import blob_store
     from boards.queries.transfer.whole_export import NOUNS
-    from boards.registry.whole_import import NotEmpty, import_rows, require_empty
+    from boards.registry.transfer.whole_import import NotEmpty, import_rows, require_empty
 
     wanted = {noun.file for noun in NOUNS}
     if odd := sorted(wanted ^ manifest.files.keys()):

@@ -16,7 +16,7 @@ from random import Random
 
 from django.db import transaction
 
-from boards import registry
+from boards.access.actors import SYSTEM, Actor
 from boards.models import (
     AuditEvent,
     AuditText,
@@ -26,7 +26,10 @@ from boards.models import (
 from boards.models import (
     MetricDefinition as DefinitionRow,
 )
-from boards.registry import SYSTEM, Actor, DatabaseRegistry
+from boards.registry.accounts.users import create_user
+from boards.registry.catalog.metrics import define_metric
+from boards.registry.database import DatabaseRegistry
+from boards.registry.policies.policies import set_policy
 from obeya.errors import TransitionRefused
 from obeya.metrics import Direction, MetricDefinition, Scale
 from obeya.policy.policy import Comparison, PromotionPolicy
@@ -152,7 +155,7 @@ def _report(last: int) -> DemoReport:
 def _account(name: str, group: str, at: datetime) -> User:
     """A service account: it has no password and signs in to nothing."""
     user = User.objects.filter(username=name).first()
-    return user or registry.create_user(username=name, group=group, actor=SYSTEM, at=at)
+    return user or create_user(username=name, group=group, actor=SYSTEM, at=at)
 
 
 def _registry_at(user: User | None, at: datetime) -> DatabaseRegistry:
@@ -167,7 +170,7 @@ def _set_rules(at: datetime) -> None:
     for definition in METRIC_DEFINITIONS:
         if definition.name in defined:
             continue
-        registry.define_metric(
+        define_metric(
             definition=MetricDefinition(
                 definition.name,
                 Direction(definition.direction),
@@ -182,7 +185,7 @@ def _set_rules(at: datetime) -> None:
     ruled = set(PolicyRevision.objects.filter(model=None).values_list("stage", flat=True))
     for policy in (STAGING_POLICY, PRODUCTION_POLICY):
         if policy.stage is not None and policy.stage.value not in ruled:
-            registry.set_policy(policy=policy, actor=actor, at=at)
+            set_policy(policy=policy, actor=actor, at=at)
 
 
 class _Life:

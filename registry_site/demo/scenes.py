@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from boards import models
 from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.rollback import rollback_candidate
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya.errors import RefusalKind
 from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.stages import Stage

@@ -13,7 +13,9 @@ from django.utils import timezone
 
 from boards.access.actors import SYSTEM, Actor
 from boards.models import User
-from boards.registry import DatabaseRegistry, create_user, make_token
+from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya.records import Channel
 from obeya.tokens import Scope
 

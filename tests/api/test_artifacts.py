@@ -15,14 +15,21 @@ from django.conf import settings
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from boards import registry
 from boards.access.actors import SYSTEM, Actor
 from boards.files import blob_store
 from boards.models import ArtifactFile, AuditEvent, Blob, BlobUpload, ModelVersion, RunFile, User
 from boards.queries.verification.blob_verification import examined_blobs
-from boards.registry import collect_garbage, create_user, make_token, store_blob
-from boards.registry.artifacts import UNNAMED_FOR
-from obeya.errors import StorageFull
+from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.users import create_user
+from boards.registry.artifacts.artifacts import (
+    UNNAMED_FOR,
+    collect_garbage,
+    delete_run_files,
+    store_blob,
+    store_run_file,
+)
+from boards.registry.database import DatabaseRegistry
+from obeya.errors import AlreadyExists, InvalidInput, NotAllowed, StorageFull
 from obeya.records import Action, Channel
 from obeya.stages import Stage
 from obeya.tokens import Scope
@@ -150,7 +157,7 @@ def test_what_goes_wrong_on_the_way_leaves_nothing(db: None, body: Any, size: in
 
 def test_less_than_was_announced_is_refused(db: None) -> None:
     before = lying()
-    with pytest.raises(registry.artifacts.blob_store.InvalidInput, match="announced"):
+    with pytest.raises(InvalidInput, match="announced"):
         store_blob(body=io.BytesIO(b"abc"), size=5, actor=SYSTEM, at=timezone.now())
     assert lying() == before
 
@@ -279,7 +286,7 @@ def test_a_stored_file_is_part_of_what_an_approval_is_bound_to(api: Program, ver
     api.put("/policies/staging", {"requirements": [], "required_approvals": 1})
     made = api.post(f"{VERSION}/requests", {"to_stage": "staging"})
     assert made.status_code == 201, made.content
-    before = registry.DatabaseRegistry(actor=User.objects.get(username="alice"))
+    before = DatabaseRegistry(actor=User.objects.get(username="alice"))
     old = before.get_requests("resnet50")[0].evidence_digest
     store(api, {"a": CONTENT})
     assert before.get_requests("resnet50")[0].evidence_digest != old
@@ -367,17 +374,17 @@ def test_a_file_of_a_run_belongs_to_who_stored_it(alice: User, db: None) -> None
     at = timezone.now()
     carol = create_user(username="carol", group="contributor", actor=SYSTEM, at=at)
     mine, theirs = Actor(carol, Channel.MLFLOW), None
-    registry.store_run_file(path="r/a", body=io.BytesIO(b"1"), size=1, actor=mine, at=at)
+    store_run_file(path="r/a", body=io.BytesIO(b"1"), size=1, actor=mine, at=at)
     dave = create_user(username="dave", group="contributor", actor=SYSTEM, at=at)
     theirs = Actor(dave, Channel.MLFLOW)
-    with pytest.raises(registry.artifacts.NotAllowed):
-        registry.store_run_file(path="r/a", body=io.BytesIO(b"2"), size=1, actor=theirs, at=at)
-    with pytest.raises(registry.artifacts.NotAllowed):
-        registry.delete_run_files(path="r", actor=theirs)
+    with pytest.raises(NotAllowed):
+        store_run_file(path="r/a", body=io.BytesIO(b"2"), size=1, actor=theirs, at=at)
+    with pytest.raises(NotAllowed):
+        delete_run_files(path="r", actor=theirs)
     for path in ("r", "r/a/b"):
-        with pytest.raises(registry.artifacts.AlreadyExists):
-            registry.store_run_file(path=path, body=io.BytesIO(b"2"), size=1, actor=mine, at=at)
-    assert registry.delete_run_files(path="r", actor=Actor(alice, Channel.API)) == 1
+        with pytest.raises(AlreadyExists):
+            store_run_file(path=path, body=io.BytesIO(b"2"), size=1, actor=mine, at=at)
+    assert delete_run_files(path="r", actor=Actor(alice, Channel.API)) == 1
     assert not RunFile.objects.exists()
 
 

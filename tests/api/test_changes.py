@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from boards.models import AuditEvent, ModelVersion, PolicyCheck, RegisteredModel
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.stages import Stage
 from tests.api.conftest import Program, problem

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from boards.access.actors import SYSTEM
 from boards.models import ApiToken, AuditEvent, User
-from boards.registry import DatabaseRegistry, revoke_token
+from boards.registry.accounts.tokens import revoke_token
+from boards.registry.database import DatabaseRegistry
 from obeya.tokens import new_token
 from tests.api.conftest import Program, ProgramOf, problem
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from boards.registry import SYSTEM, DatabaseRegistry, make_token, service_account
+from boards.access.actors import SYSTEM
+from boards.registry.accounts.tokens import make_token, service_account
+from boards.registry.database import DatabaseRegistry
 from obeya import PromotionPolicy, Stage
 from obeya.tokens import Scope
 from tests.examples import IS_RELEASE

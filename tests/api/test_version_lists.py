@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from boards.models import User
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya import Stage
 from tests.api.conftest import Program, ProgramOf
 

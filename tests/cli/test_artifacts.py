@@ -13,9 +13,11 @@ from click.testing import CliRunner, Result
 from django.conf import settings
 from django.utils import timezone
 
+from boards.access.actors import SYSTEM
 from boards.access.permissions import scopes_of
 from boards.models import Blob, ModelVersion
-from boards.registry import SYSTEM, create_user, make_token
+from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.users import create_user
 from obeya.cli import main
 
 pytestmark = pytest.mark.django_db(transaction=True)

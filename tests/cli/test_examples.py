@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from boards.registry import SYSTEM, DatabaseRegistry, make_token, service_account
+from boards.access.actors import SYSTEM
+from boards.registry.accounts.tokens import make_token, service_account
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.policy.policy import ArtifactDigest, NoPickle
 from obeya.tokens import Scope

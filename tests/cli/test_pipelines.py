@@ -14,8 +14,10 @@ import pytest
 import yaml
 from django.utils import timezone
 
+from boards.access.actors import SYSTEM
 from boards.models import ModelVersion
-from boards.registry import SYSTEM, DatabaseRegistry, make_token, service_account
+from boards.registry.accounts.tokens import make_token, service_account
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.tokens import Scope
 

@@ -13,9 +13,12 @@ from click.testing import CliRunner, Result
 from django.db import connections
 from django.utils import timezone
 
+from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import scopes_of
 from boards.models import ModelVersion, PolicyCheck, TransitionRequest, User
-from boards.registry import SYSTEM, Actor, DatabaseRegistry, create_user, make_token
+from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.cli import main
 from obeya.records import Channel

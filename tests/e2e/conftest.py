@@ -16,10 +16,13 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
-from boards import registry as write
+from boards.access.actors import SYSTEM, Actor
 from boards.models import PolicyCheck, User
-from boards.registry import SYSTEM, Actor, DatabaseRegistry
-from boards.registry.deliveries import Attempt, Outcome, lease_due, record_attempts
+from boards.registry.accounts.users import create_user
+from boards.registry.artifacts.artifacts import set_artifact, store_blob
+from boards.registry.database import DatabaseRegistry
+from boards.registry.webhooks.deliveries import Attempt, Outcome, lease_due, record_attempts
+from boards.registry.webhooks.endpoints import create_webhook, disable_webhook
 from obeya.artifacts.manifest import FileEntry
 from obeya.errors import TransitionRefused
 from obeya.policy.policy import Comparison, PromotionPolicy
@@ -66,7 +69,7 @@ def accounts(transactional_db: None) -> dict[str, User]:
     """One account in each group."""
     at = datetime.now(UTC) - timedelta(days=40)
     return {
-        name: write.create_user(username=name, group=group, password=PASSWORD, actor=SYSTEM, at=at)
+        name: create_user(username=name, group=group, password=PASSWORD, actor=SYSTEM, at=at)
         for name, group in ACCOUNTS.items()
     }
 
@@ -132,17 +135,17 @@ def store_files(actor: Actor) -> None:
     }
     at = datetime.now(UTC) - timedelta(days=1)
     stored = [
-        FileEntry(path, write.store_blob(body=BytesIO(c), size=len(c), actor=actor, at=at).sha256)
+        FileEntry(path, store_blob(body=BytesIO(c), size=len(c), actor=actor, at=at).sha256)
         for path, c in contents.items()
     ]
-    write.set_artifact(name="whisper", version=2, files=stored, actor=actor, at=at)
+    set_artifact(name="whisper", version=2, files=stored, actor=actor, at=at)
 
 
 def make_endpoints(actor: Actor) -> None:
     """An endpoint with a delivery that failed, and one that is disabled."""
     at = datetime.now(UTC) - timedelta(days=1)
     for name in ("deploy", "dashboard"):
-        row, _ = write.create_webhook(
+        row, _ = create_webhook(
             name=name,
             target=Target.WEBHOOK,
             address="https://hooks.example.org/",
@@ -153,7 +156,7 @@ def make_endpoints(actor: Actor) -> None:
     outcome = Outcome(12, status_code=500, response="no", request_headers={"webhook-id": "msg_1"})
     for leased in lease_due(limit=9, per_webhook=9, seconds=60, at=datetime.now(UTC)):
         record_attempts([Attempt(leased, outcome, made_at=at)])
-    write.disable_webhook(uid=row.uid, reason="Gone", actor=actor, at=at)
+    disable_webhook(uid=row.uid, reason="Gone", actor=actor, at=at)
 
 
 @pytest.fixture

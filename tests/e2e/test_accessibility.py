@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya.policy.bounds import Comparison
 from obeya.stages import Stage
 from obeya.transitions.guardrails import Guardrail

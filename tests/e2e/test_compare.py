@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from tests.e2e.board_page import BoardPage
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya.errors import InvalidInput, TransitionRefused
 from obeya.stages import Stage
 from tests.e2e.board_page import BoardPage

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from tests.e2e.board_page import BoardPage
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from tests.e2e.board_page import BoardPage
 
 KEYS_MAX = 8

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from boards.models import AuditEvent, TransitionRequest, Waiver
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.stages import Stage
 from tests.e2e.board_page import BoardPage

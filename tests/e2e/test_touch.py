@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from tests.e2e.board_page import BoardPage
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from boards.models import ArtifactFile, ModelVersion
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya.artifacts.manifest import FileEntry, artifact_digest, local_files, sha256_of
 from tests.e2e.conftest import Complaints, Visit
 from tests.e2e.relay import relay

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from tests.e2e.board_page import BoardPage
 from tests.e2e.conftest import PASSWORD
 

@@ -18,7 +18,8 @@ import pytest
 import urllib3
 from django.utils import timezone
 
-from boards.registry import SYSTEM, make_token, service_account
+from boards.access.actors import SYSTEM
+from boards.registry.accounts.tokens import make_token, service_account
 from obeya.tokens import Scope
 from tests.packaging.forks import Forks
 

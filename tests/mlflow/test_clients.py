@@ -10,8 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, ModelVersion, User
-from boards.registry import SYSTEM, DatabaseRegistry, create_model
+from boards.registry.catalog.registration import create_model
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.records import Action, Channel
 

@@ -15,11 +15,14 @@ from click.testing import CliRunner, Result
 from django.test import Client
 from django.utils import timezone
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
 from boards.queries.audit.as_of import board_as_of
 from boards.queries.search.board_filter import BoardFilter
 from boards.queries.verification.rows_verification import differing_rows
-from boards.registry import SYSTEM, DatabaseRegistry, make_token, verify_new_events
+from boards.registry.accounts.tokens import make_token
+from boards.registry.database import DatabaseRegistry
+from boards.registry.verification import verify_new_events
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.cli import main
 from obeya.records import Action, Channel

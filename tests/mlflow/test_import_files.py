@@ -16,9 +16,10 @@ import pytest
 from click.testing import CliRunner, Result
 from django.utils import timezone
 
+from boards.access.actors import SYSTEM
 from boards.models import ArtifactFile, AuditEvent, Blob, ModelVersion
 from boards.queries.verification.rows_verification import differing_rows
-from boards.registry import SYSTEM, verify_new_events
+from boards.registry.verification import verify_new_events
 from obeya.cli import main
 from obeya.records import Channel
 

@@ -12,8 +12,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
-from boards.registry import SYSTEM, DatabaseRegistry, create_user, make_token, revoke_token
+from boards.registry.accounts.tokens import make_token, revoke_token
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.tokens import Scope
 

@@ -12,7 +12,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from boards.registry import SYSTEM, DatabaseRegistry, create_model
+from boards.access.actors import SYSTEM
+from boards.registry.catalog.registration import create_model
+from boards.registry.database import DatabaseRegistry
 from obeya.records import ModelVersion
 
 RunClient = Callable[..., str]

@@ -13,6 +13,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, RegisteredModel, User
 from boards.models.audit import MOVES
 from boards.queries.audit.as_of import (
@@ -25,7 +26,8 @@ from boards.queries.audit.as_of import (
 )
 from boards.queries.paging.keyset import Cursor
 from boards.queries.search.board_filter import BoardFilter
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya import RegistryError, Stage
 from obeya.errors import InvalidInput
 from tests.examples import examples

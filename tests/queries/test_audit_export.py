@@ -11,13 +11,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, AuditText, RegisteredModel, SiteChain
 from boards.queries.audit import audit_export
 from boards.queries.audit.audit_export import ExportForm, export_lines
 from boards.queries.audit.audit_filter import AuditFilter
 from boards.queries.audit.audit_page import scope_of
 from boards.queries.verification.verification_state import chain_heads
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya import Stage
 from obeya.audit.export import ExportReport, verify_export
 from obeya.audit.heads import ChainHead

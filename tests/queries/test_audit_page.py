@@ -9,11 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from boards.access.actors import SYSTEM
 from boards.models import RegisteredModel, User
 from boards.queries.audit.audit_filter import AuditFilter
 from boards.queries.audit.audit_page import AuditPage, audit_page, scope_of
 from boards.queries.paging.keyset import Cursor
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya import Stage
 from obeya.errors import InvalidInput
 from obeya.records import Action, Channel

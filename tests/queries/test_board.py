@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from boards.access.actors import SYSTEM, Actor
 from boards.models import Metric, ModelVersion, RegisteredModel
 from boards.queries.board import board_columns as board_module
 from boards.queries.board.board_columns import (
@@ -19,19 +20,12 @@ from boards.queries.board.board_columns import (
     stage_counts,
 )
 from boards.queries.search.board_filter import BoardFilter
-from boards.registry import (
-    SYSTEM,
-    Actor,
-    DatabaseRegistry,
-    configure_model,
-    define_metric,
-    delete_model,
-    delete_version,
-    log_metrics,
-    register_model,
-    set_policy,
-    transition_stage,
-)
+from boards.registry.catalog.catalog import configure_model, delete_model, delete_version
+from boards.registry.catalog.metrics import define_metric, log_metrics
+from boards.registry.catalog.registration import register_model
+from boards.registry.database import DatabaseRegistry
+from boards.registry.policies.policies import set_policy
+from boards.registry.transitions.transitions import transition_stage
 from obeya import metrics as core
 from obeya.comparison import DiffOutcome
 from obeya.metrics import Direction, MetricDefinition, Scale

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from boards.access.actors import SYSTEM
 from boards.queries.compare.compare_page import VersionRef, compare_page, version_offers
-from boards.registry import SYSTEM, register_model, transition_stage
+from boards.registry.catalog.registration import register_model
+from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput, NotFound
 from obeya.stages import Stage
 

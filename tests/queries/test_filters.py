@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from boards.access.actors import SYSTEM, Actor
 from boards.models import ModelVersion, User
 from boards.queries.search.board_filter import (
     CONDITION_MAX,
@@ -15,7 +16,8 @@ from boards.queries.search.board_filter import (
     BoardFilter,
     MetricCondition,
 )
-from boards.registry import SYSTEM, Actor, delete_version, register_model
+from boards.registry.catalog.catalog import delete_version
+from boards.registry.catalog.registration import register_model
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.policy.policy import Comparison

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from boards.access.actors import SYSTEM
 from boards.models import ModelVersion, RegisteredModel
 from boards.queries.board.board_columns import PAGE, column_page
 from boards.queries.paging.keyset import Cursor
 from boards.queries.search.board_filter import BoardFilter
-from boards.registry import SYSTEM, register_model, transition_stage
+from boards.registry.catalog.registration import register_model
+from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
 

@@ -13,19 +13,16 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from boards.access.actors import SYSTEM, Actor
 from boards.models import Metric, ModelVersion, User
 from boards.queries.facts.records import version_records
 from boards.queries.search.version_filter import condition
 from boards.queries.search.version_list import list_versions
-from boards.registry import (
-    SYSTEM,
-    Actor,
-    delete_version,
-    log_metrics,
-    register_model,
-    set_alias,
-    transition_stage,
-)
+from boards.registry.catalog.catalog import delete_version
+from boards.registry.catalog.labels import set_alias
+from boards.registry.catalog.metrics import log_metrics
+from boards.registry.catalog.registration import register_model
+from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput
 from obeya.filters.expressions import (
     Ago,

@@ -13,7 +13,7 @@ from boards.models import PolicyCheck
 from boards.queries.facts.records import find_model
 from boards.queries.metrics.metric_names import unmeasured
 from boards.queries.policies.what_if import FEW_PROMOTIONS, what_if
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya.policy.policy import (
     ArtifactDigest,
     Comparison,

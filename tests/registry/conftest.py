@@ -13,8 +13,10 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.utils import timezone
 
+from boards.access.actors import Actor
 from boards.models import AuditEvent, RegisteredModel, SiteChain, User
-from boards.registry import Actor, DatabaseRegistry, make_token
+from boards.registry.accounts.tokens import make_token
+from boards.registry.database import DatabaseRegistry
 from obeya import InMemoryRegistry, ModelRegistry, RemoteRegistry
 from obeya.audit.chain import event_hash
 from obeya.records import Channel

@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import Group, Permission
 
+from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import GROUPS, Right, has_right
 from boards.models import OneTimeLink, User
 from boards.queries.facts.account_permissions import standing_of
-from boards.registry import (
-    SYSTEM,
-    Actor,
+from boards.registry.accounts.users import (
     anybody_has_password,
     create_user,
     make_one_time_link,

@@ -13,15 +13,13 @@ from django.db import DatabaseError, connection, models, transaction
 from django.db.models import ProtectedError
 
 from boards import triggers
+from boards.access.actors import Actor
 from boards.checks import audit_log_is_guarded
 from boards.models import AuditEvent, AuditText, RegisteredModel, SiteChain, StageTransition
 from boards.queries.verification.verification import verify_chains
-from boards.registry import (
-    Actor,
-    define_metric,
-    register_model,
-    transition_stage,
-)
+from boards.registry.catalog.metrics import define_metric
+from boards.registry.catalog.registration import register_model
+from boards.registry.transitions.transitions import transition_stage
 from obeya.audit.chain import event_hash
 from obeya.metrics import MetricDefinition
 from obeya.records import Channel

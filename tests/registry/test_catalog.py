@@ -7,19 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from boards.access.actors import Actor
 from boards.models import Alias, AuditEvent, AuditText, ModelVersion, RegisteredModel
 from boards.queries.verification.verification import verify_chains
-from boards.registry import (
-    Actor,
+from boards.registry.catalog.catalog import (
     configure_model,
     delete_model,
     delete_version,
-    register_model,
     rename_model,
-    set_alias,
     set_description,
-    transition_stage,
 )
+from boards.registry.catalog.labels import set_alias
+from boards.registry.catalog.registration import register_model
+from boards.registry.transitions.transitions import transition_stage
 from obeya.audit.chain import text_digest
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound
 from obeya.records import Channel

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya import (
     AlreadyExists,
     Comparison,

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from boards import models
+from boards.access.actors import Actor
 from boards.queries.facts.records import definitions
-from boards.registry import Actor, define_metric
+from boards.registry.catalog.metrics import define_metric
 from obeya.errors import InvalidInput, NotAllowed
 from obeya.metrics import Direction, MetricDefinition, Scale
 from obeya.records import Channel

@@ -8,19 +8,13 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from boards import models
+from boards.access.actors import SYSTEM, Actor
 from boards.models import ModelVersion
-from boards.registry import (
-    SYSTEM,
-    Actor,
-    delete_model,
-    delete_version,
-    register_model,
-    remove_guardrail,
-    report_live_metric,
-    rollback,
-    set_guardrail,
-    transition_stage,
-)
+from boards.registry.catalog.catalog import delete_model, delete_version
+from boards.registry.catalog.registration import register_model
+from boards.registry.policies.guardrails import remove_guardrail, report_live_metric, set_guardrail
+from boards.registry.transitions.rollback import rollback
+from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.policy.bounds import Comparison
 from obeya.records import Channel

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from boards.access.actors import Actor
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
 from boards.queries.verification.rows_verification import differing_rows
-from boards.registry import Actor, DatabaseRegistry, delete_model, delete_version, import_model
+from boards.registry.catalog.catalog import delete_model, delete_version
+from boards.registry.database import DatabaseRegistry
+from boards.registry.transfer.imports import import_model
 from obeya.errors import InvalidInput, NotAllowed
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
 from obeya.policy.policy import Comparison, PromotionPolicy

@@ -6,16 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from boards.access.actors import Actor
 from boards.models import Alias, ModelTag, ModelVersion, VersionTag
-from boards.registry import (
-    Actor,
-    delete_alias,
-    delete_tag,
-    delete_version,
-    register_model,
-    set_alias,
-    set_tag,
-)
+from boards.registry.catalog.catalog import delete_version
+from boards.registry.catalog.labels import delete_alias, delete_tag, set_alias, set_tag
+from boards.registry.catalog.registration import register_model
 from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.records import Channel
 

@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from boards.access.actors import Actor
 from boards.models import Metric, ModelVersion
-from boards.registry import Actor, delete_version, log_metrics, register_model
+from boards.registry.catalog.catalog import delete_version
+from boards.registry.catalog.metrics import log_metrics
+from boards.registry.catalog.registration import register_model
 from obeya import metrics as core
 from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.records import Channel

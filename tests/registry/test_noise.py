@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from boards.registry import SYSTEM, DatabaseRegistry, define_metric
+from boards.access.actors import SYSTEM
+from boards.registry.catalog.metrics import define_metric
+from boards.registry.database import DatabaseRegistry
 from obeya.metrics import Metric, MetricDefinition, Scale
 from obeya.policy.policy import Comparison, Outcome, PromotionPolicy
 from obeya.records import Channel

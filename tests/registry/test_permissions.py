@@ -11,10 +11,16 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from boards import registry as writes
+from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import GROUPS
 from boards.models import AuditEvent, User
-from boards.registry import SYSTEM, Actor
+from boards.registry.catalog.labels import set_alias
+from boards.registry.catalog.registration import register_model
+from boards.registry.policies.guardrails import set_guardrail
+from boards.registry.policies.limits import set_wip_limit
+from boards.registry.policies.policies import set_policy
+from boards.registry.transitions.requests import request_transition
+from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import NotAllowed
 from obeya.imports import ImportedModel
 from obeya.metrics import MetricDefinition
@@ -26,6 +32,7 @@ from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import Decision
 from obeya.webhooks.endpoints import Target, Wish
+from tests.write_path import write_functions
 
 pytestmark = pytest.mark.both_engines
 
@@ -87,16 +94,6 @@ DEEDS = [
     ("create_user", {"username": "dora", "group": "viewer"}, ADMINISTRATORS),
     ("create_webhook", WEBHOOK | {"target": Target.WEBHOOK}, ADMINISTRATORS),
 ]
-# They are asked by who is not signed in yet, or by who has the server itself.
-WITHOUT_ACTOR = {
-    "anybody_has_password",
-    "answer_once",
-    "collect_garbage",
-    "together",
-    "unchanged",
-    "use_one_time_link",
-    "use_token",
-}
 # It notes what the admin has let through, by rights of its own, and changes nothing itself.
 WITHOUT_RIGHT = {"record_user_change"}
 # They write no event: they say what was found in the log.
@@ -135,23 +132,21 @@ def resnet50(db):
     """Four versions in four stages, a tag, an alias, a request, a policy, a limit, a guardrail."""
     path = (Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED)
     for number in (1, 2, 3, 4):
-        writes.register_model(name="resnet50", tags={"tag": "x"}, actor=SYSTEM, at=NOON)
+        register_model(name="resnet50", tags={"tag": "x"}, actor=SYSTEM, at=NOON)
         for stage in path[: number - 1]:
-            writes.transition_stage(
-                name="resnet50", version=number, to_stage=stage, actor=SYSTEM, at=NOON
-            )
+            transition_stage(name="resnet50", version=number, to_stage=stage, actor=SYSTEM, at=NOON)
     asker = User.objects.create(username="asker", is_superuser=True)
-    writes.request_transition(name="resnet50", version=1, actor=Actor(asker, Channel.PAGE), at=NOON)
+    request_transition(name="resnet50", version=1, actor=Actor(asker, Channel.PAGE), at=NOON)
     rule = {"name": "resnet50", "actor": SYSTEM, "at": NOON}
-    writes.set_guardrail(guardrail=Guardrail("errors", Comparison.LTE, 0), **rule)
-    writes.set_wip_limit(limit=WipLimit(Stage.PRODUCTION, 9), **rule)
+    set_guardrail(guardrail=Guardrail("errors", Comparison.LTE, 0), **rule)
+    set_wip_limit(limit=WipLimit(Stage.PRODUCTION, 9), **rule)
     policy = PromotionPolicy(Stage.PRODUCTION).require_metric("f1", Comparison.GT, 1)
-    writes.set_policy(policy=dataclasses.replace(policy, mode=Mode.WARN), **rule)
-    writes.set_alias(name="resnet50", alias="old", version=2, actor=SYSTEM, at=NOON)
+    set_policy(policy=dataclasses.replace(policy, mode=Mode.WARN), **rule)
+    set_alias(name="resnet50", alias="old", version=2, actor=SYSTEM, at=NOON)
 
 
 def attempt(name, arguments, user):
-    function = getattr(writes, name)
+    function = dict(write_functions())[name]
     if "name" in inspect.signature(function).parameters:
         arguments = {"name": "resnet50", **arguments}
     return function(**arguments, actor=Actor(user, Channel.PAGE), at=NOON + timedelta(hours=1))
@@ -164,8 +159,8 @@ def member_of(group):
 
 
 def test_every_function_of_the_write_path_stands_in_the_table():
-    functions = {name for name in writes.__all__ if inspect.isfunction(getattr(writes, name))}
-    elsewhere = WITHOUT_ACTOR | WITHOUT_RIGHT | TESTED_APART | ABOUT_THE_LOG
+    functions = {name for name, _ in write_functions()}
+    elsewhere = WITHOUT_RIGHT | TESTED_APART | ABOUT_THE_LOG
     assert functions - elsewhere == {name for name, _, _ in DEEDS}
 
 

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from boards.access.actors import Actor
 from boards.models import AuditEvent, PolicyRevision, RegisteredModel, SiteChain
 from boards.queries.facts.judgement import policy_in_force
-from boards.registry import Actor, register_model, set_policy
+from boards.registry.catalog.registration import register_model
+from boards.registry.policies.policies import set_policy
 from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.records import Channel

@@ -14,23 +14,16 @@ from functools import partial
 import pytest
 from django.db import connections
 
+from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditEvent, ModelVersion, RegisteredModel
 from boards.queries.verification.verification import verify_chains
-from boards.registry import (
-    SYSTEM,
-    Actor,
-    create_user,
-    define_metric,
-    log_metrics,
-    make_one_time_link,
-    register_model,
-    rename_model,
-    set_alias,
-    set_policy,
-    set_tag,
-    transition_stage,
-    use_one_time_link,
-)
+from boards.registry.accounts.users import create_user, make_one_time_link, use_one_time_link
+from boards.registry.catalog.catalog import rename_model
+from boards.registry.catalog.labels import set_alias, set_tag
+from boards.registry.catalog.metrics import define_metric, log_metrics
+from boards.registry.catalog.registration import register_model
+from boards.registry.policies.policies import set_policy
+from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import AlreadyExists, Conflict, NotFound, RegistryError
 from obeya.metrics import Direction, MetricDefinition
 from obeya.policy.policy import PromotionPolicy

@@ -6,16 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from boards.access.actors import Actor
 from boards.models import ModelVersion, PolicyCheck, RegisteredModel
-from boards.registry import (
-    Actor,
-    log_metrics,
-    record_policy_check,
-    register_model,
-    set_policy,
-    transition_stage,
-)
-from boards.registry._checks import check_reference
+from boards.registry.catalog.metrics import log_metrics
+from boards.registry.catalog.registration import register_model
+from boards.registry.policies.policies import set_policy
+from boards.registry.transitions.checks import check_reference, record_policy_check
+from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.policy.policy import Comparison, PromotionPolicy, Verdict
 from obeya.records import Channel

@@ -7,16 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditEvent, Metric, ModelVersion, RegisteredModel, VersionTag
 from boards.queries.verification.verification import verify_chains
-from boards.registry import (
-    SYSTEM,
-    Actor,
-    create_model,
-    delete_model,
-    delete_version,
-    register_model,
-)
+from boards.registry.catalog.catalog import delete_model, delete_version
+from boards.registry.catalog.registration import create_model, register_model
 from obeya import metrics as core
 from obeya.audit.chain import GENESIS
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed

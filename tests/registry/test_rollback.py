@@ -9,19 +9,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 
+from boards.access.actors import SYSTEM, Actor
 from boards.models import ModelVersion, PolicyCheck, RegisteredModel
 from boards.queries.verification.verification import verify_chains
-from boards.registry import (
-    SYSTEM,
-    Actor,
-    delete_version,
-    log_metrics,
-    register_model,
-    rollback,
-    set_policy,
-    set_wip_limit,
-    transition_stage,
-)
+from boards.registry.catalog.catalog import delete_version
+from boards.registry.catalog.metrics import log_metrics
+from boards.registry.catalog.registration import register_model
+from boards.registry.policies.limits import set_wip_limit
+from boards.registry.policies.policies import set_policy
+from boards.registry.transitions.rollback import rollback
+from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound, RegistryError
 from obeya.policy.policy import Comparison, PromotionPolicy
 from obeya.records import Channel

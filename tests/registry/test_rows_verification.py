@@ -20,8 +20,10 @@ from boards.models import (
 )
 from boards.queries.verification.rows_verification import differing_rows
 from boards.queries.verification.verification import verify_chains
-from boards.registry import DatabaseRegistry, create_user, revoke_waiver
-from boards.registry._commit import Actor
+from boards.registry.accounts.users import create_user
+from boards.registry.commit import Actor
+from boards.registry.database import DatabaseRegistry
+from boards.registry.policies.waivers import revoke_waiver
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.records import Channel
 from tests.append_only import drop_triggers

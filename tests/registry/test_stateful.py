@@ -22,9 +22,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
 from boards.queries.verification.verification import verify_chains
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya import (
     Comparison,
     InMemoryRegistry,

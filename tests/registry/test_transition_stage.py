@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from boards.access.actors import SYSTEM, Actor
 from boards.models import (
     AuditEvent,
     AuditText,
@@ -17,17 +18,12 @@ from boards.models import (
     RegisteredModel,
 )
 from boards.queries.verification.verification import verify_chains
-from boards.registry import (
-    SYSTEM,
-    Actor,
-    configure_model,
-    delete_version,
-    log_metrics,
-    register_model,
-    set_policy,
-    transition_stage,
-)
-from boards.registry._checks import check_reference
+from boards.registry.catalog.catalog import configure_model, delete_version
+from boards.registry.catalog.metrics import log_metrics
+from boards.registry.catalog.registration import register_model
+from boards.registry.policies.policies import set_policy
+from boards.registry.transitions.checks import check_reference
+from boards.registry.transitions.transitions import transition_stage
 from obeya.audit.chain import text_digest
 from obeya.errors import (
     Conflict,

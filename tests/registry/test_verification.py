@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
+from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditEvent, RegisteredModel, VerificationRun, VerifiedChain
 from boards.queries.verification.verification import verify_chains
 from boards.queries.verification.verification_state import (
@@ -14,13 +15,8 @@ from boards.queries.verification.verification_state import (
     chain_state,
     verification_state,
 )
-from boards.registry import (
-    SYSTEM,
-    Actor,
-    record_verification,
-    verify_new_events,
-)
 from boards.registry import verification as bounds
+from boards.registry.verification import record_verification, verify_new_events
 from obeya import Stage
 from obeya.audit.chain import event_hash
 from obeya.audit.heads import ChainHead

@@ -10,18 +10,14 @@ from functools import partial
 import pytest
 from django.db import connections
 
+from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditEvent, ModelVersion, PolicyCheck, RegisteredModel, WipLimit
 from boards.queries.verification.verification import verify_chains
-from boards.registry import (
-    SYSTEM,
-    Actor,
-    log_metrics,
-    register_model,
-    remove_wip_limit,
-    set_policy,
-    set_wip_limit,
-    transition_stage,
-)
+from boards.registry.catalog.metrics import log_metrics
+from boards.registry.catalog.registration import register_model
+from boards.registry.policies.limits import remove_wip_limit, set_wip_limit
+from boards.registry.policies.policies import set_policy
+from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError, TransitionRefused
 from obeya.policy.policy import Comparison, PromotionPolicy, Verdict
 from obeya.records import Channel

@@ -12,11 +12,11 @@ from django.core.files.storage import storages
 from django.utils import timezone
 from moto.server import ThreadedMotoServer
 
+from boards.access.actors import SYSTEM
 from boards.files import blob_store
 from boards.models import Blob
 from boards.queries.verification.blob_verification import examined_blobs
-from boards.registry import SYSTEM, collect_garbage, store_blob
-from boards.registry.artifacts import UNNAMED_FOR
+from boards.registry.artifacts.artifacts import UNNAMED_FOR, collect_garbage, store_blob
 from registry_site import environment
 
 CONTENT = b"in a bucket" * 100_000

@@ -10,8 +10,9 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, PolicyRevision
-from boards.registry import SYSTEM, DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya.policy.file import PolicyFileError, read_policies, write_policies
 from obeya.policy.policy import Comparison, PromotionPolicy, RequiredTag, TimeInStage
 from obeya.stages import Stage

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 
+from boards.access.actors import SYSTEM
 from boards.models import User
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 
 MADE_AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from boards.access.actors import SYSTEM
 from boards.models import TransitionRequest, User
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 
 MADE_AT = datetime(2026, 3, 1, 9, tzinfo=UTC)

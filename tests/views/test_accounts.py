@@ -9,10 +9,10 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from boards import registry
+from boards.access.actors import SYSTEM
 from boards.first_sign_in import first_administrator, one_time_link_path
 from boards.models import AuditEvent, User
-from boards.registry import SYSTEM
+from boards.registry.accounts.users import anybody_has_password, make_one_time_link
 from tests.views.people import person
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ def test_whoever_came_by_the_first_link_chooses_a_password_and_signs_in_with_it(
     answer = client.post("/password/", {"new_password1": OLD, "new_password2": OLD})
     assert answer.headers["Location"] == "/"
     assert client.get("/").status_code == 200
-    assert registry.anybody_has_password()
+    assert anybody_has_password()
     form = {"username": "admin", "password": OLD}
     assert Client().post("/sign-in/", form).headers["Location"] == "/"
 
@@ -217,6 +217,6 @@ def test_the_theme_is_kept_and_can_follow_the_system_again(
 
 
 def test_a_token_is_stored_as_its_hash_only(alice: User) -> None:
-    token = registry.make_one_time_link(user=alice, actor=SYSTEM, at=timezone.now())
+    token = make_one_time_link(user=alice, actor=SYSTEM, at=timezone.now())
     assert alice.one_time_links.get().token_hash != token
     assert token not in str(alice.one_time_links.values_list())

@@ -17,27 +17,23 @@ from django.test import Client
 from django.urls import reverse
 
 from boards import models
+from boards.access.actors import SYSTEM, Actor
 from boards.first_sign_in import one_time_link_path
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
-from boards.registry import (
-    SYSTEM,
-    Actor,
-    DatabaseRegistry,
-    create_webhook,
-    define_metric,
-    make_token,
-    record_policy_check,
-    set_artifact,
-    store_run_file,
-    verify_new_events,
-)
-from boards.registry.deliveries import (
+from boards.registry.accounts.tokens import make_token
+from boards.registry.artifacts.artifacts import set_artifact, store_run_file
+from boards.registry.catalog.metrics import define_metric
+from boards.registry.database import DatabaseRegistry
+from boards.registry.transitions.checks import record_policy_check
+from boards.registry.verification import verify_new_events
+from boards.registry.webhooks.deliveries import (
     Attempt,
     Outcome,
     lease_due,
     publish_heads,
     record_attempts,
 )
+from boards.registry.webhooks.endpoints import create_webhook
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.artifacts.manifest import FileEntry
 from obeya.metrics import MetricDefinition

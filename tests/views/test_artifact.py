@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from boards.access.actors import Actor
 from boards.models import User
-from boards.registry import DatabaseRegistry, set_artifact, store_blob
+from boards.registry.artifacts.artifacts import set_artifact, store_blob
+from boards.registry.database import DatabaseRegistry
 from obeya.artifacts.manifest import FileEntry
 from obeya.records import Channel
 

@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from boards.files import blob_store
 from boards.models import AuditEvent, Blob, ModelVersion, User
-from boards.registry import DatabaseRegistry, collect_garbage
+from boards.registry.artifacts.artifacts import collect_garbage
+from boards.registry.database import DatabaseRegistry
 from obeya.stages import Stage
 from tests.views.people import person
 

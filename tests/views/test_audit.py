@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from boards.models import AuditEvent, PolicyCheck, RegisteredModel, User, VerificationRun
 from boards.queries.verification.verification_state import chain_heads
-from boards.registry import DatabaseRegistry, verify_new_events
+from boards.registry.database import DatabaseRegistry
+from boards.registry.verification import verify_new_events
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
 from obeya.audit.export import verify_export
 

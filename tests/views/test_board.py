@@ -11,8 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
+from boards.access.actors import SYSTEM
 from boards.models import User
-from boards.registry import SYSTEM, DatabaseRegistry, define_metric
+from boards.registry.catalog.metrics import define_metric
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.metrics import MetricDefinition
 

@@ -11,8 +11,10 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, ModelVersion, PolicyCheck, User
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
 from obeya.policy.policy import (
     ArtifactDigest,

@@ -12,8 +12,10 @@ from django.test import Client
 from django.utils import timezone
 
 from boards import models
+from boards.access.actors import Actor
 from boards.models import User
-from boards.registry import Actor, DatabaseRegistry, define_metric
+from boards.registry.catalog.metrics import define_metric
+from boards.registry.database import DatabaseRegistry
 from obeya import Metric, MetricDefinition
 from obeya.records import Channel
 

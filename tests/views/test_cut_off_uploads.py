@@ -16,7 +16,9 @@ from django.utils import timezone
 from boards.access.actors import Actor
 from boards.files import blob_store
 from boards.models import ArtifactFile, Blob, ModelVersion, RunFile, User
-from boards.registry import DatabaseRegistry, make_token, store_blob
+from boards.registry.accounts.tokens import make_token
+from boards.registry.artifacts.artifacts import store_blob
+from boards.registry.database import DatabaseRegistry
 from obeya.errors import StorageFull
 from obeya.records import Channel
 from obeya.tokens import Scope

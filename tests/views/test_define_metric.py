@@ -12,7 +12,7 @@ from django.utils.html import strip_tags
 
 from boards.models import AuditEvent, User
 from boards.models import MetricDefinition as Row
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 
 pytestmark = pytest.mark.django_db
 

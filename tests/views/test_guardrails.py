@@ -19,9 +19,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from boards import models
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, User
 from boards.queries.board.andons import raised_andons
-from boards.registry import SYSTEM, DatabaseRegistry, create_user, make_token
+from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, Stage
 from obeya.tokens import Scope
 from obeya.transitions.guardrails import Guardrail

@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 
+from boards.access.actors import SYSTEM
 from boards.models import User
-from boards.registry import SYSTEM, DatabaseRegistry, create_model, import_model
+from boards.registry.catalog.registration import create_model
+from boards.registry.database import DatabaseRegistry
+from boards.registry.transfer.imports import import_model
 from obeya import Stage
 from obeya.imports import ImportedModel, ImportedVersion
 

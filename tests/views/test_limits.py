@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, User, WipLimit
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.policy.results import Mode
 from obeya.transitions import limits

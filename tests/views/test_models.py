@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from boards.models import User
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya import Stage
 
 pytestmark = pytest.mark.django_db

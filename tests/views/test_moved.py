@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django_htmx.middleware import HtmxDetails
 
 from boards.models import User
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from boards.views.board.moved import moved_answer
 from obeya import Stage
 from obeya.records import StageTransition

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from boards.models import AuditEvent, PolicyRevision, User
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.policy.diff import Change
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from boards.models import User
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya import Stage
 
 pytestmark = pytest.mark.django_db

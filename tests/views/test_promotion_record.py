@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from boards.models import AuditEvent, AuditText, PolicyCheck, RegisteredModel, User
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from boards.triggers import _POSTGRESQL, _SQLITE
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
 from obeya.audit.chain import document_digest

@@ -14,9 +14,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from boards.access.actors import SYSTEM
 from boards.models import ModelVersion, TransitionRequest, User, Vote
 from boards.queries.reviews import requests_inbox
-from boards.registry import SYSTEM, DatabaseRegistry, configure_model
+from boards.registry.catalog.catalog import configure_model
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.policy.policy import Mode
 from tests.views.people import POLICY, asked, person, registry_of, staged

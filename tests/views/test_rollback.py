@@ -10,8 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, User
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 
 pytestmark = pytest.mark.django_db

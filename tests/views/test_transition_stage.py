@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, ModelVersion, User
-from boards.registry import SYSTEM, DatabaseRegistry, create_user, set_tag
+from boards.registry.accounts.users import create_user
+from boards.registry.catalog.labels import set_tag
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from tests.views.people import person
 

@@ -15,8 +15,10 @@ from django.test import Client
 from django.utils import timezone
 
 from boards.models import AuditEvent, PolicyCheck, RegisteredModel, TransitionRequest, User
-from boards.registry import DatabaseRegistry, make_token, revoke_waiver
-from boards.registry._commit import Actor
+from boards.registry.accounts.tokens import make_token
+from boards.registry.commit import Actor
+from boards.registry.database import DatabaseRegistry
+from boards.registry.policies.waivers import revoke_waiver
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
 from obeya.audit.chain import event_hash
 from obeya.audit.export import verify_export

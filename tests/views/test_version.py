@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from boards.models import User
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, Metric, PromotionPolicy, Stage, TransitionRefused
 
 pytestmark = pytest.mark.django_db

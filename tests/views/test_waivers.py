@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from boards.models import AuditEvent, User, Waiver
-from boards.registry import DatabaseRegistry
+from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from tests.views.people import person, staged
 

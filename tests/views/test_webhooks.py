@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from boards.models import AuditEvent, Delivery, User, Webhook
-from boards.registry import DatabaseRegistry
-from boards.registry.deliveries import Attempt, Outcome, lease_due, record_attempts
+from boards.registry.database import DatabaseRegistry
+from boards.registry.webhooks.deliveries import Attempt, Outcome, lease_due, record_attempts
 from tests.views.people import person
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from boards import models, registry
+from boards import models
+from boards.access.actors import SYSTEM, Actor
 from boards.models import User
-from boards.registry import SYSTEM, Actor, DatabaseRegistry, create_user
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
+from boards.registry.webhooks.endpoints import create_webhook
 from boards.webhooks import worker
 from obeya.records import Channel
 from obeya.webhooks.endpoints import Target, Wish
@@ -47,7 +50,7 @@ def make(actor: Actor, settings: Any) -> Make:
 
     def made(address: str, name: str = "ci", **wish: Any) -> tuple[models.Webhook, str]:
         target = wish.pop("target", Target.WEBHOOK)
-        return registry.create_webhook(
+        return create_webhook(
             name=name,
             target=target,
             address=address,

@@ -13,7 +13,7 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from boards import registry
+from boards.access.actors import Actor
 from boards.models import (
     AuditEvent,
     Delivery,
@@ -23,16 +23,21 @@ from boards.models import (
     WebhookMessage,
 )
 from boards.queries.verification.verification_state import chain_heads
-from boards.registry import Actor, DatabaseRegistry
-from boards.registry.deliveries import (
+from boards.registry.catalog.registration import register_versions
+from boards.registry.database import DatabaseRegistry
+from boards.registry.transfer.imports import import_model
+from boards.registry.webhooks.deliveries import (
     Attempt,
     Leased,
     Outcome,
     lease_due,
     publish_heads,
     record_attempts,
+    replay,
+    replay_failed,
     sweep_deliveries,
 )
+from boards.registry.webhooks.endpoints import disable_webhook, enable_webhook
 from obeya.errors import InvalidInput, NotFound
 from obeya.imports import ImportedModel, ImportedVersion
 from obeya.records import VersionDraft
@@ -135,7 +140,7 @@ def test_many_events_of_one_write_cost_no_more_statements(
     for number in (2, 20):
         drafts = [VersionDraft(f"model-{number}") for _ in range(number)]
         with CaptureQueriesContext(connection) as queries:
-            registry.register_versions(drafts=drafts, actor=actor, at=timezone.now())
+            register_versions(drafts=drafts, actor=actor, at=timezone.now())
         counts.append(len(queries))
     assert counts[0] == counts[1]
 
@@ -146,7 +151,7 @@ def test_what_happened_elsewhere_long_ago_is_not_sent(make: Make, actor: Actor) 
     at = timezone.now()
     version = ImportedVersion(1, Stage.PRODUCTION, at, at)
     imported = ImportedModel("old", "https://mlflow.example.org", at, versions=(version,))
-    registry.import_model(imported=imported, actor=actor, at=at)
+    import_model(imported=imported, actor=actor, at=at)
     assert WebhookMessage.objects.count() == before
 
 
@@ -273,16 +278,16 @@ def test_a_delivery_is_replayed_with_the_same_message_and_keeps_its_attempts(
     make(URL)
     (leased,) = lease()
     record_attempt(leased=leased, outcome=ARRIVED, at=timezone.now())
-    row = registry.replay(pk=leased.pk, actor=actor, at=timezone.now())
+    row = replay(pk=leased.pk, actor=actor, at=timezone.now())
     assert row.status == "pending"
     (again,) = lease()
     assert again.message.message_id == leased.message.message_id
     with pytest.raises(InvalidInput, match="on its way"):
-        registry.replay(pk=leased.pk, actor=actor, at=timezone.now())
+        replay(pk=leased.pk, actor=actor, at=timezone.now())
     record_attempt(leased=again, outcome=ARRIVED, at=timezone.now())
     assert row.attempts.count() == 2
     with pytest.raises(NotFound):
-        registry.replay(pk=row.pk + 1, actor=actor, at=timezone.now())
+        replay(pk=row.pk + 1, actor=actor, at=timezone.now())
 
 
 def test_what_was_lost_while_an_endpoint_was_away_is_sent_again(
@@ -291,16 +296,16 @@ def test_what_was_lost_while_an_endpoint_was_away_is_sent_again(
     row, _ = make(URL)
     models_of.register_model("resnet50")
     at = timezone.now()
-    registry.disable_webhook(uid=row.uid, actor=actor, at=at)
+    disable_webhook(uid=row.uid, actor=actor, at=at)
     since = at - timedelta(days=1)
     with pytest.raises(InvalidInput, match="enable it first"):
-        registry.replay_failed(uid=row.uid, since=since, actor=actor, at=at)
-    registry.enable_webhook(uid=row.uid, actor=actor, at=at)
+        replay_failed(uid=row.uid, since=since, actor=actor, at=at)
+    enable_webhook(uid=row.uid, actor=actor, at=at)
     cancelled = Delivery.objects.filter(status="cancelled").count()
     assert cancelled
     later = at + timedelta(days=1)
-    assert registry.replay_failed(uid=row.uid, since=later, actor=actor, at=at) == 0
-    assert registry.replay_failed(uid=row.uid, since=since, actor=actor, at=at) == cancelled
+    assert replay_failed(uid=row.uid, since=later, actor=actor, at=at) == 0
+    assert replay_failed(uid=row.uid, since=since, actor=actor, at=at) == cancelled
     assert not Delivery.objects.filter(status="cancelled").exists()
 
 
@@ -310,7 +315,7 @@ def test_what_was_lost_while_an_endpoint_was_away_is_sent_again(
 def test_heads_are_told_once_a_day_in_parts_and_in_the_log(
     make: Make, models_of: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("boards.registry.deliveries.HEADS_AT_ONCE", 2)
+    monkeypatch.setattr("boards.registry.webhooks.deliveries.HEADS_AT_ONCE", 2)
     make(URL, "heads", types=(HEADS,))
     for name in ("a", "b", "c"):
         models_of.register_model(name)

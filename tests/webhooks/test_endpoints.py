@@ -10,12 +10,21 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from boards import registry
+from boards.access.actors import SYSTEM, Actor
 from boards.access.sealing import Unopenable
 from boards.models import AuditEvent, Delivery, IdempotentRequest, User, Webhook
-from boards.registry import SYSTEM, Actor, create_user
+from boards.registry.accounts.users import create_user
 from boards.registry.idempotency import Answer, answer_once
-from boards.registry.webhooks import WEBHOOKS_MAX
+from boards.registry.webhooks.deliveries import replay, replay_failed
+from boards.registry.webhooks.endpoints import (
+    WEBHOOKS_MAX,
+    change_webhook,
+    disable_webhook,
+    enable_webhook,
+    remove_webhook,
+    rotate_secret,
+    send_test,
+)
 from boards.webhooks.sending import secrets_of
 from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotAllowed, NotFound
 from obeya.records import Channel
@@ -34,7 +43,7 @@ def events() -> list[str]:
 
 def change(row: Webhook, actor: Actor, **more: Any) -> Webhook:
     values = {"name": row.name, "address": row.address, "wish": Wish(), **more}
-    return registry.change_webhook(uid=row.uid, actor=actor, at=timezone.now(), **values)
+    return change_webhook(uid=row.uid, actor=actor, at=timezone.now(), **values)
 
 
 def test_an_endpoint_is_made_changed_and_removed_with_an_event_each(
@@ -45,7 +54,7 @@ def test_an_endpoint_is_made_changed_and_removed_with_an_event_each(
     change(row, actor, name="deploy")
     # The same again writes nothing.
     change(row, actor, name="deploy")
-    registry.remove_webhook(uid=row.uid, actor=actor, at=timezone.now())
+    remove_webhook(uid=row.uid, actor=actor, at=timezone.now())
     assert events() == ["webhook.created", "webhook.changed", "webhook.removed"]
     with pytest.raises(NotFound):
         change(row, actor)
@@ -55,7 +64,7 @@ def test_an_endpoint_is_made_changed_and_removed_with_an_event_each(
 
 def test_neither_database_nor_log_holds_a_secret_in_the_clear(make: Make, actor: Actor) -> None:
     row, secret = make(URL)
-    _, newer = registry.rotate_secret(uid=row.uid, actor=actor, at=timezone.now())
+    _, newer = rotate_secret(uid=row.uid, actor=actor, at=timezone.now())
     tables = [name for name in connection.introspection.table_names() if name.startswith("boards_")]
     dump = ""
     with connection.cursor() as cursor:
@@ -73,14 +82,14 @@ def test_neither_database_nor_log_holds_a_secret_in_the_clear(make: Make, actor:
 def test_both_secrets_sign_until_the_old_one_is_over(make: Make, actor: Actor) -> None:
     row, old = make(URL)
     at = timezone.now()
-    row, new = registry.rotate_secret(uid=row.uid, overlap_hours=24, actor=actor, at=at)
+    row, new = rotate_secret(uid=row.uid, overlap_hours=24, actor=actor, at=at)
     assert secrets_of(row, at + timedelta(hours=23)) == [new, old]
     assert secrets_of(row, at + timedelta(hours=25)) == [new]
-    row, newest = registry.rotate_secret(uid=row.uid, overlap_hours=0, actor=actor, at=at)
+    row, newest = rotate_secret(uid=row.uid, overlap_hours=0, actor=actor, at=at)
     assert secrets_of(row, at) == [newest]
     for hours in (-1, 337):
         with pytest.raises(InvalidInput):
-            registry.rotate_secret(uid=row.uid, overlap_hours=hours, actor=actor, at=at)
+            rotate_secret(uid=row.uid, overlap_hours=hours, actor=actor, at=at)
 
 
 def test_a_secret_of_a_key_from_before_can_be_read_and_one_of_another_cannot(
@@ -130,13 +139,13 @@ def test_disabling_cancels_what_is_on_its_way_and_enabling_begins_anew(
     row, _ = make(URL)
     models_of.register_model("resnet50")
     sent = Delivery.objects.count()
-    registry.disable_webhook(uid=row.uid, reason="Rebuilt", actor=actor, at=timezone.now())
+    disable_webhook(uid=row.uid, reason="Rebuilt", actor=actor, at=timezone.now())
     models_of.register_model("resnet50")
     assert set(Delivery.objects.values_list("status", flat=True)) == {"cancelled"}
     assert Delivery.objects.count() == sent
     with pytest.raises(InvalidInput, match="enable it first"):
-        registry.send_test(uid=row.uid, actor=actor, at=timezone.now())
-    registry.enable_webhook(uid=row.uid, actor=actor, at=timezone.now())
+        send_test(uid=row.uid, actor=actor, at=timezone.now())
+    enable_webhook(uid=row.uid, actor=actor, at=timezone.now())
     models_of.register_model("resnet50")
     assert Delivery.objects.filter(status="pending").count() > 0
     disabled = AuditEvent.objects.get(action="webhook.disabled")
@@ -153,13 +162,13 @@ def test_only_administrators_manage_endpoints(make: Make, group: str) -> None:
     other, at = Actor(user, Channel.API), timezone.now()
     deeds = [
         lambda: change(row, other),
-        lambda: registry.rotate_secret(uid=row.uid, actor=other, at=at),
-        lambda: registry.enable_webhook(uid=row.uid, actor=other, at=at),
-        lambda: registry.disable_webhook(uid=row.uid, actor=other, at=at),
-        lambda: registry.remove_webhook(uid=row.uid, actor=other, at=at),
-        lambda: registry.send_test(uid=row.uid, actor=other, at=at),
-        lambda: registry.replay(pk=1, actor=other, at=at),
-        lambda: registry.replay_failed(uid=row.uid, since=at, actor=other, at=at),
+        lambda: rotate_secret(uid=row.uid, actor=other, at=at),
+        lambda: enable_webhook(uid=row.uid, actor=other, at=at),
+        lambda: disable_webhook(uid=row.uid, actor=other, at=at),
+        lambda: remove_webhook(uid=row.uid, actor=other, at=at),
+        lambda: send_test(uid=row.uid, actor=other, at=at),
+        lambda: replay(pk=1, actor=other, at=at),
+        lambda: replay_failed(uid=row.uid, since=at, actor=other, at=at),
     ]
     before = AuditEvent.objects.count()
     for deed in deeds:

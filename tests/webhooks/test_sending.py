@@ -19,9 +19,11 @@ from cryptography.x509.oid import NameOID
 from django.core import mail
 from django.utils import timezone
 
-from boards import registry
+from boards.access.actors import SYSTEM, Actor
 from boards.models import Delivery, DeliveryAttempt
-from boards.registry import SYSTEM, Actor
+from boards.registry.database import DatabaseRegistry
+from boards.registry.webhooks.deliveries import replay
+from boards.registry.webhooks.endpoints import rotate_secret
 from boards.webhooks import http_post
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import Target
@@ -72,7 +74,7 @@ def test_after_a_rotation_both_the_old_and_the_new_secret_verify(
     make: Make, receiver: Receiver, actor: Actor
 ) -> None:
     row, old = make(receiver.url)
-    _, new = registry.rotate_secret(uid=row.uid, actor=actor, at=timezone.now())
+    _, new = rotate_secret(uid=row.uid, actor=actor, at=timezone.now())
     receiver.secrets = [old, new]
     while work():
         pass
@@ -177,7 +179,7 @@ def test_messages_go_over_tls_to_who_shows_a_certificate_that_is_trusted(
     with raw_server(encrypted(certificate, thank)) as url:
         make(url.replace("http://", "https://"))
         work()
-        registry.replay(pk=Delivery.objects.get().pk, actor=SYSTEM, at=timezone.now())
+        replay(pk=Delivery.objects.get().pk, actor=SYSTEM, at=timezone.now())
         monkeypatch.delenv("SSL_CERT_FILE")
         work()
     trusted, distrusted = attempts()
@@ -223,7 +225,7 @@ def test_what_cannot_be_reached_says_so(make: Make, settings: Any) -> None:
     assert all("cannot be reached" in attempt.error for attempt in attempts())
     settings.OBEYA_WEBHOOK_NETWORKS = ()
     before = DeliveryAttempt.objects.count()
-    registry.DatabaseRegistry(actor=None).register_model("resnet50")
+    DatabaseRegistry(actor=None).register_model("resnet50")
     work()
     inside = attempts()[before:]
     assert any("OBEYA_WEBHOOK_NETWORKS" in attempt.error for attempt in inside)

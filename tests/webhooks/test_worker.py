@@ -13,9 +13,17 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from boards import registry
+from boards.access.actors import SYSTEM
 from boards.models import Delivery, DeliveryAttempt
-from boards.registry.deliveries import Attempt, Outcome, lease_due, next_due, record_attempts
+from boards.registry.database import DatabaseRegistry
+from boards.registry.webhooks import deliveries as delivery_writes
+from boards.registry.webhooks.deliveries import (
+    Attempt,
+    Outcome,
+    lease_due,
+    next_due,
+    record_attempts,
+)
 from boards.webhooks import http_post, worker
 from boards.webhooks.new_work import watch
 from boards.webhooks.worker import Worker
@@ -39,7 +47,7 @@ def running() -> Iterator[Worker]:
 
 
 def register() -> None:
-    registry.DatabaseRegistry(actor=None).register_model("resnet50")
+    DatabaseRegistry(actor=None).register_model("resnet50")
 
 
 def in_another_thread(write: Any) -> threading.Thread:
@@ -156,7 +164,7 @@ def test_the_next_moment_to_look_is_the_first_retry_or_the_end_of_a_lease(
 
 def replay() -> None:
     newest = Delivery.objects.latest("pk").pk
-    registry.replay(pk=newest, actor=registry.SYSTEM, at=timezone.now())
+    delivery_writes.replay(pk=newest, actor=SYSTEM, at=timezone.now())
 
 
 @pytest.mark.parametrize("write", [register, replay])

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from django.apps import apps
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, RegisteredModel, User
 from boards.queries.transfer.whole_export import NOUNS, STAY
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
-from boards.registry.whole_import import NotEmpty, import_rows
+from boards.registry.accounts.users import create_user
+from boards.registry.database import DatabaseRegistry
+from boards.registry.transfer.whole_import import NotEmpty, import_rows
 from obeya.stages import Stage
 from obeya.transfer.whole_export import BrokenExport, read_manifest, write_manifest
 from tests.unreadable_texts import NESTED

@@ -14,14 +14,18 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from boards import registry
+from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditText, User
 from boards.queries.audit.as_of import board_as_of
 from boards.queries.search.board_filter import BoardFilter
 from boards.queries.verification.rows_verification import differing_rows
 from boards.queries.verification.verification import verify_chains
-from boards.registry import SYSTEM, DatabaseRegistry, create_user
-from boards.registry.whole_import import import_rows
+from boards.registry.accounts.users import create_user
+from boards.registry.artifacts.artifacts import set_artifact, store_blob, store_run_file
+from boards.registry.catalog.metrics import define_metric
+from boards.registry.database import DatabaseRegistry
+from boards.registry.policies.limits import set_wip_limit
+from boards.registry.transfer.whole_import import import_rows
 from obeya.artifacts.manifest import FileEntry
 from obeya.errors import RegistryError
 from obeya.metrics import Direction, Metric, MetricDefinition
@@ -57,16 +61,14 @@ class World:
 
 
 def store_files(world: World, name: str, number: int, content: bytes) -> None:
-    actor = registry.Actor(world.users["ada"], registry.SYSTEM.channel)
+    actor = Actor(world.users["ada"], SYSTEM.channel)
     at = world.now
-    sha256 = registry.store_blob(
-        body=io.BytesIO(content), size=len(content), actor=actor, at=at
-    ).sha256
-    registry.store_run_file(
+    sha256 = store_blob(body=io.BytesIO(content), size=len(content), actor=actor, at=at).sha256
+    store_run_file(
         path=f"runs/{number}", body=io.BytesIO(content), size=len(content), actor=actor, at=at
     )
     entries = [FileEntry("model/a.bin", sha256)]
-    registry.set_artifact(name=name, version=number, files=entries, actor=actor, at=at)
+    set_artifact(name=name, version=number, files=entries, actor=actor, at=at)
 
 
 who = st.sampled_from(PEOPLE)
@@ -123,12 +125,12 @@ DEEDS = st.one_of(
     deed(who, model, number)(lambda w, u, m, n: w.as_(u).delete_version(m, n)),
     deed(who, model)(lambda w, u, m: w.as_(u).delete_model(m)),
     deed(st.integers(1, 3))(
-        lambda w, n: registry.set_wip_limit(
+        lambda w, n: set_wip_limit(
             limit=WipLimit(Stage.STAGING, n, LimitMode.WARN), name=None, actor=SYSTEM, at=w.now
         )
     ),
     deed(text)(
-        lambda w, t: registry.define_metric(
+        lambda w, t: define_metric(
             definition=MetricDefinition("accuracy", direction=Direction.HIGHER, title=t),
             actor=SYSTEM,
             at=w.now,

@@ -8,7 +8,7 @@ from ninja import Schema
 from pydantic import Field
 
 from boards.api.schemas.basics import Body, Finite, StageName, Time, VersionNumber
-from boards.registry.catalog import HEADLINE_METRICS_MAX
+from boards.registry.catalog.catalog import HEADLINE_METRICS_MAX
 from obeya import names
 
 

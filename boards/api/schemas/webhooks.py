@@ -8,7 +8,7 @@ from ninja import Schema
 from pydantic import Field
 
 from boards.api.schemas.basics import Body, StageName, Time
-from boards.registry.webhooks import OVERLAP_HOURS_MAX
+from boards.registry.webhooks.endpoints import OVERLAP_HOURS_MAX
 from obeya import names
 from obeya.filters.globs import GLOBS_MAX
 from obeya.webhooks.endpoints import ADDRESS_MAX, NAME_MAX, TYPES

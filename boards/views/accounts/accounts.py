@@ -15,8 +15,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from boards import registry
 from boards.context import THEME_COOKIE, THEMES
+from boards.registry.accounts import users as user_writes
 from boards.views.errors import error_answer
 from boards.views.http import Request, page_actor
 
@@ -42,7 +42,7 @@ def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
     """
     if request.method != "POST":
         return render(request, "sign_in_once.html")
-    user = registry.use_one_time_link(token=token, at=timezone.now())
+    user = user_writes.use_one_time_link(token=token, at=timezone.now())
     if user is None:
         return error_answer(
             request, 403, "This link was used or is too old. Ask an administrator for another."
@@ -58,7 +58,7 @@ def set_password(request: Request) -> HttpResponse:
     form_of = PasswordChangeForm if has_one else SetPasswordForm
     form = form_of(request.user, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        registry.set_password(
+        user_writes.set_password(
             user=request.user,
             password=form.cleaned_data["new_password1"],
             actor=page_actor(request),

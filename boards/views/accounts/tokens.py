@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from boards import registry
 from boards.access.permissions import Right, scopes_of
 from boards.queries.facts.token_list import TokensOfAccount, tokens_of_account
 from boards.queries.paging.whole_number import whole_number
+from boards.registry.accounts import tokens as token_writes
 from boards.views.http import Request, needs, page_actor
 from obeya.errors import AlreadyClosed, InvalidInput
 from obeya.tokens import Scope
@@ -63,7 +63,7 @@ def tokens(request: Request) -> HttpResponse:
     form = TokenForm.read(request.POST)
     days = whole_number(form.days)
     try:
-        made, text = registry.make_token(
+        made, text = token_writes.make_token(
             user=request.user,
             name=form.name,
             scopes=form.scopes,
@@ -83,7 +83,7 @@ def tokens(request: Request) -> HttpResponse:
 def revoke_token(request: Request, uid: uuid.UUID) -> HttpResponse:
     """End a token of one's own, or of anybody for who administers."""
     try:
-        ended = registry.revoke_token(uid=uid, actor=page_actor(request), at=timezone.now())
+        ended = token_writes.revoke_token(uid=uid, actor=page_actor(request), at=timezone.now())
         messages.success(request, f"The token “{ended.name}” is revoked.")
     except AlreadyClosed as error:
         messages.info(request, str(error))

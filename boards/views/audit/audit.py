@@ -16,13 +16,13 @@ from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.views.decorators.http import require_POST, require_safe
 
-from boards import registry
 from boards.access.permissions import Right, has_right
 from boards.queries.audit.audit_export import ExportForm, export_lines
 from boards.queries.audit.audit_filter import AuditFilter, Side
 from boards.queries.audit.audit_page import AuditPage, Scope, audit_page, scope_of
 from boards.queries.paging.keyset import Cursor
 from boards.queries.verification.verification_state import chain_state, verification_state
+from boards.registry.verification import verify_new_events
 from boards.views.http import Request, needs, page_actor
 from obeya.errors import InvalidInput
 from obeya.records import Action, Channel
@@ -86,7 +86,7 @@ def export_audit(
 @needs(Right.ADMINISTER)
 def verify_audit(request: Request) -> HttpResponse:
     """Verify what no verification came to yet, within bounds, and say so on the page."""
-    run = registry.verify_new_events(actor=page_actor(request), at=timezone.now())
+    run = verify_new_events(actor=page_actor(request), at=timezone.now())
     sentence = f"Verified {run.events:,} event{'' if run.events == 1 else 's'}"
     if run.broken_count:
         sentence += f": {run.broken_count} chain{'' if run.broken_count == 1 else 's'} broken."

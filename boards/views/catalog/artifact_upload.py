@@ -18,7 +18,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.files import blob_store
 from boards.files.upload_handlers import IncomingFiles
@@ -27,6 +26,8 @@ from boards.files.uploads import sized_body_of
 from boards.queries.facts.artifact import received
 from boards.queries.facts.records import find_named_version
 from boards.queries.paging.whole_number import ID_MAX, whole_number
+from boards.registry.artifacts import artifacts as artifact_writes
+from boards.registry.artifacts import pieces as piece_writes
 from boards.views.catalog.version_page import show_version
 from boards.views.http import Request, needs, page_actor
 from obeya.artifacts.manifest import FileEntry
@@ -57,7 +58,7 @@ def _set_artifact(request: Request, name: str, number: int) -> HttpResponse:
     try:
         with blob_store.no_room_is_said():
             entries = _named(request) if "files" in request.POST else _brought(request)
-        row = registry.set_artifact(
+        row = artifact_writes.set_artifact(
             name=name, version=number, files=entries, actor=page_actor(request), at=timezone.now()
         )
     except (NotAllowed, NotFound) as error:
@@ -84,7 +85,7 @@ def _brought(request: Request) -> list[FileEntry]:
     return [
         FileEntry(
             path,
-            registry.store_blob(body=file, size=file.size, actor=actor, at=at).sha256,
+            artifact_writes.store_blob(body=file, size=file.size, actor=actor, at=at).sha256,
         )
         for path, file in zip(paths, brought, strict=True)
     ]
@@ -126,7 +127,7 @@ def store_piece(request: Request, name: str, number: int) -> HttpResponse:
     if offset is None:
         raise InvalidInput("The place of the piece in the file is missing.", field="offset")
     body, length = sized_body_of(request)
-    made = registry.store_piece(
+    made = piece_writes.store_piece(
         sending=sending,
         body=body,
         length=length,

@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from boards import registry
 from boards.access.permissions import Right, require
 from boards.queries.facts.records import find_model
 from boards.queries.paging.whole_number import whole_number
+from boards.registry.policies import guardrails as guardrail_writes
 from boards.views.catalog.operations import operations_context
 from boards.views.http import Request, needs, page_actor
 from obeya.errors import InvalidInput
@@ -41,7 +41,7 @@ def set_guardrail(request: Request, name: str) -> HttpResponse:
         )
     except InvalidInput as error:
         return _page(request, name, set_error=error)
-    registry.set_guardrail(
+    guardrail_writes.set_guardrail(
         name=name, guardrail=guardrail, actor=page_actor(request), at=timezone.now()
     )
     messages.success(request, f"Guardrail set: {guardrail.describe()}.")
@@ -53,7 +53,7 @@ def set_guardrail(request: Request, name: str) -> HttpResponse:
 def remove_guardrail(request: Request, name: str) -> HttpResponse:
     """Take a guardrail away, and the andons with it that it raised."""
     metric = request.POST.get("metric", "")
-    registry.remove_guardrail(
+    guardrail_writes.remove_guardrail(
         name=name, metric=metric, actor=page_actor(request), at=timezone.now()
     )
     messages.success(request, f"The guardrail for {metric} is removed.")
@@ -72,7 +72,7 @@ def report_live_metric(request: Request, name: str) -> HttpResponse:
         version = whole_number(chosen)
         if chosen and version is None:
             raise InvalidInput("Choose a version from the list.", field="version")
-        report = registry.report_live_metric(
+        report = guardrail_writes.report_live_metric(
             name=name,
             metric=request.POST.get("metric", ""),
             value=_value(request.POST, "value", "The value"),

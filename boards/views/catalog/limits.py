@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from boards import registry
 from boards.access.permissions import Right, require
 from boards.queries.board.limits import limits_panel
 from boards.queries.facts.records import find_model
 from boards.queries.paging.whole_number import whole_number
+from boards.registry.policies import limits as limit_writes
 from boards.views.catalog.operations import limits_context
 from boards.views.http import Request, needs, page_actor
 from obeya.errors import InvalidInput, NotFound
@@ -39,7 +39,7 @@ def set_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
         )
     except InvalidInput as error:
         return _page(request, name, error=error)
-    registry.set_wip_limit(limit=limit, name=name, actor=page_actor(request), at=timezone.now())
+    limit_writes.set_wip_limit(limit=limit, name=name, actor=page_actor(request), at=timezone.now())
     deed = "refuses" if limit.mode is LimitMode.BLOCK else "warns"
     messages.success(request, f"{limit.stage.label}: at most {limit.limit:,}; a full stage {deed}.")
     return _back(name)
@@ -52,7 +52,7 @@ def remove_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
     require(request.user, Right.EDIT_POLICY)
     stage = Stage.parse(request.POST.get("stage", ""))
     try:
-        registry.remove_wip_limit(
+        limit_writes.remove_wip_limit(
             stage=stage, name=name, actor=page_actor(request), at=timezone.now()
         )
     except NotFound as error:

@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.queries.metrics.metric_page import MetricPage, metric_page
-from boards.registry.evidence import TITLE_MAX, UNIT_MAX
+from boards.registry.catalog import metrics as metric_writes
+from boards.registry.catalog.metrics import TITLE_MAX, UNIT_MAX
 from boards.views.http import Request, needs, next_of, page_actor
 from obeya import names
 from obeya.errors import InvalidInput
@@ -96,7 +96,9 @@ def define_metric(request: Request) -> HttpResponse:
     if definition is None:
         return _form(request, page, form)
     try:
-        registry.define_metric(definition=definition, actor=page_actor(request), at=timezone.now())
+        metric_writes.define_metric(
+            definition=definition, actor=page_actor(request), at=timezone.now()
+        )
     except InvalidInput as error:
         form.problems[error.field or "title"] = str(error)
         return _form(request, page, form)

@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from boards import registry
 from boards.access.permissions import Right, has_right
 from boards.queries.checks.check_page import check_page
 from boards.queries.facts.open_requests import open_request_uid
+from boards.registry.transitions.checks import record_policy_check
 from boards.views.http import Request, needs, page_actor
 from obeya.stages import Stage
 
@@ -25,7 +25,7 @@ from obeya.stages import Stage
 def check_policy(request: Request, name: str, number: int) -> HttpResponse:
     """Judge a version by the policy of ``to_stage``, else of its next stage, and keep that."""
     wanted = request.POST.get("to_stage", "").strip()
-    made = registry.record_policy_check(
+    made = record_policy_check(
         name=name,
         version=number,
         to_stage=Stage.parse(wanted) if wanted else None,

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from boards import registry
 from boards.access.permissions import Right, has_right
 from boards.queries.facts.records import find_model
 from boards.queries.metrics.metric_names import unmeasured
@@ -19,6 +18,7 @@ from boards.queries.paging.whole_number import whole_number
 from boards.queries.policies.policies_page import PolicyEditor, policies_page, policy_editor
 from boards.queries.policies.policy_revisions import GATED
 from boards.queries.policies.what_if import WhatIf, what_if
+from boards.registry.policies import policies as policy_writes
 from boards.views.http import Request, needs, page_actor
 from boards.views.policies.policy_form import PolicyForm, pressed
 from boards.views.policies.policy_rows import Against
@@ -97,7 +97,7 @@ def edit_policy(request: Request, stage: str, name: str | None = None) -> HttpRe
 def remove_policy(request: Request, stage: str, name: str | None = None) -> HttpResponse:
     """Take the policy of a stage out of force; for a model the site's holds then."""
     editor = policy_editor(stage, name)
-    registry.remove_policy(
+    policy_writes.remove_policy(
         stage=editor.stage,
         name=editor.model,
         reason=request.POST.get("reason", ""),
@@ -113,7 +113,7 @@ def remove_policy(request: Request, stage: str, name: str | None = None) -> Http
 
 
 def _save(request: Request, editor: PolicyEditor, policy: PromotionPolicy) -> HttpResponse:
-    made = registry.set_policy(
+    made = policy_writes.set_policy(
         policy=policy,
         name=editor.model,
         expected_revision=_seen(request.POST.get("revision", "")),

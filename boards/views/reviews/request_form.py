@@ -13,10 +13,10 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from boards import registry
 from boards.access.permissions import Right, has_right
 from boards.queries.facts.records import find_named_version
 from boards.queries.transitions.moves import MoveOption, move_options
+from boards.registry.transitions import requests as request_writes
 from boards.views.http import Request, needs, next_of, page_actor
 from obeya import names
 from obeya.errors import (
@@ -44,7 +44,7 @@ def request_transition(request: Request, name: str, number: int) -> HttpResponse
         return _form(request, name, number)
     wanted = request.POST.get("to_stage", "")
     try:
-        opened = registry.request_transition(
+        opened = request_writes.request_transition(
             name=name,
             version=number,
             to_stage=Stage.parse(wanted) if wanted else None,

@@ -12,12 +12,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from boards import registry
 from boards.access.permissions import Right, has_right, right_for_transition
 from boards.queries.paging.keyset import Cursor
 from boards.queries.reviews.request_page import RequestPage
 from boards.queries.reviews.request_page import request_page as read_request
 from boards.queries.reviews.requests_inbox import Inbox, InboxPage, InboxQuery, requests_inbox
+from boards.registry.transitions import requests as request_writes
 from boards.views.http import Request, needs, page_actor
 from obeya.errors import (
     AlreadyClosed,
@@ -87,7 +87,7 @@ def vote(request: Request, uid: uuid.UUID) -> HttpResponse:
     page = read_request(uid, timezone.now())
     try:
         decision = _decision(request.POST.get("decision", ""))
-        made = registry.vote(
+        made = request_writes.vote(
             name=page.model,
             version=page.number,
             decision=decision,
@@ -110,7 +110,7 @@ def withdraw(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Take one's own request back. 403: it is somebody else's. 409: it is closed already."""
     page = read_request(uid, timezone.now())
     try:
-        registry.withdraw(
+        request_writes.withdraw(
             name=page.model,
             version=page.number,
             uid=uid,

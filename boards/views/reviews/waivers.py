@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from boards import registry
 from boards.access.permissions import Right, has_right
 from boards.queries.checks.frozen_check import outcome_rows
 from boards.queries.facts.evidence import facts_for
@@ -26,6 +25,7 @@ from boards.queries.reviews.waivers_page import (
     waiver_line,
     waivers_page,
 )
+from boards.registry.policies import waivers as waiver_writes
 from boards.views.http import Request, needs, next_of, page_actor
 from boards.views.reviews.waiver_expiry import DAYS, Expiry
 from obeya.errors import AlreadyClosed, InvalidInput, NotAllowed, RegistryError
@@ -71,7 +71,7 @@ def waive(request: Request, name: str, number: int) -> HttpResponse:
     expiry = Expiry.read(request.POST)
     try:
         stage = Stage.parse(request.POST.get("to_stage", ""))
-        granted = registry.waive(
+        granted = waiver_writes.waive(
             name=name,
             version=number,
             requirements=request.POST.getlist("requirement"),
@@ -97,7 +97,7 @@ def revoke_waiver(request: Request, uid: uuid.UUID) -> HttpResponse:
     error: RegistryError | None = None
     if request.method == "POST":
         try:
-            registry.revoke_waiver(
+            waiver_writes.revoke_waiver(
                 uid=uid,
                 reason=request.POST.get("reason", ""),
                 actor=page_actor(request),

@@ -11,11 +11,11 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.queries.facts.records import find_model
 from boards.queries.facts.rollback import RollbackPlan, rollback_plan
 from boards.queries.paging.whole_number import whole_number
+from boards.registry.transitions import rollback as rollback_writes
 from boards.views.board.moved import moved_answer
 from boards.views.http import Request, needs, next_of, page_actor
 from obeya.errors import Conflict, InvalidInput, NotFound
@@ -35,7 +35,7 @@ def rollback(request: Request, name: str) -> HttpResponse:
         return _dialog(request, name, wanted=request.GET.get("to_version", ""))
     wanted = request.POST.get("to_version", "")
     try:
-        moved = registry.rollback(
+        moved = rollback_writes.rollback(
             name=name,
             to_version=_number(wanted),
             reason=request.POST.get("reason", ""),

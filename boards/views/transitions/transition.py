@@ -12,12 +12,12 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_safe
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.queries.facts.evidence import workflow_of
 from boards.queries.facts.records import find_named_version
 from boards.queries.paging.whole_number import whole_number
 from boards.queries.transitions.moves import MoveOption, last_change, move_options
+from boards.registry.transitions import transitions as transition_writes
 from boards.views.board.moved import board_context, is_board, moved_answer
 from boards.views.http import Request, needs, next_of, page_actor
 from boards.views.policies.checks import result_context
@@ -40,7 +40,7 @@ def transition_stage(request: Request, name: str, number: int) -> HttpResponse:
         return _dialog(request, name, number, wanted=request.GET.get("to", ""))
     wanted = request.POST.get("to_stage", "")
     try:
-        moved = registry.transition_stage(
+        moved = transition_writes.transition_stage(
             name=name,
             version=number,
             to_stage=Stage.parse(wanted),

@@ -16,11 +16,12 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from boards import registry
 from boards.access.permissions import Right
 from boards.queries.facts import webhooks as queries
 from boards.queries.paging.whole_number import ID_MAX, whole_number
-from boards.registry.webhooks import OVERLAP_HOURS_MAX
+from boards.registry.webhooks import deliveries as delivery_writes
+from boards.registry.webhooks import endpoints as endpoint_writes
+from boards.registry.webhooks.endpoints import OVERLAP_HOURS_MAX
 from boards.views.http import Request, needs, page_actor
 from obeya.errors import AlreadyExists, Conflict, InvalidInput
 from obeya.records import Action
@@ -96,7 +97,7 @@ def webhooks(request: Request) -> HttpResponse:
         return _list(request, EndpointForm())
     form = EndpointForm.read(request.POST)
     try:
-        made, secret = registry.create_webhook(
+        made, secret = endpoint_writes.create_webhook(
             name=form.name,
             target=read_target(form.target),
             address=form.address,
@@ -144,7 +145,7 @@ def webhook(request: Request, uid: uuid.UUID) -> HttpResponse:
         return _one(request, uid)
     form = EndpointForm.read(request.POST)
     try:
-        registry.change_webhook(
+        endpoint_writes.change_webhook(
             uid=uid,
             name=form.name,
             address=form.address,
@@ -191,7 +192,7 @@ def _one(
 def rotate_secret(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Give an endpoint a new secret; the answer shows it, once."""
     hours = whole_number(request.POST.get("overlap_hours", ""), at_most=OVERLAP_HOURS_MAX)
-    _, secret = registry.rotate_secret(
+    _, secret = endpoint_writes.rotate_secret(
         uid=uid,
         overlap_hours=-1 if hours is None else hours,
         actor=page_actor(request),
@@ -211,10 +212,13 @@ def change_state(request: Request, uid: uuid.UUID, deed: str) -> HttpResponse:
 
 
 _DEEDS: dict[str, tuple[Callable[..., object], str]] = {
-    "enable": (registry.enable_webhook, "The endpoint gets what happens from now on."),
-    "disable": (registry.disable_webhook, "The endpoint gets nothing more."),
-    "test": (registry.send_test, "A test is on its way; load the page again to see what came."),
-    "remove": (registry.remove_webhook, "The endpoint is removed."),
+    "enable": (endpoint_writes.enable_webhook, "The endpoint gets what happens from now on."),
+    "disable": (endpoint_writes.disable_webhook, "The endpoint gets nothing more."),
+    "test": (
+        endpoint_writes.send_test,
+        "A test is on its way; load the page again to see what came.",
+    ),
+    "remove": (endpoint_writes.remove_webhook, "The endpoint is removed."),
 }
 
 
@@ -226,7 +230,7 @@ def replay_failed(request: Request, uid: uuid.UUID) -> HttpResponse:
     if days is None:
         raise InvalidInput("Choose within how many days.", field="days")
     at = timezone.now()
-    count = registry.replay_failed(
+    count = delivery_writes.replay_failed(
         uid=uid, since=at - timedelta(days=days), actor=page_actor(request), at=at
     )
     messages.success(request, f"{count:,} {'delivery is' if count == 1 else 'deliveries are'} due.")
@@ -246,6 +250,6 @@ def delivery(request: Request, pk: int) -> HttpResponse:
 @needs(Right.ADMINISTER)
 def replay(request: Request, pk: int) -> HttpResponse:
     """Send a delivery once more."""
-    registry.replay(pk=pk, actor=page_actor(request), at=timezone.now())
+    delivery_writes.replay(pk=pk, actor=page_actor(request), at=timezone.now())
     messages.success(request, "The delivery is due; load the page again to see what came.")
     return redirect("boards:delivery", pk)

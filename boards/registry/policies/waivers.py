@@ -11,7 +11,7 @@ from boards.access.actors import Actor
 from boards.access.permissions import Right
 from boards.queries.facts.judgement import policy_in_force
 from boards.queries.facts.waivers import waiver_record
-from boards.registry._commit import writing_model
+from boards.registry.commit import writing_model
 from obeya import names
 from obeya.errors import AlreadyClosed, NotFound
 from obeya.policy import waivers

@@ -9,8 +9,8 @@ from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
 from boards.queries.facts.rollback import departures_of
-from boards.registry._commit import ModelWrite, writing_model
-from boards.registry._moves import keep_check, make_move, read_facts
+from boards.registry.commit import ModelWrite, writing_model
+from boards.registry.transitions.moves import keep_check, make_move, read_facts
 from obeya import names
 from obeya.errors import Conflict
 from obeya.records import Action, StageTransition

@@ -10,11 +10,11 @@ from boards import models
 from boards.queries.facts.evidence import MoveFacts, limits_on, named_occupants
 from boards.queries.facts.history import NOBODY
 from boards.queries.facts.open_requests import OpenRequest
-from boards.registry._andons import clear_andons
-from boards.registry._checks import check_reference, store_check
-from boards.registry._commit import ModelWrite
-from boards.registry._open_requests import settle_requests
-from boards.registry.champion import crown
+from boards.registry.commit import ModelWrite
+from boards.registry.transitions.alerts import clear_andons
+from boards.registry.transitions.champion import crown
+from boards.registry.transitions.checks import check_reference, store_check
+from boards.registry.transitions.open_requests import settle_requests
 from obeya.errors import RefusalKind
 from obeya.policy.results import not_gated
 from obeya.records import Action, Channel, StageTransition

@@ -16,7 +16,7 @@ from boards.access.permissions import Right
 from boards.files import blob_store
 from boards.files.blob_store import Body
 from boards.queries.facts.visible_models import covered
-from boards.registry._commit import ModelWrite, writing_model
+from boards.registry.commit import ModelWrite, writing_model
 from obeya.artifacts.findings import findings_of, warnings_of
 from obeya.artifacts.manifest import (
     FileEntry,
@@ -131,7 +131,7 @@ def set_artifact(
                 f"The files have the digest {found}, and the version was registered with "
                 f"{row.artifact_digest}."
             )
-        attach_files(write, row, named_content(entries, actor))
+        attach_files(write, row, named_content(entries, actor=actor))
         return row
 
 
@@ -170,7 +170,7 @@ def attach_files(write: ModelWrite, row: models.ModelVersion, content: NamedCont
     )
 
 
-def named_content(entries: Sequence[FileEntry], actor: Actor) -> NamedContent:
+def named_content(entries: Sequence[FileEntry], *, actor: Actor) -> NamedContent:
     """The content of files, held for the transaction.
 
     Raises:

@@ -9,10 +9,10 @@ from django.db import IntegrityError
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
-from boards.registry._andons import clear_andons
-from boards.registry._commit import writing_model
-from boards.registry._open_requests import settle_requests, withdraw_requests
-from boards.registry.champion import crown
+from boards.registry.commit import writing_model
+from boards.registry.transitions.alerts import clear_andons
+from boards.registry.transitions.champion import crown
+from boards.registry.transitions.open_requests import settle_requests, withdraw_requests
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.records import Action

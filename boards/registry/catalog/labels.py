@@ -7,7 +7,7 @@ from datetime import datetime
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
-from boards.registry._commit import ModelWrite, writing_model
+from boards.registry.commit import ModelWrite, writing_model
 from obeya import names
 from obeya.errors import NotFound
 from obeya.records import Action

@@ -8,7 +8,7 @@ from enum import StrEnum
 from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import scopes_of
 from boards.models import User
-from boards.registry.tokens import service_account
+from boards.registry.accounts.tokens import service_account
 from obeya.records import Channel
 from obeya.tokens import Grant, Scope
 

@@ -24,7 +24,7 @@ from boards.models import (
     SiteChain,
     TransitionRequest,
 )
-from boards.registry._messages import send_of_events
+from boards.registry.messages import send_of_events
 from obeya import names
 from obeya.audit import chain as audit
 from obeya.errors import model_not_found, version_not_found

@@ -6,15 +6,22 @@ from datetime import datetime
 from typing import Any
 
 from boards import models
+from boards.access.actors import Actor
+from boards.access.permissions import Right
 from boards.queries.facts.check_digest import check_digest
+from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.open_requests import OpenRequest
+from boards.registry.commit import writing_model
 from obeya.documents import refusal_documents
 from obeya.errors import Refusal
 from obeya.metrics import metric_document
 from obeya.policy.policy import Evidence, Verdict
 from obeya.policy.waivers import Waiver
+from obeya.records import Action
+from obeya.stages import Stage
 from obeya.transitions.judge import TransitionFacts
 from obeya.transitions.requests import last_votes, noise_scales
+from obeya.transitions.versions import next_stage
 
 
 def store_check(
@@ -104,3 +111,35 @@ def _evidence_document(evidence: Evidence) -> dict[str, Any]:
         "number": evidence.version,
         "metrics": {n: metric_document(m) for n, m in evidence.metrics.items()},
     }
+
+
+def record_policy_check(
+    *, name: str, version: int, to_stage: Stage | None = None, actor: Actor, at: datetime
+) -> models.PolicyCheck:
+    """Judge a version by the policy of `to_stage` (None: of its next stage) and keep the verdict.
+
+    Moves nothing.
+
+    Raises:
+        InvalidInput: `to_stage` is no stage, or None and the version's has no next one.
+    """
+    actor.require(Right.VIEW, name)
+    wanted = None if to_stage is None else Stage.parse(to_stage)
+    with writing_model(name, actor=actor, at=at) as write:
+        row = write.version(version)
+        facts, policy_revision = facts_for(row, wanted or next_stage(Stage(row.stage)), at=write.at)
+        check = store_check(
+            row,
+            facts,
+            policy_revision,
+            facts.check_policy(),
+            made_by=actor.user,
+            at=write.at,
+        )
+        write.record(
+            Action.POLICY_CHECKED,
+            version=row,
+            to_stage=facts.to_stage,
+            data={**check_reference(check), "passed": check.passed},
+        )
+        return check

@@ -8,18 +8,14 @@ from typing import Any
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
-from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.records import metric_records
-from boards.registry import _metric_rows
-from boards.registry._checks import check_reference, store_check
-from boards.registry._commit import writing_model, writing_site
+from boards.registry.catalog import metric_rows as _metric_rows
+from boards.registry.commit import writing_model, writing_site
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import MetricDefinition, metric_document
 from obeya.records import Action
 from obeya.registry import MetricValues, as_metrics
-from obeya.stages import Stage
-from obeya.transitions.versions import next_stage
 
 # What the columns hold; SQLite would take more.
 UNIT_MAX = 24
@@ -88,38 +84,6 @@ def define_metric(*, definition: MetricDefinition, actor: Actor, at: datetime) -
             name=metric, defaults={**values, "updated_at": write.at}
         )
         write.record(Action.METRIC_DEFINED, data={"metric": metric, "old": present, "new": values})
-
-
-def record_policy_check(
-    *, name: str, version: int, to_stage: Stage | None = None, actor: Actor, at: datetime
-) -> models.PolicyCheck:
-    """Judge a version by the policy of `to_stage` (None: of its next stage) and keep the verdict.
-
-    Moves nothing.
-
-    Raises:
-        InvalidInput: `to_stage` is no stage, or None and the version's has no next one.
-    """
-    actor.require(Right.VIEW, name)
-    wanted = None if to_stage is None else Stage.parse(to_stage)
-    with writing_model(name, actor=actor, at=at) as write:
-        row = write.version(version)
-        facts, policy_revision = facts_for(row, wanted or next_stage(Stage(row.stage)), at=write.at)
-        check = store_check(
-            row,
-            facts,
-            policy_revision,
-            facts.check_policy(),
-            made_by=actor.user,
-            at=write.at,
-        )
-        write.record(
-            Action.POLICY_CHECKED,
-            version=row,
-            to_stage=facts.to_stage,
-            data={**check_reference(check), "passed": check.passed},
-        )
-        return check
 
 
 def _short(text: str, field: str, longest: int) -> str:

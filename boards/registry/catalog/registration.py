@@ -14,8 +14,8 @@ from django.db import transaction
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
-from boards.registry import _metric_rows
-from boards.registry._commit import ModelWrite, writing_new_or_present_model
+from boards.registry.catalog import metric_rows as _metric_rows
+from boards.registry.commit import ModelWrite, writing_new_or_present_model
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.metrics import Metric, metric_document

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Max, Q
 
 from boards.models import ModelVersion
-from boards.registry._commit import ModelWrite
+from boards.registry.commit import ModelWrite
 from obeya.records import Action
 from obeya.stages import Stage
 

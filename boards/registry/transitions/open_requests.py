@@ -8,7 +8,7 @@ from typing import Any
 from boards import models
 from boards.access.actors import SYSTEM
 from boards.queries.facts.evidence import MoveFacts
-from boards.registry._commit import ModelWrite
+from boards.registry.commit import ModelWrite
 from obeya.stages import Stage
 from obeya.transitions.requests import CLOSED_BY, RequestStatus
 

@@ -16,8 +16,8 @@ from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import Right
 from boards.access.sealing import seal
 from boards.queries.facts.webhooks import wish_of_row
-from boards.registry._commit import ChainWrite, writing_site
-from boards.registry._messages import NOBODY, Letter, send
+from boards.registry.commit import ChainWrite, writing_site
+from boards.registry.messages import NOBODY, Letter, send
 from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from obeya.records import Action
 from obeya.webhooks.endpoints import (

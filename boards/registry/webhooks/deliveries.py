@@ -19,8 +19,8 @@ from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import Right
 from boards.models.webhooks import EXCERPT_MAX
 from boards.queries.verification.verification_state import chain_heads
-from boards.registry._messages import Letter, enabled_webhooks, send
-from boards.registry.webhooks import disable_webhook
+from boards.registry.messages import Letter, enabled_webhooks, send
+from boards.registry.webhooks.endpoints import disable_webhook
 from boards.registry.worker_channel import notify_workers
 from obeya.errors import InvalidInput, NotFound
 from obeya.webhooks.endpoints import HEADS

@@ -10,7 +10,7 @@ from boards.files import upload_pieces
 from boards.files.blob_store import Body
 from boards.files.upload_pieces import Received, Sending
 from boards.queries.facts.artifact import received
-from boards.registry.artifacts import store_blob
+from boards.registry.artifacts.artifacts import store_blob
 
 
 def store_piece(

@@ -17,7 +17,7 @@ from boards.access.permissions import GROUPS, Right
 from boards.models import OneTimeLink, User
 from boards.queries.facts.account_permissions import Standing, standing_of
 from boards.queries.facts.history import NOBODY
-from boards.registry._commit import ChainWrite, writing_site
+from boards.registry.commit import ChainWrite, writing_site
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.records import Action
 

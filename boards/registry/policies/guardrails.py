@@ -8,9 +8,9 @@ from datetime import datetime
 from boards import models
 from boards.access.actors import GUARDRAIL, Actor
 from boards.access.permissions import Right
-from boards.registry._andons import clear_andons, raise_andon
-from boards.registry._commit import ModelWrite, writing_model
-from boards.registry.rollback import roll_back
+from boards.registry.commit import ModelWrite, writing_model
+from boards.registry.transitions.alerts import clear_andons, raise_andon
+from boards.registry.transitions.rollback import roll_back
 from obeya import names
 from obeya.errors import InvalidInput, NotFound
 from obeya.metrics import finite

@@ -12,9 +12,9 @@ from boards import models
 from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import Right
 from boards.queries.facts.evidence import workflow_of
-from boards.registry._commit import ModelWrite, writing_model
-from boards.registry._moves import keep_check, make_move, read_facts
-from boards.registry._open_requests import close_request, expire_requests, present_digest
+from boards.registry.commit import ModelWrite, writing_model
+from boards.registry.transitions.moves import keep_check, make_move, read_facts
+from boards.registry.transitions.open_requests import close_request, expire_requests, present_digest
 from obeya import names
 from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.errors import AlreadyExists, NotFound, refuse

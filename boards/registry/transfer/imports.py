@@ -14,10 +14,10 @@ from typing import Any
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
-from boards.registry._commit import ModelWrite, writing_new_or_present_model
-from boards.registry._moves import make_move
-from boards.registry.artifacts import attach_files, named_content
-from boards.registry.registration import checked_draft, describe_new, register_in
+from boards.registry.artifacts.artifacts import attach_files, named_content
+from boards.registry.catalog.registration import checked_draft, describe_new, register_in
+from boards.registry.commit import ModelWrite, writing_new_or_present_model
+from boards.registry.transitions.moves import make_move
 from obeya import names
 from obeya.artifacts.manifest import checked_entries
 from obeya.audit.chain import timestamp
@@ -128,7 +128,7 @@ class _Import:
             for alias in version.aliases:
                 names.alias(alias)
             files = (
-                named_content(checked_entries(version.files), self._write.actor)
+                named_content(checked_entries(version.files), actor=self._write.actor)
                 if (version.files)
                 else None
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from boards import models
-from boards.registry._commit import ModelWrite
+from boards.registry.commit import ModelWrite
 from obeya.records import Action
 from obeya.transitions.guardrails import Guardrail
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
-from boards.registry._commit import ChainWrite, writing_model, writing_site
+from boards.registry.commit import ChainWrite, writing_model, writing_site
 from obeya import names
 from obeya.errors import Conflict, InvalidInput, policy_not_found
 from obeya.policy.policy import PromotionPolicy

@@ -9,10 +9,10 @@ from django.conf import settings
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right, right_for_transition
-from boards.registry._checks import check_reference
-from boards.registry._commit import ModelWrite, writing_model
-from boards.registry._moves import keep_check, make_move, read_facts
-from boards.registry._open_requests import expire_requests
+from boards.registry.commit import ModelWrite, writing_model
+from boards.registry.transitions.checks import check_reference
+from boards.registry.transitions.moves import keep_check, make_move, read_facts
+from boards.registry.transitions.open_requests import expire_requests
 from obeya import names
 from obeya.documents import refusal_documents
 from obeya.errors import InvalidInput, RefusalKind, TransitionRefused, refuse

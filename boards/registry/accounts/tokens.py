@@ -16,8 +16,8 @@ from boards.access.actors import Actor
 from boards.access.permissions import Right, scopes_of
 from boards.models import ApiToken, User
 from boards.queries.facts.token_list import valid_tokens
-from boards.registry._commit import writing_site
-from boards.registry.accounts import create_user
+from boards.registry.accounts.users import create_user
+from boards.registry.commit import writing_site
 from obeya import names
 from obeya.errors import AlreadyClosed, AlreadyExists, InvalidInput, NotFound
 from obeya.records import Action

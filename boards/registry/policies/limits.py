@@ -8,7 +8,7 @@ from datetime import datetime
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
-from boards.registry._commit import ChainWrite, ModelWrite, writing_model, writing_site
+from boards.registry.commit import ChainWrite, ModelWrite, writing_model, writing_site
 from obeya.errors import NotFound
 from obeya.records import Action
 from obeya.stages import Stage

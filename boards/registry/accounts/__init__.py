@@ -1,0 +1,1 @@
+"""Accounts, sign-in links and API tokens."""

@@ -1,0 +1,1 @@
+"""Stored files, and the files of a version."""

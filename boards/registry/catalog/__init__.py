@@ -1,0 +1,1 @@
+"""Models and versions: register, describe, measure, tag, rename, delete."""

@@ -1,0 +1,1 @@
+"""Promotion policies, waivers, WIP limits and guardrails."""

@@ -1,0 +1,1 @@
+"""Imports from another registry, and of a whole export."""

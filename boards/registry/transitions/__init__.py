@@ -1,0 +1,1 @@
+"""Moving a version: checks, requests, the move itself, rollback."""
