@@ -59,14 +59,9 @@ def main() -> None:
 
 def drafts() -> dict[str, PromotionPolicy]:
     """The drafts to run, from the cheapest to the dearest."""
-    from obeya.policy.policy import (
-        ArtifactDigest,
-        Comparison,
-        PromotionPolicy,
-        RequiredDescription,
-        RequiredTag,
-        TimeInStage,
-    )
+    from obeya.policy.bounds import Comparison
+    from obeya.policy.policy import PromotionPolicy
+    from obeya.policy.rules import ArtifactDigest, RequiredDescription, RequiredTag, TimeInStage
     from obeya.stages import Stage
 
     empty = PromotionPolicy(Stage.PRODUCTION)

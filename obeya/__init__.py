@@ -20,13 +20,16 @@ from obeya.errors import (
 )
 from obeya.memory.registry import InMemoryRegistry
 from obeya.metrics import Direction, Metric, MetricDefinition
-from obeya.policy.policy import Comparison, MetricRequirement, PromotionPolicy, Verdict
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import MetricRequirement
+from obeya.policy.results import Verdict
 from obeya.records import ModelVersion, StageTransition
 from obeya.registry import ModelRegistry
 from obeya.stages import Stage, Workflow
 
 if TYPE_CHECKING:
-    from obeya.remote import RemoteRegistry
+    from obeya.remote.registry import RemoteRegistry
 
 __all__ = [
     "AlreadyExists",
@@ -59,7 +62,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # What only needs the rules does not load what speaks HTTP.
     if name == "RemoteRegistry":
-        from obeya.remote import RemoteRegistry
+        from obeya.remote.registry import RemoteRegistry
 
         return RemoteRegistry
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

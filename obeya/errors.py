@@ -28,7 +28,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from obeya.policy.policy import Verdict
+    from obeya.policy.results import Verdict
     from obeya.stages import Stage
 
 

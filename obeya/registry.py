@@ -10,7 +10,8 @@ from obeya import names
 from obeya.comparison import VersionComparison
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric
-from obeya.policy.policy import PromotionPolicy, Verdict
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.results import Verdict
 from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, StageTransition
 from obeya.stages import Stage

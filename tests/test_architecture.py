@@ -7,6 +7,7 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,7 @@ def test_a_write_is_recognised(text):
         "names.update(others)",
         "cursor.execute('SELECT 1')",
         "rows.filter(pk=1)",
-        "registry.create_user(username='x')",
+        "user_writes.create_user(username='x')",
         "router.delete('/models/{name}')",
     ],
 )
@@ -306,3 +307,41 @@ def test_no_file_holds_the_marks_of_a_merge():
     assert texts
     marks = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
     assert [path for path in texts if marks.search(path.read_text("utf-8"))] == []
+
+
+# --- Addresses ------------------------------------------------------------------------------------
+
+# The public package, and the module in which Django looks for models.
+GATHERS = {"obeya", "boards.models"}
+
+
+@cache
+def defined_in(module: str) -> set[str] | None:
+    """The names that a module of ours defines, its submodules included; None for other modules."""
+    path = ROOT / module.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    if (
+        module.split(".", maxsplit=1)[0] not in {"obeya", "boards", "registry_site"}
+        or not file.exists()
+    ):
+        return None
+    names = {inside.stem for inside in path.glob("*")} if path.is_dir() else set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def test_a_name_is_imported_from_the_module_that_defines_it():
+    elsewhere = [
+        f"{name_of(path)}: {alias.name} from {node.module}"
+        for path in modules("obeya", "boards", "registry_site", "tests", "scripts", "bench")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module not in GATHERS
+        for names in [defined_in(node.module)]
+        for alias in node.names
+        if names is not None and alias.name not in names
+    ]
+    assert elsewhere == []

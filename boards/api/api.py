@@ -8,23 +8,23 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
-from boards.api import (
+from boards.api.guard import TokenAuth
+from boards.api.openapi import completed
+from boards.api.problems import add_problem_handlers
+from boards.api.routes import (
     artifacts,
     audit,
     catalog,
     comparisons,
     imports,
-    moves,
     operations,
     policies,
     reviews,
     tokens,
+    transitions,
     versions,
     webhooks,
 )
-from boards.api.guard import TokenAuth
-from boards.api.openapi import completed
-from boards.api.problems import add_problem_handlers
 from boards.api.strict_json import StrictParser
 
 DESCRIPTION = """\
@@ -66,7 +66,7 @@ for module in (
     catalog,
     versions,
     artifacts,
-    moves,
+    transitions,
     reviews,
     policies,
     operations,

@@ -7,7 +7,7 @@ from typing import Any
 
 from boards.api.guard import KEY_MAX
 from boards.api.problems import PROBLEM_JSON
-from boards.api.schemas import Problem
+from boards.api.schemas.basics import Problem
 
 Document = dict[str, Any]
 

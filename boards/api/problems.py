@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from obeya.documents import problem_document, problem_type
+from obeya.documents.problems import problem_document, problem_type
 from obeya.errors import Conflict, RegistryError
 
 PROBLEM_JSON = "application/problem+json"

@@ -18,7 +18,8 @@ from boards.registry.catalog import metrics as metric_writes
 from boards.registry.policies import guardrails, limits, policies, waivers
 from boards.registry.transitions import requests, rollback, transitions
 from obeya.comparison import VersionComparison, compare
-from obeya.policy.policy import PromotionPolicy, Verdict
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.results import Verdict
 from obeya.policy.waivers import Waiver
 from obeya.records import Channel, ModelVersion, StageTransition
 from obeya.registry import MetricValues

@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from obeya.comparison import DiffOutcome, MetricDiff, MetricRow, VersionComparison
-from obeya.policy.policy import number_text
+from obeya.policy.bounds import number_text
 
 register = template.Library()
 

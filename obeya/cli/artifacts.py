@@ -9,7 +9,7 @@ import click
 from obeya.artifacts.records import Artifact
 from obeya.cli.connection import Session, connected, named_version
 from obeya.cli.output import say_json
-from obeya.documents import artifact_document
+from obeya.documents.artifacts import artifact_document
 from obeya.records import ModelVersion
 
 

@@ -12,7 +12,8 @@ from click.shell_completion import CompletionItem
 
 from obeya.errors import InvalidInput
 from obeya.records import ModelVersion
-from obeya.remote import DEFAULT_URL, RemoteRegistry
+from obeya.remote.registry import RemoteRegistry
+from obeya.remote.transport import DEFAULT_URL
 from obeya.stages import Stage
 
 P = ParamSpec("P")

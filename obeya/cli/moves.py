@@ -9,8 +9,10 @@ import click
 from obeya.cli.connection import STAGE, Session, connected, named_model, named_version
 from obeya.cli.output import say_json, say_verdict
 from obeya.cli.step_summary import summarise
-from obeya.documents import refusal_documents, request_document, transition_document
-from obeya.documents import verdict_document as verdict_as_document
+from obeya.documents.catalog import transition_document
+from obeya.documents.governance import request_document
+from obeya.documents.verdicts import refusal_documents
+from obeya.documents.verdicts import verdict_document as verdict_as_document
 from obeya.errors import AlreadyExists, RefusalKind, TransitionRefused
 from obeya.records import ModelVersion, StageTransition
 from obeya.stages import Stage

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from obeya.policy.bounds import number_text
-from obeya.policy.policy import Outcome, Verdict
+from obeya.policy.requirements import Outcome
+from obeya.policy.results import Verdict
 from obeya.records import ModelVersion
 from obeya.transitions.judge import TransitionJudgement
 

@@ -19,7 +19,7 @@ from obeya.errors import Conflict, NotFound
 from obeya.filters.expressions import Has, MetricName
 from obeya.policy.file import FilePolicy, PolicyFileError, read_policies, write_policies
 from obeya.policy.policy import PromotionPolicy
-from obeya.remote import RemoteRegistry
+from obeya.remote.registry import RemoteRegistry
 from obeya.stages import Stage
 
 WOULD_CHANGE = 10

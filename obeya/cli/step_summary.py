@@ -14,7 +14,7 @@ import click
 
 from obeya.cli.output import outcome_word
 from obeya.errors import Refusal
-from obeya.policy.policy import Verdict
+from obeya.policy.results import Verdict
 
 _MARKS = {"passed": "✅", "waived": "🟡"}
 

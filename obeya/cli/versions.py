@@ -21,12 +21,8 @@ from obeya.cli.connection import (
 )
 from obeya.cli.output import VERSION_COLUMNS, say_json, say_table, version_line
 from obeya.comparison import DiffOutcome
-from obeya.documents import (
-    comparison_document,
-    model_document,
-    transition_document,
-    version_document,
-)
+from obeya.documents.catalog import model_document, transition_document, version_document
+from obeya.documents.comparisons import comparison_document
 from obeya.errors import RegistryError
 from obeya.metrics import Metric
 from obeya.policy.bounds import number_text

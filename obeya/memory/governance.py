@@ -14,7 +14,8 @@ from obeya.memory.requests import MemoryRequests
 from obeya.memory.rows import Model, moves_of
 from obeya.memory.store import MemoryStore
 from obeya.metrics import finite
-from obeya.policy.policy import PromotionPolicy, Verdict, no_policy
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.results import Verdict, no_policy
 from obeya.policy.waivers import Waiver, expiry, waivable
 from obeya.records import Action, Channel, StageTransition
 from obeya.stages import Stage

@@ -7,7 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from obeya.audit.chain import GENESIS, AuditEvent, Link
-from obeya.policy.policy import Evidence, PromotionPolicy
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import Evidence
 from obeya.policy.waivers import Waiver
 from obeya.records import MOVES, Action, ModelVersion, StageTransition
 from obeya.stages import Stage

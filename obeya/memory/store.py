@@ -26,8 +26,8 @@ from obeya.errors import (
     version_not_found,
 )
 from obeya.memory.rows import Chain, Model, evidence_of
-from obeya.policy.policy import Evidence, PromotionPolicy
-from obeya.policy.requirements import Definitions
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import Definitions, Evidence
 from obeya.records import Action, Channel, ModelVersion
 from obeya.registry import version_number
 from obeya.stages import Stage, Workflow

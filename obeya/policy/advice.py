@@ -6,7 +6,9 @@ import itertools
 import math
 from collections import defaultdict
 
-from obeya.policy.policy import MetricRequirement, PromotionPolicy, RequiredTag
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import MetricRequirement
+from obeya.policy.rules import RequiredTag
 
 
 def contradictions(policy: PromotionPolicy) -> tuple[str, ...]:

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from obeya.policy.policy import (
-    ChampionRequirement,
-    MetricRequirement,
-    Mode,
-    PromotionPolicy,
-    RequiredTag,
-    Requirement,
-    number_text,
-)
+from obeya.policy.bounds import number_text
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import ChampionRequirement, MetricRequirement, Requirement
+from obeya.policy.results import Mode
+from obeya.policy.rules import RequiredTag
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from obeya.policy.requirements import (
     Requirement,
     RequirementOutcome,
 )
-from obeya.policy.results import Mode, Verdict, no_policy
+from obeya.policy.results import Mode, Verdict
 from obeya.policy.rules import (
     ArtifactDigest,
     MaximumSize,
@@ -31,29 +31,6 @@ from obeya.policy.rules import (
 )
 from obeya.policy.waivers import Waiver
 from obeya.stages import Stage
-
-__all__ = [
-    "ArtifactDigest",
-    "ChampionRequirement",
-    "Comparison",
-    "Evidence",
-    "MaximumSize",
-    "MetricRequirement",
-    "Mode",
-    "NoPickle",
-    "Outcome",
-    "PromotionPolicy",
-    "RequiredDescription",
-    "RequiredTag",
-    "Requirement",
-    "RequirementOutcome",
-    "TimeInStage",
-    "Verdict",
-    "Waiver",
-    "no_policy",
-    "number_text",
-    "requirement_from_document",
-]
 
 TEST_COVERAGE = "test_coverage"
 APPROVALS_MAX = 100

@@ -11,15 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from obeya.errors import InvalidInput
-from obeya.policy.policy import (
-    ChampionRequirement,
-    Comparison,
-    MetricRequirement,
-    PromotionPolicy,
-    Requirement,
-    number_text,
-    requirement_from_document,
-)
+from obeya.policy.bounds import Comparison, number_text
+from obeya.policy.policy import PromotionPolicy, requirement_from_document
+from obeya.policy.requirements import ChampionRequirement, MetricRequirement, Requirement
 from obeya.stages import Stage
 
 LINE_MAX = 1_000

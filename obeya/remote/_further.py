@@ -6,18 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from obeya import names
-from obeya.documents import (
-    guardrail_from_document,
-    import_report_from_document,
-    imported_model_document,
-    model_from_document,
-    policy_from_document,
-    verdict_from_document,
-    version_from_document,
-    waiver_from_document,
-)
+from obeya.documents.catalog import model_from_document, version_from_document
+from obeya.documents.governance import guardrail_from_document, waiver_from_document
+from obeya.documents.imports import import_report_from_document, imported_model_document
+from obeya.documents.policies import policy_from_document
+from obeya.documents.verdicts import verdict_from_document
 from obeya.imports import ImportedModel, ImportReport
-from obeya.policy.policy import PromotionPolicy, Verdict
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.results import Verdict
 from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, RegisteredModel, VersionDraft
 from obeya.remote._requests import (

@@ -17,7 +17,7 @@ from obeya.artifacts.manifest import (
 )
 from obeya.artifacts.paths import artifact_path
 from obeya.artifacts.records import Artifact, ArtifactFile
-from obeya.documents import artifact_from_document
+from obeya.documents.artifacts import artifact_from_document
 from obeya.errors import AlreadyExists, DigestMismatch, NotFound, Unreachable
 from obeya.remote._requests import version_path
 from obeya.remote.transport import Transport

@@ -8,20 +8,19 @@ from datetime import datetime
 
 from obeya import names
 from obeya.comparison import VersionComparison
-from obeya.documents import (
-    comparison_from_document,
-    judgement_from_document,
+from obeya.documents.catalog import transition_from_document, version_from_document
+from obeya.documents.comparisons import comparison_from_document
+from obeya.documents.governance import (
     live_report_from_document,
-    policy_from_document,
     request_from_document,
-    transition_from_document,
-    verdict_from_document,
-    version_from_document,
     waiver_from_document,
 )
+from obeya.documents.policies import policy_from_document
+from obeya.documents.verdicts import judgement_from_document, verdict_from_document
 from obeya.errors import InvalidInput, NotFound
 from obeya.metrics import Metric
-from obeya.policy.policy import PromotionPolicy, Verdict
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.results import Verdict
 from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, StageTransition, VersionDraft
 from obeya.registry import MetricValues, as_tags, version_number

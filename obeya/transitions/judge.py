@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from obeya.errors import Refusal, RefusalKind
-from obeya.policy.policy import Evidence, PromotionPolicy, Verdict, no_policy
-from obeya.policy.requirements import Definitions
-from obeya.policy.results import Mode
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import Definitions, Evidence
+from obeya.policy.results import Mode, Verdict, no_policy
 from obeya.policy.waivers import Waiver
 from obeya.stages import Stage, Workflow, is_promotion
 from obeya.transitions.limits import LimitMode, StageLoad

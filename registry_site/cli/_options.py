@@ -11,15 +11,6 @@ import click
 
 from obeya.cli.options import database_options
 
-__all__ = [
-    "Misconfigured",
-    "address_options",
-    "database_options",
-    "server_options",
-    "set_up",
-    "set_up_existing",
-]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Option → the variable of docs/settings.md that it sets.

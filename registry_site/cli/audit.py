@@ -9,7 +9,8 @@ import click
 
 from obeya.audit.heads import ChainHead, heads_as_json
 from obeya.cli.audit import conclude
-from registry_site.cli._options import Misconfigured, database_options, set_up_existing
+from obeya.cli.options import database_options
+from registry_site.cli._options import Misconfigured, set_up_existing
 
 
 @click.group

@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from registry_site.cli._options import Misconfigured, database_options, set_up_existing
+from obeya.cli.options import database_options
+from registry_site.cli._options import Misconfigured, set_up_existing
 
 _FREE_BYTES_MIN = 500 * 1024 * 1024
 Finding = tuple[bool, str]

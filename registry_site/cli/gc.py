@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from registry_site.cli._options import database_options, set_up_existing
+from obeya.cli.options import database_options
+from registry_site.cli._options import set_up_existing
 
 
 @click.command

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
+from obeya.cli.options import database_options
 from obeya.cli.policy import PolicyChange, apply_policies, read_file, refuse_unknown
 from obeya.policy.file import write_policies
-from registry_site.cli._options import Misconfigured, database_options, set_up_existing
+from registry_site.cli._options import Misconfigured, set_up_existing
 
 
 @click.group

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from obeya.cli.options import database_options
 from obeya.tokens import SHOWN_LENGTH, Scope, read_scopes
-from registry_site.cli._options import database_options, set_up, set_up_existing
+from registry_site.cli._options import set_up, set_up_existing
 
 if TYPE_CHECKING:
     from boards.models import ApiToken, User

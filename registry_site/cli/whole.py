@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from obeya.cli.options import database_options
 from obeya.errors import DigestMismatch, InvalidInput, StorageFull, TooLarge
 from obeya.transfer.whole_export import (
     BLOBS,
@@ -29,7 +30,7 @@ from obeya.transfer.whole_export import (
     write_lines,
     write_manifest,
 )
-from registry_site.cli._options import Misconfigured, database_options, set_up, set_up_existing
+from registry_site.cli._options import Misconfigured, set_up, set_up_existing
 
 # With fewer rows it is over before a bar is read.
 MANY = 10_000

@@ -32,7 +32,8 @@ from boards.registry.database import DatabaseRegistry
 from boards.registry.policies.policies import set_policy
 from obeya.errors import TransitionRefused
 from obeya.metrics import Direction, MetricDefinition, Scale
-from obeya.policy.policy import Comparison, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
 from obeya.records import MOVES, Action, Channel, VersionDraft
 from obeya.stages import Stage
 from registry_site.demo.scenes import play_scenes

@@ -15,7 +15,8 @@ from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.rollback import rollback_candidate
 from boards.registry.database import DatabaseRegistry
 from obeya.errors import RefusalKind
-from obeya.policy.policy import Comparison, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.judge import TransitionJudgement, judge_transition

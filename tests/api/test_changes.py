@@ -6,7 +6,8 @@ import pytest
 
 from boards.models import AuditEvent, ModelVersion, PolicyCheck, RegisteredModel
 from boards.registry.database import DatabaseRegistry
-from obeya.policy.policy import Comparison, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
 from tests.api.conftest import Program, problem
 

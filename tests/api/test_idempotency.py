@@ -61,7 +61,7 @@ def test_what_broke_did_nothing_and_may_be_sent_again(api: Program, monkeypatch)
         raise RuntimeError("the disk is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr("boards.api.versions.version_document", broken)
+        patch.setattr("boards.api.routes.versions.version_document", broken)
         api._client.raise_request_exception = False
         answer = api.post("/models/m/versions", {}, Idempotency_Key="k")
     problem(answer, 500, "error")

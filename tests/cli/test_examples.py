@@ -17,7 +17,7 @@ from boards.access.actors import SYSTEM
 from boards.registry.accounts.tokens import make_token, service_account
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
-from obeya.policy.policy import ArtifactDigest, NoPickle
+from obeya.policy.rules import ArtifactDigest, NoPickle
 from obeya.tokens import Scope
 
 ROOT = Path(__file__).resolve().parents[2]

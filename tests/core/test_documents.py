@@ -10,19 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from obeya import errors
-from obeya.documents import (
-    MalformedDocument,
-    error_from_problem,
+from obeya.documents._reading import MalformedDocument
+from obeya.documents.catalog import (
     model_document,
     model_from_document,
-    policy_document,
-    policy_from_document,
-    problem_document,
     transition_document,
     transition_from_document,
     version_document,
     version_from_document,
 )
+from obeya.documents.policies import policy_document, policy_from_document
+from obeya.documents.problems import error_from_problem, problem_document
 from obeya.errors import Refusal, RefusalKind, RegistryError
 from obeya.metrics import Metric
 from obeya.records import ModelVersion, RegisteredModel, StageTransition

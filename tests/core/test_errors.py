@@ -10,7 +10,9 @@ import pytest
 from obeya import errors
 from obeya.errors import Refusal, RefusalKind, RegistryError, refuse
 from obeya.filters.tokens import FilterError
-from obeya.policy.policy import Comparison, Evidence, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import Evidence
 from obeya.stages import Stage
 
 POLICY = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9)

@@ -11,18 +11,11 @@ from hypothesis import strategies as st
 
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric
-from obeya.policy.policy import (
-    Comparison,
-    Evidence,
-    MetricRequirement,
-    Outcome,
-    PromotionPolicy,
-    RequiredTag,
-    TimeInStage,
-    Verdict,
-    no_policy,
-    number_text,
-)
+from obeya.policy.bounds import Comparison, number_text
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import Evidence, MetricRequirement, Outcome
+from obeya.policy.results import Verdict, no_policy
+from obeya.policy.rules import RequiredTag, TimeInStage
 from obeya.stages import Stage
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from obeya.policy.bounds import Comparison
 from obeya.policy.diff import Change, diff_policies
-from obeya.policy.policy import (
-    ChampionRequirement,
-    Comparison,
-    MetricRequirement,
-    Mode,
-    PromotionPolicy,
-    RequiredDescription,
-    RequiredTag,
-    Requirement,
-    TimeInStage,
-)
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import ChampionRequirement, MetricRequirement, Requirement
+from obeya.policy.results import Mode
+from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
 
 ACCURATE = MetricRequirement("accuracy", Comparison.GTE, 0.9)
 FAST = MetricRequirement("latency", Comparison.LTE, 100)

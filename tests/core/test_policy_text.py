@@ -11,18 +11,15 @@ from hypothesis import strategies as st
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric
 from obeya.policy.advice import contradictions
-from obeya.policy.policy import (
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import ChampionRequirement, Evidence, MetricRequirement, Requirement
+from obeya.policy.results import Mode
+from obeya.policy.rules import (
     ArtifactDigest,
-    ChampionRequirement,
-    Comparison,
-    Evidence,
-    MetricRequirement,
-    Mode,
     NoPickle,
-    PromotionPolicy,
     RequiredDescription,
     RequiredTag,
-    Requirement,
     TimeInStage,
 )
 from obeya.policy.text import (

@@ -12,23 +12,18 @@ from hypothesis import strategies as st
 
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric, MetricDefinition, Scale, within_noise
-from obeya.policy.policy import (
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy, requirement_from_document
+from obeya.policy.requirements import ChampionRequirement, Evidence, MetricRequirement, Outcome
+from obeya.policy.results import Mode, Verdict
+from obeya.policy.rules import (
     ArtifactDigest,
-    ChampionRequirement,
-    Comparison,
-    Evidence,
-    MetricRequirement,
-    Mode,
     NoPickle,
-    Outcome,
-    PromotionPolicy,
     RequiredDescription,
     RequiredTag,
     TimeInStage,
-    Verdict,
-    Waiver,
-    requirement_from_document,
 )
+from obeya.policy.waivers import Waiver
 from obeya.stages import Stage
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)

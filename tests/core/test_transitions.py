@@ -6,7 +6,9 @@ import pytest
 
 from obeya.errors import InvalidTransition, RefusalKind, TransitionRefused, refuse
 from obeya.metrics import Metric
-from obeya.policy.policy import Comparison, Evidence, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import Evidence
 from obeya.stages import OPEN, RETURNS, STRICT, Stage, Workflow
 from obeya.transitions.judge import TransitionFacts, TransitionJudgement, judge_transition
 

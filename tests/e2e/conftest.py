@@ -25,7 +25,8 @@ from boards.registry.webhooks.deliveries import Attempt, Outcome, lease_due, rec
 from boards.registry.webhooks.endpoints import create_webhook, disable_webhook
 from obeya.artifacts.manifest import FileEntry
 from obeya.errors import TransitionRefused
-from obeya.policy.policy import Comparison, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import Target, Wish

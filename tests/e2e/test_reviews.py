@@ -12,7 +12,8 @@ from playwright.sync_api import Page, expect
 
 from boards.models import AuditEvent, TransitionRequest, Waiver
 from boards.registry.database import DatabaseRegistry
-from obeya.policy.policy import Comparison, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
 from tests.e2e.board_page import BoardPage
 from tests.e2e.page_checks import overhangs, violations

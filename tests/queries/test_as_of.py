@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, RegisteredModel, User
-from boards.models.audit import MOVES
 from boards.queries.audit.as_of import (
     PastBoard,
     PastCard,
@@ -30,6 +29,7 @@ from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from obeya import RegistryError, Stage
 from obeya.errors import InvalidInput
+from obeya.records import MOVES
 from tests.examples import examples
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]

@@ -29,7 +29,8 @@ from boards.registry.transitions.transitions import transition_stage
 from obeya import metrics as core
 from obeya.comparison import DiffOutcome
 from obeya.metrics import Direction, MetricDefinition, Scale
-from obeya.policy.policy import Comparison, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 from obeya.transitions.guardrails import Guardrail

@@ -20,7 +20,7 @@ from boards.registry.catalog.catalog import delete_version
 from boards.registry.catalog.registration import register_model
 from obeya import names
 from obeya.errors import InvalidInput
-from obeya.policy.policy import Comparison
+from obeya.policy.bounds import Comparison
 from obeya.policy.tag_text import tag_text
 from obeya.records import Channel
 

@@ -44,7 +44,7 @@ from obeya.filters.expressions import (
 )
 from obeya.filters.language import parse_filter
 from obeya.filters.ordering import Ordering, OrderingTerm, parse_ordering
-from obeya.policy.policy import Comparison
+from obeya.policy.bounds import Comparison
 from obeya.records import Channel
 from obeya.stages import Stage
 from tests.examples import examples

@@ -14,14 +14,9 @@ from boards.queries.facts.records import find_model
 from boards.queries.metrics.metric_names import unmeasured
 from boards.queries.policies.what_if import FEW_PROMOTIONS, what_if
 from boards.registry.database import DatabaseRegistry
-from obeya.policy.policy import (
-    ArtifactDigest,
-    Comparison,
-    PromotionPolicy,
-    RequiredDescription,
-    RequiredTag,
-    TimeInStage,
-)
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.rules import ArtifactDigest, RequiredDescription, RequiredTag, TimeInStage
 from obeya.stages import Stage
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]

@@ -20,7 +20,9 @@ from obeya.errors import (
     RefusalKind,
     TransitionRefused,
 )
-from obeya.policy.policy import Mode, Outcome, RequiredDescription, RequiredTag, TimeInStage
+from obeya.policy.requirements import Outcome
+from obeya.policy.results import Mode
+from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
 from obeya.stages import OPEN, RETURNS
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import LimitMode, WipLimit

@@ -18,7 +18,8 @@ from boards.registry.database import DatabaseRegistry
 from boards.registry.transfer.imports import import_model
 from obeya.errors import InvalidInput, NotAllowed
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
-from obeya.policy.policy import Comparison, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 

@@ -10,7 +10,9 @@ from boards.access.actors import SYSTEM
 from boards.registry.catalog.metrics import define_metric
 from boards.registry.database import DatabaseRegistry
 from obeya.metrics import Metric, MetricDefinition, Scale
-from obeya.policy.policy import Comparison, Outcome, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import Outcome
 from obeya.records import Channel
 from obeya.stages import Stage
 

@@ -24,7 +24,9 @@ from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import NotAllowed
 from obeya.imports import ImportedModel
 from obeya.metrics import MetricDefinition
-from obeya.policy.policy import Comparison, Mode, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.results import Mode
 from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
 from obeya.tokens import Scope

@@ -12,7 +12,8 @@ from boards.queries.facts.judgement import policy_in_force
 from boards.registry.catalog.registration import register_model
 from boards.registry.policies.policies import set_policy
 from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from obeya.policy.policy import Comparison, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 

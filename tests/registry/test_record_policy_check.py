@@ -14,7 +14,9 @@ from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.checks import check_reference, record_policy_check
 from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput, NotAllowed, NotFound
-from obeya.policy.policy import Comparison, PromotionPolicy, Verdict
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.results import Verdict
 from obeya.records import Channel
 from obeya.stages import Stage
 

@@ -20,7 +20,8 @@ from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.rollback import rollback
 from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound, RegistryError
-from obeya.policy.policy import Comparison, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 from obeya.transitions.limits import WipLimit

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from boards.access.actors import Actor
 from boards.models import (
     AuditEvent,
     ModelVersion,
@@ -21,7 +22,6 @@ from boards.models import (
 from boards.queries.verification.rows_verification import differing_rows
 from boards.queries.verification.verification import verify_chains
 from boards.registry.accounts.users import create_user
-from boards.registry.commit import Actor
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies.waivers import revoke_waiver
 from obeya import Comparison, PromotionPolicy, Stage

@@ -37,7 +37,7 @@ from obeya import (
     Stage,
     StageTransition,
 )
-from obeya.policy.policy import Mode
+from obeya.policy.results import Mode
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import LimitMode, WipLimit
 from obeya.transitions.requests import TransitionRequest

@@ -35,7 +35,8 @@ from obeya.errors import (
     RegistryError,
     TransitionRefused,
 )
-from obeya.policy.policy import Comparison, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
 

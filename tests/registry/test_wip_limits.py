@@ -19,7 +19,9 @@ from boards.registry.policies.limits import remove_wip_limit, set_wip_limit
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError, TransitionRefused
-from obeya.policy.policy import Comparison, PromotionPolicy, Verdict
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.results import Verdict
 from obeya.records import Channel
 from obeya.stages import Stage
 from obeya.transitions import limits

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from obeya import RemoteRegistry
-from obeya.documents import problem_document
+from obeya.documents.problems import problem_document
 from obeya.errors import InvalidInput, NotFound, RegistryError, Unreachable
-from obeya.remote import Timeouts
-from obeya.remote.transport import Transport
+from obeya.remote.transport import Timeouts, Transport
 
 Answer = Callable[["Player"], None]
 

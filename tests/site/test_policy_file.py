@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, PolicyRevision
 from boards.registry.database import DatabaseRegistry
+from obeya.policy.bounds import Comparison
 from obeya.policy.file import PolicyFileError, read_policies, write_policies
-from obeya.policy.policy import Comparison, PromotionPolicy, RequiredTag, TimeInStage
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.rules import RequiredTag, TimeInStage
 from obeya.stages import Stage
 from registry_site.cli.policy import policy as command
 from tests.core.test_policy_text import policies

@@ -16,9 +16,9 @@ from boards.models import AuditEvent, ModelVersion, PolicyCheck, User
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
-from obeya.policy.policy import (
+from obeya.policy.results import Mode
+from obeya.policy.rules import (
     ArtifactDigest,
-    Mode,
     NoPickle,
     RequiredDescription,
     RequiredTag,

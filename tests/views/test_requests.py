@@ -20,7 +20,7 @@ from boards.queries.reviews import requests_inbox
 from boards.registry.catalog.catalog import configure_model
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
-from obeya.policy.policy import Mode
+from obeya.policy.results import Mode
 from tests.views.people import POLICY, asked, person, registry_of, staged
 
 pytestmark = pytest.mark.django_db

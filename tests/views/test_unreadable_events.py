@@ -14,9 +14,9 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from boards.access.actors import Actor
 from boards.models import AuditEvent, PolicyCheck, RegisteredModel, TransitionRequest, User
 from boards.registry.accounts.tokens import make_token
-from boards.registry.commit import Actor
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies.waivers import revoke_waiver
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused

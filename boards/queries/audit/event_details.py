@@ -12,8 +12,8 @@ from typing import Any
 from django.utils import timezone
 
 from obeya.errors import RegistryError
-from obeya.policy.bounds import Comparison
-from obeya.policy.policy import PromotionPolicy, number_text
+from obeya.policy.bounds import Comparison, number_text
+from obeya.policy.policy import PromotionPolicy
 
 VALUE_MAX = 300
 

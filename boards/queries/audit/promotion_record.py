@@ -25,8 +25,7 @@ from boards.queries.facts.history import NOBODY
 from boards.queries.facts.records import definitions
 from obeya.audit.chain import GENESIS, event_hash, text_digest
 from obeya.errors import NotFound, Refusal, RefusalKind
-from obeya.policy.policy import Verdict
-from obeya.policy.results import Mode
+from obeya.policy.results import Mode, Verdict
 from obeya.records import MOVES, Action, Channel
 from obeya.stages import Stage
 

@@ -18,7 +18,7 @@ from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
 from boards.queries.paging.keyset import Cursor
 from boards.queries.search.board_filter import BoardFilter
 from obeya.errors import RefusalKind
-from obeya.policy.policy import Mode
+from obeya.policy.results import Mode
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionJudgement, judge_transition
 

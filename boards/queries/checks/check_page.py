@@ -24,7 +24,8 @@ from boards.queries.checks.next_steps import NextStep, next_steps
 from boards.queries.facts.history import NOBODY
 from boards.queries.facts.records import definitions
 from obeya.errors import NotFound, Refusal, RefusalKind
-from obeya.policy.policy import Outcome, Verdict
+from obeya.policy.requirements import Outcome
+from obeya.policy.results import Verdict
 from obeya.stages import Stage
 
 

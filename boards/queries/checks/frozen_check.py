@@ -14,8 +14,9 @@ from boards.queries.facts.history import NOBODY
 from boards.queries.metrics.champion_comparison import MeasuredMetric
 from obeya.errors import Refusal, RefusalKind
 from obeya.metrics import Metric, MetricDefinition, definition_for
-from obeya.policy.policy import Outcome, PromotionPolicy, RequirementOutcome, Verdict
-from obeya.policy.results import Mode
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import Outcome, RequirementOutcome
+from obeya.policy.results import Mode, Verdict
 from obeya.policy.waivers import Waiver
 
 _WORDS = {

@@ -8,17 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from obeya.policy.policy import (
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import ChampionRequirement, Outcome, Requirement, RequirementOutcome
+from obeya.policy.rules import (
     ArtifactDigest,
-    ChampionRequirement,
     MaximumSize,
     NoPickle,
-    Outcome,
-    PromotionPolicy,
     RequiredDescription,
     RequiredTag,
-    Requirement,
-    RequirementOutcome,
     TimeInStage,
 )
 

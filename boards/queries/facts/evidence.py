@@ -17,8 +17,9 @@ from boards.queries.facts.open_requests import OpenRequest, open_requests
 from boards.queries.facts.records import definitions, metric_record
 from boards.queries.facts.waivers import waivers_of
 from obeya.metrics import Metric
-from obeya.policy.policy import Evidence, PromotionPolicy, RequiredDescription, RequiredTag
-from obeya.policy.requirements import Definitions
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import Definitions, Evidence
+from obeya.policy.rules import RequiredDescription, RequiredTag
 from obeya.stages import Stage, Workflow, workflow_named
 from obeya.transitions.judge import TransitionFacts
 from obeya.transitions.limits import OCCUPANTS_NAMED, LimitMode, StageLoad, WipLimit

@@ -10,7 +10,8 @@ from django.db.models import F, Q
 from boards import models
 from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.records import definitions
-from obeya.policy.policy import PromotionPolicy, Verdict, no_policy
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.results import Verdict, no_policy
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionJudgement, judge_transition
 

@@ -13,8 +13,9 @@ from boards.queries.facts.history import NOBODY
 from boards.queries.facts.records import find_model
 from boards.queries.policies.waived_lines import WaivedLine, waived_lines
 from obeya.errors import NotFound
+from obeya.policy.bounds import number_text
 from obeya.policy.diff import PolicyDiff, diff_policies
-from obeya.policy.policy import PromotionPolicy, number_text
+from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
 
 PAGE = 50

@@ -10,7 +10,8 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 
 from boards import models
-from obeya.policy.policy import PromotionPolicy, number_text
+from obeya.policy.bounds import number_text
+from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
 
 

@@ -21,18 +21,17 @@ from django.db.models import Q, QuerySet
 from boards import models
 from boards.queries.facts.records import definitions
 from obeya.metrics import Metric
-from obeya.policy.policy import (
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import NO_DEFINITIONS, Evidence
+from obeya.policy.results import Mode
+from obeya.policy.rules import (
     ArtifactDigest,
-    Evidence,
     MaximumSize,
     NoPickle,
-    PromotionPolicy,
     RequiredDescription,
     RequiredTag,
     TimeInStage,
 )
-from obeya.policy.requirements import NO_DEFINITIONS
-from obeya.policy.results import Mode
 from obeya.records import Action
 from obeya.stages import Stage, is_promotion
 

@@ -28,8 +28,7 @@ from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
 from boards.queries.reviews.evidence_changes import EvidenceChange, evidence_changes
 from obeya.errors import NotFound
 from obeya.metrics import MetricDefinition
-from obeya.policy.policy import Verdict
-from obeya.policy.results import Mode
+from obeya.policy.results import Mode, Verdict
 from obeya.records import MOVES, Action
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionJudgement, judge_transition

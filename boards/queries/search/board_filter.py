@@ -26,7 +26,7 @@ from obeya.filters.expressions import (
 )
 from obeya.filters.language import is_filter, parse_filter
 from obeya.metrics import finite
-from obeya.policy.policy import Comparison, number_text
+from obeya.policy.bounds import Comparison, number_text
 from obeya.policy.tag_text import read_tag, tag_text
 
 WORDS_MAX = 8

@@ -12,10 +12,11 @@ from boards.queries.facts.check_digest import check_digest
 from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.open_requests import OpenRequest
 from boards.registry.commit import writing_model
-from obeya.documents import refusal_documents
+from obeya.documents.verdicts import refusal_documents
 from obeya.errors import Refusal
 from obeya.metrics import metric_document
-from obeya.policy.policy import Evidence, Verdict
+from obeya.policy.requirements import Evidence
+from obeya.policy.results import Verdict
 from obeya.policy.waivers import Waiver
 from obeya.records import Action
 from obeya.stages import Stage

@@ -14,7 +14,7 @@ from boards.registry.transitions.checks import check_reference
 from boards.registry.transitions.moves import keep_check, make_move, read_facts
 from boards.registry.transitions.open_requests import expire_requests
 from obeya import names
-from obeya.documents import refusal_documents
+from obeya.documents.verdicts import refusal_documents
 from obeya.errors import InvalidInput, RefusalKind, TransitionRefused, refuse
 from obeya.records import Action, StageTransition
 from obeya.stages import Stage

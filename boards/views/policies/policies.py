@@ -24,7 +24,9 @@ from boards.views.policies.policy_form import PolicyForm, pressed
 from boards.views.policies.policy_rows import Against
 from obeya.errors import Conflict, RegistryError
 from obeya.policy.advice import contradictions
-from obeya.policy.policy import Comparison, Mode, PromotionPolicy
+from obeya.policy.bounds import Comparison
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.results import Mode
 
 
 @dataclass(frozen=True, slots=True)

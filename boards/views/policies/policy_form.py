@@ -17,18 +17,17 @@ from boards.views.policies.policy_rows import (
     rows_of,
 )
 from obeya.errors import InvalidInput
-from obeya.policy.policy import (
-    REQUIREMENTS_MAX,
+from obeya.policy.bounds import number_text
+from obeya.policy.policy import REQUIREMENTS_MAX, PromotionPolicy
+from obeya.policy.requirements import Requirement
+from obeya.policy.results import Mode
+from obeya.policy.rules import (
     ArtifactDigest,
     MaximumSize,
-    Mode,
     NoPickle,
-    PromotionPolicy,
     RequiredDescription,
     RequiredTag,
-    Requirement,
     TimeInStage,
-    number_text,
 )
 from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage

@@ -8,13 +8,9 @@ from enum import StrEnum
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
-from obeya.policy.policy import (
-    ChampionRequirement,
-    Comparison,
-    MetricRequirement,
-    PromotionPolicy,
-    number_text,
-)
+from obeya.policy.bounds import Comparison, number_text
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.requirements import ChampionRequirement, MetricRequirement
 
 NUMBER_TEXT_MAX = 64
 

@@ -11,11 +11,11 @@ from ninja import Path, Router
 from pydantic import Field
 
 from boards.access.permissions import Right
-from boards.api import schemas
 from boards.api.answers import answer, done, if_match
-from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
-from boards.api.versions import Number
+from boards.api.routes.catalog import Name
+from boards.api.routes.versions import Number
+from boards.api.schemas.artifacts import BINARY_ANSWER, BINARY_BODY, Artifact, Blob, NewArtifact
 from boards.files.downloads import file_response
 from boards.files.uploads import body_of
 from boards.models import ModelVersion
@@ -24,7 +24,7 @@ from boards.queries.facts.records import find_named_version
 from boards.registry.artifacts import artifacts as artifact_writes
 from obeya.artifacts.manifest import FileEntry, checked_sha256
 from obeya.artifacts.paths import PATH_MAX
-from obeya.documents import artifact_document
+from obeya.documents.artifacts import artifact_document
 from obeya.errors import NotFound
 
 router = Router(tags=["Artifacts"])
@@ -33,7 +33,7 @@ Sha256 = Annotated[str, Path(), Field(pattern="^[0-9a-f]{64}$", description="64 
 FilePath = Annotated[str, Path(), Field(max_length=4 * PATH_MAX)]
 
 
-@router.put("/blobs/{sha256}", response={200: schemas.Blob}, openapi_extra=schemas.BINARY_BODY)
+@router.put("/blobs/{sha256}", response={200: Blob}, openapi_extra=BINARY_BODY)
 def store_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
     """Store content, which must have this SHA-256. The body is the content itself, streamed."""
     body, size = body_of(request)
@@ -52,9 +52,9 @@ def find_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
     return done()
 
 
-@router.put("/models/{name}/versions/{version}/artifact", response=schemas.Artifact)
+@router.put("/models/{name}/versions/{version}/artifact", response=Artifact)
 def set_artifact(
-    request: ApiRequest, name: Name, version: Number, artifact: schemas.NewArtifact
+    request: ApiRequest, name: Name, version: Number, artifact: NewArtifact
 ) -> HttpResponse:
     """Say which files the version is made of, in Development only. Their content is here before."""
     with if_match(request, name, version):
@@ -69,7 +69,7 @@ def set_artifact(
     return _artifact(row)
 
 
-@router.get("/models/{name}/versions/{version}/artifact", response=schemas.Artifact)
+@router.get("/models/{name}/versions/{version}/artifact", response=Artifact)
 def get_artifact(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
     """The files of the version, and what was told of their content."""
     request.actor.require(Right.VIEW, name)
@@ -79,7 +79,7 @@ def get_artifact(request: ApiRequest, name: Name, version: Number) -> HttpRespon
 @router.get(
     "/models/{name}/versions/{version}/artifact/files/{path:path}",
     response={200: None, 206: None, 304: None, 416: None},
-    openapi_extra=schemas.BINARY_ANSWER,
+    openapi_extra=BINARY_ANSWER,
 )
 def download_file(
     request: ApiRequest, name: Name, version: Number, path: FilePath

@@ -11,12 +11,23 @@ from django.utils import timezone
 from ninja import Path, Router
 
 from boards.access.permissions import Right
-from boards.api import schemas
 from boards.api.answers import answer, created, expected_revision, page
-from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, number_place, opaque
-from boards.api.versions import Number
+from boards.api.routes.catalog import Name
+from boards.api.routes.versions import Number
+from boards.api.schemas.basics import Page, StageName
+from boards.api.schemas.policies import TrialCheck
+from boards.api.schemas.transitions import (
+    FrozenCheck,
+    Judgement,
+    NewCheck,
+    NewRollback,
+    NewTransition,
+    StoredCheck,
+    Transition,
+)
+from boards.api.schemas.transitions import Verdict as VerdictSchema
 from boards.queries.checks.check_page import check_page
 from boards.queries.facts.history import transitions_page
 from boards.queries.facts.records import find_model, find_version
@@ -24,22 +35,19 @@ from boards.registry.database import DatabaseRegistry
 from boards.registry.transitions.checks import record_policy_check
 from boards.registry.transitions.rollback import rollback
 from boards.registry.transitions.transitions import transition_stage
-from obeya.documents import (
-    judgement_document,
-    policy_from_document,
-    transition_document,
-    verdict_document,
-    written_time,
-)
-from obeya.policy.policy import Verdict
+from obeya.documents._reading import written_time
+from obeya.documents.catalog import transition_document
+from obeya.documents.policies import policy_from_document
+from obeya.documents.verdicts import judgement_document, verdict_document
+from obeya.policy.results import Verdict
 from obeya.stages import Stage
 
 router = Router(tags=["Moves"])
 
 
-@router.get("/models/{name}/versions/{version}/verdict", response=schemas.Verdict)
+@router.get("/models/{name}/versions/{version}/verdict", response=VerdictSchema)
 def get_verdict(
-    request: ApiRequest, name: Name, version: Number, to_stage: schemas.StageName | None = None
+    request: ApiRequest, name: Name, version: Number, to_stage: StageName | None = None
 ) -> HttpResponse:
     """What the policy says of a version now, for `to_stage` or its next stage. Stores nothing."""
     stage = Stage(to_stage) if to_stage else None
@@ -49,10 +57,8 @@ def get_verdict(
     return answer(verdict_document(verdict))
 
 
-@router.post("/models/{name}/versions/{version}/verdict", response=schemas.Verdict)
-def try_policy(
-    request: ApiRequest, name: Name, version: Number, trial: schemas.TrialCheck
-) -> HttpResponse:
+@router.post("/models/{name}/versions/{version}/verdict", response=VerdictSchema)
+def try_policy(request: ApiRequest, name: Name, version: Number, trial: TrialCheck) -> HttpResponse:
     """What a policy that is sent along would say of a version. Stores nothing."""
     stage = Stage(trial.to_stage) if trial.to_stage else None
     policy = policy_from_document(trial.policy.dict())
@@ -62,9 +68,9 @@ def try_policy(
     return answer(verdict_document(verdict))
 
 
-@router.get("/models/{name}/versions/{version}/judgement", response=schemas.Judgement)
+@router.get("/models/{name}/versions/{version}/judgement", response=Judgement)
 def get_judgement(
-    request: ApiRequest, name: Name, version: Number, to_stage: schemas.StageName | None = None
+    request: ApiRequest, name: Name, version: Number, to_stage: StageName | None = None
 ) -> HttpResponse:
     """What every rule says of a move: workflow, policy, approvals and WIP limits."""
     stage = Stage(to_stage) if to_stage else None
@@ -72,10 +78,8 @@ def get_judgement(
     return answer(judgement_document(judgement))
 
 
-@router.post("/models/{name}/versions/{version}/checks", response={201: schemas.StoredCheck})
-def check_policy(
-    request: ApiRequest, name: Name, version: Number, new: schemas.NewCheck
-) -> HttpResponse:
+@router.post("/models/{name}/versions/{version}/checks", response={201: StoredCheck})
+def check_policy(request: ApiRequest, name: Name, version: Number, new: NewCheck) -> HttpResponse:
     """Judge a version by its policy and keep the verdict with the evidence."""
     row = record_policy_check(
         name=name,
@@ -90,7 +94,7 @@ def check_policy(
     )
 
 
-@router.get("/checks/{uid}", response=schemas.FrozenCheck)
+@router.get("/checks/{uid}", response=FrozenCheck)
 def get_check(request: ApiRequest, uid: Annotated[uuid.UUID, Path()]) -> HttpResponse:
     """A stored check with the evidence as it was when it was made."""
     request.actor.require_anywhere(Right.VIEW)
@@ -99,9 +103,9 @@ def get_check(request: ApiRequest, uid: Annotated[uuid.UUID, Path()]) -> HttpRes
     return answer({**found.document, "made_at": written_time(found.made_at)})
 
 
-@router.post("/models/{name}/versions/{version}/transitions", response={201: schemas.Transition})
+@router.post("/models/{name}/versions/{version}/transitions", response={201: Transition})
 def transition_version(
-    request: ApiRequest, name: Name, version: Number, new: schemas.NewTransition
+    request: ApiRequest, name: Name, version: Number, new: NewTransition
 ) -> HttpResponse:
     """Move a version, if every rule lets it; a refusal carries every reason and the verdict."""
     seen = expected_revision(request)
@@ -119,9 +123,7 @@ def transition_version(
     return created(transition_document(move))
 
 
-@router.get(
-    "/models/{name}/versions/{version}/transitions", response=schemas.Page[schemas.Transition]
-)
+@router.get("/models/{name}/versions/{version}/transitions", response=Page[Transition])
 def list_version_transitions(
     request: ApiRequest, name: Name, version: Number, cursor: CursorText = "", limit: Limit = 50
 ) -> HttpResponse:
@@ -129,7 +131,7 @@ def list_version_transitions(
     return _transitions(request, name, version, cursor, limit)
 
 
-@router.get("/models/{name}/transitions", response=schemas.Page[schemas.Transition])
+@router.get("/models/{name}/transitions", response=Page[Transition])
 def list_model_transitions(
     request: ApiRequest, name: Name, cursor: CursorText = "", limit: Limit = 50
 ) -> HttpResponse:
@@ -137,8 +139,8 @@ def list_model_transitions(
     return _transitions(request, name, None, cursor, limit)
 
 
-@router.post("/models/{name}/rollbacks", response={201: schemas.Transition})
-def roll_back(request: ApiRequest, name: Name, new: schemas.NewRollback) -> HttpResponse:
+@router.post("/models/{name}/rollbacks", response={201: Transition})
+def roll_back(request: ApiRequest, name: Name, new: NewRollback) -> HttpResponse:
     """Put the last good version, or `to_version`, back into Production and archive the rest."""
     move = rollback(
         name=name,

@@ -7,16 +7,19 @@ from django.utils import timezone
 from ninja import Router
 
 from boards.access.permissions import Right
-from boards.api import schemas
 from boards.api.answers import answer, done
-from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
+from boards.api.routes.catalog import Name
+from boards.api.schemas.basics import Items, LimitedStage, MetricPath
+from boards.api.schemas.operations import Guardrail as GuardrailSchema
+from boards.api.schemas.operations import GuardrailIn, LiveReport, NewLiveValue, WipLimitIn
+from boards.api.schemas.operations import WipLimit as WipLimitSchema
 from boards.queries.board.limits import wip_limits
 from boards.queries.catalog.guardrails import guardrails_of
 from boards.queries.facts.records import find_model
 from boards.registry.policies import guardrails as guardrail_writes
 from boards.registry.policies.limits import remove_wip_limit, set_wip_limit
-from obeya.documents import guardrail_document, live_report_document, wip_limit_document
+from obeya.documents.governance import guardrail_document, live_report_document, wip_limit_document
 from obeya.policy.bounds import Comparison
 from obeya.stages import Stage
 from obeya.transitions.guardrails import Guardrail
@@ -25,7 +28,7 @@ from obeya.transitions.limits import LimitMode, WipLimit
 router = Router(tags=["Operations"])
 
 
-@router.get("/models/{name}/guardrails", response=schemas.Items[schemas.Guardrail])
+@router.get("/models/{name}/guardrails", response=Items[GuardrailSchema])
 def list_guardrails(request: ApiRequest, name: Name) -> HttpResponse:
     """The guardrails of a model, by metric."""
     request.actor.require(Right.VIEW, name)
@@ -33,9 +36,9 @@ def list_guardrails(request: ApiRequest, name: Name) -> HttpResponse:
     return answer({"items": [guardrail_document(found[metric]) for metric in sorted(found)]})
 
 
-@router.put("/models/{name}/guardrails/{path:metric}", response=schemas.Guardrail)
+@router.put("/models/{name}/guardrails/{path:metric}", response=GuardrailSchema)
 def set_guardrail(
-    request: ApiRequest, name: Name, metric: schemas.MetricPath, bound: schemas.GuardrailIn
+    request: ApiRequest, name: Name, metric: MetricPath, bound: GuardrailIn
 ) -> HttpResponse:
     """Keep a live metric of the version in Production within a bound."""
     guardrail = Guardrail(metric, Comparison(bound.comparison), bound.bound, bound.auto_rollback)
@@ -46,7 +49,7 @@ def set_guardrail(
 
 
 @router.delete("/models/{name}/guardrails/{path:metric}", response={204: None})
-def remove_guardrail(request: ApiRequest, name: Name, metric: schemas.MetricPath) -> HttpResponse:
+def remove_guardrail(request: ApiRequest, name: Name, metric: MetricPath) -> HttpResponse:
     """Take a guardrail away, and clear what it raised."""
     guardrail_writes.remove_guardrail(
         name=name, metric=metric, actor=request.actor, at=timezone.now()
@@ -54,8 +57,8 @@ def remove_guardrail(request: ApiRequest, name: Name, metric: schemas.MetricPath
     return done()
 
 
-@router.post("/models/{name}/live-values", response=schemas.LiveReport)
-def report_live_value(request: ApiRequest, name: Name, new: schemas.NewLiveValue) -> HttpResponse:
+@router.post("/models/{name}/live-values", response=LiveReport)
+def report_live_value(request: ApiRequest, name: Name, new: NewLiveValue) -> HttpResponse:
     """Report what is measured live of a version in Production; a breach raises an andon."""
     report = guardrail_writes.report_live_metric(
         name=name,
@@ -68,28 +71,26 @@ def report_live_value(request: ApiRequest, name: Name, new: schemas.NewLiveValue
     return answer(live_report_document(report))
 
 
-@router.get("/wip-limits", response=schemas.Items[schemas.WipLimit])
+@router.get("/wip-limits", response=Items[WipLimitSchema])
 def list_site_limits(request: ApiRequest) -> HttpResponse:
     """The WIP limits of the whole site."""
     request.actor.require_anywhere(Right.VIEW)
     return answer({"items": [wip_limit_document(limit) for limit in wip_limits(None)]})
 
 
-@router.put("/wip-limits/{stage}", response=schemas.WipLimit)
-def set_site_limit(
-    request: ApiRequest, stage: schemas.LimitedStage, limit: schemas.WipLimitIn
-) -> HttpResponse:
+@router.put("/wip-limits/{stage}", response=WipLimitSchema)
+def set_site_limit(request: ApiRequest, stage: LimitedStage, limit: WipLimitIn) -> HttpResponse:
     """Limit how many versions a stage of the whole site holds."""
     return _set_limit(request, None, stage, limit)
 
 
 @router.delete("/wip-limits/{stage}", response={204: None})
-def remove_site_limit(request: ApiRequest, stage: schemas.LimitedStage) -> HttpResponse:
+def remove_site_limit(request: ApiRequest, stage: LimitedStage) -> HttpResponse:
     """Take a WIP limit of the site away."""
     return _remove_limit(request, None, stage)
 
 
-@router.get("/models/{name}/wip-limits", response=schemas.Items[schemas.WipLimit])
+@router.get("/models/{name}/wip-limits", response=Items[WipLimitSchema])
 def list_model_limits(request: ApiRequest, name: Name) -> HttpResponse:
     """The WIP limits of a model; the site's hold beside them."""
     request.actor.require(Right.VIEW, name)
@@ -97,32 +98,28 @@ def list_model_limits(request: ApiRequest, name: Name) -> HttpResponse:
     return answer({"items": [wip_limit_document(limit) for limit in found]})
 
 
-@router.put("/models/{name}/wip-limits/{stage}", response=schemas.WipLimit)
+@router.put("/models/{name}/wip-limits/{stage}", response=WipLimitSchema)
 def set_model_limit(
-    request: ApiRequest, name: Name, stage: schemas.LimitedStage, limit: schemas.WipLimitIn
+    request: ApiRequest, name: Name, stage: LimitedStage, limit: WipLimitIn
 ) -> HttpResponse:
     """Limit how many of a model's versions a stage holds."""
     return _set_limit(request, name, stage, limit)
 
 
 @router.delete("/models/{name}/wip-limits/{stage}", response={204: None})
-def remove_model_limit(
-    request: ApiRequest, name: Name, stage: schemas.LimitedStage
-) -> HttpResponse:
+def remove_model_limit(request: ApiRequest, name: Name, stage: LimitedStage) -> HttpResponse:
     """Take a WIP limit of a model away."""
     return _remove_limit(request, name, stage)
 
 
 def _set_limit(
-    request: ApiRequest, name: str | None, stage: schemas.LimitedStage, given: schemas.WipLimitIn
+    request: ApiRequest, name: str | None, stage: LimitedStage, given: WipLimitIn
 ) -> HttpResponse:
     limit = WipLimit(Stage(stage), given.limit, LimitMode(given.mode))
     set_wip_limit(limit=limit, name=name, actor=request.actor, at=timezone.now())
     return answer(wip_limit_document(limit))
 
 
-def _remove_limit(
-    request: ApiRequest, name: str | None, stage: schemas.LimitedStage
-) -> HttpResponse:
+def _remove_limit(request: ApiRequest, name: str | None, stage: LimitedStage) -> HttpResponse:
     remove_wip_limit(stage=Stage(stage), name=name, actor=request.actor, at=timezone.now())
     return done()

@@ -9,10 +9,11 @@ from ninja import Query, Router
 from pydantic import Field
 
 from boards.access.permissions import Right
-from boards.api import schemas
 from boards.api.answers import answer, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, opaque, place
+from boards.api.schemas.access import Event, Head
+from boards.api.schemas.basics import Items, Page
 from boards.queries.audit.audit_events import events_page
 from boards.queries.audit.audit_filter import AuditFilter
 from boards.queries.facts.visible_models import covered
@@ -25,7 +26,7 @@ router = Router(tags=["Audit"])
 Text = Annotated[str, Query(), Field(max_length=256)]
 
 
-@router.get("/audit/events", response=schemas.Page[schemas.Event])
+@router.get("/audit/events", response=Page[Event])
 def list_events(
     request: ApiRequest,
     model: Text = "",
@@ -61,7 +62,7 @@ def list_events(
     return page(events, opaque(str(after) if after else None))
 
 
-@router.get("/audit/heads", response=schemas.Items[schemas.Head])
+@router.get("/audit/heads", response=Items[Head])
 def list_heads(request: ApiRequest, model: Text = "") -> HttpResponse:
     """The last event of each chain, to be kept elsewhere; of one model's chains, or of all."""
     request.actor.require(Right.VIEW, model or None)

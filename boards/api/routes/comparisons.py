@@ -10,13 +10,14 @@ from ninja.params import functions
 from pydantic import Field
 
 from boards.access.permissions import Right
-from boards.api import schemas
 from boards.api.answers import answer
-from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
+from boards.api.routes.catalog import Name
+from boards.api.schemas.catalog import Comparison, VersionComparison
 from boards.queries.compare.compare_page import VERSIONS_MAX, VersionRef, compare_page
 from boards.registry.database import DatabaseRegistry
-from obeya.documents import comparison_document, version_document
+from obeya.documents.catalog import version_document
+from obeya.documents.comparisons import comparison_document
 from obeya.errors import InvalidInput
 from obeya.registry import NUMBER_MAX
 
@@ -40,7 +41,7 @@ Baseline = Annotated[
 Side = Annotated[int, Query(), Field(ge=1, le=NUMBER_MAX)]
 
 
-@router.get("/comparisons", response=schemas.Comparison)
+@router.get("/comparisons", response=Comparison)
 def compare(request: ApiRequest, v: list[str] = _REFS, baseline: Baseline = None) -> HttpResponse:
     """Up to six versions, also of different models, each held against one of them."""
     request.actor.require_anywhere(Right.VIEW)
@@ -68,7 +69,7 @@ def compare(request: ApiRequest, v: list[str] = _REFS, baseline: Baseline = None
     )
 
 
-@router.get("/models/{name}/comparison", response=schemas.VersionComparison)
+@router.get("/models/{name}/comparison", response=VersionComparison)
 def compare_versions(request: ApiRequest, name: Name, a: Side, b: Side) -> HttpResponse:
     """Version `b` of a model held against version `a`."""
     return answer(

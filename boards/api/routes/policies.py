@@ -11,10 +11,12 @@ from ninja import Query, Router
 from pydantic import Field
 
 from boards.access.permissions import Right
-from boards.api import schemas
 from boards.api.answers import answer, done, expected_revision, is_known
-from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
+from boards.api.routes.catalog import Name
+from boards.api.schemas.basics import GatedStage, Items, MetricPath
+from boards.api.schemas.catalog import Definition, DefinitionIn
+from boards.api.schemas.policies import Draft, PolicyIn, PolicyInForce, Simulation
 from boards.models import PolicyRevision
 from boards.queries.facts.judgement import policy_in_force
 from boards.queries.facts.records import definitions, find_model
@@ -24,11 +26,8 @@ from boards.queries.policies.what_if import what_if
 from boards.registry.catalog import metrics as metric_writes
 from boards.registry.policies.policies import remove_policy, set_policy
 from obeya import names
-from obeya.documents import (
-    definition_document,
-    definition_from_document,
-    policy_from_document,
-)
+from obeya.documents.comparisons import definition_document, definition_from_document
+from obeya.documents.policies import policy_from_document
 from obeya.errors import InvalidInput, NotFound
 from obeya.stages import Stage
 
@@ -39,7 +38,7 @@ Reason = Annotated[
 ]
 
 
-@router.get("/policies", response=schemas.Items[schemas.PolicyInForce])
+@router.get("/policies", response=Items[PolicyInForce])
 def list_policies(request: ApiRequest) -> HttpResponse:
     """The policies in force: the site's, then those of models, each by stage."""
     request.actor.require_anywhere(Right.VIEW)
@@ -59,8 +58,8 @@ def list_policies(request: ApiRequest) -> HttpResponse:
     )
 
 
-@router.get("/policies/{stage}", response=schemas.PolicyInForce)
-def get_site_policy(request: ApiRequest, stage: schemas.GatedStage) -> HttpResponse:
+@router.get("/policies/{stage}", response=PolicyInForce)
+def get_site_policy(request: ApiRequest, stage: GatedStage) -> HttpResponse:
     """The site's policy for a stage. Its ETag is its revision."""
     request.actor.require_anywhere(Right.VIEW)
     revision = policy_in_force(None, Stage(stage))
@@ -69,25 +68,21 @@ def get_site_policy(request: ApiRequest, stage: schemas.GatedStage) -> HttpRespo
     return _answer(request, revision)
 
 
-@router.put("/policies/{stage}", response=schemas.PolicyInForce)
-def set_site_policy(
-    request: ApiRequest, stage: schemas.GatedStage, policy: schemas.PolicyIn
-) -> HttpResponse:
+@router.put("/policies/{stage}", response=PolicyInForce)
+def set_site_policy(request: ApiRequest, stage: GatedStage, policy: PolicyIn) -> HttpResponse:
     """Make a policy the site's for a stage; one equal to the present makes no new revision."""
     return _set(request, None, stage, policy)
 
 
 @router.delete("/policies/{stage}", response={204: None})
-def remove_site_policy(
-    request: ApiRequest, stage: schemas.GatedStage, reason: Reason = ""
-) -> HttpResponse:
+def remove_site_policy(request: ApiRequest, stage: GatedStage, reason: Reason = "") -> HttpResponse:
     """Take the site's policy for a stage out of force. Its revisions stay."""
     remove_policy(stage=Stage(stage), reason=reason, actor=request.actor, at=timezone.now())
     return done()
 
 
-@router.get("/models/{name}/policies/{stage}", response=schemas.PolicyInForce)
-def get_model_policy(request: ApiRequest, name: Name, stage: schemas.GatedStage) -> HttpResponse:
+@router.get("/models/{name}/policies/{stage}", response=PolicyInForce)
+def get_model_policy(request: ApiRequest, name: Name, stage: GatedStage) -> HttpResponse:
     """The policy in force for a model: its own, else the site's (then `model` is null)."""
     request.actor.require(Right.VIEW, name)
     model = find_model(name)
@@ -99,9 +94,9 @@ def get_model_policy(request: ApiRequest, name: Name, stage: schemas.GatedStage)
     return _answer(request, revision)
 
 
-@router.put("/models/{name}/policies/{stage}", response=schemas.PolicyInForce)
+@router.put("/models/{name}/policies/{stage}", response=PolicyInForce)
 def set_model_policy(
-    request: ApiRequest, name: Name, stage: schemas.GatedStage, policy: schemas.PolicyIn
+    request: ApiRequest, name: Name, stage: GatedStage, policy: PolicyIn
 ) -> HttpResponse:
     """Make a policy the model's own for a stage, in place of the site's."""
     return _set(request, name, stage, policy)
@@ -109,7 +104,7 @@ def set_model_policy(
 
 @router.delete("/models/{name}/policies/{stage}", response={204: None})
 def remove_model_policy(
-    request: ApiRequest, name: Name, stage: schemas.GatedStage, reason: Reason = ""
+    request: ApiRequest, name: Name, stage: GatedStage, reason: Reason = ""
 ) -> HttpResponse:
     """Take the model's own policy for a stage out of force; the site's holds then."""
     remove_policy(
@@ -118,8 +113,8 @@ def remove_model_policy(
     return done()
 
 
-@router.post("/policy-simulations", response=schemas.Simulation)
-def simulate_policy(request: ApiRequest, draft: schemas.Draft) -> HttpResponse:
+@router.post("/policy-simulations", response=Simulation)
+def simulate_policy(request: ApiRequest, draft: Draft) -> HttpResponse:
     """What a policy would do to the versions that are there and to past promotions."""
     if draft.model is None:
         request.actor.require(Right.VIEW, None)
@@ -153,7 +148,7 @@ def simulate_policy(request: ApiRequest, draft: schemas.Draft) -> HttpResponse:
     )
 
 
-@router.get("/metric-definitions", response=schemas.Items[schemas.Definition])
+@router.get("/metric-definitions", response=Items[Definition])
 def list_metric_definitions(request: ApiRequest) -> HttpResponse:
     """What was said of metrics, by name."""
     request.actor.require_anywhere(Right.VIEW)
@@ -161,19 +156,15 @@ def list_metric_definitions(request: ApiRequest) -> HttpResponse:
     return answer({"items": [definition_document(found[name]) for name in sorted(found)]})
 
 
-@router.put("/metric-definitions/{path:metric}", response=schemas.Definition)
-def define_metric(
-    request: ApiRequest, metric: schemas.MetricPath, said: schemas.DefinitionIn
-) -> HttpResponse:
+@router.put("/metric-definitions/{path:metric}", response=Definition)
+def define_metric(request: ApiRequest, metric: MetricPath, said: DefinitionIn) -> HttpResponse:
     """Say what a metric's name means: direction, unit, scale, title, description."""
     definition = definition_from_document({"name": metric, **said.dict()})
     metric_writes.define_metric(definition=definition, actor=request.actor, at=timezone.now())
     return answer(definition_document(definitions()[names.metric_name(metric)]))
 
 
-def _set(
-    request: ApiRequest, name: str | None, stage: schemas.GatedStage, given: schemas.PolicyIn
-) -> HttpResponse:
+def _set(request: ApiRequest, name: str | None, stage: GatedStage, given: PolicyIn) -> HttpResponse:
     if given.stage not in (None, stage):
         raise InvalidInput(
             f"The address is that of {stage}; the policy is one for {given.stage}.", field="stage"

@@ -9,7 +9,6 @@ from django.utils import timezone
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
-from boards.mlflow_protocol.artifacts import address_of
 from boards.mlflow_protocol.documents import (
     MODEL_ID_TAG,
     RUN_LINK_TAG,
@@ -18,6 +17,7 @@ from boards.mlflow_protocol.documents import (
     version_documents,
     with_aliases,
 )
+from boards.mlflow_protocol.endpoints.artifacts import address_of
 from boards.mlflow_protocol.errors import invalid
 from boards.mlflow_protocol.filters import VERSIONS, read_filter, read_order
 from boards.mlflow_protocol.given import Given

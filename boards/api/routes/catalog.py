@@ -10,10 +10,11 @@ from ninja import Path, Query, Router
 from pydantic import Field
 
 from boards.access.permissions import Right
-from boards.api import schemas
 from boards.api.answers import answer, done, if_match, is_known, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, opaque, place
+from boards.api.schemas.basics import Page
+from boards.api.schemas.catalog import AliasTarget, Model, ModelChange, TagValue, Version
 from boards.models import RegisteredModel
 from boards.queries.catalog.model_records import model_records, models_page
 from boards.queries.facts.records import find_model
@@ -23,7 +24,7 @@ from boards.registry.catalog import labels as label_writes
 from boards.registry.database import DatabaseRegistry
 from boards.registry.unchanged import together
 from obeya import names
-from obeya.documents import model_document, version_document
+from obeya.documents.catalog import model_document, version_document
 from obeya.errors import NotFound
 
 router = Router(tags=["Models"])
@@ -38,7 +39,7 @@ Words = Annotated[
 ]
 
 
-@router.get("/models", response=schemas.Page[schemas.Model])
+@router.get("/models", response=Page[Model])
 def list_models(
     request: ApiRequest, q: Words = "", cursor: CursorText = "", limit: Limit = 50
 ) -> HttpResponse:
@@ -50,7 +51,7 @@ def list_models(
     return page([model_document(model) for model in model_records(rows)], opaque(after))
 
 
-@router.get("/models/{name}", response=schemas.Model)
+@router.get("/models/{name}", response=Model)
 def get_model(request: ApiRequest, name: Name) -> HttpResponse:
     """A registered model as it stands. Its ETag changes with every event of the model."""
     request.actor.require(Right.VIEW, name)
@@ -60,8 +61,8 @@ def get_model(request: ApiRequest, name: Name) -> HttpResponse:
     return _model(row)
 
 
-@router.patch("/models/{name}", response=schemas.Model)
-def change_model(request: ApiRequest, name: Name, change: schemas.ModelChange) -> HttpResponse:
+@router.patch("/models/{name}", response=Model)
+def change_model(request: ApiRequest, name: Name, change: ModelChange) -> HttpResponse:
     """Rename, describe or configure a model; members that are left out stay as they are."""
     actor, at = request.actor, timezone.now()
     with if_match(request, name), together():
@@ -92,7 +93,7 @@ def delete_model(request: ApiRequest, name: Name) -> HttpResponse:
 
 
 @router.put("/models/{name}/tags/{path:key}", response={204: None})
-def set_model_tag(request: ApiRequest, name: Name, key: Key, tag: schemas.TagValue) -> HttpResponse:
+def set_model_tag(request: ApiRequest, name: Name, key: Key, tag: TagValue) -> HttpResponse:
     """Set a tag of a model."""
     with if_match(request, name):
         label_writes.set_tag(
@@ -109,7 +110,7 @@ def delete_model_tag(request: ApiRequest, name: Name, key: Key) -> HttpResponse:
     return done()
 
 
-@router.get("/models/{name}/aliases/{alias}", response=schemas.Version)
+@router.get("/models/{name}/aliases/{alias}", response=Version)
 def get_version_by_alias(request: ApiRequest, name: Name, alias: AliasName) -> HttpResponse:
     """The version that an alias points at."""
     request.actor.require(Right.VIEW, name)
@@ -124,7 +125,7 @@ def get_version_by_alias(request: ApiRequest, name: Name, alias: AliasName) -> H
 
 @router.put("/models/{name}/aliases/{alias}", response={204: None})
 def set_alias(
-    request: ApiRequest, name: Name, alias: AliasName, target: schemas.AliasTarget
+    request: ApiRequest, name: Name, alias: AliasName, target: AliasTarget
 ) -> HttpResponse:
     """Point an alias at a version; an alias that is there moves."""
     with if_match(request, name):

@@ -12,11 +12,20 @@ from ninja import Path, Query, Router
 from pydantic import Field
 
 from boards.access.permissions import Right
-from boards.api import schemas
 from boards.api.answers import answer, created, done, if_match, is_known, page
-from boards.api.catalog import Key, Name
 from boards.api.guard import ApiRequest
 from boards.api.paging import CURSOR_PATTERN, Limit
+from boards.api.routes.catalog import Key, Name
+from boards.api.schemas.basics import Items, Page, StageName
+from boards.api.schemas.catalog import (
+    Metrics,
+    NewMetrics,
+    NewVersions,
+    TagValue,
+    Version,
+    VersionChange,
+    VersionFields,
+)
 from boards.models import ModelVersion
 from boards.queries.facts.records import find_model, version_records
 from boards.queries.facts.visible_models import covered
@@ -28,7 +37,7 @@ from boards.registry.catalog import registration as registration_writes
 from boards.registry.catalog.labels import delete_tag, set_tag
 from boards.registry.database import DatabaseRegistry
 from obeya import records
-from obeya.documents import version_document
+from obeya.documents.catalog import version_document
 from obeya.errors import NotFound
 from obeya.filters.language import parse_filter
 from obeya.filters.ordering import parse_ordering
@@ -66,10 +75,8 @@ VersionCursor = Annotated[
 Number = Annotated[int, Path(), Field(ge=1, le=NUMBER_MAX)]
 
 
-@router.post("/models/{name}/versions", response={201: schemas.Version})
-def register_version(
-    request: ApiRequest, name: Name, version: schemas.VersionFields
-) -> HttpResponse:
+@router.post("/models/{name}/versions", response={201: Version})
+def register_version(request: ApiRequest, name: Name, version: VersionFields) -> HttpResponse:
     """Register a version in Development, and its model when that is new."""
     draft = _draft(name, version)
     row = registration_writes.register_model(
@@ -89,8 +96,8 @@ def register_version(
     return created(document, revision=row.revision, location=_address(row))
 
 
-@router.post("/versions", response={201: schemas.Items[schemas.Version]})
-def register_versions(request: ApiRequest, new: schemas.NewVersions) -> HttpResponse:
+@router.post("/versions", response={201: Items[Version]})
+def register_versions(request: ApiRequest, new: NewVersions) -> HttpResponse:
     """Register 1 to 1,000 versions, of one model or of several: all of them or none."""
     rows = registration_writes.register_versions(
         drafts=[_draft(version.model, version) for version in new.versions],
@@ -100,7 +107,7 @@ def register_versions(request: ApiRequest, new: schemas.NewVersions) -> HttpResp
     return created({"items": [version_document(version) for version in version_records(rows)]})
 
 
-@router.get("/versions", response=schemas.Page[schemas.Version])
+@router.get("/versions", response=Page[Version])
 def list_versions(
     request: ApiRequest,
     where: FilterText = "",
@@ -113,7 +120,7 @@ def list_versions(
     return _page(covered(request.actor), where, order_by, cursor, limit)
 
 
-@router.get("/models/{name}/versions", response=schemas.Page[schemas.Version])
+@router.get("/models/{name}/versions", response=Page[Version])
 def list_versions_of_model(
     request: ApiRequest,
     name: Name,
@@ -127,9 +134,9 @@ def list_versions_of_model(
     return _page(Q(model=find_model(name)), where, order_by, cursor, limit)
 
 
-@router.get("/models/{name}/versions/latest", response=schemas.Version)
+@router.get("/models/{name}/versions/latest", response=Version)
 def get_latest_version(
-    request: ApiRequest, name: Name, stage: schemas.StageName | None = None
+    request: ApiRequest, name: Name, stage: StageName | None = None
 ) -> HttpResponse:
     """The version with the highest number, of all or of those in one stage."""
     reader = DatabaseRegistry.of(request.actor)
@@ -143,7 +150,7 @@ def get_latest_version(
     return answer(version_document(version), revision=version.revision)
 
 
-@router.get("/models/{name}/versions/{version}", response=schemas.Version)
+@router.get("/models/{name}/versions/{version}", response=Version)
 def get_version(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
     """A version as it stands. Its ETag is its revision."""
     found = DatabaseRegistry.of(request.actor).get_version(name, version)
@@ -152,9 +159,9 @@ def get_version(request: ApiRequest, name: Name, version: Number) -> HttpRespons
     return answer(version_document(found), revision=found.revision)
 
 
-@router.patch("/models/{name}/versions/{version}", response=schemas.Version)
+@router.patch("/models/{name}/versions/{version}", response=Version)
 def change_version(
-    request: ApiRequest, name: Name, version: Number, change: schemas.VersionChange
+    request: ApiRequest, name: Name, version: Number, change: VersionChange
 ) -> HttpResponse:
     """Describe a version."""
     with if_match(request, name, version):
@@ -178,10 +185,8 @@ def delete_version(request: ApiRequest, name: Name, version: Number) -> HttpResp
     return done()
 
 
-@router.post("/models/{name}/versions/{version}/metrics", response=schemas.Version)
-def log_metrics(
-    request: ApiRequest, name: Name, version: Number, new: schemas.NewMetrics
-) -> HttpResponse:
+@router.post("/models/{name}/versions/{version}/metrics", response=Version)
+def log_metrics(request: ApiRequest, name: Name, version: Number, new: NewMetrics) -> HttpResponse:
     """Add metrics to a version; one that is there is replaced, its old value logged."""
     with if_match(request, name, version):
         metric_writes.log_metrics(
@@ -196,7 +201,7 @@ def log_metrics(
 
 @router.put("/models/{name}/versions/{version}/tags/{path:key}", response={204: None})
 def set_version_tag(
-    request: ApiRequest, name: Name, version: Number, key: Key, tag: schemas.TagValue
+    request: ApiRequest, name: Name, version: Number, key: Key, tag: TagValue
 ) -> HttpResponse:
     """Set a tag of a version."""
     with if_match(request, name, version):
@@ -240,7 +245,7 @@ def _address(row: ModelVersion) -> str:
     return reverse("api:get_version", args=[row.model.name, row.number])
 
 
-def _draft(model: str, fields: schemas.VersionFields) -> records.VersionDraft:
+def _draft(model: str, fields: VersionFields) -> records.VersionDraft:
     return records.VersionDraft(
         model=model,
         number=fields.version,
@@ -254,7 +259,7 @@ def _draft(model: str, fields: schemas.VersionFields) -> records.VersionDraft:
     )
 
 
-def _metrics(stated: schemas.Metrics) -> dict[str, float | Metric]:
+def _metrics(stated: Metrics) -> dict[str, float | Metric]:
     return {
         name: value
         if isinstance(value, float | int)

@@ -6,20 +6,20 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Router
 
-from boards.api import schemas
 from boards.api.answers import answer
 from boards.api.guard import ApiRequest
+from boards.api.schemas.imports import ImportIn, ImportReport
 from boards.registry.transfer import imports as import_writes
 from obeya.artifacts.manifest import FileEntry
-from obeya.documents import import_report_document
+from obeya.documents.imports import import_report_document
 from obeya.imports import ImportedModel, ImportedVersion
 from obeya.stages import Stage
 
 router = Router(tags=["Imports"])
 
 
-@router.post("/imports", response=schemas.ImportReport)
-def import_model(request: ApiRequest, new: schemas.ImportIn) -> HttpResponse:
+@router.post("/imports", response=ImportReport)
+def import_model(request: ApiRequest, new: ImportIn) -> HttpResponse:
     """Bring in a model and versions of it, with their numbers, stages and times.
 
     No workflow and no policy is asked: the versions stand where they stand. What is there already

@@ -10,18 +10,19 @@ from django.utils import timezone
 from ninja import Path, Router
 
 from boards.access.permissions import Right
-from boards.api import schemas
 from boards.api.answers import answer, created, done
 from boards.api.guard import ApiRequest
+from boards.api.schemas.access import MadeToken, Me, NewToken, Token
+from boards.api.schemas.basics import Items
 from boards.models import ApiToken
 from boards.queries.facts.token_list import tokens_of
 from boards.registry.accounts import tokens as token_writes
-from obeya.documents import written_time
+from obeya.documents._reading import written_time
 
 router = Router(tags=["Tokens"])
 
 
-@router.get("/me", response=schemas.Me)
+@router.get("/me", response=Me)
 def get_me(request: ApiRequest) -> HttpResponse:
     """Who the token stands for and what it may do."""
     rights = [right.value for right in Right if request.actor.may(right)]
@@ -30,15 +31,15 @@ def get_me(request: ApiRequest) -> HttpResponse:
     )
 
 
-@router.get("/tokens", response=schemas.Items[schemas.Token])
+@router.get("/tokens", response=Items[Token])
 def list_tokens(request: ApiRequest) -> HttpResponse:
     """The tokens of one's own account, the newest first; never their texts."""
     request.actor.require_anywhere(Right.VIEW)
     return answer({"items": [_document(row) for row in tokens_of(request.user)]})
 
 
-@router.post("/tokens", response={201: schemas.MadeToken})
-def make_token(request: ApiRequest, new: schemas.NewToken) -> HttpResponse:
+@router.post("/tokens", response={201: MadeToken})
+def make_token(request: ApiRequest, new: NewToken) -> HttpResponse:
     """Make a token of one's own account; this answer alone holds its text."""
     row, text = token_writes.make_token(
         user=request.user,

@@ -12,12 +12,22 @@ from django.utils import timezone
 from ninja import Path, Router
 
 from boards.access.permissions import Right
-from boards.api import schemas
 from boards.api.answers import answer, created, page
-from boards.api.catalog import Name
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, opaque, place
-from boards.api.versions import Number
+from boards.api.routes.catalog import Name
+from boards.api.routes.versions import Number
+from boards.api.schemas.basics import Items, Page
+from boards.api.schemas.basics import RequestStatus as RequestStatusSchema
+from boards.api.schemas.reviews import (
+    NewRequest,
+    NewVote,
+    NewWaiver,
+    Revocation,
+    Waiver,
+    Withdrawal,
+)
+from boards.api.schemas.reviews import TransitionRequest as TransitionRequestSchema
 from boards.models import TransitionRequest
 from boards.queries.facts.records import find_model, find_named_version, find_version
 from boards.queries.facts.requests import request_record, request_records, requests_page
@@ -27,17 +37,17 @@ from boards.queries.paging.keyset import Cursor
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies import waivers as waiver_writes
 from boards.registry.transitions import requests as request_writes
-from obeya.documents import request_document, waiver_document
+from obeya.documents.governance import request_document, waiver_document
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
 from obeya.transitions.requests import Decision, RequestStatus
 
 router = Router(tags=["Requests and waivers"])
 
-Status = schemas.RequestStatus
+Status = RequestStatusSchema
 
 
-@router.get("/requests", response=schemas.Page[schemas.TransitionRequest])
+@router.get("/requests", response=Page[TransitionRequestSchema])
 def list_requests(
     request: ApiRequest,
     status: Status | None = None,
@@ -48,7 +58,7 @@ def list_requests(
     return _requests(request, None, None, status, cursor, limit)
 
 
-@router.get("/models/{name}/requests", response=schemas.Page[schemas.TransitionRequest])
+@router.get("/models/{name}/requests", response=Page[TransitionRequestSchema])
 def list_model_requests(
     request: ApiRequest,
     name: Name,
@@ -62,7 +72,7 @@ def list_model_requests(
 
 @router.get(
     "/models/{name}/versions/{version}/requests",
-    response=schemas.Page[schemas.TransitionRequest],
+    response=Page[TransitionRequestSchema],
 )
 def list_version_requests(
     request: ApiRequest,
@@ -76,11 +86,9 @@ def list_version_requests(
     return _requests(request, name, version, status, cursor, limit)
 
 
-@router.post(
-    "/models/{name}/versions/{version}/requests", response={201: schemas.TransitionRequest}
-)
+@router.post("/models/{name}/versions/{version}/requests", response={201: TransitionRequestSchema})
 def request_transition(
-    request: ApiRequest, name: Name, version: Number, new: schemas.NewRequest
+    request: ApiRequest, name: Name, version: Number, new: NewRequest
 ) -> HttpResponse:
     """Ask that a version be moved once others approve."""
     made = DatabaseRegistry.of(request.actor).request_transition(
@@ -93,8 +101,8 @@ def request_transition(
     return created(request_document(made))
 
 
-@router.post("/models/{name}/versions/{version}/votes", response=schemas.TransitionRequest)
-def vote(request: ApiRequest, name: Name, version: Number, new: schemas.NewVote) -> HttpResponse:
+@router.post("/models/{name}/versions/{version}/votes", response=TransitionRequestSchema)
+def vote(request: ApiRequest, name: Name, version: Number, new: NewVote) -> HttpResponse:
     """Approve or reject the open request for a version, on the evidence as it stands.
 
     A rejection needs a comment and closes the request. Where the policy promotes by itself, the
@@ -112,10 +120,8 @@ def vote(request: ApiRequest, name: Name, version: Number, new: schemas.NewVote)
     return _request(row)
 
 
-@router.post("/models/{name}/versions/{version}/withdrawals", response=schemas.TransitionRequest)
-def withdraw(
-    request: ApiRequest, name: Name, version: Number, which: schemas.Withdrawal
-) -> HttpResponse:
+@router.post("/models/{name}/versions/{version}/withdrawals", response=TransitionRequestSchema)
+def withdraw(request: ApiRequest, name: Name, version: Number, which: Withdrawal) -> HttpResponse:
     """Take back one's own open request."""
     row = request_writes.withdraw(
         name=name,
@@ -127,7 +133,7 @@ def withdraw(
     return _request(row)
 
 
-@router.get("/models/{name}/versions/{version}/waivers", response=schemas.Items[schemas.Waiver])
+@router.get("/models/{name}/versions/{version}/waivers", response=Items[Waiver])
 def list_waivers(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
     """The waivers of a version, the oldest first."""
     request.actor.require(Right.VIEW, name)
@@ -136,8 +142,8 @@ def list_waivers(request: ApiRequest, name: Name, version: Number) -> HttpRespon
     return answer({"items": [waiver_document(waiver) for waiver in found]})
 
 
-@router.post("/models/{name}/versions/{version}/waivers", response={201: schemas.Waiver})
-def waive(request: ApiRequest, name: Name, version: Number, new: schemas.NewWaiver) -> HttpResponse:
+@router.post("/models/{name}/versions/{version}/waivers", response={201: Waiver})
+def waive(request: ApiRequest, name: Name, version: Number, new: NewWaiver) -> HttpResponse:
     """Let named requirements pass for one version, for a while."""
     made = DatabaseRegistry.of(request.actor).waive(
         name,
@@ -150,9 +156,9 @@ def waive(request: ApiRequest, name: Name, version: Number, new: schemas.NewWaiv
     return created(waiver_document(made))
 
 
-@router.post("/waivers/{uid}/revocation", response=schemas.Waiver)
+@router.post("/waivers/{uid}/revocation", response=Waiver)
 def revoke_waiver(
-    request: ApiRequest, uid: Annotated[uuid.UUID, Path()], why: schemas.Revocation
+    request: ApiRequest, uid: Annotated[uuid.UUID, Path()], why: Revocation
 ) -> HttpResponse:
     """Take a waiver back before it expires."""
     row = waiver_writes.revoke_waiver(

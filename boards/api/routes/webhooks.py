@@ -13,16 +13,27 @@ from ninja import Path, Query, Router
 from pydantic import Field
 
 from boards.access.permissions import Right
-from boards.api import schemas
 from boards.api.answers import answer, created, done, expected_revision, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, number_place, opaque
+from boards.api.schemas.basics import Items, Page
+from boards.api.schemas.webhooks import Delivery as DeliverySchema
+from boards.api.schemas.webhooks import (
+    DeliveryInFull,
+    Disabling,
+    Endpoint,
+    EndpointFields,
+    EndpointWithSecret,
+    NewEndpoint,
+    NewSecret,
+    StatusName,
+)
 from boards.models import Delivery, Webhook
 from boards.queries.facts import webhooks
 from boards.queries.paging.whole_number import ID_MAX
 from boards.registry.webhooks import endpoints as endpoint_writes
 from boards.registry.webhooks.deliveries import replay
-from obeya.documents import written_time
+from obeya.documents._reading import written_time
 from obeya.webhooks.endpoints import Target, wish_of
 from obeya.webhooks.schedule import DeliveryStatus
 
@@ -32,15 +43,15 @@ Uid = Annotated[uuid.UUID, Path()]
 DeliveryId = Annotated[int, Path(), Field(ge=1, le=ID_MAX)]
 
 
-@router.get("/webhooks", response=schemas.Items[schemas.Endpoint])
+@router.get("/webhooks", response=Items[Endpoint])
 def list_webhooks(request: ApiRequest) -> HttpResponse:
     """All endpoints, by name."""
     request.actor.require(Right.ADMINISTER, None)
     return answer({"items": [_document(found) for found in webhooks.endpoints(timezone.now())]})
 
 
-@router.post("/webhooks", response={201: schemas.EndpointWithSecret})
-def create_webhook(request: ApiRequest, new: schemas.NewEndpoint) -> HttpResponse:
+@router.post("/webhooks", response={201: EndpointWithSecret})
+def create_webhook(request: ApiRequest, new: NewEndpoint) -> HttpResponse:
     """Make an endpoint; this answer alone holds its secret."""
     row, secret = endpoint_writes.create_webhook(
         name=new.name,
@@ -53,7 +64,7 @@ def create_webhook(request: ApiRequest, new: schemas.NewEndpoint) -> HttpRespons
     return created({**_of(row), "secret": secret}, revision=row.revision)
 
 
-@router.get("/webhooks/{uid}", response=schemas.Endpoint)
+@router.get("/webhooks/{uid}", response=Endpoint)
 def get_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
     """An endpoint as it stands."""
     request.actor.require(Right.ADMINISTER, None)
@@ -61,8 +72,8 @@ def get_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
     return answer(_document(found), revision=found.row.revision)
 
 
-@router.put("/webhooks/{uid}", response=schemas.Endpoint)
-def change_webhook(request: ApiRequest, uid: Uid, change: schemas.EndpointFields) -> HttpResponse:
+@router.put("/webhooks/{uid}", response=Endpoint)
+def change_webhook(request: ApiRequest, uid: Uid, change: EndpointFields) -> HttpResponse:
     """Change where an endpoint is and what it is sent of; all of it is stated."""
     row = endpoint_writes.change_webhook(
         uid=uid,
@@ -83,8 +94,8 @@ def remove_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
     return done()
 
 
-@router.post("/webhooks/{uid}/secret", response=schemas.EndpointWithSecret)
-def rotate_secret(request: ApiRequest, uid: Uid, new: schemas.NewSecret) -> HttpResponse:
+@router.post("/webhooks/{uid}/secret", response=EndpointWithSecret)
+def rotate_secret(request: ApiRequest, uid: Uid, new: NewSecret) -> HttpResponse:
     """Give an endpoint a new secret, which this answer alone holds.
 
     The old one signs beside it for the hours that are asked for.
@@ -95,15 +106,15 @@ def rotate_secret(request: ApiRequest, uid: Uid, new: schemas.NewSecret) -> Http
     return answer({**_of(row), "secret": secret}, revision=row.revision)
 
 
-@router.post("/webhooks/{uid}/enable", response=schemas.Endpoint)
+@router.post("/webhooks/{uid}/enable", response=Endpoint)
 def enable_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
     """Let an endpoint get messages again, of what happens from now on."""
     row = endpoint_writes.enable_webhook(uid=uid, actor=request.actor, at=timezone.now())
     return answer(_of(row), revision=row.revision)
 
 
-@router.post("/webhooks/{uid}/disable", response=schemas.Endpoint)
-def disable_webhook(request: ApiRequest, uid: Uid, why: schemas.Disabling) -> HttpResponse:
+@router.post("/webhooks/{uid}/disable", response=Endpoint)
+def disable_webhook(request: ApiRequest, uid: Uid, why: Disabling) -> HttpResponse:
     """Let an endpoint get nothing more; what is on its way to it is cancelled."""
     row = endpoint_writes.disable_webhook(
         uid=uid, reason=why.reason, actor=request.actor, at=timezone.now()
@@ -111,18 +122,18 @@ def disable_webhook(request: ApiRequest, uid: Uid, why: schemas.Disabling) -> Ht
     return answer(_of(row), revision=row.revision)
 
 
-@router.post("/webhooks/{uid}/test", response={201: schemas.Delivery})
+@router.post("/webhooks/{uid}/test", response={201: DeliverySchema})
 def send_test(request: ApiRequest, uid: Uid) -> HttpResponse:
     """Send an endpoint a message that says nothing but that it came."""
     row = endpoint_writes.send_test(uid=uid, actor=request.actor, at=timezone.now())
     return created(_delivery(row))
 
 
-@router.get("/webhooks/{uid}/deliveries", response=schemas.Page[schemas.Delivery])
+@router.get("/webhooks/{uid}/deliveries", response=Page[DeliverySchema])
 def list_deliveries(
     request: ApiRequest,
     uid: Uid,
-    status: Annotated[schemas.StatusName | None, Query()] = None,
+    status: Annotated[StatusName | None, Query()] = None,
     cursor: CursorText = "",
     limit: Limit = 50,
 ) -> HttpResponse:
@@ -138,7 +149,7 @@ def list_deliveries(
     return page([_delivery(row) for row in found.rows], after)
 
 
-@router.get("/deliveries/{delivery}", response=schemas.DeliveryInFull)
+@router.get("/deliveries/{delivery}", response=DeliveryInFull)
 def get_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
     """A delivery: what was sent, and what came back of each attempt."""
     request.actor.require(Right.ADMINISTER, None)
@@ -162,7 +173,7 @@ def get_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
     )
 
 
-@router.post("/deliveries/{delivery}/replay", response=schemas.Delivery)
+@router.post("/deliveries/{delivery}/replay", response=DeliverySchema)
 def replay_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
     """Send a delivery once more, whatever became of it."""
     row = replay(pk=delivery, actor=request.actor, at=timezone.now())
