@@ -48,7 +48,7 @@ class ImportedModel:
     versions: tuple[ImportedVersion, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
     """What became of a model: whether it is new, and the numbers of its versions by their fate.
 

@@ -137,7 +137,7 @@ MOVES = (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED, Action.VERSION_RO
 """The actions that bring a version into a stage."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
     """One version of a registered model as it stands.
 
@@ -214,7 +214,7 @@ class VersionDraft:
     artifact_digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageTransition:
     """One move of one version. `from_stage` is None for the registration, its first entry.
 

@@ -146,4 +146,4 @@ def _fingerprint(request: HttpRequest) -> str:
 def _kept(response: HttpResponseBase) -> Answer:
     content = response.content.decode() if isinstance(response, HttpResponse) else ""
     headers = {name: response[name] for name in _KEPT_HEADERS if name in response}
-    return Answer(response.status_code, headers, content)
+    return Answer(status=response.status_code, headers=headers, body=content)

@@ -26,7 +26,7 @@ _BY_FORMAT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """What an operation takes in its path, its query or a header."""
 
@@ -37,7 +37,7 @@ class Parameter:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperationEntry:
     """One operation: how it is called, with what, and what it answers."""
 
@@ -118,11 +118,11 @@ def _parameters(operation: Schema) -> Iterator[Parameter]:
     for stated in operation.get("parameters", ()):
         schema = stated["schema"]
         yield Parameter(
-            stated["name"],
-            stated["in"],
-            _type(schema),
-            bool(stated.get("required")),
-            stated.get("description") or schema.get("description", ""),
+            name=stated["name"],
+            place=stated["in"],
+            type=_type(schema),
+            required=bool(stated.get("required")),
+            description=stated.get("description") or schema.get("description", ""),
         )
 
 

@@ -38,7 +38,7 @@ _COUNT = struct.Struct(">Q")
 _LAYOUT = "obeya.upload-pieces.2"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
     """An upload in pieces: the user, the version, the path and the size of the file in bytes.
 

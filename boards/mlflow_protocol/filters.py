@@ -29,7 +29,7 @@ _NUMBER_COMPARATORS = ("=", "!=", "<", "<=", ">", ">=")
 _SHOWN = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Searchable:
     """What may be searched and sorted by: MLflow's names of attributes, each with its column.
 
@@ -200,7 +200,11 @@ class _Reader:
 
     def _of_tag(self, key: str) -> Clause:
         comparator = self._comparator(_TEXT_COMPARATORS, "tag")
-        return Clause(comparator, self._text(comparator, f"the tag '{key}'"), tag=_stored(key))
+        return Clause(
+            comparator=comparator,
+            value=self._text(comparator, f"the tag '{key}'"),
+            tag=_stored(key),
+        )
 
     def _of_attribute(self, key: str) -> Clause:
         column = self._searchable.attributes.get(key)
@@ -211,12 +215,16 @@ class _Reader:
             )
         if key in self._searchable.numbers:
             comparator = self._comparator(_NUMBER_COMPARATORS, f"attribute '{key}'")
-            return Clause(comparator, self._whole(key), column)
+            return Clause(comparator=comparator, value=self._whole(key), column=column)
         listed = _LISTED_COMPARATORS if key in self._searchable.listed else ()
         comparator = self._comparator((*_TEXT_COMPARATORS, *listed), f"attribute '{key}'")
         if comparator in _LISTED_COMPARATORS:
-            return Clause(comparator, self._listed(), column)
-        return Clause(comparator, self._text(comparator, f"the attribute '{key}'"), column)
+            return Clause(comparator=comparator, value=self._listed(), column=column)
+        return Clause(
+            comparator=comparator,
+            value=self._text(comparator, f"the attribute '{key}'"),
+            column=column,
+        )
 
     def _comparator(self, allowed: Sequence[str], what: str) -> str:
         token = self._next("a comparator")

@@ -24,7 +24,7 @@ SWEPT_AT_ONCE = 100
 SERVER_ERROR = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An answer as it goes over the wire; `replayed` when it was given before."""
 
@@ -90,7 +90,12 @@ def _claim(user: User, key: str, fingerprint: str, at: datetime) -> uuid.UUID | 
         if found.fingerprint != fingerprint:
             raise IdempotencyKeyReused from None
         if found.status is not None:
-            return Answer(found.status, found.headers, _opened(found.answer), replayed=True)
+            return Answer(
+                status=found.status,
+                headers=found.headers,
+                body=_opened(found.answer),
+                replayed=True,
+            )
         if found.claimed_at > at - TAKEN_OVER_AFTER:
             raise IdempotencyKeyInUse from None
         taken = IdempotentRequest.objects.filter(pk=found.pk, claim=found.claim, status=None)

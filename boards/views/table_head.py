@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """A column's head: its title, where a press leads, and how it is sorted now.
 
@@ -31,4 +31,9 @@ def head(
     turn = not descending if sorted_now else first
     parameters = {**keep, "sort": f"-{name}" if turn else name}
     aria = ("descending" if descending else "ascending") if sorted_now else ""
-    return Head(title, "?" + urlencode({k: v for k, v in parameters.items() if v}), aria, hint)
+    return Head(
+        title=title,
+        url="?" + urlencode({k: v for k, v in parameters.items() if v}),
+        aria_sort=aria,
+        hint=hint,
+    )

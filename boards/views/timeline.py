@@ -17,7 +17,7 @@ BARS_MAX = 12
 SHORTEST = 3.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
     """One span, in the drawing's units."""
 
@@ -27,7 +27,7 @@ class Bar:
     width: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
     """The latest spans, one row for each version, from the oldest shown to now."""
 
@@ -60,12 +60,12 @@ def timeline(spans: Sequence[ProductionSpan]) -> Timeline | None:
         start, end = across(span.since), across(span.until or until)
         width = max(end - start, SHORTEST)
         x = min(start, WIDTH - width)
-        bars.append(Bar(span, round(x, 1), rows[span.version], round(width, 1)))
+        bars.append(Bar(span=span, x=round(x, 1), y=rows[span.version], width=round(width, 1)))
     return Timeline(
-        tuple(bars),
-        tuple((number, y) for number, y in rows.items()),
-        since,
-        until,
-        ROW * len(numbers),
+        bars=tuple(bars),
+        versions=tuple((number, y) for number, y in rows.items()),
+        since=since,
+        until=until,
+        height=ROW * len(numbers),
         hidden=len(spans) - len(shown),
     )

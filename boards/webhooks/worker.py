@@ -137,7 +137,7 @@ def send(leased: Leased, *, site: str) -> Attempt:
     outcome = attempt(leased, site=site, at=timezone.now())
     # Spreads retries; not a secret.
     chance = random.random()  # noqa: S311
-    return Attempt(leased, outcome, made_at=timezone.now(), chance=chance)
+    return Attempt(leased=leased, outcome=outcome, made_at=timezone.now(), chance=chance)
 
 
 def record(attempts: Sequence[Attempt]) -> None:

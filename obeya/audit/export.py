@@ -35,7 +35,7 @@ class UnreadableExport(ValueError):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedEvent:
     """One line of an export. `texts` holds the free texts that were not erased, by role.
 

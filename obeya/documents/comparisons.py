@@ -60,12 +60,12 @@ def definition_document(definition: MetricDefinition) -> dict[str, Any]:
 def definition_from_document(document: Document) -> MetricDefinition:
     """The definition that `definition_document` wrote."""
     return MetricDefinition(
-        document["name"],
-        Direction(document["direction"]),
-        document["unit"],
-        Scale(document["scale"]),
-        document["title"],
-        document["description"],
+        name=document["name"],
+        direction=Direction(document["direction"]),
+        unit=document["unit"],
+        scale=Scale(document["scale"]),
+        title=document["title"],
+        description=document["description"],
     )
 
 

@@ -56,10 +56,10 @@ def import_report_from_document(document: Document) -> ImportReport:
         MalformedDocument: it is something else.
     """
     return ImportReport(
-        str(document["model"]),
-        bool(document["is_new"]),
-        tuple(map(int, document["brought"])),
-        tuple(map(int, document["there"])),
-        {int(row["version"]): str(row["why"]) for row in document["refused"]},
-        tuple(map(str, document["kept_aliases"])),
+        model=str(document["model"]),
+        is_new=bool(document["is_new"]),
+        brought=tuple(map(int, document["brought"])),
+        there=tuple(map(int, document["there"])),
+        refused={int(row["version"]): str(row["why"]) for row in document["refused"]},
+        kept_aliases=tuple(map(str, document["kept_aliases"])),
     )

@@ -123,15 +123,15 @@ class MemoryGovernance(MemoryRequests):
             lines = waivable(asked, found.stage, stage, requirements)
             now = self._store.now(model.chain)
             waiver = Waiver(
-                str(uuid.uuid4()),
-                model.name,
-                found.number,
-                stage,
-                lines,
-                reason,
-                self._store.actor,
-                now,
-                expiry(expires_at, now),
+                id=str(uuid.uuid4()),
+                model=model.name,
+                version=found.number,
+                stage=stage,
+                requirements=lines,
+                reason=reason,
+                granted_by=self._store.actor,
+                granted_at=now,
+                expires_at=expiry(expires_at, now),
             )
             model.waivers.append(waiver)
             self._store.append(
@@ -208,12 +208,12 @@ class MemoryGovernance(MemoryRequests):
             model = self._store.model(name)
             number = self._live_version(model, version)
             report = LiveReport(
-                model.name,
-                number,
-                metric,
-                value,
-                self._store.now(model.chain),
-                model.guardrails.get(metric),
+                model=model.name,
+                version=number,
+                metric=metric,
+                value=value,
+                reported_at=self._store.now(model.chain),
+                guardrail=model.guardrails.get(metric),
             )
             if report.guardrail is None:
                 return report

@@ -83,12 +83,12 @@ class InMemoryRegistry(MemoryGovernance):
                     model.chain, Action.MODEL_REGISTERED, texts={"name": name}, at=now
                 )
             made = ModelVersion(
-                name,
-                number,
-                Stage.DEVELOPMENT,
-                1,
-                now,
-                now,
+                model=name,
+                number=number,
+                stage=Stage.DEVELOPMENT,
+                revision=1,
+                created_at=now,
+                stage_entered_at=now,
                 label=label,
                 metrics=checked_metrics,
                 tags=checked_tags,

@@ -50,17 +50,17 @@ class MemoryRequests:
                 raise AlreadyExists(f"There is an open request for {found} already.")
             now = self._store.now(model.chain)
             made = TransitionRequest(
-                str(uuid.uuid4()),
-                model.name,
-                found.number,
-                found.stage,
-                stage,
-                reason,
-                self._store.actor,
-                now,
-                now + requests.OPEN_FOR,
-                RequestStatus.OPEN,
-                "",
+                id=str(uuid.uuid4()),
+                model=model.name,
+                version=found.number,
+                from_stage=found.stage,
+                to_stage=stage,
+                reason=reason,
+                requested_by=self._store.actor,
+                opened_at=now,
+                expires_at=now + requests.OPEN_FOR,
+                status=RequestStatus.OPEN,
+                evidence_digest="",
                 archive_existing=archive_existing,
             )
             model.requests.append(made)

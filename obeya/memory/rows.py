@@ -64,15 +64,15 @@ def moves_of(model: Model) -> list[StageTransition]:
             archived[event.operation].append(event.version)
     return [
         StageTransition(
-            model.name,
-            event.version,
-            event.from_stage,
-            event.to_stage,
-            event.actor,
-            event.occurred_at,
-            event.operation or "",
-            event.texts.get("reason", ""),
-            tuple(n for n in archived.get(event.operation, ()) if n != event.version),
+            model=model.name,
+            version=event.version,
+            from_stage=event.from_stage,
+            to_stage=event.to_stage,
+            actor=event.actor,
+            occurred_at=event.occurred_at,
+            operation_id=event.operation or "",
+            reason=event.texts.get("reason", ""),
+            archived=tuple(n for n in archived.get(event.operation, ()) if n != event.version),
             is_rollback=event.action is Action.VERSION_ROLLED_BACK,
         )
         for event in model.chain.events
@@ -86,10 +86,10 @@ def moves_of(model: Model) -> list[StageTransition]:
 def evidence_of(version: ModelVersion) -> Evidence:
     """What a version shows."""
     return Evidence(
-        version.number,
-        version.metrics,
-        version.tags,
-        version.description,
-        version.artifact_uri,
-        version.artifact_digest,
+        version=version.number,
+        metrics=version.metrics,
+        tags=version.tags,
+        description=version.description,
+        artifact_uri=version.artifact_uri,
+        artifact_digest=version.artifact_digest,
     )

@@ -42,7 +42,7 @@ class Outcome(StrEnum):
         return self in (Outcome.PASSED, Outcome.WAIVED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What a version shows when it is judged.
 
@@ -62,7 +62,7 @@ class Evidence:
     artifact_warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequirementOutcome:
     """One requirement held against the evidence.
 
@@ -85,7 +85,14 @@ class RequirementOutcome:
     @classmethod
     def of_rule(cls, requirement: str, outcome: Outcome, sentence: str) -> RequirementOutcome:
         """The outcome of a requirement that asks for no metric."""
-        return cls(requirement, "", outcome, None, None, sentence)
+        return cls(
+            requirement=requirement,
+            metric="",
+            outcome=outcome,
+            observed=None,
+            bound=None,
+            sentence=sentence,
+        )
 
 
 class Requirement(Protocol):

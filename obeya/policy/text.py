@@ -123,12 +123,12 @@ def policy_from_plain(stage: Stage, plain: Mapping[str, Any]) -> PromotionPolicy
     ):
         raise InvalidInput("The minimum test coverage is a number.", field="min_test_coverage")
     return PromotionPolicy(
-        stage,
-        tuple(parse_requirement(item) for item in requirements),
-        coverage,
-        plain.get("required_approvals", 0),
-        plain.get("auto_promote", False),
-        plain.get("mode", PromotionPolicy(stage).mode),
+        stage=stage,
+        requirements=tuple(parse_requirement(item) for item in requirements),
+        min_test_coverage=coverage,
+        required_approvals=plain.get("required_approvals", 0),
+        auto_promote=plain.get("auto_promote", False),
+        mode=plain.get("mode", PromotionPolicy(stage).mode),
     )
 
 

@@ -12,7 +12,7 @@ from obeya.policy.requirements import Requirement
 from obeya.stages import Stage, is_promotion
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
     """Requirements that are waived for one version's promotion into `stage`.
 

@@ -95,15 +95,15 @@ class RemoteRegistry(FurtherOperations, ArtifactOperations):
     ) -> ModelVersion:
         """See `ModelRegistry.register_model`."""
         draft = VersionDraft(
-            name,
-            version,
-            metrics or {},
-            artifact_uri,
-            label,
-            tags or {},
-            description,
-            source_run,
-            artifact_digest,
+            model=name,
+            number=version,
+            metrics=metrics or {},
+            artifact_uri=artifact_uri,
+            label=label,
+            tags=tags or {},
+            description=description,
+            source_run=source_run,
+            artifact_digest=artifact_digest,
         )
         body = draft_body(draft)
         path = ("models", names.model_name(body.pop("model")), "versions")

@@ -50,7 +50,7 @@ class Guardrail:
         return f"{self.metric} {self.comparison.symbol} {number_text(self.bound)}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiveReport:
     """What came of a reported live value.
 

@@ -15,7 +15,7 @@ from obeya.transitions.limits import LimitMode, StageLoad
 from obeya.transitions.requests import evidence_digest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionFacts:
     """All that a move is judged by.
 
@@ -59,7 +59,7 @@ class TransitionFacts:
         return evidence_digest(self.evidence, self.champion, self.policy, self.definitions)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionJudgement:
     """Whether a move may be made, and every reason why not.
 
@@ -116,13 +116,13 @@ def judge_transition(facts: TransitionFacts) -> TransitionJudgement:
                 said = refusals if load.limit.mode is LimitMode.BLOCK else warnings
                 said.append(load.refusal())
     return TransitionJudgement(
-        facts.from_stage,
-        facts.to_stage,
-        tuple(refusals),
-        verdict,
-        required,
-        len(facts.approvers),
-        tuple(warnings),
+        from_stage=facts.from_stage,
+        to_stage=facts.to_stage,
+        refusals=tuple(refusals),
+        verdict=verdict,
+        approvals_required=required,
+        approvals_given=len(facts.approvers),
+        warnings=tuple(warnings),
     )
 
 
@@ -131,13 +131,13 @@ def judge_rollback(facts: TransitionFacts) -> TransitionJudgement:
     judged = judge_transition(facts)
     said = tuple(r for r in judged.refusals if r.kind is not RefusalKind.WORKFLOW)
     return TransitionJudgement(
-        judged.from_stage,
-        judged.to_stage,
-        (),
-        judged.verdict,
-        judged.approvals_required,
-        judged.approvals_given,
-        (*said, *judged.warnings),
+        from_stage=judged.from_stage,
+        to_stage=judged.to_stage,
+        refusals=(),
+        verdict=judged.verdict,
+        approvals_required=judged.approvals_required,
+        approvals_given=judged.approvals_given,
+        warnings=(*said, *judged.warnings),
     )
 
 

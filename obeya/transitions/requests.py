@@ -70,7 +70,7 @@ class Vote:
     may_approve: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionRequest:
     """Somebody asks that a version be moved, and others vote. Times are UTC.
 

@@ -173,12 +173,12 @@ def _set_rules(at: datetime) -> None:
             continue
         define_metric(
             definition=MetricDefinition(
-                definition.name,
-                Direction(definition.direction),
-                definition.unit,
-                Scale(definition.scale or ""),
-                TITLES.get(definition.name, ""),
-                definition.description,
+                name=definition.name,
+                direction=Direction(definition.direction),
+                unit=definition.unit,
+                scale=Scale(definition.scale or ""),
+                title=TITLES.get(definition.name, ""),
+                description=definition.description,
             ),
             actor=actor,
             at=at,

@@ -53,7 +53,15 @@ class DemoMetricDefinition:
 
 
 def _accuracy(name: str, dataset: str, samples: int, description: str) -> DemoMetricDefinition:
-    return DemoMetricDefinition(name, "%", "higher", "percent", description, samples, dataset)
+    return DemoMetricDefinition(
+        name=name,
+        unit="%",
+        direction="higher",
+        scale="percent",
+        description=description,
+        samples=samples,
+        dataset=dataset,
+    )
 
 
 def _top1_at(size: int) -> DemoMetricDefinition:

@@ -115,7 +115,7 @@ def test_an_answer_that_took_too_long_is_undone(api: Program, alice) -> None:
     def slow() -> idempotency.Answer:
         api.post("/models/m/versions")
         IdempotentRequest.objects.update(claim=uuid.uuid4())
-        return idempotency.Answer(201, {}, "{}")
+        return idempotency.Answer(status=201, headers={}, body="{}")
 
     with pytest.raises(idempotency.IdempotencyKeyInUse):
         idempotency.answer_once(**key, answer=slow)

@@ -32,7 +32,14 @@ NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 def event(**changes: object) -> AuditEvent:
     made = AuditEvent(
-        CHAIN, 1, NOON, NOON, "someone", Channel.API, Action.VERSION_REGISTERED, GENESIS
+        chain=CHAIN,
+        sequence=1,
+        occurred_at=NOON,
+        recorded_at=NOON,
+        actor="someone",
+        channel=Channel.API,
+        action=Action.VERSION_REGISTERED,
+        previous_hash=GENESIS,
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # fields by name
 

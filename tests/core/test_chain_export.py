@@ -30,12 +30,25 @@ def lines_of(chain: str, length: int) -> list[Line]:
         previous = lines[-1]["hash"] if lines else GENESIS
         texts = {"reason": f"Because of {sequence} – “so”"}
         text = AuditEvent(
-            *(chain, sequence, NOON, NOON, "someone", Channel.API),
-            *(Action.VERSION_REGISTERED, previous),
+            chain=chain,
+            sequence=sequence,
+            occurred_at=NOON,
+            recorded_at=NOON,
+            actor="someone",
+            channel=Channel.API,
+            action=Action.VERSION_REGISTERED,
+            previous_hash=previous,
             texts=texts,
         ).canonical_text()
         event = ExportedEvent(
-            chain, sequence, text, event_hash(text), previous, texts, "alice", "resnet50"
+            chain=chain,
+            sequence=sequence,
+            canonical_text=text,
+            hash=event_hash(text),
+            previous_hash=previous,
+            texts=texts,
+            actor="alice",
+            model="resnet50",
         )
         lines.append(json.loads(event.line))
     return lines

@@ -78,7 +78,7 @@ def test_a_refusal_is_an_invalid_transition_when_the_workflow_is_among_those_who
 
 
 def test_a_refused_transition_carries_and_says_every_reason() -> None:
-    verdict = POLICY.check(Evidence(1))
+    verdict = POLICY.check(Evidence(version=1))
     error = refuse((BY_WORKFLOW, BY_POLICY), **MOVE, verdict=verdict, check_id="check-1")
     assert str(error) == "It skips Staging. accuracy was not measured."
     assert error.refusals == (BY_WORKFLOW, BY_POLICY)

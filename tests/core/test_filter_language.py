@@ -38,12 +38,12 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ENTERED = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 VERSION = ModelVersion(
-    "ResNet50",
-    7,
-    Stage.PRODUCTION,
-    4,
-    datetime(2026, 3, 1, 9, tzinfo=UTC),
-    ENTERED,
+    model="ResNet50",
+    number=7,
+    stage=Stage.PRODUCTION,
+    revision=4,
+    created_at=datetime(2026, 3, 1, 9, tzinfo=UTC),
+    stage_entered_at=ENTERED,
     label="2.0.0-rc1",
     metrics={"top1": Metric("top1", 80.4), "loss": Metric("loss", -0.5), "z": Metric("z", 0.0)},
     tags={"family": "resnet", "a=b": "", "Größe": "50"},

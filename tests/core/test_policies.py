@@ -28,7 +28,9 @@ requirements = st.builds(
 
 
 def evidence(**values: float) -> Evidence:
-    return Evidence(1, {name: Metric(name, value) for name, value in values.items()})
+    return Evidence(
+        version=1, metrics={name: Metric(name, value) for name, value in values.items()}
+    )
 
 
 def test_a_verdict_lists_every_requirement_and_never_stops_at_the_first() -> None:

@@ -61,12 +61,12 @@ def one_of_each(requirement: Requirement) -> object:
 
 policies = st.builds(
     PromotionPolicy,
-    st.sampled_from([Stage.STAGING, Stage.PRODUCTION]),
-    st.lists(requirements, max_size=5, unique_by=one_of_each),
-    st.none() | numbers,
-    st.integers(0, 100),
-    st.booleans(),
-    st.sampled_from(list(Mode)),
+    stage=st.sampled_from([Stage.STAGING, Stage.PRODUCTION]),
+    requirements=st.lists(requirements, max_size=5, unique_by=one_of_each),
+    min_test_coverage=st.none() | numbers,
+    required_approvals=st.integers(0, 100),
+    auto_promote=st.booleans(),
+    mode=st.sampled_from(list(Mode)),
 )
 
 
@@ -126,7 +126,8 @@ def test_a_contradiction_is_told_exactly_where_no_value_passes(
     tried = [n / 2 for n in range(-10, 11)]
     tried += [math.nextafter(n, side) for n in range(-4, 5) for side in (-math.inf, math.inf)]
     possible = any(
-        policy.passes(Evidence(1, {"auc": Metric("auc", value)}), None, {}) for value in tried
+        policy.passes(Evidence(version=1, metrics={"auc": Metric("auc", value)}), None, {})
+        for value in tried
     )
     assert bool(contradictions(policy)) is not possible
 

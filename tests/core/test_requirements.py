@@ -34,7 +34,7 @@ NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 def evidence(value: float | None, number: int = 1, **stated: object) -> Evidence:
     metrics = {} if value is None else {"auc": Metric("auc", value, **stated)}  # type: ignore[arg-type]
-    return Evidence(number, metrics)
+    return Evidence(version=number, metrics=metrics)
 
 
 def judged(asked: ChampionRequirement, own: Evidence, rival: Evidence | None) -> Outcome:
@@ -103,7 +103,11 @@ def test_beyond_noise_is_more_than_better(
 ) -> None:
     asked = ChampionRequirement("auc", Comparison.GT, beyond_noise=True)
     rival, own = Metric("auc", a, None, error_a), Metric("auc", b, None, error_b)
-    passes = judged(asked, Evidence(1, {"auc": own}), Evidence(2, {"auc": rival}))
+    passes = judged(
+        asked,
+        Evidence(version=1, metrics={"auc": own}),
+        Evidence(version=2, metrics={"auc": rival}),
+    )
     better = b > a and not within_noise(rival, own, Scale.NONE)
     assert passes is (Outcome.PASSED if better else Outcome.FAILED)
 
@@ -147,7 +151,7 @@ def test_beyond_noise_needs_a_direction(sign: Comparison) -> None:
     ],
 )
 def test_a_pickle_is_known_by_its_name(uri: str, outcome: Outcome) -> None:
-    assert NoPickle().check(Evidence(1, artifact_uri=uri), None, {}).outcome is outcome
+    assert NoPickle().check(Evidence(version=1, artifact_uri=uri), None, {}).outcome is outcome
 
 
 @pytest.mark.parametrize("in_percent", [False, True])
@@ -157,9 +161,9 @@ def test_a_version_exactly_at_a_bound_below_the_champion_holds_it(in_percent: bo
     for thousandths in range(101, 1000):
         champion = Decimal(thousandths) / 1000
         bound = champion * 99 / 100 if in_percent else champion - Decimal("0.1")
-        exact = Evidence(2, {"auc": Metric("auc", float(bound))})
-        below = Evidence(2, {"auc": Metric("auc", float(bound) - 1e-9)})
-        rival = Evidence(1, {"auc": Metric("auc", float(champion))})
+        exact = Evidence(version=2, metrics={"auc": Metric("auc", float(bound))})
+        below = Evidence(version=2, metrics={"auc": Metric("auc", float(bound) - 1e-9)})
+        rival = Evidence(version=1, metrics={"auc": Metric("auc", float(champion))})
         assert requirement.outcome(exact, rival, {}) is Outcome.PASSED, champion
         assert requirement.outcome(below, rival, {}) is Outcome.FAILED, champion
         assert requirement.check(exact, rival, {}).bound == float(bound)
@@ -173,12 +177,14 @@ def test_a_switch_is_true_or_false_and_no_text(switch: str) -> None:
 
 def test_time_in_the_stage_is_never_rounded_up() -> None:
     asked = TimeInStage(24)
-    almost = asked.check(Evidence(1, time_in_stage=timedelta(hours=23, minutes=59)), None, {})
+    almost = asked.check(
+        Evidence(version=1, time_in_stage=timedelta(hours=23, minutes=59)), None, {}
+    )
     assert almost.outcome is Outcome.FAILED
     assert "for 23.9 hours" in almost.sentence
-    enough = Evidence(1, time_in_stage=timedelta(days=1))
+    enough = Evidence(version=1, time_in_stage=timedelta(days=1))
     assert asked.outcome(enough, None, {}) is Outcome.PASSED
-    assert asked.outcome(Evidence(1), None, {}) is Outcome.MISSING
+    assert asked.outcome(Evidence(version=1), None, {}) is Outcome.MISSING
 
 
 @pytest.mark.parametrize("hours", [0, -1, 1e9, float("nan"), float("inf"), "x"])
@@ -188,14 +194,14 @@ def test_a_time_that_cannot_be_is_refused(hours: float) -> None:
 
 
 def test_a_tag_may_be_asked_for_with_its_value() -> None:
-    tagged = Evidence(1, tags={"risk": "high"})
+    tagged = Evidence(version=1, tags={"risk": "high"})
     assert RequiredTag("risk").outcome(tagged, None, {}) is Outcome.PASSED
     assert RequiredTag("risk", "low").outcome(tagged, None, {}) is Outcome.FAILED
     assert RequiredTag("owner").outcome(tagged, None, {}) is Outcome.MISSING
 
 
 def test_blank_is_no_description_and_a_uri_is_no_digest() -> None:
-    shown = Evidence(1, description=" \n", artifact_uri="s3://m")
+    shown = Evidence(version=1, description=" \n", artifact_uri="s3://m")
     assert RequiredDescription().outcome(shown, None, {}) is Outcome.MISSING
     assert ArtifactDigest().outcome(shown, None, {}) is Outcome.MISSING
     digest = replace(shown, artifact_digest="sha256:0")
@@ -217,9 +223,16 @@ EVERY_KIND = (
 def test_every_kind_comes_back_from_its_document() -> None:
     for requirement in EVERY_KIND:
         assert requirement_from_document(requirement.to_document()) == requirement
-    policy = PromotionPolicy(Stage.STAGING, EVERY_KIND, 80.0, 2, True, Mode.WARN)
+    policy = PromotionPolicy(
+        stage=Stage.STAGING,
+        requirements=EVERY_KIND,
+        min_test_coverage=80.0,
+        required_approvals=2,
+        auto_promote=True,
+        mode=Mode.WARN,
+    )
     assert PromotionPolicy.from_document(policy.to_document()) == policy
-    verdict = policy.check(Evidence(1))
+    verdict = policy.check(Evidence(version=1))
     assert Verdict.from_document(verdict.to_document()) == verdict
     assert len({r.describe() for r in EVERY_KIND}) == len(EVERY_KIND)
 
@@ -267,7 +280,7 @@ def test_passing_in_short_and_in_full_agree(
     for number, (sign, bound) in enumerate(asked):
         metric = f"m{number}"
         policy = policy.require_metric(metric, sign, bound)
-    shown = Evidence(1, {f"m{n}": Metric(f"m{n}", value) for n in range(3)})
+    shown = Evidence(version=1, metrics={f"m{n}": Metric(f"m{n}", value) for n in range(3)})
     assert policy.passes(shown, None, {}) is policy.check(shown).passed
 
 
@@ -280,7 +293,15 @@ def test_a_metric_read_from_storage_is_the_metric_that_was_stored() -> None:
 def test_a_waiver_counts_while_it_lasts() -> None:
     policy = PromotionPolicy(Stage.STAGING).require_metric("auc", Comparison.GTE, 0.9)
     waiver = Waiver(
-        "w", "m", 1, Stage.STAGING, ("auc ≥ 0.9",), "why", "ada", NOON, NOON + timedelta(days=1)
+        id="w",
+        model="m",
+        version=1,
+        stage=Stage.STAGING,
+        requirements=("auc ≥ 0.9",),
+        reason="why",
+        granted_by="ada",
+        granted_at=NOON,
+        expires_at=NOON + timedelta(days=1),
     )
     for at, passes in ((NOON, True), (NOON + timedelta(days=1), False)):
         assert policy.check(evidence(0.5), waivers=[waiver], at=at).passed is passes

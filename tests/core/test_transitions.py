@@ -27,13 +27,15 @@ def judged(
 ) -> TransitionJudgement:
     return judge_transition(
         TransitionFacts(
-            from_stage,
-            to_stage,
-            workflow,
-            Evidence(1, {"accuracy": Metric("accuracy", accuracy)}),
-            policy,
-            7,
-            None if champion is None else Evidence(2, {"accuracy": Metric("accuracy", champion)}),
+            from_stage=from_stage,
+            to_stage=to_stage,
+            workflow=workflow,
+            evidence=Evidence(version=1, metrics={"accuracy": Metric("accuracy", accuracy)}),
+            policy=policy,
+            policy_revision=7,
+            champion=None
+            if champion is None
+            else Evidence(version=2, metrics={"accuracy": Metric("accuracy", champion)}),
             approvers=tuple(f"person {n}" for n in range(approvals)),
         )
     )

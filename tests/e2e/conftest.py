@@ -154,9 +154,11 @@ def make_endpoints(actor: Actor) -> None:
             actor=actor,
             at=at,
         )
-    outcome = Outcome(12, status_code=500, response="no", request_headers={"webhook-id": "msg_1"})
+    outcome = Outcome(
+        milliseconds=12, status_code=500, response="no", request_headers={"webhook-id": "msg_1"}
+    )
     for leased in lease_due(limit=9, per_webhook=9, seconds=60, at=datetime.now(UTC)):
-        record_attempts([Attempt(leased, outcome, made_at=at)])
+        record_attempts([Attempt(leased=leased, outcome=outcome, made_at=at)])
     disable_webhook(uid=row.uid, reason="Gone", actor=actor, at=at)
 
 

@@ -17,7 +17,14 @@ from obeya.records import Channel
 pytestmark = pytest.mark.both_engines
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
-TOP1 = MetricDefinition("top1", Direction.HIGHER, "%", Scale.PERCENT, "Top-1", "On ImageNet.")
+TOP1 = MetricDefinition(
+    name="top1",
+    direction=Direction.HIGHER,
+    unit="%",
+    scale=Scale.PERCENT,
+    title="Top-1",
+    description="On ImageNet.",
+)
 
 
 @pytest.fixture

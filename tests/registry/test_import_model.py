@@ -69,7 +69,7 @@ def test_versions_stand_where_they_stood_whatever_the_gates_say(
         description="A model",
         tags={"team": "crm"},
     )
-    assert report == ImportReport("m", is_new=True, brought=(2, 5, 9))
+    assert report == ImportReport(model="m", is_new=True, brought=(2, 5, 9))
     assert numbers() == [2, 5, 9]
     fifth = registry.get_version("m", 5)
     assert (fifth.stage, fifth.aliases, fifth.tags) == (
@@ -98,14 +98,14 @@ def test_a_second_import_changes_nothing(
     both = (version(1, Stage.PRODUCTION, aliases=("best",)), version(2))
     bring(*both)
     before = whole_database()
-    assert bring(*both, description="Another") == ImportReport("m", there=(1, 2))
+    assert bring(*both, description="Another") == ImportReport(model="m", there=(1, 2))
     assert whole_database() == before
 
 
 def test_new_versions_join_those_that_are_there(bring: Import) -> None:
     bring(version(1), version(2))
     assert bring(version(1), version(2), version(3, Stage.STAGING)) == ImportReport(
-        "m", brought=(3,), there=(1, 2)
+        model="m", brought=(3,), there=(1, 2)
     )
 
 

@@ -101,9 +101,9 @@ def governed(filled: DatabaseRegistry) -> DatabaseRegistry:
         actor=sender,
         at=now,
     )
-    answered = Outcome(7, status_code=500, response="<script>alert(1)</script>")
+    answered = Outcome(milliseconds=7, status_code=500, response="<script>alert(1)</script>")
     for leased in lease_due(limit=9, per_webhook=9, seconds=60, at=datetime.now(UTC)):
-        record_attempts([Attempt(leased, answered, made_at=now)])
+        record_attempts([Attempt(leased=leased, outcome=answered, made_at=now)])
     publish_heads(at=now)
     return registry
 

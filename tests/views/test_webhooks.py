@@ -41,7 +41,9 @@ def address(admin: Client) -> str:
 def attempt(**outcome: Any) -> None:
     at = timezone.now()
     for leased in lease_due(limit=100, per_webhook=100, seconds=60, at=at):
-        record_attempts([Attempt(leased, Outcome(7, **outcome), made_at=at)])
+        record_attempts(
+            [Attempt(leased=leased, outcome=Outcome(milliseconds=7, **outcome), made_at=at)]
+        )
 
 
 def test_an_empty_list_says_what_an_endpoint_is(admin: Client) -> None:

@@ -48,8 +48,8 @@ from tests.webhooks.conftest import Make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 URL = "https://ci.example.org/hook"
-FAILED = Outcome(10, status_code=500, response="no")
-ARRIVED = Outcome(10, status_code=204)
+FAILED = Outcome(milliseconds=10, status_code=500, response="no")
+ARRIVED = Outcome(milliseconds=10, status_code=204)
 
 
 def lease(limit: int = 100, per_webhook: int = 100, **more: Any) -> list[Leased]:
@@ -58,7 +58,7 @@ def lease(limit: int = 100, per_webhook: int = 100, **more: Any) -> list[Leased]
 
 
 def record_attempt(*, leased: Leased, outcome: Outcome, at: datetime) -> bool:
-    return record_attempts([Attempt(leased, outcome, made_at=at)]) == 1
+    return record_attempts([Attempt(leased=leased, outcome=outcome, made_at=at)]) == 1
 
 
 def sent() -> list[str]:
@@ -238,7 +238,7 @@ def test_an_answer_of_410_disables_the_endpoint_at_once(make: Make, models_of: A
     make(URL)
     models_of.register_model("resnet50")
     leased = lease()
-    gone = Outcome(5, status_code=410)
+    gone = Outcome(milliseconds=5, status_code=410)
     record_attempt(leased=leased[0], outcome=gone, at=timezone.now())
     row = Webhook.objects.get()
     assert row.disabled_reason == "The receiver answered 410: it is gone."

@@ -180,6 +180,6 @@ def test_only_administrators_manage_endpoints(make: Make, group: str) -> None:
 def test_an_answer_that_is_kept_for_its_key_is_sealed(alice: User) -> None:
     told = {"user": alice, "key": "k", "fingerprint": "f", "at": timezone.now()}
     body = json.dumps({"secret": "whsec_abc"})
-    answer_once(**told, answer=lambda: Answer(201, {}, body))
+    answer_once(**told, answer=lambda: Answer(status=201, headers={}, body=body))
     assert "whsec_abc" not in IdempotentRequest.objects.get().answer
-    assert answer_once(**told, answer=lambda: Answer(500, {}, "")).body == body
+    assert answer_once(**told, answer=lambda: Answer(status=500, headers={}, body="")).body == body

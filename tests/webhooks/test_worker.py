@@ -141,8 +141,11 @@ def test_an_attempt_that_cannot_be_recorded_keeps_no_other_from_being_recorded(
     now = timezone.now()
     first, *others = lease_due(limit=10, per_webhook=10, seconds=60, at=now)
     outcome = Outcome(**{"milliseconds": 5, "status_code": 204, **unrecordable})
-    attempts = [Attempt(first, outcome, made_at=now)]
-    attempts += [Attempt(each, Outcome(5, status_code=204), made_at=now) for each in others]
+    attempts = [Attempt(leased=first, outcome=outcome, made_at=now)]
+    attempts += [
+        Attempt(leased=each, outcome=Outcome(milliseconds=5, status_code=204), made_at=now)
+        for each in others
+    ]
     worker.record(attempts)
     delivered = Delivery.objects.filter(status="delivered").values_list("pk", flat=True)
     assert set(delivered) == {each.pk for each in others}
@@ -157,7 +160,9 @@ def test_the_next_moment_to_look_is_the_first_retry_or_the_end_of_a_lease(
     assert next_due(after=now) is None
     (leased,) = lease_due(limit=1, per_webhook=1, seconds=60, at=now)
     assert next_due(after=now) == now + timedelta(seconds=60)
-    record_attempts([Attempt(leased, Outcome(5, status_code=500), made_at=now)])
+    record_attempts(
+        [Attempt(leased=leased, outcome=Outcome(milliseconds=5, status_code=500), made_at=now)]
+    )
     assert next_due(after=now) == Delivery.objects.get().next_attempt_at
     assert next_due(after=now + timedelta(days=1)) is None
 

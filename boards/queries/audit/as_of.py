@@ -31,7 +31,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?\
 _EXITS = (*MOVES, Action.VERSION_DELETED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PastCard:
     """One version as it stood. `since` is when it entered the stage, `actor` who moved it there.
 
@@ -54,7 +54,7 @@ class PastCard:
         return place_of(self.since, self.event)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PastColumn:
     """One stage: how many versions it held, exactly, and one page of them, last entered first."""
 
@@ -77,7 +77,7 @@ class PastBoard:
         return sum(column.count for column in self.columns)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProductionStay:
     """A version's time in Production. `until` None means that it is still there.
 
@@ -145,7 +145,11 @@ def board_as_of(moment: datetime, board_filter: BoardFilter) -> PastBoard:
     counts = _counts(moment, within)
     return PastBoard(
         moment,
-        tuple(PastColumn(stage, counts[stage], *_page(ids, cards)) for stage, ids in found.items()),
+        tuple(
+            PastColumn(stage=stage, count=counts[stage], cards=page, next_cursor=cursor)
+            for stage, ids in found.items()
+            for page, cursor in [_page(ids, cards)]
+        ),
     )
 
 
@@ -182,12 +186,12 @@ def in_production_on(model: models.RegisteredModel, day: date) -> tuple[Producti
     )
     return tuple(
         ProductionStay(
-            row.version.number,
-            row.occurred_at,
-            row.until,
-            row.actor.username if row.actor else NOBODY,
-            row.pk,
-            row.version.deleted_at is not None,
+            number=row.version.number,
+            since=row.occurred_at,
+            until=row.until,
+            actor=row.actor.username if row.actor else NOBODY,
+            event=row.pk,
+            is_deleted=row.version.deleted_at is not None,
         )
         for row in entries
         if row.version is not None
@@ -275,14 +279,14 @@ def _cards(ids: Sequence[tuple[int, datetime]], moment: datetime) -> dict[int, P
     names = _names_then({row.model_id for row in rows}, moment)
     return {
         row.pk: PastCard(
-            row.pk,
-            row.model.name,
-            names.get(row.model_id, ""),
-            row.version.number,
-            row.version.label,
-            row.occurred_at,
-            row.actor.username if row.actor else NOBODY,
-            row.version.deleted_at is not None,
+            event=row.pk,
+            model=row.model.name,
+            name_then=names.get(row.model_id, ""),
+            number=row.version.number,
+            label=row.version.label,
+            since=row.occurred_at,
+            actor=row.actor.username if row.actor else NOBODY,
+            is_deleted=row.version.deleted_at is not None,
         )
         for row in rows
         if row.model is not None and row.version is not None

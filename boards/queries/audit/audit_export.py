@@ -80,7 +80,7 @@ _FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
     """An event with its free texts and the id of its chain. `model` None is the site's chain."""
 
@@ -143,13 +143,45 @@ def _each(condition: Q, last: int) -> Iterator[_Found]:
             .values_list("event_id", "role", "text")
         ):
             texts[event_id][role] = text
-        for row in rows:
+        for (
+            pk,
+            occurred_at,
+            recorded_at,
+            actor,
+            channel,
+            action,
+            chain,
+            model,
+            version,
+            from_stage,
+            to_stage,
+            operation,
+            sequence,
+            canonical_text,
+            event_hash,
+            previous_hash,
+        ) in rows:
             # Said here and not to the database, which would take it for something to seek by.
-            if row[0] <= last:
-                pk, occurred_at, recorded_at, actor, channel, action, uid, *others = row
-                told = (occurred_at, recorded_at, actor or NOBODY, channel, action)
-                values: list[Any] = [pk, *told, str(uid or site), *others, texts[pk]]
-                yield _Found(*values)
+            if pk <= last:
+                yield _Found(
+                    pk=pk,
+                    occurred_at=occurred_at,
+                    recorded_at=recorded_at,
+                    actor=actor or NOBODY,
+                    channel=channel,
+                    action=action,
+                    chain=str(chain or site),
+                    model=model,
+                    version=version,
+                    from_stage=from_stage,
+                    to_stage=to_stage,
+                    operation=operation,
+                    sequence=sequence,
+                    canonical_text=canonical_text,
+                    hash=event_hash,
+                    previous_hash=previous_hash,
+                    texts=texts[pk],
+                )
         if len(rows) < CHUNK:
             return
         after = Cursor(rows[-1][1], rows[-1][0])

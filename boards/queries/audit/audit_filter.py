@@ -40,7 +40,7 @@ class Side(StrEnum):
         return self.value.replace("_", " ").capitalize()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
     """Which events are shown. Empty fields let everything through.
 

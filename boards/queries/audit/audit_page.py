@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,7 +30,7 @@ TEXT_MAX = 2_000
 DETAILS_MAX = 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """A model, or one version of it, whose history is read; deleted ones have one too.
 
@@ -58,7 +58,7 @@ class Scope:
         return self.model_is_deleted or self.version_is_deleted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
     """One event. `model` and `number` are None where the event belongs to none.
 
@@ -131,22 +131,27 @@ def scope_of(name: str, number: int | None = None) -> Scope:
     )
     if model is None:
         raise model_not_found(name)
-    head = (
-        model.pk,
-        model.name,
-        model.deleted_at is not None,
-        str(model.uid),
-        model.chain_length,
-        model.chain_hash,
+    scope = Scope(
+        model_pk=model.pk,
+        model=model.name,
+        model_is_deleted=model.deleted_at is not None,
+        chain=str(model.uid),
+        chain_length=model.chain_length,
+        chain_hash=model.chain_hash,
     )
     if number is None:
-        return Scope(*head)
+        return scope
     if not 0 < number <= NUMBER_MAX:
         raise version_not_found(name, number)
     version = models.ModelVersion.objects.filter(model=model, number=number).first()
     if version is None:
         raise version_not_found(name, number)
-    return Scope(*head, version.pk, number, version.deleted_at is not None)
+    return replace(
+        scope,
+        version_pk=version.pk,
+        number=number,
+        version_is_deleted=version.deleted_at is not None,
+    )
 
 
 def audit_page(
@@ -255,27 +260,27 @@ def _event_row(
         data = {k: v for k, v in data.items() if k != "user"}
     details = details_of(data, {r: t for r, t in texts.items() if r != "reason"})
     return EventRow(
-        row.pk,
-        row.occurred_at,
-        row.recorded_at,
-        row.actor.username if row.actor else NOBODY,
-        Channel(row.channel),
-        Action(row.action),
-        row.model.name if row.model else None,
-        row.model is not None and row.model.deleted_at is not None,
-        row.version.number if row.version else None,
-        row.version is not None and row.version.deleted_at is not None,
-        about,
-        Stage(row.from_stage) if row.from_stage else None,
-        Stage(row.to_stage) if row.to_stage else None,
-        texts.get("reason", ""),
-        details[:DETAILS_MAX],
-        max(0, len(details) - DETAILS_MAX),
-        uid_of(data.get("check")) if data else None,
-        uid_of(data.get("request")) if data else None,
-        row.model.uid if row.model else None,
-        row.operation,
-        row.sequence,
-        row.hash,
-        row.previous_hash,
+        pk=row.pk,
+        occurred_at=row.occurred_at,
+        recorded_at=row.recorded_at,
+        actor=row.actor.username if row.actor else NOBODY,
+        channel=Channel(row.channel),
+        action=Action(row.action),
+        model=row.model.name if row.model else None,
+        model_is_deleted=row.model is not None and row.model.deleted_at is not None,
+        number=row.version.number if row.version else None,
+        version_is_deleted=row.version is not None and row.version.deleted_at is not None,
+        about=about,
+        from_stage=Stage(row.from_stage) if row.from_stage else None,
+        to_stage=Stage(row.to_stage) if row.to_stage else None,
+        reason=texts.get("reason", ""),
+        details=details[:DETAILS_MAX],
+        details_left_out=max(0, len(details) - DETAILS_MAX),
+        check=uid_of(data.get("check")) if data else None,
+        request=uid_of(data.get("request")) if data else None,
+        chain=row.model.uid if row.model else None,
+        operation=row.operation,
+        sequence=row.sequence,
+        hash=row.hash,
+        previous_hash=row.previous_hash,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +50,7 @@ class Detail:
 
     label: str
     value: str
+    _: KW_ONLY
     old: str = ""
     has_old: bool = False
 
@@ -83,7 +84,7 @@ def details_of(data: Mapping[str, Any] | None, texts: Mapping[str, str]) -> tupl
 
 def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Detail]:
     if "previous_name" in texts:
-        yield Detail("name", texts.get("name", ""), texts["previous_name"], has_old=True)
+        yield Detail("name", texts.get("name", ""), old=texts["previous_name"], has_old=True)
     is_guardrail = data.keys() >= _GUARDRAIL
     if is_guardrail:
         yield Detail("guardrail", _guardrail(data))
@@ -135,22 +136,22 @@ def _change(data: Mapping[str, Any]) -> Iterator[Detail]:
         if old is None:
             yield Detail("alias", _value(data["alias"]))
         else:
-            yield Detail(f"alias {data['alias']}", "this version", f"v{old}", has_old=True)
+            yield Detail(f"alias {data['alias']}", "this version", old=f"v{old}", has_old=True)
     elif "key" in data:
         value = _value(new) if "new" in data else "removed"
-        yield Detail(f"tag {data['key']}", value, _value(old), has_old=True)
+        yield Detail(f"tag {data['key']}", value, old=_value(old), has_old=True)
     else:
         before = _mapping(old)
         for key, value in _mapping(new).items():
             shown, was = _value(value), _value(before.get(key))
             if shown != was:
-                yield Detail(str(key).replace("_", " "), shown, was, has_old=True)
+                yield Detail(str(key).replace("_", " "), shown, old=was, has_old=True)
 
 
 def _metrics(metrics: Mapping[str, Any]) -> Iterator[Detail]:
     for name, value in metrics.items():
         if isinstance(value, Mapping) and value.keys() == {"old", "new"}:
-            yield Detail(name, _metric(value["new"]), _metric(value["old"]), has_old=True)
+            yield Detail(name, _metric(value["new"]), old=_metric(value["old"]), has_old=True)
         else:
             yield Detail(name, _metric(value))
 

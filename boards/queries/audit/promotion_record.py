@@ -41,7 +41,7 @@ RECORDED = (
 SEQUENCE_MAX = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtherMove:
     """Another version that the same operation moved."""
 
@@ -51,7 +51,7 @@ class OtherMove:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUsed:
     """The request that a move answered."""
 
@@ -61,7 +61,7 @@ class RequestUsed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenVerdict:
     """The check that was kept with the event.
 
@@ -92,7 +92,7 @@ class FrozenVerdict:
         return self.stated_digest == self.present_digest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverRecord:
     """The waiver that an event granted or took back. `revoked_at` is as of today."""
 
@@ -106,7 +106,7 @@ class WaiverRecord:
     revoked_by: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionRecord:
     """One event and what it stands on.
 
@@ -221,36 +221,39 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
     approved_by = data.get("approved_by", "")
     request = data.get("request") or (check and check.evidence.request)
     return PromotionRecord(
-        chain,
-        sequence,
-        Action(row.action),
-        row.model.name,
-        row.version.number,
-        row.version.deleted_at is not None or row.model.deleted_at is not None,
-        Stage(row.from_stage) if row.from_stage else None,
-        Stage(row.to_stage) if row.to_stage else None,
-        row.occurred_at,
-        row.recorded_at,
-        row.actor.username if row.actor else NOBODY,
-        str(row.actor.uid) if row.actor else NOBODY,
-        Channel(row.channel),
-        _username(approved_by) if approved_by else "",
-        texts.get("reason", ""),
-        "" if texts.get("reason") else _reason_of_operation(row),
-        row.operation,
-        _others(row),
-        check,
-        bool(data.get("check")) and check is None,
-        _waiver(row, data) if "waiver" in data else None,
-        _request(request) if request else None,
-        refusals_from_documents(data.get("refusals", ())),
-        row.canonical_text,
-        row.hash,
-        row.previous_hash,
-        stated is not None,
-        event_hash(row.canonical_text) == row.hash,
-        said is not None and said["previous_hash"] == previous == row.previous_hash,
-        all(digests.get(role) == text_digest(text) for role, text in texts.items()),
+        chain=chain,
+        sequence=sequence,
+        action=Action(row.action),
+        model=row.model.name,
+        number=row.version.number,
+        is_deleted=row.version.deleted_at is not None or row.model.deleted_at is not None,
+        from_stage=Stage(row.from_stage) if row.from_stage else None,
+        to_stage=Stage(row.to_stage) if row.to_stage else None,
+        occurred_at=row.occurred_at,
+        recorded_at=row.recorded_at,
+        actor=row.actor.username if row.actor else NOBODY,
+        actor_id=str(row.actor.uid) if row.actor else NOBODY,
+        channel=Channel(row.channel),
+        approved_by=_username(approved_by) if approved_by else "",
+        reason=texts.get("reason", ""),
+        reason_of_operation="" if texts.get("reason") else _reason_of_operation(row),
+        operation=row.operation,
+        others=_others(row),
+        check=check,
+        check_is_missing=bool(data.get("check")) and check is None,
+        waiver=_waiver(row, data) if "waiver" in data else None,
+        request=_request(request) if request else None,
+        refusals=refusals_from_documents(data.get("refusals", ())),
+        canonical_text=row.canonical_text,
+        hash=row.hash,
+        previous_hash=row.previous_hash,
+        details_are_readable=stated is not None,
+        text_has_its_hash=event_hash(row.canonical_text) == row.hash,
+        follows_its_predecessor=said is not None
+        and said["previous_hash"] == previous == row.previous_hash,
+        texts_have_their_digests=all(
+            digests.get(role) == text_digest(text) for role, text in texts.items()
+        ),
     )
 
 
@@ -298,16 +301,16 @@ def _check(row: models.AuditEvent, data: Mapping[str, Any]) -> FrozenVerdict | N
     evidence = frozen_evidence(check, defined)
     verdict = Verdict.from_document(check.verdict)
     return FrozenVerdict(
-        check.uid,
-        verdict,
-        outcome_rows(verdict, defined, evidence.waivers),
-        evidence,
-        check.evidence_digest,
-        policy_used(check.policy_revision),
-        refusals_from_documents(check.refusals),
-        data.get("check_digest", ""),
-        check_digest(check),
-        digested_document(check),
+        uid=check.uid,
+        verdict=verdict,
+        outcomes=outcome_rows(verdict, defined, evidence.waivers),
+        evidence=evidence,
+        evidence_digest=check.evidence_digest,
+        policy=policy_used(check.policy_revision),
+        refusals=refusals_from_documents(check.refusals),
+        stated_digest=data.get("check_digest", ""),
+        present_digest=check_digest(check),
+        document=digested_document(check),
     )
 
 
@@ -329,7 +332,9 @@ def _others(row: models.AuditEvent) -> tuple[OtherMove, ...]:
         operation=row.operation, model=row.model_id, action__in=MOVES
     ).exclude(pk=row.pk)
     return tuple(
-        OtherMove(number, Stage(from_stage), Stage(to_stage), sequence)
+        OtherMove(
+            number=number, from_stage=Stage(from_stage), to_stage=Stage(to_stage), sequence=sequence
+        )
         for number, from_stage, to_stage, sequence in events.order_by("sequence").values_list(
             "version__number", "from_stage", "to_stage", "sequence"
         )
@@ -358,14 +363,16 @@ def _waiver(event: models.AuditEvent, data: Mapping[str, Any]) -> WaiverRecord |
         return None
     reason = models.AuditText.objects.filter(event=granted, role="reason").first()
     return WaiverRecord(
-        data["waiver"],
-        tuple(map(str, requirements)),
-        expires_at,
-        granted.actor.username if granted.actor else NOBODY,
-        granted.occurred_at,
-        reason.text if reason else "",
-        row.revoked_at,
-        (row.revoked_by.username if row.revoked_by else NOBODY) if row.revoked_at else None,
+        uid=data["waiver"],
+        requirements=tuple(map(str, requirements)),
+        expires_at=expires_at,
+        granted_by=granted.actor.username if granted.actor else NOBODY,
+        granted_at=granted.occurred_at,
+        granted_reason=reason.text if reason else "",
+        revoked_at=row.revoked_at,
+        revoked_by=(row.revoked_by.username if row.revoked_by else NOBODY)
+        if row.revoked_at
+        else None,
     )
 
 
@@ -374,7 +381,7 @@ def _request(uid: str | uuid.UUID) -> RequestUsed | None:
     if row is None:
         return None
     by = row.requested_by.username if row.requested_by else NOBODY
-    return RequestUsed(row.uid, by, row.opened_at, row.reason)
+    return RequestUsed(uid=row.uid, requested_by=by, opened_at=row.opened_at, reason=row.reason)
 
 
 def _username(uid: str) -> str:

@@ -15,7 +15,7 @@ SHOWN = 3
 LISTED_MAX = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RaisedAndon:
     """A guardrail that is breached: by which version, since when, and in one sentence."""
 
@@ -70,5 +70,19 @@ def raised_andons(model: models.RegisteredModel | None = None) -> Andons:
 def _andon(row: models.Andon) -> RaisedAndon:
     name, number = row.version.model.name, row.version.number
     guardrail = Guardrail(row.metric, Comparison(row.comparison), row.bound)
-    report = LiveReport(name, number, row.metric, row.value, row.raised_at, guardrail)
-    return RaisedAndon(row.pk, name, number, row.metric, row.raised_at, report.sentence)
+    report = LiveReport(
+        model=name,
+        version=number,
+        metric=row.metric,
+        value=row.value,
+        reported_at=row.raised_at,
+        guardrail=guardrail,
+    )
+    return RaisedAndon(
+        pk=row.pk,
+        model=name,
+        version=number,
+        metric=row.metric,
+        raised_at=row.raised_at,
+        sentence=report.sentence,
+    )

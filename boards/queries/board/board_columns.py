@@ -36,7 +36,7 @@ class Lamp(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """One version on the board. `champion` is the number of its model's champion, if any.
 
@@ -66,7 +66,7 @@ class Card:
         return self.champion == self.number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One stage: how many versions it holds and one page of their cards.
 
@@ -111,13 +111,15 @@ def board(board_filter: BoardFilter) -> Board:
     return Board(
         tuple(
             Column(
-                stage,
-                *counts[stage],
-                limits[stage],
-                tuple(cards[row.pk] for row in page),
-                cursor,
+                stage=stage,
+                count=count,
+                count_is_capped=count_is_capped,
+                limits=limits[stage],
+                cards=tuple(cards[row.pk] for row in page),
+                next_cursor=cursor,
             )
             for stage, (page, cursor) in pages.items()
+            for count, count_is_capped in [counts[stage]]
         ),
         board_filter,
     )
@@ -216,22 +218,22 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
             lamp_title = "A guardrail is breached; the andon says which."
         names = headlines[row.model_id] or tuple(sorted(own)[:HEADLINES])
         yield Card(
-            row.pk,
-            row.model.name,
-            row.number,
-            row.label,
-            Stage(row.stage),
-            row.revision,
-            row.owner.username if row.owner else "",
-            row.stage_entered_at,
-            tuple(measured(name, own, standing or {}, facts.definitions) for name in names),
-            row.model.champion.number if row.model.champion else None,
-            lamp,
-            lamp_text,
-            lamp_title,
-            judgement.approvals_given if judgement else 0,
-            judgement.approvals_required if judgement else 0,
-            row.pk in breached,
+            pk=row.pk,
+            model=row.model.name,
+            number=row.number,
+            label=row.label,
+            stage=Stage(row.stage),
+            revision=row.revision,
+            owner=row.owner.username if row.owner else "",
+            stage_entered_at=row.stage_entered_at,
+            metrics=tuple(measured(name, own, standing or {}, facts.definitions) for name in names),
+            champion=row.model.champion.number if row.model.champion else None,
+            lamp=lamp,
+            lamp_text=lamp_text,
+            lamp_title=lamp_title,
+            approvals_given=judgement.approvals_given if judgement else 0,
+            approvals_required=judgement.approvals_required if judgement else 0,
+            is_breached=row.pk in breached,
         )
 
 

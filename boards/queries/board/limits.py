@@ -49,7 +49,7 @@ class StageLimit:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageLimits:
     """One stage in the list of limits.
 
@@ -95,10 +95,10 @@ def limits_panel(model: models.RegisteredModel | None = None) -> LimitsPanel:
         model.name if model else None,
         tuple(
             StageLimits(
-                stage,
-                model.count_in(stage) if model else counts[stage.value],
-                limit_of(stage, model),
-                limit_of(stage, None) if model else None,
+                stage=stage,
+                count=model.count_in(stage) if model else counts[stage.value],
+                own=limit_of(stage, model),
+                site=limit_of(stage, None) if model else None,
             )
             for stage in LIMITED
         ),

@@ -11,7 +11,7 @@ from obeya.stages import Stage
 from obeya.transitions.guardrails import Guardrail
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiveReading:
     """The last value of a live metric of one version; `holds` None where no guardrail judges."""
 
@@ -30,7 +30,7 @@ class GuardrailRow:
     readings: tuple[LiveReading, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuardrailsPanel:
     """What the section on a model's guardrails shows.
 
@@ -76,16 +76,22 @@ def guardrails_panel(model: models.RegisteredModel) -> GuardrailsPanel:
         guardrail = guardrails.get(row.metric)
         holds = guardrail.holds(row.value) if guardrail else None
         readings.append(
-            LiveReading(production[row.version_id], row.metric, row.value, row.reported_at, holds)
+            LiveReading(
+                version=production[row.version_id],
+                metric=row.metric,
+                value=row.value,
+                reported_at=row.reported_at,
+                holds=holds,
+            )
         )
     champion = production.get(model.champion_id) if model.champion_id else None
     return GuardrailsPanel(
-        model.name,
-        champion,
-        tuple(production.values()),
-        tuple(
+        model=model.name,
+        champion=champion,
+        production=tuple(production.values()),
+        rows=tuple(
             GuardrailRow(guardrail, tuple(r for r in readings if r.metric == metric))
             for metric, guardrail in guardrails.items()
         ),
-        tuple(r for r in readings if r.holds is None),
+        unguarded=tuple(r for r in readings if r.holds is None),
     )

@@ -76,7 +76,7 @@ class VersionsQuery:
         return self.by.removeprefix("metric:") if self.by.startswith("metric:") else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRow:
     """One version in the table; `cells` are in the order of the page's `columns`."""
 
@@ -89,7 +89,7 @@ class VersionRow:
     cells: tuple[MeasuredMetric, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProductionSpan:
     """When a version was in Production. `until` None means it still is.
 
@@ -102,7 +102,7 @@ class ProductionSpan:
     was_deleted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPage:
     """All that the page shows. `next_below` leads to older versions, None where there are none."""
 
@@ -153,30 +153,30 @@ def model_page(name: str, query: VersionsQuery) -> ModelPage:
     columns = tuple(definition_for(metric, defined) for metric in measured[:COLUMNS_MAX])
     standing = metrics.get(champion.pk, {}) if champion else {}
     return ModelPage(
-        model.name,
-        model.description,
-        model.owner.username if model.owner else "",
-        workflow_of(model),
-        model.created_at,
-        model.updated_at,
-        tuple((stage, model.count_in(stage)) for stage in Stage),
-        champion.number if champion else None,
-        dict(
+        name=model.name,
+        description=model.description,
+        owner=model.owner.username if model.owner else "",
+        workflow=workflow_of(model),
+        created_at=model.created_at,
+        updated_at=model.updated_at,
+        counts=tuple((stage, model.count_in(stage)) for stage in Stage),
+        champion=champion.number if champion else None,
+        tags=dict(
             models.ModelTag.objects.filter(model=model).order_by("key").values_list("key", "value")
         ),
-        tuple(
+        aliases=tuple(
             models.Alias.objects.filter(model=model)
             .order_by("name")
             .values_list("name", "version__number")
         ),
-        columns,
-        max(0, len(measured) - COLUMNS_MAX),
-        tuple(
+        columns=columns,
+        hidden_columns=max(0, len(measured) - COLUMNS_MAX),
+        rows=tuple(
             _row(row, columns, metrics.get(row.pk, {}), standing, model.champion_id) for row in page
         ),
-        next_below,
-        production_spans(model),
-        query,
+        next_below=next_below,
+        spans=production_spans(model),
+        query=query,
     )
 
 
@@ -202,8 +202,14 @@ def production_spans(model: models.RegisteredModel) -> tuple[ProductionSpan, ...
             entered[number] = moment
         elif number in entered:
             gone = action == Action.VERSION_DELETED.value
-            spans.append(ProductionSpan(number, entered.pop(number), moment, gone))
-    spans += [ProductionSpan(number, since, None) for number, since in entered.items()]
+            spans.append(
+                ProductionSpan(
+                    version=number, since=entered.pop(number), until=moment, was_deleted=gone
+                )
+            )
+    spans += [
+        ProductionSpan(version=number, since=since, until=None) for number, since in entered.items()
+    ]
     return tuple(sorted(spans, key=lambda span: (span.since, span.version)))
 
 
@@ -244,13 +250,13 @@ def _row(
     is_champion = row.pk == champion_id
     held_against = {} if is_champion else standing
     return VersionRow(
-        row.number,
-        row.label,
-        Stage(row.stage),
-        row.stage_entered_at,
-        row.created_at,
-        is_champion,
-        tuple(
+        number=row.number,
+        label=row.label,
+        stage=Stage(row.stage),
+        stage_entered_at=row.stage_entered_at,
+        created_at=row.created_at,
+        is_champion=is_champion,
+        cells=tuple(
             MeasuredMetric(column, own.get(column.name), held_against.get(column.name))
             for column in columns
         ),

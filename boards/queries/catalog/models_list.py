@@ -77,7 +77,7 @@ class ModelsQuery:
         return urlencode({name: value for name, value in parameters.items() if value})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRow:
     """One model: its versions by stage, its champion's number and headline metrics."""
 
@@ -131,12 +131,12 @@ def models_list(query: ModelsQuery) -> ModelsList:
         query,
         tuple(
             ModelRow(
-                row.name,
-                row.owner.username if row.owner else "",
-                row.updated_at,
-                tuple((stage, row.count_in(stage)) for stage in Stage),
-                row.champion.number if row.champion else None,
-                headlines.get(row.pk, ()),
+                name=row.name,
+                owner=row.owner.username if row.owner else "",
+                updated_at=row.updated_at,
+                counts=tuple((stage, row.count_in(stage)) for stage in Stage),
+                champion=row.champion.number if row.champion else None,
+                champion_metrics=headlines.get(row.pk, ()),
             )
             for row in page
         ),

@@ -35,7 +35,7 @@ FILES_SHOWN = 200
 VALUE_IN_ADDRESS_MAX = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckLine:
     """A stored policy check of the version; `waived`: it passed by a waiver."""
 
@@ -48,7 +48,7 @@ class CheckLine:
     made_by: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TagChip:
     """A tag of the version, and the query string of the board that shows all with the same.
 
@@ -65,10 +65,10 @@ class TagChip:
         """The chip of a tag."""
         has_value = len(value) <= VALUE_IN_ADDRESS_MAX
         same = BoardFilter(tags=((key, value if has_value else None),))
-        return cls(key, value, same.query_string, has_value)
+        return cls(key=key, value=value, query=same.query_string, has_value=has_value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VersionPage:
     """All that the page shows. `judgement` is None where there is no next stage.
 
@@ -120,18 +120,18 @@ def version_page(name: str, number: int) -> VersionPage:
     judgement = judge(row, record.stage.next, at=at) if record.stage.next else None
     verdict = judgement.verdict if judgement else None
     return VersionPage(
-        record,
-        tuple(TagChip.of(key, value) for key, value in record.tags.items()),
-        model.champion.number if model.champion else None,
-        tuple(measured(name, record.metrics, standing, defined) for name in record.metrics),
-        judgement,
-        outcome_rows(verdict, defined) if verdict else (),
-        tuple(reversed(transitions(model, row))),
-        _checks(row),
-        tuple(open_requests([row.pk], at).values()),
-        waivers_of_version(row, at),
-        artifact,
-        tree_of(artifact.files[:FILES_SHOWN]),
+        version=record,
+        tags=tuple(TagChip.of(key, value) for key, value in record.tags.items()),
+        champion=model.champion.number if model.champion else None,
+        metrics=tuple(measured(name, record.metrics, standing, defined) for name in record.metrics),
+        judgement=judgement,
+        outcomes=outcome_rows(verdict, defined) if verdict else (),
+        transitions=tuple(reversed(transitions(model, row))),
+        checks=_checks(row),
+        requests=tuple(open_requests([row.pk], at).values()),
+        waivers=waivers_of_version(row, at),
+        artifact=artifact,
+        files=tree_of(artifact.files[:FILES_SHOWN]),
     )
 
 
@@ -139,13 +139,13 @@ def _checks(row: models.ModelVersion) -> tuple[CheckLine, ...]:
     checks = row.checks.select_related("made_by").defer("evidence", "refusals")
     return tuple(
         CheckLine(
-            str(check.uid),
-            Stage(check.to_stage) if check.to_stage else None,
-            check.passed,
-            bool(Verdict.from_document(check.verdict).waived),
-            check.allowed,
-            check.made_at,
-            check.made_by.username if check.made_by else "",
+            uid=str(check.uid),
+            to_stage=Stage(check.to_stage) if check.to_stage else None,
+            passed=check.passed,
+            waived=bool(Verdict.from_document(check.verdict).waived),
+            allowed=check.allowed,
+            made_at=check.made_at,
+            made_by=check.made_by.username if check.made_by else "",
         )
         for check in checks.order_by("-made_at", "-pk")[:CHECKS_MAX]
     )

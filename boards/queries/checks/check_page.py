@@ -37,7 +37,7 @@ class RecordPlace:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckPage:
     """A stored check. `allowed` is None for one that was asked for and moved nothing.
 
@@ -153,31 +153,31 @@ def check_page(uid: uuid.UUID) -> CheckPage:
     evidence = frozen_evidence(row, defined)
     version = row.version
     return CheckPage(
-        row.uid,
-        version.model.name,
-        version.pk,
-        version.number,
-        version.deleted_at is not None or version.model.deleted_at is not None,
-        Stage(version.stage),
-        Stage(row.from_stage),
-        Stage(row.to_stage),
-        verdict,
-        row.allowed,
-        refusals_from_documents(row.refusals),
-        outcome_rows(verdict, defined, evidence.waivers),
-        evidence,
-        policy,
-        next_steps(
+        uid=row.uid,
+        model=version.model.name,
+        version_pk=version.pk,
+        number=version.number,
+        is_deleted=version.deleted_at is not None or version.model.deleted_at is not None,
+        stage_now=Stage(version.stage),
+        from_stage=Stage(row.from_stage),
+        to_stage=Stage(row.to_stage),
+        verdict=verdict,
+        allowed=row.allowed,
+        refusals=refusals_from_documents(row.refusals),
+        outcomes=outcome_rows(verdict, defined, evidence.waivers),
+        evidence=evidence,
+        policy=policy,
+        steps=next_steps(
             version.model.name,
             version.number,
             verdict.failures,
             policy.policy if policy else None,
             entered_at=version.stage_entered_at,
         ),
-        _record(row),
-        row.made_at,
-        row.made_by.username if row.made_by else NOBODY,
-        _document(row, verdict),
+        record=_record(row),
+        made_at=row.made_at,
+        made_by=row.made_by.username if row.made_by else NOBODY,
+        document=_document(row, verdict),
     )
 
 

@@ -60,7 +60,7 @@ class OutcomeRow:
         return self.outcome.outcome.lets_pass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverUsed:
     """A waiver that was active when a check was made."""
 
@@ -81,7 +81,7 @@ class ApprovalUsed:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyUsed:
     """The revision that judged. `model` is None for the site's policy."""
 
@@ -122,7 +122,7 @@ class FrozenMetric:
         return self.measured.champion.value if self.measured.champion else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenEvidence:
     """What a check was made on.
 
@@ -153,45 +153,45 @@ def frozen_evidence(
     champion = document.get("champion") or {}
     request = document.get("request")
     return FrozenEvidence(
-        _metrics(document["version"]["metrics"], champion.get("metrics", {}), defined),
-        champion.get("number"),
-        document.get("artifact_uri", ""),
-        document.get("artifact_digest", ""),
-        document.get("artifact_size"),
-        tuple(document.get("artifact_warnings", ())),
-        document.get("description", ""),
-        document.get("tags", {}),
-        tuple(
+        metrics=_metrics(document["version"]["metrics"], champion.get("metrics", {}), defined),
+        champion=champion.get("number"),
+        artifact_uri=document.get("artifact_uri", ""),
+        artifact_digest=document.get("artifact_digest", ""),
+        artifact_size=document.get("artifact_size"),
+        artifact_warnings=tuple(document.get("artifact_warnings", ())),
+        description=document.get("description", ""),
+        tags=document.get("tags", {}),
+        waivers=tuple(
             WaiverUsed(
-                waiver["waiver"],
-                tuple(waiver["requirements"]),
-                waiver["reason"],
-                waiver["granted_by"],
-                datetime.fromisoformat(waiver["granted_at"]),
-                datetime.fromisoformat(waiver["expires_at"]),
+                uid=waiver["waiver"],
+                requirements=tuple(waiver["requirements"]),
+                reason=waiver["reason"],
+                granted_by=waiver["granted_by"],
+                granted_at=datetime.fromisoformat(waiver["granted_at"]),
+                expires_at=datetime.fromisoformat(waiver["expires_at"]),
             )
             for waiver in document.get("waivers", ())
         ),
-        tuple(
+        approvals=tuple(
             ApprovalUsed(
                 approval["voter"], approval["comment"], datetime.fromisoformat(approval["at"])
             )
             for approval in document.get("approvals", ())
         ),
-        refusals_from_documents(document.get("warnings", ())),
-        uuid.UUID(request) if request else None,
+        warnings=refusals_from_documents(document.get("warnings", ())),
+        request=uuid.UUID(request) if request else None,
     )
 
 
 def waiver_used(waiver: Waiver) -> WaiverUsed:
     """A waiver as it stands, in the form of those that were frozen."""
     return WaiverUsed(
-        waiver.id,
-        waiver.requirements,
-        waiver.reason,
-        waiver.granted_by,
-        waiver.granted_at,
-        waiver.expires_at,
+        uid=waiver.id,
+        requirements=waiver.requirements,
+        reason=waiver.reason,
+        granted_by=waiver.granted_by,
+        granted_at=waiver.granted_at,
+        expires_at=waiver.expires_at,
     )
 
 
@@ -223,13 +223,13 @@ def policy_used(revision: models.PolicyRevision | None) -> PolicyUsed | None:
         return None
     policy = PromotionPolicy.from_document(revision.document)
     return PolicyUsed(
-        revision.number,
-        revision.model.name if revision.model else None,
-        revision.created_at,
-        revision.created_by.username if revision.created_by else NOBODY,
-        policy.required_approvals,
-        revision.superseded_at is None,
-        policy,
+        number=revision.number,
+        model=revision.model.name if revision.model else None,
+        created_at=revision.created_at,
+        created_by=revision.created_by.username if revision.created_by else NOBODY,
+        required_approvals=policy.required_approvals,
+        is_in_force=revision.superseded_at is None,
+        policy=policy,
     )
 
 

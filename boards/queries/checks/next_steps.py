@@ -20,7 +20,7 @@ from obeya.policy.rules import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
     """One requirement and what meets it.
 
@@ -60,9 +60,9 @@ def next_steps(
         steps.insert(
             0,
             NextStep(
-                ", ".join(missing),
-                "Measure and log it." if len(missing) == 1 else "Measure and log them.",
-                f"registry.log_metrics({_quoted(model)}, {number}, {{{values}}})",
+                requirement=", ".join(missing),
+                sentence="Measure and log it." if len(missing) == 1 else "Measure and log them.",
+                command=f"registry.log_metrics({_quoted(model)}, {number}, {{{values}}})",
             ),
         )
     return tuple(steps)
@@ -79,48 +79,51 @@ def _step(
     match requirement:
         case TimeInStage(hours=hours):
             return NextStep(
-                line, "Wait; it will have been there long enough", "", entered_at + _hours(hours)
+                requirement=line,
+                sentence="Wait; it will have been there long enough",
+                command="",
+                until=entered_at + _hours(hours),
             )
         case RequiredTag(key=key, value=value):
             given = "..." if value is None else _quoted(value)
             return NextStep(
-                line,
-                "Set the tag, if it is true of the version.",
-                f"registry.set_tag({_quoted(model)}, {_quoted(key)}, {given}, {number})",
+                requirement=line,
+                sentence="Set the tag, if it is true of the version.",
+                command=f"registry.set_tag({_quoted(model)}, {_quoted(key)}, {given}, {number})",
             )
         case RequiredDescription():
             return NextStep(
-                line,
-                "Describe what is new in it.",
-                f"registry.set_description({_quoted(model)}, ..., {number})",
+                requirement=line,
+                sentence="Describe what is new in it.",
+                command=f"registry.set_description({_quoted(model)}, ..., {number})",
             )
         case ArtifactDigest():
             return NextStep(
-                line,
-                "Store its files here while it is in Development; else register a version that "
-                "states the digest.",
-                f"obeya upload PATH --model {shlex.quote(model)} --version {number}",
+                requirement=line,
+                sentence="Store its files here while it is in Development; else register a version "
+                "that states the digest.",
+                command=f"obeya upload PATH --model {shlex.quote(model)} --version {number}",
             )
         case MaximumSize():
             return NextStep(
-                line,
-                "Store its files here while it is in Development, and no more than are needed to "
-                "load the model.",
-                f"obeya upload PATH --model {shlex.quote(model)} --version {number}",
+                requirement=line,
+                sentence="Store its files here while it is in Development, and no more than are "
+                "needed to load the model.",
+                command=f"obeya upload PATH --model {shlex.quote(model)} --version {number}",
             )
         case NoPickle():
             return NextStep(
-                line,
-                "Save the model in a format that runs no code when it is loaded, such as "
+                requirement=line,
+                sentence="Save the model in a format that runs no code when it is loaded, such as "
                 "safetensors or ONNX, and register that as a new version.",
             )
         case ChampionRequirement() if failure.outcome is Outcome.NOT_COMPARABLE:
             return NextStep(
-                line,
-                "Measure it on the dataset that the champion was measured on, with the number of "
-                "samples or the standard error, and log it again.",
+                requirement=line,
+                sentence="Measure it on the dataset that the champion was measured on, with the "
+                "number of samples or the standard error, and log it again.",
             )
-    return NextStep(line, "Register a version that reaches the bound.")
+    return NextStep(requirement=line, sentence="Register a version that reaches the bound.")
 
 
 def _hours(hours: float) -> timedelta:

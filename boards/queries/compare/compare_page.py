@@ -55,7 +55,7 @@ class VersionRef:
         return f"{self.model}:{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
     """One version of the comparison.
 
@@ -73,7 +73,7 @@ class Side:
         return self.comparison is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComparePage:
     """One to six versions, the baseline first, and how each other one stands to it.
 
@@ -130,16 +130,21 @@ def compare_page(refs: Sequence[VersionRef], baseline: int | None = None) -> Com
     sides = [(str(record), record.metrics) for record in records]
     comparison = compare_to_baseline(sides[0], sides[1:], definitions())
     return ComparePage(
-        tuple(VersionRef(row.model.name, row.number) for row in rows),
-        place,
-        was_added,
-        tuple(
-            Side(other, record, rows[other].pk == rows[other].model.champion_id, held)
+        refs=tuple(VersionRef(row.model.name, row.number) for row in rows),
+        baseline=place,
+        champion_was_added=was_added,
+        sides=tuple(
+            Side(
+                place=other,
+                version=record,
+                is_champion=rows[other].pk == rows[other].model.champion_id,
+                comparison=held,
+            )
             for other, record, held in zip(
                 order, records, (None, *comparison.comparisons), strict=True
             )
         ),
-        comparison,
+        comparison=comparison,
     )
 
 

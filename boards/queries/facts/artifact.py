@@ -30,7 +30,7 @@ class Listed:
         return self.size is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
     """A folder of an artifact; `size` in bytes and `count` are those of all files below it."""
 
@@ -52,7 +52,13 @@ def tree_of(files: Sequence[ArtifactFile], name: str = "", depth: int = 0) -> Fo
         else:
             below.setdefault(parts[depth], []).append(file)
     folders = tuple(tree_of(inside, part, depth + 1) for part, inside in below.items())
-    return Folder(name, folders, tuple(here), sum(file.size for file in files), len(files))
+    return Folder(
+        name=name,
+        folders=folders,
+        files=tuple(here),
+        size=sum(file.size for file in files),
+        count=len(files),
+    )
 
 
 def artifact_of(version: models.ModelVersion) -> Artifact:

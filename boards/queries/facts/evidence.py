@@ -119,20 +119,22 @@ class MoveFacts:
     def evidence_of(self, row: models.ModelVersion) -> tuple[Evidence, Evidence | None]:
         """What a version shows, and its model's champion, None where it is the champion."""
         evidence = Evidence(
-            row.number,
-            self.metrics.get(row.pk, {}),
-            self._tags.get(row.pk, {}),
-            self._descriptions.get(row.pk, ""),
-            row.artifact_uri,
-            row.artifact_digest,
-            self.at - row.stage_entered_at,
-            row.artifact_size,
-            tuple(row.artifact_warnings),
+            version=row.number,
+            metrics=self.metrics.get(row.pk, {}),
+            tags=self._tags.get(row.pk, {}),
+            description=self._descriptions.get(row.pk, ""),
+            artifact_uri=row.artifact_uri,
+            artifact_digest=row.artifact_digest,
+            time_in_stage=self.at - row.stage_entered_at,
+            artifact_size=row.artifact_size,
+            artifact_warnings=tuple(row.artifact_warnings),
         )
         champion = row.model.champion
         if champion is None or champion.pk == row.pk:
             return evidence, None
-        return evidence, Evidence(champion.number, self.metrics.get(champion.pk, {}))
+        return evidence, Evidence(
+            version=champion.number, metrics=self.metrics.get(champion.pk, {})
+        )
 
     def of(
         self, row: models.ModelVersion, to_stage: Stage, *, archive_existing: bool = False

@@ -55,15 +55,15 @@ def _told(
     archived = _archived_by_operation(model, rows)
     return [
         StageTransition(
-            model.name,
-            row.version.number,
-            Stage(row.from_stage) if row.from_stage else None,
-            Stage(row.to_stage),
-            row.actor.username if row.actor else NOBODY,
-            row.occurred_at,
-            str(row.operation or ""),
-            reasons.get(row.pk, ""),
-            tuple(n for n in archived[row.operation] if n != row.version.number),
+            model=model.name,
+            version=row.version.number,
+            from_stage=Stage(row.from_stage) if row.from_stage else None,
+            to_stage=Stage(row.to_stage),
+            actor=row.actor.username if row.actor else NOBODY,
+            occurred_at=row.occurred_at,
+            operation_id=str(row.operation or ""),
+            reason=reasons.get(row.pk, ""),
+            archived=tuple(n for n in archived[row.operation] if n != row.version.number),
             is_rollback=row.action == Action.VERSION_ROLLED_BACK.value,
             is_imported=row.channel == Channel.IMPORT.value,
         )

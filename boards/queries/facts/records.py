@@ -81,12 +81,12 @@ def definitions() -> dict[str, MetricDefinition]:
     """All metric definitions by name; one statement."""
     return {
         row.name: MetricDefinition(
-            row.name,
-            Direction(row.direction),
-            row.unit,
-            Scale(row.scale),
-            row.title,
-            row.description,
+            name=row.name,
+            direction=Direction(row.direction),
+            unit=row.unit,
+            scale=Scale(row.scale),
+            title=row.title,
+            description=row.description,
         )
         for row in models.MetricDefinition.objects.all()
     }
@@ -115,12 +115,12 @@ def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
         aliases[version_id].append(name)
     return [
         ModelVersion(
-            row.model.name,
-            row.number,
-            Stage(row.stage),
-            row.revision,
-            row.created_at,
-            row.stage_entered_at,
+            model=row.model.name,
+            number=row.number,
+            stage=Stage(row.stage),
+            revision=row.revision,
+            created_at=row.created_at,
+            stage_entered_at=row.stage_entered_at,
             label=row.label,
             metrics=metrics.get(row.pk, {}),
             tags=tags.get(row.pk, {}),

@@ -92,21 +92,21 @@ def request_records(
     }
     return [
         TransitionRequest(
-            str(row.uid),
-            row.version.model.name,
-            row.version.number,
-            Stage(row.from_stage),
-            Stage(row.to_stage),
-            row.reason,
-            row.requested_by.username if row.requested_by else SYSTEM_ACTOR,
-            row.opened_at,
-            row.expires_at,
-            RequestStatus.EXPIRED
+            id=str(row.uid),
+            model=row.version.model.name,
+            version=row.version.number,
+            from_stage=Stage(row.from_stage),
+            to_stage=Stage(row.to_stage),
+            reason=row.reason,
+            requested_by=row.requested_by.username if row.requested_by else SYSTEM_ACTOR,
+            opened_at=row.opened_at,
+            expires_at=row.expires_at,
+            status=RequestStatus.EXPIRED
             if row.pk in digests and row.expires_at <= at
             else RequestStatus(row.status),
-            digests.get(row.pk, row.evidence_digest),
-            tuple(votes.get(row.pk, ())),
-            row.archive_existing,
+            evidence_digest=digests.get(row.pk, row.evidence_digest),
+            votes=tuple(votes.get(row.pk, ())),
+            archive_existing=row.archive_existing,
         )
         for row in rows
     ]

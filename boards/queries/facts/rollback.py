@@ -44,7 +44,7 @@ def rollback_candidate(model: models.RegisteredModel) -> int | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackChoice:
     """A version that once was in Production and may be put back.
 
@@ -60,7 +60,7 @@ class RollbackChoice:
     warnings: tuple[Refusal, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackPlan:
     """What a rollback of a model may do.
 
@@ -115,19 +115,23 @@ def rollback_plan(model: models.RegisteredModel) -> RollbackPlan:
         shown.append(candidate)
     facts = MoveFacts([rows[n] for n in shown])
     return RollbackPlan(
-        model.name,
-        candidate,
-        tuple(
+        model=model.name,
+        candidate=candidate,
+        choices=tuple(
             RollbackChoice(
-                n,
-                rows[n].label,
-                stages[n],
-                *left[n],
-                judge_rollback(facts.of(rows[n], Stage.PRODUCTION, archive_existing=True)).warnings,
+                number=n,
+                label=rows[n].label,
+                stage=stages[n],
+                left_at=left_at,
+                by_rollback=by_rollback,
+                warnings=judge_rollback(
+                    facts.of(rows[n], Stage.PRODUCTION, archive_existing=True)
+                ).warnings,
             )
             for n in shown
+            for left_at, by_rollback in [left[n]]
         ),
-        len(able) > len(shown),
-        tuple(standing),
-        rows[standing[-1]].pk if standing else None,
+        more_choices=len(able) > len(shown),
+        standing=tuple(standing),
+        standing_pk=rows[standing[-1]].pk if standing else None,
     )

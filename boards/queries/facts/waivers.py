@@ -27,14 +27,14 @@ def waivers_of(version_ids: Collection[int]) -> dict[int, list[Waiver]]:
 def waiver_record(row: models.Waiver) -> Waiver:
     """A stored waiver; its version, its model and who granted it must have been fetched."""
     return Waiver(
-        str(row.uid),
-        row.version.model.name,
-        row.version.number,
-        Stage(row.stage),
-        tuple(row.requirements),
-        row.reason,
-        row.granted_by.username if row.granted_by else NOBODY,
-        row.granted_at,
-        row.expires_at,
-        row.revoked_at,
+        id=str(row.uid),
+        model=row.version.model.name,
+        version=row.version.number,
+        stage=Stage(row.stage),
+        requirements=tuple(row.requirements),
+        reason=row.reason,
+        granted_by=row.granted_by.username if row.granted_by else NOBODY,
+        granted_at=row.granted_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
     )

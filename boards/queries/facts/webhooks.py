@@ -18,7 +18,7 @@ from obeya.webhooks.schedule import DISABLED_AFTER, DeliveryStatus
 DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """An endpoint as it stands.
 
@@ -138,13 +138,13 @@ def _with_counts(rows: list[models.Webhook], at: datetime) -> list[Endpoint]:
         found = counted.get(row.pk, {})
         made.append(
             Endpoint(
-                row,
-                Target(row.target),
-                wish_of_row(row),
-                found.get("pending", 0),
-                found.get("failed", 0),
-                found.get("delivered", 0),
-                found.get("last"),
+                row=row,
+                target=Target(row.target),
+                wish=wish_of_row(row),
+                pending=found.get("pending", 0),
+                failed=found.get("failed", 0),
+                delivered=found.get("delivered", 0),
+                last_delivered_at=found.get("last"),
             )
         )
     return made

@@ -9,7 +9,7 @@ from boards.queries.facts.records import definitions
 from obeya.metrics import Direction, MetricDefinition, definition_for, known_direction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricPage:
     """A metric's definition, or what its name tells where `is_defined` is false.
 
@@ -27,8 +27,8 @@ def metric_page(name: str) -> MetricPage:
     """The metric called `name`, which need not have been measured yet; two statements."""
     defined = definitions()
     return MetricPage(
-        definition_for(name, defined),
-        name in defined,
-        known_direction(name),
-        Metric.objects.filter(name=name, version__deleted_at=None).count(),
+        definition=definition_for(name, defined),
+        is_defined=name in defined,
+        by_name=known_direction(name),
+        versions=Metric.objects.filter(name=name, version__deleted_at=None).count(),
     )

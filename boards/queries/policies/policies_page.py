@@ -64,7 +64,7 @@ class PoliciesPage:
         return all(policy.revision is None for policy in self.site)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyEditor:
     """One policy with what its form shows.
 
@@ -151,11 +151,11 @@ def policy_editor(stage: str, name: str | None = None) -> PolicyEditor:
         found = _in_force().filter(model=None, stage=gated.value).select_related("created_by")
         site = next((revision_of(row) for row in found), None)
     return PolicyEditor(
-        gated,
-        model.name if model else None,
-        with_changes(rows)[:REVISIONS_MAX],
-        site,
-        metric_names(),
+        stage=gated,
+        model=model.name if model else None,
+        revisions=with_changes(rows)[:REVISIONS_MAX],
+        site=site,
+        metric_names=metric_names(),
     )
 
 

@@ -22,7 +22,7 @@ PAGE = 50
 GATED = tuple(stage for stage in Stage if stage.is_gated)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """One revision. `changes` is what it made of the one before; None for the first."""
 
@@ -65,7 +65,7 @@ class ComparedRevisions:
     diff: PolicyDiff
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionsPage:
     """A page of the revisions of a stage's policy, the newest first.
 
@@ -129,12 +129,12 @@ def revisions_page(
         found = stored.filter(superseded_at=None).first()
         policy = revision_of(found).policy if found else None
     return RevisionsPage(
-        gated,
-        model.name if model else None,
-        revisions[:PAGE],
-        rows[PAGE - 1].number if len(rows) > PAGE else None,
-        _compared(stored, pair, revisions, is_newest=before is None),
-        WaivedLine.of(policy, waived),
+        stage=gated,
+        model=model.name if model else None,
+        revisions=revisions[:PAGE],
+        next_before=rows[PAGE - 1].number if len(rows) > PAGE else None,
+        compared=_compared(stored, pair, revisions, is_newest=before is None),
+        waived=WaivedLine.of(policy, waived),
     )
 
 
@@ -161,12 +161,12 @@ def revision_of(
     if before is not None:
         changes = diff_policies(PromotionPolicy.from_document(before.document), policy)
     return Revision(
-        row.number,
-        policy,
-        row.created_at,
-        row.created_by.username if row.created_by else NOBODY,
-        row.superseded_at,
-        changes,
+        number=row.number,
+        policy=policy,
+        created_at=row.created_at,
+        created_by=row.created_by.username if row.created_by else NOBODY,
+        superseded_at=row.superseded_at,
+        changes=changes,
     )
 
 

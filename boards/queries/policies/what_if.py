@@ -62,7 +62,7 @@ class NamedVersion:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
     """One past promotion as the draft would have judged it."""
 
@@ -73,7 +73,7 @@ class Promotion:
     passes: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
     """What a draft would do.
 
@@ -151,18 +151,18 @@ def what_if(
     promotions = _promotions(judged if few else [(*place, False) for place in shown])
     names = _names((*passing, *failing))
     return WhatIf(
-        policy.mode is Mode.WARN,
-        policy.required_approvals > 0,
-        versions,
-        would_pass,
-        tuple(names[pk] for pk in passing if pk in names),
-        tuple(names[pk] for pk in failing if pk in names),
-        len(judged),
-        len(refused),
-        tuple(p for p in promotions if not p.passes),
-        promotions if few else (),
+        only_warns=policy.mode is Mode.WARN,
+        approvals_aside=policy.required_approvals > 0,
+        versions=versions,
+        would_pass=would_pass,
+        passing=tuple(names[pk] for pk in passing if pk in names),
+        failing=tuple(names[pk] for pk in failing if pk in names),
+        promoted=len(judged),
+        would_refuse=len(refused),
+        refused=tuple(p for p in promotions if not p.passes),
+        promotions=promotions if few else (),
         # Counted apart: a promotion that is undone meanwhile must not make it negative.
-        max(0, _promotions_made(stage, model) - len(judged)),
+        without_evidence=max(0, _promotions_made(stage, model) - len(judged)),
     )
 
 
@@ -201,15 +201,15 @@ def _versions(
         stated = dict(zip(read, rest, strict=True)) if read else {}
         entered_at = stated.get("stage_entered_at")
         evidence = Evidence(
-            number,
-            metrics(pk),
-            tags(pk),
-            stated.get("description", ""),
-            stated.get("artifact_uri", ""),
-            stated.get("artifact_digest", ""),
-            None if entered_at is None else at - entered_at,
-            stated.get("artifact_size"),
-            tuple(stated.get("artifact_warnings", ())),
+            version=number,
+            metrics=metrics(pk),
+            tags=tags(pk),
+            description=stated.get("description", ""),
+            artifact_uri=stated.get("artifact_uri", ""),
+            artifact_digest=stated.get("artifact_digest", ""),
+            time_in_stage=None if entered_at is None else at - entered_at,
+            artifact_size=stated.get("artifact_size"),
+            artifact_warnings=tuple(stated.get("artifact_warnings", ())),
         )
         champion_pk, champion = champions.get(model_pk, (None, None))
         yield pk, evidence, None if champion_pk == pk else champion
@@ -286,7 +286,7 @@ def _champions(
         pk: _metrics(rows) for pk, rows in groupby(_metric_values(measured), key=itemgetter(0))
     }
     return {
-        pk: (champion, Evidence(number, metrics.get(champion, {})))
+        pk: (champion, Evidence(version=number, metrics=metrics.get(champion, {})))
         for pk, champion, number in crowned.values_list("pk", "champion", "champion__number")
     }
 
@@ -319,8 +319,8 @@ def _frozen(check: Mapping[str, Any], side: Mapping[str, Any], asked: frozenset[
     hours = check.get("hours_in_stage")
     measured = side["metrics"]
     return Evidence(
-        side["number"],
-        {
+        version=side["number"],
+        metrics={
             name: Metric.stored(
                 name,
                 float(stated["value"]),
@@ -331,13 +331,13 @@ def _frozen(check: Mapping[str, Any], side: Mapping[str, Any], asked: frozenset[
             for name in asked
             if (stated := measured.get(name)) is not None
         },
-        check.get("tags", {}),
-        check.get("description", ""),
-        check.get("artifact_uri", ""),
-        check.get("artifact_digest", ""),
-        None if hours is None else timedelta(hours=hours),
-        check.get("artifact_size"),
-        tuple(check.get("artifact_warnings", ())),
+        tags=check.get("tags", {}),
+        description=check.get("description", ""),
+        artifact_uri=check.get("artifact_uri", ""),
+        artifact_digest=check.get("artifact_digest", ""),
+        time_in_stage=None if hours is None else timedelta(hours=hours),
+        artifact_size=check.get("artifact_size"),
+        artifact_warnings=tuple(check.get("artifact_warnings", ())),
     )
 
 
@@ -347,7 +347,7 @@ def _promotions(judged: Iterable[tuple[datetime, int, bool]]) -> tuple[Promotion
     rows = models.PolicyCheck.objects.filter(pk__in=passes).order_by("-made_at", "-pk")
     read = ("pk", "version__model__name", "version__number", "made_at", "uid")
     return tuple(
-        Promotion(name, number, made_at, str(uid), passes[pk])
+        Promotion(model=name, number=number, made_at=made_at, check_uid=str(uid), passes=passes[pk])
         for pk, name, number, made_at, uid in rows.values_list(*read)
     )
 

@@ -26,7 +26,7 @@ _OF_VERSION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceChange:
     """One change: who made it when, what it was, and the values where they are short."""
 
@@ -70,7 +70,9 @@ def _change(event: models.AuditEvent, version: models.ModelVersion) -> EvidenceC
     is_own = event.version_id == version.pk
     if event.action in _MOVED:
         went = "entered" if event.to_stage == Stage.PRODUCTION else "left"
-        return EvidenceChange(event.occurred_at, who, f"v{number} {went} Production")
+        return EvidenceChange(
+            at=event.occurred_at, who=who, sentence=f"v{number} {went} Production"
+        )
     details = details_of(event_data(event.canonical_text), {})
     sentence = {
         Action.METRICS_LOGGED: "metrics were logged",
@@ -80,10 +82,10 @@ def _change(event: models.AuditEvent, version: models.ModelVersion) -> EvidenceC
         Action.ARTIFACT_STORED: "files were stored",
     }[Action(event.action)]
     return EvidenceChange(
-        event.occurred_at,
-        who,
-        sentence if is_own else f"{sentence} of the champion, v{number}",
-        details,
+        at=event.occurred_at,
+        who=who,
+        sentence=sentence if is_own else f"{sentence} of the champion, v{number}",
+        details=details,
     )
 
 
@@ -96,7 +98,7 @@ def _policies(
     for revision in revisions.order_by("pk")[:CHANGES_MAX]:
         whose = "the model’s own" if revision.model_id else "the site’s"
         yield EvidenceChange(
-            revision.created_at,
-            revision.created_by.username if revision.created_by else NOBODY,
-            f"{whose} policy for {stage.label} was edited: revision {revision.number}",
+            at=revision.created_at,
+            who=revision.created_by.username if revision.created_by else NOBODY,
+            sentence=f"{whose} policy for {stage.label} was edited: revision {revision.number}",
         )

@@ -71,7 +71,7 @@ class MetricLine:
     notes: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShownEvidence:
     """What is decided on: as it stands while the request is open, else as it was frozen."""
 
@@ -110,7 +110,7 @@ class EndedBy:
         return self.action is Action.VERSION_ROLLED_BACK
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPage:
     """All that the page shows.
 
@@ -202,32 +202,32 @@ def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
     )
     stale = [line.vote for line in votes if line.is_stale and line.is_last]
     return RequestPage(
-        row.uid,
-        version.model.name,
-        version.number,
-        version.revision,
-        is_deleted,
-        Stage(version.stage),
-        Stage(row.from_stage),
-        stage,
-        row.reason,
-        row.requested_by.username if row.requested_by else NOBODY,
-        row.opened_at,
-        row.expires_at,
-        row.closed_at,
-        row.closed_by.username if row.closed_by else NOBODY,
-        status,
-        _archives(row) if row.archive_existing and judgement else (),
-        row.archive_existing,
-        digest,
-        judgement,
-        evidence,
-        check,
-        votes,
-        evidence_changes(version, stage, min(v.at for v in stale))
+        uid=row.uid,
+        model=version.model.name,
+        number=version.number,
+        revision=version.revision,
+        is_deleted=is_deleted,
+        stage_now=Stage(version.stage),
+        from_stage=Stage(row.from_stage),
+        to_stage=stage,
+        reason=row.reason,
+        requested_by=row.requested_by.username if row.requested_by else NOBODY,
+        opened_at=row.opened_at,
+        expires_at=row.expires_at,
+        closed_at=row.closed_at,
+        closed_by=row.closed_by.username if row.closed_by else NOBODY,
+        status=status,
+        archives=_archives(row) if row.archive_existing and judgement else (),
+        archive_existing=row.archive_existing,
+        evidence_digest=digest,
+        judgement=judgement,
+        evidence=evidence,
+        check=check,
+        votes=votes,
+        changes=evidence_changes(version, stage, min(v.at for v in stale))
         if stale and status is RequestStatus.OPEN
         else (),
-        _ended_by(row),
+        ended_by=_ended_by(row),
     )
 
 
@@ -250,18 +250,18 @@ def _present(
     defined: Mapping[str, MetricDefinition] = source.definitions
     tags = models.VersionTag.objects.filter(version=version).order_by("key")
     evidence = ShownEvidence(
-        tuple(
+        metrics=tuple(
             MetricLine(measured(name, own, standing, defined), metric_notes(own.get(name)))
             for name in sorted({*own, *standing})
         ),
-        facts.champion.version if facts.champion else None,
-        version.artifact_uri,
-        version.artifact_digest,
-        version.description,
-        dict(tags.values_list("key", "value")),
-        verdict,
-        outcome_rows(verdict, defined, [waiver_used(waiver) for waiver in facts.waivers]),
-        policy_used(revision),
+        champion=facts.champion.version if facts.champion else None,
+        artifact_uri=version.artifact_uri,
+        artifact_digest=version.artifact_digest,
+        description=version.description,
+        tags=dict(tags.values_list("key", "value")),
+        verdict=verdict,
+        outcomes=outcome_rows(verdict, defined, [waiver_used(waiver) for waiver in facts.waivers]),
+        policy=policy_used(revision),
     )
     return judgement, evidence, facts.evidence_digest
 
@@ -281,16 +281,16 @@ def _frozen(row: models.TransitionRequest) -> tuple[uuid.UUID | None, ShownEvide
     frozen = frozen_evidence(check, defined)
     verdict = Verdict.from_document(check.verdict)
     return check.uid, ShownEvidence(
-        tuple(MetricLine(metric.measured, metric.notes) for metric in frozen.metrics),
-        frozen.champion,
-        frozen.artifact_uri,
-        frozen.artifact_digest,
-        frozen.description,
-        frozen.tags,
-        verdict,
-        outcome_rows(verdict, defined, frozen.waivers),
-        policy_used(check.policy_revision),
-        bool(check.evidence.get("is_rollback")),
+        metrics=tuple(MetricLine(metric.measured, metric.notes) for metric in frozen.metrics),
+        champion=frozen.champion,
+        artifact_uri=frozen.artifact_uri,
+        artifact_digest=frozen.artifact_digest,
+        description=frozen.description,
+        tags=frozen.tags,
+        verdict=verdict,
+        outcomes=outcome_rows(verdict, defined, frozen.waivers),
+        policy=policy_used(check.policy_revision),
+        is_rollback=bool(check.evidence.get("is_rollback")),
     )
 
 

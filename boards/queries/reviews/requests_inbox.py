@@ -78,7 +78,7 @@ class InboxQuery:
         return self.inbox is not Inbox.WAITING or row.my_vote is None or row.my_vote_is_stale
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InboxRow:
     """One request. `judgement` is None for one that is closed; `my_vote` None without one."""
 
@@ -234,20 +234,20 @@ def _row(
     if status is RequestStatus.OPEN and row.expires_at <= at:
         status = RequestStatus.EXPIRED
     return InboxRow(
-        row.uid,
-        row.version.model.name,
-        row.version.number,
-        Stage(row.from_stage),
-        stage,
-        row.reason,
-        row.requested_by.username if row.requested_by else NOBODY,
-        row.opened_at,
-        row.expires_at,
-        row.closed_at,
-        row.closed_by.username if row.closed_by else (NOBODY if row.closed_at else ""),
-        status,
-        judgement,
-        stale,
-        mine,
-        mine is not None and mine.evidence_digest != digest,
+        uid=row.uid,
+        model=row.version.model.name,
+        number=row.version.number,
+        from_stage=Stage(row.from_stage),
+        to_stage=stage,
+        reason=row.reason,
+        requested_by=row.requested_by.username if row.requested_by else NOBODY,
+        opened_at=row.opened_at,
+        expires_at=row.expires_at,
+        closed_at=row.closed_at,
+        closed_by=row.closed_by.username if row.closed_by else (NOBODY if row.closed_at else ""),
+        status=status,
+        judgement=judgement,
+        stale=stale,
+        my_vote=mine,
+        my_vote_is_stale=mine is not None and mine.evidence_digest != digest,
     )

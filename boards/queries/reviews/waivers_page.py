@@ -48,7 +48,7 @@ class WaiverView(StrEnum):
         return cls(text or "active")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverLine:
     """One waiver at a moment. `revoked_by` is empty for one that was not revoked."""
 
@@ -131,4 +131,6 @@ def _lines(rows: Iterable[models.Waiver], at: datetime) -> Iterable[WaiverLine]:
         if row.revoked_at is not None:
             by = row.revoked_by.username if row.revoked_by else NOBODY
         gone = row.version.deleted_at is not None or row.version.model.deleted_at is not None
-        yield WaiverLine(row.uid, waiver_record(row), state, by, gone)
+        yield WaiverLine(
+            uid=row.uid, waiver=waiver_record(row), state=state, revoked_by=by, is_deleted=gone
+        )

@@ -90,7 +90,7 @@ class MetricCondition:
         return MetricTerm(self.metric, Operator(self.comparison.value), self.number)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoardFilter:
     """Which versions the board shows. Empty fields let everything through.
 

@@ -25,7 +25,7 @@ Row = TypeVar("Row", bound=Model)
 Place = Sequence[str | int | datetime]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
     """One comparison. `tag` is the tag's key, None where `column` names a column of the row.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,7 @@ class Noun:
 
     file: str
     model: type[Model]
+    _: KW_ONLY
     left_out: frozenset[str] = frozenset()
     held: tuple[str, ...] = ()
 

@@ -26,7 +26,7 @@ _REVISING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MoveOption:
     """One stage as the target of a move by one person.
 
@@ -141,13 +141,13 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
         request = source.request_of(version, stage)
         options.append(
             MoveOption(
-                stage,
-                judged(stage, archive_existing=False),
-                judged(stage, archive_existing=True) if there else None,
-                None if has_right(user, right) else right,
-                there,
-                may_ask,
-                request.row.uid if request else None,
+                stage=stage,
+                judgement=judged(stage, archive_existing=False),
+                clearing=judged(stage, archive_existing=True) if there else None,
+                missing_right=None if has_right(user, right) else right,
+                occupants=there,
+                may_ask=may_ask,
+                request=request.row.uid if request else None,
             )
         )
     return tuple(options)

@@ -24,7 +24,7 @@ from obeya.audit.heads import ChainHead, KeptHeads
 ROWS_MAX = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedEnd:
     """How far a chain holds: its id, the last event that does and the hash of it.
 
@@ -37,7 +37,7 @@ class VerifiedEnd:
     broken: BrokenLink | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationReport:
     """How many chains and events were recomputed, and how far each chain holds.
 
@@ -89,21 +89,22 @@ def verify_chains(heads: tuple[ChainHead, ...] = ()) -> VerificationReport:
             default=None,
         )
         if problem is None:
-            ends.append(VerifiedEnd(chain, *counted.end))
+            length, last_hash = counted.end
+            ends.append(VerifiedEnd(chain=chain, length=length, hash=last_hash))
         else:
             # From the start again, as the hash of the last good link is no longer at hand.
-            ends.append(VerifiedEnd(chain, 0, audit.GENESIS, problem))
+            ends.append(VerifiedEnd(chain=chain, length=0, hash=audit.GENESIS, broken=problem))
     for model_id, (chain, head) in known.items():
         if model_id not in seen and head != (0, audit.GENESIS):
             ends.append(_missing(chain, head[0]))
     if site is not None and None not in seen and site.chain_length:
         ends.append(_missing(str(site.uid), site.chain_length))
     return VerificationReport(
-        len(seen),
-        events,
-        with_names(_held_against(ends, before)),
-        kept.problems(),
-        tuple(islice(differing_rows(), ROWS_MAX)),
+        chains=len(seen),
+        events=events,
+        ends=with_names(_held_against(ends, before)),
+        kept=kept.problems(),
+        rows=tuple(islice(differing_rows(), ROWS_MAX)),
     )
 
 
@@ -124,7 +125,9 @@ def _held_against(ends: list[VerifiedEnd], before: KeptHeads) -> tuple[VerifiedE
         end = found.get(chain)
         if end is None or end.broken is None or end.broken.sequence > link.sequence:
             point = points[chain]
-            found[chain] = VerifiedEnd(chain, point.length, point.hash, link)
+            found[chain] = VerifiedEnd(
+                chain=chain, length=point.length, hash=point.hash, broken=link
+            )
     return tuple(found.values())
 
 
@@ -143,7 +146,7 @@ def with_names(ends: tuple[VerifiedEnd, ...]) -> tuple[VerifiedEnd, ...]:
 
 def _missing(chain: str, length: int) -> VerifiedEnd:
     broken = BrokenLink(chain, 1, f"missing; its head says {length} events.")
-    return VerifiedEnd(chain, 0, audit.GENESIS, broken)
+    return VerifiedEnd(chain=chain, length=0, hash=audit.GENESIS, broken=broken)
 
 
 class _Counted:

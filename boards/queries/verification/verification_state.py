@@ -24,7 +24,7 @@ from obeya.records import Channel
 PROBLEMS_SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LastVerification:
     """The verification made last. `is_full`: of every chain from its first event on."""
 
@@ -35,7 +35,7 @@ class LastVerification:
     events: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationState:
     """How much of the log, or of one chain, was verified.
 
@@ -74,21 +74,23 @@ def verification_state() -> VerificationState:
     broken = models.VerifiedChain.objects.exclude(problem="").order_by("pk")
     problems = list(broken.values_list("problem", flat=True)[: PROBLEMS_SHOWN + 1])
     if run is None:
-        return VerificationState(None, sum(lengths), verified, (), 0)
+        return VerificationState(
+            last=None, events=sum(lengths), verified=verified, problems=(), problem_count=0
+        )
     last = LastVerification(
-        run.made_at,
-        run.made_by.username if run.made_by else NOBODY,
-        Channel(run.channel),
-        run.is_full,
-        run.events,
+        made_at=run.made_at,
+        made_by=run.made_by.username if run.made_by else NOBODY,
+        channel=Channel(run.channel),
+        is_full=run.is_full,
+        events=run.events,
     )
     return VerificationState(
-        last,
-        sum(lengths),
-        verified,
-        tuple(problems[:PROBLEMS_SHOWN]),
+        last=last,
+        events=sum(lengths),
+        verified=verified,
+        problems=tuple(problems[:PROBLEMS_SHOWN]),
         # A chain without an id of its own stands in the run alone.
-        max(run.broken_count, len(problems)),
+        problem_count=max(run.broken_count, len(problems)),
     )
 
 
@@ -111,7 +113,7 @@ def chain_heads(name: str | None = None) -> Iterator[ChainHead]:
         yield ChainHead(str(uid), length, digest, title)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Behind:
     """A chain that has events beyond those verified, or a problem; `model` None is the site's."""
 
@@ -135,7 +137,7 @@ def verify_new(*, events: int, chains: int) -> VerificationReport:
         end, seen = _verify_on(behind, left)
         ends.append(end)
         left -= seen
-    return VerificationReport(len(ends), events - left, with_names(tuple(ends)))
+    return VerificationReport(chains=len(ends), events=events - left, ends=with_names(tuple(ends)))
 
 
 def _behind(limit: int) -> Iterator[_Behind]:
@@ -162,10 +164,10 @@ def _behind(limit: int) -> Iterator[_Behind]:
         of_site = chains.model is models.SiteChain
         for pk, uid, length, digest, verified, verified_hash in rows[:limit]:
             yield _Behind(
-                None if of_site else pk,
-                str(uid),
-                (length, digest),
-                (verified or 0, verified_hash or GENESIS),
+                model=None if of_site else pk,
+                chain=str(uid),
+                head=(length, digest),
+                verified=(verified or 0, verified_hash or GENESIS),
             )
 
 
@@ -183,7 +185,7 @@ def _verify_on(behind: _Behind, limit: int) -> tuple[VerifiedEnd, int]:
             problem = "it is not the event that was verified before."
             return _end(behind, behind.verified, row.sequence, problem), seen
         if seen == limit:
-            return VerifiedEnd(behind.chain, length, previous), seen
+            return VerifiedEnd(chain=behind.chain, length=length, hash=previous), seen
         seen += 1
         if found := _problem(behind.chain, row, length + 1, previous):
             return _end(behind, (length, previous), length + 1, found), seen
@@ -194,7 +196,7 @@ def _verify_on(behind: _Behind, limit: int) -> tuple[VerifiedEnd, int]:
     if previous != behind.head[1]:
         problem = f"the head says {behind.head[1]}, the event {previous}."
         return _end(behind, (length, previous), length, problem), seen
-    return VerifiedEnd(behind.chain, length, previous), seen
+    return VerifiedEnd(chain=behind.chain, length=length, hash=previous), seen
 
 
 def _from(behind: _Behind) -> QuerySet[models.AuditEvent]:
@@ -220,4 +222,6 @@ def _problem(chain: str, row: models.AuditEvent, expected: int, previous: str) -
 
 
 def _end(behind: _Behind, verified: tuple[int, str], sequence: int, problem: str) -> VerifiedEnd:
-    return VerifiedEnd(behind.chain, *verified, BrokenLink(behind.chain, sequence, problem))
+    length, last_hash = verified
+    broken = BrokenLink(behind.chain, sequence, problem)
+    return VerifiedEnd(chain=behind.chain, length=length, hash=last_hash, broken=broken)

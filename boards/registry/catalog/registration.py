@@ -124,7 +124,7 @@ def register_versions(
     return _register(checked, actor, at)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedDraft:
     """A draft whose every part can be.
 
@@ -146,19 +146,19 @@ def checked_draft(
 ) -> CheckedDraft:
     """The draft with every part as it is stored. Raises `InvalidInput`."""
     return CheckedDraft(
-        names.model_name(draft.model),
-        None if draft.number is None else version_number(draft.number),
-        {
+        model=names.model_name(draft.model),
+        number=None if draft.number is None else version_number(draft.number),
+        texts={
             "label": names.label(draft.label),
             "artifact_uri": names.artifact_uri(draft.artifact_uri),
             "artifact_digest": names.artifact_digest(draft.artifact_digest),
             "source_run": names.source_run(draft.source_run),
         },
-        names.description(draft.description),
-        as_metrics(draft.metrics),
-        as_tags(draft.tags),
-        place,
-        said or {},
+        description=names.description(draft.description),
+        metrics=as_metrics(draft.metrics),
+        tags=as_tags(draft.tags),
+        place=place,
+        said=said or {},
     )
 
 
@@ -182,14 +182,18 @@ def _register(
 
 def register_in(write: ModelWrite, drafts: Sequence[CheckedDraft]) -> list[models.ModelVersion]:
     """Register versions of the model that is held; a fixed number of statements."""
-    batch = _Batch(write, _taken_labels(write.model, drafts), _taken_numbers(write.model, drafts))
+    batch = _Batch(
+        write=write,
+        labels=_taken_labels(write.model, drafts),
+        numbers=_taken_numbers(write.model, drafts),
+    )
     for draft in drafts:
         with _placed(draft.place):
             batch.add(draft)
     return batch.save()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Batch:
     """Versions of one model that are about to be made."""
 

@@ -100,7 +100,12 @@ def report_live_metric(
     with writing_model(name, actor=actor, at=at) as write:
         row = _live_version(write, version)
         report = LiveReport(
-            write.model.name, row.number, metric, value, write.at, _guardrail(write, metric)
+            model=write.model.name,
+            version=row.number,
+            metric=metric,
+            value=value,
+            reported_at=write.at,
+            guardrail=_guardrail(write, metric),
         )
         if report.guardrail and report.guardrail.auto_rollback:
             actor.require(Right.PROMOTE, name)

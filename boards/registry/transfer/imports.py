@@ -55,12 +55,12 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
         run = _Import(write, origin, at)
         run.bring(imported.versions)
     return ImportReport(
-        name,
-        write.is_new,
-        tuple(sorted(run.brought)),
-        tuple(run.there),
-        run.refused,
-        tuple(run.kept_aliases),
+        model=name,
+        is_new=write.is_new,
+        brought=tuple(sorted(run.brought)),
+        there=tuple(run.there),
+        refused=run.refused,
+        kept_aliases=tuple(run.kept_aliases),
     )
 
 

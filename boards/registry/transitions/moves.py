@@ -106,15 +106,15 @@ def make_move(
     _enter(write, row, to_stage, operation, action, said, reason)
     crown(write, entered=row if to_stage is Stage.PRODUCTION else None)
     return StageTransition(
-        write.model.name,
-        row.number,
-        from_stage,
-        to_stage,
-        write.actor.user.username if write.actor.user else NOBODY,
-        write.at,
-        str(operation),
-        reason,
-        archived,
+        model=write.model.name,
+        version=row.number,
+        from_stage=from_stage,
+        to_stage=to_stage,
+        actor=write.actor.user.username if write.actor.user else NOBODY,
+        occurred_at=write.at,
+        operation_id=str(operation),
+        reason=reason,
+        archived=archived,
         is_rollback=action is Action.VERSION_ROLLED_BACK,
         is_imported=write.actor.channel is Channel.IMPORT,
     )

@@ -33,7 +33,7 @@ logger = logging.getLogger("obeya.heads")
 _PENDING = DeliveryStatus.PENDING.value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leased:
     """A delivery that is this worker's until the lease is over."""
 
@@ -43,7 +43,7 @@ class Leased:
     message: models.WebhookMessage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came of an attempt. `status_code` None: no answer came, and `error` says why."""
 
@@ -59,7 +59,7 @@ class Outcome:
         return self.status_code is not None and 200 <= self.status_code < 300
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """An attempt that ended at `made_at`; `chance` from 0 to 1 spreads the next one."""
 
@@ -116,7 +116,7 @@ def _lease(webhook: int, wanted: int, per_webhook: int, seconds: int, at: dateti
         models.Delivery.objects.filter(pk__in=[each.pk for each in rows]).update(
             lease=lease, leased_until=until
         )
-    return [Leased(each.pk, lease, row, each.message) for each in rows]
+    return [Leased(pk=each.pk, lease=lease, webhook=row, message=each.message) for each in rows]
 
 
 def next_due(*, after: datetime) -> datetime | None:

@@ -23,7 +23,7 @@ from obeya.tokens import Scope
 DAYS = (7, 30, 90, 365)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class TokenForm:
     """The form of a new token as it was typed, with a sentence for each field that cannot be."""
 
@@ -37,10 +37,10 @@ class TokenForm:
     def read(cls, posted: QueryDict) -> TokenForm:
         """The form as it was sent."""
         return cls(
-            posted.get("name", ""),
-            posted.getlist("scope"),
-            posted.get("models", ""),
-            posted.get("days", ""),
+            name=posted.get("name", ""),
+            scopes=posted.getlist("scope"),
+            models=posted.get("models", ""),
+            days=posted.get("days", ""),
         )
 
     @property

@@ -27,7 +27,7 @@ FIELDS = ("q", "model")
 SECONDS = len("2026-03-03T12:00:00")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProductionOn:
     """What the form on a model's page was asked, and the answer; `day` None where nothing was."""
 
@@ -94,14 +94,14 @@ def answer_production_on(request: Request, name: str) -> ProductionOn:
     """What was in Production on the day ``?production_on=``, in the reader's time zone."""
     given, today = request.GET.get("production_on", "").strip(), timezone.localdate()
     if not given:
-        return ProductionOn(today)
+        return ProductionOn(today=today)
     try:
         day = parse_day(given)
     except InvalidInput as error:
-        return ProductionOn(today, problem=str(error))
+        return ProductionOn(today=today, problem=str(error))
     if day > today:
-        return ProductionOn(today, day, problem="That day is still to come.")
-    return ProductionOn(today, day, as_of.in_production_on(find_model(name), day))
+        return ProductionOn(today=today, day=day, problem="That day is still to come.")
+    return ProductionOn(today=today, day=day, stays=as_of.in_production_on(find_model(name), day))
 
 
 def _filter(request: Request) -> BoardFilter:

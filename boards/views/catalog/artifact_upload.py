@@ -114,11 +114,11 @@ def store_piece(request: Request, name: str, number: int) -> HttpResponse:
     if size is None:
         raise InvalidInput("The size of the file is missing.", field="size")
     sending = Sending(
-        request.user.pk,
-        find_named_version(name, number).pk,
-        artifact_path(asked.get("path", "")),
-        size,
-        asked.get("modified", "")[:MODIFIED_MAX],
+        user=request.user.pk,
+        version=find_named_version(name, number).pk,
+        path=artifact_path(asked.get("path", "")),
+        size=size,
+        modified=asked.get("modified", "")[:MODIFIED_MAX],
     )
     if request.method == "GET":
         blob_store.require_room(size)

@@ -34,7 +34,7 @@ SCALES = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class DefinitionForm:
     """The form as it was typed, with a sentence for each field that cannot be."""
 
@@ -49,22 +49,22 @@ class DefinitionForm:
     def of(cls, definition: MetricDefinition) -> Self:
         """The form that says `definition`."""
         return cls(
-            definition.title,
-            definition.direction.value,
-            definition.unit,
-            definition.scale.value,
-            definition.description,
+            title=definition.title,
+            direction=definition.direction.value,
+            unit=definition.unit,
+            scale=definition.scale.value,
+            description=definition.description,
         )
 
     @classmethod
     def read(cls, posted: QueryDict) -> Self:
         """The form as it was sent."""
         return cls(
-            posted.get("title", "").strip(),
-            posted.get("direction", ""),
-            posted.get("unit", "").strip(),
-            posted.get("scale", ""),
-            posted.get("description", "").replace("\r\n", "\n").strip(),
+            title=posted.get("title", "").strip(),
+            direction=posted.get("direction", ""),
+            unit=posted.get("unit", "").strip(),
+            scale=posted.get("scale", ""),
+            description=posted.get("description", "").replace("\r\n", "\n").strip(),
         )
 
     def definition(self, name: str) -> MetricDefinition | None:
@@ -77,7 +77,14 @@ class DefinitionForm:
             self.problems["scale"] = "Choose how the metric is written."
         if direction is None or scale is None:
             return None
-        return MetricDefinition(name, direction, self.unit, scale, self.title, self.description)
+        return MetricDefinition(
+            name=name,
+            direction=direction,
+            unit=self.unit,
+            scale=scale,
+            title=self.title,
+            description=self.description,
+        )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -33,7 +33,7 @@ from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PolicyForm:
     """What the form shows. `problems` are sentences by field, those of rows are on the rows.
 
@@ -72,17 +72,17 @@ class PolicyForm:
         sizes = [r.mebibytes for r in policy.requirements if isinstance(r, MaximumSize)]
         floor = policy.min_test_coverage
         return cls(
-            rows_of(policy) or [RequirementRow()],
-            "" if floor is None else number_text(floor),
-            str(policy.required_approvals),
-            number_text(hours[0]) if hours else "",
-            "\n".join(tag.line for tag in tags),
-            RequiredDescription in kinds,
-            ArtifactDigest in kinds,
-            NoPickle in kinds,
-            number_text(sizes[0]) if sizes else "",
-            policy.auto_promote,
-            policy.mode.value,
+            rows=rows_of(policy) or [RequirementRow()],
+            min_test_coverage="" if floor is None else number_text(floor),
+            required_approvals=str(policy.required_approvals),
+            hours_in_stage=number_text(hours[0]) if hours else "",
+            tags="\n".join(tag.line for tag in tags),
+            description=RequiredDescription in kinds,
+            artifact_digest=ArtifactDigest in kinds,
+            no_pickle=NoPickle in kinds,
+            artifact_max_mib=number_text(sizes[0]) if sizes else "",
+            auto_promote=policy.auto_promote,
+            mode=policy.mode.value,
         )
 
     @classmethod
@@ -95,20 +95,25 @@ class PolicyForm:
             posted.getlist("against"),
         )
         return cls(
-            [
-                RequirementRow(metric or "", sign or "", number or "", against or Against.VALUE)
+            rows=[
+                RequirementRow(
+                    metric=metric or "",
+                    comparison=sign or "",
+                    threshold=number or "",
+                    against=against or Against.VALUE,
+                )
                 for metric, sign, number, against in rows
             ][: REQUIREMENTS_MAX + 1],
-            posted.get("min_test_coverage", ""),
-            posted.get("required_approvals", ""),
-            posted.get("hours_in_stage", ""),
-            posted.get("tags", "").replace("\r\n", "\n"),
-            "description" in posted,
-            "artifact_digest" in posted,
-            "no_pickle" in posted,
-            posted.get("artifact_max_mib", ""),
-            "auto_promote" in posted,
-            posted.get("mode", Mode.ENFORCE.value),
+            min_test_coverage=posted.get("min_test_coverage", ""),
+            required_approvals=posted.get("required_approvals", ""),
+            hours_in_stage=posted.get("hours_in_stage", ""),
+            tags=posted.get("tags", "").replace("\r\n", "\n"),
+            description="description" in posted,
+            artifact_digest="artifact_digest" in posted,
+            no_pickle="no_pickle" in posted,
+            artifact_max_mib=posted.get("artifact_max_mib", ""),
+            auto_promote="auto_promote" in posted,
+            mode=posted.get("mode", Mode.ENFORCE.value),
         )
 
     def add_row(self) -> None:

@@ -56,7 +56,7 @@ class Against(StrEnum):
         return self in (Against.CHAMPION_NOISE, Against.CHAMPION_PERCENT_NOISE)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RequirementRow:
     """One metric requirement as it was typed, with a sentence for each field that cannot be.
 
@@ -88,10 +88,10 @@ def rows_of(policy: PromotionPolicy) -> list[RequirementRow]:
             continue
         rows.append(
             RequirementRow(
-                requirement.metric,
-                requirement.comparison.value,
-                number_text(bound),
-                against.value,
+                metric=requirement.metric,
+                comparison=requirement.comparison.value,
+                threshold=number_text(bound),
+                against=against.value,
             )
         )
     return rows

@@ -37,7 +37,7 @@ OVERLAP_HOURS = (0, 1, 24, 168)
 _WITH_SENTENCE = ("name", "target", "address", "types", "models")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class EndpointForm:
     """The form of an endpoint as it was typed, with a sentence for each field that cannot be."""
 
@@ -54,26 +54,26 @@ class EndpointForm:
     def read(cls, posted: QueryDict) -> EndpointForm:
         """The form as it was sent."""
         return cls(
-            posted.get("name", ""),
-            posted.get("target", Target.WEBHOOK.value),
-            posted.get("address", ""),
-            posted.getlist("type"),
-            posted.get("models", ""),
-            posted.getlist("stage"),
-            whole_number(posted.get("revision", "")),
+            name=posted.get("name", ""),
+            target=posted.get("target", Target.WEBHOOK.value),
+            address=posted.get("address", ""),
+            types=posted.getlist("type"),
+            models=posted.get("models", ""),
+            stages=posted.getlist("stage"),
+            revision=whole_number(posted.get("revision", "")),
         )
 
     @classmethod
     def of(cls, endpoint: queries.Endpoint) -> EndpointForm:
         """The form of an endpoint as it stands."""
         return cls(
-            endpoint.row.name,
-            endpoint.row.target,
-            endpoint.row.address,
-            list(endpoint.wish.types),
-            "\n".join(endpoint.wish.models),
-            [stage.value for stage in endpoint.wish.stages],
-            endpoint.row.revision,
+            name=endpoint.row.name,
+            target=endpoint.row.target,
+            address=endpoint.row.address,
+            types=list(endpoint.wish.types),
+            models="\n".join(endpoint.wish.models),
+            stages=[stage.value for stage in endpoint.wish.stages],
+            revision=endpoint.row.revision,
         )
 
     @property
