@@ -19,6 +19,8 @@ from tests.write_path import write_functions
 
 ROOT = Path(__file__).resolve().parents[1]
 LINES_MAX = 400
+RECORD_FIELDS_MIN = 4
+POSITIONAL_FIELDS_MAX = 2
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 # --- One write path -------------------------------------------------------------------------------
@@ -198,6 +200,33 @@ def test_a_function_of_the_write_path_takes_keywords_alone_an_actor_and_a_time()
 def test_each_function_of_the_write_path_has_a_name_of_its_own():
     names = Counter(name for name, _ in write_functions())
     assert [name for name, count in names.items() if count > 1] == []
+
+
+# --- Records --------------------------------------------------------------------------------------
+
+
+def positional_fields(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Each large dataclass of a module, with the number of fields that it takes by position."""
+    for node in ast.walk(tree):
+        decorators = node.decorator_list if isinstance(node, ast.ClassDef) else ()
+        if not any("dataclass(" in ast.unparse(decorator) for decorator in decorators):
+            continue
+        fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+        if len(fields) >= RECORD_FIELDS_MIN:
+            types = [ast.unparse(field.annotation) for field in fields]
+            keyword_only = any("kw_only=True" in ast.unparse(d) for d in decorators)
+            count = types.index("KW_ONLY") if "KW_ONLY" in types else len(types)
+            yield node.name, 0 if keyword_only else count
+
+
+def test_a_record_with_many_fields_is_constructed_by_keyword():
+    found = {
+        f"{name_of(path)} {name}": count
+        for path in modules("boards")
+        for name, count in positional_fields(ast.parse(path.read_text()))
+    }
+    assert found
+    assert {name: n for name, n in found.items() if n > POSITIONAL_FIELDS_MAX} == {}
 
 
 # --- Modules --------------------------------------------------------------------------------------

@@ -249,8 +249,9 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
         previous_hash=row.previous_hash,
         details_are_readable=stated is not None,
         text_has_its_hash=event_hash(row.canonical_text) == row.hash,
-        follows_its_predecessor=said is not None
-        and said["previous_hash"] == previous == row.previous_hash,
+        follows_its_predecessor=(
+            said is not None and said["previous_hash"] == previous == row.previous_hash
+        ),
         texts_have_their_digests=all(
             digests.get(role) == text_digest(text) for role, text in texts.items()
         ),
