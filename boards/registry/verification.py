@@ -10,8 +10,9 @@ from django.db import transaction
 from boards.access.actors import Actor
 from boards.access.permissions import Right
 from boards.models import VerificationRun, VerifiedChain
-from boards.queries.verification.verification import VerificationReport, VerifiedEnd
-from boards.queries.verification.verification_state import verification_state, verify_new
+from boards.queries.verification.verification import VerificationReport, verify_new
+from boards.queries.verification.verification_state import verification_state
+from obeya.audit.chain import ChainVerification
 
 # About two seconds of work: a page asks for it and waits.
 EVENTS_MAX = 10_000
@@ -74,7 +75,7 @@ def _note(
     return run
 
 
-def _row(end: VerifiedEnd, at: datetime) -> VerifiedChain | None:
+def _row(end: ChainVerification, at: datetime) -> VerifiedChain | None:
     try:
         chain = uuid.UUID(end.chain)
     except ValueError:

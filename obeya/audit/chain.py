@@ -258,6 +258,48 @@ class BrokenLink:
         return f"Chain {self.chain}{whose}, event {self.sequence}: {self.problem}"
 
 
+@dataclass(slots=True)
+class ChainVerification:
+    """One chain, verified link by link in the order of its sequence.
+
+    `length` and `hash` are the last event that holds; set them to continue an earlier
+    verification. `broken` is what is wrong after that event, None where nothing is. Links that
+    follow a broken one are not looked at.
+    """
+
+    chain: str
+    length: int = 0
+    hash: str = GENESIS
+    broken: BrokenLink | None = None
+
+    def add(self, link: Link, problem_beside: str | None = None) -> None:
+        """Verify the next link.
+
+        `problem_beside` is what is wrong with what is stored beside the link. It counts when the
+        link itself holds.
+        """
+        if self.broken is not None:
+            return
+        problem = link_problem(self.chain, link, self.length + 1, self.hash) or problem_beside
+        if problem:
+            self.broken = BrokenLink(self.chain, self.length + 1, problem)
+        else:
+            self.length, self.hash = link.sequence, link.hash
+
+    def end(self, head: tuple[int, str]) -> None:
+        """Compare the end of the chain with its head, which is its length and last hash."""
+        length, last_hash = head
+        if self.broken is not None or head == (self.length, self.hash):
+            return
+        if length != self.length:
+            sequence = min(length, self.length) + 1
+            problem = f"the chain ends at {self.length}, its head says {length}."
+        else:
+            sequence = length
+            problem = f"the head says {last_hash}, the event {self.hash}."
+        self.broken = BrokenLink(self.chain, sequence, problem)
+
+
 def first_broken_link(
     chain: str,
     links: Iterable[Link],
@@ -269,22 +311,12 @@ def first_broken_link(
     `head` is the length and last hash that the chain is known to have, from the registry or from
     where a head was kept; without it a cut tail cannot be seen.
     """
-    previous, expected = GENESIS, 1
+    verification = ChainVerification(chain)
     for link in links:
-        problem = link_problem(chain, link, expected, previous)
-        if problem:
-            return BrokenLink(chain, expected, problem)
-        previous, expected = link.hash, expected + 1
-    if head is not None and head != (expected - 1, previous):
-        length, last_hash = head
-        if length != expected - 1:
-            return BrokenLink(
-                chain,
-                min(length + 1, expected),
-                f"the chain ends at {expected - 1}, its head says {length}.",
-            )
-        return BrokenLink(chain, length, f"the head says {last_hash}, the event {previous}.")
-    return None
+        verification.add(link)
+    if head is not None:
+        verification.end(head)
+    return verification.broken
 
 
 def link_problem(chain: str, link: Link, expected: int, previous: str) -> str | None:

@@ -7,34 +7,21 @@ from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import Any
 
-from django.db.models import Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from boards import models
 from boards.queries.verification.rows_verification import differing_rows
 from obeya.audit import chain as audit
 from obeya.audit.chain import (
     BrokenLink,
+    ChainVerification,
     Link,
     UnreadableText,
-    first_broken_link,
     read_canonical_text,
 )
 from obeya.audit.heads import ChainHead, KeptHeads
 
 ROWS_MAX = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifiedEnd:
-    """How far a chain holds: its id, the last event that does and the hash of it.
-
-    `broken` is what is wrong with the link after it, None where nothing is.
-    """
-
-    chain: str
-    length: int
-    hash: str
-    broken: BrokenLink | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +34,7 @@ class VerificationReport:
 
     chains: int
     events: int
-    ends: tuple[VerifiedEnd, ...]
+    ends: tuple[ChainVerification, ...]
     kept: tuple[BrokenLink, ...] = ()
     rows: tuple[str, ...] = ()
 
@@ -61,39 +48,34 @@ def verify_chains(heads: tuple[ChainHead, ...] = ()) -> VerificationReport:
     """Recompute every chain, compare each text with its row's columns and each head with its end.
 
     `heads` are heads kept elsewhere, which have to be in the chains still; so has what was
-    verified before. Reads the whole log
-    once, in the order of the chains; memory does not grow with its length. A chain's head is read
-    in the same statement as its events, so that what is written meanwhile is not taken for a
-    break.
+    verified before. Reads the whole log once, in the order of the chains; memory does not grow
+    with its length. A chain's head is read in the same statement as its events, so that what is
+    written meanwhile is not taken for a break.
     """
     known = {
         row.pk: (str(row.uid), (row.chain_length, row.chain_hash))
         for row in models.RegisteredModel.objects.only("uid", "chain_length", "chain_hash")
     }
     site = models.SiteChain.objects.first()
-    ends: list[VerifiedEnd] = []
+    ends: list[ChainVerification] = []
     events = 0
     seen: set[int | None] = set()
     kept, before = KeptHeads(heads), KeptHeads(_verified_before(), "it was verified before")
 
     for (model_id, chain, head), rows in groupby(_events(), key=_place):
         seen.add(model_id)
-        counted = _Counted(chain, rows, (kept, before))
-        problem = first_broken_link(chain, counted, head=head)
-        for _ in counted:
-            pass
-        events += counted.count
-        problem = min(
-            (link for link in (problem, counted.mismatch) if link is not None),
-            key=lambda link: link.sequence,
-            default=None,
-        )
-        if problem is None:
-            length, last_hash = counted.end
-            ends.append(VerifiedEnd(chain=chain, length=length, hash=last_hash))
-        else:
-            # From the start again, as the hash of the last good link is no longer at hand.
-            ends.append(VerifiedEnd(chain=chain, length=0, hash=audit.GENESIS, broken=problem))
+        verification = ChainVerification(chain)
+        for row in rows:
+            events += 1
+            for known_heads in (kept, before):
+                known_heads.see(chain, row.sequence, row.hash)
+            _add(verification, row)
+        verification.end(head)
+        if verification.broken:
+            # The next verification begins with the first event again: more of the chain may
+            # change before the break is mended.
+            verification = ChainVerification(chain, broken=verification.broken)
+        ends.append(verification)
     for model_id, (chain, head) in known.items():
         if model_id not in seen and head != (0, audit.GENESIS):
             ends.append(_missing(chain, head[0]))
@@ -102,7 +84,7 @@ def verify_chains(heads: tuple[ChainHead, ...] = ()) -> VerificationReport:
     return VerificationReport(
         chains=len(seen),
         events=events,
-        ends=with_names(_held_against(ends, before)),
+        ends=_with_names(_held_against(ends, before)),
         kept=kept.problems(),
         rows=tuple(islice(differing_rows(), ROWS_MAX)),
     )
@@ -113,7 +95,9 @@ def _verified_before() -> tuple[ChainHead, ...]:
     return tuple(ChainHead(str(chain), length, digest) for chain, length, digest in rows)
 
 
-def _held_against(ends: list[VerifiedEnd], before: KeptHeads) -> tuple[VerifiedEnd, ...]:
+def _held_against(
+    ends: list[ChainVerification], before: KeptHeads
+) -> tuple[ChainVerification, ...]:
     """The ends, those that no longer hold what was verified before among the broken.
 
     They stay where they had been verified to, so that the next verification finds it again.
@@ -125,13 +109,11 @@ def _held_against(ends: list[VerifiedEnd], before: KeptHeads) -> tuple[VerifiedE
         end = found.get(chain)
         if end is None or end.broken is None or end.broken.sequence > link.sequence:
             point = points[chain]
-            found[chain] = VerifiedEnd(
-                chain=chain, length=point.length, hash=point.hash, broken=link
-            )
+            found[chain] = ChainVerification(chain, point.length, point.hash, link)
     return tuple(found.values())
 
 
-def with_names(ends: tuple[VerifiedEnd, ...]) -> tuple[VerifiedEnd, ...]:
+def _with_names(ends: tuple[ChainVerification, ...]) -> tuple[ChainVerification, ...]:
     """The ends, the broken ones with the names of their models."""
     broken = [end.chain for end in ends if end.broken]
     rows = models.RegisteredModel.objects.filter(uid__in=broken) if broken else ()
@@ -144,38 +126,9 @@ def with_names(ends: tuple[VerifiedEnd, ...]) -> tuple[VerifiedEnd, ...]:
     )
 
 
-def _missing(chain: str, length: int) -> VerifiedEnd:
+def _missing(chain: str, length: int) -> ChainVerification:
     broken = BrokenLink(chain, 1, f"missing; its head says {length} events.")
-    return VerifiedEnd(chain=chain, length=0, hash=audit.GENESIS, broken=broken)
-
-
-class _Counted:
-    """The links of one chain, counted, with each row's columns compared as they pass."""
-
-    def __init__(
-        self, chain: str, rows: Iterator[models.AuditEvent], kept: tuple[KeptHeads, ...]
-    ) -> None:
-        self._chain = chain
-        self._rows = rows
-        self._kept = kept
-        self.count = 0
-        self.end = (0, audit.GENESIS)
-        self.mismatch: BrokenLink | None = None
-
-    def __iter__(self) -> Iterator[Link]:
-        for row in self._rows:
-            self.count += 1
-            self.end = (row.sequence, row.hash)
-            for heads in self._kept:
-                heads.see(self._chain, row.sequence, row.hash)
-            column = differing_column(row)
-            if column and self.mismatch is None:
-                self.mismatch = BrokenLink(
-                    self._chain,
-                    row.sequence,
-                    f"its column {column} does not say what was hashed.",
-                )
-            yield Link(row.sequence, row.canonical_text, row.hash)
+    return ChainVerification(chain, broken=broken)
 
 
 def _events() -> Iterator[models.AuditEvent]:
@@ -202,7 +155,115 @@ def _place(row: Any) -> tuple[int | None, str, tuple[int, str]]:
     return None, str(row.site_uid), (row.site_chain_length, row.site_chain_hash)
 
 
-def differing_column(row: models.AuditEvent) -> str | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Behind:
+    """A chain that has events beyond those verified, or a problem; `model` None is the site's."""
+
+    model: int | None
+    chain: str
+    head: tuple[int, str]
+    verified: tuple[int, str]
+
+
+def verify_new(*, events: int, chains: int) -> VerificationReport:
+    """Verify what no verification came to yet, at most so many events of so many chains.
+
+    Each chain is taken up where its verification had come to; what was verified before is taken
+    at its word.
+    """
+    ends: list[ChainVerification] = []
+    left = events
+    for behind in _behind(chains):
+        if left <= 0:
+            break
+        end, seen = _verify_on(behind, left)
+        ends.append(end)
+        left -= seen
+    return VerificationReport(chains=len(ends), events=events - left, ends=_with_names(tuple(ends)))
+
+
+def _behind(limit: int) -> Iterator[_Behind]:
+    own = models.VerifiedChain.objects.filter(chain=OuterRef("uid"))
+    for chains in (models.SiteChain.objects.all(), models.RegisteredModel.objects.all()):
+        rows = (
+            chains.annotate(
+                verified_length=Subquery(own.values("length")[:1]),
+                verified_hash=Subquery(own.values("hash")[:1]),
+                found=Subquery(own.values("problem")[:1]),
+            )
+            .filter(
+                Q(verified_length=None, chain_length__gt=0)
+                | ~Q(verified_length=F("chain_length"))
+                | ~Q(verified_hash=F("chain_hash"))
+                | ~Q(found="")
+            )
+            .exclude(verified_length=None, chain_length=0)
+            .order_by("pk")
+            .values_list(
+                "pk", "uid", "chain_length", "chain_hash", "verified_length", "verified_hash"
+            )
+        )
+        of_site = chains.model is models.SiteChain
+        for pk, uid, length, digest, verified, verified_hash in rows[:limit]:
+            yield _Behind(
+                model=None if of_site else pk,
+                chain=str(uid),
+                head=(length, digest),
+                verified=(verified or 0, verified_hash or audit.GENESIS),
+            )
+
+
+def _verify_on(behind: _Behind, limit: int) -> tuple[ChainVerification, int]:
+    """Verify one chain from where its verification had come to, and say how much that was."""
+    (length, digest), seen = behind.verified, 0
+    verification = ChainVerification(behind.chain, length, digest)
+    if behind.head[0] < length:
+        problem = f"the chain ends at {behind.head[0]}; it was verified up to {length}."
+        verification.broken = BrokenLink(behind.chain, behind.head[0] + 1, problem)
+        return verification, seen
+    for row in _from(behind)[: limit + 1]:
+        if row.sequence == length:
+            if row.hash == digest:
+                continue
+            problem = "it is not the event that was verified before."
+            verification.broken = BrokenLink(behind.chain, length, problem)
+            return verification, seen
+        if seen == limit:
+            return verification, seen
+        seen += 1
+        _add(verification, row)
+        if verification.broken:
+            return verification, seen
+    verification.end(behind.head)
+    return verification, seen
+
+
+def _from(behind: _Behind) -> QuerySet[models.AuditEvent]:
+    """The events of a chain from the last one verified, which is looked at again, to its head."""
+    return (
+        models.AuditEvent.objects.filter(
+            model=behind.model,
+            sequence__gte=max(behind.verified[0], 1),
+            sequence__lte=behind.head[0],
+        )
+        .select_related("model", "version", "actor")
+        .prefetch_related("texts")
+        .order_by("sequence")
+    )
+
+
+def _add(verification: ChainVerification, row: models.AuditEvent) -> None:
+    """Verify the next event of a chain: the link, and the columns beside its text."""
+    if verification.broken:
+        return
+    column = _differing_column(row)
+    verification.add(
+        Link(row.sequence, row.canonical_text, row.hash),
+        f"its column {column} does not say what was hashed." if column else None,
+    )
+
+
+def _differing_column(row: models.AuditEvent) -> str | None:
     """The first column that differs from the text that was hashed, None when all agree.
 
     A free text that was erased is no difference; one that was changed is.

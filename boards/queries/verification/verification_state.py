@@ -1,4 +1,4 @@
-"""How far the audit log is verified, and the part that is not yet."""
+"""How far the audit log is verified."""
 
 from __future__ import annotations
 
@@ -7,17 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Sum
 
 from boards import models
 from boards.queries.facts.history import NOBODY
-from boards.queries.verification.verification import (
-    VerificationReport,
-    VerifiedEnd,
-    differing_column,
-    with_names,
-)
-from obeya.audit.chain import GENESIS, BrokenLink, Link, link_problem
 from obeya.audit.heads import ChainHead
 from obeya.records import Channel
 
@@ -111,117 +104,3 @@ def chain_heads(name: str | None = None) -> Iterator[ChainHead]:
     for row in rows.values_list("uid", "chain_length", "chain_hash", "name").iterator():
         uid, length, digest, title = row
         yield ChainHead(str(uid), length, digest, title)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Behind:
-    """A chain that has events beyond those verified, or a problem; `model` None is the site's."""
-
-    model: int | None
-    chain: str
-    head: tuple[int, str]
-    verified: tuple[int, str]
-
-
-def verify_new(*, events: int, chains: int) -> VerificationReport:
-    """Verify what no verification came to yet, at most so many events of so many chains.
-
-    Each chain is taken up where its verification had come to; what was verified before is taken
-    at its word.
-    """
-    ends: list[VerifiedEnd] = []
-    left = events
-    for behind in _behind(chains):
-        if left <= 0:
-            break
-        end, seen = _verify_on(behind, left)
-        ends.append(end)
-        left -= seen
-    return VerificationReport(chains=len(ends), events=events - left, ends=with_names(tuple(ends)))
-
-
-def _behind(limit: int) -> Iterator[_Behind]:
-    own = models.VerifiedChain.objects.filter(chain=OuterRef("uid"))
-    for chains in (models.SiteChain.objects.all(), models.RegisteredModel.objects.all()):
-        rows = (
-            chains.annotate(
-                verified_length=Subquery(own.values("length")[:1]),
-                verified_hash=Subquery(own.values("hash")[:1]),
-                found=Subquery(own.values("problem")[:1]),
-            )
-            .filter(
-                Q(verified_length=None, chain_length__gt=0)
-                | ~Q(verified_length=F("chain_length"))
-                | ~Q(verified_hash=F("chain_hash"))
-                | ~Q(found="")
-            )
-            .exclude(verified_length=None, chain_length=0)
-            .order_by("pk")
-            .values_list(
-                "pk", "uid", "chain_length", "chain_hash", "verified_length", "verified_hash"
-            )
-        )
-        of_site = chains.model is models.SiteChain
-        for pk, uid, length, digest, verified, verified_hash in rows[:limit]:
-            yield _Behind(
-                model=None if of_site else pk,
-                chain=str(uid),
-                head=(length, digest),
-                verified=(verified or 0, verified_hash or GENESIS),
-            )
-
-
-def _verify_on(behind: _Behind, limit: int) -> tuple[VerifiedEnd, int]:
-    """Verify one chain from where its verification had come to, and say how much that was."""
-    (length, previous), seen = behind.verified, 0
-    if behind.head[0] < length:
-        problem = f"the chain ends at {behind.head[0]}; it was verified up to {length}."
-        return _end(behind, behind.verified, behind.head[0] + 1, problem), seen
-    rows = _from(behind)[: limit + 1]
-    for row in rows:
-        if row.sequence == behind.verified[0]:
-            if row.hash == previous:
-                continue
-            problem = "it is not the event that was verified before."
-            return _end(behind, behind.verified, row.sequence, problem), seen
-        if seen == limit:
-            return VerifiedEnd(chain=behind.chain, length=length, hash=previous), seen
-        seen += 1
-        if found := _problem(behind.chain, row, length + 1, previous):
-            return _end(behind, (length, previous), length + 1, found), seen
-        length, previous = row.sequence, row.hash
-    if length < behind.head[0]:
-        problem = f"the chain ends at {length}, its head says {behind.head[0]}."
-        return _end(behind, (length, previous), length + 1, problem), seen
-    if previous != behind.head[1]:
-        problem = f"the head says {behind.head[1]}, the event {previous}."
-        return _end(behind, (length, previous), length, problem), seen
-    return VerifiedEnd(chain=behind.chain, length=length, hash=previous), seen
-
-
-def _from(behind: _Behind) -> QuerySet[models.AuditEvent]:
-    """The events of a chain from the last one verified, which is looked at again, to its head."""
-    return (
-        models.AuditEvent.objects.filter(
-            model=behind.model,
-            sequence__gte=max(behind.verified[0], 1),
-            sequence__lte=behind.head[0],
-        )
-        .select_related("model", "version", "actor")
-        .prefetch_related("texts")
-        .order_by("sequence")
-    )
-
-
-def _problem(chain: str, row: models.AuditEvent, expected: int, previous: str) -> str | None:
-    link = Link(row.sequence, row.canonical_text, row.hash)
-    problem = link_problem(chain, link, expected, previous)
-    if problem is None and (column := differing_column(row)):
-        return f"its column {column} does not say what was hashed."
-    return problem
-
-
-def _end(behind: _Behind, verified: tuple[int, str], sequence: int, problem: str) -> VerifiedEnd:
-    length, last_hash = verified
-    broken = BrokenLink(behind.chain, sequence, problem)
-    return VerifiedEnd(chain=behind.chain, length=length, hash=last_hash, broken=broken)
