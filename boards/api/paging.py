@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated
 
 from ninja import Query
 from pydantic import Field
 
-from boards.queries.paging.whole_number import ID_MAX, whole_number
+from boards.queries.paging.keyset import BrokenCursor, Cursor, Kind, Order, SortKey
 from obeya.errors import InvalidInput
 
 PAGE_MAX = 500
@@ -27,39 +25,58 @@ CursorText = Annotated[
 ]
 
 
-def broken_cursor() -> InvalidInput:
-    """The error for a cursor that was not made here."""
-    return InvalidInput("That cursor is broken; start without one.", field="cursor")
+_BY_NAME = Order("name", (SortKey("name", Kind.NAME),))
+_BY_NUMBER = Order("number", (SortKey("number", Kind.NUMBER),))
 
 
-def opaque(text: str | None) -> str | None:
-    """A place in a list, in a form that nobody is tempted to take apart."""
-    if text is None:
-        return None
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+def name_cursor(name: str | None) -> str | None:
+    """The cursor of the place after a name; None for the end of a list."""
+    return None if name is None else _BY_NAME.cursor([name])
 
 
-def place(cursor: str) -> str:
-    """What `opaque` was given; "" for the beginning of a list.
+def name_place(cursor: str) -> str:
+    """What `name_cursor` was given; "" for the beginning of a list.
+
+    Raises:
+        InvalidInput: it is no cursor.
+    """
+    return str(_value(_BY_NAME, cursor) or "")
+
+
+def number_cursor(number: int | None) -> str | None:
+    """The cursor of the place after a whole number; None for the end of a list."""
+    return None if number is None else _BY_NUMBER.cursor([number])
+
+
+def number_place(cursor: str) -> int | None:
+    """What `number_cursor` was given; None for the beginning of a list.
+
+    Raises:
+        InvalidInput: it is no cursor.
+    """
+    number = _value(_BY_NUMBER, cursor)
+    return number if isinstance(number, int) else None
+
+
+def time_place(cursor: str) -> Cursor | None:
+    """The place in a list that is sorted by a time; None for the beginning of a list.
 
     Raises:
         InvalidInput: it is no cursor.
     """
     try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, ValueError):
-        raise broken_cursor() from None
-    if opaque(text) != cursor or "\x00" in text:
-        raise broken_cursor()
-    return text
+        return Cursor.parse(cursor)
+    except BrokenCursor:
+        raise _broken() from None
 
 
-def number_place(cursor: str) -> int | None:
-    """As `place`, for lists that are in the order of a whole number; None for the beginning."""
-    text = place(cursor)
-    if not text:
-        return None
-    number = whole_number(text, at_most=ID_MAX)
-    if number is None:
-        raise broken_cursor()
-    return number
+def _value(order: Order, cursor: str) -> object:
+    try:
+        values = order.parse(cursor)
+    except BrokenCursor:
+        raise _broken() from None
+    return values[0] if values else None
+
+
+def _broken() -> InvalidInput:
+    return InvalidInput("That cursor is broken; start without one.", field="cursor")

@@ -9,11 +9,12 @@ Texts stand between single or double quotes, in which nothing is escaped.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from boards.mlflow_protocol.errors import ProtocolError, invalid
-from boards.queries.search.mlflow_search import Clause, SortKey
+from boards.queries.paging.keyset import Kind, Order, SortKey
+from boards.queries.search.mlflow_search import Clause
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.registry import NUMBER_MAX
@@ -37,7 +38,7 @@ class Searchable:
     """
 
     attributes: Mapping[str, str]
-    sort_keys: Mapping[str, str]
+    sort_keys: Mapping[str, SortKey]
     listed: frozenset[str]
     numbers: frozenset[str]
     default_order: tuple[SortKey, ...]
@@ -47,15 +48,15 @@ class Searchable:
 MODELS = Searchable(
     attributes={"name": "name"},
     sort_keys={
-        "name": "name",
-        "timestamp": "updated_at",
-        "last_updated_timestamp": "updated_at",
-        "creation_timestamp": "created_at",
+        "name": SortKey("name", Kind.NAME),
+        "timestamp": SortKey("updated_at", Kind.MOMENT),
+        "last_updated_timestamp": SortKey("updated_at", Kind.MOMENT),
+        "creation_timestamp": SortKey("created_at", Kind.MOMENT),
     },
     listed=frozenset({"name"}),
     numbers=frozenset(),
     default_order=(),
-    tie_breakers=(SortKey("name"),),
+    tie_breakers=(SortKey("name", Kind.NAME),),
 )
 VERSIONS = Searchable(
     attributes={
@@ -65,15 +66,18 @@ VERSIONS = Searchable(
         "source_path": "artifact_uri",
     },
     sort_keys={
-        "name": "model__name",
-        "version_number": "number",
-        "creation_timestamp": "created_at",
-        "last_updated_timestamp": "updated_at",
+        "name": SortKey("model__name", Kind.NAME),
+        "version_number": SortKey("number", Kind.NUMBER),
+        "creation_timestamp": SortKey("created_at", Kind.MOMENT),
+        "last_updated_timestamp": SortKey("updated_at", Kind.MOMENT),
     },
     listed=frozenset({"name", "run_id"}),
     numbers=frozenset({"version_number"}),
-    default_order=(SortKey("updated_at", ascending=False),),
-    tie_breakers=(SortKey("model__name"), SortKey("number", ascending=False)),
+    default_order=(SortKey("updated_at", Kind.MOMENT, ascending=False),),
+    tie_breakers=(
+        SortKey("model__name", Kind.NAME),
+        SortKey("number", Kind.NUMBER, ascending=False),
+    ),
 )
 
 _TOKEN = re.compile(
@@ -113,21 +117,23 @@ def read_filter(text: str, searchable: Searchable) -> list[Clause]:
     return clauses
 
 
-def read_order(clauses: Sequence[str], searchable: Searchable) -> list[SortKey]:
+def read_order(clauses: Sequence[str], searchable: Searchable) -> Order:
     """What to sort by, completed so that no two rows are equal.
 
     Raises:
         ProtocolError: a clause cannot be read, or two name the same attribute.
     """
-    order: list[SortKey] = []
+    keys: list[SortKey] = []
     for text in clauses:
         key = _sort_key(text, searchable)
-        if key.column in {known.column for known in order}:
+        if key.column in {known.column for known in keys}:
             raise invalid(f"`order_by` contains duplicate fields: {list(clauses)}"[:500])
-        order.append(key)
-    order = order or list(searchable.default_order)
-    known = {key.column for key in order}
-    return order + [key for key in searchable.tie_breakers if key.column not in known]
+        keys.append(key)
+    keys = keys or list(searchable.default_order)
+    known = {key.column for key in keys}
+    keys += [key for key in searchable.tie_breakers if key.column not in known]
+    name = ", ".join(f"{'' if key.ascending else '-'}{key.column}" for key in keys)
+    return Order(name, tuple(keys))
 
 
 def _sort_key(text: str, searchable: Searchable) -> SortKey:
@@ -143,7 +149,7 @@ def _sort_key(text: str, searchable: Searchable) -> SortKey:
     direction = words[1].upper() if len(words) == 2 else "ASC"
     if direction not in ("ASC", "DESC"):
         raise invalid(f"Invalid ordering key in order_by clause '{text[:_SHOWN]}'.")
-    return SortKey(searchable.sort_keys[key], ascending=direction == "ASC")
+    return replace(searchable.sort_keys[key], ascending=direction == "ASC")
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -311,5 +317,5 @@ def _stored(text: str) -> str:
         raise invalid(str(error)) from None
 
 
-def _listing(keys: Mapping[str, str]) -> str:
+def _listing(keys: Iterable[str]) -> str:
     return ", ".join(f"'{key}'" for key in keys)

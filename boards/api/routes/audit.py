@@ -11,13 +11,12 @@ from pydantic import Field
 from boards.access.permissions import Right
 from boards.api.answers import answer, page
 from boards.api.guard import ApiRequest
-from boards.api.paging import CursorText, Limit, opaque, place
+from boards.api.paging import CursorText, Limit, time_place
 from boards.api.schemas.access import Event, Head
 from boards.api.schemas.basics import Items, Page
 from boards.queries.audit.audit_events import events_page
 from boards.queries.audit.audit_filter import AuditFilter
 from boards.queries.facts.visible_models import covered
-from boards.queries.paging.keyset import Cursor
 from boards.queries.verification.verification_state import chain_heads
 from obeya.errors import InvalidInput
 
@@ -57,9 +56,9 @@ def list_events(
     for field, sentence in problems.items():
         raise InvalidInput(sentence, field=field)
     events, after = events_page(
-        chosen, covered(request.actor), after=Cursor.parse(place(cursor)), limit=limit
+        chosen, covered(request.actor), after=time_place(cursor), limit=limit
     )
-    return page(events, opaque(str(after) if after else None))
+    return page(events, str(after) if after else None)
 
 
 @router.get("/audit/heads", response=Items[Head])

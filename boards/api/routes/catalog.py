@@ -12,7 +12,7 @@ from pydantic import Field
 from boards.access.permissions import Right
 from boards.api.answers import answer, done, if_match, is_known, page
 from boards.api.guard import ApiRequest
-from boards.api.paging import CursorText, Limit, opaque, place
+from boards.api.paging import CursorText, Limit, name_cursor, name_place
 from boards.api.schemas.basics import Page
 from boards.api.schemas.catalog import AliasTarget, Model, ModelChange, TagValue, Version
 from boards.models import RegisteredModel
@@ -46,9 +46,9 @@ def list_models(
     """List the registered models by name."""
     request.actor.require_anywhere(Right.VIEW)
     rows, after = models_page(
-        covered(request.actor, ""), text=names.search_text(q), after=place(cursor), limit=limit
+        covered(request.actor, ""), text=names.search_text(q), after=name_place(cursor), limit=limit
     )
-    return page([model_document(model) for model in model_records(rows)], opaque(after))
+    return page([model_document(model) for model in model_records(rows)], name_cursor(after))
 
 
 @router.get("/models/{name}", response=Model)

@@ -14,7 +14,7 @@ from ninja import Path, Router
 from boards.access.permissions import Right
 from boards.api.answers import answer, created, page
 from boards.api.guard import ApiRequest
-from boards.api.paging import CursorText, Limit, opaque, place
+from boards.api.paging import CursorText, Limit, time_place
 from boards.api.routes.catalog import Name
 from boards.api.routes.versions import Number
 from boards.api.schemas.basics import Items, Page
@@ -33,7 +33,6 @@ from boards.queries.facts.records import find_model, find_named_version, find_ve
 from boards.queries.facts.requests import request_record, request_records, requests_page
 from boards.queries.facts.visible_models import covered
 from boards.queries.facts.waivers import waiver_record, waivers_of
-from boards.queries.paging.keyset import Cursor
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies import waivers as waiver_writes
 from boards.registry.transitions import requests as request_writes
@@ -200,12 +199,12 @@ def _requests(
     rows, after = requests_page(
         within,
         RequestStatus(status) if status else None,
-        after=Cursor.parse(place(cursor)),
+        after=time_place(cursor),
         limit=limit,
         at=now,
     )
     found = request_records(rows, now)
-    return page([request_document(one) for one in found], opaque(str(after) if after else None))
+    return page([request_document(one) for one in found], str(after) if after else None)
 
 
 def _request(row: TransitionRequest) -> HttpResponse:

@@ -13,7 +13,7 @@ from ninja import Path, Router
 from boards.access.permissions import Right
 from boards.api.answers import answer, created, expected_revision, page
 from boards.api.guard import ApiRequest
-from boards.api.paging import CursorText, Limit, number_place, opaque
+from boards.api.paging import CursorText, Limit, number_cursor, number_place
 from boards.api.routes.catalog import Name
 from boards.api.routes.versions import Number
 from boards.api.schemas.basics import Page, StageName
@@ -159,7 +159,4 @@ def _transitions(
     model = find_model(name)
     version = None if number is None else find_version(model, number)
     moves, after = transitions_page(model, version, after=number_place(cursor), limit=limit)
-    return page(
-        [transition_document(move) for move in moves],
-        opaque(None if after is None else str(after)),
-    )
+    return page([transition_document(move) for move in moves], number_cursor(after))

@@ -29,8 +29,8 @@ from boards.api.schemas.catalog import (
 from boards.models import ModelVersion
 from boards.queries.facts.records import find_model, version_records
 from boards.queries.facts.visible_models import covered
+from boards.queries.paging.keyset import CURSOR_MAX
 from boards.queries.search import version_list
-from boards.queries.search.version_list import CURSOR_MAX
 from boards.registry.catalog import catalog as catalog_writes
 from boards.registry.catalog import metrics as metric_writes
 from boards.registry.catalog import registration as registration_writes

@@ -15,7 +15,7 @@ from pydantic import Field
 from boards.access.permissions import Right
 from boards.api.answers import answer, created, done, expected_revision, page
 from boards.api.guard import ApiRequest
-from boards.api.paging import CursorText, Limit, number_place, opaque
+from boards.api.paging import CursorText, Limit, number_cursor, number_place
 from boards.api.schemas.basics import Items, Page
 from boards.api.schemas.webhooks import Delivery as DeliverySchema
 from boards.api.schemas.webhooks import (
@@ -145,8 +145,7 @@ def list_deliveries(
         before=number_place(cursor),
         limit=limit,
     )
-    after = opaque(str(found.before)) if found.before is not None else None
-    return page([_delivery(row) for row in found.rows], after)
+    return page([_delivery(row) for row in found.rows], number_cursor(found.before))
 
 
 @router.get("/deliveries/{delivery}", response=DeliveryInFull)

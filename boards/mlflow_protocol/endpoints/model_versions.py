@@ -22,13 +22,13 @@ from boards.mlflow_protocol.errors import invalid
 from boards.mlflow_protocol.filters import VERSIONS, read_filter, read_order
 from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.metric_tags import metric_of_tag, metrics_of_tags
-from boards.mlflow_protocol.page_tokens import page_token, read_page_token
+from boards.mlflow_protocol.page_tokens import read_page_token
 from boards.mlflow_protocol.runs import source_run
 from boards.mlflow_protocol.sources import files_here, original_of
 from boards.mlflow_protocol.stages import read_stage
 from boards.queries.facts.records import find_model, find_named_version
 from boards.queries.facts.visible_models import covered
-from boards.queries.search.mlflow_search import place_of, search_versions
+from boards.queries.search.mlflow_search import cursor_of, search_versions
 from boards.registry.artifacts.artifacts import set_artifact
 from boards.registry.catalog import labels as label_writes
 from boards.registry.catalog.catalog import delete_version, set_description
@@ -158,7 +158,7 @@ def search(actor: Actor, given: Given) -> Document:
     )
     answer: Document = {"model_versions": version_documents(rows)}
     if has_more:
-        answer["next_page_token"] = page_token(place_of(rows[-1], order), order)
+        answer["next_page_token"] = cursor_of(rows[-1], order)
     return answer
 
 

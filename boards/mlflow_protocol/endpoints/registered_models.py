@@ -10,11 +10,11 @@ from boards.access.permissions import Right
 from boards.mlflow_protocol.documents import Document, model_documents, with_aliases
 from boards.mlflow_protocol.filters import MODELS, read_filter, read_order
 from boards.mlflow_protocol.given import Given
-from boards.mlflow_protocol.page_tokens import page_token, read_page_token
+from boards.mlflow_protocol.page_tokens import read_page_token
 from boards.mlflow_protocol.stages import read_stage
 from boards.queries.facts.records import find_model
 from boards.queries.facts.visible_models import covered
-from boards.queries.search.mlflow_search import latest_versions, place_of, search_models
+from boards.queries.search.mlflow_search import cursor_of, latest_versions, search_models
 from boards.registry.catalog import labels as label_writes
 from boards.registry.catalog.catalog import delete_model, rename_model, set_description
 from boards.registry.catalog.registration import create_model
@@ -75,7 +75,7 @@ def search(actor: Actor, given: Given) -> Document:
     )
     answer: Document = {"registered_models": model_documents(rows)}
     if has_more:
-        answer["next_page_token"] = page_token(place_of(rows[-1], order), order)
+        answer["next_page_token"] = cursor_of(rows[-1], order)
     return answer
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
-from django.db.models import F, Q
+from django.db.models import F
 
 from boards import models
 from boards.queries.board.board_columns import headlines_of
 from boards.queries.metrics.champion_comparison import MeasuredMetric
-from boards.queries.paging.keyset import Cursor, broken_link
-from boards.queries.paging.whole_number import ID_MAX, whole_number
+from boards.queries.paging.keyset import Kind, Order, SortKey, Value
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
@@ -21,7 +20,11 @@ from obeya.stages import Stage
 PAGE = 50
 SORTS = ("name", "versions", "updated")
 
-_COLUMNS = {"name": "name", "versions": "version_total", "updated": "updated_at"}
+_COLUMNS = {
+    "name": SortKey("name", Kind.NAME),
+    "versions": SortKey("version_total", Kind.NUMBER),
+    "updated": SortKey("updated_at", Kind.MOMENT),
+}
 
 _TOTAL = F("development_count") + F("staging_count") + F("production_count") + F("archived_count")
 
@@ -35,11 +38,11 @@ class ModelsQuery:
 
     text: str = ""
     sort: str = "name"
-    after: tuple[str | int | datetime, int] | None = None
+    after: tuple[Value, ...] | None = None
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> ModelsQuery:
-        """Read the parameters ``q``, ``sort``, ``after`` and ``id``.
+        """Read the parameters ``q``, ``sort`` and ``after``.
 
         Raises:
             InvalidInput: one of them cannot be.
@@ -49,17 +52,8 @@ class ModelsQuery:
             raise InvalidInput(
                 f"Models are sorted by {', '.join(SORTS)}, not by “{sort[:32]}”.", field="sort"
             )
-        if "after" not in values:
-            return cls(text, sort)
-        after = values["after"]
-        if sort.removeprefix("-") == "updated":
-            cursor = Cursor.parse(after)
-            return cls(text, sort, (cursor.moment, cursor.pk) if cursor else None)
-        value = whole_number(after) if sort.removeprefix("-") == "versions" else after
-        pk = whole_number(values.get("id", ""), at_most=ID_MAX)
-        if pk is None or value is None or "\x00" in after:
-            raise broken_link()
-        return cls(text, sort, (value, pk))
+        query = cls(text, sort)
+        return replace(query, after=query.order.parse(values.get("after", "")))
 
     @property
     def by(self) -> str:
@@ -70,6 +64,12 @@ class ModelsQuery:
     def descending(self) -> bool:
         """Whether the largest comes first."""
         return self.sort.startswith("-")
+
+    @property
+    def order(self) -> Order:
+        """The order of the list, and of models that are equal in it."""
+        key = replace(_COLUMNS[self.by], ascending=not self.descending)
+        return Order(self.sort, (key, SortKey("pk", Kind.NUMBER, ascending=key.ascending)))
 
     def url(self, **changes: str) -> str:
         """The query string of this list, sorted or searched another way, from its first page."""
@@ -113,19 +113,16 @@ def models_list(query: ModelsQuery) -> ModelsList:
     )
     for word in query.text.split():
         rows = rows.filter(name__icontains=word)
-    column = _COLUMNS[query.by]
+    order = query.order
     if query.after is not None:
-        rows = rows.filter(_beyond(query, column))
-    sign = "-" if query.descending else ""
-    page = list(rows.order_by(f"{sign}{column}", f"{sign}pk")[: PAGE + 1])
+        rows = rows.filter(order.beyond(query.after))
+    page = list(rows.order_by(*order.order_by)[: PAGE + 1])
     next_url = ""
     if len(page) > PAGE:
         page = page[:PAGE]
         last = page[-1]
-        if query.by == "updated":
-            next_url = query.url(after=str(Cursor(last.updated_at, last.pk)))
-        else:
-            next_url = query.url(after=str(getattr(last, column)), id=str(last.pk))
+        sorted_by = getattr(last, order.keys[0].column)
+        next_url = query.url(after=order.cursor((sorted_by, last.pk)))
     headlines = headlines_of(page)
     return ModelsList(
         query,
@@ -142,9 +139,3 @@ def models_list(query: ModelsQuery) -> ModelsList:
         ),
         next_url,
     )
-
-
-def _beyond(query: ModelsQuery, column: str) -> Q:
-    value, pk = query.after or ("", 0)
-    direction = "lt" if query.descending else "gt"
-    return Q(**{f"{column}__{direction}": value}) | Q(**{column: value, f"pk__{direction}": pk})

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any, TypeVar
 
-from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery
 
 from boards import models
+from boards.queries.paging.keyset import Order, Value
 from boards.queries.search.like import Like
 from obeya.stages import Stage
 
 PROMPT_TAG = "mlflow.prompt.is_prompt"
 
 Row = TypeVar("Row", bound=Model)
-Place = Sequence[str | int | datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,21 +38,12 @@ class Clause:
     tag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SortKey:
-    """A column that rows are sorted by, as its path from the row."""
-
-    column: str
-    ascending: bool = True
-
-
 def search_models(
-    within: Q, clauses: Sequence[Clause], order: Sequence[SortKey], after: Place | None, limit: int
+    within: Q, clauses: Sequence[Clause], order: Order, after: Sequence[Value] | None, limit: int
 ) -> tuple[list[models.RegisteredModel], bool]:
     """The models that all clauses let through, and whether there are more behind them.
 
-    `order` must end in a column that tells all rows apart; `after` holds the values of its columns
-    at the row to go on from. One statement.
+    `after` is the values of the order's keys at the row to continue from. One statement.
     """
     found = models.RegisteredModel.objects.filter(within, deleted_at=None)
     found = _filtered(found, clauses, models.ModelTag.objects.filter(model=OuterRef("pk")))
@@ -61,7 +51,7 @@ def search_models(
 
 
 def search_versions(
-    within: Q, clauses: Sequence[Clause], order: Sequence[SortKey], after: Place | None, limit: int
+    within: Q, clauses: Sequence[Clause], order: Order, after: Sequence[Value] | None, limit: int
 ) -> tuple[list[models.ModelVersion], bool]:
     """The same for versions; their `model` and `owner` are fetched with them."""
     found = models.ModelVersion.objects.filter(within, deleted_at=None)
@@ -93,9 +83,10 @@ def _latest_in(stage: Stage, model_ids: Sequence[int]) -> QuerySet[Any, Any]:
     return models.RegisteredModel.objects.filter(pk__in=model_ids).values_list(Subquery(newest))
 
 
-def place_of(row: Model, order: Sequence[SortKey]) -> Place:
-    """The values of the columns of `order` at a row that was fetched."""
-    return [reduce(getattr, key.column.split("__"), row) for key in order]  # type: ignore[misc]
+def cursor_of(row: Model, order: Order) -> str:
+    """The cursor of the place after a row that was fetched."""
+    paths = [key.column.split("__") for key in order.keys]
+    return order.cursor([reduce(getattr, path, row) for path in paths])  # type: ignore[misc]
 
 
 def _filtered(
@@ -140,21 +131,9 @@ def _compared(found: QuerySet[Row, Row], column: str, clause: Clause) -> QuerySe
 
 
 def _page(
-    found: QuerySet[Row, Row], order: Sequence[SortKey], after: Place | None, limit: int
+    found: QuerySet[Row, Row], order: Order, after: Sequence[Value] | None, limit: int
 ) -> tuple[list[Row], bool]:
     if after is not None:
-        found = found.filter(_behind(order, after))
-    columns = [F(key.column).asc() if key.ascending else F(key.column).desc() for key in order]
-    rows = list(found.order_by(*columns)[: limit + 1])
+        found = found.filter(order.beyond(after))
+    rows = list(found.order_by(*order.order_by)[: limit + 1])
     return rows[:limit], len(rows) > limit
-
-
-def _behind(order: Sequence[SortKey], after: Place) -> Q:
-    """The rows behind a place: equal to it in the first columns and beyond it in the next."""
-    beyond, equal = Q(pk__in=()), Q()
-    for key, value in zip(order, after, strict=True):
-        beyond |= equal & Q(**{f"{key.column}__{'gt' if key.ascending else 'lt'}": value})
-        equal &= Q(**{key.column: value})
-    first, value = order[0], after[0]
-    # Implied by the rest; it is what an index can seek by.
-    return Q(**{f"{first.column}__{'gte' if first.ascending else 'lte'}": value}) & beyond
