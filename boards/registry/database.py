@@ -11,6 +11,7 @@ from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
 from boards.queries.facts import history, judgement, records
+from boards.queries.facts.policies_in_force import policy_in_force
 from boards.queries.facts.requests import request_record, requests_of
 from boards.queries.facts.waivers import waiver_record
 from boards.registry.catalog import catalog, labels, registration
@@ -127,8 +128,8 @@ class DatabaseRegistry:
         """See `ModelRegistry.get_policy`."""
         self._actor.require(Right.VIEW, name)
         model = None if name is None else records.find_model(name)
-        revision = judgement.policy_in_force(model, Stage.parse(stage))
-        return PromotionPolicy.from_document(revision.document) if revision else None
+        found = policy_in_force(model, Stage.parse(stage))
+        return found.policy if found else None
 
     def check_promotion_policy(
         self,

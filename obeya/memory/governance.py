@@ -37,12 +37,12 @@ class MemoryGovernance(MemoryRequests):
             raise InvalidInput("A policy needs a target stage to be stored.", field="stage")
         with self._lock:
             model = None if name is None else self._store.model(name)
-            holder = model or self._store
-            revisions = holder.policies.setdefault(policy.stage, [])
-            is_in_force = bool(revisions) and policy.stage not in holder.policies_removed
-            if not is_in_force or not revisions[-1].asks_the_same_as(policy):
+            policies = (model or self._store).policies
+            revisions = policies.revisions.setdefault(policy.stage, [])
+            present = policies.in_force(policy.stage)
+            if present is None or not present[0].asks_the_same_as(policy):
                 revisions.append(policy)
-                holder.policies_removed.discard(policy.stage)
+                policies.removed.discard(policy.stage)
                 chain = self._store.site if model is None else model.chain
                 data = {"revision": len(revisions), "policy": policy.to_document()}
                 self._store.append(chain, Action.POLICY_SET, to_stage=policy.stage, data=data)
@@ -53,16 +53,17 @@ class MemoryGovernance(MemoryRequests):
         stage, reason = Stage.parse(stage), names.reason(reason)
         with self._lock:
             model = None if name is None else self._store.model(name)
-            holder = model or self._store
-            if not holder.policies.get(stage) or stage in holder.policies_removed:
+            policies = (model or self._store).policies
+            present = policies.in_force(stage)
+            if present is None:
                 raise policy_not_found(stage, model.name if model else None)
-            holder.policies_removed.add(stage)
+            policies.removed.add(stage)
             chain = self._store.site if model is None else model.chain
             self._store.append(
                 chain,
                 Action.POLICY_REMOVED,
                 to_stage=stage,
-                data={"revision": len(holder.policies[stage])},
+                data={"revision": present[1]},
                 texts={"reason": reason},
             )
 

@@ -32,6 +32,24 @@ class Chain:
 
 
 @dataclass(slots=True)
+class Policies:
+    """The policies of one model, or the default ones: their revisions by stage, oldest first.
+
+    `removed` are the stages whose last revision is no longer in force.
+    """
+
+    revisions: dict[Stage, list[PromotionPolicy]] = field(default_factory=dict)
+    removed: set[Stage] = field(default_factory=set)
+
+    def in_force(self, stage: Stage) -> tuple[PromotionPolicy, int] | None:
+        """The policy in force for a stage and the number of its revision."""
+        revisions = self.revisions.get(stage)
+        if not revisions or stage in self.removed:
+            return None
+        return revisions[-1], len(revisions)
+
+
+@dataclass(slots=True)
 class Model:
     """A registered model with its versions by number and its own policies by stage.
 
@@ -44,8 +62,7 @@ class Model:
     tags: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, int] = field(default_factory=dict)
     versions: dict[int, ModelVersion] = field(default_factory=dict)
-    policies: dict[Stage, list[PromotionPolicy]] = field(default_factory=dict)
-    policies_removed: set[Stage] = field(default_factory=set)
+    policies: Policies = field(default_factory=Policies)
     last_number: int = 0
     in_production: list[int] = field(default_factory=list)
     waivers: list[Waiver] = field(default_factory=list)

@@ -25,7 +25,8 @@ from obeya.errors import (
     refuse,
     version_not_found,
 )
-from obeya.memory.rows import Chain, Model, evidence_of
+from obeya.memory.rows import Chain, Model, Policies, evidence_of
+from obeya.policy.in_force import guarding_policy
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Definitions, Evidence
 from obeya.records import Action, Channel, ModelVersion
@@ -47,8 +48,7 @@ class MemoryStore:
     channel: Channel = Channel.PYTHON
     limits: dict[Stage, WipLimit] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
-    policies: dict[Stage, list[PromotionPolicy]] = field(default_factory=dict)
-    policies_removed: set[Stage] = field(default_factory=set)
+    policies: Policies = field(default_factory=Policies)
     site: Chain = field(default_factory=Chain)
     buried: list[Chain] = field(default_factory=list)
 
@@ -208,11 +208,9 @@ class MemoryStore:
     def policy_of(
         self, model: Model | None, stage: Stage
     ) -> tuple[PromotionPolicy | None, int | None]:
-        """The policy in force and its revision: the model's own, else the site's, else nothing."""
-        for holder in (model, self):
-            if holder and holder.policies.get(stage) and stage not in holder.policies_removed:
-                return holder.policies[stage][-1], len(holder.policies[stage])
-        return None, None
+        """The policy in force and its revision; None and None where there is none."""
+        own = model.policies.in_force(stage) if model else None
+        return guarding_policy(own, self.policies.in_force(stage)) or (None, None)
 
     def facts(
         self,

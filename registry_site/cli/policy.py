@@ -28,10 +28,10 @@ def export(**options: Any) -> None:
 
     from django.db import DatabaseError
 
-    from boards.queries.policies.policies_in_force import policies_in_force
+    from boards.queries.facts.policies_in_force import policies_in_force
 
     try:
-        in_force = [(row.model, row.policy) for row in policies_in_force()]
+        in_force = [(model, each.policy) for model, each in policies_in_force()]
     except DatabaseError as error:
         raise Misconfigured(f"The database cannot be used: {error}") from error
     click.echo(write_policies(in_force), nl=False)
@@ -47,11 +47,8 @@ def apply(*, file: Path, dry_run: bool, **options: Any) -> None:
 
     from django.db import DatabaseError
 
-    from boards.queries.policies.policies_in_force import (
-        policies_in_force,
-        unknown_metrics,
-        unknown_models,
-    )
+    from boards.queries.facts.policies_in_force import policies_in_force
+    from boards.queries.policies.policy_file import unknown_metrics, unknown_models
 
     wanted = read_file(file)
     try:
@@ -63,7 +60,7 @@ def apply(*, file: Path, dry_run: bool, **options: Any) -> None:
     except DatabaseError as error:
         raise Misconfigured(f"The database cannot be used: {error}") from error
     refuse_unknown(file, no_models, no_metrics)
-    in_force = {(row.model, row.policy.stage): (row.policy, row.revision) for row in found}
+    in_force = {(model, each.policy.stage): (each.policy, each.revision) for model, each in found}
     apply_policies(wanted, in_force, _make, dry_run=dry_run)
 
 

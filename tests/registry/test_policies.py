@@ -8,7 +8,7 @@ import pytest
 
 from boards.access.actors import Actor
 from boards.models import AuditEvent, PolicyRevision, RegisteredModel, SiteChain
-from boards.queries.facts.judgement import policy_in_force
+from boards.queries.facts.policies_in_force import policy_in_force
 from boards.registry.catalog.registration import register_model
 from boards.registry.policies.policies import set_policy
 from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -88,9 +88,9 @@ def test_the_models_own_policy_is_in_force_and_the_sites_for_all_others(guard, r
     bert = register_model(name="bert", actor=Actor(alice, Channel.CLI), at=NOON).model
     site = guard(ACCURATE)
     own = guard(STRICTER, "resnet50")
-    assert policy_in_force(resnet50, Stage.STAGING) == own
-    assert policy_in_force(bert, Stage.STAGING) == site
-    assert policy_in_force(None, Stage.STAGING) == site
+    assert policy_in_force(resnet50, Stage.STAGING).row == own
+    assert policy_in_force(bert, Stage.STAGING).row == site
+    assert policy_in_force(None, Stage.STAGING).row == site
     assert policy_in_force(bert, Stage.PRODUCTION) is None
 
 

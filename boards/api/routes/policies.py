@@ -18,10 +18,9 @@ from boards.api.schemas.basics import GatedStage, Items, MetricPath
 from boards.api.schemas.catalog import Definition, DefinitionIn
 from boards.api.schemas.policies import Draft, PolicyIn, PolicyInForce, Simulation
 from boards.models import PolicyRevision
-from boards.queries.facts.judgement import policy_in_force
+from boards.queries.facts.policies_in_force import policies_in_force, policy_in_force
 from boards.queries.facts.records import definitions, find_model
 from boards.queries.facts.visible_models import covered
-from boards.queries.policies.policies_in_force import policies_in_force
 from boards.queries.policies.what_if import what_if
 from boards.registry.catalog import metrics as metric_writes
 from boards.registry.policies.policies import remove_policy, set_policy
@@ -47,12 +46,12 @@ def list_policies(request: ApiRequest) -> HttpResponse:
         {
             "items": [
                 {
-                    "stage": row.policy.stage.value if row.policy.stage else None,
-                    "model": row.model,
-                    "revision": row.revision,
-                    "policy": row.policy.to_document(),
+                    "stage": each.policy.stage.value if each.policy.stage else None,
+                    "model": model,
+                    "revision": each.revision,
+                    "policy": each.policy.to_document(),
                 }
-                for row in found
+                for model, each in found
             ]
         }
     )
@@ -62,10 +61,10 @@ def list_policies(request: ApiRequest) -> HttpResponse:
 def get_site_policy(request: ApiRequest, stage: GatedStage) -> HttpResponse:
     """The site's policy for a stage. Its ETag is its revision."""
     request.actor.require_anywhere(Right.VIEW)
-    revision = policy_in_force(None, Stage(stage))
-    if revision is None:
+    found = policy_in_force(None, Stage(stage))
+    if found is None:
         raise NotFound(f"The site has no promotion policy for {Stage(stage).label}.", what="policy")
-    return _answer(request, revision)
+    return _answer(request, found.row)
 
 
 @router.put("/policies/{stage}", response=PolicyInForce)
@@ -86,12 +85,12 @@ def get_model_policy(request: ApiRequest, name: Name, stage: GatedStage) -> Http
     """The policy in force for a model: its own, else the site's (then `model` is null)."""
     request.actor.require(Right.VIEW, name)
     model = find_model(name)
-    revision = policy_in_force(model, Stage(stage))
-    if revision is None:
+    found = policy_in_force(model, Stage(stage))
+    if found is None:
         raise NotFound(
             f"No promotion policy guards {Stage(stage).label} for {model.name}.", what="policy"
         )
-    return _answer(request, revision)
+    return _answer(request, found.row)
 
 
 @router.put("/models/{name}/policies/{stage}", response=PolicyInForce)

@@ -12,7 +12,8 @@ from django.db.models import Q, QuerySet, Sum
 
 from boards import models
 from boards.queries.board.limits import StageLimit, column_limits
-from boards.queries.facts.evidence import MoveFacts, PoliciesInForce
+from boards.queries.facts.evidence import MoveFacts
+from boards.queries.facts.policies_in_force import PoliciesInForce
 from boards.queries.facts.records import definitions, metric_records
 from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
 from boards.queries.paging.keyset import Cursor
@@ -273,8 +274,8 @@ def _headlines(model: models.RegisteredModel, policies: PoliciesInForce) -> tupl
         return tuple(model.headline_metrics)
     if settings.OBEYA_HEADLINE_METRICS:
         return tuple(settings.OBEYA_HEADLINE_METRICS)
-    policy, _ = policies.of(model.pk, Stage.PRODUCTION)
-    names = (r.metric for r in policy.requirements if r.metric) if policy else ()
+    found = policies.of(model.pk, Stage.PRODUCTION)
+    names = (r.metric for r in found.policy.requirements if r.metric) if found else ()
     return tuple(dict.fromkeys(names))[:HEADLINES]
 
 

@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from boards import models
 from boards.queries.facts.open_requests import OpenRequest, open_requests
+from boards.queries.facts.policies_in_force import PoliciesInForce
 from boards.queries.facts.records import definitions, metric_record
 from boards.queries.facts.waivers import waivers_of
 from obeya.metrics import Metric
-from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Definitions, Evidence
 from obeya.policy.rules import RequiredDescription, RequiredTag
 from obeya.stages import Stage, Workflow, workflow_named
@@ -28,48 +28,6 @@ from obeya.transitions.limits import OCCUPANTS_NAMED, LimitMode, StageLoad, WipL
 def workflow_of(model: models.RegisteredModel) -> Workflow:
     """The model's own workflow, else the site's."""
     return workflow_named(model.workflow or settings.OBEYA_WORKFLOW)
-
-
-class PoliciesInForce:
-    """The policies that guard the versions of some models; one statement."""
-
-    def __init__(self, model_ids: Collection[int]) -> None:
-        self._in_force: dict[
-            tuple[int | None, str], tuple[PromotionPolicy, models.PolicyRevision]
-        ] = {}
-        for row in models.PolicyRevision.objects.filter(
-            Q(model__in=model_ids) | Q(model=None), superseded_at=None
-        ):
-            policy = PromotionPolicy.from_document(row.document)
-            self._in_force[row.model_id, row.stage] = (policy, row)
-
-    def of(
-        self, model_id: int | None, stage: Stage
-    ) -> tuple[PromotionPolicy | None, models.PolicyRevision | None]:
-        """The model's own policy of a stage, else the site's, else nothing."""
-        for key in ((model_id, stage.value), (None, stage.value)):
-            if key in self._in_force:
-                return self._in_force[key]
-        return None, None
-
-    @property
-    def all(self) -> Iterable[PromotionPolicy]:
-        """Every policy in force."""
-        return [policy for policy, _ in self._in_force.values()]
-
-    def asks_for(self, kind: type) -> bool:
-        """Whether some policy holds a requirement of this kind."""
-        return any(isinstance(r, kind) for policy in self.all for r in policy.requirements)
-
-    @property
-    def metric_names(self) -> set[str]:
-        """Every metric that some policy speaks of."""
-        return {
-            requirement.metric
-            for policy in self.all
-            for requirement in policy.evidence_requirements
-            if requirement.metric
-        }
 
 
 class MoveFacts:
@@ -140,7 +98,8 @@ class MoveFacts:
         self, row: models.ModelVersion, to_stage: Stage, *, archive_existing: bool = False
     ) -> TransitionFacts:
         """What the move of one of the versions to `to_stage` is judged by."""
-        policy, revision = self.policies.of(row.model_id, to_stage)
+        found = self.policies.of(row.model_id, to_stage)
+        policy = found.policy if found else None
         evidence, champion = self.evidence_of(row)
         facts = TransitionFacts(
             from_stage=Stage(row.stage),
@@ -148,7 +107,7 @@ class MoveFacts:
             workflow=workflow_of(row.model),
             evidence=evidence,
             policy=policy,
-            policy_revision=revision.number if revision else None,
+            policy_revision=found.revision if found else None,
             champion=champion,
             definitions=self.definitions if policy and policy.asks_about_noise else {},
             waivers=tuple(w for w in self._waivers.get(row.pk, ()) if w.stage is to_stage),
@@ -240,7 +199,7 @@ def facts_for(
     """
     source = MoveFacts([version], with_digest=True, at=at)
     facts = source.of(version, to_stage, archive_existing=archive_existing)
-    return named_occupants(version, facts), source.policies.of(version.model_id, to_stage)[1]
+    return named_occupants(version, facts), source.policies.row_of(version.model_id, to_stage)
 
 
 def named_occupants(version: models.ModelVersion, facts: TransitionFacts) -> TransitionFacts:

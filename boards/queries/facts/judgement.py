@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from django.db.models import F, Q
-
 from boards import models
 from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.records import definitions
@@ -14,19 +12,6 @@ from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import Verdict, no_policy
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionJudgement, judge_transition
-
-
-def policy_in_force(
-    model: models.RegisteredModel | None, stage: Stage
-) -> models.PolicyRevision | None:
-    """The revision that guards `stage`: the model's own, else the site's, else None."""
-    return (
-        models.PolicyRevision.objects.filter(
-            Q(model=model) | Q(model=None), stage=stage.value, superseded_at=None
-        )
-        .order_by(F("model").asc(nulls_last=True))
-        .first()
-    )
 
 
 def judge(version: models.ModelVersion, to_stage: Stage, *, at: datetime) -> TransitionJudgement:

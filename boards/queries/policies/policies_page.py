@@ -6,9 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
-
 from boards import models
+from boards.queries.facts.policies_in_force import has_own_policy, revisions_in_force
 from boards.queries.facts.records import find_model
 from boards.queries.metrics.metric_names import metric_names
 from boards.queries.policies.policy_revisions import (
@@ -100,18 +99,17 @@ def policies_page(at: datetime, after: str = "") -> PoliciesPage:
     """The policies in force; `after` is the model name to go on from. Five statements."""
     site = {
         row.stage: revision_of(row)
-        for row in _in_force().filter(model=None).select_related("created_by")
+        for row in revisions_in_force().filter(model=None).select_related("created_by")
     }
-    own = models.PolicyRevision.objects.filter(model=OuterRef("pk"), superseded_at=None)
     page = list(
-        models.RegisteredModel.objects.filter(Exists(own), deleted_at=None, name__gt=after)
+        models.RegisteredModel.objects.filter(has_own_policy("pk"), deleted_at=None, name__gt=after)
         .order_by("name")
         .only("name")[: MODELS_PAGE + 1]
     )
     shown = page[:MODELS_PAGE]
     found = {
         (row.model_id, row.stage): revision_of(row)
-        for row in _in_force().filter(model__in=shown).select_related("created_by")
+        for row in revisions_in_force().filter(model__in=shown).select_related("created_by")
     }
     waived = {stage: waived_lines(at, stage) for stage in GATED}
 
@@ -148,7 +146,9 @@ def policy_editor(stage: str, name: str | None = None) -> PolicyEditor:
     rows = list(revision_rows(model, gated).order_by("-number")[: REVISIONS_MAX + 1])
     site = None
     if model is not None:
-        found = _in_force().filter(model=None, stage=gated.value).select_related("created_by")
+        found = (
+            revisions_in_force().filter(model=None, stage=gated.value).select_related("created_by")
+        )
         site = next((revision_of(row) for row in found), None)
     return PolicyEditor(
         stage=gated,
@@ -157,7 +157,3 @@ def policy_editor(stage: str, name: str | None = None) -> PolicyEditor:
         site=site,
         metric_names=metric_names(),
     )
-
-
-def _in_force() -> QuerySet[models.PolicyRevision]:
-    return models.PolicyRevision.objects.filter(superseded_at=None)

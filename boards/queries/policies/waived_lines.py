@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef
+from django.db.models import OuterRef
 
 from boards import models
+from boards.queries.facts.policies_in_force import has_own_policy
 from obeya.policy.bounds import number_text
 from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
@@ -47,9 +48,6 @@ def waived_lines(at: datetime, *stages: Stage) -> dict[int | None, Counter[str]]
     By the id of the model where it has a policy of its own for the waiver's stage, else by None,
     for then the site's policy is what they waive.
     """
-    own = models.PolicyRevision.objects.filter(
-        model=OuterRef("version__model"), stage=OuterRef("stage"), superseded_at=None
-    )
     rows = models.Waiver.objects.filter(
         stage__in=[stage.value for stage in stages],
         revoked_at=None,
@@ -59,8 +57,9 @@ def waived_lines(at: datetime, *stages: Stage) -> dict[int | None, Counter[str]]
         version__model__deleted_at=None,
     )
     found: dict[int | None, Counter[str]] = defaultdict(Counter)
-    for model, has_own, lines in rows.annotate(has_own=Exists(own)).values_list(
+    has_own = has_own_policy("version__model", OuterRef("stage"))
+    for model, is_own, lines in rows.annotate(has_own=has_own).values_list(
         "version__model", "has_own", "requirements"
     ):
-        found[model if has_own else None].update(lines)
+        found[model if is_own else None].update(lines)
     return dict(found)

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from django.db.models import Q, QuerySet
 
 from boards import models
+from boards.queries.facts.policies_in_force import has_own_policy
 from boards.queries.facts.records import definitions
 from obeya.metrics import Metric
 from obeya.policy.policy import PromotionPolicy
@@ -170,10 +171,7 @@ def _in_scope(prefix: str, stage: Stage, model: models.RegisteredModel | None) -
     """The condition for rows whose model, at `prefix`, the draft would hold for, deleted or not."""
     if model is not None:
         return Q(**{prefix: model})
-    own = models.PolicyRevision.objects.filter(
-        model__isnull=False, stage=stage.value, superseded_at=None
-    )
-    return ~Q(**{f"{prefix}__in": own.values("model")})
+    return Q(~has_own_policy(prefix, stage))
 
 
 def _versions(

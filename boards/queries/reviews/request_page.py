@@ -240,7 +240,7 @@ def _present(
     facts = source.of(version, stage, archive_existing=row.archive_existing)
     judgement = judge_transition(named_occupants(version, facts))
     verdict = judgement.verdict or facts.check_policy()
-    revision = source.policies.of(version.model_id, stage)[1]
+    revision = source.policies.row_of(version.model_id, stage)
     if revision is not None:
         revision = models.PolicyRevision.objects.select_related("model", "created_by").get(
             pk=revision.pk

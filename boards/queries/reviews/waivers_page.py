@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 from boards import models
 from boards.queries.facts.history import NOBODY
+from boards.queries.facts.policies_in_force import PoliciesInForce
 from boards.queries.facts.waivers import waiver_record
 from boards.queries.paging.keyset import Cursor
 from obeya.errors import InvalidInput, NotFound
@@ -106,13 +107,11 @@ def waiver_line(uid: uuid.UUID, at: datetime) -> WaiverLine:
 
 def stages_with_policy(version: models.ModelVersion) -> tuple[Stage, ...]:
     """The stages ahead of a version whose policy in force could be waived; one statement."""
-    found = set(
-        models.PolicyRevision.objects.filter(
-            Q(model=version.model_id) | Q(model=None), superseded_at=None
-        ).values_list("stage", flat=True)
-    )
+    policies = PoliciesInForce([version.model_id])
     here = Stage(version.stage)
-    return tuple(s for s in Stage if s.value in found and is_promotion(here, s))
+    return tuple(
+        s for s in Stage if is_promotion(here, s) and policies.of(version.model_id, s) is not None
+    )
 
 
 def _rows() -> QuerySet[models.Waiver]:

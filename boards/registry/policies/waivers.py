@@ -9,13 +9,12 @@ from datetime import datetime
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Right
-from boards.queries.facts.judgement import policy_in_force
+from boards.queries.facts.policies_in_force import policy_in_force
 from boards.queries.facts.waivers import waiver_record
 from boards.registry.commit import writing_model
 from obeya import names
 from obeya.errors import AlreadyClosed, NotFound
 from obeya.policy import waivers
-from obeya.policy.policy import PromotionPolicy
 from obeya.records import Action
 from obeya.stages import Stage
 from obeya.transitions.versions import next_stage
@@ -45,10 +44,9 @@ def waive(
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
         stage = wanted or next_stage(Stage(row.stage))
-        revision = policy_in_force(write.model, stage)
-        policy = PromotionPolicy.from_document(revision.document) if revision else None
+        found = policy_in_force(write.model, stage)
         lines = waivers.waivable(
-            policy.evidence_requirements if policy else None,
+            found.policy.evidence_requirements if found else None,
             Stage(row.stage),
             stage,
             requirements,

@@ -48,7 +48,7 @@ def read_facts(
     facts = source.of(row, to_stage, archive_existing=archive_existing)
     return FactsUnderLock(
         named_occupants(row, facts),
-        source.policies.of(row.model_id, to_stage)[1],
+        source.policies.row_of(row.model_id, to_stage),
         source.request_of(row, to_stage),
     )
 

@@ -14,8 +14,8 @@ from boards.queries.catalog.model_page import (
     VersionsQuery,
     model_page,
 )
+from boards.queries.facts.policies_in_force import policies_of
 from boards.queries.facts.records import find_model
-from boards.queries.policies.policies_in_force import policies_of
 from boards.views.board.board_as_of import answer_production_on
 from boards.views.catalog.operations import operations_context
 from boards.views.http import Request, needs

@@ -1,0 +1,12 @@
+"""Which policy guards a stage for a model."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+Policy = TypeVar("Policy")
+
+
+def guarding_policy(model_policy: Policy | None, default_policy: Policy | None) -> Policy | None:
+    """Return the policy of the model, else the default policy, else None."""
+    return default_policy if model_policy is None else model_policy
