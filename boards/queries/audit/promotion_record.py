@@ -10,22 +10,13 @@ from typing import Any
 
 from boards import models
 from boards.models.audit import event_data, event_members
-from boards.queries.checks.frozen_check import (
-    FrozenEvidence,
-    OutcomeRow,
-    PolicyUsed,
-    frozen_evidence,
-    outcome_rows,
-    policy_used,
-    refusals_from_documents,
-)
+from boards.queries.checks.frozen_check import CheckResult, stored_result
 from boards.queries.facts.check_digest import check_digest, digested_document
 from boards.queries.facts.event_values import moment_of, uid_of
 from boards.queries.facts.history import NOBODY
-from boards.queries.facts.records import definitions
 from obeya.audit.chain import GENESIS, event_hash, text_digest
+from obeya.documents.verdicts import refusals_from_documents
 from obeya.errors import NotFound, Refusal, RefusalKind
-from obeya.policy.results import Mode, Verdict
 from obeya.records import MOVES, Action, Channel
 from obeya.stages import Stage
 
@@ -62,7 +53,7 @@ class RequestUsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrozenVerdict:
+class CheckOnRecord:
     """The check that was kept with the event.
 
     `is_sound` tells whether it still has the digest that the event holds; `stated_digest` is
@@ -70,21 +61,11 @@ class FrozenVerdict:
     """
 
     uid: uuid.UUID
-    verdict: Verdict
-    outcomes: tuple[OutcomeRow, ...]
-    evidence: FrozenEvidence
+    result: CheckResult
     evidence_digest: str
-    policy: PolicyUsed | None
-    refusals: tuple[Refusal, ...]
     stated_digest: str
     present_digest: str
     document: Mapping[str, Any]
-
-    @property
-    def only_warns(self) -> bool:
-        """Whether what fails refused nothing: the policy only warned, or it was a rollback."""
-        is_rollback = bool(self.document["evidence"].get("is_rollback"))
-        return self.verdict.mode is Mode.WARN or is_rollback
 
     @property
     def is_sound(self) -> bool:
@@ -136,7 +117,7 @@ class PromotionRecord:
     reason_of_operation: str
     operation: uuid.UUID | None
     others: tuple[OtherMove, ...]
-    check: FrozenVerdict | None
+    check: CheckOnRecord | None
     check_is_missing: bool
     waiver: WaiverRecord | None
     request: RequestUsed | None
@@ -219,7 +200,7 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
     texts = dict(models.AuditText.objects.filter(event=row).values_list("role", "text"))
     check = _check(row, data)
     approved_by = data.get("approved_by", "")
-    request = data.get("request") or (check and check.evidence.request)
+    request = data.get("request") or (check and check.result.evidence.request)
     return PromotionRecord(
         chain=chain,
         sequence=sequence,
@@ -288,7 +269,7 @@ def _is_refusal(document: object) -> bool:
 _REFUSAL_KINDS = tuple(kind.value for kind in RefusalKind)
 
 
-def _check(row: models.AuditEvent, data: Mapping[str, Any]) -> FrozenVerdict | None:
+def _check(row: models.AuditEvent, data: Mapping[str, Any]) -> CheckOnRecord | None:
     if "check" not in data:
         return None
     check = (
@@ -298,17 +279,10 @@ def _check(row: models.AuditEvent, data: Mapping[str, Any]) -> FrozenVerdict | N
     )
     if check is None:
         return None
-    defined = definitions()
-    evidence = frozen_evidence(check, defined)
-    verdict = Verdict.from_document(check.verdict)
-    return FrozenVerdict(
+    return CheckOnRecord(
         uid=check.uid,
-        verdict=verdict,
-        outcomes=outcome_rows(verdict, defined, evidence.waivers),
-        evidence=evidence,
+        result=stored_result(check),
         evidence_digest=check.evidence_digest,
-        policy=policy_used(check.policy_revision),
-        refusals=refusals_from_documents(check.refusals),
         stated_digest=data.get("check_digest", ""),
         present_digest=check_digest(check),
         document=digested_document(check),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boards.queries.audit.promotion_record import FrozenVerdict, PromotionRecord, WaiverRecord
+from boards.queries.audit.promotion_record import CheckOnRecord, PromotionRecord, WaiverRecord
 
 FORMAT = 1
 
@@ -66,12 +66,12 @@ def record_document(record: PromotionRecord) -> dict[str, Any]:
     }
 
 
-def _check(check: FrozenVerdict) -> dict[str, Any]:
-    policy = check.policy
+def _check(check: CheckOnRecord) -> dict[str, Any]:
+    policy = check.result.policy
     return {
         "id": str(check.uid),
         "digested": check.document,
-        "sentence": check.verdict.sentence,
+        "sentence": check.result.verdict.sentence,
         "policy": None
         if policy is None
         else {

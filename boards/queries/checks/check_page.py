@@ -10,19 +10,10 @@ from typing import Any
 
 from boards import models
 from boards.queries.board.board_columns import Lamp
-from boards.queries.checks.frozen_check import (
-    FrozenEvidence,
-    OutcomeRow,
-    PolicyUsed,
-    frozen_evidence,
-    outcome_rows,
-    policy_used,
-    refusals_from_documents,
-    verdict_lamp,
-)
+from boards.queries.checks.frozen_check import CheckResult, stored_result
 from boards.queries.checks.next_steps import NextStep, next_steps
 from boards.queries.facts.history import NOBODY
-from boards.queries.facts.records import definitions
+from obeya.documents.verdicts import refusals_from_documents
 from obeya.errors import NotFound, Refusal, RefusalKind
 from obeya.policy.requirements import Outcome
 from obeya.policy.results import Verdict
@@ -53,12 +44,9 @@ class CheckPage:
     stage_now: Stage
     from_stage: Stage
     to_stage: Stage
-    verdict: Verdict
+    result: CheckResult
     allowed: bool | None
     refusals: tuple[Refusal, ...]
-    outcomes: tuple[OutcomeRow, ...]
-    evidence: FrozenEvidence
-    policy: PolicyUsed | None
     steps: tuple[NextStep, ...]
     record: RecordPlace | None
     made_at: datetime
@@ -68,12 +56,12 @@ class CheckPage:
     @property
     def only_warns(self) -> bool:
         """Whether the policy fails it and refuses nothing for that."""
-        return self.verdict.only_warns
+        return self.result.verdict.only_warns
 
     @property
     def lamp(self) -> Lamp:
         """The shape of the whole check."""
-        lamp = verdict_lamp(self.verdict)
+        lamp = self.result.lamp
         if lamp is Lamp.PASSES and (self.allowed is False or self.awaits_approvals):
             return Lamp.ATTENTION
         return lamp
@@ -81,11 +69,11 @@ class CheckPage:
     @property
     def word(self) -> str:
         """The whole check in a few words."""
-        if not self.verdict.has_policy:
+        if not self.result.verdict.has_policy:
             return "No policy" if self.allowed is not False else "Refused"
         if self.only_warns:
             return "Failed, and moved with a warning" if self.allowed else "Failed, only warned"
-        if not self.verdict.passed:
+        if not self.result.verdict.passed:
             return "Failed, and moved by a rollback" if self.allowed else "Failed"
         if self.allowed is False:
             return "Passed, but the move was refused"
@@ -97,18 +85,18 @@ class CheckPage:
     @property
     def required_approvals(self) -> int:
         """How many approvals the policy asked for."""
-        return self.policy.required_approvals if self.policy else 0
+        return self.result.policy.required_approvals if self.result.policy else 0
 
     @property
     def awaits_approvals(self) -> bool:
         """Whether the policy asks for approvals that this check does not count."""
-        given = len(self.evidence.approvals)
+        given = len(self.result.evidence.approvals)
         return given < self.required_approvals and not self.allowed
 
     @property
     def waived(self) -> int:
         """How many requirements a waiver let pass."""
-        return sum(row.outcome.outcome is Outcome.WAIVED for row in self.outcomes)
+        return sum(row.outcome.outcome is Outcome.WAIVED for row in self.result.outcomes)
 
     @property
     def approval_refusals(self) -> tuple[Refusal, ...]:
@@ -123,7 +111,7 @@ class CheckPage:
     @property
     def plea(self) -> str:
         """How the reason of a request starts that asks for a waiver."""
-        lines = "; ".join(failure.requirement for failure in self.verdict.failures)
+        lines = "; ".join(failure.requirement for failure in self.result.verdict.failures)
         return f"Please waive: {lines}. Because "
 
     @property
@@ -147,10 +135,7 @@ def check_page(uid: uuid.UUID) -> CheckPage:
     )
     if row is None:
         raise NotFound("There is no such policy check.", what="check")
-    defined = definitions()
-    verdict = Verdict.from_document(row.verdict)
-    policy = policy_used(row.policy_revision)
-    evidence = frozen_evidence(row, defined)
+    result = stored_result(row)
     version = row.version
     return CheckPage(
         uid=row.uid,
@@ -161,23 +146,20 @@ def check_page(uid: uuid.UUID) -> CheckPage:
         stage_now=Stage(version.stage),
         from_stage=Stage(row.from_stage),
         to_stage=Stage(row.to_stage),
-        verdict=verdict,
+        result=result,
         allowed=row.allowed,
         refusals=refusals_from_documents(row.refusals),
-        outcomes=outcome_rows(verdict, defined, evidence.waivers),
-        evidence=evidence,
-        policy=policy,
         steps=next_steps(
             version.model.name,
             version.number,
-            verdict.failures,
-            policy.policy if policy else None,
+            result.verdict.failures,
+            result.policy.policy if result.policy else None,
             entered_at=version.stage_entered_at,
         ),
         record=_record(row),
         made_at=row.made_at,
         made_by=row.made_by.username if row.made_by else NOBODY,
-        document=_document(row, verdict),
+        document=_document(row, result.verdict),
     )
 
 

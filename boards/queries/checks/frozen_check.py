@@ -11,8 +11,11 @@ from typing import Any
 from boards import models
 from boards.queries.board.board_columns import Lamp
 from boards.queries.facts.history import NOBODY
-from boards.queries.metrics.champion_comparison import MeasuredMetric
-from obeya.errors import Refusal, RefusalKind
+from boards.queries.facts.records import definitions
+from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
+from obeya.documents.catalog import metric_from_document
+from obeya.documents.verdicts import refusals_from_documents
+from obeya.errors import Refusal
 from obeya.metrics import Metric, MetricDefinition, definition_for
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Outcome, RequirementOutcome
@@ -95,70 +98,72 @@ class PolicyUsed:
 
 
 @dataclass(frozen=True, slots=True)
-class FrozenMetric:
-    """One metric as it was. `notes` says what else was stated of the version's measurement."""
+class MetricLine:
+    """One metric beside the champion's, and what else is stated of its measurement."""
 
     measured: MeasuredMetric
     notes: str
 
-    @property
-    def name(self) -> str:
-        """The metric's name."""
-        return self.measured.definition.name
-
-    @property
-    def unit(self) -> str:
-        """The metric's unit, empty where none is known."""
-        return self.measured.definition.unit
-
-    @property
-    def value(self) -> float | None:
-        """The version's value, None when it was not measured."""
-        return self.measured.value
-
-    @property
-    def champion(self) -> float | None:
-        """The champion's value, None when it was not measured."""
-        return self.measured.champion.value if self.measured.champion else None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrozenEvidence:
-    """What a check was made on.
+class ShownEvidence:
+    """What a check was made on, or what a request is decided on.
 
     `champion` is the number of the champion of that moment, None when there was none or it was
-    the version itself. `tags` are those that a policy asked for. `request` is the request that
-    was open for the move. Checks that were stored before something was frozen lack it.
+    the version itself. A stored check has the `tags` that a policy asked for, and `request` is the
+    request that was open for the move. Checks that were stored before something was frozen lack
+    it.
     """
 
-    metrics: tuple[FrozenMetric, ...]
+    metrics: tuple[MetricLine, ...]
     champion: int | None
     artifact_uri: str
     artifact_digest: str
-    artifact_size: int | None
-    artifact_warnings: tuple[str, ...]
     description: str
     tags: Mapping[str, str]
     waivers: tuple[WaiverUsed, ...]
-    approvals: tuple[ApprovalUsed, ...]
-    warnings: tuple[Refusal, ...]
-    request: uuid.UUID | None
+    approvals: tuple[ApprovalUsed, ...] = ()
+    warnings: tuple[Refusal, ...] = ()
+    request: uuid.UUID | None = None
 
 
-def frozen_evidence(
-    check: models.PolicyCheck, defined: Mapping[str, MetricDefinition]
-) -> FrozenEvidence:
-    """The evidence of a check; the definitions of metrics are those of today."""
-    document = check.evidence
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """A policy result with the evidence that it was made on and the policy that it was made by."""
+
+    verdict: Verdict
+    outcomes: tuple[OutcomeRow, ...]
+    evidence: ShownEvidence
+    policy: PolicyUsed | None
+    is_rollback: bool = False
+
+    @property
+    def only_warns(self) -> bool:
+        """Whether what fails refuses nothing: the policy only warns, or it was a rollback."""
+        return self.verdict.mode is Mode.WARN or self.is_rollback
+
+    @property
+    def lamp(self) -> Lamp:
+        """The shape of the verdict."""
+        return verdict_lamp(self.verdict)
+
+
+def stored_result(check: models.PolicyCheck) -> CheckResult:
+    """The result of a stored check; the definitions of metrics are those of today.
+
+    One statement. The check's `policy_revision`, and the `model` and `created_by` of it, must have
+    been fetched with it.
+    """
+    document, defined = check.evidence, definitions()
     champion = document.get("champion") or {}
     request = document.get("request")
-    return FrozenEvidence(
-        metrics=_metrics(document["version"]["metrics"], champion.get("metrics", {}), defined),
+    evidence = ShownEvidence(
+        metrics=metric_lines(
+            _metrics(document["version"]["metrics"]), _metrics(champion.get("metrics", {})), defined
+        ),
         champion=champion.get("number"),
         artifact_uri=document.get("artifact_uri", ""),
         artifact_digest=document.get("artifact_digest", ""),
-        artifact_size=document.get("artifact_size"),
-        artifact_warnings=tuple(document.get("artifact_warnings", ())),
         description=document.get("description", ""),
         tags=document.get("tags", {}),
         waivers=tuple(
@@ -181,6 +186,30 @@ def frozen_evidence(
         warnings=refusals_from_documents(document.get("warnings", ())),
         request=uuid.UUID(request) if request else None,
     )
+    verdict = Verdict.from_document(check.verdict)
+    return CheckResult(
+        verdict=verdict,
+        outcomes=outcome_rows(verdict, defined, evidence.waivers),
+        evidence=evidence,
+        policy=policy_used(check.policy_revision),
+        is_rollback=bool(document.get("is_rollback")),
+    )
+
+
+def metric_lines(
+    own: Mapping[str, Metric],
+    champions: Mapping[str, Metric],
+    defined: Mapping[str, MetricDefinition],
+) -> tuple[MetricLine, ...]:
+    """Every metric that a version or its champion has, by name."""
+    return tuple(
+        MetricLine(measured(name, own, champions, defined), metric_notes(own.get(name)))
+        for name in sorted({*own, *champions})
+    )
+
+
+def _metrics(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Metric]:
+    return {name: metric_from_document(name, document) for name, document in documents.items()}
 
 
 def waiver_used(waiver: Waiver) -> WaiverUsed:
@@ -193,11 +222,6 @@ def waiver_used(waiver: Waiver) -> WaiverUsed:
         granted_at=waiver.granted_at,
         expires_at=waiver.expires_at,
     )
-
-
-def refusals_from_documents(documents: Sequence[Mapping[str, str]]) -> tuple[Refusal, ...]:
-    """The refusals or warnings that a check or an event holds."""
-    return tuple(Refusal(RefusalKind(d["kind"]), d["code"], d["sentence"]) for d in documents)
 
 
 def outcome_rows(
@@ -254,31 +278,3 @@ def metric_notes(metric: Metric | None) -> str:
     if metric.dataset:
         notes.append(f"on {metric.dataset}")
     return ", ".join(notes)
-
-
-def _metrics(
-    own: Mapping[str, Mapping[str, Any]],
-    champions: Mapping[str, Mapping[str, Any]],
-    defined: Mapping[str, MetricDefinition],
-) -> tuple[FrozenMetric, ...]:
-    rows = []
-    for name in sorted({*own, *champions}):
-        metric = _metric(name, own.get(name))
-        row = MeasuredMetric(
-            definition_for(name, defined), metric, _metric(name, champions.get(name))
-        )
-        rows.append(FrozenMetric(row, metric_notes(metric)))
-    return tuple(rows)
-
-
-def _metric(name: str, document: Mapping[str, Any] | None) -> Metric | None:
-    """Read back what `obeya.metrics.metric_document` wrote."""
-    if document is None:
-        return None
-    return Metric(
-        name,
-        float(document["value"]),
-        document.get("samples"),
-        document.get("standard_error"),
-        document.get("dataset", ""),
-    )

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from boards import models
-from boards.queries.board.board_columns import Lamp
 from boards.queries.checks.frozen_check import (
-    OutcomeRow,
-    PolicyUsed,
-    frozen_evidence,
-    metric_notes,
+    CheckResult,
+    ShownEvidence,
+    metric_lines,
     outcome_rows,
     policy_used,
-    verdict_lamp,
+    stored_result,
     waiver_used,
 )
 from boards.queries.facts.evidence import MoveFacts, named_occupants
 from boards.queries.facts.history import NOBODY
 from boards.queries.facts.open_requests import votes_of
-from boards.queries.facts.records import definitions
 from boards.queries.facts.requests import with_people
-from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
 from boards.queries.reviews.evidence_changes import EvidenceChange, evidence_changes
 from obeya.errors import NotFound
-from obeya.metrics import MetricDefinition
-from obeya.policy.results import Mode, Verdict
 from obeya.records import MOVES, Action
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionJudgement, judge_transition
@@ -64,40 +57,6 @@ class VoteLine:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricLine:
-    """One metric beside the champion's, and what else is stated of its measurement."""
-
-    measured: MeasuredMetric
-    notes: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownEvidence:
-    """What is decided on: as it stands while the request is open, else as it was frozen."""
-
-    metrics: tuple[MetricLine, ...]
-    champion: int | None
-    artifact_uri: str
-    artifact_digest: str
-    description: str
-    tags: Mapping[str, str]
-    verdict: Verdict
-    outcomes: tuple[OutcomeRow, ...]
-    policy: PolicyUsed | None
-    is_rollback: bool = False
-
-    @property
-    def only_warns(self) -> bool:
-        """Whether what fails refuses nothing: the policy only warns, or it was a rollback."""
-        return self.verdict.mode is Mode.WARN or self.is_rollback
-
-    @property
-    def lamp(self) -> Lamp:
-        """The shape of the verdict."""
-        return verdict_lamp(self.verdict)
-
-
-@dataclass(frozen=True, slots=True)
 class EndedBy:
     """What became of the version, so that the request was over. No stage: it was deleted."""
 
@@ -114,9 +73,10 @@ class EndedBy:
 class RequestPage:
     """All that the page shows.
 
-    `judgement` is None for a request that is closed, `evidence` for one that was closed without
-    a move. `archives` are the numbers of the versions that the move would archive. `check` is
-    the frozen check of a completed one. `changes` are what changed since the first stale vote.
+    `judgement` is None for a request that is closed. `result` is what is decided on, as it is now
+    while the request is open, else as it was frozen; None for one that was closed without a move.
+    `archives` are the numbers of the versions that the move would archive. `check` is the frozen
+    check of a completed one. `changes` are what changed since the first stale vote.
     """
 
     uid: uuid.UUID
@@ -138,7 +98,7 @@ class RequestPage:
     archive_existing: bool
     evidence_digest: str
     judgement: TransitionJudgement | None
-    evidence: ShownEvidence | None
+    result: CheckResult | None
     check: uuid.UUID | None
     votes: tuple[VoteLine, ...]
     changes: tuple[EvidenceChange, ...]
@@ -152,7 +112,7 @@ class RequestPage:
     @property
     def auto_promote(self) -> bool:
         """Whether the last approval moves the version."""
-        used = self.evidence.policy if self.evidence else None
+        used = self.result.policy if self.result else None
         return used is not None and used.policy.auto_promote
 
     @property
@@ -189,11 +149,11 @@ def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
     status = RequestStatus(row.status)
     if status is RequestStatus.OPEN and (row.expires_at <= at or is_deleted):
         status = RequestStatus.EXPIRED if row.expires_at <= at else RequestStatus.WITHDRAWN
-    judgement, evidence, check, digest = None, None, None, row.evidence_digest
+    judgement, result, check, digest = None, None, None, row.evidence_digest
     if status is RequestStatus.OPEN:
-        judgement, evidence, digest = _present(row, at)
+        judgement, result, digest = _present(row, at)
     elif status is RequestStatus.COMPLETED:
-        check, evidence = _frozen(row)
+        check, result = _frozen(row)
     given = tuple(votes_of([row])[row.pk])
     last = set(map(id, last_votes(given)))
     votes = tuple(
@@ -221,7 +181,7 @@ def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
         archive_existing=row.archive_existing,
         evidence_digest=digest,
         judgement=judgement,
-        evidence=evidence,
+        result=result,
         check=check,
         votes=votes,
         changes=evidence_changes(version, stage, min(v.at for v in stale))
@@ -233,7 +193,7 @@ def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
 
 def _present(
     row: models.TransitionRequest, at: datetime
-) -> tuple[TransitionJudgement, ShownEvidence, str]:
+) -> tuple[TransitionJudgement, CheckResult, str]:
     """The evidence as it stands, and what every rule says to it."""
     version, stage = row.version, Stage(row.to_stage)
     source = MoveFacts([version], with_digest=True, at=at)
@@ -245,28 +205,30 @@ def _present(
         revision = models.PolicyRevision.objects.select_related("model", "created_by").get(
             pk=revision.pk
         )
-    own = facts.evidence.metrics
-    standing = facts.champion.metrics if facts.champion else {}
-    defined: Mapping[str, MetricDefinition] = source.definitions
     tags = models.VersionTag.objects.filter(version=version).order_by("key")
     evidence = ShownEvidence(
-        metrics=tuple(
-            MetricLine(measured(name, own, standing, defined), metric_notes(own.get(name)))
-            for name in sorted({*own, *standing})
+        metrics=metric_lines(
+            facts.evidence.metrics,
+            facts.champion.metrics if facts.champion else {},
+            source.definitions,
         ),
         champion=facts.champion.version if facts.champion else None,
         artifact_uri=version.artifact_uri,
         artifact_digest=version.artifact_digest,
         description=version.description,
         tags=dict(tags.values_list("key", "value")),
+        waivers=tuple(map(waiver_used, facts.waivers)),
+    )
+    result = CheckResult(
         verdict=verdict,
-        outcomes=outcome_rows(verdict, defined, [waiver_used(waiver) for waiver in facts.waivers]),
+        outcomes=outcome_rows(verdict, source.definitions, evidence.waivers),
+        evidence=evidence,
         policy=policy_used(revision),
     )
-    return judgement, evidence, facts.evidence_digest
+    return judgement, result, facts.evidence_digest
 
 
-def _frozen(row: models.TransitionRequest) -> tuple[uuid.UUID | None, ShownEvidence | None]:
+def _frozen(row: models.TransitionRequest) -> tuple[uuid.UUID | None, CheckResult | None]:
     """The evidence that was frozen when the request was completed."""
     check = (
         models.PolicyCheck.objects.filter(
@@ -275,23 +237,7 @@ def _frozen(row: models.TransitionRequest) -> tuple[uuid.UUID | None, ShownEvide
         .select_related("policy_revision__model", "policy_revision__created_by")
         .first()
     )
-    if check is None:
-        return None, None
-    defined = definitions()
-    frozen = frozen_evidence(check, defined)
-    verdict = Verdict.from_document(check.verdict)
-    return check.uid, ShownEvidence(
-        metrics=tuple(MetricLine(metric.measured, metric.notes) for metric in frozen.metrics),
-        champion=frozen.champion,
-        artifact_uri=frozen.artifact_uri,
-        artifact_digest=frozen.artifact_digest,
-        description=frozen.description,
-        tags=frozen.tags,
-        verdict=verdict,
-        outcomes=outcome_rows(verdict, defined, frozen.waivers),
-        policy=policy_used(check.policy_revision),
-        is_rollback=bool(check.evidence.get("is_rollback")),
-    )
+    return (check.uid, stored_result(check)) if check else (None, None)
 
 
 def _ended_by(row: models.TransitionRequest) -> EndedBy | None:
