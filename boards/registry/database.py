@@ -23,7 +23,7 @@ from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import Verdict
 from obeya.policy.waivers import Waiver
 from obeya.records import Channel, ModelVersion, StageTransition
-from obeya.registry import MetricValues
+from obeya.registry import MetricValues, ModelRegistry
 from obeya.stages import Stage
 from obeya.tokens import Grant
 from obeya.transitions.guardrails import Guardrail, LiveReport
@@ -33,8 +33,8 @@ from obeya.transitions.requests import Decision, TransitionRequest
 from obeya.transitions.versions import next_stage
 
 
-class DatabaseRegistry:
-    """Implements `ModelRegistry` for one actor; the methods call `boards.registry`.
+class DatabaseRegistry(ModelRegistry):
+    """A `ModelRegistry` for one actor; the methods call `boards.registry`.
 
     `actor` is the account that acts, or None for the registry itself, `grant` what the token that
     it came in by allows; `clock` gives the time of each write and must return aware times.
@@ -69,7 +69,6 @@ class DatabaseRegistry:
         source_run: str = "",
         artifact_digest: str = "",
     ) -> ModelVersion:
-        """See `ModelRegistry.register_model`."""
         row = registration.register_model(
             name=name,
             version=version,
@@ -86,46 +85,37 @@ class DatabaseRegistry:
         return self._record(row)
 
     def get_version(self, name: str, version: int) -> ModelVersion:
-        """See `ModelRegistry.get_version`."""
         return self._record(self._find(name, version))
 
     def list_versions(self, name: str) -> Sequence[ModelVersion]:
-        """See `ModelRegistry.list_versions`."""
         return records.versions_of(self._model(name))
 
     def get_latest(self, name: str) -> ModelVersion | None:
-        """See `ModelRegistry.get_latest`."""
         return records.latest_version(self._model(name))
 
     def get_by_stage(self, name: str, stage: Stage) -> Sequence[ModelVersion]:
-        """See `ModelRegistry.get_by_stage`."""
         return records.versions_of(self._model(name), Stage.parse(stage))
 
     def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
-        """See `ModelRegistry.get_latest_in_stage`."""
         return records.latest_version(self._model(name), Stage.parse(stage))
 
     def log_metrics(self, name: str, version: int, metrics: MetricValues) -> ModelVersion:
-        """See `ModelRegistry.log_metrics`."""
         row = metric_writes.log_metrics(
             name=name, version=version, metrics=metrics, actor=self._actor, at=self._clock()
         )
         return self._record(row)
 
     def set_policy(self, policy: PromotionPolicy, name: str | None = None) -> int:
-        """See `ModelRegistry.set_policy`."""
         return policies.set_policy(
             policy=policy, name=name, actor=self._actor, at=self._clock()
         ).number
 
     def remove_policy(self, stage: Stage, name: str | None = None, *, reason: str = "") -> None:
-        """See `ModelRegistry.remove_policy`."""
         policies.remove_policy(
             stage=stage, name=name, reason=reason, actor=self._actor, at=self._clock()
         )
 
     def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
-        """See `ModelRegistry.get_policy`."""
         self._actor.require(Right.VIEW, name)
         model = None if name is None else records.find_model(name)
         found = policy_in_force(model, Stage.parse(stage))
@@ -138,7 +128,6 @@ class DatabaseRegistry:
         policy: PromotionPolicy | None = None,
         to_stage: Stage | None = None,
     ) -> Verdict:
-        """See `ModelRegistry.check_promotion_policy`."""
         wanted = None if to_stage is None else Stage.parse(to_stage)
         row = self._find(name, version)
         return judgement.verdict_for(row, policy, wanted, at=self._clock())
@@ -146,7 +135,6 @@ class DatabaseRegistry:
     def can_promote(
         self, name: str, version: int, to_stage: Stage | None = None
     ) -> TransitionJudgement:
-        """See `ModelRegistry.can_promote`."""
         wanted = None if to_stage is None else Stage.parse(to_stage)
         row = self._find(name, version)
         stage = wanted or next_stage(Stage(row.stage))
@@ -163,7 +151,6 @@ class DatabaseRegistry:
         expected_stage: Stage | None = None,
         expected_revision: int | None = None,
     ) -> StageTransition:
-        """See `ModelRegistry.transition_stage`."""
         return transitions.transition_stage(
             name=name,
             version=version,
@@ -185,7 +172,6 @@ class DatabaseRegistry:
         reason: str = "",
         archive_existing: bool = False,
     ) -> TransitionRequest:
-        """See `ModelRegistry.request_transition`."""
         row = requests.request_transition(
             name=name,
             version=version,
@@ -198,7 +184,6 @@ class DatabaseRegistry:
         return self._request(row)
 
     def get_requests(self, name: str, version: int | None = None) -> Sequence[TransitionRequest]:
-        """See `ModelRegistry.get_requests`."""
         model = self._model(name)
         row = None if version is None else records.find_version(model, version)
         return requests_of(model, row, self._clock())
@@ -206,13 +191,11 @@ class DatabaseRegistry:
     def approve(
         self, name: str, version: int, *, comment: str = "", to_stage: Stage | None = None
     ) -> TransitionRequest:
-        """See `ModelRegistry.approve`."""
         return self._vote(name, version, Decision.APPROVE, comment, to_stage)
 
     def reject(
         self, name: str, version: int, *, comment: str, to_stage: Stage | None = None
     ) -> TransitionRequest:
-        """See `ModelRegistry.reject`."""
         return self._vote(name, version, Decision.REJECT, comment, to_stage)
 
     def _vote(
@@ -232,7 +215,6 @@ class DatabaseRegistry:
     def withdraw(
         self, name: str, version: int, *, to_stage: Stage | None = None
     ) -> TransitionRequest:
-        """See `ModelRegistry.withdraw`."""
         row = requests.withdraw(
             name=name, version=version, to_stage=to_stage, actor=self._actor, at=self._clock()
         )
@@ -248,7 +230,6 @@ class DatabaseRegistry:
         expires_at: datetime,
         to_stage: Stage | None = None,
     ) -> Waiver:
-        """See `ModelRegistry.waive`."""
         row = waivers.waive(
             name=name,
             version=version,
@@ -262,25 +243,21 @@ class DatabaseRegistry:
         return waiver_record(row)
 
     def rollback(self, name: str, to_version: int | None = None, *, reason: str) -> StageTransition:
-        """See `ModelRegistry.rollback`."""
         return rollback.rollback(
             name=name, to_version=to_version, reason=reason, actor=self._actor, at=self._clock()
         )
 
     def set_guardrail(self, name: str, guardrail: Guardrail) -> None:
-        """See `ModelRegistry.set_guardrail`."""
         guardrails.set_guardrail(
             name=name, guardrail=guardrail, actor=self._actor, at=self._clock()
         )
 
     def remove_guardrail(self, name: str, metric: str) -> None:
-        """See `ModelRegistry.remove_guardrail`."""
         guardrails.remove_guardrail(name=name, metric=metric, actor=self._actor, at=self._clock())
 
     def report_live_metric(
         self, name: str, metric: str, value: float, *, version: int | None = None
     ) -> LiveReport:
-        """See `ModelRegistry.report_live_metric`."""
         return guardrails.report_live_metric(
             name=name,
             metric=metric,
@@ -291,28 +268,23 @@ class DatabaseRegistry:
         )
 
     def set_wip_limit(self, limit: WipLimit, name: str | None = None) -> None:
-        """See `ModelRegistry.set_wip_limit`."""
         limits.set_wip_limit(limit=limit, name=name, actor=self._actor, at=self._clock())
 
     def remove_wip_limit(self, stage: Stage, name: str | None = None) -> None:
-        """See `ModelRegistry.remove_wip_limit`."""
         limits.remove_wip_limit(stage=stage, name=name, actor=self._actor, at=self._clock())
 
     def get_transitions(self, name: str, version: int | None = None) -> Sequence[StageTransition]:
-        """See `ModelRegistry.get_transitions`."""
         model = self._model(name)
         row = None if version is None else records.find_version(model, version)
         return history.transitions(model, row)
 
     def compare_versions(self, name: str, a: int, b: int) -> VersionComparison:
-        """See `ModelRegistry.compare_versions`."""
         rows = self._find(name, a), self._find(name, b)
         metrics = records.metric_records(row.pk for row in rows)
         side_a, side_b = ((f"{name} v{row.number}", metrics.get(row.pk, {})) for row in rows)
         return compare(side_a, side_b, records.definitions())
 
     def set_tag(self, name: str, key: str, value: str, version: int | None = None) -> None:
-        """See `ModelRegistry.set_tag`."""
         labels.set_tag(
             name=name,
             key=key,
@@ -323,35 +295,28 @@ class DatabaseRegistry:
         )
 
     def delete_tag(self, name: str, key: str, version: int | None = None) -> None:
-        """See `ModelRegistry.delete_tag`."""
         labels.delete_tag(name=name, key=key, version=version, actor=self._actor, at=self._clock())
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
-        """See `ModelRegistry.set_alias`."""
         labels.set_alias(
             name=name, alias=alias, version=version, actor=self._actor, at=self._clock()
         )
 
     def delete_alias(self, name: str, alias: str) -> None:
-        """See `ModelRegistry.delete_alias`."""
         labels.delete_alias(name=name, alias=alias, actor=self._actor, at=self._clock())
 
     def set_description(self, name: str, text: str, version: int | None = None) -> None:
-        """See `ModelRegistry.set_description`."""
         catalog.set_description(
             name=name, text=text, version=version, actor=self._actor, at=self._clock()
         )
 
     def rename_model(self, name: str, new_name: str) -> None:
-        """See `ModelRegistry.rename_model`."""
         catalog.rename_model(name=name, new_name=new_name, actor=self._actor, at=self._clock())
 
     def delete_version(self, name: str, version: int) -> None:
-        """See `ModelRegistry.delete_version`."""
         catalog.delete_version(name=name, version=version, actor=self._actor, at=self._clock())
 
     def delete_model(self, name: str) -> None:
-        """See `ModelRegistry.delete_model`."""
         catalog.delete_model(name=name, actor=self._actor, at=self._clock())
 
     def _model(self, name: str) -> models.RegisteredModel:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
-from obeya import names
 from obeya.audit.chain import AuditEvent, BrokenLink
 from obeya.comparison import VersionComparison, compare
-from obeya.errors import AlreadyExists, NotFound, RefusalKind
-from obeya.memory.governance import MemoryGovernance
-from obeya.memory.rows import Model, moves_of
+from obeya.memory import catalog, guardrails, labels, moves, policies, requests
+from obeya.memory.rows import moves_of
 from obeya.memory.store import MemoryStore
-from obeya.metrics import MetricDefinition, metric_document
-from obeya.records import Action, ModelVersion, StageTransition
-from obeya.registry import MetricValues, as_metrics, as_tags, version_number
+from obeya.metrics import MetricDefinition
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.results import Verdict
+from obeya.policy.waivers import Waiver
+from obeya.records import ModelVersion, StageTransition, VersionDraft
+from obeya.registry import MetricValues, ModelRegistry
 from obeya.stages import STRICT, Stage, Workflow
-from obeya.transitions.versions import check_expected, next_number
+from obeya.transitions.guardrails import Guardrail, LiveReport
+from obeya.transitions.judge import TransitionJudgement
+from obeya.transitions.limits import WipLimit
+from obeya.transitions.requests import TransitionRequest
+from obeya.transitions.versions import next_stage
 
 
-class InMemoryRegistry(MemoryGovernance):
-    """Implements `ModelRegistry`. Nothing outlives the object; every method is thread-safe.
+class InMemoryRegistry(ModelRegistry):
+    """A `ModelRegistry` in this process. Nothing outlives the object; every method is thread-safe.
 
     The actor may do everything but what asks for two people: there are no rights in memory.
     `acting_as` gives the same registry to another actor. `clock` gives the time of each
@@ -49,8 +53,6 @@ class InMemoryRegistry(MemoryGovernance):
         other._store = self._store.acting_as(actor)  # noqa: SLF001 - a copy of this one
         return other
 
-    # Versions and models
-
     def register_model(
         self,
         name: str,
@@ -64,69 +66,26 @@ class InMemoryRegistry(MemoryGovernance):
         source_run: str = "",
         artifact_digest: str = "",
     ) -> ModelVersion:
-        """See `ModelRegistry.register_model`."""
-        name = names.model_name(name)
-        wanted = None if version is None else version_number(version)
-        checked_metrics, checked_tags = as_metrics(metrics), as_tags(tags)
-        label, uri = names.label(label), names.artifact_uri(artifact_uri)
-        text, run = names.description(description), names.source_run(source_run)
-        digest = names.artifact_digest(artifact_digest)
+        draft = VersionDraft(
+            model=name,
+            number=version,
+            metrics=metrics or {},
+            artifact_uri=artifact_uri,
+            label=label,
+            tags=tags or {},
+            description=description,
+            source_run=source_run,
+            artifact_digest=artifact_digest,
+        )
         with self._lock:
-            model = self._store.models.get(name) or Model(name)
-            number = next_number(model.last_number, wanted, name=name, taken=set(model.versions))
-            if label and any(v.label == label for v in model.versions.values()):
-                raise AlreadyExists(f"{name} has a version labelled “{label}”.", field="label")
-            now = self._store.now(model.chain)
-            if name not in self._store.models:
-                self._store.models[name] = model
-                self._store.append(
-                    model.chain, Action.MODEL_REGISTERED, texts={"name": name}, at=now
-                )
-            made = ModelVersion(
-                model=name,
-                number=number,
-                stage=Stage.DEVELOPMENT,
-                revision=1,
-                created_at=now,
-                stage_entered_at=now,
-                label=label,
-                metrics=checked_metrics,
-                tags=checked_tags,
-                artifact_uri=uri,
-                artifact_digest=digest,
-                source_run=run,
-                description=text,
-                owner=self._store.actor,
-                updated_at=now,
-            )
-            model.versions[number] = made
-            model.last_number = number
-            self._store.append(
-                model.chain,
-                Action.VERSION_REGISTERED,
-                version=number,
-                to_stage=Stage.DEVELOPMENT,
-                data={
-                    "label": label,
-                    "artifact_uri": uri,
-                    "artifact_digest": digest,
-                    "source_run": run,
-                    "metrics": {n: metric_document(m) for n, m in checked_metrics.items()},
-                    "tags": dict(checked_tags),
-                },
-                texts={"description": text},
-                at=now,
-            )
-            return self._store.handed_out(model, made)
+            return catalog.register_model(self._store, draft)
 
     def get_version(self, name: str, version: int) -> ModelVersion:
-        """See `ModelRegistry.get_version`."""
         with self._lock:
             model, found = self._store.find(name, version)
             return self._store.handed_out(model, found)
 
     def list_versions(self, name: str) -> Sequence[ModelVersion]:
-        """See `ModelRegistry.list_versions`."""
         with self._lock:
             model = self._store.model(name)
             return [
@@ -134,116 +93,52 @@ class InMemoryRegistry(MemoryGovernance):
             ]
 
     def get_latest(self, name: str) -> ModelVersion | None:
-        """See `ModelRegistry.get_latest`."""
         versions = self.list_versions(name)
         return versions[-1] if versions else None
 
     def get_by_stage(self, name: str, stage: Stage) -> Sequence[ModelVersion]:
-        """See `ModelRegistry.get_by_stage`."""
         stage = Stage.parse(stage)
         return [version for version in self.list_versions(name) if version.stage is stage]
 
     def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
-        """See `ModelRegistry.get_latest_in_stage`."""
         versions = self.get_by_stage(name, stage)
         return versions[-1] if versions else None
 
-    def set_description(self, name: str, text: str, version: int | None = None) -> None:
-        """See `ModelRegistry.set_description`."""
-        text = names.description(text)
-        with self._lock:
-            if version is None:
-                model = self._store.model(name)
-                if model.description != text:
-                    model.description = text
-                    self._store.append(
-                        model.chain, Action.MODEL_DESCRIBED, texts={"description": text}
-                    )
-                return
-            model, found = self._store.find(name, version)
-            if found.description != text:
-                self._store.replace(model, replace(found, description=text))
-                self._store.append(
-                    model.chain,
-                    Action.VERSION_DESCRIBED,
-                    version=version,
-                    texts={"description": text},
-                )
-
-    def rename_model(self, name: str, new_name: str) -> None:
-        """See `ModelRegistry.rename_model`."""
-        new_name = names.model_name(new_name)
-        with self._lock:
-            model = self._store.model(name)
-            old_name = model.name
-            if new_name == old_name:
-                return
-            if new_name in self._store.models:
-                raise AlreadyExists(f"There is a model named “{new_name}”.", field="name")
-            self._store.models[new_name] = self._store.models.pop(old_name)
-            model.name = new_name
-            model.versions = {n: replace(v, model=new_name) for n, v in model.versions.items()}
-            texts = {"name": new_name, "previous_name": old_name}
-            self._store.append(model.chain, Action.MODEL_RENAMED, texts=texts)
-
-    def delete_version(self, name: str, version: int) -> None:
-        """See `ModelRegistry.delete_version`."""
-        with self._lock:
-            model, found = self._store.find(name, version)
-            del model.versions[found.number]
-            model.aliases = {a: n for a, n in model.aliases.items() if n != found.number}
-            model.in_production = [n for n in model.in_production if n != found.number]
-            self._store.append(
-                model.chain,
-                Action.VERSION_DELETED,
-                version=found.number,
-                from_stage=found.stage,
-            )
-            self._store.left(model, found.number, None)
-
-    def delete_model(self, name: str) -> None:
-        """See `ModelRegistry.delete_model`."""
-        with self._lock:
-            model = self._store.model(name)
-            for number in model.versions:
-                self._store.left(model, number, None)
-            self._store.append(model.chain, Action.MODEL_DELETED)
-            self._store.buried.append(self._store.models.pop(model.name).chain)
-
-    # Evidence
-
     def log_metrics(self, name: str, version: int, metrics: MetricValues) -> ModelVersion:
-        """See `ModelRegistry.log_metrics`."""
-        checked = as_metrics(metrics)
+        with self._lock:
+            return catalog.log_metrics(self._store, name, version, metrics)
+
+    def set_policy(self, policy: PromotionPolicy, name: str | None = None) -> int:
+        with self._lock:
+            return policies.set_policy(self._store, policy, name)
+
+    def remove_policy(self, stage: Stage, name: str | None = None, *, reason: str = "") -> None:
+        with self._lock:
+            policies.remove_policy(self._store, stage, name, reason)
+
+    def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
+        stage = Stage.parse(stage)
+        with self._lock:
+            model = None if name is None else self._store.model(name)
+            return self._store.policy_of(model, stage)[0]
+
+    def check_promotion_policy(
+        self,
+        name: str,
+        version: int,
+        policy: PromotionPolicy | None = None,
+        to_stage: Stage | None = None,
+    ) -> Verdict:
+        with self._lock:
+            return policies.check_promotion_policy(self._store, name, version, policy, to_stage)
+
+    def can_promote(
+        self, name: str, version: int, to_stage: Stage | None = None
+    ) -> TransitionJudgement:
+        wanted = None if to_stage is None else Stage.parse(to_stage)
         with self._lock:
             model, found = self._store.find(name, version)
-            changed = {n: m for n, m in checked.items() if found.metrics.get(n) != m}
-            if changed:
-                old = found.metrics
-                found = self._store.replace(model, replace(found, metrics={**old, **changed}))
-                logged = {
-                    n: {
-                        "old": metric_document(old[n]) if n in old else None,
-                        "new": metric_document(m),
-                    }
-                    for n, m in changed.items()
-                }
-                self._store.append(
-                    model.chain, Action.METRICS_LOGGED, version=version, data={"metrics": logged}
-                )
-            return self._store.handed_out(model, found)
-
-    def compare_versions(self, name: str, a: int, b: int) -> VersionComparison:
-        """See `ModelRegistry.compare_versions`."""
-        with self._lock:
-            (_, version_a), (_, version_b) = self._store.find(name, a), self._store.find(name, b)
-            return compare(
-                (str(version_a), version_a.metrics),
-                (str(version_b), version_b.metrics),
-                self._store.definitions,
-            )
-
-    # Moves
+            return self._store.judge(model, found, wanted or next_stage(found.stage))
 
     def transition_stage(
         self,
@@ -256,94 +151,157 @@ class InMemoryRegistry(MemoryGovernance):
         expected_stage: Stage | None = None,
         expected_revision: int | None = None,
     ) -> StageTransition:
-        """See `ModelRegistry.transition_stage`."""
-        to_stage, reason = Stage.parse(to_stage), names.reason(reason)
         with self._lock:
-            model, found = self._store.find(name, version)
-            check_expected(
-                str(found),
-                stage=found.stage,
-                revision=found.revision,
+            return moves.transition_stage(
+                self._store,
+                name,
+                version,
+                to_stage,
+                reason=reason,
+                archive_existing=archive_existing,
                 expected_stage=expected_stage,
                 expected_revision=expected_revision,
             )
-            judgement = self._store.judge(model, found, to_stage, archive_existing=archive_existing)
-            if not judgement.refused_by(RefusalKind.WORKFLOW):
-                self._store.expire_requests(model)
-            if not judgement.allowed:
-                raise self._store.refused(model, found, judgement, reason)
-            self._store.enter(model, found, to_stage, reason, archive_existing=archive_existing)
-            return moves_of(model)[-1]
+
+    def request_transition(
+        self,
+        name: str,
+        version: int,
+        to_stage: Stage | None = None,
+        *,
+        reason: str = "",
+        archive_existing: bool = False,
+    ) -> TransitionRequest:
+        with self._lock:
+            return requests.request_transition(
+                self._store,
+                name,
+                version,
+                to_stage,
+                reason=reason,
+                archive_existing=archive_existing,
+            )
+
+    def get_requests(self, name: str, version: int | None = None) -> Sequence[TransitionRequest]:
+        with self._lock:
+            return requests.get_requests(self._store, name, version)
+
+    def approve(
+        self, name: str, version: int, *, comment: str = "", to_stage: Stage | None = None
+    ) -> TransitionRequest:
+        with self._lock:
+            return requests.approve(self._store, name, version, comment, to_stage)
+
+    def reject(
+        self, name: str, version: int, *, comment: str, to_stage: Stage | None = None
+    ) -> TransitionRequest:
+        with self._lock:
+            return requests.reject(self._store, name, version, comment, to_stage)
+
+    def withdraw(
+        self, name: str, version: int, *, to_stage: Stage | None = None
+    ) -> TransitionRequest:
+        with self._lock:
+            return requests.withdraw(self._store, name, version, to_stage)
+
+    def waive(
+        self,
+        name: str,
+        version: int,
+        requirements: Sequence[str],
+        *,
+        reason: str,
+        expires_at: datetime,
+        to_stage: Stage | None = None,
+    ) -> Waiver:
+        with self._lock:
+            return policies.waive(
+                self._store,
+                name,
+                version,
+                requirements,
+                reason=reason,
+                expires_at=expires_at,
+                to_stage=to_stage,
+            )
+
+    def rollback(self, name: str, to_version: int | None = None, *, reason: str) -> StageTransition:
+        with self._lock:
+            return moves.rollback(self._store, name, to_version, reason)
+
+    def set_guardrail(self, name: str, guardrail: Guardrail) -> None:
+        with self._lock:
+            guardrails.set_guardrail(self._store, name, guardrail)
+
+    def remove_guardrail(self, name: str, metric: str) -> None:
+        with self._lock:
+            guardrails.remove_guardrail(self._store, name, metric)
+
+    def report_live_metric(
+        self, name: str, metric: str, value: float, *, version: int | None = None
+    ) -> LiveReport:
+        with self._lock:
+            return guardrails.report_live_metric(self._store, name, metric, value, version)
+
+    def set_wip_limit(self, limit: WipLimit, name: str | None = None) -> None:
+        with self._lock:
+            policies.set_wip_limit(self._store, limit, name)
+
+    def remove_wip_limit(self, stage: Stage, name: str | None = None) -> None:
+        with self._lock:
+            policies.remove_wip_limit(self._store, stage, name)
 
     def get_transitions(self, name: str, version: int | None = None) -> Sequence[StageTransition]:
-        """See `ModelRegistry.get_transitions`."""
         with self._lock:
-            model = self._store.model(name)
-            if version is not None:
-                self._store.find(name, version)
+            model, _ = self._store.find_either(name, version)
             moves = moves_of(model)
             return [move for move in moves if version is None or move.version == version]
 
-    # Tags and aliases
+    def compare_versions(self, name: str, a: int, b: int) -> VersionComparison:
+        with self._lock:
+            (_, version_a), (_, version_b) = self._store.find(name, a), self._store.find(name, b)
+            return compare(
+                (str(version_a), version_a.metrics),
+                (str(version_b), version_b.metrics),
+                self._store.definitions,
+            )
 
     def set_tag(self, name: str, key: str, value: str, version: int | None = None) -> None:
-        """See `ModelRegistry.set_tag`."""
-        key, value = names.tag_key(key), names.tag_value(value)
         with self._lock:
-            model, found = self._tagged(name, version)
-            tags = model.tags if found is None else found.tags
-            data = {"key": key, "old": tags.get(key), "new": value}
-            if data["old"] == value:
-                return
-            action = Action.MODEL_TAGGED if found is None else Action.VERSION_TAGGED
-            self._store.tag(model, found, {**tags, key: value}, action, data)
+            labels.set_tag(self._store, name, key, value, version)
 
     def delete_tag(self, name: str, key: str, version: int | None = None) -> None:
-        """See `ModelRegistry.delete_tag`."""
-        stored = names.stored_form(key)
         with self._lock:
-            model, found = self._tagged(name, version)
-            tags = dict(model.tags if found is None else found.tags)
-            if stored not in tags:
-                raise NotFound(f"There is no tag “{key}”.", what="tag")
-            data = {"key": stored, "old": tags.pop(stored)}
-            action = Action.MODEL_UNTAGGED if found is None else Action.VERSION_UNTAGGED
-            self._store.tag(model, found, tags, action, data)
-
-    def _tagged(self, name: str, version: int | None) -> tuple[Model, ModelVersion | None]:
-        return (
-            (self._store.model(name), None) if version is None else self._store.find(name, version)
-        )
+            labels.delete_tag(self._store, name, key, version)
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
-        """See `ModelRegistry.set_alias`."""
-        alias = names.alias(alias)
         with self._lock:
-            model, _ = self._store.find(name, version)
-            old = model.aliases.get(alias)
-            if old != version:
-                model.aliases[alias] = version
-                data = {"alias": alias, "old": old}
-                self._store.append(model.chain, Action.ALIAS_SET, version=version, data=data)
+            labels.set_alias(self._store, name, alias, version)
 
     def delete_alias(self, name: str, alias: str) -> None:
-        """See `ModelRegistry.delete_alias`."""
-        stored = names.stored_form(alias)
         with self._lock:
-            model = self._store.model(name)
-            if stored not in model.aliases:
-                raise NotFound(f"{model.name} has no alias “{alias}”.", what="alias")
-            version, data = model.aliases.pop(stored), {"alias": stored}
-            self._store.append(model.chain, Action.ALIAS_DELETED, version=version, data=data)
+            labels.delete_alias(self._store, name, alias)
 
-    # The log
+    def set_description(self, name: str, text: str, version: int | None = None) -> None:
+        with self._lock:
+            catalog.set_description(self._store, name, text, version)
+
+    def rename_model(self, name: str, new_name: str) -> None:
+        with self._lock:
+            catalog.rename_model(self._store, name, new_name)
+
+    def delete_version(self, name: str, version: int) -> None:
+        with self._lock:
+            catalog.delete_version(self._store, name, version)
+
+    def delete_model(self, name: str) -> None:
+        with self._lock:
+            catalog.delete_model(self._store, name)
 
     def events(self, name: str | None = None) -> Sequence[AuditEvent]:
         """The audit events of one model, or (None) of the site, oldest first."""
         with self._lock:
-            return list(
-                (self._store.site if name is None else self._store.model(name).chain).events
-            )
+            return list(self._store.owner(name).chain.events)
 
     def verify(self) -> list[BrokenLink]:
         """Recompute every chain; the first broken link of each that does not hold."""

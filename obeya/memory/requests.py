@@ -1,10 +1,8 @@
-"""What a registry in memory does about transition requests."""
+"""Transition requests and votes in memory. The caller holds the registry's lock."""
 
 from __future__ import annotations
 
-import threading
 import uuid
-from collections.abc import Sequence
 from dataclasses import replace
 
 from obeya import names
@@ -20,160 +18,158 @@ from obeya.transitions.requests import Decision, RequestStatus, TransitionReques
 from obeya.transitions.versions import next_stage
 
 
-class MemoryRequests:
-    """The part of `obeya.memory.registry.InMemoryRegistry` that asks others."""
+def request_transition(
+    store: MemoryStore,
+    name: str,
+    version: int,
+    to_stage: Stage | None,
+    *,
+    reason: str,
+    archive_existing: bool,
+) -> TransitionRequest:
+    """Open a request for a promotion."""
+    wanted = None if to_stage is None else Stage.parse(to_stage)
+    reason = names.reason(reason)
+    model, found = store.find(name, version)
+    stage = wanted or next_stage(found.stage)
+    refusal = store.workflow.check(found.stage, stage)
+    if refusal is not None:
+        raise refuse((refusal,), from_stage=found.stage, to_stage=stage)
+    requests.check_requestable(found.stage, stage)
+    store.expire_requests(model)
+    if _open(model, found.number, stage):
+        raise AlreadyExists(f"There is an open request for {found} already.")
+    now = store.now(model.chain)
+    request = TransitionRequest(
+        id=str(uuid.uuid4()),
+        model=model.name,
+        version=found.number,
+        from_stage=found.stage,
+        to_stage=stage,
+        reason=reason,
+        requested_by=store.actor,
+        opened_at=now,
+        expires_at=now + requests.OPEN_FOR,
+        status=RequestStatus.OPEN,
+        evidence_digest="",
+        archive_existing=archive_existing,
+    )
+    model.requests.append(request)
+    store.append(
+        model.chain,
+        Action.REQUEST_OPENED,
+        version=found.number,
+        from_stage=found.stage,
+        to_stage=stage,
+        data={"request": request.id, "archive_existing": archive_existing},
+        texts={"reason": reason},
+        at=now,
+    )
+    return store.seen(model, request)
 
-    _store: MemoryStore
-    _lock: threading.RLock
 
-    def request_transition(
-        self,
-        name: str,
-        version: int,
-        to_stage: Stage | None = None,
-        *,
-        reason: str = "",
-        archive_existing: bool = False,
-    ) -> TransitionRequest:
-        """See `ModelRegistry.request_transition`."""
-        wanted = None if to_stage is None else Stage.parse(to_stage)
-        reason = names.reason(reason)
-        with self._lock:
-            model, found = self._store.find(name, version)
-            stage = wanted or next_stage(found.stage)
-            refusal = self._store.workflow.check(found.stage, stage)
-            if refusal is not None:
-                raise refuse((refusal,), from_stage=found.stage, to_stage=stage)
-            requests.check_requestable(found.stage, stage)
-            self._store.expire_requests(model)
-            if self._open(model, found.number, stage):
-                raise AlreadyExists(f"There is an open request for {found} already.")
-            now = self._store.now(model.chain)
-            made = TransitionRequest(
-                id=str(uuid.uuid4()),
-                model=model.name,
-                version=found.number,
-                from_stage=found.stage,
-                to_stage=stage,
-                reason=reason,
-                requested_by=self._store.actor,
-                opened_at=now,
-                expires_at=now + requests.OPEN_FOR,
-                status=RequestStatus.OPEN,
-                evidence_digest="",
-                archive_existing=archive_existing,
-            )
-            model.requests.append(made)
-            self._store.append(
-                model.chain,
-                Action.REQUEST_OPENED,
-                version=found.number,
-                from_stage=found.stage,
-                to_stage=stage,
-                data={"request": made.id, "archive_existing": archive_existing},
-                texts={"reason": reason},
-                at=now,
-            )
-            return self._store.seen(model, made)
+def get_requests(store: MemoryStore, name: str, version: int | None) -> list[TransitionRequest]:
+    """Return the requests for one version, or for all of the model's, the newest first."""
+    model, _ = store.find_either(name, version)
+    return [
+        store.seen(model, request)
+        for request in reversed(model.requests)
+        if version in (None, request.version) and request.version in model.versions
+    ]
 
-    def get_requests(self, name: str, version: int | None = None) -> Sequence[TransitionRequest]:
-        """See `ModelRegistry.get_requests`."""
-        with self._lock:
-            model = self._store.model(name)
-            if version is not None:
-                self._store.find(name, version)
-            return [
-                self._store.seen(model, request)
-                for request in reversed(model.requests)
-                if version in (None, request.version) and request.version in model.versions
-            ]
 
-    def approve(
-        self, name: str, version: int, *, comment: str = "", to_stage: Stage | None = None
-    ) -> TransitionRequest:
-        """See `ModelRegistry.approve`."""
-        return self._vote(name, version, Decision.APPROVE, names.reason(comment), to_stage)
+def approve(
+    store: MemoryStore, name: str, version: int, comment: str, to_stage: Stage | None
+) -> TransitionRequest:
+    """Approve the open request, and move the version where the policy promotes automatically."""
+    comment = names.reason(comment)
+    model, request, vote = _vote(store, name, version, Decision.APPROVE, comment, to_stage)
+    store.append(
+        model.chain,
+        Action.REQUEST_APPROVED,
+        version=request.version,
+        from_stage=request.from_stage,
+        to_stage=request.to_stage,
+        data=_vote_data(request, vote),
+        texts={"comment": comment},
+        at=vote.at,
+    )
+    _promote_automatically(store, model, request, vote.voter)
+    return store.seen(model, store.request(model, request.id))
 
-    def reject(
-        self, name: str, version: int, *, comment: str, to_stage: Stage | None = None
-    ) -> TransitionRequest:
-        """See `ModelRegistry.reject`."""
-        text = requests.comment_required(names.reason(comment))
-        return self._vote(name, version, Decision.REJECT, text, to_stage)
 
-    def withdraw(
-        self, name: str, version: int, *, to_stage: Stage | None = None
-    ) -> TransitionRequest:
-        """See `ModelRegistry.withdraw`."""
-        with self._lock:
-            model, request = self._one_open(name, version, to_stage)
-            requests.check_withdrawal(
-                request.status, requested_by=request.requested_by, actor=self._store.actor
-            )
-            return self._store.close(model, request, RequestStatus.WITHDRAWN)
+def reject(
+    store: MemoryStore, name: str, version: int, comment: str, to_stage: Stage | None
+) -> TransitionRequest:
+    """Reject the open request, which closes it."""
+    comment = requests.comment_required(names.reason(comment))
+    model, request, vote = _vote(store, name, version, Decision.REJECT, comment, to_stage)
+    data = _vote_data(request, vote)
+    return store.close(model, request, RequestStatus.REJECTED, data=data, comment=comment)
 
-    def _vote(
-        self, name: str, version: int, decision: Decision, comment: str, to_stage: Stage | None
-    ) -> TransitionRequest:
-        with self._lock:
-            model, request = self._one_open(name, version, to_stage)
-            requests.check_vote(
-                request.status,
-                requested_by=request.requested_by,
-                voter=self._store.actor,
-                decision=decision,
-            )
-            digest = self._store.seen(model, request).evidence_digest
-            vote = Vote(self._store.actor, decision, digest, self._store.now(model.chain), comment)
-            request = self._store.keep(model, replace(request, votes=(*request.votes, vote)))
-            data = {"request": request.id, "evidence_digest": digest}
-            if decision is Decision.REJECT:
-                return self._store.close(
-                    model, request, RequestStatus.REJECTED, data=data, comment=comment
-                )
-            self._store.append(
-                model.chain,
-                Action.REQUEST_APPROVED,
-                version=request.version,
-                from_stage=request.from_stage,
-                to_stage=request.to_stage,
-                data=data,
-                texts={"comment": comment},
-                at=vote.at,
-            )
-            self._promote_by_itself(model, request, vote.voter)
-            return self._store.seen(model, self._store.request(model, request.id))
 
-    def _promote_by_itself(self, model: Model, request: TransitionRequest, voter: str) -> None:
-        found = model.versions[request.version]
-        facts = self._store.facts(
-            model, found, request.to_stage, archive_existing=request.archive_existing
+def withdraw(
+    store: MemoryStore, name: str, version: int, to_stage: Stage | None
+) -> TransitionRequest:
+    """Withdraw the actor's own open request."""
+    model, request = _one_open(store, name, version, to_stage)
+    requests.check_withdrawal(request.status, requested_by=request.requested_by, actor=store.actor)
+    return store.close(model, request, RequestStatus.WITHDRAWN)
+
+
+def _vote(
+    store: MemoryStore,
+    name: str,
+    version: int,
+    decision: Decision,
+    comment: str,
+    to_stage: Stage | None,
+) -> tuple[Model, TransitionRequest, Vote]:
+    model, request = _one_open(store, name, version, to_stage)
+    requests.check_vote(
+        request.status, requested_by=request.requested_by, voter=store.actor, decision=decision
+    )
+    digest = store.seen(model, request).evidence_digest
+    vote = Vote(store.actor, decision, digest, store.now(model.chain), comment)
+    return model, store.keep(model, replace(request, votes=(*request.votes, vote))), vote
+
+
+def _vote_data(request: TransitionRequest, vote: Vote) -> dict[str, str]:
+    return {"request": request.id, "evidence_digest": vote.evidence_digest}
+
+
+def _promote_automatically(
+    store: MemoryStore, model: Model, request: TransitionRequest, voter: str
+) -> None:
+    found = model.versions[request.version]
+    facts = store.facts(model, found, request.to_stage, archive_existing=request.archive_existing)
+    if requests.promotes_by_itself(facts.policy, facts.approvers) and (
+        judge_transition(facts).allowed
+    ):
+        store.acting_as(SYSTEM_ACTOR, Channel.SYSTEM).enter(
+            model,
+            found,
+            request.to_stage,
+            request.reason,
+            archive_existing=request.archive_existing,
+            data={"approved_by": voter},
         )
-        if requests.promotes_by_itself(facts.policy, facts.approvers) and (
-            judge_transition(facts).allowed
-        ):
-            self._store.acting_as(SYSTEM_ACTOR, Channel.SYSTEM).enter(
-                model,
-                found,
-                request.to_stage,
-                request.reason,
-                archive_existing=request.archive_existing,
-                data={"approved_by": voter},
-            )
 
-    def _open(self, model: Model, version: int, stage: Stage | None) -> list[TransitionRequest]:
-        return [
-            request
-            for request in model.requests
-            if request.status is RequestStatus.OPEN
-            and request.version == version
-            and stage in (None, request.to_stage)
-        ]
 
-    def _one_open(
-        self, name: str, version: int, to_stage: Stage | None
-    ) -> tuple[Model, TransitionRequest]:
-        stage = None if to_stage is None else Stage.parse(to_stage)
-        model, found = self._store.find(name, version)
-        self._store.expire_requests(model)
-        return model, requests.the_one(self._open(model, found.number, stage), str(found))
+def _open(model: Model, version: int, stage: Stage | None) -> list[TransitionRequest]:
+    return [
+        request
+        for request in model.requests
+        if request.status is RequestStatus.OPEN
+        and request.version == version
+        and stage in (None, request.to_stage)
+    ]
+
+
+def _one_open(
+    store: MemoryStore, name: str, version: int, to_stage: Stage | None
+) -> tuple[Model, TransitionRequest]:
+    stage = None if to_stage is None else Stage.parse(to_stage)
+    model, found = store.find(name, version)
+    store.expire_requests(model)
+    return model, requests.the_one(_open(model, found.number, stage), str(found))

@@ -39,7 +39,10 @@ from obeya.transitions.requests import CLOSED_BY, RequestStatus, TransitionReque
 
 @dataclass(slots=True)
 class MemoryStore:
-    """All models, the site's policies and every chain. The caller holds the registry's lock."""
+    """All models with the policies, WIP limits and chain of the site.
+
+    The caller holds the registry's lock.
+    """
 
     actor: str
     clock: Callable[[], datetime]
@@ -49,16 +52,16 @@ class MemoryStore:
     limits: dict[Stage, WipLimit] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     policies: Policies = field(default_factory=Policies)
-    site: Chain = field(default_factory=Chain)
+    chain: Chain = field(default_factory=Chain)
     buried: list[Chain] = field(default_factory=list)
 
     def acting_as(self, actor: str, channel: Channel = Channel.PYTHON) -> MemoryStore:
         """The same store, nothing copied, in the hands of another actor."""
         return dataclasses.replace(self, actor=actor, channel=channel)
 
-    def chain_of(self, model: Model | None) -> Chain:
-        """The chain of a model, or (None) of the site."""
-        return self.site if model is None else model.chain
+    def owner(self, name: str | None) -> Model | MemoryStore:
+        """The model, or (None) the store, whose policies and WIP limits are those of the site."""
+        return self if name is None else self.model(name)
 
     def model(self, name: str) -> Model:
         """The model. Raises `NotFound`."""
@@ -74,6 +77,10 @@ class MemoryStore:
             return model, model.versions[version_number(version)]
         except KeyError:
             raise version_not_found(model.name, version) from None
+
+    def find_either(self, name: str, version: int | None) -> tuple[Model, ModelVersion | None]:
+        """The model and one of its versions, or (None) only the model. Raises `NotFound`."""
+        return (self.model(name), None) if version is None else self.find(name, version)
 
     def handed_out(self, model: Model, version: ModelVersion) -> ModelVersion:
         """The version with the aliases that point at it now, and mappings of its own."""
@@ -91,22 +98,6 @@ class MemoryStore:
         changed = dataclasses.replace(version, revision=version.revision + 1, updated_at=now)
         model.versions[version.number] = changed
         return changed
-
-    def tag(
-        self,
-        model: Model,
-        version: ModelVersion | None,
-        tags: dict[str, str],
-        action: Action,
-        data: dict[str, Any],
-    ) -> None:
-        """Keep the tags of a version, or (None) of the model, with the event that changed them."""
-        if version is None:
-            model.tags = tags
-        else:
-            self.replace(model, dataclasses.replace(version, tags=tags))
-        number = None if version is None else version.number
-        self.append(model.chain, action, version=number, data=data)
 
     def move(
         self,
@@ -308,7 +299,7 @@ class MemoryStore:
             channel=self.channel,
             action=action,
             previous_hash=chain.head,
-            model=None if chain is self.site else chain.uid,
+            model=None if chain is self.chain else chain.uid,
             texts={role: text for role, text in (texts or {}).items() if text},
             **details,
         )
@@ -393,6 +384,6 @@ class MemoryStore:
 
     def broken_links(self) -> list[BrokenLink]:
         """The first broken link of each chain that does not hold, deleted models' among them."""
-        chains = [self.site, *(model.chain for model in self.models.values()), *self.buried]
+        chains = [self.chain, *(model.chain for model in self.models.values()), *self.buried]
         broken = (first_broken_link(chain.uid, chain.links) for chain in chains)
         return [link for link in broken if link is not None]

@@ -298,7 +298,7 @@ def tamper_with_the_model(registry: InMemoryRegistry) -> Any:
 
 
 def tamper_with_the_site(registry: InMemoryRegistry) -> Any:
-    return registry._store.site
+    return registry._store.chain
 
 
 def tamper_with_the_deleted(registry: InMemoryRegistry) -> Any:

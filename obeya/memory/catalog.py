@@ -1,0 +1,138 @@
+"""Register, describe, rename and delete models and versions in memory, and log metrics.
+
+The caller holds the registry's lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from obeya import names
+from obeya.errors import AlreadyExists
+from obeya.memory.rows import Model
+from obeya.memory.store import MemoryStore
+from obeya.metrics import metric_document
+from obeya.records import Action, ModelVersion, VersionDraft
+from obeya.registry import MetricValues, as_metrics, as_tags, version_number
+from obeya.stages import Stage
+from obeya.transitions.versions import next_number
+
+
+def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
+    """Register a version, and its model when it is new."""
+    name = names.model_name(draft.model)
+    wanted = None if draft.number is None else version_number(draft.number)
+    metrics, tags = as_metrics(draft.metrics), as_tags(draft.tags)
+    label, uri = names.label(draft.label), names.artifact_uri(draft.artifact_uri)
+    text, run = names.description(draft.description), names.source_run(draft.source_run)
+    digest = names.artifact_digest(draft.artifact_digest)
+    model = store.models.get(name) or Model(name)
+    number = next_number(model.last_number, wanted, name=name, taken=set(model.versions))
+    if label and any(v.label == label for v in model.versions.values()):
+        raise AlreadyExists(f"{name} has a version labelled “{label}”.", field="label")
+    now = store.now(model.chain)
+    if name not in store.models:
+        store.models[name] = model
+        store.append(model.chain, Action.MODEL_REGISTERED, texts={"name": name}, at=now)
+    version = ModelVersion(
+        model=name,
+        number=number,
+        stage=Stage.DEVELOPMENT,
+        revision=1,
+        created_at=now,
+        stage_entered_at=now,
+        label=label,
+        metrics=metrics,
+        tags=tags,
+        artifact_uri=uri,
+        artifact_digest=digest,
+        source_run=run,
+        description=text,
+        owner=store.actor,
+        updated_at=now,
+    )
+    model.versions[number] = version
+    model.last_number = number
+    store.append(
+        model.chain,
+        Action.VERSION_REGISTERED,
+        version=number,
+        to_stage=Stage.DEVELOPMENT,
+        data={
+            "label": label,
+            "artifact_uri": uri,
+            "artifact_digest": digest,
+            "source_run": run,
+            "metrics": {n: metric_document(m) for n, m in metrics.items()},
+            "tags": dict(tags),
+        },
+        texts={"description": text},
+        at=now,
+    )
+    return store.handed_out(model, version)
+
+
+def log_metrics(store: MemoryStore, name: str, version: int, metrics: MetricValues) -> ModelVersion:
+    """Add metrics to a version, with an event when one of them is new or has another value."""
+    checked = as_metrics(metrics)
+    model, found = store.find(name, version)
+    old = found.metrics
+    changed = {n: m for n, m in checked.items() if old.get(n) != m}
+    if changed:
+        found = store.replace(model, replace(found, metrics={**old, **changed}))
+        logged = {
+            n: {"old": metric_document(old[n]) if n in old else None, "new": metric_document(m)}
+            for n, m in changed.items()
+        }
+        store.append(model.chain, Action.METRICS_LOGGED, version=version, data={"metrics": logged})
+    return store.handed_out(model, found)
+
+
+def set_description(store: MemoryStore, name: str, text: str, version: int | None) -> None:
+    """Describe a version, or (None) the model."""
+    text = names.description(text)
+    model, found = store.find_either(name, version)
+    if text == (model.description if found is None else found.description):
+        return
+    if found is None:
+        model.description = text
+        action = Action.MODEL_DESCRIBED
+    else:
+        store.replace(model, replace(found, description=text))
+        action = Action.VERSION_DESCRIBED
+    store.append(model.chain, action, version=version, texts={"description": text})
+
+
+def rename_model(store: MemoryStore, name: str, new_name: str) -> None:
+    """Rename a model and its versions."""
+    new_name = names.model_name(new_name)
+    model = store.model(name)
+    old_name = model.name
+    if new_name == old_name:
+        return
+    if new_name in store.models:
+        raise AlreadyExists(f"There is a model named “{new_name}”.", field="name")
+    store.models[new_name] = store.models.pop(old_name)
+    model.name = new_name
+    model.versions = {n: replace(v, model=new_name) for n, v in model.versions.items()}
+    texts = {"name": new_name, "previous_name": old_name}
+    store.append(model.chain, Action.MODEL_RENAMED, texts=texts)
+
+
+def delete_version(store: MemoryStore, name: str, version: int) -> None:
+    """Delete a version with its aliases, and close what waited for it."""
+    model, found = store.find(name, version)
+    del model.versions[found.number]
+    model.aliases = {a: n for a, n in model.aliases.items() if n != found.number}
+    model.in_production = [n for n in model.in_production if n != found.number]
+    store.append(model.chain, Action.VERSION_DELETED, version=found.number, from_stage=found.stage)
+    store.left(model, found.number, None)
+
+
+def delete_model(store: MemoryStore, name: str) -> None:
+    """Delete a model with its versions; its chain stays."""
+    model = store.model(name)
+    for number in model.versions:
+        store.left(model, number, None)
+    store.append(model.chain, Action.MODEL_DELETED)
+    store.buried.append(store.models.pop(model.name).chain)

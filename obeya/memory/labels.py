@@ -1,0 +1,72 @@
+"""Set and delete tags and aliases in memory. The caller holds the registry's lock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from obeya import names
+from obeya.errors import NotFound
+from obeya.memory.rows import Model
+from obeya.memory.store import MemoryStore
+from obeya.records import Action, ModelVersion
+
+
+def set_tag(store: MemoryStore, name: str, key: str, value: str, version: int | None) -> None:
+    """Set a tag of a version, or (None) of the model."""
+    key, value = names.tag_key(key), names.tag_value(value)
+    model, found = store.find_either(name, version)
+    tags = model.tags if found is None else found.tags
+    data = {"key": key, "old": tags.get(key), "new": value}
+    if data["old"] != value:
+        action = Action.MODEL_TAGGED if found is None else Action.VERSION_TAGGED
+        _replace_tags(store, model, found, {**tags, key: value}, action, data)
+
+
+def delete_tag(store: MemoryStore, name: str, key: str, version: int | None) -> None:
+    """Remove a tag of a version, or (None) of the model."""
+    stored = names.stored_form(key)
+    model, found = store.find_either(name, version)
+    tags = dict(model.tags if found is None else found.tags)
+    if stored not in tags:
+        raise NotFound(f"There is no tag “{key}”.", what="tag")
+    data = {"key": stored, "old": tags.pop(stored)}
+    action = Action.MODEL_UNTAGGED if found is None else Action.VERSION_UNTAGGED
+    _replace_tags(store, model, found, tags, action, data)
+
+
+def _replace_tags(
+    store: MemoryStore,
+    model: Model,
+    version: ModelVersion | None,
+    tags: dict[str, str],
+    action: Action,
+    data: dict[str, Any],
+) -> None:
+    if version is None:
+        model.tags = tags
+    else:
+        store.replace(model, replace(version, tags=tags))
+    number = None if version is None else version.number
+    store.append(model.chain, action, version=number, data=data)
+
+
+def set_alias(store: MemoryStore, name: str, alias: str, version: int) -> None:
+    """Point an alias at a version."""
+    alias = names.alias(alias)
+    model, _ = store.find(name, version)
+    old = model.aliases.get(alias)
+    if old != version:
+        model.aliases[alias] = version
+        data = {"alias": alias, "old": old}
+        store.append(model.chain, Action.ALIAS_SET, version=version, data=data)
+
+
+def delete_alias(store: MemoryStore, name: str, alias: str) -> None:
+    """Remove an alias."""
+    stored = names.stored_form(alias)
+    model = store.model(name)
+    if stored not in model.aliases:
+        raise NotFound(f"{model.name} has no alias “{alias}”.", what="alias")
+    version, data = model.aliases.pop(stored), {"alias": stored}
+    store.append(model.chain, Action.ALIAS_DELETED, version=version, data=data)
