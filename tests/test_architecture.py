@@ -291,6 +291,28 @@ def test_a_registry_shows_the_docstrings_of_the_contract(implementation: type) -
         assert inspect.getdoc(getattr(implementation, name)) == inspect.getdoc(method)
 
 
+def private_imports(path: Path) -> Iterator[str]:
+    """The names with a leading underscore that a module imports from another package."""
+    package = path.relative_to(ROOT).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom) or not node.module:
+            continue
+        for imported in node.names:
+            parts = (*node.module.split("."), imported.name)
+            for place, part in enumerate(parts):
+                owner = parts[:place]
+                is_module = ROOT.joinpath(*owner).with_suffix(".py").is_file()
+                is_private = part.startswith("_") and not part.startswith("__")
+                if is_private and (owner[:-1] if is_module else owner) != package:
+                    yield ".".join(parts)
+
+
+def test_a_leading_underscore_means_private_to_the_package():
+    paths = modules("obeya", "boards", "registry_site")
+    found = {name_of(path): list(private_imports(path)) for path in paths}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
 def test_the_core_reads_no_clock_and_knows_no_django():
     for path in modules("obeya"):
         text = path.read_text()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from obeya.artifacts.records import Artifact, ArtifactFile
-from obeya.documents._reading import Document, reading
+from obeya.documents.reading import Document, reading
 
 
 def artifact_document(artifact: Artifact) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from obeya.documents._reading import Document, read_time, reading, written_time
+from obeya.documents.reading import Document, read_time, reading, written_time
 from obeya.metrics import Metric, metric_document
 from obeya.records import ModelVersion, RegisteredModel, StageTransition
 from obeya.stages import Stage

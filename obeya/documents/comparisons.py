@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from obeya.comparison import MetricDiff, VersionComparison
-from obeya.documents._reading import Document, reading
 from obeya.documents.catalog import metric_from_document
+from obeya.documents.reading import Document, reading
 from obeya.metrics import Direction, Metric, MetricDefinition, Scale, metric_document
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from obeya.documents._reading import (
+from obeya.documents.reading import (
     Document,
     read_time,
     read_time_or_none,

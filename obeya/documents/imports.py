@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from obeya.artifacts.manifest import file_document
-from obeya.documents._reading import Document, reading, written_time
+from obeya.documents.reading import Document, reading, written_time
 from obeya.imports import ImportedModel, ImportReport
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from obeya.documents._reading import Document
+from obeya.documents.reading import Document
 from obeya.errors import InvalidInput
 from obeya.policy.policy import PromotionPolicy
 

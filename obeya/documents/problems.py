@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from obeya.documents._reading import Document, MalformedDocument
+from obeya.documents.reading import Document, MalformedDocument
 from obeya.documents.verdicts import (
     refusal_documents,
     refusals_from_documents,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from obeya.documents._reading import Document, reading
+from obeya.documents.reading import Document, reading
 from obeya.errors import Refusal, RefusalKind
 from obeya.policy.results import Verdict
 from obeya.stages import Stage

@@ -16,8 +16,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError, LocationParseError
 
-from obeya.documents._reading import MalformedDocument
 from obeya.documents.problems import error_from_problem
+from obeya.documents.reading import MalformedDocument
 from obeya.errors import InvalidInput, NotFound, RegistryError, Unreachable
 
 DEFAULT_URL = "http://127.0.0.1:8000"

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from obeya import errors
-from obeya.documents._reading import MalformedDocument
 from obeya.documents.catalog import (
     model_document,
     model_from_document,
@@ -21,6 +20,7 @@ from obeya.documents.catalog import (
 )
 from obeya.documents.policies import policy_document, policy_from_document
 from obeya.documents.problems import error_from_problem, problem_document
+from obeya.documents.reading import MalformedDocument
 from obeya.errors import Refusal, RefusalKind, RegistryError
 from obeya.metrics import Metric
 from obeya.records import ModelVersion, RegisteredModel, StageTransition

@@ -17,7 +17,7 @@ from boards.api.schemas.basics import Items
 from boards.models import ApiToken
 from boards.queries.facts.token_list import tokens_of
 from boards.registry.accounts import tokens as token_writes
-from obeya.documents._reading import written_time
+from obeya.documents.reading import written_time
 
 router = Router(tags=["Tokens"])
 

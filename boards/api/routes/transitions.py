@@ -35,9 +35,9 @@ from boards.registry.database import DatabaseRegistry
 from boards.registry.transitions.checks import record_policy_check
 from boards.registry.transitions.rollback import rollback
 from boards.registry.transitions.transitions import transition_stage
-from obeya.documents._reading import written_time
 from obeya.documents.catalog import transition_document
 from obeya.documents.policies import policy_from_document
+from obeya.documents.reading import written_time
 from obeya.documents.verdicts import judgement_document, verdict_document
 from obeya.policy.results import Verdict
 from obeya.stages import Stage

@@ -33,7 +33,7 @@ from boards.queries.facts import webhooks
 from boards.queries.paging.whole_number import ID_MAX
 from boards.registry.webhooks import endpoints as endpoint_writes
 from boards.registry.webhooks.deliveries import replay
-from obeya.documents._reading import written_time
+from obeya.documents.reading import written_time
 from obeya.webhooks.endpoints import Target, wish_of
 from obeya.webhooks.schedule import DeliveryStatus
 
