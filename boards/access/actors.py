@@ -63,5 +63,15 @@ class Actor:
             raise NotAllowed(f"This token does not reach {what}.", right=right.value)
 
 
+def display_name(user: User | str | None) -> str:
+    """The name that pages, documents and exports show for who did something.
+
+    `user` is an account or, where only that was read, its username. None is the registry itself.
+    """
+    if user is None:
+        return audit.SYSTEM_ACTOR
+    return user if isinstance(user, str) else user.username
+
+
 SYSTEM = Actor(None, Channel.SYSTEM)
 GUARDRAIL = Actor(None, Channel.GUARDRAIL)

@@ -9,14 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from boards import models
+from boards.access.actors import display_name
 from boards.models.audit import AuditEvent
 from boards.queries.facts.webhooks import wish_of_row
 from boards.registry.worker_channel import notify_workers
 from obeya.audit import chain as audit
 from obeya.records import Channel
 from obeya.webhooks.messages import body_of, event_message
-
-NOBODY = "system"
 
 
 def send_of_events(
@@ -40,7 +39,7 @@ def send_of_events(
             if wish.wants(kind, model=model, from_stage=event.from_stage, to_stage=event.to_stage)
         ]
         if wanting:
-            actor = row.actor.username if row.actor else NOBODY
+            actor = display_name(row.actor)
             message = event_message(event, row.hash, actor=actor, model=model)
             letters.append(Letter(message, wanting, row))
     send(letters, at=told[-1][1].recorded_at)

@@ -16,8 +16,8 @@ from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Subqu
 from django.utils import timezone
 
 from boards import models
+from boards.access.actors import display_name
 from boards.queries.audit.audit_filter import YEARS, midnight
-from boards.queries.facts.history import NOBODY
 from boards.queries.paging.keyset import Cursor
 from boards.queries.search.board_filter import BoardFilter
 from obeya.errors import InvalidInput
@@ -189,7 +189,7 @@ def in_production_on(model: models.RegisteredModel, day: date) -> tuple[Producti
             number=row.version.number,
             since=row.occurred_at,
             until=row.until,
-            actor=row.actor.username if row.actor else NOBODY,
+            actor=display_name(row.actor),
             event=row.pk,
             is_deleted=row.version.deleted_at is not None,
         )
@@ -285,7 +285,7 @@ def _cards(ids: Sequence[tuple[int, datetime]], moment: datetime) -> dict[int, P
             number=row.version.number,
             label=row.version.label,
             since=row.occurred_at,
-            actor=row.actor.username if row.actor else NOBODY,
+            actor=display_name(row.actor),
             is_deleted=row.version.deleted_at is not None,
         )
         for row in rows

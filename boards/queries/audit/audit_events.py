@@ -8,10 +8,10 @@ from typing import Any
 from django.db.models import Q
 
 from boards import models
+from boards.access.actors import display_name
 from boards.models.audit import event_members
 from boards.queries.audit.audit_filter import AuditFilter
 from boards.queries.audit.audit_page import conditions_of
-from boards.queries.facts.history import NOBODY
 from boards.queries.paging.keyset import Cursor
 from obeya.audit.export import ExportedEvent
 
@@ -58,7 +58,7 @@ def _lines(rows: list[models.AuditEvent]) -> list[dict[str, Any]]:
             hash=row.hash,
             previous_hash=row.previous_hash,
             texts=texts[row.pk],
-            actor=row.actor.username if row.actor else NOBODY,
+            actor=display_name(row.actor),
             model=row.model.name if row.model else None,
         )
         lines.append({**exported.document, "event": event_members(row.canonical_text) or {}})

@@ -19,9 +19,8 @@ from boards import models
 from boards.models.audit import event_data
 from boards.queries.audit.audit_filter import AuditFilter
 from boards.queries.audit.audit_page import Scope, conditions_of
-from boards.queries.facts.history import NOBODY
 from boards.queries.paging.keyset import Cursor
-from obeya.audit.chain import timestamp
+from obeya.audit.chain import SYSTEM_ACTOR, timestamp
 from obeya.audit.export import ExportedEvent
 from obeya.csv_cells import csv_cell
 
@@ -167,7 +166,7 @@ def _each(condition: Q, last: int) -> Iterator[_Found]:
                     pk=pk,
                     occurred_at=occurred_at,
                     recorded_at=recorded_at,
-                    actor=actor or NOBODY,
+                    actor=actor or SYSTEM_ACTOR,
                     channel=channel,
                     action=action,
                     chain=str(chain or site),

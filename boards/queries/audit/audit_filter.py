@@ -13,9 +13,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from boards import models
-from boards.queries.facts.history import NOBODY
 from boards.queries.paging.whole_number import whole_number
 from obeya import names
+from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.errors import InvalidInput
 from obeya.records import Action, Channel
 from obeya.stages import Stage
@@ -138,7 +138,7 @@ def named_condition(chosen: AuditFilter) -> Q:
     condition = Q()
     if chosen.actor:
         account = models.User.objects.filter(username=chosen.actor).only("pk").first()
-        if account is None and chosen.actor != NOBODY:
+        if account is None and chosen.actor != SYSTEM_ACTOR:
             raise InvalidInput(f"There is no account named “{chosen.actor[:64]}”.", field="actor")
         condition &= Q(actor=account.pk if account else None)
     if not chosen.model:

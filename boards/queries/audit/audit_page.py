@@ -13,12 +13,12 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Left
 
 from boards import models
+from boards.access.actors import display_name
 from boards.models.audit import event_data
 from boards.queries.audit.audit_filter import AuditFilter, named_condition
 from boards.queries.audit.event_details import Detail, cut, details_of
 from boards.queries.audit.promotion_record import RECORDED
 from boards.queries.facts.event_values import uid_of
-from boards.queries.facts.history import NOBODY
 from boards.queries.paging.keyset import Cursor
 from obeya.errors import model_not_found, version_not_found
 from obeya.records import Action, Channel
@@ -263,7 +263,7 @@ def _event_row(
         pk=row.pk,
         occurred_at=row.occurred_at,
         recorded_at=row.recorded_at,
-        actor=row.actor.username if row.actor else NOBODY,
+        actor=display_name(row.actor),
         channel=Channel(row.channel),
         action=Action(row.action),
         model=row.model.name if row.model else None,

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from boards import models
+from boards.access.actors import display_name
 from boards.models.audit import event_data, event_members
 from boards.queries.checks.frozen_check import CheckResult, stored_result
 from boards.queries.facts.check_digest import check_digest, digested_document
 from boards.queries.facts.event_values import moment_of, uid_of
-from boards.queries.facts.history import NOBODY
-from obeya.audit.chain import GENESIS, event_hash, text_digest
+from obeya.audit.chain import GENESIS, SYSTEM_ACTOR, event_hash, text_digest
 from obeya.documents.verdicts import refusals_from_documents
 from obeya.errors import NotFound, Refusal, RefusalKind
 from obeya.records import MOVES, Action, Channel
@@ -212,8 +212,8 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
         to_stage=Stage(row.to_stage) if row.to_stage else None,
         occurred_at=row.occurred_at,
         recorded_at=row.recorded_at,
-        actor=row.actor.username if row.actor else NOBODY,
-        actor_id=str(row.actor.uid) if row.actor else NOBODY,
+        actor=display_name(row.actor),
+        actor_id=str(row.actor.uid) if row.actor else SYSTEM_ACTOR,
         channel=Channel(row.channel),
         approved_by=_username(approved_by) if approved_by else "",
         reason=texts.get("reason", ""),
@@ -341,13 +341,11 @@ def _waiver(event: models.AuditEvent, data: Mapping[str, Any]) -> WaiverRecord |
         uid=data["waiver"],
         requirements=tuple(map(str, requirements)),
         expires_at=expires_at,
-        granted_by=granted.actor.username if granted.actor else NOBODY,
+        granted_by=display_name(granted.actor),
         granted_at=granted.occurred_at,
         granted_reason=reason.text if reason else "",
         revoked_at=row.revoked_at,
-        revoked_by=(row.revoked_by.username if row.revoked_by else NOBODY)
-        if row.revoked_at
-        else None,
+        revoked_by=(display_name(row.revoked_by)) if row.revoked_at else None,
     )
 
 
@@ -355,7 +353,7 @@ def _request(uid: str | uuid.UUID) -> RequestUsed | None:
     row = models.TransitionRequest.objects.filter(uid=uid).select_related("requested_by").first()
     if row is None:
         return None
-    by = row.requested_by.username if row.requested_by else NOBODY
+    by = display_name(row.requested_by)
     return RequestUsed(uid=row.uid, requested_by=by, opened_at=row.opened_at, reason=row.reason)
 
 

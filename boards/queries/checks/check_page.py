@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from boards import models
+from boards.access.actors import display_name
 from boards.queries.board.board_columns import Lamp
 from boards.queries.checks.frozen_check import CheckResult, stored_result
 from boards.queries.checks.next_steps import NextStep, next_steps
-from boards.queries.facts.history import NOBODY
 from obeya.documents.verdicts import refusals_from_documents
 from obeya.errors import NotFound, Refusal, RefusalKind
 from obeya.policy.requirements import Outcome
@@ -158,7 +158,7 @@ def check_page(uid: uuid.UUID) -> CheckPage:
         ),
         record=_record(row),
         made_at=row.made_at,
-        made_by=row.made_by.username if row.made_by else NOBODY,
+        made_by=display_name(row.made_by),
         document=_document(row, result.verdict),
     )
 

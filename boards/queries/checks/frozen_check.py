@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from boards import models
+from boards.access.actors import display_name
 from boards.queries.board.board_columns import Lamp
-from boards.queries.facts.history import NOBODY
 from boards.queries.facts.records import definitions
 from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
 from obeya.documents.catalog import metric_from_document
@@ -250,7 +250,7 @@ def policy_used(revision: models.PolicyRevision | None) -> PolicyUsed | None:
         number=revision.number,
         model=revision.model.name if revision.model else None,
         created_at=revision.created_at,
-        created_by=revision.created_by.username if revision.created_by else NOBODY,
+        created_by=display_name(revision.created_by),
         required_approvals=policy.required_approvals,
         is_in_force=revision.superseded_at is None,
         policy=policy,

@@ -7,10 +7,9 @@ from collections import defaultdict
 from django.db.models import QuerySet
 
 from boards import models
+from boards.access.actors import display_name
 from obeya.records import Action, Channel, StageTransition
 from obeya.stages import Stage
-
-NOBODY = "system"
 
 
 def transitions(
@@ -59,7 +58,7 @@ def _told(
             version=row.version.number,
             from_stage=Stage(row.from_stage) if row.from_stage else None,
             to_stage=Stage(row.to_stage),
-            actor=row.actor.username if row.actor else NOBODY,
+            actor=display_name(row.actor),
             occurred_at=row.occurred_at,
             operation_id=str(row.operation or ""),
             reason=reasons.get(row.pk, ""),

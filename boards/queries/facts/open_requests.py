@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from boards import models
+from boards.access.actors import display_name
 from boards.access.permissions import Right, holders
-from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.stages import Stage
 from obeya.transitions import requests
 from obeya.transitions.requests import Decision, RequestStatus, Vote
@@ -23,10 +23,14 @@ class OpenRequest:
     row: models.TransitionRequest
     votes: tuple[Vote, ...]
 
+    @property
+    def requested_by(self) -> str:
+        """The name of who asked for it."""
+        return display_name(self.row.requested_by)
+
     def approvers(self, digest: str) -> tuple[str, ...]:
         """The names of those who approve the evidence of this digest."""
-        by = self.row.requested_by
-        return requests.approvers(self.votes, by.username if by else SYSTEM_ACTOR, digest)
+        return requests.approvers(self.votes, self.requested_by, digest)
 
 
 def open_requests(version_ids: Collection[int], at: datetime) -> dict[tuple[int, str], OpenRequest]:
@@ -68,7 +72,7 @@ def votes_of(rows: Collection[models.TransitionRequest]) -> dict[int, list[Vote]
     for vote in given:
         votes[vote.request_id].append(
             Vote(
-                vote.voter.username if vote.voter else SYSTEM_ACTOR,
+                display_name(vote.voter),
                 Decision(vote.decision),
                 vote.evidence_digest,
                 vote.voted_at,

@@ -8,10 +8,10 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from boards import models
+from boards.access.actors import display_name
 from boards.queries.facts.evidence import MoveFacts
 from boards.queries.facts.open_requests import votes_of
 from boards.queries.paging.keyset import Cursor
-from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.stages import Stage
 from obeya.transitions.requests import RequestStatus, TransitionRequest
 
@@ -98,7 +98,7 @@ def request_records(
             from_stage=Stage(row.from_stage),
             to_stage=Stage(row.to_stage),
             reason=row.reason,
-            requested_by=row.requested_by.username if row.requested_by else SYSTEM_ACTOR,
+            requested_by=display_name(row.requested_by),
             opened_at=row.opened_at,
             expires_at=row.expires_at,
             status=RequestStatus.EXPIRED

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from boards import models
-from boards.queries.facts.history import NOBODY
+from boards.access.actors import display_name
 from obeya.policy.waivers import Waiver
 from obeya.stages import Stage
 
@@ -33,7 +33,7 @@ def waiver_record(row: models.Waiver) -> Waiver:
         stage=Stage(row.stage),
         requirements=tuple(row.requirements),
         reason=row.reason,
-        granted_by=row.granted_by.username if row.granted_by else NOBODY,
+        granted_by=display_name(row.granted_by),
         granted_at=row.granted_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from boards import models
-from boards.queries.facts.history import NOBODY
+from boards.access.actors import display_name
 from boards.queries.facts.records import find_model
 from boards.queries.policies.waived_lines import WaivedLine, waived_lines
 from obeya.errors import NotFound
@@ -164,7 +164,7 @@ def revision_of(
         number=row.number,
         policy=policy,
         created_at=row.created_at,
-        created_by=row.created_by.username if row.created_by else NOBODY,
+        created_by=display_name(row.created_by),
         superseded_at=row.superseded_at,
         changes=changes,
     )

@@ -9,9 +9,9 @@ from datetime import datetime
 from django.db.models import Q
 
 from boards import models
+from boards.access.actors import display_name
 from boards.models.audit import event_data
 from boards.queries.audit.event_details import Detail, details_of
-from boards.queries.facts.history import NOBODY
 from obeya.records import Action
 from obeya.stages import Stage
 
@@ -65,7 +65,7 @@ _MOVED = (Action.STAGE_TRANSITIONED, Action.VERSION_ROLLED_BACK)
 
 
 def _change(event: models.AuditEvent, version: models.ModelVersion) -> EvidenceChange:
-    who = event.actor.username if event.actor else NOBODY
+    who = display_name(event.actor)
     number = event.version.number if event.version else None
     is_own = event.version_id == version.pk
     if event.action in _MOVED:
@@ -99,6 +99,6 @@ def _policies(
         whose = "the model’s own" if revision.model_id else "the site’s"
         yield EvidenceChange(
             at=revision.created_at,
-            who=revision.created_by.username if revision.created_by else NOBODY,
+            who=display_name(revision.created_by),
             sentence=f"{whose} policy for {stage.label} was edited: revision {revision.number}",
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from boards import models
+from boards.access.actors import display_name
 from boards.queries.checks.frozen_check import (
     CheckResult,
     ShownEvidence,
@@ -17,7 +18,6 @@ from boards.queries.checks.frozen_check import (
     waiver_used,
 )
 from boards.queries.facts.evidence import MoveFacts, named_occupants
-from boards.queries.facts.history import NOBODY
 from boards.queries.facts.open_requests import votes_of
 from boards.queries.facts.requests import with_people
 from boards.queries.reviews.evidence_changes import EvidenceChange, evidence_changes
@@ -171,11 +171,11 @@ def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
         from_stage=Stage(row.from_stage),
         to_stage=stage,
         reason=row.reason,
-        requested_by=row.requested_by.username if row.requested_by else NOBODY,
+        requested_by=display_name(row.requested_by),
         opened_at=row.opened_at,
         expires_at=row.expires_at,
         closed_at=row.closed_at,
-        closed_by=row.closed_by.username if row.closed_by else NOBODY,
+        closed_by=display_name(row.closed_by),
         status=status,
         archives=_archives(row) if row.archive_existing and judgement else (),
         archive_existing=row.archive_existing,

@@ -12,11 +12,11 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from boards import models
+from boards.access.actors import display_name
 from boards.access.permissions import Right, has_right
 from boards.queries.board.board_columns import Lamp
 from boards.queries.checks.frozen_check import verdict_lamp
 from boards.queries.facts.evidence import MoveFacts
-from boards.queries.facts.history import NOBODY
 from boards.queries.facts.requests import standing_as, with_people
 from boards.queries.paging.keyset import Cursor
 from obeya import names
@@ -240,11 +240,11 @@ def _row(
         from_stage=Stage(row.from_stage),
         to_stage=stage,
         reason=row.reason,
-        requested_by=row.requested_by.username if row.requested_by else NOBODY,
+        requested_by=display_name(row.requested_by),
         opened_at=row.opened_at,
         expires_at=row.expires_at,
         closed_at=row.closed_at,
-        closed_by=row.closed_by.username if row.closed_by else (NOBODY if row.closed_at else ""),
+        closed_by=display_name(row.closed_by) if row.closed_at else "",
         status=status,
         judgement=judgement,
         stale=stale,

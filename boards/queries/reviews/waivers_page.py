@@ -11,7 +11,7 @@ from enum import StrEnum
 from django.db.models import Q, QuerySet
 
 from boards import models
-from boards.queries.facts.history import NOBODY
+from boards.access.actors import display_name
 from boards.queries.facts.policies_in_force import PoliciesInForce
 from boards.queries.facts.waivers import waiver_record
 from boards.queries.paging.keyset import Cursor
@@ -128,7 +128,7 @@ def _lines(rows: Iterable[models.Waiver], at: datetime) -> Iterable[WaiverLine]:
             state = WaiverState.ACTIVE if row.expires_at > at else WaiverState.EXPIRED
         by = ""
         if row.revoked_at is not None:
-            by = row.revoked_by.username if row.revoked_by else NOBODY
+            by = display_name(row.revoked_by)
         gone = row.version.deleted_at is not None or row.version.model.deleted_at is not None
         yield WaiverLine(
             uid=row.uid, waiver=waiver_record(row), state=state, revoked_by=by, is_deleted=gone

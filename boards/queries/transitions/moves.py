@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from boards import models
+from boards.access.actors import display_name
 from boards.access.permissions import Right, has_right, right_for_transition
 from boards.queries.facts.evidence import MoveFacts, named_occupants
-from boards.queries.facts.history import NOBODY
 from obeya.errors import RefusalKind
 from obeya.records import MOVES, Action
 from obeya.stages import Stage, is_promotion
@@ -172,5 +172,5 @@ def last_change(version: models.ModelVersion) -> LastChange | None:
     )
     if event is None:
         return None
-    name = event.actor.username if event.actor else NOBODY
+    name = display_name(event.actor)
     return LastChange(name, Action(event.action), event.occurred_at)

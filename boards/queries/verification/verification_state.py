@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db.models import Sum
 
 from boards import models
-from boards.queries.facts.history import NOBODY
+from boards.access.actors import display_name
 from obeya.audit.heads import ChainHead
 from obeya.records import Channel
 
@@ -72,7 +72,7 @@ def verification_state() -> VerificationState:
         )
     last = LastVerification(
         made_at=run.made_at,
-        made_by=run.made_by.username if run.made_by else NOBODY,
+        made_by=display_name(run.made_by),
         channel=Channel(run.channel),
         is_full=run.is_full,
         events=run.events,

@@ -16,8 +16,8 @@ from boards.access.actors import Actor
 from boards.access.permissions import GROUPS, Right
 from boards.models import OneTimeLink, User
 from boards.queries.facts.account_permissions import Standing, standing_of
-from boards.queries.facts.history import NOBODY
 from boards.registry.commit import ChainWrite, writing_site
+from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.records import Action
 
@@ -83,7 +83,7 @@ def create_user(
 
 def is_reserved(username: str) -> bool:
     """Whether pages and exports call the registry itself by this name, in whatever case."""
-    return User.normalize_username(username).strip().casefold() == NOBODY
+    return User.normalize_username(username).strip().casefold() == SYSTEM_ACTOR
 
 
 def record_user_change(

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from boards import models
+from boards.access.actors import display_name
 from boards.queries.facts.evidence import MoveFacts, limits_on, named_occupants
-from boards.queries.facts.history import NOBODY
 from boards.queries.facts.open_requests import OpenRequest
 from boards.registry.commit import ModelWrite
 from boards.registry.transitions.alerts import clear_andons
@@ -110,7 +110,7 @@ def make_move(
         version=row.number,
         from_stage=from_stage,
         to_stage=to_stage,
-        actor=write.actor.user.username if write.actor.user else NOBODY,
+        actor=display_name(write.actor.user),
         occurred_at=write.at,
         operation_id=str(operation),
         reason=reason,

@@ -9,14 +9,13 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from boards import models
-from boards.access.actors import SYSTEM, Actor
+from boards.access.actors import SYSTEM, Actor, display_name
 from boards.access.permissions import Right
 from boards.queries.facts.evidence import workflow_of
 from boards.registry.commit import ModelWrite, writing_model
 from boards.registry.transitions.moves import keep_check, make_move, read_facts
 from boards.registry.transitions.open_requests import close_request, expire_requests, present_digest
 from obeya import names
-from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.errors import AlreadyExists, NotFound, refuse
 from obeya.records import Action
 from obeya.stages import Stage
@@ -119,8 +118,8 @@ def vote(
         by = request.requested_by
         rules.check_vote(
             RequestStatus(request.status),
-            requested_by=by.username if by else SYSTEM_ACTOR,
-            voter=actor.user.username if actor.user else SYSTEM_ACTOR,
+            requested_by=display_name(by),
+            voter=display_name(actor.user),
             decision=decision,
         )
         digest = present_digest(write, row, request)
@@ -181,8 +180,8 @@ def withdraw(
         by = request.requested_by
         rules.check_withdrawal(
             RequestStatus(request.status),
-            requested_by=by.username if by else SYSTEM_ACTOR,
-            actor=actor.user.username if actor.user else SYSTEM_ACTOR,
+            requested_by=display_name(by),
+            actor=display_name(actor.user),
         )
         digest = present_digest(write, row, request)
         close_request(write, request, row, RequestStatus.WITHDRAWN, digest=digest)

@@ -12,12 +12,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from boards import models
-from boards.access.actors import SYSTEM, Actor
+from boards.access.actors import SYSTEM, Actor, display_name
 from boards.access.permissions import Right
 from boards.access.sealing import seal
 from boards.queries.facts.webhooks import wish_of_row
 from boards.registry.commit import ChainWrite, writing_site
-from boards.registry.messages import NOBODY, Letter, send
+from boards.registry.messages import Letter, send
 from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from obeya.records import Action
 from obeya.webhooks.endpoints import (
@@ -207,7 +207,7 @@ def send_test(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Delivery:
         row = _held(uid)
         if row.disabled_at is not None:
             raise InvalidInput("A disabled endpoint gets nothing; enable it first.")
-        by = actor.user.username if actor.user else NOBODY
+        by = display_name(actor.user)
         (message,) = send([Letter(trial_message(row.name, by=by, at=at), [row])], at=at)
         return models.Delivery.objects.select_related("message").get(message=message)
 
