@@ -51,9 +51,10 @@ run: $(SERVER_READY) ## Start the registry, empty at first, on port 8000 with ./
 dev: $(DEV_READY) ## Make or refresh .venv with all that development needs
 
 .PHONY: check
-check: $(DEV_READY) ## Linter, formatter, types, import contracts
+check: $(DEV_READY) ## Linter, formatters, types, import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/djangofmt --check templates
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 

@@ -183,20 +183,20 @@ def age(moment: datetime) -> str:
     return f"{days:.0f} d" if days < 366 else f"{(days / 365.25):.1f} y".replace(".0 y", " y")
 
 
-@register.simple_tag
+@register.filter
 def ago(moment: datetime) -> SafeString:
     """A moment as its age, the exact time with zone in its title."""
     return _time(moment, age(moment))
 
 
-@register.simple_tag
+@register.filter
 def ago_in_words(moment: datetime) -> SafeString:
     """The same within a sentence: ``3 d ago``, ``just now``."""
     text = age(moment)
     return _time(moment, "just now" if text == "now" else f"{text} ago")
 
 
-@register.simple_tag
+@register.filter
 def exact(moment: datetime) -> SafeString:
     """A moment to the minute, the seconds and the zone in its title."""
     return _time(moment, timezone.localtime(moment).strftime("%Y-%m-%d %H:%M"))

@@ -13,6 +13,7 @@ from boards.access.actors import SYSTEM
 from boards.first_sign_in import first_administrator, one_time_link_path
 from boards.models import AuditEvent, User
 from boards.registry.accounts.users import anybody_has_password, make_one_time_link
+from tests.views.page_text import text_of
 from tests.views.people import person
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def test_the_first_link_signs_in_as_admin_once_and_asks_for_a_password(client: C
     assert client.get("/").status_code == 200
     again = Client().post(path)
     assert again.status_code == 403
-    assert "was used or is too old" in again.content.decode()
+    assert "was used or is too old" in text_of(again)
 
 
 def test_opening_the_link_does_not_use_it_up(client: Client) -> None:
@@ -62,12 +63,12 @@ def test_a_new_password_asks_for_the_old_one_where_there_is_one(
     alice.set_password(OLD)
     alice.save()
     client = client_of(alice)
-    assert 'autocomplete="current-password"' in client.get("/password/").content.decode()
+    assert 'autocomplete="current-password"' in text_of(client.get("/password/"))
     both = {"new_password1": NEW, "new_password2": NEW}
     for old in ({}, {"old_password": ""}, {"old_password": "wrong"}):
         refused = client.post("/password/", {**both, **old})
         assert refused.status_code == 400
-        assert 'aria-describedby="id_old_password-error"' in refused.content.decode()
+        assert 'aria-describedby="id_old_password-error"' in text_of(refused)
     alice.refresh_from_db()
     assert alice.check_password(OLD)
     assert client.post("/password/", {**both, "old_password": OLD}).status_code == 302
@@ -92,7 +93,7 @@ def test_an_empty_form_says_what_is_missing(
 ) -> None:
     answer = client_of(alice).post("/password/", {})
     assert answer.status_code == 400
-    assert "This field is required." in answer.content.decode()
+    assert "This field is required." in text_of(answer)
 
 
 def test_the_admin_leads_to_the_same_page_for_ones_own_password(
@@ -157,7 +158,7 @@ def test_a_weak_password_is_refused_beside_the_field(
 ) -> None:
     answer = client_of(alice).post("/password/", {"new_password1": first, "new_password2": second})
     assert answer.status_code == 400
-    assert says in answer.content.decode()
+    assert says in text_of(answer)
 
 
 def test_a_password_signs_in_and_next_stays_on_this_site(client: Client, alice: User) -> None:
@@ -184,7 +185,7 @@ def test_the_session_id_changes_at_sign_in(client: Client, alice: User) -> None:
 
 def test_a_wrong_password_says_so_and_not_which_part_is_wrong(client: Client, alice: User) -> None:
     answers = [
-        client.post("/sign-in/", {"username": name, "password": "wrong"}).content.decode()
+        text_of(client.post("/sign-in/", {"username": name, "password": "wrong"}))
         for name in ("alice", "nobody")
     ]
     assert all('role="alert"' in answer for answer in answers)
@@ -209,9 +210,9 @@ def test_the_theme_is_kept_and_can_follow_the_system_again(
 ) -> None:
     client = client_of(alice)
     client.post("/theme/", {"theme": "dark", "next": "/"})
-    assert 'data-theme="dark"' in client.get("/").content.decode()
+    assert 'data-theme="dark"' in text_of(client.get("/"))
     client.post("/theme/", {"theme": "system", "next": "/"})
-    assert "data-theme=" not in client.get("/").content.decode()
+    assert "data-theme=" not in text_of(client.get("/"))
     away = client.post("/theme/", {"theme": "dark", "next": "https://elsewhere.example/"})
     assert away.headers["Location"] == "/"
 

@@ -42,6 +42,7 @@ from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import WipLimit
 from obeya.webhooks.endpoints import Target, Wish
 from tests.offenders import every_case
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -110,10 +111,6 @@ def governed(filled: DatabaseRegistry) -> DatabaseRegistry:
 
 def address(model: type[Model], page: str, *arguments: object) -> str:
     return reverse(f"admin:boards_{model._meta.model_name}_{page}", args=arguments)
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 def act(client: Client, path: str, action: str, *rows: Model, **more: str) -> str:

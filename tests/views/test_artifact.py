@@ -19,6 +19,7 @@ from boards.registry.artifacts.artifacts import set_artifact, store_blob
 from boards.registry.database import DatabaseRegistry
 from obeya.artifacts.manifest import FileEntry
 from obeya.records import Channel
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +71,7 @@ def store(user: User, files: dict[str, bytes]) -> None:
 def test_the_page_shows_what_is_in_the_files(
     stored: None, client_of: ClientOf, alice: User
 ) -> None:
-    page = client_of(alice).get(ADDRESS).content.decode()
+    page = text_of(client_of(alice).get(ADDRESS))
     for shown in (
         "sklearn 1.6.1",
         "12 parameters in 1 tensor<",
@@ -85,7 +86,7 @@ def test_the_page_shows_what_is_in_the_files(
 def test_nothing_in_names_or_contents_becomes_markup(
     stored: None, client_of: ClientOf, alice: User
 ) -> None:
-    page = client_of(alice).get(ADDRESS).content.decode()
+    page = text_of(client_of(alice).get(ADDRESS))
     assert "<img src=x" not in page
     assert "<b>weight" not in page
     assert "'onmouseover" not in page
@@ -120,8 +121,8 @@ def test_a_version_without_files_says_how_to_store_them(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User, victor: User
 ) -> None:
     registry.register_model("resnet50", artifact_uri="s3://models/1")
-    page = client_of(alice).get(ADDRESS).content.decode()
+    page = text_of(client_of(alice).get(ADDRESS))
     assert "No files are stored here" in page
     assert "s3://models/1" in page
     assert "obeya upload PATH" in page
-    assert "obeya upload PATH" not in client_of(victor).get(ADDRESS).content.decode()
+    assert "obeya upload PATH" not in text_of(client_of(victor).get(ADDRESS))

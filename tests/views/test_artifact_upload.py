@@ -19,6 +19,7 @@ from boards.models import AuditEvent, Blob, ModelVersion, User
 from boards.registry.artifacts.artifacts import collect_garbage
 from boards.registry.database import DatabaseRegistry
 from obeya.stages import Stage
+from tests.views.page_text import text_of
 from tests.views.people import person
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +65,7 @@ def test_the_form_stores_the_files_it_brings(page: Client) -> None:
     answer = page.post(FORM, {"file": files})
     assert answer.status_code == 302
     assert answer["Location"] == PAGE
-    shown = page.get(PAGE).content.decode()
+    shown = text_of(page.get(PAGE))
     assert "resnet50 v1 is made of 2 files now." in shown
     assert "a.bin" in shown
     row = ModelVersion.objects.get()
@@ -78,7 +79,7 @@ def test_a_name_that_cannot_be_is_said_beside_the_field(page: Client) -> None:
     files = [SimpleUploadedFile("good.bin", WHOLE), SimpleUploadedFile("a;b.bin", WHOLE)]
     answer = page.post(FORM, {"file": files})
     assert answer.status_code == 400
-    text = answer.content.decode()
+    text = text_of(answer)
     assert 'id="upload-problem"' in text
     assert "“a;b.bin” cannot be a file&#x27;s path" in text
     assert not Blob.objects.exists()
@@ -88,7 +89,7 @@ def test_a_name_that_cannot_be_is_said_beside_the_field(page: Client) -> None:
 def test_a_form_without_files_says_what_to_do(page: Client) -> None:
     answer = page.post(FORM, {})
     assert answer.status_code == 400
-    assert "Choose the files of this version first." in answer.content.decode()
+    assert "Choose the files of this version first." in text_of(answer)
 
 
 def test_a_version_that_has_left_development_says_so_beside_the_form(
@@ -97,7 +98,7 @@ def test_a_version_that_has_left_development_says_so_beside_the_form(
     registry.transition_stage("resnet50", 1, Stage.STAGING)
     answer = page.post(FORM, {"file": SimpleUploadedFile("a.bin", b"1")})
     assert answer.status_code == 409
-    assert "Replace the files" not in answer.content.decode()
+    assert "Replace the files" not in text_of(answer)
     assert ModelVersion.objects.get().artifact_size is None
 
 
@@ -107,7 +108,7 @@ def test_a_form_over_the_limit_is_refused_before_it_is_read(
     monkeypatch.setattr(settings, "OBEYA_UPLOAD_MAX_MIB", 1)
     answer = page.post(FORM, {"file": SimpleUploadedFile("a.bin", bytes(1_100_000))})
     assert answer.status_code == 413
-    assert "at most 1 MiB" in answer.content.decode()
+    assert "at most 1 MiB" in text_of(answer)
     assert left_over() == []
 
 
@@ -129,8 +130,8 @@ def test_a_viewer_stores_nothing_and_sees_no_form(
     page: Client, victor: User, client_of: ClientOf, method: str
 ) -> None:
     viewer = client_of(victor)
-    assert "data-upload" in page.get(PAGE).content.decode()
-    assert "data-upload" not in viewer.get(PAGE).content.decode()
+    assert "data-upload" in text_of(page.get(PAGE))
+    assert "data-upload" not in text_of(viewer.get(PAGE))
     address = FORM if method == "post" else f"{PIECES}?path=a&size=1&offset=0"
     assert getattr(viewer, method)(address).status_code == 403
     assert not Blob.objects.exists()
@@ -192,7 +193,7 @@ def test_more_than_the_file_has_is_refused_and_begins_anew(page: Client) -> None
         f"{PIECES}?path=w/a.bin&size={len(WHOLE)}&offset=4000", WHOLE, content_type="a/b"
     )
     assert answer.status_code == 400
-    assert "More than the 10,240 bytes came" in answer.content.decode()
+    assert "More than the 10,240 bytes came" in text_of(answer)
     assert here(page)["received"] == 0
 
 
@@ -240,13 +241,13 @@ def test_what_was_stored_and_collected_since_is_sent_anew(page: Client) -> None:
 def test_a_list_of_files_that_cannot_be_read_is_refused(page: Client, files: str) -> None:
     answer = page.post(FORM, {"files": files})
     assert answer.status_code == 400
-    assert 'id="upload-problem"' in answer.content.decode()
+    assert 'id="upload-problem"' in text_of(answer)
 
 
 def test_content_that_was_never_sent_cannot_be_named(page: Client) -> None:
     answer = page.post(FORM, {"files": json.dumps([{"path": "a", "sha256": "0" * 64}])})
     assert answer.status_code == 404
-    assert "send it first" in answer.content.decode()
+    assert "send it first" in text_of(answer)
     assert ModelVersion.objects.get().artifact_size is None
 
 

@@ -15,15 +15,12 @@ from boards.registry.database import DatabaseRegistry
 from boards.registry.verification import verify_new_events
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
 from obeya.audit.export import verify_export
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
 ClientOf = Callable[[User], Client]
 HTMX = {"HX-Request": "true"}
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 @pytest.fixture
@@ -123,7 +120,7 @@ def test_older_events_come_with_the_cursor(
     query = first.context["older_query"]
     assert query.startswith("channel=python&after=")
     answer = client.get(f"/audit/?{query}", headers=HTMX)
-    assert "<!doctype html>" not in text_of(answer)
+    assert "<!DOCTYPE html>" not in text_of(answer)
     assert "registered the model" in text_of(answer)
     assert "HX-Request" in answer["Vary"]
     assert "Back to the newest" in text_of(client.get(f"/audit/?{query}"))

@@ -13,6 +13,7 @@ from django.utils import timezone
 from boards.models import AuditEvent, User
 from boards.registry.database import DatabaseRegistry
 from obeya import Stage
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -46,10 +47,6 @@ def history(alice: User) -> DatabaseRegistry:
 @pytest.fixture
 def client(victor: User, client_of: ClientOf) -> Client:
     return client_of(victor)
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 def columns(page: str) -> dict[str, str]:

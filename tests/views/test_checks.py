@@ -24,6 +24,7 @@ from obeya.policy.rules import (
     RequiredTag,
     TimeInStage,
 )
+from tests.views.page_text import text_of
 from tests.views.people import MADE_AT
 
 pytestmark = pytest.mark.django_db
@@ -42,10 +43,6 @@ POLICY = (
 def version(registry: DatabaseRegistry) -> ModelVersion:
     registry.register_model("resnet50", metrics={"accuracy": 0.8, "loss": 0.25})
     return ModelVersion.objects.get()
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 def page_of(client: Client, check: PolicyCheck) -> str:

@@ -16,16 +16,12 @@ from django.utils.html import strip_tags
 from boards.models import User
 from boards.registry.database import DatabaseRegistry
 from obeya import Metric, Stage
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
 ClientOf = Callable[[User], Client]
 ADDRESS = "/compare/?v=a:1&v=b:1"
-
-
-def text_of(answer: HttpResponse) -> str:
-    text: str = answer.content.decode()
-    return text
 
 
 def words_of(answer: HttpResponse) -> str:

@@ -13,6 +13,7 @@ from django.utils.html import strip_tags
 from boards.models import AuditEvent, User
 from boards.models import MetricDefinition as Row
 from boards.registry.database import DatabaseRegistry
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,7 @@ def address(name: str = NAME, **more: str) -> str:
 
 
 def words_of(answer: HttpResponse) -> str:
-    return " ".join(strip_tags(answer.content.decode()).split())
+    return " ".join(strip_tags(text_of(answer)).split())
 
 
 def test_the_form_shows_what_the_name_tells_and_who_was_measured(
@@ -42,7 +43,7 @@ def test_the_form_shows_what_the_name_tells_and_who_was_measured(
     answer = client_of(alice).get(address())
     assert "1 version was measured in it." in words_of(answer)
     assert "by its name, lower is better" in words_of(answer)
-    assert 'id="direction-lower" value="lower" checked' in answer.content.decode()
+    assert 'id="direction-lower" value="lower" checked' in text_of(answer)
 
 
 def test_saving_changes_the_comparison_and_leaves_an_event(
@@ -101,7 +102,7 @@ def test_what_cannot_be_is_told_beside_its_field_and_nothing_is_lost(
     given = {**FILLED, field: value}
     answer = client_of(alice).post(address(), given)
     assert answer.status_code == 400
-    page = answer.content.decode()
+    page = text_of(answer)
     error = page[page.index(f'id="{field}-error"') :]
     assert sentence in error[: error.index("</p>")]
     kept = "title" if field != "title" else "unit"
@@ -133,7 +134,7 @@ def test_it_leads_back_only_within_the_site(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User, target: str
 ) -> None:
     client = client_of(alice)
-    assert target not in client.get(address(next=target)).content.decode().split("<main")[1]
+    assert target not in text_of(client.get(address(next=target))).split("<main")[1]
     answer = client.post(address(next=target), FILLED)
     assert answer.status_code == 302
     assert answer["Location"].startswith("/metrics/define/")

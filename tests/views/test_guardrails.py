@@ -28,6 +28,7 @@ from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, Stage
 from obeya.tokens import Scope
 from obeya.transitions.guardrails import Guardrail
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -38,10 +39,6 @@ LIVE = "/models/resnet50/live/"
 RAIL = {"metric": "error_rate", "comparison": "<=", "bound": "0.02"}
 
 ClientOf = Callable[[User], Client]
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 def person(group: str) -> User:

@@ -15,6 +15,7 @@ from boards.registry.database import DatabaseRegistry
 from boards.registry.transfer.imports import import_model
 from obeya import Stage
 from obeya.imports import ImportedModel, ImportedVersion
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -33,8 +34,7 @@ def imported() -> None:
 
 
 def page_of(client: Client, address: str) -> str:
-    text: str = client.get(address).content.decode()
-    return text
+    return text_of(client.get(address))
 
 
 def test_an_imported_version_says_so_and_when_it_was_made(

@@ -18,6 +18,7 @@ from obeya.policy.results import Mode
 from obeya.transitions import limits
 from obeya.transitions.limits import LimitMode
 from tests.views.conftest import MADE_AT
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -27,10 +28,6 @@ HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/"}
 STAGING, PRODUCTION = Stage.STAGING, Stage.PRODUCTION
 
 ClientOf = Callable[[User], Client]
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 def limit(

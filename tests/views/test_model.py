@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -15,16 +14,12 @@ from django.utils.html import escape
 from boards.models import User
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
+from tests.views.page_text import text_of
 from tests.views.people import person
 
 pytestmark = pytest.mark.django_db
 
 ClientOf = Callable[[User], Client]
-
-
-def text_of(answer: HttpResponse) -> str:
-    text: str = answer.content.decode()
-    return text
 
 
 @pytest.fixture

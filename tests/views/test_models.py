@@ -6,22 +6,17 @@ from collections.abc import Callable
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from boards.models import User
 from boards.registry.database import DatabaseRegistry
 from obeya import Stage
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
 ClientOf = Callable[[User], Client]
-
-
-def text_of(answer: HttpResponse) -> str:
-    text: str = answer.content.decode()
-    return text
 
 
 def test_each_model_shows_its_counts_champion_and_owner(

@@ -14,6 +14,7 @@ from boards.registry.database import DatabaseRegistry
 from boards.views.board.moved import moved_answer
 from obeya import Stage
 from obeya.records import StageTransition
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +51,7 @@ def test_the_statements_do_not_grow_with_what_a_move_archives(registry, ask):
         assert len(moved.archived) == others
         with CaptureQueriesContext(connection) as statements:
             answer = ask(moved)
-        assert answer.content.decode().count("data-card ") == others + 1
+        assert text_of(answer).count("data-card ") == others + 1
         taken.append(len(statements))
     assert taken[0] == taken[1]
 
@@ -59,7 +60,7 @@ def test_an_archived_version_that_was_deleted_since_is_left_out(registry, ask):
     moved = promoted(registry, "m", 2)
     registry.delete_version("m", 1)
     answer = ask(moved)
-    page = answer.content.decode()
+    page = text_of(answer)
     assert answer.status_code == 200
     assert "m v3 moved from Staging to Production; v1, v2 archived" in page
     assert 'data-name="m v2"' in page

@@ -14,6 +14,7 @@ from boards.models import AuditEvent, PolicyRevision, User
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.policy.diff import Change
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -33,10 +34,6 @@ def form(**changed: object) -> dict[str, object]:
         "required_approvals": "0",
         **changed,
     }
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 # --- The list -------------------------------------------------------------------------------------
@@ -425,7 +422,7 @@ def test_a_row_is_added_and_removed_without_saving(alice: User, client_of: Clien
     assert added.status_code == 200
     assert [row.metric for row in added.context["form"].rows] == ["accuracy", ""]
     assert 'value="not yet"' in text_of(added)
-    assert "<!doctype html>" in text_of(added)
+    assert "<!DOCTYPE html>" in text_of(added)
     two = form(metric=["a", "b"], comparison=[">", "<"], threshold=["1", "2"])
     removed = client.post(EDIT, {**two, "remove": "0"})
     assert [row.metric for row in removed.context["form"].rows] == ["b"]

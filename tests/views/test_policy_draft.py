@@ -10,6 +10,7 @@ from django.test import Client
 from boards.models import User
 from boards.registry.database import DatabaseRegistry
 from obeya import Stage
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ def draft(client: Client, **changed: object) -> str:
     }
     answer = client.post(EDIT, fields, headers=HTMX)
     assert answer.status_code == 200
-    return " ".join(answer.content.decode().split())
+    return " ".join(text_of(answer).split())
 
 
 @pytest.fixture

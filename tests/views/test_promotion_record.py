@@ -19,15 +19,12 @@ from boards.registry.database import DatabaseRegistry
 from boards.triggers import _POSTGRESQL, _SQLITE
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
 from obeya.audit.chain import document_digest
+from tests.views.page_text import text_of
 from tests.views.people import asked, person, registry_of, staged
 
 pytestmark = pytest.mark.django_db
 
 ClientOf = Callable[[User], Client]
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 @pytest.fixture

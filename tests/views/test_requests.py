@@ -21,6 +21,7 @@ from boards.registry.catalog.catalog import configure_model
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.policy.results import Mode
+from tests.views.page_text import text_of
 from tests.views.people import POLICY, asked, person, registry_of, staged
 
 pytestmark = pytest.mark.django_db
@@ -29,10 +30,6 @@ ClientOf = Callable[[User], Client]
 FORM = "/models/resnet50/versions/1/request/"
 MOVE = "/models/resnet50/versions/1/transition/"
 ONE = replace(POLICY, required_approvals=1)
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 @pytest.fixture

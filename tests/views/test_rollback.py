@@ -15,6 +15,7 @@ from boards.models import AuditEvent, User
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -23,10 +24,6 @@ BOARD = {"HX-Request": "true", "HX-Current-URL": "http://testserver/?q=resnet"}
 MODEL = {"HX-Request": "true", "HX-Current-URL": "http://testserver/models/resnet50/"}
 
 ClientOf = Callable[[User], Client]
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 def promote(registry: DatabaseRegistry, name: str = "resnet50", *, archive: bool = True) -> int:

@@ -14,6 +14,7 @@ from boards.registry.accounts.users import create_user
 from boards.registry.catalog.labels import set_tag
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
+from tests.views.page_text import text_of
 from tests.views.people import person
 
 pytestmark = pytest.mark.django_db
@@ -26,10 +27,6 @@ HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/?q=resnet"}
 def version(registry: DatabaseRegistry) -> ModelVersion:
     registry.register_model("resnet50", metrics={"accuracy": 0.8})
     return ModelVersion.objects.get()
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 def stage_of(version: ModelVersion) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from html import unescape
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
@@ -15,16 +14,12 @@ from django.utils.html import escape
 from boards.models import User
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, Metric, PromotionPolicy, Stage, TransitionRefused
+from tests.views.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 
 ClientOf = Callable[[User], Client]
 ADDRESS = "/models/resnet50/versions/2/"
-
-
-def text_of(answer: HttpResponse) -> str:
-    text: str = answer.content.decode()
-    return text
 
 
 @pytest.fixture

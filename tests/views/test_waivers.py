@@ -16,6 +16,7 @@ from django.utils import timezone
 from boards.models import AuditEvent, User, Waiver
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
+from tests.views.page_text import text_of
 from tests.views.people import person, staged
 
 pytestmark = pytest.mark.django_db
@@ -25,10 +26,6 @@ WAIVE = "/models/resnet50/versions/1/waive/"
 VERSION = "/models/resnet50/versions/1/"
 LINE = "accuracy ≥ 0.99"
 FIELDS = {"to_stage": "production", "requirement": LINE, "reason": "Ran it by hand", "expires": "7"}
-
-
-def text_of(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from django.utils import timezone
 from boards.models import AuditEvent, Delivery, User, Webhook
 from boards.registry.database import DatabaseRegistry
 from boards.registry.webhooks.deliveries import Attempt, Outcome, lease_due, record_attempts
+from tests.views.page_text import text_of
 from tests.views.people import person
 
 pytestmark = pytest.mark.django_db
@@ -47,15 +48,17 @@ def attempt(**outcome: Any) -> None:
 
 
 def test_an_empty_list_says_what_an_endpoint_is(admin: Client) -> None:
-    assert "None yet." in admin.get(LIST).content.decode()
-    assert 'href="/settings/webhooks/"' in admin.get("/settings/tokens/").content.decode()
+    assert "None yet." in text_of(admin.get(LIST))
+    assert 'href="/settings/webhooks/"' in text_of(admin.get("/settings/tokens/"))
 
 
 def test_making_one_shows_its_secret_once(admin: Client) -> None:
-    made = admin.post(
-        LIST,
-        {**FORM, "type": ["alias.set"], "models": "fraud-*\nbert", "stage": ["production"]},
-    ).content.decode()
+    made = text_of(
+        admin.post(
+            LIST,
+            {**FORM, "type": ["alias.set"], "models": "fraud-*\nbert", "stage": ["production"]},
+        )
+    )
     found = re.search(r"data-secret[^>]*>(whsec_[A-Za-z0-9+/=]+)<", made)
     assert found
     row = Webhook.objects.get()
@@ -65,7 +68,7 @@ def test_making_one_shows_its_secret_once(admin: Client) -> None:
         ["production"],
     )
     for later in (LIST, f"{LIST}{row.uid}/"):
-        assert found[1] not in admin.get(later).content.decode()
+        assert found[1] not in text_of(admin.get(later))
     assert "no-store" in admin.get(LIST)["Cache-Control"]
 
 
@@ -86,7 +89,7 @@ def test_what_cannot_be_is_said_beside_its_field_and_nothing_typed_is_lost(
     admin: Client, wrong: dict[str, Any], field: str
 ) -> None:
     answer = admin.post(LIST, {**FORM, "models": "fraud-*", **wrong})
-    text = answer.content.decode()
+    text = text_of(answer)
     assert answer.status_code == 400
     assert "field-error" in text
     if field != "form":
@@ -99,7 +102,7 @@ def test_what_cannot_be_is_said_beside_its_field_and_nothing_typed_is_lost(
 def test_a_name_that_is_taken_is_said(admin: Client, address: str) -> None:
     answer = admin.post(LIST, FORM)
     assert answer.status_code == 409
-    assert "An endpoint has that name already." in answer.content.decode()
+    assert "An endpoint has that name already." in text_of(answer)
 
 
 def test_an_endpoint_is_changed_and_a_stale_page_changes_nothing(
@@ -108,7 +111,7 @@ def test_an_endpoint_is_changed_and_a_stale_page_changes_nothing(
     assert admin.post(address, {**FORM, "name": "deploy", "revision": "1"}).status_code == 302
     stale = admin.post(address, {**FORM, "name": "other", "revision": "1"})
     assert stale.status_code == 409
-    assert "Somebody changed this endpoint" in stale.content.decode()
+    assert "Somebody changed this endpoint" in text_of(stale)
     assert Webhook.objects.get().name == "deploy"
 
 
@@ -124,13 +127,13 @@ def test_it_is_tried_disabled_enabled_and_removed(admin: Client, address: str) -
         "webhook.enabled",
         "webhook.removed",
     ]
-    assert "removed a webhook endpoint" in admin.get("/audit/").content.decode()
+    assert "removed a webhook endpoint" in text_of(admin.get("/audit/"))
 
 
 def test_a_new_secret_is_shown_once(admin: Client, address: str) -> None:
     answer = admin.post(f"{address}secret/", {"overlap_hours": "24"})
-    assert "data-secret" in answer.content.decode()
-    shown = admin.get(address).content.decode()
+    assert "data-secret" in text_of(answer)
+    shown = text_of(admin.get(address))
     assert "data-secret" not in shown
     assert "The secret before signs too until" in shown
     assert admin.post(f"{address}secret/", {"overlap_hours": "x"}).status_code == 400
@@ -143,14 +146,14 @@ def test_deliveries_are_listed_by_state_and_paged(
     attempt(status_code=204)
     for _ in range(3):
         registry.register_model("resnet50")
-    text = admin.get(address).content.decode()
+    text = text_of(admin.get(address))
     assert "Older deliveries" in text
     older = re.search(r'href="([^"]+before=\d+)"', text)
     assert older
-    assert "Back to the newest" in admin.get(older[1].replace("&amp;", "&")).content.decode()
-    arrived = admin.get(f"{address}?status=delivered").content.decode()
+    assert "Back to the newest" in text_of(admin.get(older[1].replace("&amp;", "&")))
+    arrived = text_of(admin.get(f"{address}?status=delivered"))
     assert arrived.count("arrived") == 1 + arrived.count("Last arrived")
-    assert "No delivery is failed." in admin.get(f"{address}?status=failed").content.decode()
+    assert "No delivery is failed." in text_of(admin.get(f"{address}?status=failed"))
     for nonsense in ("?status=x", "?before=x", "?before=99999999999999999999"):
         assert admin.get(address + nonsense).status_code == 200
 
@@ -158,7 +161,7 @@ def test_deliveries_are_listed_by_state_and_paged(
 def test_a_delivery_shows_what_was_sent_and_what_came_back(admin: Client, address: str) -> None:
     attempt(status_code=500, response="<script>alert(1)</script>", request_headers={"a": "b"})
     attempt_page = f"/settings/deliveries/{Delivery.objects.get().pk}/"
-    text = admin.get(attempt_page).content.decode()
+    text = text_of(admin.get(attempt_page))
     assert "answered 500" in text
     assert "&lt;script&gt;" in text
     assert "webhook.created" in text
@@ -170,11 +173,11 @@ def test_a_delivery_shows_what_was_sent_and_what_came_back(admin: Client, addres
 
 def test_a_failing_and_a_disabled_endpoint_say_so(admin: Client, address: str) -> None:
     attempt(error="ci.example.org cannot be reached: refused.")
-    assert "If nothing arrives until" in admin.get(address).content.decode()
-    assert "failing since" in admin.get(LIST).content.decode()
+    assert "If nothing arrives until" in text_of(admin.get(address))
+    assert "failing since" in text_of(admin.get(LIST))
     admin.post(f"{address}test/")
     attempt(status_code=410)
-    shown = admin.get(address).content.decode()
+    shown = text_of(admin.get(address))
     assert "The receiver answered 410: it is gone." in shown
     assert "Enable" in shown
 
@@ -182,7 +185,7 @@ def test_a_failing_and_a_disabled_endpoint_say_so(admin: Client, address: str) -
 def test_what_failed_is_sent_again(admin: Client, address: str) -> None:
     Delivery.objects.update(status="failed", next_attempt_at=None)
     answer = admin.post(f"{address}replay/", {"days": "1"}, follow=True)
-    assert "1 delivery is due." in answer.content.decode()
+    assert "1 delivery is due." in text_of(answer)
     assert admin.post(f"{address}replay/", {"days": "0"}).status_code == 400
 
 
@@ -198,7 +201,7 @@ def test_only_administrators_see_and_do_any_of_it(
     for path in [LIST, *(address + deed for deed in deeds), f"/settings/deliveries/{pk}/replay/"]:
         assert other.post(path, FORM).status_code == 403
     assert Client().get(LIST).status_code == 302
-    assert "settings/webhooks" not in other.get("/settings/tokens/").content.decode()
+    assert "settings/webhooks" not in text_of(other.get("/settings/tokens/"))
 
 
 def test_no_such_endpoint_is_a_404(admin: Client) -> None:
