@@ -67,7 +67,7 @@ def _measure(events: int, endpoints: int, name: str) -> None:
     from boards.access.actors import SYSTEM
     from boards.registry.catalog.registration import register_model
     from boards.registry.webhooks.endpoints import create_webhook
-    from obeya.webhooks.endpoints import Target, Wish
+    from obeya.webhooks.endpoints import Subscription, Target
 
     model = f"{name}-endpoints"
     arrivals = Arrivals()
@@ -78,7 +78,7 @@ def _measure(events: int, endpoints: int, name: str) -> None:
                 name=f"{name} {number}",
                 target=Target.WEBHOOK,
                 address=address,
-                wish=Wish(types=("model_version.registered",), models=(model,)),
+                subscription=Subscription(types=("model_version.registered",), models=(model,)),
                 actor=SYSTEM,
                 at=timezone.now(),
             )

@@ -104,12 +104,12 @@ def _measure(path: str, query: dict[str, Any]) -> tuple[float, int]:
     from django.utils import timezone
 
     from boards.access.actors import SYSTEM
-    from boards.registry.accounts.tokens import make_token, service_account
+    from boards.registry.accounts.tokens import create_token, service_account
     from obeya.tokens import Scope
 
-    rights = {"scopes": [Scope.READ], "actor": SYSTEM, "at": timezone.now()}
-    user = service_account(username="bench", **rights)
-    _, token = make_token(user=user, name="bench", **rights)
+    permissions = {"scopes": [Scope.READ], "actor": SYSTEM, "at": timezone.now()}
+    user = service_account(username="bench", **permissions)
+    _, token = create_token(user=user, name="bench", **permissions)
     client = Client(headers={"Authorization": f"Bearer {token}", "Host": "localhost"})
 
     def run() -> None:

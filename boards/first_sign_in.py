@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from boards.access.actors import SYSTEM, Actor
-from boards.access.permissions import Right, people_who_may
+from boards.access.permissions import Permission, people_who_may
 from boards.models import User
-from boards.registry.accounts.users import ADMINISTRATOR, create_user, make_one_time_link
+from boards.registry.accounts.users import ADMINISTRATOR, create_sign_in_link, create_user
 from obeya.errors import AlreadyExists
 
 FIRST_ACCOUNT = "admin"
@@ -19,7 +19,7 @@ FIRST_ACCOUNT = "admin"
 
 def one_time_link_path(user: User, *, actor: Actor) -> str:
     """The path of a new link that signs the account in, once."""
-    token = make_one_time_link(user=user, actor=actor, at=timezone.now())
+    token = create_sign_in_link(user=user, actor=actor, at=timezone.now())
     return reverse("boards:sign_in_once", args=[token])
 
 
@@ -37,7 +37,7 @@ def first_administrator() -> User | None:
 
 
 def _administrator() -> User | None:
-    holders = people_who_may(Right.ADMINISTER)
+    holders = people_who_may(Permission.ADMINISTER)
     return holders.filter(username__iexact=FIRST_ACCOUNT).first() or holders.first()
 
 

@@ -25,7 +25,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return error.exit_status
     print(f"{name} v{number}, {judgement.from_stage.label} to {judgement.to_stage.label}")
-    for outcome in judgement.verdict.outcomes if judgement.verdict else ():
+    for outcome in judgement.policy_result.outcomes if judgement.policy_result else ():
         print(f"  {outcome.outcome.value}: {outcome.requirement}")
     for refusal in judgement.refusals:
         print(f"  refused: {refusal.sentence}")

@@ -23,7 +23,7 @@ from obeya.metrics import Direction, Metric, MetricDefinition
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import MetricRequirement
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.records import ModelVersion, StageTransition
 from obeya.registry import ModelRegistry
 from obeya.stages import Stage, Workflow
@@ -47,13 +47,13 @@ __all__ = [
     "ModelVersion",
     "NotAllowed",
     "NotFound",
+    "PolicyResult",
     "PromotionPolicy",
     "RegistryError",
     "RemoteRegistry",
     "Stage",
     "StageTransition",
     "TransitionRefused",
-    "Verdict",
     "VersionComparison",
     "Workflow",
 ]

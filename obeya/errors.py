@@ -10,7 +10,7 @@
     ├── IdempotencyKeyInUse   409  exit 4   the same request is being answered at this moment
     ├── IdempotencyKeyReused  422  exit 2   the Idempotency-Key came with another request before
     ├── NotSignedIn           401  exit 5   no token, or one that is over or was revoked
-    ├── NotAllowed            403  exit 5   the actor lacks the right
+    ├── NotAllowed            403  exit 5   the actor lacks the permission
     ├── Unreachable           503  exit 6   no answer came that could be one of a registry
     ├── DigestMismatch        422  exit 2   the content is not what its digest says
     ├── TooLarge              413  exit 2   a file is over the limit
@@ -28,7 +28,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from obeya.policy.results import Verdict
+    from obeya.policy.results import PolicyResult
     from obeya.stages import Stage
 
 
@@ -180,15 +180,15 @@ class NotSignedIn(RegistryError):
 
 
 class NotAllowed(RegistryError):
-    """The actor lacks the right. `right` names it."""
+    """The actor lacks the permission. `permission` names it."""
 
     code = "not_allowed"
     http_status = 403
     exit_status = 5
 
-    def __init__(self, sentence: str, *, right: str) -> None:
+    def __init__(self, sentence: str, *, permission: str) -> None:
         super().__init__(sentence)
-        self.right = right
+        self.permission = permission
 
 
 class Unreachable(RegistryError):
@@ -226,7 +226,7 @@ class StorageFull(RegistryError):
 class TransitionRefused(RegistryError):
     """The rules refuse the move.
 
-    `refusals` holds every reason, not only the first; `verdict` is the policy check that was
+    `refusals` holds every reason, not only the first; `policy_result` is the policy check that was
     made, None when no policy gates the move.
     """
 
@@ -240,14 +240,14 @@ class TransitionRefused(RegistryError):
         *,
         from_stage: Stage,
         to_stage: Stage,
-        verdict: Verdict | None = None,
+        policy_result: PolicyResult | None = None,
         check_id: str | None = None,
     ) -> None:
         super().__init__(" ".join(refusal.sentence for refusal in refusals))
         self.refusals = refusals
         self.from_stage = from_stage
         self.to_stage = to_stage
-        self.verdict = verdict
+        self.policy_result = policy_result
         self.check_id = check_id
 
 
@@ -262,14 +262,18 @@ def refuse(
     *,
     from_stage: Stage,
     to_stage: Stage,
-    verdict: Verdict | None = None,
+    policy_result: PolicyResult | None = None,
     check_id: str | None = None,
 ) -> TransitionRefused:
     """The error for these refusals: `InvalidTransition` when the workflow is one of them."""
     by_workflow = any(refusal.kind is RefusalKind.WORKFLOW for refusal in refusals)
     kind = InvalidTransition if by_workflow else TransitionRefused
     return kind(
-        refusals, from_stage=from_stage, to_stage=to_stage, verdict=verdict, check_id=check_id
+        refusals,
+        from_stage=from_stage,
+        to_stage=to_stage,
+        policy_result=policy_result,
+        check_id=check_id,
     )
 
 

@@ -11,7 +11,7 @@ from obeya.comparison import VersionComparison
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric
 from obeya.policy.policy import PromotionPolicy
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, StageTransition
 from obeya.stages import Stage
@@ -30,7 +30,7 @@ class ModelRegistry(Protocol):
     """Registered models, their versions, and the only way to move them.
 
     An implementation is bound to an actor and a clock when it is made. Every method may raise
-    `NotAllowed` (the actor lacks the right), `NotFound` (no such model or version) and
+    `NotAllowed` (the actor lacks the permission), `NotFound` (no such model or version) and
     `InvalidInput` (a name, number or text that cannot be); what else a method raises is said
     with it. A method that raises has changed nothing, but for the one event that a refused
     transition leaves.
@@ -104,7 +104,7 @@ class ModelRegistry(Protocol):
         version: int,
         policy: PromotionPolicy | None = None,
         to_stage: Stage | None = None,
-    ) -> Verdict:
+    ) -> PolicyResult:
         """Judge a version by `policy`, else by that of `to_stage`, else of its next stage.
 
         With no policy it passes and says so. Nothing is stored.

@@ -64,8 +64,8 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
     """One of each action, by the functions of the write path."""
     from boards.access.actors import SYSTEM, Actor
     from boards.models import User, Waiver
-    from boards.registry.accounts.tokens import make_token, revoke_token
-    from boards.registry.accounts.users import create_user, make_one_time_link, set_password
+    from boards.registry.accounts.tokens import create_token, revoke_token
+    from boards.registry.accounts.users import create_sign_in_link, create_user, set_password
     from boards.registry.artifacts.artifacts import set_artifact, store_blob
     from boards.registry.catalog.catalog import configure_model
     from boards.registry.catalog.metrics import define_metric
@@ -93,7 +93,7 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
     from obeya.records import Channel
     from obeya.transitions.guardrails import Guardrail
     from obeya.transitions.limits import LimitMode, WipLimit
-    from obeya.webhooks.endpoints import HEADS, TYPES, Target, Wish
+    from obeya.webhooks.endpoints import HEADS, TYPES, Subscription, Target
 
     start = datetime(2026, 3, 2, 9, tzinfo=UTC)
     hours = iter(range(1, 10_000))
@@ -108,7 +108,7 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
         name="Deploy service",
         target=Target.WEBHOOK,
         address="https://ci.example.org/hook",
-        wish=Wish((*TYPES, HEADS)),
+        subscription=Subscription((*TYPES, HEADS)),
         actor=SYSTEM,
         at=now(),
     )
@@ -190,21 +190,27 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
     ada.rename_model(name, "resnet50-a1")
     ada.delete_model("resnet50-a1")
 
-    token, _ = make_token(user=users["ada"], name="Nightly", scopes=["read"], actor=admin, at=now())
+    token, _ = create_token(
+        user=users["ada"], name="Nightly", scopes=["read"], actor=admin, at=now()
+    )
     revoke_token(uid=token.uid, actor=admin, at=now())
-    make_one_time_link(user=users["bob"], actor=admin, at=now())
+    create_sign_in_link(user=users["bob"], actor=admin, at=now())
     set_password(user=users["bob"], password="a long enough one", actor=SYSTEM, at=now())  # noqa: S106
 
     told: dict[str, Any] = {"uid": hook.uid, "actor": admin}
     change_webhook(
-        **told, name="Deploys", address=hook.address, wish=Wish((*TYPES, HEADS)), at=now()
+        **told,
+        name="Deploys",
+        address=hook.address,
+        subscription=Subscription((*TYPES, HEADS)),
+        at=now(),
     )
     rotate_secret(**told, at=now())
     second, _ = create_webhook(
         name="Old dashboard",
         target=Target.WEBHOOK,
         address="https://old.example.org/hook",
-        wish=Wish(),
+        subscription=Subscription(),
         actor=SYSTEM,
         at=now(),
     )

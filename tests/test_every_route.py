@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from boards import models
 from boards.access.actors import SYSTEM, Actor
-from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.tokens import create_token
 from boards.registry.accounts.users import create_user
 from boards.registry.artifacts.artifacts import set_artifact, store_blob
 from boards.registry.catalog.metrics import define_metric
@@ -32,7 +32,7 @@ from obeya.records import Channel
 from obeya.tokens import Scope
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import WipLimit
-from obeya.webhooks.endpoints import Target, Wish
+from obeya.webhooks.endpoints import Subscription, Target
 from tests.offenders import every_case
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
@@ -86,11 +86,11 @@ def token() -> str:
         name="ci",
         target=Target.WEBHOOK,
         address="https://ci.example.org/",
-        wish=Wish(),
+        subscription=Subscription(),
         actor=actor,
         at=at,
     )
-    _, token = make_token(user=ada, name="all", scopes=list(Scope), actor=actor, at=at)
+    _, token = create_token(user=ada, name="all", scopes=list(Scope), actor=actor, at=at)
     return token
 
 

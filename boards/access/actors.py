@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from boards.access.permissions import SCOPES, Right, has_right, require
+from boards.access.permissions import SCOPES, Permission, has_permission, require
 from boards.models import User
 from obeya import names
 from obeya.audit import chain as audit
@@ -30,37 +30,38 @@ class Actor:
         """The stable id that the log holds."""
         return str(self.user.uid) if self.user else audit.SYSTEM_ACTOR
 
-    def may(self, right: Right) -> bool:
-        """Whether the actor holds the right, on some model at least."""
-        if self.grant and SCOPES[right].isdisjoint(self.grant.scopes):
+    def may(self, permission: Permission) -> bool:
+        """Whether the actor has the permission, on some model at least."""
+        if self.grant and SCOPES[permission].isdisjoint(self.grant.scopes):
             return False
-        return self.user is None or has_right(self.user, right)
+        return self.user is None or has_permission(self.user, permission)
 
-    def require_anywhere(self, right: Right) -> None:
+    def require_anywhere(self, permission: Permission) -> None:
         """As `require`, for what is then confined to the models that the token reaches.
 
         Raises:
-            NotAllowed: the account lacks the right, or the token does not go so far.
+            NotAllowed: the account lacks the permission, or the token does not go so far.
         """
-        require(self.user, right)
-        if self.grant and SCOPES[right].isdisjoint(self.grant.scopes):
-            wanted = " or ".join(sorted(SCOPES[right]))
+        require(self.user, permission)
+        if self.grant and SCOPES[permission].isdisjoint(self.grant.scopes):
+            wanted = " or ".join(sorted(SCOPES[permission]))
             raise NotAllowed(
-                f"This token may not {right.deed}: it lacks the scope {wanted}.", right=right.value
+                f"This token may not {permission.deed}: it lacks the scope {wanted}.",
+                permission=permission.value,
             )
 
-    def require(self, right: Right, model: str | None) -> None:
-        """Let those go on who hold the right on a model, or (None) on what is the site's.
+    def require(self, permission: Permission, model: str | None) -> None:
+        """Let those go on who have the permission on a model, or (None) on what is the site's.
 
         Raises:
-            NotAllowed: the account lacks the right, or the token does not go so far.
+            NotAllowed: the account lacks the permission, or the token does not go so far.
         """
-        self.require_anywhere(right)
+        self.require_anywhere(permission)
         if self.grant is None:
             return
         if not self.grant.covers(None if model is None else names.stored_form(model)):
             what = "what belongs to the whole site" if model is None else f"“{str(model)[:64]}”"
-            raise NotAllowed(f"This token does not reach {what}.", right=right.value)
+            raise NotAllowed(f"This token does not reach {what}.", permission=permission.value)
 
 
 def display_name(user: User | str | None) -> str:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from boards import models
 from boards.admin.read_only import ReadOnlyAdmin, actor_of
-from boards.queries.facts.account_permissions import Standing, standing_of
+from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
 from boards.registry.accounts.users import is_reserved, record_user_change
 
 # What the form of a new account calls its password.
@@ -29,13 +29,13 @@ admin.site.unregister(Group)
 class GroupAdmin(ReadOnlyAdmin):
     """Groups. What each may do is part of the program; who is in them is told by accounts."""
 
-    list_display = ("name", "rights")
-    fields = ("name", "rights")
+    list_display = ("name", "permission_names")
+    fields = ("name", "permission_names")
     search_fields = ("name",)
     ordering = ("name",)
 
     @admin.display(description="permissions")
-    def rights(self, group: Group) -> str:
+    def permission_names(self, group: Group) -> str:
         """The codenames of the registry's permissions."""
         held = group.permissions.filter(content_type__app_label="boards")
         return ", ".join(held.order_by("codename").values_list("codename", flat=True))
@@ -83,7 +83,7 @@ class UserAdmin(DjangoUserAdmin):
     def get_readonly_fields(
         self, request: HttpRequest, obj: models.User | None = None
     ) -> tuple[str, ...]:
-        """Only a superuser gives rights to accounts or makes another superuser."""
+        """Only a superuser gives permissions to accounts or makes another superuser."""
         fields = tuple(super().get_readonly_fields(request, obj))
         if _is_superuser(request):
             return fields
@@ -91,7 +91,7 @@ class UserAdmin(DjangoUserAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Log what was made or changed, in the admin's own transaction."""
-        before = standing_of(form.instance) if change else Standing()
+        before = account_permissions(form.instance) if change else AccountPermissions()
         super().save_related(request, form, formsets, change)
         if form.changed_data or not change:
             fields = {"password" if f in _PASSWORD_FIELDS else f for f in form.changed_data}
@@ -124,7 +124,7 @@ class UserAdmin(DjangoUserAdmin):
                     user=account,
                     made=False,
                     fields=("password",),
-                    before=standing_of(account),
+                    before=account_permissions(account),
                     actor=actor_of(request),
                     at=timezone.now(),
                 )

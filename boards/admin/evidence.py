@@ -76,9 +76,9 @@ class PolicyCheckAdmin(DocumentAdmin):
         """``resnet50 v4``."""
         return f"{check.version.model.name} v{check.version.number}"
 
-    @admin.display(description="verdict")
-    def verdict_text(self, check: models.PolicyCheck) -> SafeString:
-        """The verdict as JSON."""
+    @admin.display(description="policy result")
+    def policy_result_text(self, check: models.PolicyCheck) -> SafeString:
+        """The policy result as JSON."""
         return self.indented(check.verdict)
 
     @admin.display(description="refusals")

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from obeya.records import Channel
 
 
@@ -29,7 +29,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Only administrators."""
-        return isinstance(request.user, models.User) and has_right(request.user, Right.ADMINISTER)
+        return isinstance(request.user, models.User) and has_permission(
+            request.user, Permission.ADMINISTER
+        )
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody."""

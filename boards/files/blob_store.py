@@ -62,7 +62,7 @@ def arrived(body: Body, *, size: int | None, sha256: str = "") -> Iterator[Arriv
     require_room(size or 0)
     path = incoming() / f"{uuid.uuid4()}.part"
     try:
-        with no_room_is_said():
+        with full_disk_as_error():
             found = _gather(body, path, _limit())
         if size is not None and found.size != size:
             raise InvalidInput(
@@ -89,7 +89,7 @@ def require_room(size: int) -> None:
 def incoming() -> Path:
     """The directory where uploads lie until they are whole; made where it is missing."""
     folder: Path = settings.OBEYA_INCOMING_DIR
-    with no_room_is_said():
+    with full_disk_as_error():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
@@ -117,7 +117,7 @@ def _gather(body: Body, path: Path, limit: int) -> Arrived:
 def place(content: Arrived) -> None:
     """Put content where it stays. What lies there already under its digest is replaced by it."""
     storage, name = _storage(), _name(content.sha256)
-    with no_room_is_said():
+    with full_disk_as_error():
         if not isinstance(storage, FileSystemStorage):
             with content.path.open("rb") as file:
                 storage.save(name, File(file))
@@ -194,7 +194,7 @@ def _sync(folder: Path) -> None:
 
 
 @contextmanager
-def no_room_is_said() -> Iterator[None]:
+def full_disk_as_error() -> Iterator[None]:
     """Let a disk that is full within this raise `StorageFull`."""
     try:
         yield

@@ -111,7 +111,7 @@ def append(sending: Sending, body: Body, *, length: int, offset: int) -> int:
     # Received without the lock: a client that stops sending must not block a second attempt.
     with (
         blob_store.arrived(body, size=length) as piece,
-        blob_store.no_room_is_said(),
+        blob_store.full_disk_as_error(),
         _joined(sending) as file,
     ):
         here = _counted(file)

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.mlflow_protocol.errors import invalid
 from boards.mlflow_protocol.stages import read_stage
 from boards.queries.facts.artifact import entries_of, folder_of_logged_model, run_files_below
@@ -37,7 +37,7 @@ def original_of(source: str, actor: Actor) -> models.ModelVersion | None:
     if match is None:
         return None
     try:
-        actor.require(Right.VIEW, match["name"])
+        actor.require(Permission.VIEW, match["name"])
         model = find_model(match["name"])
     except (NotAllowed, NotFound):
         raise _unknown(source) from None

@@ -70,7 +70,7 @@ class MetricDefinition(models.Model):
 
 
 class PolicyCheck(models.Model):
-    """A stored check: the verdict, and the evidence frozen as it was when it was made.
+    """A stored check: the policy result, and the evidence frozen as it was when it was made.
 
     `evidence` holds the metrics of the version and of the champion of that moment, the approvals
     and the waivers; `evidence_digest` is what approvals were bound to. `allowed` is null for a

@@ -20,7 +20,7 @@ EXCERPT_MAX = 4_096
 
 
 class Webhook(models.Model):
-    """An endpoint; `types`, `model_globs` and `stages` are a `obeya.webhooks.endpoints.Wish`.
+    """An endpoint; `types`, `model_globs` and `stages` are its `Subscription`.
 
     The secrets are sealed (`boards.access.sealing`). The previous one signs beside the current one
     until `previous_until`. `failing_since` is when the attempts began to fail without one that did

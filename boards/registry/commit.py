@@ -50,7 +50,7 @@ class ChainWrite:
         self._pending: list[tuple[AuditEvent, audit.AuditEvent]] = []
         self._changes: dict[str, Any] = {}
 
-    def go_on_at(self, moment: datetime) -> None:
+    def set_time(self, moment: datetime) -> None:
         """Let what follows in this write have happened at `moment`, or at the event before it."""
         last = self.head.chain_occurred_at
         self.at = moment if last is None else max(moment, last)

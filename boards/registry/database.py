@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.facts import history, judgement, records
 from boards.queries.facts.policies_in_force import policy_in_force
 from boards.queries.facts.requests import request_record, requests_of
@@ -20,7 +20,7 @@ from boards.registry.policies import guardrails, limits, policies, waivers
 from boards.registry.transitions import requests, rollback, transitions
 from obeya.comparison import VersionComparison, compare
 from obeya.policy.policy import PromotionPolicy
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
 from obeya.records import Channel, ModelVersion, StageTransition
 from obeya.registry import MetricValues, ModelRegistry
@@ -116,7 +116,7 @@ class DatabaseRegistry(ModelRegistry):
         )
 
     def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
-        self._actor.require(Right.VIEW, name)
+        self._actor.require(Permission.VIEW, name)
         model = None if name is None else records.find_model(name)
         found = policy_in_force(model, Stage.parse(stage))
         return found.policy if found else None
@@ -127,10 +127,10 @@ class DatabaseRegistry(ModelRegistry):
         version: int,
         policy: PromotionPolicy | None = None,
         to_stage: Stage | None = None,
-    ) -> Verdict:
+    ) -> PolicyResult:
         wanted = None if to_stage is None else Stage.parse(to_stage)
         row = self._find(name, version)
-        return judgement.verdict_for(row, policy, wanted, at=self._clock())
+        return judgement.policy_result_for(row, policy, wanted, at=self._clock())
 
     def can_promote(
         self, name: str, version: int, to_stage: Stage | None = None
@@ -320,11 +320,11 @@ class DatabaseRegistry(ModelRegistry):
         catalog.delete_model(name=name, actor=self._actor, at=self._clock())
 
     def _model(self, name: str) -> models.RegisteredModel:
-        self._actor.require(Right.VIEW, name)
+        self._actor.require(Permission.VIEW, name)
         return records.find_model(name)
 
     def _find(self, name: str, version: int) -> models.ModelVersion:
-        self._actor.require(Right.VIEW, name)
+        self._actor.require(Permission.VIEW, name)
         return records.find_named_version(name, version)
 
     def _record(self, row: models.ModelVersion) -> ModelVersion:

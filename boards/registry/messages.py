@@ -11,7 +11,7 @@ from typing import Any
 from boards import models
 from boards.access.actors import display_name
 from boards.models.audit import AuditEvent
-from boards.queries.facts.webhooks import wish_of_row
+from boards.queries.facts.webhooks import subscription_of_row
 from boards.registry.worker_channel import notify_workers
 from obeya.audit import chain as audit
 from obeya.records import Channel
@@ -29,20 +29,22 @@ def send_of_events(
     told = [(row, event) for row, event in events if event.channel is not Channel.IMPORT]
     if not told:
         return
-    wishes = [(row, wish_of_row(row)) for row in enabled_webhooks()]
-    letters = []
+    subscriptions = [(row, subscription_of_row(row)) for row in enabled_webhooks()]
+    outgoing = []
     for row, event in told:
         kind = event.action.value
         wanting = [
             webhook
-            for webhook, wish in wishes
-            if wish.wants(kind, model=model, from_stage=event.from_stage, to_stage=event.to_stage)
+            for webhook, subscription in subscriptions
+            if subscription.wants(
+                kind, model=model, from_stage=event.from_stage, to_stage=event.to_stage
+            )
         ]
         if wanting:
             actor = display_name(row.actor)
             message = event_message(event, row.hash, actor=actor, model=model)
-            letters.append(Letter(message, wanting, row))
-    send(letters, at=told[-1][1].recorded_at)
+            outgoing.append(OutgoingMessage(message, wanting, row))
+    send(outgoing, at=told[-1][1].recorded_at)
 
 
 def enabled_webhooks() -> Iterable[models.Webhook]:
@@ -51,7 +53,7 @@ def enabled_webhooks() -> Iterable[models.Webhook]:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingMessage:
     """A message, who gets it, and the event that it is of; None for a test and the daily heads."""
 
     message: dict[str, Any]
@@ -59,27 +61,27 @@ class Letter:
     event: AuditEvent | None = None
 
 
-def send(letters: Sequence[Letter], *, at: datetime) -> list[models.WebhookMessage]:
+def send(outgoing: Sequence[OutgoingMessage], *, at: datetime) -> list[models.WebhookMessage]:
     """Write messages and their deliveries, due at `at`, and wake the workers.
 
     Two statements, three on PostgreSQL; none where there is nothing to send.
     """
-    if not letters:
+    if not outgoing:
         return []
     rows = models.WebhookMessage.objects.bulk_create(
         models.WebhookMessage(
             message_id=f"msg_{uuid.uuid4().hex}",
-            event=letter.event,
-            type=letter.message["type"],
-            body=body_of(letter.message),
+            event=outgoing_message.event,
+            type=outgoing_message.message["type"],
+            body=body_of(outgoing_message.message),
             created_at=at,
         )
-        for letter in letters
+        for outgoing_message in outgoing
     )
     models.Delivery.objects.bulk_create(
         models.Delivery(webhook=webhook, message=row, created_at=at, next_attempt_at=at)
-        for row, letter in zip(rows, letters, strict=True)
-        for webhook in letter.webhooks
+        for row, outgoing_message in zip(rows, outgoing, strict=True)
+        for webhook in outgoing_message.webhooks
     )
     notify_workers()
     return rows

@@ -16,7 +16,7 @@ from obeya.transitions.versions import check_expected
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def all_or_nothing() -> Iterator[None]:
     """Let all writes inside be made, or none."""
     with transaction.atomic():
         yield

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.models import VerificationRun, VerifiedChain
 from boards.queries.verification.verification import VerificationReport, verify_new
 from boards.queries.verification.verification_state import verification_state
@@ -30,7 +30,7 @@ def verify_new_events(
     Raises:
         NotAllowed: the actor may not administer.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     report = verify_new(events=events, chains=chains)
     return _note(report, is_full=False, actor=actor, at=at)
 
@@ -43,7 +43,7 @@ def record_verification(
     Raises:
         NotAllowed: the actor may not administer.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     return _note(report, is_full=True, actor=actor, at=at)
 
 

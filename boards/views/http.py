@@ -1,4 +1,4 @@
-"""What every page view starts from: a typed request, its actor, and the right it needs."""
+"""What every page view starts from: a typed request, its actor, and the permission it needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from boards.access.actors import Actor
-from boards.access.permissions import Right, require
+from boards.access.permissions import Permission, require
 from boards.models import User
 from obeya.records import Channel
 
@@ -30,8 +30,8 @@ class Request(HttpRequest):
 View = Callable[Concatenate[Request, P], HttpResponseBase]
 
 
-def needs(right: Right) -> Callable[[View[P]], View[P]]:
-    """Let only those with the right reach the view; others get the 403 page or fragment.
+def needs(permission: Permission) -> Callable[[View[P]], View[P]]:
+    """Let only those with the permission reach the view; others get the 403 page or fragment.
 
     Signing in comes before: every view needs it unless it is marked otherwise.
     """
@@ -39,7 +39,7 @@ def needs(right: Right) -> Callable[[View[P]], View[P]]:
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
         def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            require(request.user, right)
+            require(request.user, permission)
             return view(request, *args, **kwargs)
 
         return guarded

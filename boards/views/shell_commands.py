@@ -7,13 +7,13 @@ import shlex
 
 from django.urls import reverse
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.views.http import Request
 
 
 def register_command(request: Request, name: str = "my-model") -> str:
     """The command that registers a version of the model; empty for who may not register any."""
-    if not has_right(request.user, Right.REGISTER):
+    if not has_permission(request.user, Permission.REGISTER):
         return ""
     return _here(request, f"obeya register {shlex.quote(name)} --metric accuracy=0.93")
 

@@ -7,12 +7,12 @@ import time
 import click
 
 from obeya.cli.connection import STAGE, Session, connected, named_model, named_version
-from obeya.cli.output import say_json, say_verdict
+from obeya.cli.output import say_json, say_policy_result
 from obeya.cli.step_summary import summarise
 from obeya.documents.catalog import transition_document
 from obeya.documents.governance import request_document
-from obeya.documents.verdicts import refusal_documents
-from obeya.documents.verdicts import verdict_document as verdict_as_document
+from obeya.documents.policy_results import policy_result_document as policy_result_as_document
+from obeya.documents.policy_results import refusal_documents
 from obeya.errors import AlreadyExists, RefusalKind, TransitionRefused
 from obeya.records import ModelVersion, StageTransition
 from obeya.stages import Stage
@@ -34,21 +34,27 @@ FAILED = 1
 @click.option("--stage", type=STAGE, help="To enter it. [the next stage]")
 @connected
 def check(session: Session, model: str, version: str, stage: Stage | None) -> None:
-    """Judge a version by the promotion policy alone, and keep the verdict.
+    """Judge a version by the promotion policy alone, and keep the policy result.
 
     Exit status 0: it passes; 1: it fails.
     """
     found = session.version(model, version)
     to_stage = stage or next_stage(found.stage)
-    check_id, verdict = session.registry.store_check(model, found.number, to_stage)
+    check_id, policy_result = session.registry.store_check(model, found.number, to_stage)
     address = session.page(f"/checks/{check_id}/")
-    summarise(f"{found} to enter {to_stage.label}", verdict, address=address)
+    summarise(f"{found} to enter {to_stage.label}", policy_result, address=address)
     if session.as_json:
-        say_json({"check": check_id, "address": address, "verdict": verdict_as_document(verdict)})
+        say_json(
+            {
+                "check": check_id,
+                "address": address,
+                "policy_result": policy_result_as_document(policy_result),
+            }
+        )
     else:
-        say_verdict(verdict)
+        say_policy_result(policy_result)
         click.echo(address)
-    if not verdict.passed:
+    if not policy_result.passed:
         click.get_current_context().exit(FAILED)
 
 
@@ -205,19 +211,21 @@ def _say_moved(session: Session, title: str, move: StageTransition) -> None:
 
 def _say_refused(session: Session, title: str, refused: TransitionRefused) -> None:
     address = session.page(f"/checks/{refused.check_id}/") if refused.check_id else ""
-    summarise(f"{title}: refused", refused.verdict, refused.refusals, address=address)
+    summarise(f"{title}: refused", refused.policy_result, refused.refusals, address=address)
     if session.as_json:
-        verdict = refused.verdict
+        policy_result = refused.policy_result
         say_json(
             {
                 "refusals": refusal_documents(refused.refusals),
-                "verdict": verdict_as_document(verdict) if verdict else None,
+                "policy_result": policy_result_as_document(policy_result)
+                if policy_result
+                else None,
                 "check": refused.check_id,
             }
         )
     else:
-        if refused.verdict is not None and refused.verdict.outcomes:
-            say_verdict(refused.verdict)
+        if refused.policy_result is not None and refused.policy_result.outcomes:
+            say_policy_result(refused.policy_result)
         for refusal in refused.refusals:
             click.echo(f"refused: {refusal.sentence}", err=True)
         if address:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from obeya.policy.bounds import number_text
 from obeya.policy.requirements import Outcome
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.records import ModelVersion
 from obeya.transitions.judge import TransitionJudgement
 
@@ -47,15 +47,15 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     console.print(table)
 
 
-def say_verdict(verdict: Verdict) -> None:
-    """Print each requirement of a verdict with what was observed, and the sentence of the whole."""
-    if verdict.outcomes:
+def say_policy_result(policy_result: PolicyResult) -> None:
+    """Print each requirement of a policy result with what was observed, and its sentence."""
+    if policy_result.outcomes:
         console = Console()
         if console.is_terminal:
             table = Table(box=None, pad_edge=False, header_style="bold")
             for column in ("requirement", "outcome", "what was seen"):
                 table.add_column(column)
-            for row in verdict.outcomes:
+            for row in policy_result.outcomes:
                 table.add_row(
                     Text(row.requirement),
                     Text(outcome_word(row.outcome), style=_COLOURS[row.outcome]),
@@ -63,9 +63,9 @@ def say_verdict(verdict: Verdict) -> None:
                 )
             console.print(table)
         else:
-            for row in verdict.outcomes:
+            for row in policy_result.outcomes:
                 click.echo(f"{outcome_word(row.outcome)}\t{row.requirement}\t{row.sentence}")
-    click.echo(verdict.sentence)
+    click.echo(policy_result.sentence)
 
 
 def say_judgement(judgement: TransitionJudgement) -> None:

@@ -1,4 +1,4 @@
-"""What a pipeline shows of a verdict: a table in its step summary, and a note for each failure.
+"""Show a policy result in a pipeline: a table in the step summary, a note for each failure.
 
 The summary is Markdown appended to the file that ``GITHUB_STEP_SUMMARY`` names; notes are the
 workflow commands of GitHub Actions, printed where ``GITHUB_ACTIONS`` is set. Forgejo and Gitea
@@ -14,19 +14,19 @@ import click
 
 from obeya.cli.output import outcome_word
 from obeya.errors import Refusal
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 
 _MARKS = {"passed": "✅", "waived": "🟡"}
 
 
 def summarise(
     title: str,
-    verdict: Verdict | None,
+    policy_result: PolicyResult | None,
     refusals: tuple[Refusal, ...] = (),
     *,
     address: str = "",
 ) -> None:
-    """Write the table of a verdict and the reasons of a refusal, where a pipeline shows them.
+    """Write the table of a policy result and the reasons of a refusal, where a pipeline shows them.
 
     A summary that cannot be written is said and stops nothing.
     """
@@ -34,28 +34,32 @@ def summarise(
     if path:
         try:
             with Path(path).open("a", encoding="utf-8") as file:
-                file.write(markdown(title, verdict, refusals, address=address))
+                file.write(markdown(title, policy_result, refusals, address=address))
         except OSError as error:
             click.echo(f"The step summary could not be written: {error}.", err=True)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for sentence in _failures(verdict, refusals):
+        for sentence in _failures(policy_result, refusals):
             click.echo(f"::error title={_escaped(title, ':,')}::{_escaped(sentence)}")
 
 
 def markdown(
-    title: str, verdict: Verdict | None, refusals: tuple[Refusal, ...], *, address: str = ""
+    title: str,
+    policy_result: PolicyResult | None,
+    refusals: tuple[Refusal, ...],
+    *,
+    address: str = "",
 ) -> str:
     """The table as GitHub's Markdown; what comes from the registry is no markup in it."""
     lines = [f"### {_cell(title)}", ""]
-    if verdict is not None:
-        lines += [_cell(verdict.sentence), ""]
-        if verdict.outcomes:
+    if policy_result is not None:
+        lines += [_cell(policy_result.sentence), ""]
+        if policy_result.outcomes:
             lines += ["| Requirement | Outcome | What was seen |", "| --- | --- | --- |"]
             lines += [
                 f"| {_cell(row.requirement)} "
                 f"| {_MARKS.get(row.outcome.value, '❌')} {outcome_word(row.outcome)} "
                 f"| {_cell(row.sentence)} |"
-                for row in verdict.outcomes
+                for row in policy_result.outcomes
             ]
             lines.append("")
     lines += [f"- {_cell(refusal.sentence)}" for refusal in refusals]
@@ -64,8 +68,8 @@ def markdown(
     return "\n".join(lines).rstrip() + "\n\n"
 
 
-def _failures(verdict: Verdict | None, refusals: tuple[Refusal, ...]) -> list[str]:
-    failed = [row.sentence for row in verdict.failures] if verdict else []
+def _failures(policy_result: PolicyResult | None, refusals: tuple[Refusal, ...]) -> list[str]:
+    failed = [row.sentence for row in policy_result.failures] if policy_result else []
     return failed + [refusal.sentence for refusal in refusals if refusal.sentence not in failed]
 
 

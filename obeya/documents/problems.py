@@ -6,13 +6,13 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from obeya.documents.reading import Document, MalformedDocument
-from obeya.documents.verdicts import (
+from obeya.documents.policy_results import (
+    policy_result_document,
+    policy_result_from_document,
     refusal_documents,
     refusals_from_documents,
-    verdict_document,
-    verdict_from_document,
 )
+from obeya.documents.reading import Document, MalformedDocument
 from obeya.errors import (
     AlreadyClosed,
     AlreadyExists,
@@ -34,7 +34,7 @@ from obeya.errors import (
 from obeya.filters.tokens import FilterError
 from obeya.stages import Stage
 
-_EXTRA = ("field", "what", "right", "revision", "digest")
+_EXTRA = ("field", "what", "permission", "revision", "digest")
 
 
 def problem_type(code: str) -> str:
@@ -63,7 +63,9 @@ def problem_document(error: RegistryError, *, status: int | None = None) -> dict
             "refusals": refusal_documents(error.refusals),
             "from_stage": error.from_stage.value,
             "to_stage": error.to_stage.value,
-            "verdict": verdict_document(error.verdict) if error.verdict else None,
+            "policy_result": policy_result_document(error.policy_result)
+            if error.policy_result
+            else None,
             "check": error.check_id,
         }
     return document
@@ -85,12 +87,12 @@ def _refused(
     kind: type[TransitionRefused],
 ) -> Callable[[str, Document], TransitionRefused]:
     def make(sentence: str, document: Document) -> TransitionRefused:
-        verdict = document["verdict"]
+        policy_result = document["policy_result"]
         return kind(
             refusals_from_documents(document["refusals"]),
             from_stage=Stage(document["from_stage"]),
             to_stage=Stage(document["to_stage"]),
-            verdict=verdict_from_document(verdict) if verdict else None,
+            policy_result=policy_result_from_document(policy_result) if policy_result else None,
             check_id=document["check"],
         )
 
@@ -108,7 +110,7 @@ _MAKERS: dict[str, Callable[[str, Document], RegistryError]] = {
     EvidenceChanged.code: lambda text, d: EvidenceChanged(text, digest=d["digest"]),
     IdempotencyKeyInUse.code: lambda _, __: IdempotencyKeyInUse(),
     IdempotencyKeyReused.code: lambda _, __: IdempotencyKeyReused(),
-    NotAllowed.code: lambda text, d: NotAllowed(text, right=d["right"]),
+    NotAllowed.code: lambda text, d: NotAllowed(text, permission=d["permission"]),
     NotSignedIn.code: lambda text, _: NotSignedIn(text),
     TransitionRefused.code: _refused(TransitionRefused),
     InvalidTransition.code: _refused(InvalidTransition),

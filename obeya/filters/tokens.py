@@ -190,8 +190,8 @@ def quoted(text: str) -> str:
     """The text in quotes, as a filter writes it, on one line."""
     quote = "'" if text.count('"') > text.count("'") else '"'
     escaped = text.replace("\\", "\\\\").replace(quote, "\\" + quote)
-    for letter, character in (("n", "\n"), ("r", "\r"), ("t", "\t")):
-        escaped = escaped.replace(character, "\\" + letter)
+    for outgoing_message, character in (("n", "\n"), ("r", "\r"), ("t", "\t")):
+        escaped = escaped.replace(character, "\\" + outgoing_message)
     return f"{quote}{escaped}{quote}"
 
 

@@ -69,7 +69,7 @@ def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
         texts={"description": text},
         at=now,
     )
-    return store.handed_out(model, version)
+    return store.issued(model, version)
 
 
 def log_metrics(store: MemoryStore, name: str, version: int, metrics: MetricValues) -> ModelVersion:
@@ -85,7 +85,7 @@ def log_metrics(store: MemoryStore, name: str, version: int, metrics: MetricValu
             for n, m in changed.items()
         }
         store.append(model.chain, Action.METRICS_LOGGED, version=version, data={"metrics": logged})
-    return store.handed_out(model, found)
+    return store.issued(model, found)
 
 
 def set_description(store: MemoryStore, name: str, text: str, version: int | None) -> None:

@@ -11,7 +11,7 @@ from obeya import names
 from obeya.errors import InvalidInput, NotFound, policy_not_found
 from obeya.memory.store import MemoryStore
 from obeya.policy.policy import PromotionPolicy
-from obeya.policy.results import Verdict, no_policy
+from obeya.policy.results import PolicyResult, no_policy
 from obeya.policy.waivers import Waiver, expiry, waivable
 from obeya.records import Action
 from obeya.stages import Stage
@@ -57,7 +57,7 @@ def check_promotion_policy(
     version: int,
     policy: PromotionPolicy | None,
     to_stage: Stage | None,
-) -> Verdict:
+) -> PolicyResult:
     """Judge a version by `policy`, else by that of `to_stage`, else of its next stage."""
     wanted = None if to_stage is None else Stage.parse(to_stage)
     model, found = store.find(name, version)

@@ -14,7 +14,7 @@ from obeya.memory.rows import moves_of
 from obeya.memory.store import MemoryStore
 from obeya.metrics import MetricDefinition
 from obeya.policy.policy import PromotionPolicy
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, StageTransition, VersionDraft
 from obeya.registry import MetricValues, ModelRegistry
@@ -29,7 +29,7 @@ from obeya.transitions.versions import next_stage
 class InMemoryRegistry(ModelRegistry):
     """A `ModelRegistry` in this process. Nothing outlives the object; every method is thread-safe.
 
-    The actor may do everything but what asks for two people: there are no rights in memory.
+    The actor may do everything but what asks for two people: there are no permissions in memory.
     `acting_as` gives the same registry to another actor. `clock` gives the time of each
     write and must return aware times; `workflow` is that of every model.
     """
@@ -83,14 +83,12 @@ class InMemoryRegistry(ModelRegistry):
     def get_version(self, name: str, version: int) -> ModelVersion:
         with self._lock:
             model, found = self._store.find(name, version)
-            return self._store.handed_out(model, found)
+            return self._store.issued(model, found)
 
     def list_versions(self, name: str) -> Sequence[ModelVersion]:
         with self._lock:
             model = self._store.model(name)
-            return [
-                self._store.handed_out(model, model.versions[n]) for n in sorted(model.versions)
-            ]
+            return [self._store.issued(model, model.versions[n]) for n in sorted(model.versions)]
 
     def get_latest(self, name: str) -> ModelVersion | None:
         versions = self.list_versions(name)
@@ -128,7 +126,7 @@ class InMemoryRegistry(ModelRegistry):
         version: int,
         policy: PromotionPolicy | None = None,
         to_stage: Stage | None = None,
-    ) -> Verdict:
+    ) -> PolicyResult:
         with self._lock:
             return policies.check_promotion_policy(self._store, name, version, policy, to_stage)
 

@@ -82,7 +82,7 @@ class MemoryStore:
         """The model and one of its versions, or (None) only the model. Raises `NotFound`."""
         return (self.model(name), None) if version is None else self.find(name, version)
 
-    def handed_out(self, model: Model, version: ModelVersion) -> ModelVersion:
+    def issued(self, model: Model, version: ModelVersion) -> ModelVersion:
         """The version with the aliases that point at it now, and mappings of its own."""
         aliases = sorted(a for a, number in model.aliases.items() if number == version.number)
         return dataclasses.replace(
@@ -151,7 +151,7 @@ class MemoryStore:
             judgement.refusals,
             from_stage=judgement.from_stage,
             to_stage=judgement.to_stage,
-            verdict=judgement.verdict,
+            policy_result=judgement.policy_result,
         )
 
     def enter(

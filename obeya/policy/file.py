@@ -36,10 +36,10 @@ class PolicyFileError(Exception):
     @classmethod
     def of(cls, errors: Sequence[PolicyFileError]) -> PolicyFileError:
         """One error that says what all of them say."""
-        together = cls(errors[0].line, "")
-        together.problems = tuple(problem for error in errors for problem in error.problems)
-        together.args = ("\n".join(together.problems),)
-        return together
+        all_or_nothing = cls(errors[0].line, "")
+        all_or_nothing.problems = tuple(problem for error in errors for problem in error.problems)
+        all_or_nothing.args = ("\n".join(all_or_nothing.problems),)
+        return all_or_nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from obeya.policy.requirements import (
     Requirement,
     RequirementOutcome,
 )
-from obeya.policy.results import Mode, Verdict
+from obeya.policy.results import Mode, PolicyResult
 from obeya.policy.rules import (
     ArtifactDigest,
     MaximumSize,
@@ -182,7 +182,7 @@ class PromotionPolicy:
         definitions: Definitions = NO_DEFINITIONS,
         waivers: Iterable[Waiver] = (),
         at: datetime | None = None,
-    ) -> Verdict:
+    ) -> PolicyResult:
         """Hold every requirement against the evidence; never stops at the first failure.
 
         `waivers` are those of the version for this stage, of which those active `at` let the
@@ -196,7 +196,7 @@ class PromotionPolicy:
             for line in waiver.requirements
         }
         outcomes = (r.check(evidence, champion, definitions) for r in self.evidence_requirements)
-        return Verdict(
+        return PolicyResult(
             outcomes=tuple(_waived(outcome, active) for outcome in outcomes),
             stage=self.stage,
             policy_revision=revision,

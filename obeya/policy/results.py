@@ -20,11 +20,11 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PolicyResult:
     """The outcome of a policy check: every requirement with what was seen.
 
     `policy_revision` names the revision that judged; None for a policy that is not stored, and
-    with `has_policy` False when no policy guards the stage, in which case the verdict passes, and
+    with `has_policy` False when no policy guards the stage, in which case it passes, and
     `is_gated` False too for a move that no policy can gate, such as a demotion.
     A policy in the mode `Mode.WARN` refuses nothing: what fails is a warning.
     """
@@ -58,7 +58,7 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """The verdict in one sentence."""
+        """The policy result in one sentence."""
         where = f" for {self.stage.label}" if self.stage else ""
         if not self.is_gated:
             return "Policies gate promotions alone: nothing to check."
@@ -102,7 +102,7 @@ class Verdict:
         }
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Verdict:
+    def from_document(cls, document: Mapping[str, Any]) -> PolicyResult:
         """Read back what `to_document` wrote, by this version of the product or an older one."""
         return cls(
             outcomes=tuple(
@@ -127,14 +127,14 @@ class Verdict:
         )
 
 
-def no_policy(stage: Stage | None) -> Verdict:
-    """The verdict where no policy guards the stage, or none can: it passes and says so."""
-    return Verdict(stage=stage, has_policy=False, is_gated=stage is None or stage.is_gated)
+def no_policy(stage: Stage | None) -> PolicyResult:
+    """The policy result where no policy guards the stage, or none can: it passes and says so."""
+    return PolicyResult(stage=stage, has_policy=False, is_gated=stage is None or stage.is_gated)
 
 
-def not_gated(stage: Stage) -> Verdict:
-    """The verdict on a move to `stage` that no policy can gate: it passes and says so."""
-    return Verdict(stage=stage, has_policy=False, is_gated=False)
+def not_gated(stage: Stage) -> PolicyResult:
+    """The policy result on a move to `stage` that no policy can gate: it passes and says so."""
+    return PolicyResult(stage=stage, has_policy=False, is_gated=False)
 
 
 def _float(number: float | None) -> float | None:

@@ -26,12 +26,12 @@ from obeya.documents.governance import (
 )
 from obeya.documents.imports import import_report_from_document, imported_model_document
 from obeya.documents.policies import policy_from_document
-from obeya.documents.verdicts import judgement_from_document, verdict_from_document
+from obeya.documents.policy_results import judgement_from_document, policy_result_from_document
 from obeya.errors import InvalidInput, NotFound
 from obeya.imports import ImportedModel, ImportReport
 from obeya.metrics import Metric
 from obeya.policy.policy import PromotionPolicy
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, RegisteredModel, StageTransition, VersionDraft
 from obeya.registry import MetricValues, ModelRegistry, as_tags, version_number
@@ -60,7 +60,7 @@ class RemoteRegistry(ModelRegistry):
     """The registry of a server, as an account's token reaches it. Keeps `ModelRegistry`.
 
     `url` and `token` are ``OBEYA_URL`` and ``OBEYA_TOKEN`` where they are not given. Errors are
-    those of the contract, with every refusal and the verdict; beside them `NotSignedIn` (the
+    those of the contract, with every refusal and the policy result; beside them `NotSignedIn` (the
     token is none or over) and `Unreachable` (no server answered).
 
     Raises:
@@ -172,13 +172,13 @@ class RemoteRegistry(ModelRegistry):
         version: int,
         policy: PromotionPolicy | None = None,
         to_stage: Stage | None = None,
-    ) -> Verdict:
-        path = (*version_path(name, version), "verdict")
+    ) -> PolicyResult:
+        path = (*version_path(name, version), "policy-result")
         stage = stage_value(to_stage)
         if policy is None:
-            return verdict_from_document(self._api.get(*path, to_stage=stage))
+            return policy_result_from_document(self._api.get(*path, to_stage=stage))
         body = {"policy": policy.to_document(), "to_stage": stage}
-        return verdict_from_document(self._api.post(*path, body=body))
+        return policy_result_from_document(self._api.post(*path, body=body))
 
     def can_promote(
         self, name: str, version: int, to_stage: Stage | None = None
@@ -405,11 +405,11 @@ class RemoteRegistry(ModelRegistry):
 
     def store_check(
         self, name: str, version: int, to_stage: Stage | None = None
-    ) -> tuple[str, Verdict]:
-        """Judge a version by its policy and keep the verdict: the check's id and the verdict."""
+    ) -> tuple[str, PolicyResult]:
+        """Judge a version by its policy and store the result: the check's id and the result."""
         path = (*version_path(name, version), "checks")
         stored = self._api.post(*path, body={"to_stage": stage_value(to_stage)})
-        return str(stored["id"]), verdict_from_document(stored["verdict"])
+        return str(stored["id"]), policy_result_from_document(stored["policy_result"])
 
     def get_policies(self) -> list[tuple[str | None, int, PromotionPolicy]]:
         """The policies in force: whose (None: the site's), which revision, and what they ask."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from obeya.errors import Refusal, RefusalKind
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Definitions, Evidence
-from obeya.policy.results import Mode, Verdict, no_policy
+from obeya.policy.results import Mode, PolicyResult, no_policy
 from obeya.policy.waivers import Waiver
 from obeya.stages import Stage, Workflow, is_promotion
 from obeya.transitions.limits import LimitMode, StageLoad
@@ -40,7 +40,7 @@ class TransitionFacts:
     loads: tuple[StageLoad, ...] = ()
     at: datetime | None = None
 
-    def check_policy(self) -> Verdict:
+    def check_policy(self) -> PolicyResult:
         """Hold the evidence against the policy alone; without one it passes and says so."""
         if self.policy is None:
             return no_policy(self.to_stage)
@@ -63,7 +63,7 @@ class TransitionFacts:
 class TransitionJudgement:
     """Whether a move may be made, and every reason why not.
 
-    `verdict` is the policy's, None where no policy can gate the move. `warnings` are what a
+    `policy_result` is the policy's, None where no policy can gate the move. `warnings` are what a
     policy or a WIP limit says that only warns. `approvals_required` and `approvals_given` say
     what is missing in people rather than in evidence.
     """
@@ -71,7 +71,7 @@ class TransitionJudgement:
     from_stage: Stage
     to_stage: Stage
     refusals: tuple[Refusal, ...]
-    verdict: Verdict | None
+    policy_result: PolicyResult | None
     approvals_required: int = 0
     approvals_given: int = 0
     warnings: tuple[Refusal, ...] = ()
@@ -98,15 +98,15 @@ def judge_transition(facts: TransitionFacts) -> TransitionJudgement:
     workflow_refusal = facts.workflow.check(facts.from_stage, facts.to_stage)
     if workflow_refusal is not None:
         refusals.append(workflow_refusal)
-    verdict: Verdict | None = None
+    policy_result: PolicyResult | None = None
     required = 0
     if is_promotion(facts.from_stage, facts.to_stage):
-        verdict = facts.check_policy()
+        policy_result = facts.check_policy()
         required = facts.policy.required_approvals if facts.policy else 0
-        said = refusals if verdict.mode is Mode.ENFORCE else warnings
+        said = refusals if policy_result.mode is Mode.ENFORCE else warnings
         said += [
             Refusal(RefusalKind.POLICY, f"requirement_{failure.outcome}", failure.sentence)
-            for failure in verdict.failures
+            for failure in policy_result.failures
         ]
         if len(facts.approvers) < required:
             said.append(_approvals_missing(len(facts.approvers), required))
@@ -119,7 +119,7 @@ def judge_transition(facts: TransitionFacts) -> TransitionJudgement:
         from_stage=facts.from_stage,
         to_stage=facts.to_stage,
         refusals=tuple(refusals),
-        verdict=verdict,
+        policy_result=policy_result,
         approvals_required=required,
         approvals_given=len(facts.approvers),
         warnings=tuple(warnings),
@@ -134,7 +134,7 @@ def judge_rollback(facts: TransitionFacts) -> TransitionJudgement:
         from_stage=judged.from_stage,
         to_stage=judged.to_stage,
         refusals=(),
-        verdict=judged.verdict,
+        policy_result=judged.policy_result,
         approvals_required=judged.approvals_required,
         approvals_given=judged.approvals_given,
         warnings=(*said, *judged.warnings),

@@ -59,7 +59,7 @@ class Decision(StrEnum):
 class Vote:
     """One person's vote, bound to the evidence that it was given on.
 
-    `may_approve` is whether the voter still holds the right to: an approval does not outlive it.
+    `may_approve` is whether the voter still has the permission to: an approval does not outlive it.
     """
 
     voter: str
@@ -169,7 +169,7 @@ def check_withdrawal(status: RequestStatus, *, requested_by: str, actor: str) ->
         raise AlreadyClosed(f"The request is {status.value} already.")
     if actor != requested_by:
         raise NotAllowed(
-            "Only who opened a request may withdraw it; reject it instead.", right="register"
+            "Only who opened a request may withdraw it; reject it instead.", permission="register"
         )
 
 
@@ -193,7 +193,7 @@ def check_vote(status: RequestStatus, *, requested_by: str, voter: str, decision
         raise AlreadyClosed(f"The request is {status.value} already; open a new one.")
     if decision is Decision.APPROVE and voter == requested_by:
         raise NotAllowed(
-            "Nobody may approve their own request: another person has to.", right="approve"
+            "Nobody may approve their own request: another person has to.", permission="approve"
         )
 
 

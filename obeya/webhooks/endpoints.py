@@ -52,7 +52,7 @@ _LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Subscription:
     """Which events an endpoint is sent of. An empty part lets everything through.
 
     `types` are actions of the log and ``audit.heads``, `models` globs of names, `stages` those that
@@ -161,6 +161,8 @@ def read_target(text: str) -> Target:
         ) from None
 
 
-def wish_of(types: Iterable[str], models: Iterable[str], stages: Iterable[str]) -> Wish:
-    """A wish from words. Raises `InvalidInput`."""
-    return Wish(tuple(types), tuple(models), tuple(Stage.parse(stage) for stage in stages))
+def subscription_of(
+    types: Iterable[str], models: Iterable[str], stages: Iterable[str]
+) -> Subscription:
+    """A subscription from words. Raises `InvalidInput`."""
+    return Subscription(tuple(types), tuple(models), tuple(Stage.parse(stage) for stage in stages))

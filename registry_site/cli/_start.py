@@ -129,9 +129,9 @@ def _first_sign_in(port: int) -> list[str]:
     """Lines about how the first person gets in; none once somebody has a password."""
     from boards.access.actors import SYSTEM
     from boards.first_sign_in import first_administrator, one_time_link_path
-    from boards.registry.accounts.users import anybody_has_password
+    from boards.registry.accounts.users import anyone_has_password
 
-    if anybody_has_password():
+    if anyone_has_password():
         return []
     account = first_administrator()
     if account is None:

@@ -123,16 +123,16 @@ def _log() -> Iterator[Finding]:
 
 
 def _accounts() -> Iterator[Finding]:
-    from boards.access.permissions import Right, people_who_may
-    from boards.registry.accounts.users import anybody_has_password
+    from boards.access.permissions import Permission, people_who_may
+    from boards.registry.accounts.users import anyone_has_password
 
-    count = people_who_may(Right.ADMINISTER).count()
+    count = people_who_may(Permission.ADMINISTER).count()
     if not count:
         yield (
             False,
             "Nobody may administer; obeya user create NAME --group administrator makes one.",
         )
-    elif not anybody_has_password():
+    elif not anyone_has_password():
         yield True, f"{count} may administer; nobody has a password yet (obeya user link NAME)."
     else:
         yield True, f"{count} may administer."

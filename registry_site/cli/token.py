@@ -62,7 +62,7 @@ def create(
     from django.utils import timezone
 
     from boards.access.actors import SYSTEM, Actor
-    from boards.registry.accounts.tokens import make_token, service_account
+    from boards.registry.accounts.tokens import create_token, service_account
     from obeya.records import Channel
     from registry_site.cli import _start
 
@@ -72,7 +72,7 @@ def create(
         account = _person(username)
     else:
         account = service_account(username=service or LOCAL, scopes=wanted, actor=SYSTEM, at=at)
-    made, text = make_token(
+    made, text = create_token(
         user=account, name=name, scopes=wanted, model_globs=globs, days=days, actor=actor, at=at
     )
     reach = f", for models named {', '.join(made.model_globs)}" if made.model_globs else ""

@@ -71,12 +71,16 @@ def _open_request(
 
 def _waive(at: datetime, reviews: models.User, registry_of: RegistryOf) -> None:
     for version, judgement in _in_staging(at):
-        verdict = judgement.verdict
-        if verdict is not None and len(verdict.failures) == 1 and _only_policy(judgement):
+        policy_result = judgement.policy_result
+        if (
+            policy_result is not None
+            and len(policy_result.failures) == 1
+            and _only_policy(judgement)
+        ):
             registry_of(reviews, at).waive(
                 version.model.name,
                 version.number,
-                [verdict.failures[0].requirement],
+                [policy_result.failures[0].requirement],
                 reason="The other requirements are met; to be measured again before it expires.",
                 expires_at=at + WAIVER_LASTS,
             )

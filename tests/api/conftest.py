@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from boards.access.actors import SYSTEM, Actor
 from boards.models import User
-from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.tokens import create_token
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from obeya.records import Channel
@@ -76,7 +76,7 @@ def program_of() -> ProgramOf:
     def program(
         user: User, scopes: Iterable[str] = tuple(Scope), models: Iterable[str] = ()
     ) -> Program:
-        _, text = make_token(
+        _, text = create_token(
             user=user,
             name="a test",
             scopes=scopes,

@@ -19,7 +19,7 @@ from boards.access.actors import SYSTEM, Actor
 from boards.files import blob_store
 from boards.models import ArtifactFile, AuditEvent, Blob, BlobUpload, ModelVersion, RunFile, User
 from boards.queries.verification.blob_verification import examined_blobs
-from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.tokens import create_token
 from boards.registry.accounts.users import create_user
 from boards.registry.artifacts.artifacts import (
     UNNAMED_FOR,
@@ -297,7 +297,7 @@ def test_who_never_sent_content_cannot_take_it_by_its_digest(
 ) -> None:
     store(api, {"a": CONTENT})
     carol = create_user(username="carol", group="contributor", actor=SYSTEM, at=timezone.now())
-    _, token = make_token(
+    _, token = create_token(
         user=carol,
         name="a test",
         scopes=[Scope.READ, Scope.WRITE],
@@ -317,7 +317,7 @@ def test_who_never_sent_content_cannot_take_it_by_its_digest(
 
 
 def test_a_viewer_sends_nothing(api: Program, victor: User) -> None:
-    _, token = make_token(
+    _, token = create_token(
         user=victor, name="v", scopes=[Scope.READ], actor=SYSTEM, at=timezone.now()
     )
     assert send(Program(token), CONTENT).status_code == 403

@@ -126,7 +126,7 @@ def test_a_refused_move_tells_every_reason_and_leaves_its_check(
     answer = api.post("/models/m/versions/1/transitions", {"to_stage": "staging"})
     refused = problem(answer, 422, "transition_refused")
     assert [reason["kind"] for reason in refused["refusals"]] == ["policy", "approvals"]
-    assert refused["verdict"]["outcomes"][0]["observed"] == 80.4
+    assert refused["policy_result"]["outcomes"][0]["observed"] == 80.4
     check = api.get(f"/checks/{refused['check']}")
     assert check.json()["allowed"] is False
     assert PolicyCheck.objects.count() == 1

@@ -115,7 +115,7 @@ def test_a_token_goes_no_further_than_its_account(victor: User, program_of: Prog
     program = program_of(victor, ["read"])
     ApiToken.objects.update(scopes=["read", "write", "promote", "approve", "admin"])
     answer = program.post("/models/m/versions")
-    assert problem(answer, 403, "not_allowed")["right"] == "register"
+    assert problem(answer, 403, "not_allowed")["permission"] == "register"
 
 
 def test_a_token_for_some_models_reaches_no_other(
@@ -204,5 +204,5 @@ def test_the_token_tells_who_one_is(api: Program) -> None:
     me = api.get("/me").json()
     assert me["account"] == "alice"
     assert me["token"]["scopes"] == ["admin", "approve", "promote", "read", "write"]
-    assert "promote" in me["rights"]
+    assert "promote" in me["permissions"]
     assert "token" not in me["token"]

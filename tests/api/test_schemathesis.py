@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from boards.access.actors import SYSTEM
-from boards.registry.accounts.tokens import make_token, service_account
+from boards.registry.accounts.tokens import create_token, service_account
 from boards.registry.database import DatabaseRegistry
 from obeya import PromotionPolicy, Stage
 from obeya.tokens import Scope
@@ -28,7 +28,7 @@ SECONDS_MAX = 3_600
 def test_every_operation_does_what_the_document_says(live_server: Any, tmp_path: Path) -> None:
     at = timezone.now()
     user = service_account(username="fuzz", scopes=list(Scope), actor=SYSTEM, at=at)
-    _, token = make_token(user=user, name="fuzz", scopes=list(Scope), actor=SYSTEM, at=at)
+    _, token = create_token(user=user, name="fuzz", scopes=list(Scope), actor=SYSTEM, at=at)
     registry = DatabaseRegistry(actor=user)
     registry.register_model("resnet50", metrics={"accuracy": 0.9}, tags={"family": "resnet"})
     registry.set_policy(PromotionPolicy(Stage.PRODUCTION).require_approvals(1))

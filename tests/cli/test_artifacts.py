@@ -16,7 +16,7 @@ from django.utils import timezone
 from boards.access.actors import SYSTEM
 from boards.access.permissions import scopes_of
 from boards.models import Blob, ModelVersion
-from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.tokens import create_token
 from boards.registry.accounts.users import create_user
 from obeya.cli import main
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def obeya(live_server: Any) -> Callable[..., Result]:
     at = timezone.now()
     user = create_user(username="alice", group="administrator", actor=SYSTEM, at=at)
-    _, token = make_token(user=user, name="t", scopes=scopes_of(user), actor=SYSTEM, at=at)
+    _, token = create_token(user=user, name="t", scopes=scopes_of(user), actor=SYSTEM, at=at)
 
     def run(*args: str) -> Result:
         env = {"OBEYA_URL": live_server.url, "OBEYA_TOKEN": token}

@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from boards.access.actors import SYSTEM
-from boards.registry.accounts.tokens import make_token, service_account
+from boards.registry.accounts.tokens import create_token, service_account
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.policy.rules import ArtifactDigest, NoPickle
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def example(live_server: Any) -> Example:
     at = timezone.now()
     user = service_account(username="local", scopes=SCOPES, actor=SYSTEM, at=at)
-    _, token = make_token(user=user, name="examples", scopes=SCOPES, actor=SYSTEM, at=at)
+    _, token = create_token(user=user, name="examples", scopes=SCOPES, actor=SYSTEM, at=at)
     env = {
         **os.environ,
         "PYTHONPATH": str(ROOT),

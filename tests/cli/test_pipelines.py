@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from boards.access.actors import SYSTEM
 from boards.models import ModelVersion
-from boards.registry.accounts.tokens import make_token, service_account
+from boards.registry.accounts.tokens import create_token, service_account
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.tokens import Scope
@@ -44,7 +44,7 @@ def surroundings(live_server: Any, registry: DatabaseRegistry, tmp_path: Path) -
     """The environment of a job: the command on the PATH, a summary, a token of a service."""
     at = timezone.now()
     user = service_account(username="ci", scopes=SCOPES, actor=SYSTEM, at=at)
-    _, token = make_token(user=user, name="ci", scopes=SCOPES, actor=SYSTEM, at=at)
+    _, token = create_token(user=user, name="ci", scopes=SCOPES, actor=SYSTEM, at=at)
     return {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
@@ -99,7 +99,9 @@ def test_the_action_promotes_what_passes(surroundings: dict[str, str]) -> None:
     assert "| auc ≥ 0.9 | ✅ passed |" in summary
 
 
-def test_the_action_stops_at_what_fails_with_the_verdict(surroundings: dict[str, str]) -> None:
+def test_the_action_stops_at_what_fails_with_the_policy_result(
+    surroundings: dict[str, str],
+) -> None:
     done = list(steps({"model": "churn", "version": "1", "stage": "Staging"}, surroundings))
     assert [step.returncode for step in done] == [0, 1]
     assert "::error title=churn v1 to enter Staging::" in done[-1].stdout
@@ -114,12 +116,12 @@ def test_the_script_for_gitlab_does_the_same(surroundings: dict[str, str], tmp_p
         for block in re.findall(r"```yaml\n(.*?)```", CI, re.DOTALL)
         if "promote" in (document := yaml.safe_load(block))
     )
-    verdict = tmp_path / job["variables"]["OBEYA_STEP_SUMMARY"]
+    policy_result = tmp_path / job["variables"]["OBEYA_STEP_SUMMARY"]
     env = surroundings | {
         **job["variables"],
         "OBEYA_URL": surroundings["url"],
         "OBEYA_TOKEN": surroundings["token"],
-        "OBEYA_STEP_SUMMARY": str(verdict),
+        "OBEYA_STEP_SUMMARY": str(policy_result),
         "STAGE": "staging",
         "MODEL": "churn",
         "VERSION": "2",
@@ -131,7 +133,7 @@ def test_the_script_for_gitlab_does_the_same(surroundings: dict[str, str], tmp_p
         done = bash(line, env)
         assert done.returncode == 0, done.stderr
     assert ModelVersion.objects.get(number=2).stage == "staging"
-    assert "✅ passed" in verdict.read_text("utf-8")
+    assert "✅ passed" in policy_result.read_text("utf-8")
 
 
 def test_the_documented_workflow_gives_only_inputs_that_there_are() -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import scopes_of
 from boards.models import ModelVersion, PolicyCheck, TransitionRequest, User
-from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.tokens import create_token
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
@@ -33,7 +33,7 @@ def person(name: str, group: str = "administrator") -> User:
 
 
 def token_of(user: User) -> str:
-    _, text = make_token(
+    _, text = create_token(
         user=user,
         name="a test",
         scopes=scopes_of(user),
@@ -138,7 +138,7 @@ def test_two_versions_are_compared(obeya: Run) -> None:
     assert "auc\t0.8\t0.9\t+0.1\t+12.50 %\tbetter" in done.stdout
 
 
-def test_a_check_says_whether_the_policy_passes_and_keeps_the_verdict(
+def test_a_check_says_whether_the_policy_passes_and_keeps_the_policy_result(
     obeya: Run, registry: DatabaseRegistry, tmp_path: Path
 ) -> None:
     registry.set_policy(PromotionPolicy(Stage.STAGING).require_metric("auc", Comparison.GTE, 0.9))

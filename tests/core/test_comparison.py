@@ -144,16 +144,16 @@ def test_an_unknown_direction_is_within_noise_before_it_is_changed() -> None:
 
 
 def test_b_is_better_when_more_than_half_of_the_judged_metrics_are() -> None:
-    def verdict(**b: float) -> bool:
+    def policy_result(**b: float) -> bool:
         a = {"accuracy": 0.5, "f1": 0.5, "loss": 0.5, "classes": 10.0}
         sides = [{n: Metric(n, v) for n, v in side.items()} for side in (a, {**a, **b})]
         return compare(("a", sides[0]), ("b", sides[1]), {}).b_is_better
 
-    assert verdict(accuracy=0.6, f1=0.6)
-    assert not verdict(accuracy=0.6)
-    assert not verdict(accuracy=0.6, f1=0.4)
-    assert not verdict(classes=20.0)
-    assert not verdict()
+    assert policy_result(accuracy=0.6, f1=0.6)
+    assert not policy_result(accuracy=0.6)
+    assert not policy_result(accuracy=0.6, f1=0.4)
+    assert not policy_result(classes=20.0)
+    assert not policy_result()
 
 
 def test_every_metric_of_either_side_is_listed_by_name() -> None:

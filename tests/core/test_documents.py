@@ -140,7 +140,7 @@ REFUSALS = (Refusal(RefusalKind.POLICY, "failed", "Too low."),)
         errors.EvidenceChanged("Changed.", digest="ab"),
         errors.IdempotencyKeyInUse(),
         errors.IdempotencyKeyReused(),
-        errors.NotAllowed("No.", right="promote"),
+        errors.NotAllowed("No.", permission="promote"),
         errors.NotSignedIn("Who?"),
         errors.TransitionRefused(REFUSALS, from_stage=Stage.STAGING, to_stage=Stage.PRODUCTION),
         errors.InvalidTransition(

@@ -32,7 +32,7 @@ KINDS = [
     (errors.IdempotencyKeyInUse(), "idempotency_key_in_use", 409, 4),
     (errors.IdempotencyKeyReused(), "idempotency_key_reused", 422, 2),
     (errors.NotSignedIn("No."), "not_signed_in", 401, 5),
-    (errors.NotAllowed("No.", right="promote"), "not_allowed", 403, 5),
+    (errors.NotAllowed("No.", permission="promote"), "not_allowed", 403, 5),
     (errors.Unreachable("No."), "unreachable", 503, 6),
     (errors.DigestMismatch("No."), "digest_mismatch", 422, 2),
     (errors.TooLarge("No."), "too_large", 413, 2),
@@ -78,12 +78,14 @@ def test_a_refusal_is_an_invalid_transition_when_the_workflow_is_among_those_who
 
 
 def test_a_refused_transition_carries_and_says_every_reason() -> None:
-    verdict = POLICY.check(Evidence(version=1))
-    error = refuse((BY_WORKFLOW, BY_POLICY), **MOVE, verdict=verdict, check_id="check-1")
+    policy_result = POLICY.check(Evidence(version=1))
+    error = refuse(
+        (BY_WORKFLOW, BY_POLICY), **MOVE, policy_result=policy_result, check_id="check-1"
+    )
     assert str(error) == "It skips Staging. accuracy was not measured."
     assert error.refusals == (BY_WORKFLOW, BY_POLICY)
     assert (error.from_stage, error.to_stage) == (Stage.DEVELOPMENT, Stage.PRODUCTION)
-    assert (error.verdict, error.check_id) == (verdict, "check-1")
+    assert (error.policy_result, error.check_id) == (policy_result, "check-1")
 
 
 def test_the_sentence_of_a_missing_model_is_short_however_long_the_name() -> None:

@@ -1,4 +1,4 @@
-"""Promotion policies and their verdicts."""
+"""Promotion policies and their policy results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from obeya.metrics import Metric
 from obeya.policy.bounds import Comparison, number_text
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Evidence, MetricRequirement, Outcome
-from obeya.policy.results import Verdict, no_policy
+from obeya.policy.results import PolicyResult, no_policy
 from obeya.policy.rules import RequiredTag, TimeInStage
 from obeya.stages import Stage
 
@@ -33,7 +33,7 @@ def evidence(**values: float) -> Evidence:
     )
 
 
-def test_a_verdict_lists_every_requirement_and_never_stops_at_the_first() -> None:
+def test_a_policy_result_lists_every_requirement_and_never_stops_at_the_first() -> None:
     policy = (
         PromotionPolicy(Stage.PRODUCTION)
         .require_metric("accuracy", Comparison.GTE, 0.9)
@@ -41,23 +41,23 @@ def test_a_verdict_lists_every_requirement_and_never_stops_at_the_first() -> Non
         .require_metric("latency_p99_ms", Comparison.LTE, 100)
         .require_test_coverage(80)
     )
-    verdict = policy.check(evidence(accuracy=0.8, latency_p99_ms=50.0), revision=3)
-    assert [o.outcome for o in verdict.outcomes] == [
+    policy_result = policy.check(evidence(accuracy=0.8, latency_p99_ms=50.0), revision=3)
+    assert [o.outcome for o in policy_result.outcomes] == [
         Outcome.FAILED,
         Outcome.MISSING,
         Outcome.PASSED,
         Outcome.MISSING,
     ]
-    assert not verdict.passed
-    assert [o.metric for o in verdict.failures] == ["accuracy", "f1", "test_coverage"]
-    assert verdict.policy_revision == 3
-    assert verdict.sentence == "Failed: 3 of 4 requirements for Production."
+    assert not policy_result.passed
+    assert [o.metric for o in policy_result.failures] == ["accuracy", "f1", "test_coverage"]
+    assert policy_result.policy_revision == 3
+    assert policy_result.sentence == "Failed: 3 of 4 requirements for Production."
 
 
 def test_each_outcome_says_observed_bound_and_baseline() -> None:
     policy = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9)
-    verdict = policy.check(evidence(accuracy=0.8), evidence(accuracy=0.95))
-    (outcome,) = verdict.outcomes
+    policy_result = policy.check(evidence(accuracy=0.8), evidence(accuracy=0.95))
+    (outcome,) = policy_result.outcomes
     assert (outcome.observed, outcome.bound, outcome.baseline) == (0.8, 0.9, 0.95)
     assert outcome.requirement == "accuracy ≥ 0.9"
     assert outcome.sentence == "accuracy is 0.8; required: ≥ 0.9."
@@ -210,8 +210,8 @@ def test_test_coverage_is_held_against_the_floor_in_its_own_unit(
 
 @pytest.mark.parametrize("comparison", Comparison)
 def test_a_metric_that_is_missing_fails_whatever_is_asked_of_it(comparison: Comparison) -> None:
-    verdict = PromotionPolicy().require_metric("f1", comparison, 0.0).check(evidence())
-    (outcome,) = verdict.failures
+    policy_result = PromotionPolicy().require_metric("f1", comparison, 0.0).check(evidence())
+    (outcome,) = policy_result.failures
     assert outcome.outcome is Outcome.MISSING
     assert outcome.observed is None
     assert outcome.sentence == "f1 was not measured."
@@ -219,9 +219,9 @@ def test_a_metric_that_is_missing_fails_whatever_is_asked_of_it(comparison: Comp
 
 def test_the_champions_value_is_a_baseline_and_no_bound() -> None:
     policy = PromotionPolicy().require_metric("accuracy", Comparison.GTE, 0.5)
-    verdict = policy.check(evidence(accuracy=0.6), evidence(accuracy=0.99))
-    assert verdict.passed
-    assert verdict.outcomes[0].baseline == 0.99
+    policy_result = policy.check(evidence(accuracy=0.6), evidence(accuracy=0.99))
+    assert policy_result.passed
+    assert policy_result.outcomes[0].baseline == 0.99
     assert policy.check(evidence(accuracy=0.6), evidence(f1=0.9)).outcomes[0].baseline is None
 
 
@@ -246,7 +246,7 @@ def test_approvals_are_no_evidence() -> None:
         ),
     ],
 )
-def test_a_verdict_says_itself_in_a_sentence(policy: PromotionPolicy, sentence: str) -> None:
+def test_a_policy_result_says_itself_in_a_sentence(policy: PromotionPolicy, sentence: str) -> None:
     assert policy.check(evidence(a=1.0)).sentence == sentence
 
 
@@ -306,9 +306,9 @@ def test_building_on_a_policy_leaves_it_as_it_was() -> None:
 
 
 def test_without_a_policy_everything_passes_and_it_says_so() -> None:
-    verdict = no_policy(Stage.STAGING)
-    assert verdict.passed
-    assert "No promotion policy is set for Staging" in verdict.sentence
+    policy_result = no_policy(Stage.STAGING)
+    assert policy_result.passed
+    assert "No promotion policy is set for Staging" in policy_result.sentence
 
 
 @given(
@@ -331,7 +331,7 @@ def test_a_policy_is_read_back_from_its_document(
     st.none() | st.dictionaries(st.text("abcdef_", min_size=1, max_size=8), finite, max_size=6),
     st.none() | st.integers(1, 9),
 )
-def test_a_verdict_passes_when_every_requirement_does_and_is_read_back(
+def test_a_policy_result_passes_when_every_requirement_does_and_is_read_back(
     asked: list[MetricRequirement],
     values: dict[str, float],
     champions: dict[str, float] | None,
@@ -339,12 +339,17 @@ def test_a_verdict_passes_when_every_requirement_does_and_is_read_back(
 ) -> None:
     seen = evidence(**values)
     champion = None if champions is None else evidence(**champions)
-    verdict = PromotionPolicy(Stage.STAGING, tuple(asked)).check(seen, champion, revision=revision)
-    assert len(verdict.outcomes) == len(asked)
-    assert verdict.passed == all(
+    policy_result = PromotionPolicy(Stage.STAGING, tuple(asked)).check(
+        seen, champion, revision=revision
+    )
+    assert len(policy_result.outcomes) == len(asked)
+    assert policy_result.passed == all(
         r.metric in values and r.comparison.holds(values[r.metric], r.threshold) for r in asked
     )
-    assert Verdict.from_document(json.loads(json.dumps(verdict.to_document()))) == verdict
+    assert (
+        PolicyResult.from_document(json.loads(json.dumps(policy_result.to_document())))
+        == policy_result
+    )
 
 
 @given(finite)
@@ -352,10 +357,13 @@ def test_a_number_is_written_with_all_its_digits(value: float) -> None:
     assert float(number_text(value)) == value
 
 
-def test_the_verdict_without_a_policy_is_read_back() -> None:
+def test_the_policy_result_without_a_policy_is_read_back() -> None:
     for stage in (None, Stage.PRODUCTION):
-        verdict = no_policy(stage)
-        assert Verdict.from_document(json.loads(json.dumps(verdict.to_document()))) == verdict
+        policy_result = no_policy(stage)
+        assert (
+            PolicyResult.from_document(json.loads(json.dumps(policy_result.to_document())))
+            == policy_result
+        )
 
 
 @pytest.mark.parametrize(

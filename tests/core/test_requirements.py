@@ -15,7 +15,7 @@ from obeya.metrics import Metric, MetricDefinition, Scale, within_noise
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy, requirement_from_document
 from obeya.policy.requirements import ChampionRequirement, Evidence, MetricRequirement, Outcome
-from obeya.policy.results import Mode, Verdict
+from obeya.policy.results import Mode, PolicyResult
 from obeya.policy.rules import (
     ArtifactDigest,
     NoPickle,
@@ -232,8 +232,8 @@ def test_every_kind_comes_back_from_its_document() -> None:
         mode=Mode.WARN,
     )
     assert PromotionPolicy.from_document(policy.to_document()) == policy
-    verdict = policy.check(Evidence(version=1))
-    assert Verdict.from_document(verdict.to_document()) == verdict
+    policy_result = policy.check(Evidence(version=1))
+    assert PolicyResult.from_document(policy_result.to_document()) == policy_result
     assert len({r.describe() for r in EVERY_KIND}) == len(EVERY_KIND)
 
 

@@ -44,8 +44,8 @@ def judged(
 def test_a_move_that_every_rule_lets_is_allowed() -> None:
     judgement = judged(Stage.STAGING, Stage.PRODUCTION)
     assert judgement.allowed
-    assert judgement.verdict is not None
-    assert judgement.verdict.passed
+    assert judgement.policy_result is not None
+    assert judgement.policy_result.passed
 
 
 def test_workflow_policy_and_approvals_refuse_together() -> None:
@@ -70,14 +70,14 @@ def test_enough_approvals_no_longer_refuse() -> None:
 def test_archiving_is_never_gated() -> None:
     judgement = judged(Stage.PRODUCTION, Stage.ARCHIVED, accuracy=0.0)
     assert judgement.allowed
-    assert judgement.verdict is None
+    assert judgement.policy_result is None
 
 
-def test_without_a_policy_the_verdict_says_that_there_is_none() -> None:
+def test_without_a_policy_the_policy_result_says_that_there_is_none() -> None:
     judgement = judged(Stage.STAGING, Stage.PRODUCTION, policy=None)
     assert judgement.allowed
-    assert judgement.verdict is not None
-    assert not judgement.verdict.has_policy
+    assert judgement.policy_result is not None
+    assert not judgement.policy_result.has_policy
 
 
 def test_the_error_is_an_invalid_transition_only_where_the_workflow_refuses() -> None:
@@ -92,11 +92,11 @@ def test_the_error_is_an_invalid_transition_only_where_the_workflow_refuses() ->
     assert str(by_policy) == "accuracy is 0.5; required: ≥ 0.9."
 
 
-def test_a_verdict_names_the_revision_and_the_baseline_it_was_made_with() -> None:
-    verdict = judged(Stage.STAGING, Stage.PRODUCTION, champion=0.93).verdict
-    assert verdict is not None
-    assert verdict.policy_revision == 7
-    assert verdict.outcomes[0].baseline == 0.93
+def test_a_policy_result_names_the_revision_and_the_baseline_it_was_made_with() -> None:
+    policy_result = judged(Stage.STAGING, Stage.PRODUCTION, champion=0.93).policy_result
+    assert policy_result is not None
+    assert policy_result.policy_revision == 7
+    assert policy_result.outcomes[0].baseline == 0.93
 
 
 def test_every_failure_of_the_policy_is_a_refusal_with_its_own_code() -> None:
@@ -126,7 +126,7 @@ def test_neither_evidence_nor_approvals_are_asked_for_where_nothing_is_promoted(
     policy = POLICY.require_approvals(2)
     judgement = judged(from_stage, to_stage, accuracy=0.0, policy=policy, workflow=workflow)
     assert judgement.allowed
-    assert (judgement.verdict, judgement.approvals_required) == (None, 0)
+    assert (judgement.policy_result, judgement.approvals_required) == (None, 0)
 
 
 @pytest.mark.parametrize("from_stage", [Stage.DEVELOPMENT, Stage.STAGING, Stage.ARCHIVED])

@@ -20,8 +20,8 @@ from obeya.webhooks.endpoints import (
     HEADS,
     TEST,
     TYPES,
+    Subscription,
     Target,
-    Wish,
     endpoint_address,
     shown_address,
 )
@@ -62,35 +62,37 @@ def event(action: Action = Action.STAGE_TRANSITIONED, **more: object) -> AuditEv
 
 
 @pytest.mark.parametrize(
-    ("wish", "wanted"),
+    ("subscription", "wanted"),
     [
-        (Wish(), True),
-        (Wish(types=(MOVED,)), True),
-        (Wish(types=("user.created",)), False),
-        (Wish(models=("resnet*",)), True),
-        (Wish(models=("bert", "res?et50")), True),
-        (Wish(models=("resnet5",)), False),
-        (Wish(stages=(Stage.PRODUCTION,)), True),
-        (Wish(stages=(Stage.STAGING,)), True),
-        (Wish(stages=(Stage.ARCHIVED,)), False),
-        (Wish((MOVED,), ("resnet*",), (Stage.ARCHIVED,)), False),
+        (Subscription(), True),
+        (Subscription(types=(MOVED,)), True),
+        (Subscription(types=("user.created",)), False),
+        (Subscription(models=("resnet*",)), True),
+        (Subscription(models=("bert", "res?et50")), True),
+        (Subscription(models=("resnet5",)), False),
+        (Subscription(stages=(Stage.PRODUCTION,)), True),
+        (Subscription(stages=(Stage.STAGING,)), True),
+        (Subscription(stages=(Stage.ARCHIVED,)), False),
+        (Subscription((MOVED,), ("resnet*",), (Stage.ARCHIVED,)), False),
     ],
 )
-def test_a_wish_lets_through_what_all_its_parts_do(wish: Wish, wanted: bool) -> None:
+def test_a_wish_lets_through_what_all_its_parts_do(
+    subscription: Subscription, wanted: bool
+) -> None:
     told = {"model": "resnet50", "from_stage": Stage.STAGING, "to_stage": Stage.PRODUCTION}
-    assert wish.wants(MOVED, **told) is wanted
+    assert subscription.wants(MOVED, **told) is wanted
 
 
 def test_what_has_no_model_or_stage_passes_no_filter_of_them() -> None:
-    assert Wish().wants("user.created")
-    assert not Wish(models=("*",)).wants("user.created")
-    assert not Wish(stages=(Stage.STAGING,)).wants("user.created")
+    assert Subscription().wants("user.created")
+    assert not Subscription(models=("*",)).wants("user.created")
+    assert not Subscription(stages=(Stage.STAGING,)).wants("user.created")
 
 
 def test_a_test_comes_to_all_and_heads_only_to_who_asks() -> None:
-    assert Wish(types=("user.created",), models=("x",)).wants(TEST)
-    assert not Wish().wants(HEADS)
-    assert Wish(types=(HEADS,), models=("x",)).wants(HEADS)
+    assert Subscription(types=("user.created",), models=("x",)).wants(TEST)
+    assert not Subscription().wants(HEADS)
+    assert Subscription(types=(HEADS,), models=("x",)).wants(HEADS)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_a_test_comes_to_all_and_heads_only_to_who_asks() -> None:
 )
 def test_a_wish_for_what_cannot_be_is_refused(arguments: dict[str, tuple[str, ...]]) -> None:
     with pytest.raises(InvalidInput):
-        Wish(**arguments)
+        Subscription(**arguments)
 
 
 def test_every_action_can_be_asked_for() -> None:

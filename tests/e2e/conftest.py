@@ -29,7 +29,7 @@ from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
-from obeya.webhooks.endpoints import Target, Wish
+from obeya.webhooks.endpoints import Subscription, Target
 from tests.e2e.board_page import BoardPage
 
 PASSWORD = "a long enough password"
@@ -150,7 +150,7 @@ def make_endpoints(actor: Actor) -> None:
             name=name,
             target=Target.WEBHOOK,
             address="https://hooks.example.org/",
-            wish=Wish(("webhook.created",)),
+            subscription=Subscription(("webhook.created",)),
             actor=actor,
             at=at,
         )

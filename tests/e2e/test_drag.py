@@ -103,7 +103,7 @@ def test_a_held_card_lights_up_legal_columns_and_the_others_say_why_not(board: B
     expect(board.note("production")).to_be_hidden()
 
 
-def test_a_held_card_previews_the_verdict_of_the_policy(board: BoardPage) -> None:
+def test_a_held_card_previews_the_policy_result_of_the_policy(board: BoardPage) -> None:
     board.pick_up("resnet50 v5")
     expect(board.column("production")).to_have_attribute("data-drop", "no")
     expect(board.note("production")).to_contain_text("latency_p99_ms")

@@ -19,7 +19,7 @@ import urllib3
 from django.utils import timezone
 
 from boards.access.actors import SYSTEM
-from boards.registry.accounts.tokens import make_token, service_account
+from boards.registry.accounts.tokens import create_token, service_account
 from obeya.tokens import Scope
 from tests.packaging.forks import Forks
 
@@ -104,7 +104,7 @@ def token(db: None) -> str:
     """A token of a service that may do everything."""
     at = timezone.now()
     user = service_account(username="trainer", scopes=list(Scope), actor=SYSTEM, at=at)
-    return make_token(user=user, name="a client", scopes=list(Scope), actor=SYSTEM, at=at)[1]
+    return create_token(user=user, name="a client", scopes=list(Scope), actor=SYSTEM, at=at)[1]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
 from boards.queries.audit.as_of import board_as_of
 from boards.queries.search.board_filter import BoardFilter
 from boards.queries.verification.rows_verification import differing_rows
-from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.tokens import create_token
 from boards.registry.database import DatabaseRegistry
 from boards.registry.verification import verify_new_events
 from obeya import Comparison, PromotionPolicy, Stage
@@ -213,7 +213,7 @@ def test_a_source_that_is_none_is_named(bring: Import, live_server: Any) -> None
 
 def test_it_takes_the_right_to_administer(bring: Import, mlflow_server: Any, token: str) -> None:
     trainer = User.objects.get(username="trainer")
-    writer = make_token(
+    writer = create_token(
         user=trainer, name="w", scopes=[Scope.WRITE], actor=SYSTEM, at=timezone.now()
     )[1]
     DatabaseRegistry(actor=None)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
-from boards.registry.accounts.tokens import make_token, revoke_token
+from boards.registry.accounts.tokens import create_token, revoke_token
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
@@ -44,7 +44,7 @@ def alice(db: None) -> User:
 @pytest.fixture
 def token_of(alice: User) -> Callable[..., str]:
     def make(*scopes: Scope, models: tuple[str, ...] = ()) -> str:
-        return make_token(
+        return create_token(
             user=alice,
             name="a test",
             scopes=scopes or tuple(Scope),
@@ -125,7 +125,7 @@ def test_what_is_no_token_is_refused(header: str, alice: User) -> None:
 
 
 def test_a_revoked_token_is_refused(alice: User) -> None:
-    row, token = make_token(
+    row, token = create_token(
         user=alice, name="t", scopes=[Scope.READ], actor=SYSTEM, at=timezone.now()
     )
     revoke_token(uid=row.uid, actor=SYSTEM, at=timezone.now())

@@ -19,17 +19,20 @@ from datetime import timedelta
 import django
 django.setup()
 from django.utils import timezone
-from boards import registry
+from boards.access.actors import SYSTEM
+from boards.registry.accounts.users import create_user
+from boards.registry.artifacts.artifacts import set_artifact, store_blob
+from boards.registry.catalog.registration import register_model
 from obeya.artifacts.manifest import FileEntry
 at = timezone.now()
-registry.create_user(username="ada", group="administrator", actor=registry.SYSTEM, at=at)
+create_user(username="ada", group="administrator", actor=SYSTEM, at=at)
 def stored(content, at=at):
-    return registry.store_blob(
-        body=io.BytesIO(content), size=len(content), actor=registry.SYSTEM, at=at
+    return store_blob(
+        body=io.BytesIO(content), size=len(content), actor=SYSTEM, at=at
     ).sha256
-registry.register_model(name="resnet50", actor=registry.SYSTEM, at=at)
+register_model(name="resnet50", actor=SYSTEM, at=at)
 entries = [FileEntry("w/a.bin", stored(b"kept")), FileEntry("b.bin", stored(b"other"))]
-registry.set_artifact(name="resnet50", version=1, files=entries, actor=registry.SYSTEM, at=at)
+set_artifact(name="resnet50", version=1, files=entries, actor=SYSTEM, at=at)
 stored(b"sent just now")
 stored(b"never named", at - timedelta(days=2))
 """

@@ -19,11 +19,13 @@ import django
 django.setup()
 from django.test import Client
 from django.utils import timezone
-from boards import registry
+from boards.access.actors import SYSTEM
+from boards.registry.accounts.users import create_user
+from boards.registry.catalog.registration import register_model
 at = timezone.now()
-ada = registry.create_user(username="ada", group="administrator", password="a long enough one",
-                           actor=registry.SYSTEM, at=at)
-registry.register_model(name="resnet50", actor=registry.SYSTEM, at=at)
+ada = create_user(username="ada", group="administrator", password="a long enough one",
+                           actor=SYSTEM, at=at)
+register_model(name="resnet50", actor=SYSTEM, at=at)
 client = Client()
 client.force_login(ada, "django.contrib.auth.backends.ModelBackend")
 print(client.cookies["obeya_session"].value)

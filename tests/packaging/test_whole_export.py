@@ -19,12 +19,14 @@ import io
 from datetime import datetime, timedelta, UTC
 import django
 django.setup()
-from boards import registry
-from boards.registry import DatabaseRegistry, SYSTEM
+from boards.access.actors import SYSTEM
+from boards.registry.accounts.users import create_user
+from boards.registry.artifacts.artifacts import set_artifact, store_blob
+from boards.registry.database import DatabaseRegistry
 from obeya import Stage, PromotionPolicy, Comparison
 from obeya.artifacts.manifest import FileEntry
 start = datetime(2026, 1, 5, 9, tzinfo=UTC)
-registry.create_user(username="ada", group="administrator", password="a long enough one",
+create_user(username="ada", group="administrator", password="a long enough one",
                      actor=SYSTEM, at=start)
 from boards.models import User
 hours = iter(range(1, 10_000))
@@ -35,9 +37,9 @@ for name in ("resnet50", "模型 ü", "bert"):
         ada.register_model(name, None, {"accuracy": number / 13, "größe": 1e22}, description="✓")
         if number == 1:
             content = name.encode()
-            blob = registry.store_blob(body=io.BytesIO(content), size=len(content), actor=SYSTEM,
+            blob = store_blob(body=io.BytesIO(content), size=len(content), actor=SYSTEM,
                                        at=start)
-            registry.set_artifact(name=name, version=1, files=[FileEntry("a.bin", blob.sha256)],
+            set_artifact(name=name, version=1, files=[FileEntry("a.bin", blob.sha256)],
                                   actor=SYSTEM, at=start)
         for stage in (Stage.STAGING, Stage.PRODUCTION):
             try:

@@ -26,11 +26,12 @@ MAKE = """
 import sys, django
 django.setup()
 from django.utils import timezone
-from boards import registry
-from obeya.webhooks.endpoints import Target, Wish
-_, secret = registry.create_webhook(
+from boards.access.actors import SYSTEM
+from boards.registry.webhooks.endpoints import create_webhook
+from obeya.webhooks.endpoints import Subscription, Target
+_, secret = create_webhook(
     name="ci", target=Target.WEBHOOK, address=sys.argv[1],
-    wish=Wish(types=("model_version.registered",)), actor=registry.SYSTEM, at=timezone.now(),
+    subscription=Subscription(types=("model_version.registered",)), actor=SYSTEM, at=timezone.now(),
 )
 print(secret)
 """

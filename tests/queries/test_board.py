@@ -335,7 +335,7 @@ def test_models_with_and_without_headlines_stand_side_by_side():
 # --- The difference to the champion ---------------------------------------------------------------
 
 
-def crown(**metrics):
+def update_champion(**metrics):
     """Make version 1 of resnet50 its champion."""
     register(**metrics)
     move(1, STAGING, PRODUCTION)
@@ -346,7 +346,7 @@ def diff(number=2):
 
 
 def test_a_metric_is_held_against_the_champions():
-    crown(accuracy=0.90)
+    update_champion(accuracy=0.90)
     register(accuracy=0.95)
     register(accuracy=0.85)
     assert diff().difference == pytest.approx(0.05)
@@ -356,7 +356,7 @@ def test_a_metric_is_held_against_the_champions():
 
 
 def test_lower_may_be_better():
-    crown(loss=0.5)
+    update_champion(loss=0.5)
     register(loss=0.4)
     assert diff().outcome is DiffOutcome.BETTER
     define_metric(definition=MetricDefinition("loss", Direction.HIGHER), actor=SYSTEM, at=NOON)
@@ -366,7 +366,7 @@ def test_lower_may_be_better():
 def test_a_difference_within_noise_is_called_so():
     definition = MetricDefinition("top1", Direction.HIGHER, "%", Scale.PERCENT)
     define_metric(definition=definition, actor=SYSTEM, at=NOON)
-    crown(top1=core.Metric("top1", 80.0, samples=1_000))
+    update_champion(top1=core.Metric("top1", 80.0, samples=1_000))
     register(top1=core.Metric("top1", 81.0, samples=1_000))
     register(top1=core.Metric("top1", 90.0, samples=1_000))
     assert diff().outcome is DiffOutcome.WITHIN_NOISE
@@ -374,14 +374,14 @@ def test_a_difference_within_noise_is_called_so():
 
 
 def test_values_of_different_datasets_are_not_compared():
-    crown(top1=core.Metric("top1", 80.0, dataset="val"))
+    update_champion(top1=core.Metric("top1", 80.0, dataset="val"))
     register(top1=core.Metric("top1", 81.0, dataset="test"))
     assert diff().outcome is DiffOutcome.NOT_COMPARABLE
     assert diff().difference is None
 
 
 def test_a_card_shows_no_difference_where_there_is_nothing_to_hold_it_against():
-    crown(accuracy=0.9)
+    update_champion(accuracy=0.9)
     register(f1=0.9)
     configure_model(name="resnet50", headline_metrics=("accuracy", "f1"), actor=SYSTEM, at=NOON)
     assert [metric.diff for metric in card(1).metrics] == [None, None]
@@ -391,14 +391,14 @@ def test_a_card_shows_no_difference_where_there_is_nothing_to_hold_it_against():
 
 
 def test_a_champion_of_another_model_is_no_champion():
-    crown(accuracy=0.9)
+    update_champion(accuracy=0.9)
     register("bert", accuracy=0.95)
     assert card(1, model="bert").metrics[0].diff is None
     assert card(1, model="bert").champion is None
 
 
 def test_the_champion_counts_even_where_the_filter_hides_it():
-    crown(accuracy=0.9)
+    update_champion(accuracy=0.9)
     register(accuracy=0.95)
     shown = card(2, board_filter=BoardFilter(text="v2"))
     assert shown.champion == 1

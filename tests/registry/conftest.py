@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from boards.access.actors import Actor
 from boards.models import AuditEvent, RegisteredModel, SiteChain, User
-from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.tokens import create_token
 from boards.registry.database import DatabaseRegistry
 from obeya import InMemoryRegistry, ModelRegistry, RemoteRegistry
 from obeya.audit.chain import event_hash
@@ -122,7 +122,7 @@ def remote_of(
         if is_new:
             user.groups.add(Group.objects.get(name="administrator"))
         was_standing, clock.standing = clock.standing, True
-        _, token = make_token(
+        _, token = create_token(
             user=user,
             name="conformance",
             scopes=list(Scope),

@@ -6,19 +6,20 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
+from django.contrib.auth.models import Permission as PermissionRow
 
 from boards.access.actors import SYSTEM, Actor
-from boards.access.permissions import GROUPS, Right, has_right
+from boards.access.permissions import GROUPS, Permission, has_permission
 from boards.models import OneTimeLink, User
-from boards.queries.facts.account_permissions import standing_of
+from boards.queries.facts.account_permissions import account_permissions
 from boards.registry.accounts.users import (
-    anybody_has_password,
+    anyone_has_password,
+    create_sign_in_link,
     create_user,
-    make_one_time_link,
     record_user_change,
     set_password,
-    use_one_time_link,
+    use_sign_in_link,
 )
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed
 from obeya.records import Channel
@@ -55,42 +56,44 @@ def test_an_account_is_one_event_that_names_it_by_its_id(create, new_events, ali
 
 
 @pytest.mark.parametrize("group", list(GROUPS))
-def test_an_account_holds_the_rights_of_its_group_and_no_other(group, create):
+def test_an_account_has_the_permissions_of_its_group_and_no_other(group, create):
     made = User.objects.get(pk=create(group=group).pk)
-    assert {right for right in Right if has_right(made, right)} == set(GROUPS[group])
+    assert {permission for permission in Permission if has_permission(made, permission)} == set(
+        GROUPS[group]
+    )
     assert made.is_staff == made.is_superuser == (group == "administrator")
 
 
-def test_the_groups_that_migrating_made_hold_their_rights(db):
-    for name, rights in GROUPS.items():
+def test_the_groups_that_migrating_made_hold_their_permissions(db):
+    for name, permissions in GROUPS.items():
         held = Group.objects.get(name=name).permissions.values_list("codename", flat=True)
-        assert {right.value for right in rights} <= set(held)
+        assert {permission.value for permission in permissions} <= set(held)
 
 
-def test_an_inactive_account_holds_no_right(create):
+def test_an_inactive_account_holds_no_permission(create):
     made = create(group="administrator")
     made.is_active = False
-    assert not any(has_right(made, right) for right in Right)
+    assert not any(has_permission(made, permission) for permission in Permission)
 
 
 def test_without_a_password_nobody_can_sign_in_with_one(create):
     made = create()
     assert not made.has_usable_password()
     assert not made.check_password("")
-    assert not anybody_has_password()
+    assert not anyone_has_password()
 
 
 def test_a_password_is_kept_as_a_hash(create):
     made = create(password="correct horse battery staple")
     assert made.check_password("correct horse battery staple")
     assert "correct horse" not in made.password
-    assert anybody_has_password()
+    assert anyone_has_password()
 
 
 def test_the_password_of_an_inactive_account_counts_for_nobody(create):
     made = create(password="correct horse battery staple")
     User.objects.filter(pk=made.pk).update(is_active=False)
-    assert not anybody_has_password()
+    assert not anyone_has_password()
 
 
 def test_a_name_is_taken_in_any_case(create, whole_database):
@@ -145,7 +148,7 @@ def test_a_change_of_an_account_is_one_event_that_names_columns_and_never_values
         user=carol,
         made=False,
         fields=("first_name", "email"),
-        before=standing_of(carol),
+        before=account_permissions(carol),
         actor=Actor(alice, Channel.PAGE),
         at=NOON,
     )
@@ -155,10 +158,10 @@ def test_a_change_of_an_account_is_one_event_that_names_columns_and_never_values
 
 
 def test_of_what_is_a_right_itself_the_event_says_what_it_became(new_events, alice, carol):
-    before = standing_of(carol)
+    before = account_permissions(carol)
     carol.is_superuser, carol.is_active = True, False
     carol.groups.set(Group.objects.filter(name__in=["viewer", "approver"]))
-    carol.user_permissions.set(Permission.objects.filter(codename="promote"))
+    carol.user_permissions.set(PermissionRow.objects.filter(codename="promote"))
     record_user_change(
         user=carol,
         made=False,
@@ -202,24 +205,24 @@ def test_only_an_administrator_sets_the_password_of_another(whole_database, alic
 
 
 def test_a_password_ends_the_open_links_of_its_account_alone(carol, peter, alice):
-    own = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
-    other = make_one_time_link(user=peter, actor=SYSTEM, at=NOON)
+    own = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
+    other = create_sign_in_link(user=peter, actor=SYSTEM, at=NOON)
     set_password(user=carol, password=PASSPHRASE, actor=Actor(carol, Channel.PAGE), at=NOON)
-    assert use_one_time_link(token=own, at=NOON) is None
-    assert use_one_time_link(token=other, at=NOON) == peter
+    assert use_sign_in_link(token=own, at=NOON) is None
+    assert use_sign_in_link(token=other, at=NOON) == peter
 
 
 # --- One-time links -------------------------------------------------------------------------------
 
 
 def test_a_link_signs_in_once(carol):
-    token = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
-    assert use_one_time_link(token=token, at=NOON + INSTANT) == carol
-    assert use_one_time_link(token=token, at=NOON + 2 * INSTANT) is None
+    token = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
+    assert use_sign_in_link(token=token, at=NOON + INSTANT) == carol
+    assert use_sign_in_link(token=token, at=NOON + 2 * INSTANT) is None
 
 
 def test_a_link_is_one_event_that_says_for_whom_and_nothing_of_the_token(new_events, alice, carol):
-    token = make_one_time_link(user=carol, actor=Actor(alice, Channel.CLI), at=NOON)
+    token = create_sign_in_link(user=carol, actor=Actor(alice, Channel.CLI), at=NOON)
     (event,) = new_events()
     assert (event.action, event.actor, event.channel) == ("user.link_made", alice, "cli")
     assert event.data == {"user": str(carol.uid)}
@@ -230,46 +233,46 @@ def test_a_link_is_one_event_that_says_for_whom_and_nothing_of_the_token(new_eve
 def test_only_administrators_make_links(peter, carol, whole_database):
     before = whole_database()
     with pytest.raises(NotAllowed):
-        make_one_time_link(user=carol, actor=Actor(peter, Channel.PAGE), at=NOON)
+        create_sign_in_link(user=carol, actor=Actor(peter, Channel.PAGE), at=NOON)
     assert whole_database() == before
 
 
 def test_a_link_works_for_a_day_and_no_longer(carol):
-    token = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
-    assert use_one_time_link(token=token, at=NOON + DAY) is None
-    assert use_one_time_link(token=token, at=NOON + DAY - INSTANT) == carol
+    token = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
+    assert use_sign_in_link(token=token, at=NOON + DAY) is None
+    assert use_sign_in_link(token=token, at=NOON + DAY - INSTANT) == carol
 
 
 def test_only_the_hash_of_a_link_is_stored(carol, whole_database):
-    token = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
+    token = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
     assert token not in str(whole_database())
     assert OneTimeLink.objects.get().token_hash == hashlib.sha256(token.encode()).hexdigest()
 
 
 def test_the_stored_hash_itself_is_no_link(carol):
-    make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
-    assert use_one_time_link(token=OneTimeLink.objects.get().token_hash, at=NOON) is None
+    create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
+    assert use_sign_in_link(token=OneTimeLink.objects.get().token_hash, at=NOON) is None
 
 
 def test_a_new_link_stops_the_older_ones_of_the_same_account_alone(carol, peter):
-    old = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
-    other = make_one_time_link(user=peter, actor=SYSTEM, at=NOON)
-    new = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
-    assert use_one_time_link(token=old, at=NOON) is None
-    assert use_one_time_link(token=new, at=NOON) == carol
-    assert use_one_time_link(token=other, at=NOON) == peter
+    old = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
+    other = create_sign_in_link(user=peter, actor=SYSTEM, at=NOON)
+    new = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
+    assert use_sign_in_link(token=old, at=NOON) is None
+    assert use_sign_in_link(token=new, at=NOON) == carol
+    assert use_sign_in_link(token=other, at=NOON) == peter
 
 
 def test_a_link_of_an_account_that_was_switched_off_signs_nobody_in(carol):
-    token = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
+    token = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
     User.objects.filter(pk=carol.pk).update(is_active=False)
-    assert use_one_time_link(token=token, at=NOON) is None
+    assert use_sign_in_link(token=token, at=NOON) is None
 
 
 @pytest.mark.parametrize("token", ["", "nothing", "é\x00", "x" * 10_000], ids=lambda t: t[:8])
 def test_a_link_that_never_was_signs_nobody_in(token, db):
-    assert use_one_time_link(token=token, at=NOON) is None
+    assert use_sign_in_link(token=token, at=NOON) is None
 
 
 def test_links_are_never_alike(carol):
-    assert len({make_one_time_link(user=carol, actor=SYSTEM, at=NOON) for _ in range(50)}) == 50
+    assert len({create_sign_in_link(user=carol, actor=SYSTEM, at=NOON) for _ in range(50)}) == 50

@@ -294,5 +294,5 @@ def test_a_promoter_can_neither_rename_nor_configure_nor_delete(act, peter, whol
     ):
         with pytest.raises(NotAllowed) as refused:
             act(function, **arguments, actor=Actor(peter, Channel.PAGE))
-        assert refused.value.right == "administer"
+        assert refused.value.permission == "administer"
     assert whole_database() == before

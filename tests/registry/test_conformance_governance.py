@@ -313,9 +313,9 @@ def test_a_waiver_lets_the_named_requirement_pass(registry: ModelRegistry, clock
     until = clock.now + timedelta(days=7)
     waiver = registry.waive(NAME, 1, [LINE], reason="Known gap.", expires_at=until)
     assert (waiver.requirements, waiver.granted_by, waiver.stage) == ((LINE,), "alice", PROD)
-    verdict = registry.check_promotion_policy(NAME, 1)
-    assert [o.outcome for o in verdict.outcomes] == [Outcome.WAIVED, Outcome.MISSING]
-    assert verdict.outcomes[0].waiver == waiver.id
+    policy_result = registry.check_promotion_policy(NAME, 1)
+    assert [o.outcome for o in policy_result.outcomes] == [Outcome.WAIVED, Outcome.MISSING]
+    assert policy_result.outcomes[0].waiver == waiver.id
     registry.log_metrics(NAME, 1, {"f1": 0.6})
     assert registry.check_promotion_policy(NAME, 1).sentence.startswith("Passed with 1 waiver")
     registry.transition_stage(NAME, 1, PROD)

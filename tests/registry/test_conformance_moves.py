@@ -84,7 +84,7 @@ def test_policies_gate_each_workflows_way_up_and_nothing_else(
             by_rules = kinds - {RefusalKind.WORKFLOW}
             is_gated = (from_stage, to_stage) in gated
             assert bool(by_rules) == is_gated
-            assert (judgement.verdict is not None) == is_gated
+            assert (judgement.policy_result is not None) == is_gated
             assert by_rules <= {RefusalKind.POLICY, RefusalKind.APPROVALS}
 
 
@@ -245,8 +245,8 @@ def test_a_policy_refuses_with_every_reason_and_the_version_stays(registry: Mode
         "approvals_missing",
     ]
     assert (error.from_stage, error.to_stage) == (DEV, STAGING)
-    assert error.verdict == registry.check_promotion_policy(NAME, 1)
-    assert error.verdict.policy_revision == 1
+    assert error.policy_result == registry.check_promotion_policy(NAME, 1)
+    assert error.policy_result.policy_revision == 1
     for sentence in ("accuracy is 0.5", "f1 was not measured", "2 more approvals are needed"):
         assert sentence in str(error)
 
@@ -304,8 +304,8 @@ def test_a_models_own_empty_policy_asks_for_nothing(registry: ModelRegistry) -> 
     registry.set_policy(floor(STAGING))
     registry.register_model(NAME)
     registry.set_policy(PromotionPolicy(STAGING), NAME)
-    verdict = registry.check_promotion_policy(NAME, 1)
-    assert (verdict.passed, verdict.has_policy) == (True, True)
+    policy_result = registry.check_promotion_policy(NAME, 1)
+    assert (policy_result.passed, policy_result.has_policy) == (True, True)
     registry.transition_stage(NAME, 1, STAGING)
 
 
@@ -341,7 +341,7 @@ def test_revisions_are_counted_for_each_stage_of_the_site_and_of_each_model(
     assert registry.set_policy(floor(STAGING), "other") == 1
 
 
-def test_a_verdict_names_the_revision_that_judged(registry: ModelRegistry) -> None:
+def test_a_policy_result_names_the_revision_that_judged(registry: ModelRegistry) -> None:
     registry.register_model(NAME, metrics={"accuracy": 0.85})
     registry.set_policy(floor(STAGING, 0.8))
     first = registry.check_promotion_policy(NAME, 1)
@@ -379,20 +379,27 @@ def test_a_check_lists_every_requirement_with_what_was_seen(registry: ModelRegis
         .require_metric("latency_p99_ms", Comparison.LTE, 100)
         .require_test_coverage(80)
     )
-    verdict = registry.check_promotion_policy(NAME, 1, policy)
-    assert [(o.metric, o.outcome.value, o.observed, o.bound) for o in verdict.outcomes] == [
+    policy_result = registry.check_promotion_policy(NAME, 1, policy)
+    assert [(o.metric, o.outcome.value, o.observed, o.bound) for o in policy_result.outcomes] == [
         ("accuracy", "passed", 0.9, 0.8),
         ("latency_p99_ms", "failed", 120.0, 100.0),
         ("test_coverage", "missing", None, 80.0),
     ]
-    assert [outcome.metric for outcome in verdict.failures] == ["latency_p99_ms", "test_coverage"]
-    assert not verdict.passed
+    assert [outcome.metric for outcome in policy_result.failures] == [
+        "latency_p99_ms",
+        "test_coverage",
+    ]
+    assert not policy_result.passed
 
 
 def test_without_a_policy_a_check_passes_and_says_so(registry: ModelRegistry) -> None:
     registry.register_model(NAME)
-    verdict = registry.check_promotion_policy(NAME, 1)
-    assert (verdict.passed, verdict.has_policy, verdict.stage) == (True, False, STAGING)
+    policy_result = registry.check_promotion_policy(NAME, 1)
+    assert (policy_result.passed, policy_result.has_policy, policy_result.stage) == (
+        True,
+        False,
+        STAGING,
+    )
     promote(registry, 1)
     nowhere = registry.check_promotion_policy(NAME, 1)
     assert (nowhere.passed, nowhere.has_policy, nowhere.stage) == (True, False, None)
@@ -423,7 +430,7 @@ def test_can_promote_judges_by_every_rule(registry: ModelRegistry) -> None:
         RefusalKind.APPROVALS,
     ]
     assert (judgement.from_stage, judgement.to_stage) == (DEV, PROD)
-    assert judgement.verdict == registry.check_promotion_policy(NAME, 1, to_stage=PROD)
+    assert judgement.policy_result == registry.check_promotion_policy(NAME, 1, to_stage=PROD)
     assert (judgement.approvals_required, judgement.approvals_given) == (1, 0)
     there = registry.can_promote(NAME, 1, DEV)
     assert [refusal.code for refusal in there.refusals] == ["already_there"]
@@ -445,7 +452,7 @@ def test_can_promote_needs_a_stage_where_there_is_no_next_one(
 
 
 def baseline(registry: ModelRegistry, number: int) -> float | None:
-    """The champion's accuracy, as the verdict on a version shows it."""
+    """The champion's accuracy, as the policy result on a version shows it."""
     return registry.check_promotion_policy(NAME, number, floor(PROD)).outcomes[0].baseline
 
 

@@ -53,7 +53,7 @@ def test_an_approval_goes_stale_when_noise_is_reckoned_otherwise(
     two.set_policy(BETTER.require_approvals(1))
     request = two.request_transition("m", 2)
     reader = DatabaseRegistry(actor=anna, channel=Channel.PYTHON)
-    assert two.can_promote("m", 2).verdict.outcomes[0].outcome is Outcome.NOT_COMPARABLE
+    assert two.can_promote("m", 2).policy_result.outcomes[0].outcome is Outcome.NOT_COMPARABLE
     assert reader.approve("m", 2).approved_by == ("anna",)
     is_a_fraction()
     (now,) = two.get_requests("m", 2)

@@ -33,7 +33,7 @@ from obeya.tokens import Scope
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import Decision
-from obeya.webhooks.endpoints import Target, Wish
+from obeya.webhooks.endpoints import Subscription, Target
 from tests.write_path import write_functions
 
 pytestmark = pytest.mark.both_engines
@@ -52,7 +52,7 @@ WAIVER = {
     "expires_at": NOON + timedelta(days=9),
     "to_stage": Stage.PRODUCTION,
 }
-WEBHOOK = {"name": "ci", "address": "https://ci.example.org/hook", "wish": Wish()}
+WEBHOOK = {"name": "ci", "address": "https://ci.example.org/hook", "subscription": Subscription()}
 # Function, arguments, who may. v1 is in Development and asks for Staging, v2 in Staging, v3 in
 # Production, v4 was there.
 DEEDS = [
@@ -112,8 +112,8 @@ TESTED_APART = {
     "rotate_secret",
     "send_test",
     "delete_run_files",
-    "make_one_time_link",
-    "make_token",
+    "create_sign_in_link",
+    "create_token",
     "revoke_token",
     "revoke_waiver",
     "set_artifact",

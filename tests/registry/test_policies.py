@@ -134,7 +134,7 @@ def test_a_promoter_cannot_edit_policies(guard, peter, whole_database):
     for name in (None, "resnet50"):
         with pytest.raises(NotAllowed) as refused:
             guard(ACCURATE, name, by=peter)
-        assert refused.value.right == "edit_policy"
+        assert refused.value.permission == "edit_policy"
     assert whole_database() == before
 
 

@@ -17,7 +17,7 @@ from django.db import connections
 from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditEvent, ModelVersion, RegisteredModel
 from boards.queries.verification.verification import verify_chains
-from boards.registry.accounts.users import create_user, make_one_time_link, use_one_time_link
+from boards.registry.accounts.users import create_sign_in_link, create_user, use_sign_in_link
 from boards.registry.catalog.catalog import rename_model
 from boards.registry.catalog.labels import set_alias, set_tag
 from boards.registry.catalog.metrics import define_metric, log_metrics
@@ -308,8 +308,8 @@ def test_one_account_name_asked_for_twice_at_once_is_made_once(db):
 
 def test_a_one_time_link_used_by_eight_at_once_signs_one_of_them_in(carol):
     for _ in range(10):
-        token = make_one_time_link(user=carol, actor=SYSTEM, at=NOON)
-        outcomes = at_once(*[partial(use_one_time_link, token=token, at=NOON)] * 8)
+        token = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
+        outcomes = at_once(*[partial(use_sign_in_link, token=token, at=NOON)] * 8)
         assert sum(outcome is not None for outcome in outcomes) == 1
 
 

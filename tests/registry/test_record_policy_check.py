@@ -16,7 +16,7 @@ from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.records import Channel
 from obeya.stages import Stage
 
@@ -86,9 +86,9 @@ def test_a_check_is_kept_with_its_evidence_and_one_event(
         "warnings": [],
         "scales": {},
     }
-    verdict = Verdict.from_document(stored.verdict)
-    assert (verdict.passed, verdict.policy_revision) == (passed, 1)
-    assert verdict.outcomes[0].observed == accuracy
+    policy_result = PolicyResult.from_document(stored.policy_result)
+    assert (policy_result.passed, policy_result.policy_revision) == (passed, 1)
+    assert policy_result.outcomes[0].observed == accuracy
 
 
 def test_a_check_moves_nothing(check, policy):
@@ -121,7 +121,7 @@ def test_without_a_policy_the_check_passes_and_says_so(check):
     made = check(1)
     assert made.passed
     assert made.policy_revision is None
-    assert made.verdict["has_policy"] is False
+    assert made.policy_result["has_policy"] is False
 
 
 def test_another_stage_than_the_next_may_be_asked_for(check, policy):

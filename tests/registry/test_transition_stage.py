@@ -263,7 +263,7 @@ def test_a_refusal_by_workflow_and_policy_together_names_both_and_leaves_nothing
 
     kinds = [refusal.kind for refusal in refused.value.refusals]
     assert kinds == [RefusalKind.WORKFLOW, RefusalKind.POLICY]
-    assert refused.value.verdict is not None
+    assert refused.value.policy_result is not None
     assert whole_database() == before
 
 
@@ -360,7 +360,7 @@ def test_a_stored_check_freezes_the_evidence_the_champion_and_the_revision(move,
     guarded(ACCURATE, at=LATER)
     move(2, STAGING)
     check = PolicyCheck.objects.get(version=version(2))
-    frozen = (check.evidence, check.verdict, check.policy_revision_id)
+    frozen = (check.evidence, check.policy_result, check.policy_revision_id)
 
     actor = Actor(alice, Channel.API)
     for number in (2, 3):
@@ -371,11 +371,11 @@ def test_a_stored_check_freezes_the_evidence_the_champion_and_the_revision(move,
     move(3, ARCHIVED)
 
     check.refresh_from_db()
-    assert (check.evidence, check.verdict, check.policy_revision_id) == frozen
+    assert (check.evidence, check.policy_result, check.policy_revision_id) == frozen
     assert check.evidence["version"] == {"number": 2, "metrics": {"accuracy": {"value": 0.91}}}
     assert check.evidence["champion"] == {"number": 3, "metrics": {"accuracy": {"value": 0.95}}}
-    assert check.verdict["policy_revision"] == check.policy_revision.number == 1
-    (outcome,) = check.verdict["outcomes"]
+    assert check.policy_result["policy_revision"] == check.policy_revision.number == 1
+    (outcome,) = check.policy_result["outcomes"]
     assert (outcome["observed"], outcome["bound"], outcome["baseline"]) == (0.91, 0.9, 0.95)
 
 
@@ -450,7 +450,7 @@ def test_a_contributor_may_move_but_not_into_or_out_of_production(move, carol, w
     before = whole_database()
     with pytest.raises(NotAllowed) as refused:
         move(1, PRODUCTION, by=carol)
-    assert refused.value.right == "promote"
+    assert refused.value.permission == "promote"
     assert whole_database() == before
 
     move(1, PRODUCTION)

@@ -21,7 +21,7 @@ from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError, TransitionRefused
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.records import Channel
 from obeya.stages import Stage
 from obeya.transitions import limits
@@ -283,6 +283,6 @@ def test_a_refused_demotion_does_not_speak_of_policies(settings):
         move(1, STAGING)
     check = PolicyCheck.objects.get(uid=refused.value.check_id)
     assert check.policy_revision is None
-    assert Verdict.from_document(check.verdict).sentence == (
+    assert PolicyResult.from_document(check.policy_result).sentence == (
         "Policies gate promotions alone: nothing to check."
     )

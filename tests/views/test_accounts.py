@@ -12,7 +12,7 @@ from django.utils import timezone
 from boards.access.actors import SYSTEM
 from boards.first_sign_in import first_administrator, one_time_link_path
 from boards.models import AuditEvent, User
-from boards.registry.accounts.users import anybody_has_password, make_one_time_link
+from boards.registry.accounts.users import anyone_has_password, create_sign_in_link
 from tests.views.page_text import text_of
 from tests.views.people import person
 
@@ -52,7 +52,7 @@ def test_whoever_came_by_the_first_link_chooses_a_password_and_signs_in_with_it(
     answer = client.post("/password/", {"new_password1": OLD, "new_password2": OLD})
     assert answer.headers["Location"] == "/"
     assert client.get("/").status_code == 200
-    assert anybody_has_password()
+    assert anyone_has_password()
     form = {"username": "admin", "password": OLD}
     assert Client().post("/sign-in/", form).headers["Location"] == "/"
 
@@ -218,6 +218,6 @@ def test_the_theme_is_kept_and_can_follow_the_system_again(
 
 
 def test_a_token_is_stored_as_its_hash_only(alice: User) -> None:
-    token = make_one_time_link(user=alice, actor=SYSTEM, at=timezone.now())
+    token = create_sign_in_link(user=alice, actor=SYSTEM, at=timezone.now())
     assert alice.one_time_links.get().token_hash != token
     assert token not in str(alice.one_time_links.values_list())

@@ -20,7 +20,7 @@ from boards import models
 from boards.access.actors import SYSTEM, Actor
 from boards.first_sign_in import one_time_link_path
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
-from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.tokens import create_token
 from boards.registry.artifacts.artifacts import set_artifact, store_run_file
 from boards.registry.catalog.metrics import define_metric
 from boards.registry.database import DatabaseRegistry
@@ -40,7 +40,7 @@ from obeya.metrics import MetricDefinition
 from obeya.records import Channel
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import WipLimit
-from obeya.webhooks.endpoints import Target, Wish
+from obeya.webhooks.endpoints import Subscription, Target
 from tests.offenders import every_case
 from tests.views.page_text import text_of
 
@@ -89,7 +89,7 @@ def governed(filled: DatabaseRegistry) -> DatabaseRegistry:
     registry.request_transition(name, 2, reason="<script>")
     bob = User.objects.create(username="bob", is_superuser=True)
     DatabaseRegistry(actor=bob).approve(name, 2, comment="<script>")
-    make_token(user=bob, name="<script>", scopes=["read"], actor=SYSTEM, at=now)
+    create_token(user=bob, name="<script>", scopes=["read"], actor=SYSTEM, at=now)
     sender = Actor(bob, Channel.PAGE)
     file = store_run_file(path="a b", body=io.BytesIO(b"x"), size=1, actor=sender, at=now)
     entry = FileEntry("script", file.blob.sha256)
@@ -98,7 +98,7 @@ def governed(filled: DatabaseRegistry) -> DatabaseRegistry:
         name="<script>",
         target=Target.WEBHOOK,
         address="https://ci.example.org/<script>",
-        wish=Wish(),
+        subscription=Subscription(),
         actor=sender,
         at=now,
     )

@@ -124,7 +124,7 @@ def test_without_a_policy_the_page_says_so(
     assert "Set a policy for Production" in page
 
 
-def test_the_verdict_is_there_as_json(
+def test_the_policy_result_is_there_as_json(
     registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
 ) -> None:
     registry.set_policy(POLICY, "resnet50")

@@ -16,7 +16,7 @@ from django.utils import timezone
 from boards.access.actors import Actor
 from boards.files import blob_store
 from boards.models import ArtifactFile, Blob, ModelVersion, RunFile, User
-from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.tokens import create_token
 from boards.registry.artifacts.artifacts import store_blob
 from boards.registry.database import DatabaseRegistry
 from obeya.errors import StorageFull
@@ -211,7 +211,7 @@ def test_a_file_of_the_api_or_of_mlflow_that_is_cut_off_is_not_stored(
     live_server: Any, alice: User, cut: Cut, path: str
 ) -> None:
     actor, at = Actor(alice, Channel.PAGE), timezone.now()
-    _, token = make_token(user=alice, name="t", scopes=tuple(Scope), actor=actor, at=at)
+    _, token = create_token(user=alice, name="t", scopes=tuple(Scope), actor=actor, at=at)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/octet-stream"}
     cut_off(RawRequest(live_server.url, "PUT", path, len(WHOLE), headers), WHOLE[:-1], cut)
     assert sizes(blob_store.incoming()) == []

@@ -22,7 +22,7 @@ from boards import models
 from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, User
 from boards.queries.board.andons import raised_andons
-from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.tokens import create_token
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, Stage
@@ -239,7 +239,7 @@ def test_the_command_that_is_shown_works_for_any_name_there_is(
     assert found is not None
     command = html.unescape(found[1]).replace("http://testserver", live_server.url)
     scopes = [Scope.READ, Scope.WRITE]
-    _, token = make_token(user=alice, name="m", scopes=scopes, actor=SYSTEM, at=timezone.now())
+    _, token = create_token(user=alice, name="m", scopes=scopes, actor=SYSTEM, at=timezone.now())
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-c", command],

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from boards.access.actors import Actor
 from boards.models import AuditEvent, PolicyCheck, RegisteredModel, TransitionRequest, User
-from boards.registry.accounts.tokens import make_token
+from boards.registry.accounts.tokens import create_token
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies.waivers import revoke_waiver
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
@@ -124,7 +124,7 @@ def records_of(model: RegisteredModel) -> list[str]:
 def test_every_page_and_file_about_such_events_is_there(
     filled: RegisteredModel, alice: User, client_of: ClientOf, how: str
 ) -> None:
-    _, token = make_token(
+    _, token = create_token(
         user=alice,
         name="a test",
         scopes=tuple(Scope),

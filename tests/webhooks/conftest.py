@@ -18,7 +18,7 @@ from boards.registry.database import DatabaseRegistry
 from boards.registry.webhooks.endpoints import create_webhook
 from boards.webhooks import worker
 from obeya.records import Channel
-from obeya.webhooks.endpoints import Target, Wish
+from obeya.webhooks.endpoints import Subscription, Target
 from tests.webhooks.receivers import Receiver, receiving
 
 SITE = "https://registry.example.org"
@@ -48,13 +48,13 @@ def make(actor: Actor, settings: Any) -> Make:
     """Make an endpoint that may be on this machine; its row and secret."""
     settings.OBEYA_WEBHOOK_NETWORKS = (ip_network("127.0.0.0/8"),)
 
-    def made(address: str, name: str = "ci", **wish: Any) -> tuple[models.Webhook, str]:
-        target = wish.pop("target", Target.WEBHOOK)
+    def made(address: str, name: str = "ci", **subscription: Any) -> tuple[models.Webhook, str]:
+        target = subscription.pop("target", Target.WEBHOOK)
         return create_webhook(
             name=name,
             target=target,
             address=address,
-            wish=Wish(**wish),
+            subscription=Subscription(**subscription),
             actor=actor,
             at=timezone.now(),
         )

@@ -29,7 +29,7 @@ from boards.webhooks.sending import secrets_of
 from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotAllowed, NotFound
 from obeya.records import Channel
 from obeya.stages import Stage
-from obeya.webhooks.endpoints import Target, Wish
+from obeya.webhooks.endpoints import Subscription, Target
 from tests.webhooks.conftest import Make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
@@ -42,7 +42,7 @@ def events() -> list[str]:
 
 
 def change(row: Webhook, actor: Actor, **more: Any) -> Webhook:
-    values = {"name": row.name, "address": row.address, "wish": Wish(), **more}
+    values = {"name": row.name, "address": row.address, "subscription": Subscription(), **more}
     return change_webhook(uid=row.uid, actor=actor, at=timezone.now(), **values)
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from ninja import Path, Router
 from pydantic import Field
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.api.answers import answer, done, if_match
 from boards.api.guard import ApiRequest
 from boards.api.routes.catalog import Name
@@ -46,7 +46,7 @@ def store_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
 @router.get("/blobs/{sha256}", response={204: None})
 def find_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
     """Whether you sent this content before: 204, else 404. Then it need not be sent again."""
-    request.actor.require_anywhere(Right.REGISTER)
+    request.actor.require_anywhere(Permission.REGISTER)
     if not blob_is_here(checked_sha256(sha256), request.user.pk):
         raise NotFound("You sent no such content.", what="blob")
     return done()
@@ -72,7 +72,7 @@ def set_artifact(
 @router.get("/models/{name}/versions/{version}/artifact", response=Artifact)
 def get_artifact(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
     """The files of the version, and what was told of their content."""
-    request.actor.require(Right.VIEW, name)
+    request.actor.require(Permission.VIEW, name)
     return _artifact(find_named_version(name, version))
 
 
@@ -85,7 +85,7 @@ def download_file(
     request: ApiRequest, name: Name, version: Number, path: FilePath
 ) -> HttpResponseBase:
     """A file of the version. Answers Range and If-None-Match; its ETag is its SHA-256."""
-    request.actor.require(Right.VIEW, name)
+    request.actor.require(Permission.VIEW, name)
     return file_response(request, file_of(find_named_version(name, version), path))
 
 

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from ninja import Query, Router
 from pydantic import Field
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.api.answers import answer, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, time_place
@@ -16,7 +16,7 @@ from boards.api.schemas.access import Event, Head
 from boards.api.schemas.basics import Items, Page
 from boards.queries.audit.audit_events import events_page
 from boards.queries.audit.audit_filter import AuditFilter
-from boards.queries.facts.visible_models import covered
+from boards.queries.facts.visible_models import visible_models
 from boards.queries.verification.verification_state import chain_heads
 from obeya.errors import InvalidInput
 
@@ -40,7 +40,7 @@ def list_events(
     limit: Limit = 50,
 ) -> HttpResponse:
     """Events, newest first, each in the form of the export: it can be verified by itself."""
-    request.actor.require_anywhere(Right.VIEW)
+    request.actor.require_anywhere(Permission.VIEW)
     chosen, problems = AuditFilter.parse(
         {
             "model": model,
@@ -56,7 +56,7 @@ def list_events(
     for field, sentence in problems.items():
         raise InvalidInput(sentence, field=field)
     events, after = events_page(
-        chosen, covered(request.actor), after=time_place(cursor), limit=limit
+        chosen, visible_models(request.actor), after=time_place(cursor), limit=limit
     )
     return page(events, str(after) if after else None)
 
@@ -64,7 +64,7 @@ def list_events(
 @router.get("/audit/heads", response=Items[Head])
 def list_heads(request: ApiRequest, model: Text = "") -> HttpResponse:
     """The last event of each chain, to be kept elsewhere; of one model's chains, or of all."""
-    request.actor.require(Right.VIEW, model or None)
+    request.actor.require(Permission.VIEW, model or None)
     heads = chain_heads(model or None)
     return answer(
         {

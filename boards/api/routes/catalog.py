@@ -9,7 +9,7 @@ from django.utils import timezone
 from ninja import Path, Query, Router
 from pydantic import Field
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.api.answers import answer, done, if_match, is_known, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, name_cursor, name_place
@@ -18,11 +18,11 @@ from boards.api.schemas.catalog import AliasTarget, Model, ModelChange, TagValue
 from boards.models import RegisteredModel
 from boards.queries.catalog.model_records import model_records, models_page
 from boards.queries.facts.records import find_model
-from boards.queries.facts.visible_models import covered
+from boards.queries.facts.visible_models import visible_models
 from boards.registry.catalog import catalog as catalog_writes
 from boards.registry.catalog import labels as label_writes
 from boards.registry.database import DatabaseRegistry
-from boards.registry.unchanged import together
+from boards.registry.unchanged import all_or_nothing
 from obeya import names
 from obeya.documents.catalog import model_document, version_document
 from obeya.errors import NotFound
@@ -44,9 +44,12 @@ def list_models(
     request: ApiRequest, q: Words = "", cursor: CursorText = "", limit: Limit = 50
 ) -> HttpResponse:
     """List the registered models by name."""
-    request.actor.require_anywhere(Right.VIEW)
+    request.actor.require_anywhere(Permission.VIEW)
     rows, after = models_page(
-        covered(request.actor, ""), text=names.search_text(q), after=name_place(cursor), limit=limit
+        visible_models(request.actor, ""),
+        text=names.search_text(q),
+        after=name_place(cursor),
+        limit=limit,
     )
     return page([model_document(model) for model in model_records(rows)], name_cursor(after))
 
@@ -54,7 +57,7 @@ def list_models(
 @router.get("/models/{name}", response=Model)
 def get_model(request: ApiRequest, name: Name) -> HttpResponse:
     """A registered model as it stands. Its ETag changes with every event of the model."""
-    request.actor.require(Right.VIEW, name)
+    request.actor.require(Permission.VIEW, name)
     row = find_model(name)
     if is_known(request, row.chain_length):
         return HttpResponse(status=304)
@@ -65,7 +68,7 @@ def get_model(request: ApiRequest, name: Name) -> HttpResponse:
 def change_model(request: ApiRequest, name: Name, change: ModelChange) -> HttpResponse:
     """Rename, describe or configure a model; members that are left out stay as they are."""
     actor, at = request.actor, timezone.now()
-    with if_match(request, name), together():
+    with if_match(request, name), all_or_nothing():
         if change.description is not None:
             catalog_writes.set_description(name=name, text=change.description, actor=actor, at=at)
         if change.workflow is not None or change.headline_metrics is not None:
@@ -80,7 +83,7 @@ def change_model(request: ApiRequest, name: Name, change: ModelChange) -> HttpRe
         if change.name is not None:
             catalog_writes.rename_model(name=name, new_name=change.name, actor=actor, at=at)
             name = change.name
-        actor.require(Right.VIEW, name)
+        actor.require(Permission.VIEW, name)
         return _model(find_model(name))
 
 
@@ -113,7 +116,7 @@ def delete_model_tag(request: ApiRequest, name: Name, key: Key) -> HttpResponse:
 @router.get("/models/{name}/aliases/{alias}", response=Version)
 def get_version_by_alias(request: ApiRequest, name: Name, alias: AliasName) -> HttpResponse:
     """The version that an alias points at."""
-    request.actor.require(Right.VIEW, name)
+    request.actor.require(Permission.VIEW, name)
     model = find_model(name)
     wanted = names.stored_form(alias)
     number = model.aliases.filter(name=wanted).values_list("version__number", flat=True).first()

@@ -9,7 +9,7 @@ from ninja import Query, Router
 from ninja.params import functions
 from pydantic import Field
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.api.answers import answer
 from boards.api.guard import ApiRequest
 from boards.api.routes.catalog import Name
@@ -44,10 +44,10 @@ Side = Annotated[int, Query(), Field(ge=1, le=NUMBER_MAX)]
 @router.get("/comparisons", response=Comparison)
 def compare(request: ApiRequest, v: list[str] = _REFS, baseline: Baseline = None) -> HttpResponse:
     """Up to six versions, also of different models, each held against one of them."""
-    request.actor.require_anywhere(Right.VIEW)
+    request.actor.require_anywhere(Permission.VIEW)
     refs = tuple(dict.fromkeys(VersionRef.parse(text) for text in v))
     for ref in refs:
-        request.actor.require(Right.VIEW, ref.model)
+        request.actor.require(Permission.VIEW, ref.model)
     if baseline is not None and baseline >= len(refs):
         raise InvalidInput(
             f"The baseline is a place among the {len(refs)} versions, 0 for the first.",

@@ -24,7 +24,7 @@ def import_model(request: ApiRequest, new: ImportIn) -> HttpResponse:
 
     No workflow and no policy is asked: the versions stand where they stand. What is there already
     stays as it is. Files come with a version where their content was sent before. It takes the
-    right to administer.
+    permission to administer.
     """
     imported = ImportedModel(
         name=new.model,

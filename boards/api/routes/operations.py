@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Router
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.api.answers import answer, done
 from boards.api.guard import ApiRequest
 from boards.api.routes.catalog import Name
@@ -31,7 +31,7 @@ router = Router(tags=["Operations"])
 @router.get("/models/{name}/guardrails", response=Items[GuardrailSchema])
 def list_guardrails(request: ApiRequest, name: Name) -> HttpResponse:
     """The guardrails of a model, by metric."""
-    request.actor.require(Right.VIEW, name)
+    request.actor.require(Permission.VIEW, name)
     found = guardrails_of(find_model(name))
     return answer({"items": [guardrail_document(found[metric]) for metric in sorted(found)]})
 
@@ -74,7 +74,7 @@ def report_live_value(request: ApiRequest, name: Name, new: NewLiveValue) -> Htt
 @router.get("/wip-limits", response=Items[WipLimitSchema])
 def list_site_limits(request: ApiRequest) -> HttpResponse:
     """The WIP limits of the whole site."""
-    request.actor.require_anywhere(Right.VIEW)
+    request.actor.require_anywhere(Permission.VIEW)
     return answer({"items": [wip_limit_document(limit) for limit in wip_limits(None)]})
 
 
@@ -93,7 +93,7 @@ def remove_site_limit(request: ApiRequest, stage: LimitedStage) -> HttpResponse:
 @router.get("/models/{name}/wip-limits", response=Items[WipLimitSchema])
 def list_model_limits(request: ApiRequest, name: Name) -> HttpResponse:
     """The WIP limits of a model; the site's hold beside them."""
-    request.actor.require(Right.VIEW, name)
+    request.actor.require(Permission.VIEW, name)
     found = wip_limits(find_model(name))
     return answer({"items": [wip_limit_document(limit) for limit in found]})
 

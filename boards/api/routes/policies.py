@@ -10,7 +10,7 @@ from django.utils import timezone
 from ninja import Query, Router
 from pydantic import Field
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.api.answers import answer, done, expected_revision, is_known
 from boards.api.guard import ApiRequest
 from boards.api.routes.catalog import Name
@@ -20,7 +20,7 @@ from boards.api.schemas.policies import Draft, PolicyIn, PolicyInForce, Simulati
 from boards.models import PolicyRevision
 from boards.queries.facts.policies_in_force import policies_in_force, policy_in_force
 from boards.queries.facts.records import definitions, find_model
-from boards.queries.facts.visible_models import covered
+from boards.queries.facts.visible_models import visible_models
 from boards.queries.policies.what_if import what_if
 from boards.registry.catalog import metrics as metric_writes
 from boards.registry.policies.policies import remove_policy, set_policy
@@ -40,8 +40,8 @@ Reason = Annotated[
 @router.get("/policies", response=Items[PolicyInForce])
 def list_policies(request: ApiRequest) -> HttpResponse:
     """The policies in force: the site's, then those of models, each by stage."""
-    request.actor.require_anywhere(Right.VIEW)
-    found = policies_in_force(covered(request.actor))
+    request.actor.require_anywhere(Permission.VIEW)
+    found = policies_in_force(visible_models(request.actor))
     return answer(
         {
             "items": [
@@ -60,7 +60,7 @@ def list_policies(request: ApiRequest) -> HttpResponse:
 @router.get("/policies/{stage}", response=PolicyInForce)
 def get_site_policy(request: ApiRequest, stage: GatedStage) -> HttpResponse:
     """The site's policy for a stage. Its ETag is its revision."""
-    request.actor.require_anywhere(Right.VIEW)
+    request.actor.require_anywhere(Permission.VIEW)
     found = policy_in_force(None, Stage(stage))
     if found is None:
         raise NotFound(f"The site has no promotion policy for {Stage(stage).label}.", what="policy")
@@ -83,7 +83,7 @@ def remove_site_policy(request: ApiRequest, stage: GatedStage, reason: Reason = 
 @router.get("/models/{name}/policies/{stage}", response=PolicyInForce)
 def get_model_policy(request: ApiRequest, name: Name, stage: GatedStage) -> HttpResponse:
     """The policy in force for a model: its own, else the site's (then `model` is null)."""
-    request.actor.require(Right.VIEW, name)
+    request.actor.require(Permission.VIEW, name)
     model = find_model(name)
     found = policy_in_force(model, Stage(stage))
     if found is None:
@@ -116,10 +116,10 @@ def remove_model_policy(
 def simulate_policy(request: ApiRequest, draft: Draft) -> HttpResponse:
     """What a policy would do to the versions that are there and to past promotions."""
     if draft.model is None:
-        request.actor.require(Right.VIEW, None)
+        request.actor.require(Permission.VIEW, None)
         model = None
     else:
-        request.actor.require(Right.VIEW, draft.model)
+        request.actor.require(Permission.VIEW, draft.model)
         model = find_model(draft.model)
     policy = policy_from_document(draft.policy.dict())
     if policy.stage is None:
@@ -150,7 +150,7 @@ def simulate_policy(request: ApiRequest, draft: Draft) -> HttpResponse:
 @router.get("/metric-definitions", response=Items[Definition])
 def list_metric_definitions(request: ApiRequest) -> HttpResponse:
     """What was said of metrics, by name."""
-    request.actor.require_anywhere(Right.VIEW)
+    request.actor.require_anywhere(Permission.VIEW)
     found = definitions()
     return answer({"items": [definition_document(found[name]) for name in sorted(found)]})
 

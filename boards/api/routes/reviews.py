@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Path, Router
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.api.answers import answer, created, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, time_place
@@ -31,7 +31,7 @@ from boards.api.schemas.reviews import TransitionRequest as TransitionRequestSch
 from boards.models import TransitionRequest
 from boards.queries.facts.records import find_model, find_named_version, find_version
 from boards.queries.facts.requests import request_record, request_records, requests_page
-from boards.queries.facts.visible_models import covered
+from boards.queries.facts.visible_models import visible_models
 from boards.queries.facts.waivers import waiver_record, waivers_of
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies import waivers as waiver_writes
@@ -135,7 +135,7 @@ def withdraw(request: ApiRequest, name: Name, version: Number, which: Withdrawal
 @router.get("/models/{name}/versions/{version}/waivers", response=Items[Waiver])
 def list_waivers(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
     """The waivers of a version, the oldest first."""
-    request.actor.require(Right.VIEW, name)
+    request.actor.require(Permission.VIEW, name)
     row = find_named_version(name, version)
     found = waivers_of([row.pk]).get(row.pk, [])
     return answer({"items": [waiver_document(waiver) for waiver in found]})
@@ -187,10 +187,10 @@ def _requests(
     limit: int,
 ) -> HttpResponse:
     if name is None:
-        request.actor.require_anywhere(Right.VIEW)
-        within = covered(request.actor, "version__model")
+        request.actor.require_anywhere(Permission.VIEW)
+        within = visible_models(request.actor, "version__model")
     else:
-        request.actor.require(Right.VIEW, name)
+        request.actor.require(Permission.VIEW, name)
         model = find_model(name)
         within = Q(version__model=model)
         if number is not None:

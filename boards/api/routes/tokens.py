@@ -9,10 +9,10 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Path, Router
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.api.answers import answer, created, done
 from boards.api.guard import ApiRequest
-from boards.api.schemas.access import MadeToken, Me, NewToken, Token
+from boards.api.schemas.access import CreatedToken, Me, NewToken, Token
 from boards.api.schemas.basics import Items
 from boards.models import ApiToken
 from boards.queries.facts.token_list import tokens_of
@@ -25,23 +25,27 @@ router = Router(tags=["Tokens"])
 @router.get("/me", response=Me)
 def get_me(request: ApiRequest) -> HttpResponse:
     """Who the token stands for and what it may do."""
-    rights = [right.value for right in Right if request.actor.may(right)]
+    permissions = [permission.value for permission in Permission if request.actor.may(permission)]
     return answer(
-        {"account": request.user.username, "token": _document(request.token), "rights": rights}
+        {
+            "account": request.user.username,
+            "token": _document(request.token),
+            "permissions": permissions,
+        }
     )
 
 
 @router.get("/tokens", response=Items[Token])
 def list_tokens(request: ApiRequest) -> HttpResponse:
     """The tokens of one's own account, the newest first; never their texts."""
-    request.actor.require_anywhere(Right.VIEW)
+    request.actor.require_anywhere(Permission.VIEW)
     return answer({"items": [_document(row) for row in tokens_of(request.user)]})
 
 
-@router.post("/tokens", response={201: MadeToken})
-def make_token(request: ApiRequest, new: NewToken) -> HttpResponse:
+@router.post("/tokens", response={201: CreatedToken})
+def create_token(request: ApiRequest, new: NewToken) -> HttpResponse:
     """Make a token of one's own account; this answer alone holds its text."""
-    row, text = token_writes.make_token(
+    row, text = token_writes.create_token(
         user=request.user,
         name=new.name,
         scopes=new.scopes,

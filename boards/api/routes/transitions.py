@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from ninja import Path, Router
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.api.answers import answer, created, expected_revision, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, number_cursor, number_place
@@ -27,7 +27,7 @@ from boards.api.schemas.transitions import (
     StoredCheck,
     Transition,
 )
-from boards.api.schemas.transitions import Verdict as VerdictSchema
+from boards.api.schemas.transitions import PolicyResult as PolicyResultSchema
 from boards.queries.checks.check_page import check_page
 from boards.queries.facts.history import transitions_page
 from boards.queries.facts.records import find_model, find_version
@@ -37,35 +37,35 @@ from boards.registry.transitions.rollback import rollback
 from boards.registry.transitions.transitions import transition_stage
 from obeya.documents.catalog import transition_document
 from obeya.documents.policies import policy_from_document
+from obeya.documents.policy_results import judgement_document, policy_result_document
 from obeya.documents.reading import written_time
-from obeya.documents.verdicts import judgement_document, verdict_document
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.stages import Stage
 
 router = Router(tags=["Moves"])
 
 
-@router.get("/models/{name}/versions/{version}/verdict", response=VerdictSchema)
-def get_verdict(
+@router.get("/models/{name}/versions/{version}/policy-result", response=PolicyResultSchema)
+def get_policy_result(
     request: ApiRequest, name: Name, version: Number, to_stage: StageName | None = None
 ) -> HttpResponse:
     """What the policy says of a version now, for `to_stage` or its next stage. Stores nothing."""
     stage = Stage(to_stage) if to_stage else None
-    verdict = DatabaseRegistry.of(request.actor).check_promotion_policy(
+    policy_result = DatabaseRegistry.of(request.actor).check_promotion_policy(
         name, version, to_stage=stage
     )
-    return answer(verdict_document(verdict))
+    return answer(policy_result_document(policy_result))
 
 
-@router.post("/models/{name}/versions/{version}/verdict", response=VerdictSchema)
+@router.post("/models/{name}/versions/{version}/policy-result", response=PolicyResultSchema)
 def try_policy(request: ApiRequest, name: Name, version: Number, trial: TrialCheck) -> HttpResponse:
     """What a policy that is sent along would say of a version. Stores nothing."""
     stage = Stage(trial.to_stage) if trial.to_stage else None
     policy = policy_from_document(trial.policy.dict())
-    verdict = DatabaseRegistry.of(request.actor).check_promotion_policy(
+    policy_result = DatabaseRegistry.of(request.actor).check_promotion_policy(
         name, version, policy, stage
     )
-    return answer(verdict_document(verdict))
+    return answer(policy_result_document(policy_result))
 
 
 @router.get("/models/{name}/versions/{version}/judgement", response=Judgement)
@@ -80,7 +80,7 @@ def get_judgement(
 
 @router.post("/models/{name}/versions/{version}/checks", response={201: StoredCheck})
 def check_policy(request: ApiRequest, name: Name, version: Number, new: NewCheck) -> HttpResponse:
-    """Judge a version by its policy and keep the verdict with the evidence."""
+    """Judge a version by its policy and keep the policy result with the evidence."""
     row = record_policy_check(
         name=name,
         version=version,
@@ -88,18 +88,19 @@ def check_policy(request: ApiRequest, name: Name, version: Number, new: NewCheck
         actor=request.actor,
         at=timezone.now(),
     )
-    verdict = verdict_document(Verdict.from_document(row.verdict))
+    policy_result = policy_result_document(PolicyResult.from_document(row.verdict))
     return created(
-        {"id": str(row.uid), "verdict": verdict}, location=reverse("api:get_check", args=[row.uid])
+        {"id": str(row.uid), "policy_result": policy_result},
+        location=reverse("api:get_check", args=[row.uid]),
     )
 
 
 @router.get("/checks/{uid}", response=FrozenCheck)
 def get_check(request: ApiRequest, uid: Annotated[uuid.UUID, Path()]) -> HttpResponse:
     """A stored check with the evidence as it was when it was made."""
-    request.actor.require_anywhere(Right.VIEW)
+    request.actor.require_anywhere(Permission.VIEW)
     found = check_page(uid)
-    request.actor.require(Right.VIEW, found.model)
+    request.actor.require(Permission.VIEW, found.model)
     return answer({**found.document, "made_at": written_time(found.made_at)})
 
 
@@ -107,7 +108,7 @@ def get_check(request: ApiRequest, uid: Annotated[uuid.UUID, Path()]) -> HttpRes
 def transition_version(
     request: ApiRequest, name: Name, version: Number, new: NewTransition
 ) -> HttpResponse:
-    """Move a version, if every rule lets it; a refusal carries every reason and the verdict."""
+    """Move a version. A refusal lists every reason and has the policy result."""
     seen = expected_revision(request)
     move = transition_stage(
         name=name,
@@ -155,7 +156,7 @@ def roll_back(request: ApiRequest, name: Name, new: NewRollback) -> HttpResponse
 def _transitions(
     request: ApiRequest, name: str, number: int | None, cursor: str, limit: int
 ) -> HttpResponse:
-    request.actor.require(Right.VIEW, name)
+    request.actor.require(Permission.VIEW, name)
     model = find_model(name)
     version = None if number is None else find_version(model, number)
     moves, after = transitions_page(model, version, after=number_place(cursor), limit=limit)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from ninja import Path, Query, Router
 from pydantic import Field
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.api.answers import answer, created, done, if_match, is_known, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CURSOR_PATTERN, Limit
@@ -28,7 +28,7 @@ from boards.api.schemas.catalog import (
 )
 from boards.models import ModelVersion
 from boards.queries.facts.records import find_model, version_records
-from boards.queries.facts.visible_models import covered
+from boards.queries.facts.visible_models import visible_models
 from boards.queries.paging.keyset import CURSOR_MAX
 from boards.queries.search import version_list
 from boards.registry.catalog import catalog as catalog_writes
@@ -116,8 +116,8 @@ def list_versions(
     limit: Limit = 50,
 ) -> HttpResponse:
     """List versions of all models; docs/filters.md says how a filter is written."""
-    request.actor.require_anywhere(Right.VIEW)
-    return _page(covered(request.actor), where, order_by, cursor, limit)
+    request.actor.require_anywhere(Permission.VIEW)
+    return _page(visible_models(request.actor), where, order_by, cursor, limit)
 
 
 @router.get("/models/{name}/versions", response=Page[Version])
@@ -130,7 +130,7 @@ def list_versions_of_model(
     limit: Limit = 50,
 ) -> HttpResponse:
     """List the versions of one model."""
-    request.actor.require(Right.VIEW, name)
+    request.actor.require(Permission.VIEW, name)
     return _page(Q(model=find_model(name)), where, order_by, cursor, limit)
 
 

@@ -1,4 +1,4 @@
-"""Endpoints of webhooks, and what is sent to them. All of it takes the right to administer."""
+"""Endpoints of webhooks, and what is sent to them. All of it takes the permission to administer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils import timezone
 from ninja import Path, Query, Router
 from pydantic import Field
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.api.answers import answer, created, done, expected_revision, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, number_cursor, number_place
@@ -34,7 +34,7 @@ from boards.queries.paging.whole_number import ID_MAX
 from boards.registry.webhooks import endpoints as endpoint_writes
 from boards.registry.webhooks.deliveries import replay
 from obeya.documents.reading import written_time
-from obeya.webhooks.endpoints import Target, wish_of
+from obeya.webhooks.endpoints import Target, subscription_of
 from obeya.webhooks.schedule import DeliveryStatus
 
 router = Router(tags=["Webhooks"])
@@ -46,7 +46,7 @@ DeliveryId = Annotated[int, Path(), Field(ge=1, le=ID_MAX)]
 @router.get("/webhooks", response=Items[Endpoint])
 def list_webhooks(request: ApiRequest) -> HttpResponse:
     """All endpoints, by name."""
-    request.actor.require(Right.ADMINISTER, None)
+    request.actor.require(Permission.ADMINISTER, None)
     return answer({"items": [_document(found) for found in webhooks.endpoints(timezone.now())]})
 
 
@@ -57,7 +57,7 @@ def create_webhook(request: ApiRequest, new: NewEndpoint) -> HttpResponse:
         name=new.name,
         target=Target(new.target),
         address=new.address,
-        wish=wish_of(new.types, new.models, new.stages),
+        subscription=subscription_of(new.types, new.models, new.stages),
         actor=request.actor,
         at=timezone.now(),
     )
@@ -67,7 +67,7 @@ def create_webhook(request: ApiRequest, new: NewEndpoint) -> HttpResponse:
 @router.get("/webhooks/{uid}", response=Endpoint)
 def get_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
     """An endpoint as it stands."""
-    request.actor.require(Right.ADMINISTER, None)
+    request.actor.require(Permission.ADMINISTER, None)
     found = webhooks.endpoint(uid, timezone.now())
     return answer(_document(found), revision=found.row.revision)
 
@@ -79,7 +79,7 @@ def change_webhook(request: ApiRequest, uid: Uid, change: EndpointFields) -> Htt
         uid=uid,
         name=change.name,
         address=change.address,
-        wish=wish_of(change.types, change.models, change.stages),
+        subscription=subscription_of(change.types, change.models, change.stages),
         expected_revision=expected_revision(request),
         actor=request.actor,
         at=timezone.now(),
@@ -138,7 +138,7 @@ def list_deliveries(
     limit: Limit = 50,
 ) -> HttpResponse:
     """What is and was sent to an endpoint, the newest first."""
-    request.actor.require(Right.ADMINISTER, None)
+    request.actor.require(Permission.ADMINISTER, None)
     found = webhooks.deliveries(
         webhooks.endpoint(uid, timezone.now()).row,
         status=DeliveryStatus(status) if status else None,
@@ -151,7 +151,7 @@ def list_deliveries(
 @router.get("/deliveries/{delivery}", response=DeliveryInFull)
 def get_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
     """A delivery: what was sent, and what came back of each attempt."""
-    request.actor.require(Right.ADMINISTER, None)
+    request.actor.require(Permission.ADMINISTER, None)
     row, attempts = webhooks.delivery(delivery)
     return answer(
         {

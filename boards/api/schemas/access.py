@@ -42,7 +42,7 @@ class Token(Schema):
     revoked_at: Time | None
 
 
-class MadeToken(Token):
+class CreatedToken(Token):
     """A token as it was made, with its text."""
 
     token: str
@@ -53,7 +53,7 @@ class Me(Schema):
 
     account: str
     token: Token
-    rights: list[str]
+    permissions: list[str]
 
 
 class EventNames(Schema):

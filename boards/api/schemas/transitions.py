@@ -31,7 +31,7 @@ class RequirementOutcome(Schema):
     waiver: str
 
 
-class Verdict(Schema):
+class PolicyResult(Schema):
     """What a policy says of a version."""
 
     stage: StageName | None
@@ -51,7 +51,7 @@ class Judgement(Schema):
     to_stage: StageName
     allowed: bool
     refusals: list[Refusal]
-    verdict: Verdict | None
+    policy_result: PolicyResult | None
     approvals_required: int
     approvals_given: int
     warnings: list[Refusal]
@@ -67,7 +67,7 @@ class StoredCheck(Schema):
     """A check that was stored."""
 
     id: str
-    verdict: Verdict
+    policy_result: PolicyResult
 
 
 class FrozenCheck(Schema):
@@ -81,7 +81,7 @@ class FrozenCheck(Schema):
     passed: bool
     allowed: bool | None
     sentence: str
-    verdict: dict[str, Any]
+    policy_result: dict[str, Any]
     refusals: list[Refusal]
     evidence: dict[str, Any]
     evidence_digest: str

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.mlflow_protocol.documents import Document, with_aliases
 from boards.mlflow_protocol.errors import (
     RESOURCE_DOES_NOT_EXIST,
@@ -52,7 +52,7 @@ def delete_alias(actor: Actor, given: Given) -> Document:
 def get_version(actor: Actor, given: Given) -> Document:
     """The version that an alias points at; ``latest`` is that with the highest number."""
     name, alias = given.required("name"), given.required("alias")
-    actor.require(Right.VIEW, name)
+    actor.require(Permission.VIEW, name)
     model = find_model(name)
     versions = models.ModelVersion.objects.filter(model=model, deleted_at=None)
     versions = versions.select_related("model", "owner")

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.files.downloads import file_response
 from boards.files.uploads import body_of
 from boards.mlflow_protocol.documents import Document
@@ -45,7 +45,7 @@ def address_of(version: models.ModelVersion, site: str) -> str:
 
 def list_files(actor: Actor, given: Given) -> Document:
     """What is in a folder. One that is not there is empty, as a bucket has it."""
-    actor.require_anywhere(Right.VIEW)
+    actor.require_anywhere(Permission.VIEW)
     text = given.text("path").strip("/")
     folder = artifact_path(text) if text else ""
     found = _OF_VERSION.match(folder)
@@ -70,7 +70,7 @@ def list_files(actor: Actor, given: Given) -> Document:
 
 def file(request: HttpRequest, actor: Actor, method: str, path: str) -> HttpResponseBase:
     """Read, store or delete one."""
-    actor.require_anywhere(Right.VIEW)
+    actor.require_anywhere(Permission.VIEW)
     path = artifact_path(path)
     found = _OF_VERSION.match(path)
     if method == "GET":
@@ -100,7 +100,7 @@ def _version(actor: Actor, found: re.Match[str]) -> models.ModelVersion:
     row = rows.select_related("model").first()
     if row is None:
         raise NotFound("There is no such version.", what="file")
-    actor.require(Right.VIEW, row.model.name)
+    actor.require(Permission.VIEW, row.model.name)
     return row
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.mlflow_protocol.documents import (
     MODEL_ID_TAG,
     RUN_LINK_TAG,
@@ -27,7 +27,7 @@ from boards.mlflow_protocol.runs import source_run
 from boards.mlflow_protocol.sources import files_here, original_of
 from boards.mlflow_protocol.stages import read_stage
 from boards.queries.facts.records import find_model, find_named_version
-from boards.queries.facts.visible_models import covered
+from boards.queries.facts.visible_models import visible_models
 from boards.queries.search.mlflow_search import cursor_of, search_versions
 from boards.registry.artifacts.artifacts import set_artifact
 from boards.registry.catalog import labels as label_writes
@@ -35,7 +35,7 @@ from boards.registry.catalog.catalog import delete_version, set_description
 from boards.registry.catalog.metrics import log_metrics
 from boards.registry.catalog.registration import register_model
 from boards.registry.transitions import transitions as transition_writes
-from boards.registry.unchanged import together
+from boards.registry.unchanged import all_or_nothing
 from obeya.errors import NotFound
 from obeya.stages import Stage
 
@@ -51,7 +51,7 @@ def create(actor: Actor, given: Given) -> Document:
     Files that are stored here, of that version or of the run, become the version's own.
     """
     name, source = given.required("name"), given.required("source")
-    actor.require(Right.REGISTER, name)
+    actor.require(Permission.REGISTER, name)
     tags = given.tags()
     metrics = metrics_of_tags(tags)
     find_model(name)
@@ -64,7 +64,7 @@ def create(actor: Actor, given: Given) -> Document:
     }
     files = files_here(source, original, given.site)
     at = timezone.now()
-    with together():
+    with all_or_nothing():
         row = register_model(
             name=name,
             artifact_uri=original.artifact_uri if original else source,
@@ -112,7 +112,7 @@ def transition_stage(actor: Actor, given: Given) -> Document:
     if Stage(row.stage) is not stage:
         _move(actor, row, stage, archive_existing=archive_existing)
     elif archive_existing:
-        with together():
+        with all_or_nothing():
             for other in _others_in_its_stage(row):
                 _move(actor, other, Stage.ARCHIVED)
     return _answer(_found(actor, given))
@@ -146,11 +146,11 @@ def delete(actor: Actor, given: Given) -> Document:
 
 def search(actor: Actor, given: Given) -> Document:
     """The versions that a filter lets through, at most `PAGE_MAX` in one answer."""
-    actor.require_anywhere(Right.VIEW)
+    actor.require_anywhere(Permission.VIEW)
     order = read_order(given.texts("order_by"), VERSIONS)
     limit = given.limit("max_results", default=RESULTS_DEFAULT, at_most=RESULTS_MAX)
     rows, has_more = search_versions(
-        covered(actor),
+        visible_models(actor),
         read_filter(given.text("filter"), VERSIONS),
         order,
         read_page_token(given.text("page_token"), order),
@@ -174,7 +174,7 @@ def set_tag(actor: Actor, given: Given) -> Document:
     name, version = given.required("name"), given.version()
     key, value, at = given.required("key"), given.text("value"), timezone.now()
     metric = metric_of_tag(key, value)
-    with together():
+    with all_or_nothing():
         if metric is not None:
             log_metrics(name=name, version=version, metrics=dict([metric]), actor=actor, at=at)
         label_writes.set_tag(name=name, version=version, key=key, value=value, actor=actor, at=at)
@@ -199,7 +199,7 @@ def delete_tag(actor: Actor, given: Given) -> Document:
 
 def _found(actor: Actor, given: Given) -> models.ModelVersion:
     name, number = given.required("name"), given.version()
-    actor.require(Right.VIEW, name)
+    actor.require(Permission.VIEW, name)
     return find_named_version(name, number)
 
 

@@ -6,14 +6,14 @@ from django.utils import timezone
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.mlflow_protocol.documents import Document, model_documents, with_aliases
 from boards.mlflow_protocol.filters import MODELS, read_filter, read_order
 from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.page_tokens import read_page_token
 from boards.mlflow_protocol.stages import read_stage
 from boards.queries.facts.records import find_model
-from boards.queries.facts.visible_models import covered
+from boards.queries.facts.visible_models import visible_models
 from boards.queries.search.mlflow_search import cursor_of, latest_versions, search_models
 from boards.registry.catalog import labels as label_writes
 from boards.registry.catalog.catalog import delete_model, rename_model, set_description
@@ -64,10 +64,10 @@ def delete(actor: Actor, given: Given) -> Document:
 
 def search(actor: Actor, given: Given) -> Document:
     """The models that a filter lets through."""
-    actor.require_anywhere(Right.VIEW)
+    actor.require_anywhere(Permission.VIEW)
     order = read_order(given.texts("order_by"), MODELS)
     rows, has_more = search_models(
-        covered(actor, ""),
+        visible_models(actor, ""),
         read_filter(given.text("filter"), MODELS),
         order,
         read_page_token(given.text("page_token"), order),
@@ -111,7 +111,7 @@ def delete_tag(actor: Actor, given: Given) -> Document:
 
 
 def _found(actor: Actor, name: str) -> models.RegisteredModel:
-    actor.require(Right.VIEW, name)
+    actor.require(Permission.VIEW, name)
     return find_model(name)
 
 

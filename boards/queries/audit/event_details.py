@@ -159,7 +159,7 @@ def _metrics(metrics: Mapping[str, Any]) -> Iterator[Detail]:
 def _judgement(data: Mapping[str, Any]) -> Iterator[Detail]:
     """What policies said or were told, and what took a version's place."""
     if "passed" in data:
-        yield Detail("verdict", "passed" if data["passed"] else "failed")
+        yield Detail("policy result", "passed" if data["passed"] else "failed")
     for line in data.get("requirements", ()):
         yield Detail("waived", _value(line))
     for refusal in data.get("refusals", ()):

@@ -15,7 +15,7 @@ from boards.queries.checks.frozen_check import CheckResult, stored_result
 from boards.queries.facts.check_digest import check_digest, digested_document
 from boards.queries.facts.event_values import moment_of, uid_of
 from obeya.audit.chain import GENESIS, SYSTEM_ACTOR, event_hash, text_digest
-from obeya.documents.verdicts import refusals_from_documents
+from obeya.documents.policy_results import refusals_from_documents
 from obeya.errors import NotFound, Refusal, RefusalKind
 from obeya.records import MOVES, Action, Channel
 from obeya.stages import Stage

@@ -71,7 +71,7 @@ def _check(check: CheckOnRecord) -> dict[str, Any]:
     return {
         "id": str(check.uid),
         "digested": check.document,
-        "sentence": check.result.verdict.sentence,
+        "sentence": check.result.policy_result.sentence,
         "policy": None
         if policy is None
         else {

@@ -292,24 +292,24 @@ def _lamp(
         if row.stage == Stage.PRODUCTION:
             return Lamp.NONE, "in Production", "In Production beside the champion."
         return Lamp.NONE, "archived", "There is no next stage."
-    verdict, where = judgement.verdict, judgement.to_stage.label
-    if verdict is not None and verdict.failures and verdict.mode is Mode.ENFORCE:
-        count = len(verdict.failures)
-        sentence = " ".join(failure.sentence for failure in verdict.failures)
+    policy_result, where = judgement.policy_result, judgement.to_stage.label
+    if policy_result is not None and policy_result.failures and policy_result.mode is Mode.ENFORCE:
+        count = len(policy_result.failures)
+        sentence = " ".join(failure.sentence for failure in policy_result.failures)
         return Lamp.FAILS, f"{count} fails" if count == 1 else f"{count} fail", sentence
     if judgement.refused_by(RefusalKind.WIP_LIMIT):
         return _full_lamp(row, judgement, makes_room=makes_room)
-    if verdict is None or not verdict.has_policy:
+    if policy_result is None or not policy_result.has_policy:
         return Lamp.NONE, "no policy", f"No promotion policy is set for {where}."
     missing = judgement.approvals_required - judgement.approvals_given
-    if missing > 0 and verdict.mode is Mode.ENFORCE:
+    if missing > 0 and policy_result.mode is Mode.ENFORCE:
         word = "approval" if missing == 1 else "approvals"
         return Lamp.ATTENTION, f"needs {missing} {word}", f"To enter {where}: {missing} {word}."
     if judgement.warnings:
         return Lamp.ATTENTION, "warned", " ".join(str(w) for w in judgement.warnings)
-    if verdict.waived:
-        return Lamp.ATTENTION, "by waiver", f"Would pass into {where}: {verdict.sentence}"
-    return Lamp.PASSES, "would pass", f"Would pass into {where}: {verdict.sentence}"
+    if policy_result.waived:
+        return Lamp.ATTENTION, "by waiver", f"Would pass into {where}: {policy_result.sentence}"
+    return Lamp.PASSES, "would pass", f"Would pass into {where}: {policy_result.sentence}"
 
 
 def _full_lamp(

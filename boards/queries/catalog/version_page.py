@@ -1,4 +1,4 @@
-"""One version: its evidence, its verdict for the next stage, its moves."""
+"""One version: its evidence, its policy result for the next stage, its moves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
 from boards.queries.reviews.waivers_page import WaiverLine, waivers_of_version
 from boards.queries.search.board_filter import BoardFilter
 from obeya.artifacts.records import Artifact
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.records import ModelVersion, StageTransition
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionJudgement
@@ -118,14 +118,14 @@ def version_page(name: str, number: int) -> VersionPage:
     )
     artifact = artifact_of(row)
     judgement = judge(row, record.stage.next, at=at) if record.stage.next else None
-    verdict = judgement.verdict if judgement else None
+    policy_result = judgement.policy_result if judgement else None
     return VersionPage(
         version=record,
         tags=tuple(TagChip.of(key, value) for key, value in record.tags.items()),
         champion=model.champion.number if model.champion else None,
         metrics=tuple(measured(name, record.metrics, standing, defined) for name in record.metrics),
         judgement=judgement,
-        outcomes=outcome_rows(verdict, defined) if verdict else (),
+        outcomes=outcome_rows(policy_result, defined) if policy_result else (),
         transitions=tuple(reversed(transitions(model, row))),
         checks=_checks(row),
         requests=tuple(open_requests([row.pk], at).values()),
@@ -142,7 +142,7 @@ def _checks(row: models.ModelVersion) -> tuple[CheckLine, ...]:
             uid=str(check.uid),
             to_stage=Stage(check.to_stage) if check.to_stage else None,
             passed=check.passed,
-            waived=bool(Verdict.from_document(check.verdict).waived),
+            waived=bool(PolicyResult.from_document(check.verdict).waived),
             allowed=check.allowed,
             made_at=check.made_at,
             made_by=check.made_by.username if check.made_by else "",

@@ -13,10 +13,10 @@ from boards.access.actors import display_name
 from boards.queries.board.board_columns import Lamp
 from boards.queries.checks.frozen_check import CheckResult, stored_result
 from boards.queries.checks.next_steps import NextStep, next_steps
-from obeya.documents.verdicts import refusals_from_documents
+from obeya.documents.policy_results import refusals_from_documents
 from obeya.errors import NotFound, Refusal, RefusalKind
 from obeya.policy.requirements import Outcome
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.stages import Stage
 
 
@@ -56,7 +56,7 @@ class CheckPage:
     @property
     def only_warns(self) -> bool:
         """Whether the policy fails it and refuses nothing for that."""
-        return self.result.verdict.only_warns
+        return self.result.policy_result.only_warns
 
     @property
     def lamp(self) -> Lamp:
@@ -69,11 +69,11 @@ class CheckPage:
     @property
     def word(self) -> str:
         """The whole check in a few words."""
-        if not self.result.verdict.has_policy:
+        if not self.result.policy_result.has_policy:
             return "No policy" if self.allowed is not False else "Refused"
         if self.only_warns:
             return "Failed, and moved with a warning" if self.allowed else "Failed, only warned"
-        if not self.result.verdict.passed:
+        if not self.result.policy_result.passed:
             return "Failed, and moved by a rollback" if self.allowed else "Failed"
         if self.allowed is False:
             return "Passed, but the move was refused"
@@ -111,7 +111,7 @@ class CheckPage:
     @property
     def plea(self) -> str:
         """How the reason of a request starts that asks for a waiver."""
-        lines = "; ".join(failure.requirement for failure in self.result.verdict.failures)
+        lines = "; ".join(failure.requirement for failure in self.result.policy_result.failures)
         return f"Please waive: {lines}. Because "
 
     @property
@@ -152,14 +152,14 @@ def check_page(uid: uuid.UUID) -> CheckPage:
         steps=next_steps(
             version.model.name,
             version.number,
-            result.verdict.failures,
+            result.policy_result.failures,
             result.policy.policy if result.policy else None,
             entered_at=version.stage_entered_at,
         ),
         record=_record(row),
         made_at=row.made_at,
         made_by=display_name(row.made_by),
-        document=_document(row, result.verdict),
+        document=_document(row, result.policy_result),
     )
 
 
@@ -176,7 +176,7 @@ def _record(check: models.PolicyCheck) -> RecordPlace | None:
     return None
 
 
-def _document(row: models.PolicyCheck, verdict: Verdict) -> dict[str, Any]:
+def _document(row: models.PolicyCheck, policy_result: PolicyResult) -> dict[str, Any]:
     """The check as JSON: what was stored, and the names that go with it."""
     revision = row.policy_revision
     return {
@@ -187,7 +187,7 @@ def _document(row: models.PolicyCheck, verdict: Verdict) -> dict[str, Any]:
         "to_stage": row.to_stage,
         "passed": row.passed,
         "allowed": row.allowed,
-        "sentence": verdict.sentence,
+        "sentence": policy_result.sentence,
         "verdict": row.verdict,
         "refusals": row.refusals,
         "evidence": row.evidence,

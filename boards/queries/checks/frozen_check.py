@@ -14,12 +14,12 @@ from boards.queries.board.board_columns import Lamp
 from boards.queries.facts.records import definitions
 from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
 from obeya.documents.catalog import metric_from_document
-from obeya.documents.verdicts import refusals_from_documents
+from obeya.documents.policy_results import refusals_from_documents
 from obeya.errors import Refusal
 from obeya.metrics import Metric, MetricDefinition, definition_for
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Outcome, RequirementOutcome
-from obeya.policy.results import Mode, Verdict
+from obeya.policy.results import Mode, PolicyResult
 from obeya.policy.waivers import Waiver
 
 _WORDS = {
@@ -131,7 +131,7 @@ class ShownEvidence:
 class CheckResult:
     """A policy result with the evidence that it was made on and the policy that it was made by."""
 
-    verdict: Verdict
+    policy_result: PolicyResult
     outcomes: tuple[OutcomeRow, ...]
     evidence: ShownEvidence
     policy: PolicyUsed | None
@@ -140,12 +140,12 @@ class CheckResult:
     @property
     def only_warns(self) -> bool:
         """Whether what fails refuses nothing: the policy only warns, or it was a rollback."""
-        return self.verdict.mode is Mode.WARN or self.is_rollback
+        return self.policy_result.mode is Mode.WARN or self.is_rollback
 
     @property
     def lamp(self) -> Lamp:
-        """The shape of the verdict."""
-        return verdict_lamp(self.verdict)
+        """The shape of the policy result."""
+        return policy_result_lamp(self.policy_result)
 
 
 def stored_result(check: models.PolicyCheck) -> CheckResult:
@@ -186,10 +186,10 @@ def stored_result(check: models.PolicyCheck) -> CheckResult:
         warnings=refusals_from_documents(document.get("warnings", ())),
         request=uuid.UUID(request) if request else None,
     )
-    verdict = Verdict.from_document(check.verdict)
+    policy_result = PolicyResult.from_document(check.verdict)
     return CheckResult(
-        verdict=verdict,
-        outcomes=outcome_rows(verdict, defined, evidence.waivers),
+        policy_result=policy_result,
+        outcomes=outcome_rows(policy_result, defined, evidence.waivers),
         evidence=evidence,
         policy=policy_used(check.policy_revision),
         is_rollback=bool(document.get("is_rollback")),
@@ -225,11 +225,11 @@ def waiver_used(waiver: Waiver) -> WaiverUsed:
 
 
 def outcome_rows(
-    verdict: Verdict,
+    policy_result: PolicyResult,
     defined: Mapping[str, MetricDefinition],
     waivers: Sequence[WaiverUsed] = (),
 ) -> tuple[OutcomeRow, ...]:
-    """The outcomes of a verdict with their units and waivers, in the policy's order."""
+    """The outcomes of a policy result with their units and waivers, in the policy's order."""
     by_id = {waiver.uid: waiver for waiver in waivers}
     return tuple(
         OutcomeRow(
@@ -237,7 +237,7 @@ def outcome_rows(
             definition_for(outcome.metric, defined).unit if outcome.metric else "",
             by_id.get(outcome.waiver),
         )
-        for outcome in verdict.outcomes
+        for outcome in policy_result.outcomes
     )
 
 
@@ -257,13 +257,13 @@ def policy_used(revision: models.PolicyRevision | None) -> PolicyUsed | None:
     )
 
 
-def verdict_lamp(verdict: Verdict) -> Lamp:
-    """The shape of a verdict: with a policy that only warns, what fails is a warning."""
-    if not verdict.has_policy:
+def policy_result_lamp(policy_result: PolicyResult) -> Lamp:
+    """The shape of a policy result: with a policy that only warns, what fails is a warning."""
+    if not policy_result.has_policy:
         return Lamp.NONE
-    if not verdict.passed:
-        return Lamp.FAILS if verdict.mode is Mode.ENFORCE else Lamp.ATTENTION
-    return Lamp.ATTENTION if verdict.waived else Lamp.PASSES
+    if not policy_result.passed:
+        return Lamp.FAILS if policy_result.mode is Mode.ENFORCE else Lamp.ATTENTION
+    return Lamp.ATTENTION if policy_result.waived else Lamp.PASSES
 
 
 def metric_notes(metric: Metric | None) -> str:

@@ -8,17 +8,17 @@ from boards.models import User
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountPermissions:
     """The groups of an account and the permissions that it holds itself, by name."""
 
     groups: frozenset[str] = frozenset()
     permissions: frozenset[str] = frozenset()
 
 
-def standing_of(user: User) -> Standing:
+def account_permissions(user: User) -> AccountPermissions:
     """What the account holds now."""
     held = user.user_permissions.values_list("content_type__app_label", "codename")
-    return Standing(
+    return AccountPermissions(
         frozenset(user.groups.values_list("name", flat=True)),
         frozenset(f"{app}.{codename}" for app, codename in held),
     )

@@ -9,7 +9,7 @@ from boards import models
 from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.records import definitions
 from obeya.policy.policy import PromotionPolicy
-from obeya.policy.results import Verdict, no_policy
+from obeya.policy.results import PolicyResult, no_policy
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionJudgement, judge_transition
 
@@ -19,13 +19,13 @@ def judge(version: models.ModelVersion, to_stage: Stage, *, at: datetime) -> Tra
     return judge_transition(facts_for(version, to_stage, at=at)[0])
 
 
-def verdict_for(
+def policy_result_for(
     version: models.ModelVersion,
     policy: PromotionPolicy | None = None,
     to_stage: Stage | None = None,
     *,
     at: datetime,
-) -> Verdict:
+) -> PolicyResult:
     """Hold a version against `policy`, else that of `to_stage`, else that of its next stage."""
     stage = to_stage or Stage(version.stage).next
     if policy is None:

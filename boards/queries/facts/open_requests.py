@@ -10,7 +10,7 @@ from datetime import datetime
 
 from boards import models
 from boards.access.actors import display_name
-from boards.access.permissions import Right, holders
+from boards.access.permissions import Permission, holders
 from obeya.stages import Stage
 from obeya.transitions import requests
 from obeya.transitions.requests import Decision, RequestStatus, Vote
@@ -68,7 +68,7 @@ def votes_of(rows: Collection[models.TransitionRequest]) -> dict[int, list[Vote]
         return votes
     found = models.Vote.objects.filter(request__in=[row.pk for row in rows])
     given = list(found.select_related("voter").order_by("pk"))
-    entitled = holders(Right.APPROVE, {vote.voter_id for vote in given if vote.voter_id})
+    entitled = holders(Permission.APPROVE, {vote.voter_id for vote in given if vote.voter_id})
     for vote in given:
         votes[vote.request_id].append(
             Vote(

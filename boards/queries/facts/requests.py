@@ -36,7 +36,7 @@ def requests_page(
 ) -> tuple[list[models.TransitionRequest], Cursor | None]:
     """Requests, the newest first, and where to go on, if anywhere; one statement."""
     found = models.TransitionRequest.objects.filter(
-        within & standing_as(status, at),
+        within & with_status(status, at),
         version__deleted_at=None,
         version__model__deleted_at=None,
     )
@@ -47,7 +47,7 @@ def requests_page(
     return shown, Cursor(shown[-1].opened_at, shown[-1].pk) if len(rows) > limit else None
 
 
-def standing_as(status: RequestStatus | None, at: datetime) -> Q:
+def with_status(status: RequestStatus | None, at: datetime) -> Q:
     """The condition that a request stands so at a moment; None asks for nothing.
 
     A row stands as open past its end, until the next write to its model closes it.

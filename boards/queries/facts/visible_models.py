@@ -8,7 +8,7 @@ from boards import models
 from boards.access.actors import Actor
 
 
-def covered(actor: Actor, model: str = "model") -> Q:
+def visible_models(actor: Actor, model: str = "model") -> Q:
     """The condition that rows belong to models within the actor's grant.
 
     `model` is the path from the row to its model, "" for models themselves. No statement for who

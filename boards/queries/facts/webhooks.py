@@ -12,7 +12,7 @@ from django.db.models import Count, Max, Q
 from boards import models
 from obeya.errors import NotFound
 from obeya.stages import Stage
-from obeya.webhooks.endpoints import Target, Wish
+from obeya.webhooks.endpoints import Subscription, Target
 from obeya.webhooks.schedule import DISABLED_AFTER, DeliveryStatus
 
 DAY = timedelta(days=1)
@@ -28,7 +28,7 @@ class Endpoint:
 
     row: models.Webhook
     target: Target
-    wish: Wish
+    subscription: Subscription
     pending: int
     failed: int
     delivered: int
@@ -49,9 +49,9 @@ class Endpoint:
             "name": row.name,
             "target": row.target,
             "address": row.address,
-            "types": list(self.wish.types),
-            "models": list(self.wish.models),
-            "stages": [stage.value for stage in self.wish.stages],
+            "types": list(self.subscription.types),
+            "models": list(self.subscription.models),
+            "stages": [stage.value for stage in self.subscription.stages],
             "is_enabled": row.disabled_at is None,
             "disabled_reason": row.disabled_reason,
             "disabled_at": row.disabled_at,
@@ -108,9 +108,9 @@ def delivery(pk: int) -> tuple[models.Delivery, tuple[models.DeliveryAttempt, ..
     return row, tuple(row.attempts.order_by("-pk"))
 
 
-def wish_of_row(row: models.Webhook) -> Wish:
+def subscription_of_row(row: models.Webhook) -> Subscription:
     """What an endpoint is sent of."""
-    return Wish(
+    return Subscription(
         tuple(row.types), tuple(row.model_globs), tuple(Stage(stage) for stage in row.stages)
     )
 
@@ -140,7 +140,7 @@ def _with_counts(rows: list[models.Webhook], at: datetime) -> list[Endpoint]:
             Endpoint(
                 row=row,
                 target=Target(row.target),
-                wish=wish_of_row(row),
+                subscription=subscription_of_row(row),
                 pending=found.get("pending", 0),
                 failed=found.get("failed", 0),
                 delivered=found.get("delivered", 0),

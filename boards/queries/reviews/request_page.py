@@ -199,7 +199,7 @@ def _present(
     source = MoveFacts([version], with_digest=True, at=at)
     facts = source.of(version, stage, archive_existing=row.archive_existing)
     judgement = judge_transition(named_occupants(version, facts))
-    verdict = judgement.verdict or facts.check_policy()
+    policy_result = judgement.policy_result or facts.check_policy()
     revision = source.policies.row_of(version.model_id, stage)
     if revision is not None:
         revision = models.PolicyRevision.objects.select_related("model", "created_by").get(
@@ -220,8 +220,8 @@ def _present(
         waivers=tuple(map(waiver_used, facts.waivers)),
     )
     result = CheckResult(
-        verdict=verdict,
-        outcomes=outcome_rows(verdict, source.definitions, evidence.waivers),
+        policy_result=policy_result,
+        outcomes=outcome_rows(policy_result, source.definitions, evidence.waivers),
         evidence=evidence,
         policy=policy_used(revision),
     )

@@ -13,11 +13,11 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from boards import models
 from boards.access.actors import display_name
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.board.board_columns import Lamp
-from boards.queries.checks.frozen_check import verdict_lamp
+from boards.queries.checks.frozen_check import policy_result_lamp
 from boards.queries.facts.evidence import MoveFacts
-from boards.queries.facts.requests import standing_as, with_people
+from boards.queries.facts.requests import with_people, with_status
 from boards.queries.paging.keyset import Cursor
 from obeya import names
 from obeya.errors import InvalidInput
@@ -107,9 +107,9 @@ class InboxRow:
     @property
     def lamp(self) -> Lamp:
         """The shape of the evidence as it stands; of a closed request none is shown."""
-        if self.judgement is None or self.judgement.verdict is None:
+        if self.judgement is None or self.judgement.policy_result is None:
             return Lamp.NONE
-        return verdict_lamp(self.judgement.verdict)
+        return policy_result_lamp(self.judgement.policy_result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def waiting_count(user: models.User, at: datetime) -> int:
     One statement; where something changed after the person voted, the evidence of those
     requests is read too, to tell whether it was that which changed.
     """
-    if not has_right(user, Right.APPROVE):
+    if not has_permission(user, Permission.APPROVE):
         return 0
     found = list(_waiting(user, at).values_list("pk", "voted_at")[: COUNT_CAP + 1])
     perhaps = [pk for pk, voted_at in found if voted_at is not None]
@@ -167,7 +167,7 @@ def _listed(
     user: models.User, query: InboxQuery, at: datetime
 ) -> QuerySet[models.TransitionRequest]:
     if query.inbox is Inbox.WAITING:
-        if not has_right(user, Right.APPROVE):
+        if not has_permission(user, Permission.APPROVE):
             return models.TransitionRequest.objects.none()
         return _waiting(user, at)
     found = models.TransitionRequest.objects.all()
@@ -175,7 +175,7 @@ def _listed(
         return found.filter(requested_by=user)
     if query.model:
         found = found.filter(version__model__name=query.model)
-    return found.filter(standing_as(query.status, at))
+    return found.filter(with_status(query.status, at))
 
 
 def _waiting(user: models.User, at: datetime) -> QuerySet[Any]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from boards import models
 from boards.access.actors import display_name
-from boards.access.permissions import Right, has_right, right_for_transition
+from boards.access.permissions import Permission, has_permission, permission_for_transition
 from boards.queries.facts.evidence import MoveFacts, named_occupants
 from obeya.errors import RefusalKind
 from obeya.records import MOVES, Action
@@ -30,8 +30,8 @@ _REVISING = (
 class MoveOption:
     """One stage as the target of a move by one person.
 
-    `judgement` is of the move alone, `clearing` of the move that archives what the model has
-    there, None where it has nothing there. `missing_right` names the right that the person lacks,
+    `judgement` is of the move alone, `clearing` of the move that archives what the model has there,
+    None where it has nothing there. `missing_permission` is the permission that the person lacks,
     None when it is held. `occupants` are the numbers of the model's other versions in that stage.
     `may_ask` tells whether the person may open requests, `request` is the one open for this move.
     """
@@ -39,7 +39,7 @@ class MoveOption:
     stage: Stage
     judgement: TransitionJudgement
     clearing: TransitionJudgement | None
-    missing_right: Right | None
+    missing_permission: Permission | None
     occupants: tuple[int, ...]
     may_ask: bool = False
     request: uuid.UUID | None = None
@@ -47,7 +47,7 @@ class MoveOption:
     @property
     def allowed(self) -> bool:
         """Whether this person's move there would be made, in one way at least."""
-        return self.missing_right is None and self.judged.allowed
+        return self.missing_permission is None and self.judged.allowed
 
     @property
     def is_here(self) -> bool:
@@ -84,8 +84,8 @@ class MoveOption:
     @property
     def is_warned(self) -> bool:
         """Whether the move would be made with a waiver, a warning or by making room."""
-        verdict = self.judged.verdict
-        by_waiver = verdict is not None and bool(verdict.waived)
+        policy_result = self.judged.policy_result
+        by_waiver = policy_result is not None and bool(policy_result.waived)
         return self.needs_room or by_waiver or bool(self.judged.warnings)
 
     @property
@@ -99,20 +99,23 @@ class MoveOption:
 
     @property
     def can_be_requested(self) -> bool:
-        """Whether the person lacks approvals or the right to promote, and may ask for the move."""
+        """Whether the user can request the move, lacking approvals or the promote permission."""
         return (
             self.may_ask
             and self.request is None
             and is_promotion(self.judgement.from_stage, self.stage)
             and not self.judgement.refused_by(RefusalKind.WORKFLOW)
-            and (self.missing_right is not None or self.judgement.refused_by(RefusalKind.APPROVALS))
+            and (
+                self.missing_permission is not None
+                or self.judgement.refused_by(RefusalKind.APPROVALS)
+            )
         )
 
     @property
     def why_not(self) -> str:
         """Every reason against the move in one line; empty when there is none."""
-        if self.missing_right is not None:
-            return f"You may not {self.missing_right.deed}."
+        if self.missing_permission is not None:
+            return f"You may not {self.missing_permission.deed}."
         return " ".join(refusal.sentence for refusal in self.judged.refusals)
 
 
@@ -127,7 +130,7 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
         .values_list("stage", "number")
     ):
         occupants.setdefault(stage, []).append(number)
-    may_ask = has_right(user, Right.TRANSITION)
+    may_ask = has_permission(user, Permission.TRANSITION)
     source = MoveFacts([version], with_digest=True)
 
     def judged(stage: Stage, *, archive_existing: bool) -> TransitionJudgement:
@@ -137,14 +140,14 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
     options = []
     for stage in Stage:
         there = tuple(occupants.get(stage.value, ()))
-        right = right_for_transition(Stage(version.stage), stage)
+        permission = permission_for_transition(Stage(version.stage), stage)
         request = source.request_of(version, stage)
         options.append(
             MoveOption(
                 stage=stage,
                 judgement=judged(stage, archive_existing=False),
                 clearing=judged(stage, archive_existing=True) if there else None,
-                missing_right=None if has_right(user, right) else right,
+                missing_permission=None if has_permission(user, permission) else permission,
                 occupants=there,
                 may_ask=may_ask,
                 request=request.row.uid if request else None,

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from boards.access.actors import Actor
-from boards.access.permissions import Right, scopes_of
+from boards.access.permissions import Permission, scopes_of
 from boards.models import ApiToken, User
 from boards.queries.facts.token_list import valid_tokens
 from boards.registry.accounts.users import create_user
@@ -54,7 +54,7 @@ class Bearer:
     token: ApiToken
 
 
-def make_token(
+def create_token(
     *,
     user: User,
     name: str,
@@ -72,8 +72,8 @@ def make_token(
             do what a scope allows; or it has 100 tokens already.
     """
     if actor.user != user or actor.grant is not None:
-        actor.require(Right.ADMINISTER, None)
-    actor.require(Right.VIEW, None)
+        actor.require(Permission.ADMINISTER, None)
+    actor.require(Permission.VIEW, None)
     name = names.token_name(name)
     grant = Grant(read_scopes(scopes), tuple(model_globs))
     if not 1 <= days <= TOKEN_DAYS_MAX:
@@ -123,10 +123,10 @@ def revoke_token(*, uid: uuid.UUID, actor: Actor, at: datetime) -> ApiToken:
         NotFound: there is no such token, or it is another's and the actor may not administer.
         AlreadyClosed: it was revoked already.
     """
-    actor.require(Right.VIEW, None)
+    actor.require(Permission.VIEW, None)
     found = ApiToken.objects.select_related("user").filter(uid=uid).first()
     is_own = found is not None and found.user == actor.user and actor.grant is None
-    if found is None or not (is_own or actor.may(Right.ADMINISTER)):
+    if found is None or not (is_own or actor.may(Permission.ADMINISTER)):
         raise NotFound("There is no such token.", what="token")
     with writing_site(actor=actor, at=at) as write:
         if not ApiToken.objects.filter(pk=found.pk, revoked_at=None).update(revoked_at=write.at):
@@ -168,7 +168,7 @@ def service_account(*, username: str, scopes: Iterable[Scope], actor: Actor, at:
         AlreadyExists: a person has that name.
         InvalidInput: the name cannot be.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     wanted = sorted({GROUP_OF_SCOPE[scope] for scope in scopes})
     with transaction.atomic():
         user = User.objects.filter(username__iexact=username.strip()).first()

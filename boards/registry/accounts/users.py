@@ -13,9 +13,9 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
 from boards.access.actors import Actor
-from boards.access.permissions import GROUPS, Right
+from boards.access.permissions import GROUPS, Permission
 from boards.models import OneTimeLink, User
-from boards.queries.facts.account_permissions import Standing, standing_of
+from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
 from boards.registry.commit import ChainWrite, writing_site
 from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.errors import AlreadyExists, InvalidInput
@@ -24,7 +24,7 @@ from obeya.records import Action
 ADMINISTRATOR = "administrator"
 LINK_LIFETIME = timedelta(days=1)
 
-# Columns that are rights themselves: of these the log holds what they became.
+# Columns that are permissions themselves: of these the log holds what they became.
 _FLAGS = ("is_active", "is_staff", "is_superuser")
 
 
@@ -46,7 +46,7 @@ def create_user(
         InvalidInput: no such group, or the name or address cannot be.
         AlreadyExists: the name is taken.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     if group not in GROUPS:
         raise InvalidInput(
             f"“{group[:64]}” is not a group. The groups are {', '.join(GROUPS)}.", field="group"
@@ -91,22 +91,22 @@ def record_user_change(
     user: User,
     made: bool,
     fields: tuple[str, ...],
-    before: Standing,
+    before: AccountPermissions,
     actor: Actor,
     at: datetime,
 ) -> None:
     """Log that the admin made an account or changed columns of it.
 
     The admin has written the account in the same transaction. `fields` are the columns changed:
-    the log has their names and never their values, but for those that are rights. `before` is
+    the log has their names and never their values, but for those that are permissions. `before` is
     what the account held then; groups and permissions that it gained or lost stand in the event
     by name. A change of the password ends the account's open one-time links.
 
     Raises:
         NotAllowed: the actor may not administer.
     """
-    actor.require(Right.ADMINISTER, None)
-    after = standing_of(user)
+    actor.require(Permission.ADMINISTER, None)
+    after = account_permissions(user)
     data: dict[str, Any] = {flag: getattr(user, flag) for flag in _FLAGS if flag in fields}
     for held, then, now in (
         ("groups", before.groups, after.groups),
@@ -133,14 +133,14 @@ def set_password(*, user: User, password: str, actor: Actor, at: datetime) -> No
         NotAllowed: the account is another's, and the actor may not administer.
     """
     if actor.user != user:
-        actor.require(Right.ADMINISTER, None)
+        actor.require(Permission.ADMINISTER, None)
     with writing_site(actor=actor, at=at) as write:
         user.set_password(password)
         user.save(update_fields=["password"])
         _record_change(write, user, ("password",), {})
 
 
-def make_one_time_link(*, user: User, actor: Actor, at: datetime) -> str:
+def create_sign_in_link(*, user: User, actor: Actor, at: datetime) -> str:
     """A new token that signs `user` in once within a day; older unused ones stop working.
 
     The event says for whom, and nothing of the token.
@@ -148,7 +148,7 @@ def make_one_time_link(*, user: User, actor: Actor, at: datetime) -> str:
     Raises:
         NotAllowed: the actor may not administer.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     token = secrets.token_urlsafe(32)
     with writing_site(actor=actor, at=at) as write:
         _end_links(user)
@@ -159,7 +159,7 @@ def make_one_time_link(*, user: User, actor: Actor, at: datetime) -> str:
     return token
 
 
-def use_one_time_link(*, token: str, at: datetime) -> User | None:
+def use_sign_in_link(*, token: str, at: datetime) -> User | None:
     """The account that the token signs in, None when it was used, expired or never was."""
     link = (
         OneTimeLink.objects.filter(
@@ -178,7 +178,7 @@ def use_one_time_link(*, token: str, at: datetime) -> User | None:
     return link.user
 
 
-def anybody_has_password() -> bool:
+def anyone_has_password() -> bool:
     """Whether some active account can sign in with a password."""
     return (
         User.objects.filter(is_active=True)

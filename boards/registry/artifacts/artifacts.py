@@ -12,10 +12,10 @@ from django.db.models import Exists, OuterRef
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.files import blob_store
 from boards.files.blob_store import Body
-from boards.queries.facts.visible_models import covered
+from boards.queries.facts.visible_models import visible_models
 from boards.registry.commit import ModelWrite, writing_model
 from obeya.artifacts.findings import findings_of, warnings_of
 from obeya.artifacts.manifest import (
@@ -54,7 +54,7 @@ def store_blob(
         InvalidInput: a digest that is none, or less came than was announced.
         DigestMismatch, TooLarge, StorageFull: see `boards.files.blob_store.arrived`.
     """
-    actor.require_anywhere(Right.REGISTER)
+    actor.require_anywhere(Permission.REGISTER)
     stated = checked_sha256(sha256) if sha256 else ""
     with blob_store.arrived(body, size=size, sha256=stated) as content:
         # Touched before it is placed: from here on it is too young to be collected.
@@ -107,7 +107,7 @@ def set_artifact(
             with.
         Conflict: the version has left Development, and what it is made of is fixed.
     """
-    actor.require(Right.REGISTER, name)
+    actor.require(Permission.REGISTER, name)
     entries = checked_entries(files)
     found = artifact_digest(entries)
     stated = checked_digest(digest)
@@ -182,7 +182,7 @@ def named_content(entries: Sequence[FileEntry], *, actor: Actor) -> NamedContent
         sent = models.BlobUpload.objects.filter(blob=OuterRef("pk"), user=actor.user)
         run = models.RunFile.objects.filter(blob=OuterRef("pk"))
         own = models.ArtifactFile.objects.filter(
-            covered(actor, "version__model"), blob=OuterRef("pk")
+            visible_models(actor, "version__model"), blob=OuterRef("pk")
         )
         readable = readable.filter(Exists(sent) | Exists(run) | Exists(own))
     blobs = {blob.sha256: blob for blob in readable.select_for_update(of=("self",))}
@@ -206,7 +206,7 @@ def store_run_file(
         AlreadyExists: the path is a folder, or leads through a file.
         TooLarge, StorageFull: see `boards.files.blob_store.arrived`.
     """
-    actor.require_anywhere(Right.REGISTER)
+    actor.require_anywhere(Permission.REGISTER)
     path = artifact_path(path)
     _require_place(path, actor)
     blob = store_blob(body=body, size=size, actor=actor, at=at)
@@ -244,7 +244,7 @@ def delete_run_files(*, path: str, actor: Actor) -> int:
         NotAllowed: the actor may not register, or somebody else stored one of them.
         NotFound: there is nothing.
     """
-    actor.require_anywhere(Right.REGISTER)
+    actor.require_anywhere(Permission.REGISTER)
     path = artifact_path(path)
     with transaction.atomic():
         rows = [*models.RunFile.objects.filter(path=path), *_run_files_below(path)]
@@ -257,12 +257,13 @@ def delete_run_files(*, path: str, actor: Actor) -> int:
 
 def _require_own(rows: Sequence[models.RunFile], actor: Actor) -> None:
     """Let those on who stored these files, and who may administer. Raises `NotAllowed`."""
-    if actor.user is None or actor.may(Right.ADMINISTER):
+    if actor.user is None or actor.may(Permission.ADMINISTER):
         return
     for row in rows:
         if row.user_id != actor.user.pk:
             raise NotAllowed(
-                f"“{row.path[:64]}” was stored by somebody else.", right=Right.ADMINISTER.value
+                f"“{row.path[:64]}” was stored by somebody else.",
+                permission=Permission.ADMINISTER.value,
             )
 
 

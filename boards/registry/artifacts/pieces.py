@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.files import upload_pieces
 from boards.files.blob_store import Body
 from boards.files.upload_pieces import Received, Sending
@@ -22,7 +22,7 @@ def store_piece(
         NotAllowed: the actor does not have the register permission.
         TooLarge, InvalidInput, StorageFull: see `boards.files.upload_pieces.append`.
     """
-    actor.require_anywhere(Right.REGISTER)
+    actor.require_anywhere(Permission.REGISTER)
     before = received(sending)
     if before.sha256:
         return before

@@ -8,10 +8,10 @@ from django.db import IntegrityError
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.registry.commit import writing_model
 from boards.registry.transitions.alerts import clear_andons
-from boards.registry.transitions.champion import crown
+from boards.registry.transitions.champion import update_champion
 from boards.registry.transitions.open_requests import settle_requests, withdraw_requests
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
@@ -29,7 +29,7 @@ def set_description(
     Raises:
         NotAllowed, NotFound, InvalidInput: as everywhere.
     """
-    actor.require(Right.REGISTER, name)
+    actor.require(Permission.REGISTER, name)
     text = names.description(text)
     with writing_model(name, actor=actor, at=at) as write:
         if version is None:
@@ -50,9 +50,9 @@ def rename_model(*, name: str, new_name: str, actor: Actor, at: datetime) -> Non
     Raises:
         AlreadyExists: another model has that name.
     """
-    actor.require(Right.ADMINISTER, name)
+    actor.require(Permission.ADMINISTER, name)
     new_name = names.model_name(new_name)
-    actor.require(Right.ADMINISTER, new_name)
+    actor.require(Permission.ADMINISTER, new_name)
     try:
         with writing_model(name, actor=actor, at=at) as write:
             name = write.model.name
@@ -81,7 +81,7 @@ def configure_model(
     Raises:
         InvalidInput: no such workflow, or more than two headline metrics.
     """
-    actor.require(Right.ADMINISTER, name)
+    actor.require(Permission.ADMINISTER, name)
     changes: dict[str, object] = {}
     if workflow is not None:
         changes["workflow"] = workflow_named(workflow).name if workflow else ""
@@ -100,7 +100,7 @@ def configure_model(
 
 def delete_version(*, name: str, version: int, actor: Actor, at: datetime) -> None:
     """Hide a version. Its events stay and its number is never given again."""
-    actor.require(Right.ADMINISTER, name)
+    actor.require(Permission.ADMINISTER, name)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
         stage = Stage(row.stage)
@@ -110,12 +110,12 @@ def delete_version(*, name: str, version: int, actor: Actor, at: datetime) -> No
         write.record(Action.VERSION_DELETED, version=row, from_stage=stage)
         settle_requests(write, row, None)
         clear_andons(write, version=row)
-        crown(write)
+        update_champion(write)
 
 
 def delete_model(*, name: str, actor: Actor, at: datetime) -> None:
     """Hide a model with its versions. Its events stay; another model may take the name."""
-    actor.require(Right.ADMINISTER, name)
+    actor.require(Permission.ADMINISTER, name)
     with writing_model(name, actor=actor, at=at) as write:
         withdraw_requests(write)
         clear_andons(write)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.registry.commit import ModelWrite, writing_model
 from obeya import names
 from obeya.errors import NotFound
@@ -17,7 +17,7 @@ def set_tag(
     *, name: str, key: str, value: str, version: int | None = None, actor: Actor, at: datetime
 ) -> None:
     """Set a tag of a version, or (None) of the model. The same value again writes nothing."""
-    actor.require(Right.REGISTER, name)
+    actor.require(Permission.REGISTER, name)
     key, value = names.tag_key(key), names.tag_value(value)
     with writing_model(name, actor=actor, at=at) as write:
         row = None if version is None else write.version(version)
@@ -49,7 +49,7 @@ def delete_tag(
     Raises:
         NotFound: there is no such tag.
     """
-    actor.require(Right.REGISTER, name)
+    actor.require(Permission.REGISTER, name)
     key = names.stored_form(key)
     with writing_model(name, actor=actor, at=at) as write:
         row = None if version is None else write.version(version)
@@ -71,7 +71,7 @@ def delete_tag(
 
 def set_alias(*, name: str, alias: str, version: int, actor: Actor, at: datetime) -> None:
     """Point an alias at a version; an alias that is there moves."""
-    actor.require(Right.REGISTER, name)
+    actor.require(Permission.REGISTER, name)
     alias = names.alias(alias)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
@@ -99,7 +99,7 @@ def delete_alias(*, name: str, alias: str, actor: Actor, at: datetime) -> None:
     Raises:
         NotFound: the model has no such alias.
     """
-    actor.require(Right.REGISTER, name)
+    actor.require(Permission.REGISTER, name)
     alias = names.stored_form(alias)
     with writing_model(name, actor=actor, at=at) as write:
         present = (

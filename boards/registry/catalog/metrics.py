@@ -7,7 +7,7 @@ from typing import Any
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.facts.records import metric_records
 from boards.registry.catalog import metric_rows as _metric_rows
 from boards.registry.commit import writing_model, writing_site
@@ -29,7 +29,7 @@ def log_metrics(
 
     Metrics equal to those that are there write nothing.
     """
-    actor.require(Right.REGISTER, name)
+    actor.require(Permission.REGISTER, name)
     checked = as_metrics(metrics)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
@@ -67,7 +67,7 @@ def define_metric(*, definition: MetricDefinition, actor: Actor, at: datetime) -
         NotAllowed: the actor may not define metrics.
         InvalidInput: a name, unit or title that cannot be.
     """
-    actor.require(Right.EDIT_POLICY, None)
+    actor.require(Permission.EDIT_POLICY, None)
     metric = names.metric_name(definition.name)
     values: dict[str, Any] = {
         "direction": definition.direction.value,

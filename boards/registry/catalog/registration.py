@@ -13,7 +13,7 @@ from django.db import transaction
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.registry.catalog import metric_rows as _metric_rows
 from boards.registry.commit import ModelWrite, writing_new_or_present_model
 from obeya import names
@@ -42,7 +42,7 @@ def create_model(
         InvalidInput: a name or text that cannot be.
         AlreadyExists: there is a model of that name.
     """
-    actor.require(Right.REGISTER, name)
+    actor.require(Permission.REGISTER, name)
     name, description, tags = names.model_name(name), names.description(description), as_tags(tags)
     with writing_new_or_present_model(name, actor=actor, at=at) as write:
         if not write.is_new:
@@ -84,7 +84,7 @@ def register_model(
         InvalidInput: a name, number, value or text that cannot be.
         AlreadyExists: the number or the label is taken.
     """
-    actor.require(Right.REGISTER, name)
+    actor.require(Permission.REGISTER, name)
     draft = VersionDraft(
         model=name,
         number=version,
@@ -118,7 +118,7 @@ def register_versions(
         )
     checked = []
     for place, draft in enumerate(drafts):
-        actor.require(Right.REGISTER, draft.model)
+        actor.require(Permission.REGISTER, draft.model)
         with _placed(place):
             checked.append(checked_draft(draft, place))
     return _register(checked, actor, at)

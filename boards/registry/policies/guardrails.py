@@ -7,7 +7,7 @@ from datetime import datetime
 
 from boards import models
 from boards.access.actors import GUARDRAIL, Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.registry.commit import ModelWrite, writing_model
 from boards.registry.transitions.alerts import clear_andons, raise_andon
 from boards.registry.transitions.rollback import roll_back
@@ -30,15 +30,15 @@ def set_guardrail(*, name: str, guardrail: Guardrail, actor: Actor, at: datetime
         NotAllowed: the actor may not edit policies or, where the guardrail rolls back by itself
             or did so until now, may not promote.
     """
-    actor.require(Right.EDIT_POLICY, name)
+    actor.require(Permission.EDIT_POLICY, name)
     if guardrail.auto_rollback:
-        actor.require(Right.PROMOTE, name)
+        actor.require(Permission.PROMOTE, name)
     with writing_model(name, actor=actor, at=at) as write:
         present = _guardrail(write, guardrail.metric)
         if present == guardrail:
             return
         if present and present.auto_rollback:
-            actor.require(Right.PROMOTE, name)
+            actor.require(Permission.PROMOTE, name)
         models.Guardrail.objects.update_or_create(
             model=write.model,
             metric=guardrail.metric,
@@ -60,14 +60,14 @@ def remove_guardrail(*, name: str, metric: str, actor: Actor, at: datetime) -> N
         NotAllowed: the actor may not edit policies.
         NotFound: the metric has none.
     """
-    actor.require(Right.EDIT_POLICY, name)
+    actor.require(Permission.EDIT_POLICY, name)
     stored = names.stored_form(metric)
     with writing_model(name, actor=actor, at=at) as write:
         present = _guardrail(write, stored)
         if present is None:
             raise NotFound(f"{write.model.name} has no guardrail for “{metric}”.", what="guardrail")
         if present.auto_rollback:
-            actor.require(Right.PROMOTE, name)
+            actor.require(Permission.PROMOTE, name)
         models.Guardrail.objects.filter(model=write.model, metric=stored).delete()
         write.touch()
         write.record(Action.GUARDRAIL_REMOVED, data={"metric": stored})
@@ -94,7 +94,7 @@ def report_live_metric(
             not promote.
         InvalidInput: the version is not in Production, or nothing is, or the value is not finite.
     """
-    actor.require(Right.REGISTER, name)
+    actor.require(Permission.REGISTER, name)
     metric = names.metric_name(metric)
     value = finite(value, what=f"The live value of “{metric}”")
     with writing_model(name, actor=actor, at=at) as write:
@@ -108,7 +108,7 @@ def report_live_metric(
             guardrail=_guardrail(write, metric),
         )
         if report.guardrail and report.guardrail.auto_rollback:
-            actor.require(Right.PROMOTE, name)
+            actor.require(Permission.PROMOTE, name)
         models.LiveValue.objects.update_or_create(
             version=row, metric=metric, defaults={"value": value, "reported_at": write.at}
         )

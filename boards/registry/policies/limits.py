@@ -7,7 +7,7 @@ from datetime import datetime
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.registry.commit import ChainWrite, ModelWrite, writing_model, writing_site
 from obeya.errors import NotFound
 from obeya.records import Action
@@ -23,7 +23,7 @@ def set_wip_limit(*, limit: WipLimit, name: str | None = None, actor: Actor, at:
     Raises:
         NotAllowed: the actor may not edit policies.
     """
-    actor.require(Right.EDIT_POLICY, name)
+    actor.require(Permission.EDIT_POLICY, name)
     values = {"limit": limit.limit, "mode": limit.mode.value}
     with _writing(name, actor, at) as write:
         model = write.model if isinstance(write, ModelWrite) else None
@@ -43,7 +43,7 @@ def remove_wip_limit(*, stage: Stage, name: str | None = None, actor: Actor, at:
         NotAllowed: the actor may not edit policies.
         NotFound: the stage has none.
     """
-    actor.require(Right.EDIT_POLICY, name)
+    actor.require(Permission.EDIT_POLICY, name)
     stage = limited_stage(stage)
     with _writing(name, actor, at) as write:
         model = write.model if isinstance(write, ModelWrite) else None

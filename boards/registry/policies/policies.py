@@ -6,7 +6,7 @@ from datetime import datetime
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.registry.commit import ChainWrite, writing_model, writing_site
 from obeya import names
 from obeya.errors import Conflict, InvalidInput, policy_not_found
@@ -33,7 +33,7 @@ def set_policy(
         InvalidInput: the policy has no stage.
         Conflict: another revision was made meanwhile.
     """
-    actor.require(Right.EDIT_POLICY, name)
+    actor.require(Permission.EDIT_POLICY, name)
     if policy.stage is None:
         raise InvalidInput("A policy needs a target stage to be stored.", field="stage")
     if name is None:
@@ -54,7 +54,7 @@ def remove_policy(
         NotAllowed: the actor may not edit policies.
         NotFound: no such model, or no policy in force.
     """
-    actor.require(Right.EDIT_POLICY, name)
+    actor.require(Permission.EDIT_POLICY, name)
     stage, reason = Stage.parse(stage), names.reason(reason)
     if name is None:
         with writing_site(actor=actor, at=at) as write:

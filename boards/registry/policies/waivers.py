@@ -8,7 +8,7 @@ from datetime import datetime
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.facts.policies_in_force import policy_in_force
 from boards.queries.facts.waivers import waiver_record
 from boards.registry.commit import writing_model
@@ -38,7 +38,7 @@ def waive(
         InvalidInput: the policy in force asks for no such thing, there is no reason, or the
             expiry is not in the future.
     """
-    actor.require(Right.WAIVE, name)
+    actor.require(Permission.WAIVE, name)
     wanted = None if to_stage is None else Stage.parse(to_stage)
     reason = names.required_reason(reason, to="waive it")
     with writing_model(name, actor=actor, at=at) as write:
@@ -79,7 +79,7 @@ def revoke_waiver(*, uid: uuid.UUID, reason: str = "", actor: Actor, at: datetim
         AlreadyClosed: it was revoked or has expired already.
     """
     found = models.Waiver.objects.filter(uid=uid).select_related("version__model").first()
-    actor.require(Right.WAIVE, found.version.model.name if found else None)
+    actor.require(Permission.WAIVE, found.version.model.name if found else None)
     reason = names.reason(reason)
     if found is None or found.version.model.deleted_at or found.version.deleted_at:
         raise NotFound("There is no such waiver.", what="waiver")

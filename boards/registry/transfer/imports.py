@@ -1,7 +1,7 @@
 """The write that takes over what another registry holds, past and stages included.
 
 A version that stands in Production elsewhere is brought to Production, whatever workflow and
-policies say: it is there already. So it takes the right to administer, and every event says where
+policies say: it is there already. So it takes the administer permission, and every event says where
 it comes from, in a channel of its own and at the time that the other registry states.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.registry.artifacts.artifacts import attach_files, named_content
 from boards.registry.catalog.registration import checked_draft, describe_new, register_in
 from boards.registry.commit import ModelWrite, writing_new_or_present_model
@@ -38,7 +38,7 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
         NotAllowed: the actor may not administer the model.
         InvalidInput: the model's name or texts, the number of versions or their order cannot be.
     """
-    actor.require(Right.ADMINISTER, imported.name)
+    actor.require(Permission.ADMINISTER, imported.name)
     name, origin = names.model_name(imported.name), names.artifact_uri(imported.origin)
     description, tags = names.description(imported.description), as_tags(imported.tags)
     numbers = [version.number for version in imported.versions]
@@ -92,7 +92,7 @@ class _Import:
             else:
                 self._compare(row, version)
         for moment, version, is_move in _as_it_happened(new, self._at):
-            self._write.go_on_at(moment)
+            self._write.set_time(moment)
             if is_move:
                 self._move(version)
             else:

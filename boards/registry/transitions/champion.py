@@ -19,7 +19,7 @@ _LAST_ENTRY = Max(
 )
 
 
-def crown(write: ModelWrite, *, entered: ModelVersion | None = None) -> None:
+def update_champion(write: ModelWrite, *, entered: ModelVersion | None = None) -> None:
     """Keep the model's champion the version that entered Production last.
 
     `entered` is the version that this write brought into Production, None when it brought none.

@@ -1,4 +1,4 @@
-"""Keeping a verdict with the evidence it was made on."""
+"""Keeping a policy result with the evidence it was made on."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.facts.check_digest import check_digest
 from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.open_requests import OpenRequest
 from boards.registry.commit import writing_model
-from obeya.documents.verdicts import refusal_documents
+from obeya.documents.policy_results import refusal_documents
 from obeya.errors import Refusal
 from obeya.metrics import metric_document
 from obeya.policy.requirements import Evidence
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
 from obeya.records import Action
 from obeya.stages import Stage
@@ -29,7 +29,7 @@ def store_check(
     version: models.ModelVersion,
     facts: TransitionFacts,
     policy_revision: models.PolicyRevision | None,
-    verdict: Verdict,
+    policy_result: PolicyResult,
     *,
     made_by: models.User | None,
     at: datetime,
@@ -39,17 +39,17 @@ def store_check(
     request: OpenRequest | None = None,
     is_rollback: bool = False,
 ) -> models.PolicyCheck:
-    """Freeze a verdict and its evidence; the caller holds the model's row."""
+    """Freeze a policy result and its evidence; the caller holds the model's row."""
     digest = facts.evidence_digest
     return models.PolicyCheck.objects.create(
         version=version,
         policy_revision=policy_revision,
         from_stage=facts.from_stage.value,
         to_stage=facts.to_stage.value,
-        passed=verdict.passed,
+        passed=policy_result.passed,
         allowed=allowed,
         evidence_digest=digest,
-        verdict=verdict.to_document(),
+        verdict=policy_result.to_document(),
         refusals=refusal_documents(refusals),
         evidence={
             "version": _evidence_document(facts.evidence),
@@ -117,14 +117,14 @@ def _evidence_document(evidence: Evidence) -> dict[str, Any]:
 def record_policy_check(
     *, name: str, version: int, to_stage: Stage | None = None, actor: Actor, at: datetime
 ) -> models.PolicyCheck:
-    """Judge a version by the policy of `to_stage` (None: of its next stage) and keep the verdict.
+    """Judge a version by the policy of `to_stage` (None: its next stage), and store the result.
 
     Moves nothing.
 
     Raises:
         InvalidInput: `to_stage` is no stage, or None and the version's has no next one.
     """
-    actor.require(Right.VIEW, name)
+    actor.require(Permission.VIEW, name)
     wanted = None if to_stage is None else Stage.parse(to_stage)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)

@@ -12,7 +12,7 @@ from boards.queries.facts.evidence import MoveFacts, limits_on, named_occupants
 from boards.queries.facts.open_requests import OpenRequest
 from boards.registry.commit import ModelWrite
 from boards.registry.transitions.alerts import clear_andons
-from boards.registry.transitions.champion import crown
+from boards.registry.transitions.champion import update_champion
 from boards.registry.transitions.checks import check_reference, store_check
 from boards.registry.transitions.open_requests import settle_requests
 from obeya.errors import RefusalKind
@@ -61,19 +61,19 @@ def keep_check(
     *,
     is_rollback: bool = False,
 ) -> models.PolicyCheck | None:
-    """Keep the verdict of every promotion and of every move that is refused.
+    """Keep the policy result of every promotion and of every move that is refused.
 
     None for a move that no policy can gate and nothing refuses, and where the workflow refuses.
     """
     if judgement.refused_by(RefusalKind.WORKFLOW):
         return None
-    if judgement.verdict is None and judgement.allowed:
+    if judgement.policy_result is None and judgement.allowed:
         return None
     return store_check(
         row,
         read.facts,
-        read.policy_revision if judgement.verdict else None,
-        judgement.verdict or not_gated(judgement.to_stage),
+        read.policy_revision if judgement.policy_result else None,
+        judgement.policy_result or not_gated(judgement.to_stage),
         made_by=write.actor.user,
         at=write.at,
         allowed=judgement.allowed,
@@ -104,7 +104,7 @@ def make_move(
     archived = _archive_others(write, row, to_stage, operation, action) if archive_existing else ()
     said = {**(check_reference(check) if check else {}), **(data or {})}
     _enter(write, row, to_stage, operation, action, said, reason)
-    crown(write, entered=row if to_stage is Stage.PRODUCTION else None)
+    update_champion(write, entered=row if to_stage is Stage.PRODUCTION else None)
     return StageTransition(
         model=write.model.name,
         version=row.number,

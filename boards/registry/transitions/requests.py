@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from boards import models
 from boards.access.actors import SYSTEM, Actor, display_name
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.facts.evidence import workflow_of
 from boards.registry.commit import ModelWrite, writing_model
 from boards.registry.transitions.moves import keep_check, make_move, read_facts
@@ -45,7 +45,7 @@ def request_transition(
         AlreadyExists: there is an open request for it.
         InvalidInput: it is no promotion, or there is no next stage.
     """
-    actor.require(Right.TRANSITION, name)
+    actor.require(Permission.TRANSITION, name)
     wanted = None if to_stage is None else Stage.parse(to_stage)
     reason = names.reason(reason)
     with writing_model(name, actor=actor, at=at) as write:
@@ -108,7 +108,7 @@ def vote(
         EvidenceChanged: the evidence is no longer as expected.
         InvalidInput: a rejection without a comment.
     """
-    actor.require(Right.APPROVE, name)
+    actor.require(Permission.APPROVE, name)
     comment = names.reason(comment)
     if decision is Decision.REJECT:
         rules.comment_required(comment)
@@ -173,7 +173,7 @@ def withdraw(
         AlreadyClosed: the request named by `uid` is decided already.
         NotAllowed: it is somebody else's.
     """
-    actor.require(Right.VIEW, name)
+    actor.require(Permission.VIEW, name)
     _expire_first(name, version, actor, at)
     with writing_model(name, actor=actor, at=at) as write:
         row, request = _the_one(write, version, to_stage, uid)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.facts.rollback import departures_of
 from boards.registry.commit import ModelWrite, writing_model
 from boards.registry.transitions.moves import keep_check, make_move, read_facts
@@ -40,7 +40,7 @@ def rollback(
         Conflict: other versions are in Production than expected.
         InvalidInput: none qualifies, `to_version` is there or never was, or no reason.
     """
-    actor.require(Right.PROMOTE, name)
+    actor.require(Permission.PROMOTE, name)
     reason = names.required_reason(reason, to="roll back")
     with writing_model(name, actor=actor, at=at) as write:
         _check_production(write, expected_production)

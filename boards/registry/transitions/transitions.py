@@ -8,13 +8,13 @@ from django.conf import settings
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Right, right_for_transition
+from boards.access.permissions import Permission, permission_for_transition
 from boards.registry.commit import ModelWrite, writing_model
 from boards.registry.transitions.checks import check_reference
 from boards.registry.transitions.moves import keep_check, make_move, read_facts
 from boards.registry.transitions.open_requests import expire_requests
 from obeya import names
-from obeya.documents.verdicts import refusal_documents
+from obeya.documents.policy_results import refusal_documents
 from obeya.errors import InvalidInput, RefusalKind, TransitionRefused, refuse
 from obeya.records import Action, StageTransition
 from obeya.stages import Stage
@@ -51,13 +51,13 @@ def transition_stage(
         Conflict (409): the version is no longer as expected.
         TransitionRefused (422): carries every refusal; `InvalidTransition` by the workflow.
     """
-    _require_some_right(actor, to_stage, name)
+    _require_some_permission(actor, to_stage, name)
     to_stage, reason = Stage.parse(to_stage), names.reason(reason)
     if settings.OBEYA_REQUIRE_REASON and not reason:
         raise InvalidInput("Say why: this site asks for a reason.", field="reason")
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
-        actor.require(right_for_transition(Stage(row.stage), to_stage), name)
+        actor.require(permission_for_transition(Stage(row.stage), to_stage), name)
         check_expected(
             f"{write.model.name} v{row.number}",
             stage=Stage(row.stage),
@@ -76,12 +76,12 @@ def transition_stage(
     raise refused
 
 
-def _require_some_right(actor: Actor, to_stage: Stage, name: str) -> None:
+def _require_some_permission(actor: Actor, to_stage: Stage, name: str) -> None:
     """Refuse strangers before anything is read, so that they learn nothing."""
-    if actor.may(Right.PROMOTE):
-        actor.require(Right.PROMOTE, name)
+    if actor.may(Permission.PROMOTE):
+        actor.require(Permission.PROMOTE, name)
     else:
-        actor.require(right_for_transition(None, to_stage), name)
+        actor.require(permission_for_transition(None, to_stage), name)
 
 
 def _refuse(
@@ -107,6 +107,6 @@ def _refuse(
         judgement.refusals,
         from_stage=judgement.from_stage,
         to_stage=judgement.to_stage,
-        verdict=judgement.verdict,
+        policy_result=judgement.policy_result,
         check_id=str(check.uid) if check else None,
     )

@@ -16,10 +16,10 @@ from django.db.models.functions import Coalesce
 
 from boards import models
 from boards.access.actors import SYSTEM, Actor
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.models.webhooks import EXCERPT_MAX
 from boards.queries.verification.verification_state import chain_heads
-from boards.registry.messages import Letter, enabled_webhooks, send
+from boards.registry.messages import OutgoingMessage, enabled_webhooks, send
 from boards.registry.webhooks.endpoints import disable_webhook
 from boards.registry.worker_channel import notify_workers
 from obeya.errors import InvalidInput, NotFound
@@ -241,7 +241,7 @@ def replay(*, pk: int, actor: Actor, at: datetime) -> models.Delivery:
         NotFound: there is no such delivery.
         InvalidInput: its endpoint is disabled or removed, or it is on its way.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     with transaction.atomic():
         rows = models.Delivery.objects.select_for_update(of=("self",)).select_related("webhook")
         row = rows.filter(pk=pk).first()
@@ -263,7 +263,7 @@ def replay_failed(*, uid: uuid.UUID, since: datetime, actor: Actor, at: datetime
         NotFound: there is no such endpoint.
         InvalidInput: it is disabled.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     webhook = models.Webhook.objects.filter(uid=uid, removed_at=None).first()
     if webhook is None:
         raise NotFound("There is no such endpoint.", what="webhook")
@@ -316,11 +316,13 @@ def publish_heads(*, at: datetime) -> int:
         parts = [
             heads[start : start + HEADS_AT_ONCE] for start in range(0, len(heads), HEADS_AT_ONCE)
         ]
-        letters = [
-            Letter(heads_message(part, day=str(day), part=number, parts=len(parts), at=at), wanting)
+        outgoing = [
+            OutgoingMessage(
+                heads_message(part, day=str(day), part=number, parts=len(parts), at=at), wanting
+            )
             for number, part in enumerate(parts if wanting else [], 1)
         ]
-        send(letters, at=at)
+        send(outgoing, at=at)
     logger.info("Heads of %s chains on %s: sha256:%s", len(heads), day, digest)
     for head in heads:
         if head.chain in grown:

@@ -13,16 +13,16 @@ from django.db import IntegrityError, transaction
 
 from boards import models
 from boards.access.actors import SYSTEM, Actor, display_name
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.access.sealing import seal
-from boards.queries.facts.webhooks import wish_of_row
+from boards.queries.facts.webhooks import subscription_of_row
 from boards.registry.commit import ChainWrite, writing_site
-from boards.registry.messages import Letter, send
+from boards.registry.messages import OutgoingMessage, send
 from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from obeya.records import Action
 from obeya.webhooks.endpoints import (
+    Subscription,
     Target,
-    Wish,
     endpoint_address,
     endpoint_name,
     shown_address,
@@ -40,7 +40,7 @@ def create_webhook(
     name: str,
     target: Target,
     address: str,
-    wish: Wish,
+    subscription: Subscription,
     actor: Actor,
     at: datetime,
 ) -> tuple[models.Webhook, str]:
@@ -51,8 +51,8 @@ def create_webhook(
         InvalidInput: the name or address cannot be, e-mail is not set up, or 100 are there.
         AlreadyExists: an endpoint has that name.
     """
-    actor.require(Right.ADMINISTER, None)
-    values = _checked(name, target, address, wish)
+    actor.require(Permission.ADMINISTER, None)
+    values = _checked(name, target, address, subscription)
     secret = new_secret()
     with _unique_name(), writing_site(actor=actor, at=at) as write:
         if models.Webhook.objects.filter(removed_at=None).count() >= WEBHOOKS_MAX:
@@ -73,7 +73,7 @@ def change_webhook(
     uid: uuid.UUID,
     name: str,
     address: str,
-    wish: Wish,
+    subscription: Subscription,
     expected_revision: int | None = None,
     actor: Actor,
     at: datetime,
@@ -88,7 +88,7 @@ def change_webhook(
         Conflict: it is not at `expected_revision` any more.
         InvalidInput, AlreadyExists: see `create_webhook`.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     with _unique_name(), writing_site(actor=actor, at=at) as write:
         row = _held(uid)
         if expected_revision is not None and expected_revision != row.revision:
@@ -97,7 +97,7 @@ def change_webhook(
                 stage=None,
                 revision=row.revision,
             )
-        values = _checked(name, Target(row.target), address, wish)
+        values = _checked(name, Target(row.target), address, subscription)
         if all(getattr(row, column) == value for column, value in values.items()):
             return row
         _change(row, **values, revision=row.revision + 1)
@@ -117,7 +117,7 @@ def rotate_secret(
         NotFound: there is no such endpoint.
         InvalidInput: the hours are not from 0 to 336.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     if not 0 <= overlap_hours <= OVERLAP_HOURS_MAX:
         raise InvalidInput(
             f"Both secrets sign for 0 to {OVERLAP_HOURS_MAX} hours.", field="overlap_hours"
@@ -143,7 +143,7 @@ def enable_webhook(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Webh
         NotAllowed: the actor may not administer.
         NotFound: there is no such endpoint.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     with writing_site(actor=actor, at=at) as write:
         row = _held(uid)
         if row.disabled_at is not None:
@@ -168,7 +168,7 @@ def disable_webhook(
         NotFound: there is no such endpoint.
     """
     if actor is not SYSTEM:
-        actor.require(Right.ADMINISTER, None)
+        actor.require(Permission.ADMINISTER, None)
     with writing_site(actor=actor, at=at) as write:
         row = _held(uid)
         if row.disabled_at is None:
@@ -185,7 +185,7 @@ def remove_webhook(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Webh
         NotAllowed: the actor may not administer.
         NotFound: there is no such endpoint.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     with writing_site(actor=actor, at=at) as write:
         row = _held(uid)
         _change(row, removed_at=at, revision=row.revision + 1)
@@ -202,17 +202,17 @@ def send_test(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Delivery:
         NotFound: there is no such endpoint.
         InvalidInput: it is disabled.
     """
-    actor.require(Right.ADMINISTER, None)
+    actor.require(Permission.ADMINISTER, None)
     with transaction.atomic():
         row = _held(uid)
         if row.disabled_at is not None:
             raise InvalidInput("A disabled endpoint gets nothing; enable it first.")
         by = display_name(actor.user)
-        (message,) = send([Letter(trial_message(row.name, by=by, at=at), [row])], at=at)
+        (message,) = send([OutgoingMessage(trial_message(row.name, by=by, at=at), [row])], at=at)
         return models.Delivery.objects.select_related("message").get(message=message)
 
 
-def _checked(name: str, target: Target, address: str, wish: Wish) -> dict[str, Any]:
+def _checked(name: str, target: Target, address: str, subscription: Subscription) -> dict[str, Any]:
     if target is Target.EMAIL and not settings.OBEYA_EMAIL_URL:
         raise InvalidInput(
             "This installation sends no e-mail yet: set OBEYA_EMAIL_URL first.", field="target"
@@ -220,9 +220,9 @@ def _checked(name: str, target: Target, address: str, wish: Wish) -> dict[str, A
     return {
         "name": endpoint_name(name),
         "address": endpoint_address(target, address),
-        "types": list(wish.types),
-        "model_globs": list(wish.models),
-        "stages": [stage.value for stage in wish.stages],
+        "types": list(subscription.types),
+        "model_globs": list(subscription.models),
+        "stages": [stage.value for stage in subscription.stages],
     }
 
 
@@ -263,7 +263,7 @@ def _record(
     texts: dict[str, str] | None = None,
     **more: Any,
 ) -> None:
-    wish = wish_of_row(row)
+    subscription = subscription_of_row(row)
     write.record(
         action,
         data={
@@ -271,9 +271,9 @@ def _record(
             "target": row.target,
             # The rest of an address may be what lets anybody post to a chat.
             "address": shown_address(Target(row.target), row.address),
-            "types": list(wish.types),
-            "models": list(wish.models),
-            "stages": [stage.value for stage in wish.stages],
+            "types": list(subscription.types),
+            "models": list(subscription.models),
+            "stages": [stage.value for stage in subscription.stages],
             **more,
         },
         texts={"name": row.name, **(texts or {})},

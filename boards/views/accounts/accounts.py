@@ -42,7 +42,7 @@ def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
     """
     if request.method != "POST":
         return render(request, "sign_in_once.html")
-    user = user_writes.use_one_time_link(token=token, at=timezone.now())
+    user = user_writes.use_sign_in_link(token=token, at=timezone.now())
     if user is None:
         return error_answer(
             request, 403, "This link was used or is too old. Ask an administrator for another."

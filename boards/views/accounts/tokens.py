@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from boards.access.permissions import Right, scopes_of
+from boards.access.permissions import Permission, scopes_of
 from boards.queries.facts.token_list import TokensOfAccount, tokens_of_account
 from boards.queries.paging.whole_number import whole_number
 from boards.registry.accounts import tokens as token_writes
@@ -52,7 +52,7 @@ class TokenForm:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def tokens(request: Request) -> HttpResponse:
     """The tokens of one's own account, and the form of a new one.
 
@@ -63,7 +63,7 @@ def tokens(request: Request) -> HttpResponse:
     form = TokenForm.read(request.POST)
     days = whole_number(form.days)
     try:
-        made, text = token_writes.make_token(
+        made, text = token_writes.create_token(
             user=request.user,
             name=form.name,
             scopes=form.scopes,
@@ -79,7 +79,7 @@ def tokens(request: Request) -> HttpResponse:
 
 
 @require_POST
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def revoke_token(request: Request, uid: uuid.UUID) -> HttpResponse:
     """End a token of one's own, or of anybody for who administers."""
     try:

@@ -16,7 +16,7 @@ from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.views.decorators.http import require_POST, require_safe
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.audit.audit_export import ExportForm, export_lines
 from boards.queries.audit.audit_filter import AuditFilter, Side
 from boards.queries.audit.audit_page import AuditPage, Scope, audit_page, scope_of
@@ -36,28 +36,28 @@ PIECE = 64 * 1024
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def audit(request: Request) -> HttpResponse:
     """Every event of every chain."""
     return _answer(request, None)
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def model_history(request: Request, name: str) -> HttpResponse:
     """The chain of one model."""
     return _answer(request, scope_of(name))
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def version_history(request: Request, name: str, number: int) -> HttpResponse:
     """The events of one version."""
     return _answer(request, scope_of(name, number))
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def export_audit(
     request: Request, form: str, name: str | None = None, number: int | None = None
 ) -> HttpResponseBase:
@@ -83,7 +83,7 @@ def export_audit(
 
 
 @require_POST
-@needs(Right.ADMINISTER)
+@needs(Permission.ADMINISTER)
 def verify_audit(request: Request) -> HttpResponse:
     """Verify what no verification came to yet, within bounds, and say so on the page."""
     run = verify_new_events(actor=page_actor(request), at=timezone.now())
@@ -158,7 +158,7 @@ def _state(request: Request, scope: Scope | None) -> dict[str, object]:
         return {"chain_state": chain_state(scope.chain)}
     return {
         "state": verification_state(),
-        "may_verify": has_right(request.user, Right.ADMINISTER),
+        "may_verify": has_permission(request.user, Permission.ADMINISTER),
     }
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.board import board_columns as board_queries
 from boards.queries.board.andons import raised_andons
 from boards.queries.facts.records import owner_names
@@ -30,7 +30,7 @@ ASKING = frozenset({Stage.PRODUCTION, Stage.ARCHIVED})
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def board(request: Request) -> HttpResponse:
     """The whole board; only its columns where htmx asks for them as the filter changes.
 
@@ -50,8 +50,8 @@ def board(request: Request) -> HttpResponse:
         "board": board_queries.board(board_filter),
         # The site may ask for a reason, which a drop alone cannot give.
         "asking": frozenset(Stage) if settings.OBEYA_REQUIRE_REASON else ASKING,
-        "may_roll_back": has_right(request.user, Right.PROMOTE),
-        "may_limit": has_right(request.user, Right.EDIT_POLICY),
+        "may_roll_back": has_permission(request.user, Permission.PROMOTE),
+        "may_limit": has_permission(request.user, Permission.EDIT_POLICY),
         "register_command": register_command(request),
     }
     if not partial:
@@ -73,7 +73,7 @@ def board(request: Request) -> HttpResponse:
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def board_column(request: Request, stage: str) -> HttpResponse:
     """A further page of one column: its cards where htmx asks, else a page of their own."""
     if is_past(request):
@@ -91,7 +91,7 @@ def board_column(request: Request, stage: str) -> HttpResponse:
             "stage": column,
             "cards": cards,
             "next_cursor": next_cursor,
-            "may_roll_back": has_right(request.user, Right.PROMOTE),
+            "may_roll_back": has_permission(request.user, Permission.PROMOTE),
         },
     )
     patch_vary_headers(response, ["HX-Request"])

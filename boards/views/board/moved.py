@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from boards import models
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.board.andons import raised_andons
 from boards.queries.board.board_columns import cards_of, stage_counts
 from boards.queries.board.limits import column_limits
@@ -77,8 +77,8 @@ def board_context(
         "cards": cards_of(model.pk, version, others, board_filter),
         "counts": stage_counts(board_filter),
         "limits": column_limits(board_filter),
-        "may_roll_back": has_right(request.user, Right.PROMOTE),
-        "may_limit": has_right(request.user, Right.EDIT_POLICY),
+        "may_roll_back": has_permission(request.user, Permission.PROMOTE),
+        "may_limit": has_permission(request.user, Permission.EDIT_POLICY),
     }
 
 

@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.files import blob_store
 from boards.files.upload_handlers import IncomingFiles
 from boards.files.upload_pieces import Received, Sending
@@ -40,7 +40,7 @@ MODIFIED_MAX = 40
 # Not without the form's token: it is asked for further in, once it is said where files go.
 @csrf_exempt
 @require_POST
-@needs(Right.REGISTER)
+@needs(Permission.REGISTER)
 def set_artifact(request: Request, name: str, number: int) -> HttpResponseBase:
     """Make a version of the files that the form brings, or that it names."""
     find_named_version(name, number)
@@ -56,7 +56,7 @@ def set_artifact(request: Request, name: str, number: int) -> HttpResponseBase:
 @csrf_protect
 def _set_artifact(request: Request, name: str, number: int) -> HttpResponse:
     try:
-        with blob_store.no_room_is_said():
+        with blob_store.full_disk_as_error():
             entries = _named(request) if "files" in request.POST else _brought(request)
         row = artifact_writes.set_artifact(
             name=name, version=number, files=entries, actor=page_actor(request), at=timezone.now()
@@ -102,7 +102,7 @@ def _named(request: Request) -> list[FileEntry]:
 
 @never_cache
 @require_http_methods(["GET", "PUT"])
-@needs(Right.REGISTER)
+@needs(Permission.REGISTER)
 def store_piece(request: Request, name: str, number: int) -> HttpResponse:
     """Return how many bytes of a file are stored (GET), or add the body at ``offset`` (PUT).
 

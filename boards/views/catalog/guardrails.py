@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from boards.access.permissions import Right, require
+from boards.access.permissions import Permission, require
 from boards.queries.facts.records import find_model
 from boards.queries.paging.whole_number import whole_number
 from boards.registry.policies import guardrails as guardrail_writes
@@ -23,7 +23,7 @@ from obeya.transitions.guardrails import Guardrail, LiveReport
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def set_guardrail(request: Request, name: str) -> HttpResponse:
     """A model's guardrails on a page of their own; a POST sets one.
 
@@ -31,7 +31,7 @@ def set_guardrail(request: Request, name: str) -> HttpResponse:
     """
     if request.method != "POST":
         return _page(request, name)
-    require(request.user, Right.EDIT_POLICY)
+    require(request.user, Permission.EDIT_POLICY)
     try:
         guardrail = Guardrail(
             request.POST.get("metric", ""),
@@ -49,7 +49,7 @@ def set_guardrail(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def remove_guardrail(request: Request, name: str) -> HttpResponse:
     """Take a guardrail away, and the andons with it that it raised."""
     metric = request.POST.get("metric", "")
@@ -61,12 +61,12 @@ def remove_guardrail(request: Request, name: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def report_live_metric(request: Request, name: str) -> HttpResponse:
     """Report what is measured live of a version in Production. 400 as in `set_guardrail`."""
     if request.method != "POST":
         return _back(name)
-    require(request.user, Right.REGISTER)
+    require(request.user, Permission.REGISTER)
     try:
         chosen = request.POST.get("version", "")
         version = whole_number(chosen)

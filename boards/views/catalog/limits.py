@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from boards.access.permissions import Right, require
+from boards.access.permissions import Permission, require
 from boards.queries.board.limits import limits_panel
 from boards.queries.facts.records import find_model
 from boards.queries.paging.whole_number import whole_number
@@ -22,7 +22,7 @@ from obeya.transitions.limits import LimitMode, WipLimit
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def set_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
     """The limits of the site, or of a model; a POST sets one.
 
@@ -30,7 +30,7 @@ def set_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
     """
     if request.method != "POST":
         return _page(request, name)
-    require(request.user, Right.EDIT_POLICY)
+    require(request.user, Permission.EDIT_POLICY)
     try:
         limit = WipLimit(
             Stage.parse(request.POST.get("stage", "")),
@@ -46,10 +46,10 @@ def set_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
 
 
 @require_POST
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def remove_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
     """Take the limit of a stage away; where it is gone already, that is no error."""
-    require(request.user, Right.EDIT_POLICY)
+    require(request.user, Permission.EDIT_POLICY)
     stage = Stage.parse(request.POST.get("stage", ""))
     try:
         limit_writes.remove_wip_limit(

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.metrics.metric_page import MetricPage, metric_page
 from boards.registry.catalog import metrics as metric_writes
 from boards.registry.catalog.metrics import TITLE_MAX, UNIT_MAX
@@ -88,7 +88,7 @@ class DefinitionForm:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.EDIT_POLICY)
+@needs(Permission.EDIT_POLICY)
 def define_metric(request: Request) -> HttpResponse:
     """``?name=...``: the form of a metric's definition, and saving it.
 

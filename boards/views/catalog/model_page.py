@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.catalog.model_page import (
     SORTED_MAX,
     SORTS,
@@ -26,7 +26,7 @@ from obeya.metrics import Direction
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def model(request: Request, name: str) -> HttpResponse:
     """The model's versions with every metric, and who was in Production when."""
     query = VersionsQuery.parse(request.GET.dict())
@@ -48,7 +48,7 @@ def model(request: Request, name: str) -> HttpResponse:
             "production_on": production_on,
             "policies": policies_of(row),
             "register_command": "" if page.versions else register_command(request, name),
-            "may_edit_policy": has_right(request.user, Right.EDIT_POLICY),
+            "may_edit_policy": has_permission(request.user, Permission.EDIT_POLICY),
             **operations_context(request, row),
         },
         status=400 if production_on.problem else 200,

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.catalog.models_list import SORTS, ModelsQuery, models_list
 from boards.views.http import Request, needs
 from boards.views.shell_commands import register_command
@@ -16,7 +16,7 @@ from boards.views.table_head import head
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def models(request: Request) -> HttpResponse:
     """A page of models; only the table where htmx asks for it as the search is typed."""
     query = ModelsQuery.parse(request.GET.dict())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.models import RegisteredModel
 from boards.queries.board.andons import raised_andons
 from boards.queries.board.limits import LimitsPanel, limits_panel
@@ -23,7 +23,7 @@ def operations_context(request: Request, model: RegisteredModel) -> dict[str, An
     panel = guardrails_panel(model)
     return {
         "andons": raised_andons(model),
-        "may_roll_back": has_right(request.user, Right.PROMOTE),
+        "may_roll_back": has_permission(request.user, Permission.PROMOTE),
         **guardrails_context(request, panel),
         **limits_context(request, limits_panel(model)),
     }
@@ -34,9 +34,9 @@ def guardrails_context(request: Request, panel: GuardrailsPanel) -> dict[str, An
     return {
         "guardrails": panel,
         "comparisons": list(Comparison),
-        "may_guard": has_right(request.user, Right.EDIT_POLICY),
-        "may_promote": has_right(request.user, Right.PROMOTE),
-        "may_report": has_right(request.user, Right.REGISTER),
+        "may_guard": has_permission(request.user, Permission.EDIT_POLICY),
+        "may_promote": has_permission(request.user, Permission.PROMOTE),
+        "may_report": has_permission(request.user, Permission.REGISTER),
         "report_command": report_command(request, panel),
     }
 
@@ -46,7 +46,7 @@ def limits_context(request: Request, panel: LimitsPanel) -> dict[str, Any]:
     return {
         "wip_limits": panel,
         "limit_modes": list(LimitMode),
-        "may_limit": has_right(request.user, Right.EDIT_POLICY),
+        "may_limit": has_permission(request.user, Permission.EDIT_POLICY),
     }
 
 

@@ -9,16 +9,16 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.catalog.version_page import version_page
 from boards.views.http import Request, needs
 from obeya.errors import RegistryError
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def version(request: Request, name: str, number: int) -> HttpResponse:
-    """The version's evidence, its verdict for the next stage, and its moves."""
+    """The version's evidence, its policy result for the next stage, and its moves."""
     return show_version(request, name, number)
 
 
@@ -36,8 +36,8 @@ def show_version(
             "version": page.version,
             "shell_name": shlex.quote(name),
             "here": reverse("boards:version", args=[name, number]),
-            "may_ask": has_right(request.user, Right.TRANSITION),
-            "may_waive": has_right(request.user, Right.WAIVE),
+            "may_ask": has_permission(request.user, Permission.TRANSITION),
+            "may_waive": has_permission(request.user, Permission.WAIVE),
             "upload_problem": str(upload_problem or ""),
         },
         status=upload_problem.http_status if upload_problem else 200,

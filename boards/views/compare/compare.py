@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.compare.compare_facts import fact_sections
 from boards.queries.compare.compare_page import (
     VERSIONS_MAX,
@@ -38,7 +38,7 @@ class Head:
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def compare(request: Request) -> HttpResponse:
     """``?v=NAME:NUMBER&v=NAME:NUMBER&baseline=0&differences=1``: two to six versions.
 
@@ -56,7 +56,7 @@ def compare(request: Request) -> HttpResponse:
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def compare_csv(request: Request) -> HttpResponse:
     """The metrics of the same comparison as CSV, a line for each metric and challenger."""
     query = CompareQuery.parse(request.GET)
@@ -72,7 +72,7 @@ def compare_csv(request: Request) -> HttpResponse:
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def compare_model(request: Request, name: str) -> HttpResponse:
     """A model's own address for comparing leads to the page for all.
 
@@ -113,7 +113,7 @@ def _page(request: Request, query: CompareQuery, page: ComparePage) -> HttpRespo
             "sections": fact_sections(page.versions, only_differences=only),
             "columns": len(page.sides) + 1,
             "room": VERSIONS_MAX - len(page.refs),
-            "may_edit": has_right(request.user, Right.EDIT_POLICY),
+            "may_edit": has_permission(request.user, Permission.EDIT_POLICY),
         },
     )
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.checks.check_page import check_page
 from boards.queries.facts.open_requests import open_request_uid
 from boards.registry.transitions.checks import record_policy_check
@@ -21,7 +21,7 @@ from obeya.stages import Stage
 
 
 @require_POST
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def check_policy(request: Request, name: str, number: int) -> HttpResponse:
     """Judge a version by the policy of ``to_stage``, else of its next stage, and keep that."""
     wanted = request.POST.get("to_stage", "").strip()
@@ -37,9 +37,9 @@ def check_policy(request: Request, name: str, number: int) -> HttpResponse:
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def check(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """The policy result: the verdict and the evidence it was made on."""
+    """The policy result: the policy result and the evidence it was made on."""
     return render(request, "check.html", {"section": "policies", **result_context(request, uid)})
 
 
@@ -52,15 +52,15 @@ def result_context(request: Request, uid: uuid.UUID) -> dict[str, Any]:
     page = check_page(uid)
     return {
         "check": page,
-        "may_edit": has_right(request.user, Right.EDIT_POLICY),
-        "may_ask": has_right(request.user, Right.TRANSITION),
-        "may_waive": has_right(request.user, Right.WAIVE),
+        "may_edit": has_permission(request.user, Permission.EDIT_POLICY),
+        "may_ask": has_permission(request.user, Permission.TRANSITION),
+        "may_waive": has_permission(request.user, Permission.WAIVE),
         "open_request": open_request_uid(page.version_pk, page.to_stage, timezone.now()),
     }
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def check_json(request: Request, uid: uuid.UUID) -> HttpResponse:
     """The stored check as JSON."""
     return JsonResponse(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.facts.records import find_model
 from boards.queries.metrics.metric_names import unmeasured
 from boards.queries.paging.whole_number import whole_number
@@ -39,7 +39,7 @@ class Draft:
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def policies(request: Request) -> HttpResponse:
     """The policies in force. ``?model=...&stage=...`` leads on to that model's form."""
     model, stage = request.GET.get("model", "").strip(), request.GET.get("stage", "")
@@ -58,13 +58,13 @@ def policies(request: Request) -> HttpResponse:
         "stages": GATED,
         "model": model,
         "problem": problem,
-        "may_edit": has_right(request.user, Right.EDIT_POLICY),
+        "may_edit": has_permission(request.user, Permission.EDIT_POLICY),
     }
     return render(request, "policies.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.EDIT_POLICY)
+@needs(Permission.EDIT_POLICY)
 def edit_policy(request: Request, stage: str, name: str | None = None) -> HttpResponse:
     """The form of a stage's policy for the site or for one model.
 
@@ -95,7 +95,7 @@ def edit_policy(request: Request, stage: str, name: str | None = None) -> HttpRe
 
 
 @require_POST
-@needs(Right.EDIT_POLICY)
+@needs(Permission.EDIT_POLICY)
 def remove_policy(request: Request, stage: str, name: str | None = None) -> HttpResponse:
     """Take the policy of a stage out of force; for a model the site's holds then."""
     editor = policy_editor(stage, name)

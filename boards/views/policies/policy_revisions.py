@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.paging.whole_number import whole_number
 from boards.queries.policies.policy_revisions import revisions_page
 from boards.views.http import Request, needs
@@ -15,7 +15,7 @@ from obeya.errors import NotFound
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def revisions(request: Request, stage: str, name: str | None = None) -> HttpResponse:
     """All revisions, a page at a time; ``?old=1&new=3`` shows what differs between two."""
     before = whole_number(request.GET.get("before", ""))
@@ -39,6 +39,6 @@ def revisions(request: Request, stage: str, name: str | None = None) -> HttpResp
         "page": page,
         "problem": problem,
         "is_newest": before is None,
-        "may_edit": has_right(request.user, Right.EDIT_POLICY),
+        "may_edit": has_permission(request.user, Permission.EDIT_POLICY),
     }
     return render(request, "policy_revisions.html", context, status=status)

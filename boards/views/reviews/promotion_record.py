@@ -8,14 +8,14 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.audit.promotion_record import promotion_record
 from boards.queries.audit.record_document import record_document
 from boards.views.http import Request, needs
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def record(request: Request, chain: uuid.UUID, sequence: int) -> HttpResponse:
     """Who did it, when and why, by which policy, on what evidence, and how to verify that."""
     context = {"section": "audit", "record": promotion_record(chain, sequence)}
@@ -23,7 +23,7 @@ def record(request: Request, chain: uuid.UUID, sequence: int) -> HttpResponse:
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def record_json(request: Request, chain: uuid.UUID, sequence: int) -> HttpResponse:
     """The same as JSON."""
     return JsonResponse(

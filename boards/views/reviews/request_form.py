@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.facts.records import find_named_version
 from boards.queries.transitions.moves import MoveOption, move_options
 from boards.registry.transitions import requests as request_writes
@@ -33,11 +33,11 @@ ERRORS = (AlreadyExists, InvalidInput, NotAllowed, TransitionRefused)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def request_transition(request: Request, name: str, number: int) -> HttpResponse:
     """Open a request for a version's promotion; a reason is asked for.
 
-    A redirect to the request: it is open. 400: no reason, or no such stage. 403: no right to
+    A redirect to the request: it is open. 400: no reason, or no such stage. 403: no permission to
     move versions. 409: there is an open one already. 422: the workflow knows no such move.
     """
     if request.method != "POST":
@@ -76,7 +76,7 @@ def _form(
         "options": options,
         "free": free,
         "selected": selected or (free[0] if free else None),
-        "may_ask": has_right(request.user, Right.TRANSITION),
+        "may_ask": has_permission(request.user, Permission.TRANSITION),
         "error": error,
         "next": next_of(request),
         "reason": request.POST.get("reason", request.GET.get("reason", "")),

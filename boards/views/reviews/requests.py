@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from boards.access.permissions import Right, has_right, right_for_transition
+from boards.access.permissions import Permission, has_permission, permission_for_transition
 from boards.queries.paging.keyset import Cursor
 from boards.queries.reviews.request_page import RequestPage
 from boards.queries.reviews.request_page import request_page as read_request
@@ -32,13 +32,13 @@ ERRORS = (AlreadyClosed, EvidenceChanged, InvalidInput, NotAllowed)
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def inbox(request: Request) -> HttpResponse:
     """What waits for the reader, what they asked for, or every request.
 
     400: the address names a view, a status or a page that there is not.
     """
-    may_approve = has_right(request.user, Right.APPROVE)
+    may_approve = has_permission(request.user, Permission.APPROVE)
     query = InboxQuery(Inbox.ALL)
     page, problem = InboxPage((), None), ""
     after = request.GET.get("after", "")
@@ -69,19 +69,19 @@ def inbox(request: Request) -> HttpResponse:
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def request_page(request: Request, uid: uuid.UUID) -> HttpResponse:
     """One request with the whole evidence, its votes and what the reader may do."""
     return _page(request, uid)
 
 
 @require_POST
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def vote(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Approve or reject a request, on the evidence that the form was made from.
 
-    A redirect: the vote counts. 400: a rejection without a comment. 403: no right, or one's own
-    request. 409: the evidence changed or the request is closed. What is refused shows the page
+    A redirect: the vote counts. 400: a rejection without a comment. 403: no permission, or one's
+    own request. 409: the evidence changed or the request is closed. What is refused shows the page
     as it is now, with the sentence and the comment that was typed.
     """
     page = read_request(uid, timezone.now())
@@ -105,7 +105,7 @@ def vote(request: Request, uid: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def withdraw(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Take one's own request back. 403: it is somebody else's. 409: it is closed already."""
     page = read_request(uid, timezone.now())
@@ -133,10 +133,12 @@ def _page(request: Request, uid: uuid.UUID, *, error: RegistryError | None = Non
         "given": request.POST,
         "is_mine": page.requested_by == user.username,
         "my_vote": page.vote_of(user.username),
-        "may_approve": has_right(user, Right.APPROVE),
-        "may_waive": has_right(user, Right.WAIVE),
-        "may_ask": has_right(user, Right.TRANSITION),
-        "may_promote": has_right(user, right_for_transition(page.stage_now, page.to_stage)),
+        "may_approve": has_permission(user, Permission.APPROVE),
+        "may_waive": has_permission(user, Permission.WAIVE),
+        "may_ask": has_permission(user, Permission.TRANSITION),
+        "may_promote": has_permission(
+            user, permission_for_transition(page.stage_now, page.to_stage)
+        ),
     }
     return render(request, "request.html", context, status=error.http_status if error else 200)
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from boards.access.permissions import Right, has_right
+from boards.access.permissions import Permission, has_permission
 from boards.queries.checks.frozen_check import outcome_rows
 from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.records import definitions, find_named_version
@@ -33,7 +33,7 @@ from obeya.stages import Stage
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def waivers(request: Request) -> HttpResponse:
     """The waivers that hold, or those that do no more."""
     view, page, problem = WaiverView.ACTIVE, WaiversPage((), None), ""
@@ -49,7 +49,7 @@ def waivers(request: Request) -> HttpResponse:
         "views": list(WaiverView),
         "page": page,
         "problem": problem,
-        "may_waive": has_right(request.user, Right.WAIVE),
+        "may_waive": has_permission(request.user, Permission.WAIVE),
         "is_older": bool(after),
         "older_query": urlencode({"view": view.value, "after": page.next_cursor})
         if page.next_cursor
@@ -59,12 +59,12 @@ def waivers(request: Request) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.WAIVE)
+@needs(Permission.WAIVE)
 def waive(request: Request, name: str, number: int) -> HttpResponse:
     """Let requirements pass for one version, for a while; they are chosen by their lines.
 
     A redirect: granted. 400: nothing chosen, no reason, or an expiry that is past or cannot be
-    read. 403: no right to waive.
+    read. 403: no permission to waive.
     """
     if request.method != "POST":
         return _form(request, name, number, Expiry.of_new())
@@ -90,9 +90,9 @@ def waive(request: Request, name: str, number: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.WAIVE)
+@needs(Permission.WAIVE)
 def revoke_waiver(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """Take a waiver back. 403: no right to waive. 409: it holds no more."""
+    """Take a waiver back. 403: no permission to waive. 409: it holds no more."""
     line = waiver_line(uid, timezone.now())
     error: RegistryError | None = None
     if request.method == "POST":

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.facts.records import find_model
 from boards.queries.facts.rollback import RollbackPlan, rollback_plan
 from boards.queries.paging.whole_number import whole_number
@@ -22,7 +22,7 @@ from obeya.errors import Conflict, InvalidInput, NotFound
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.PROMOTE)
+@needs(Permission.PROMOTE)
 def rollback(request: Request, name: str) -> HttpResponse:
     """The rollback dialog, and the rollback itself.
 

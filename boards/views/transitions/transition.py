@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_safe
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.facts.evidence import workflow_of
 from boards.queries.facts.records import find_named_version
 from boards.queries.paging.whole_number import whole_number
@@ -28,11 +28,11 @@ ERRORS = (InvalidInput, NotAllowed, Conflict, TransitionRefused)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def transition_stage(request: Request, name: str, number: int) -> HttpResponse:
     """The move dialog, and the move itself.
 
-    200 or a redirect: moved. 400: the form makes no sense. 403: no right to this move. 409:
+    200 or a redirect: moved. 400: the form makes no sense. 403: no permission to this move. 409:
     somebody changed the version since the page was made. 422: the rules refuse, all reasons
     listed. Refusals show the dialog again with the version as it is now.
     """
@@ -57,7 +57,7 @@ def transition_stage(request: Request, name: str, number: int) -> HttpResponse:
 
 
 @require_safe
-@needs(Right.VIEW)
+@needs(Permission.VIEW)
 def moves(request: Request, name: str, number: int) -> JsonResponse:
     """What each stage says to this version, for a card that was picked up."""
     version = find_named_version(name, number)
@@ -81,8 +81,10 @@ def _note(option: MoveOption) -> str:
     if not option.allowed:
         return option.why_not
     judgement = option.judged
-    verdict = judgement.verdict
-    sentences = [verdict.sentence] if verdict is not None and verdict.has_policy else []
+    policy_result = judgement.policy_result
+    sentences = (
+        [policy_result.sentence] if policy_result is not None and policy_result.has_policy else []
+    )
     sentences += [str(warning) for warning in judgement.warnings]
     if option.needs_room:
         sentences.append(f"{option.full} Archiving {option.occupants_text} makes room.")

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from boards.access.permissions import Right
+from boards.access.permissions import Permission
 from boards.queries.facts import webhooks as queries
 from boards.queries.paging.whole_number import ID_MAX, whole_number
 from boards.registry.webhooks import deliveries as delivery_writes
@@ -26,7 +26,14 @@ from boards.views.http import Request, needs, page_actor
 from obeya.errors import AlreadyExists, Conflict, InvalidInput
 from obeya.records import Action
 from obeya.stages import Stage
-from obeya.webhooks.endpoints import HEADS, Target, Wish, read_target, wish_of, words_of
+from obeya.webhooks.endpoints import (
+    HEADS,
+    Subscription,
+    Target,
+    read_target,
+    subscription_of,
+    words_of,
+)
 from obeya.webhooks.schedule import DeliveryStatus
 
 PAGE = 50
@@ -70,16 +77,16 @@ class EndpointForm:
             name=endpoint.row.name,
             target=endpoint.row.target,
             address=endpoint.row.address,
-            types=list(endpoint.wish.types),
-            models="\n".join(endpoint.wish.models),
-            stages=[stage.value for stage in endpoint.wish.stages],
+            types=list(endpoint.subscription.types),
+            models="\n".join(endpoint.subscription.models),
+            stages=[stage.value for stage in endpoint.subscription.stages],
             revision=endpoint.row.revision,
         )
 
     @property
-    def wish(self) -> Wish:
+    def subscription(self) -> Subscription:
         """What is asked for. Raises `InvalidInput`."""
-        return wish_of(self.types, words_of(self.models), self.stages)
+        return subscription_of(self.types, words_of(self.models), self.stages)
 
     def refuse(self, error: InvalidInput | AlreadyExists | Conflict) -> int:
         """Put the sentence beside its field; the status of the answer."""
@@ -90,7 +97,7 @@ class EndpointForm:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.ADMINISTER)
+@needs(Permission.ADMINISTER)
 def webhooks(request: Request) -> HttpResponse:
     """All endpoints, and the form of a new one. The answer that made one shows its secret, once."""
     if request.method != "POST":
@@ -101,7 +108,7 @@ def webhooks(request: Request) -> HttpResponse:
             name=form.name,
             target=read_target(form.target),
             address=form.address,
-            wish=form.wish,
+            subscription=form.subscription,
             actor=page_actor(request),
             at=timezone.now(),
         )
@@ -138,7 +145,7 @@ def _form_context(form: EndpointForm) -> dict[str, Any]:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.ADMINISTER)
+@needs(Permission.ADMINISTER)
 def webhook(request: Request, uid: uuid.UUID) -> HttpResponse:
     """One endpoint, with what was sent to it; a POST changes it."""
     if request.method != "POST":
@@ -149,7 +156,7 @@ def webhook(request: Request, uid: uuid.UUID) -> HttpResponse:
             uid=uid,
             name=form.name,
             address=form.address,
-            wish=form.wish,
+            subscription=form.subscription,
             expected_revision=form.revision,
             actor=page_actor(request),
             at=timezone.now(),
@@ -188,7 +195,7 @@ def _one(
 
 @never_cache
 @require_POST
-@needs(Right.ADMINISTER)
+@needs(Permission.ADMINISTER)
 def rotate_secret(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Give an endpoint a new secret; the answer shows it, once."""
     hours = whole_number(request.POST.get("overlap_hours", ""), at_most=OVERLAP_HOURS_MAX)
@@ -202,7 +209,7 @@ def rotate_secret(request: Request, uid: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-@needs(Right.ADMINISTER)
+@needs(Permission.ADMINISTER)
 def change_state(request: Request, uid: uuid.UUID, deed: str) -> HttpResponse:
     """Enable, disable, try or remove an endpoint."""
     function, sentence = _DEEDS[deed]
@@ -223,7 +230,7 @@ _DEEDS: dict[str, tuple[Callable[..., object], str]] = {
 
 
 @require_POST
-@needs(Right.ADMINISTER)
+@needs(Permission.ADMINISTER)
 def replay_failed(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Send all that failed or was cancelled within some days once more."""
     days = whole_number(request.POST.get("days", ""), at_least=1, at_most=max(REPLAY_DAYS))
@@ -238,7 +245,7 @@ def replay_failed(request: Request, uid: uuid.UUID) -> HttpResponse:
 
 
 @require_safe
-@needs(Right.ADMINISTER)
+@needs(Permission.ADMINISTER)
 def delivery(request: Request, pk: int) -> HttpResponse:
     """A delivery: what was sent, and what came back of each attempt."""
     row, attempts = queries.delivery(pk)
@@ -247,7 +254,7 @@ def delivery(request: Request, pk: int) -> HttpResponse:
 
 
 @require_POST
-@needs(Right.ADMINISTER)
+@needs(Permission.ADMINISTER)
 def replay(request: Request, pk: int) -> HttpResponse:
     """Send a delivery once more."""
     delivery_writes.replay(pk=pk, actor=page_actor(request), at=timezone.now())

@@ -1,4 +1,4 @@
-"""Verdicts, refusals and judgements as JSON."""
+"""Policy results, refusals and judgements as JSON."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Any
 
 from obeya.documents.reading import Document, reading
 from obeya.errors import Refusal, RefusalKind
-from obeya.policy.results import Verdict
+from obeya.policy.results import PolicyResult
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionJudgement
 
 
-def verdict_document(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as it is stored, with whether it passes and its sentence."""
+def policy_result_document(policy_result: PolicyResult) -> dict[str, Any]:
+    """A policy result as it is stored, with whether it passes and its sentence."""
     return {
-        **verdict.to_document(),
-        "passed": verdict.passed,
-        "sentence": verdict.sentence,
+        **policy_result.to_document(),
+        "passed": policy_result.passed,
+        "sentence": policy_result.sentence,
     }
 
 
-@reading("verdict")
-def verdict_from_document(document: Document) -> Verdict:
-    """The verdict that `verdict_document` wrote.
+@reading("policy result")
+def policy_result_from_document(document: Document) -> PolicyResult:
+    """The policy result that `policy_result_document` wrote.
 
     Raises:
         MalformedDocument: it is none.
     """
-    return Verdict.from_document(document)
+    return PolicyResult.from_document(document)
 
 
 def refusal_documents(refusals: Iterable[Refusal]) -> list[dict[str, str]]:
@@ -51,7 +51,9 @@ def judgement_document(judgement: TransitionJudgement) -> dict[str, Any]:
         "to_stage": judgement.to_stage.value,
         "allowed": judgement.allowed,
         "refusals": refusal_documents(judgement.refusals),
-        "verdict": verdict_document(judgement.verdict) if judgement.verdict else None,
+        "policy_result": policy_result_document(judgement.policy_result)
+        if judgement.policy_result
+        else None,
         "approvals_required": judgement.approvals_required,
         "approvals_given": judgement.approvals_given,
         "warnings": refusal_documents(judgement.warnings),
@@ -65,12 +67,12 @@ def judgement_from_document(document: Document) -> TransitionJudgement:
     Raises:
         MalformedDocument: it is none.
     """
-    verdict = document["verdict"]
+    policy_result = document["policy_result"]
     return TransitionJudgement(
         from_stage=Stage(document["from_stage"]),
         to_stage=Stage(document["to_stage"]),
         refusals=refusals_from_documents(document["refusals"]),
-        verdict=verdict_from_document(verdict) if verdict else None,
+        policy_result=policy_result_from_document(policy_result) if policy_result else None,
         approvals_required=document["approvals_required"],
         approvals_given=document["approvals_given"],
         warnings=refusals_from_documents(document["warnings"]),
