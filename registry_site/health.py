@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from boards.migration_history import partial_history
 from boards.triggers import missing_triggers
 
 
@@ -44,7 +45,8 @@ def what_is_missing() -> list[str]:
     try:
         if not _Migrated.known:
             executor = MigrationExecutor(connection)
-            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+            if plan or partial_history(connection):
                 return ["The database lacks migrations."]
             _Migrated.known = True
         return [f"The audit log lacks the trigger {name}." for name in missing_triggers(connection)]

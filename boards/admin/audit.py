@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from boards import models
 from boards.admin.read_only import ReadOnlyAdmin
+from boards.models.choices import choices, words
+from obeya.records import Action
+
+
+class ActionFilter(admin.SimpleListFilter):
+    """Filter by each action of `Action`, as the column has no choices to filter by."""
+
+    title = "action"
+    parameter_name = "action__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Each action with its words."""
+        return choices(Action)
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[models.AuditEvent]
+    ) -> QuerySet[models.AuditEvent]:
+        """Only events of the action that was picked."""
+        picked = self.value()
+        return queryset if picked is None else queryset.filter(action=picked)
 
 
 class EventAdmin(ReadOnlyAdmin):
@@ -15,7 +39,7 @@ class EventAdmin(ReadOnlyAdmin):
         "occurred_at",
         "actor",
         "channel",
-        "action",
+        "action_words",
         "model",
         "number",
         "from_stage",
@@ -23,7 +47,7 @@ class EventAdmin(ReadOnlyAdmin):
         "sequence",
         "short_hash",
     )
-    list_filter = ("action", "channel", "to_stage", "occurred_at")
+    list_filter = (ActionFilter, "channel", "to_stage", "occurred_at")
     list_select_related = ("model", "version", "actor")
     search_fields = ("=hash", "model__name", "actor__username", "=operation")
     ordering = ("-occurred_at", "-pk")
@@ -35,7 +59,7 @@ class EventAdmin(ReadOnlyAdmin):
         "recorded_at",
         "actor",
         "channel",
-        "action",
+        "action_words",
         "from_stage",
         "to_stage",
         "operation",
@@ -44,7 +68,12 @@ class EventAdmin(ReadOnlyAdmin):
         "previous_hash",
         "hash",
     )
-    readonly_fields = ("reason",)
+    readonly_fields = ("action_words", "reason")
+
+    @admin.display(description="action", ordering="action")
+    def action_words(self, event: models.AuditEvent) -> str:
+        """``model version.stage transitioned``."""
+        return words(event.action)
 
     @admin.display(description="version")
     def number(self, event: models.AuditEvent) -> str:

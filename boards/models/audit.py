@@ -10,7 +10,7 @@ from django.db import models
 
 from boards.models.choices import STAGES, choices
 from obeya.audit.chain import GENESIS, UnreadableText, read_canonical_text
-from obeya.records import MOVES, Action, Channel
+from obeya.records import MOVES, Channel
 
 
 class ChainHead(models.Model):
@@ -57,7 +57,7 @@ class AuditEvent(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="events"
     )
     channel = models.CharField(max_length=16, choices=choices(Channel))
-    action = models.CharField(max_length=48, choices=choices(Action))
+    action = models.CharField(max_length=48)
     from_stage = models.CharField(max_length=16, blank=True, choices=STAGES)
     to_stage = models.CharField(max_length=16, blank=True, choices=STAGES)
     operation = models.UUIDField(null=True)

@@ -11,4 +11,9 @@ STAGES = [(stage.value, stage.label) for stage in Stage]
 
 def choices(enum: type[StrEnum]) -> list[tuple[str, str]]:
     """Each member's value with a readable form of it."""
-    return [(member.value, member.value.replace("_", " ")) for member in enum]
+    return [(member.value, words(member.value)) for member in enum]
+
+
+def words(value: str) -> str:
+    """The readable form of a value."""
+    return value.replace("_", " ")

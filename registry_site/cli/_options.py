@@ -109,6 +109,8 @@ def _what_is_wrong() -> str:
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
+    from boards.migration_history import partial_history
+
     if os.environ.get("DATABASE_URL", "").strip():
         place = "the database that DATABASE_URL names"
         ways = "with the same DATABASE_URL makes one"
@@ -122,6 +124,8 @@ def _what_is_wrong() -> str:
     executor = MigrationExecutor(connection)
     if not any(app == "boards" for app, _ in executor.loader.applied_migrations):
         return nothing
+    if problem := partial_history(connection):
+        return problem
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return (
             f"The registry in {place} is of an earlier version of Obeya. "

@@ -32,13 +32,16 @@ def prepare() -> None:
     """Migrate, check, collect static files, drop old sessions. One start at a time does this."""
     from django.conf import settings
     from django.core.checks import run_checks
-    from django.core.management import call_command
+    from django.core.management import CommandError, call_command
     from django.db import connections
 
     from registry_site.static import collect_if_changed
 
     with _database_errors_as_sentences(), _alone():
-        call_command("migrate", interactive=False, verbosity=0)
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except CommandError as error:
+            raise Misconfigured(str(error)) from error
         collect_if_changed()
         # These settings were read before; workers may inherit them.
         settings.WHITENOISE_USE_FINDERS = settings.DEBUG

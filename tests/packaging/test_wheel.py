@@ -39,7 +39,7 @@ def test_it_holds_every_file_that_is_not_code(names, directory):
 
 
 def test_it_holds_the_migrations_and_the_marker_of_types(names):
-    assert "boards/migrations/0001_initial.py" in names
+    assert "boards/migrations/0001_squashed_0013_delivery_leased.py" in names
     assert "obeya/py.typed" in names
 
 

@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 # A folder or file whose tests share a server, or the import of MLflow.
 TOGETHER = (
+    "tests/migrations/test_upgrade.py",
     "tests/mlflow/",
     "tests/packaging/test_commands.py",
     "tests/packaging/test_file_commands.py",

@@ -37,7 +37,7 @@ from boards.registry.webhooks.endpoints import create_webhook
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.artifacts.manifest import FileEntry
 from obeya.metrics import MetricDefinition
-from obeya.records import Channel
+from obeya.records import Action, Channel
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import WipLimit
 from obeya.webhooks.endpoints import Subscription, Target
@@ -419,6 +419,23 @@ def test_hiding_a_hidden_model_leaves_the_one_that_took_its_name(
     act(client, MODELS, "hide", old, sure="1")
     assert RegisteredModel.objects.filter(deleted_at=None).count() == 1
     assert AuditEvent.objects.filter(action="registered_model.deleted").count() == 1
+
+
+def test_the_log_shows_actions_in_words_and_filters_by_each(
+    filled: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    client, path = client_of(alice), "/admin/boards/auditevent/"
+    moved = "model version.stage transitioned"
+    page = text_of(client.get(path, {"action__exact": "model_version.stage_transitioned"}))
+    assert f'<td class="field-action_words">{moved}</td>' in page
+    assert page.count('class="field-action_words"') == 1
+    for action in Action:
+        assert f'?action__exact={action.value}">{action.value.replace("_", " ")}</a>' in page
+    assert "By action" in page
+    event = AuditEvent.objects.get(action="model_version.stage_transitioned")
+    assert moved in text_of(client.get(address(AuditEvent, "change", event.pk)))
+    assert client.get(path, {"action__exact": "no.such"}).status_code == 200
+    assert client.get(path, {"o": "4"}).status_code == 200
 
 
 @pytest.mark.parametrize("path", [VERSIONS, MODELS, "/admin/boards/auditevent/"])

@@ -1,0 +1,1 @@
+"""What `manage.py` gets from this app."""
