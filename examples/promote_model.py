@@ -32,7 +32,7 @@ def main() -> int:
             return 1
         registry.transition_stage(
             name,
-            best.number,
+            best.version,
             Stage.PRODUCTION,
             reason=f"The best {metric} in Staging",
             archive_existing=True,

@@ -17,7 +17,7 @@ from obeya import RegistryError, RemoteRegistry, Stage, TransitionRefused
 def list_production(registry: RemoteRegistry) -> None:
     """Print every version in Production with its metrics."""
     for version in registry.search_versions("stage = production", order_by="model"):
-        metrics = ", ".join(f"{m.name}={m.value:g}" for m in version.metrics.values())
+        metrics = ", ".join(f"{name}={value:g}" for name, value in version.metrics.items())
         print(f"{version}: {metrics or 'no metrics'}")
 
 
@@ -28,7 +28,7 @@ def register_and_promote(registry: RemoteRegistry, name: str, metrics: dict[str,
     for stage in (Stage.STAGING, Stage.PRODUCTION):
         try:
             move = registry.transition_stage(
-                name, version.number, stage, reason="Registered by example", archive_existing=True
+                name, version.version, stage, reason="Registered by example", archive_existing=True
             )
         except TransitionRefused as refused:
             print(f"{version} may not enter {stage.label}:")

@@ -74,13 +74,13 @@ def train(registry: RemoteRegistry, name: str, strength: float, out: Path) -> in
             metric: Metric(metric, float(value), len(asked), dataset=f"{name}, held-out 40 %")
             for metric, value in measured.items()
         },
-        artifact_uri=file.resolve().as_uri(),
+        artifact_path=file.resolve().as_uri(),
         artifact_digest=digest,
         label=f"C={strength:g}",
         tags={"framework": "scikit-learn", "estimator": "LogisticRegression"},
     )
     print(f"{version}: {', '.join(f'{metric} {value:.3f}' for metric, value in measured.items())}")
-    return version.number
+    return version.version
 
 
 def promote(registry: RemoteRegistry, name: str, number: int) -> bool:

@@ -28,6 +28,9 @@ from obeya.records import ModelVersion, StageTransition
 from obeya.registry import ModelRegistry
 from obeya.stages import Stage, Workflow
 
+ModelStage = Stage
+"""The name that the registry's first documentation uses for `Stage`."""
+
 if TYPE_CHECKING:
     from obeya.remote.registry import RemoteRegistry
 
@@ -44,6 +47,7 @@ __all__ = [
     "MetricDiff",
     "MetricRequirement",
     "ModelRegistry",
+    "ModelStage",
     "ModelVersion",
     "NotAllowed",
     "NotFound",

@@ -84,10 +84,13 @@ class MetricDiff:
 
 @dataclass(frozen=True, slots=True)
 class VersionComparison:
-    """Version `b` held against version `a`: every metric that either has, by name."""
+    """Version b compared with version a: every metric that either has, by name.
 
-    a: str
-    b: str
+    `version_a` and `version_b` name the versions, such as ``churn v1``.
+    """
+
+    version_a: str
+    version_b: str
     metric_diffs: Mapping[str, MetricDiff]
 
     @property

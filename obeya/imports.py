@@ -20,14 +20,14 @@ class ImportedVersion:
     is what it is made of, whose content was sent before; none where no files come along.
     """
 
-    number: int
+    version: int
     stage: Stage
     created_at: datetime
     updated_at: datetime
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
-    artifact_uri: str = ""
+    artifact_path: str = ""
     source_run: str = ""
     description: str = ""
     files: tuple[FileEntry, ...] = ()

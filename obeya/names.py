@@ -75,9 +75,9 @@ def alias(text: str) -> str:
     return name
 
 
-def artifact_uri(text: str) -> str:
+def artifact_path(text: str) -> str:
     """Opaque text of at most 2,048 characters; the server never opens it."""
-    return _line(text, what="An artifact URI", field="artifact_uri", longest=URI_MAX, shortest=0)
+    return _line(text, what="An artifact URI", field="artifact_path", longest=URI_MAX, shortest=0)
 
 
 def artifact_digest(text: str) -> str:

@@ -139,12 +139,13 @@ MOVES = (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED, Action.VERSION_RO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
-    """One version of a registered model as it stands.
+    """The current state of one version of a registered model.
 
-    `number` counts from 1 within the model and is never reused. `revision` grows by one with
-    every change of the version; it is what a caller states to guard against lost updates.
-    `source_run` names the run that made the version and `artifact_uri` where its files are: both
-    are opaque text that the registry never opens. `artifact_digest` (``sha256:`` and 64 hex
+    `version` counts from 1 within the model and is never reused. `revision` grows by one with every
+    change of the version; it is what a caller states to guard against lost updates. `measurements`
+    are the metrics with their samples, standard error and dataset; `metrics` are their values only.
+    `source_run` is the run that created the version and `artifact_path` is where its files are:
+    both are opaque text that the registry never opens. `artifact_digest` (``sha256:`` and 64 hex
     digits) is that of the files: as reckoned where they are stored in the registry, else as who
     registered the version stated it, empty when not stated. `artifact_size` is what the stored
     files have in bytes, None where there are none; `artifact_warnings` is what was found in them.
@@ -152,16 +153,16 @@ class ModelVersion:
     """
 
     model: str
-    number: int
+    version: int
     stage: Stage
     revision: int
     created_at: datetime
     stage_entered_at: datetime
     label: str = ""
-    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    measurements: Mapping[str, Metric] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
-    artifact_uri: str = ""
+    artifact_path: str = ""
     artifact_digest: str = ""
     artifact_size: int | None = None
     artifact_warnings: tuple[str, ...] = ()
@@ -171,7 +172,12 @@ class ModelVersion:
     updated_at: datetime | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.model} v{self.number}"
+        return f"{self.model} v{self.version}"
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """The value of each metric, by name."""
+        return {name: metric.value for name, metric in self.measurements.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +206,13 @@ class RegisteredModel:
 class VersionDraft:
     """A version that is to be registered; fields as `ModelRegistry.register_model` takes them.
 
-    `number` None means the model's next.
+    `version` None means the model's next.
     """
 
     model: str
-    number: int | None = None
+    version: int | None = None
     metrics: Mapping[str, float | Metric] = field(default_factory=dict)
-    artifact_uri: str = ""
+    artifact_path: str = ""
     label: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
@@ -228,7 +234,7 @@ class StageTransition:
     from_stage: Stage | None
     to_stage: Stage
     actor: str
-    occurred_at: datetime
+    timestamp: datetime
     operation_id: str
     reason: str = ""
     archived: tuple[int, ...] = ()

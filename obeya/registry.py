@@ -41,7 +41,7 @@ class ModelRegistry(Protocol):
         name: str,
         version: int | None = None,
         metrics: MetricValues | None = None,
-        artifact_uri: str = "",
+        artifact_path: str = "",
         *,
         label: str = "",
         tags: Mapping[str, str] | None = None,
@@ -67,8 +67,8 @@ class ModelRegistry(Protocol):
     def get_latest(self, name: str) -> ModelVersion | None:
         """The version with the highest number; None when all were deleted."""
 
-    def get_by_stage(self, name: str, stage: Stage) -> Sequence[ModelVersion]:
-        """The versions now in `stage`, by number."""
+    def get_by_stage(self, stage: Stage, name: str | None = None) -> Sequence[ModelVersion]:
+        """Return the versions in `stage`, of one model or (None) of all, by model and version."""
 
     def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
         """The version with the highest number in `stage`; None when there is none."""
@@ -306,6 +306,21 @@ class ModelRegistry(Protocol):
 
     def delete_model(self, name: str) -> None:
         """Hide a model with its versions. Its events stay; the name may be taken anew."""
+
+
+def stage_and_name(stage: Stage, name: str | None) -> tuple[Stage, str | None]:
+    """Check the arguments of `ModelRegistry.get_by_stage`.
+
+    Raises:
+        InvalidInput: the stage is not a stage, or the two are in the wrong order.
+    """
+    if isinstance(name, Stage):
+        raise InvalidInput(
+            "get_by_stage takes the stage first and the model second: "
+            f"get_by_stage(Stage.{name.name}, {stage!r}).",
+            field="stage",
+        )
+    return Stage.parse(stage), name
 
 
 def as_metrics(values: MetricValues | None) -> dict[str, Metric]:

@@ -147,7 +147,7 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
     ada.rollback(name, reason="Slower than before")
     policy = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.95)
     ada.set_policy(policy)
-    third = ada.register_model(name, None, {"accuracy": 0.94}).number
+    third = ada.register_model(name, None, {"accuracy": 0.94}).version
     ada.transition_stage(name, third, Stage.STAGING)
     with suppress(TransitionRefused):
         ada.transition_stage(name, third, Stage.PRODUCTION)
@@ -171,7 +171,7 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
     grace.request_transition(name, third, Stage.PRODUCTION, reason="Ready")
     bob.approve(name, third, comment="Looks right")
     grace.transition_stage(name, third, Stage.PRODUCTION, archive_existing=True)
-    fourth = ada.register_model(name, None, {"accuracy": 0.95}).number
+    fourth = ada.register_model(name, None, {"accuracy": 0.95}).version
     ada.transition_stage(name, fourth, Stage.STAGING)
     grace.request_transition(name, fourth, Stage.PRODUCTION, reason="Ready")
     for _ in range(24 * 20):

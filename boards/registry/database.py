@@ -13,6 +13,7 @@ from boards.access.permissions import Permission
 from boards.queries.facts import history, judgement, records
 from boards.queries.facts.policies_in_force import policy_in_force
 from boards.queries.facts.requests import request_record, requests_of
+from boards.queries.facts.visible_models import visible_models
 from boards.queries.facts.waivers import waiver_record
 from boards.registry.catalog import catalog, labels, registration
 from boards.registry.catalog import metrics as metric_writes
@@ -23,7 +24,7 @@ from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
 from obeya.records import Channel, ModelVersion, StageTransition
-from obeya.registry import MetricValues, ModelRegistry
+from obeya.registry import MetricValues, ModelRegistry, stage_and_name
 from obeya.stages import Stage
 from obeya.tokens import Grant
 from obeya.transitions.guardrails import Guardrail, LiveReport
@@ -61,7 +62,7 @@ class DatabaseRegistry(ModelRegistry):
         name: str,
         version: int | None = None,
         metrics: MetricValues | None = None,
-        artifact_uri: str = "",
+        artifact_path: str = "",
         *,
         label: str = "",
         tags: Mapping[str, str] | None = None,
@@ -73,7 +74,7 @@ class DatabaseRegistry(ModelRegistry):
             name=name,
             version=version,
             metrics=metrics,
-            artifact_uri=artifact_uri,
+            artifact_path=artifact_path,
             label=label,
             tags=tags,
             description=description,
@@ -93,8 +94,12 @@ class DatabaseRegistry(ModelRegistry):
     def get_latest(self, name: str) -> ModelVersion | None:
         return records.latest_version(self._model(name))
 
-    def get_by_stage(self, name: str, stage: Stage) -> Sequence[ModelVersion]:
-        return records.versions_of(self._model(name), Stage.parse(stage))
+    def get_by_stage(self, stage: Stage, name: str | None = None) -> Sequence[ModelVersion]:
+        stage, name = stage_and_name(stage, name)
+        if name is not None:
+            return records.versions_of(self._model(name), stage)
+        self._actor.require_anywhere(Permission.VIEW)
+        return records.versions_in_stage(stage, visible_models(self._actor))
 
     def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
         return records.latest_version(self._model(name), Stage.parse(stage))

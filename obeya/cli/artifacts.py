@@ -42,7 +42,7 @@ def download(session: Session, target: Path, model: str, version: str) -> None:
     """
     found = session.version(model, version)
     artifact = session.registry.download_artifact(
-        found.model, found.number, target, progress=_progress
+        found.model, found.version, target, progress=_progress
     )
     if session.as_json:
         say_json(artifact_document(artifact))
@@ -53,7 +53,7 @@ def download(session: Session, target: Path, model: str, version: str) -> None:
 def upload_to(session: Session, version: ModelVersion, source: Path) -> Artifact:
     """Send a file or folder; what is done is said on standard error."""
     return session.registry.upload_artifact(
-        version.model, version.number, source, progress=_progress
+        version.model, version.version, source, progress=_progress
     )
 
 

@@ -154,10 +154,10 @@ def _bring_batch(session: Session, batch: list[Row], report: Report, key: str) -
 
 def _is_there(session: Session, draft: VersionDraft) -> bool:
     """Whether the very version is there, and not only its number used up."""
-    if draft.number is None:
+    if draft.version is None:
         return False
     try:
-        session.registry.get_version(draft.model, draft.number)
+        session.registry.get_version(draft.model, draft.version)
     except NotFound:
         return False
     return True

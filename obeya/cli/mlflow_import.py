@@ -76,14 +76,14 @@ class _Source:
             further[SOURCE_TAG] = version.source
         further |= {RUN_LINK_TAG: version.run_link, MODEL_ID_TAG: version.model_id}
         return ImportedVersion(
-            number=version.number,
+            version=version.number,
             stage=_stage(version.stage),
             created_at=version.created_at,
             updated_at=max(version.created_at, version.updated_at),
             metrics=self._metrics_of(version),
             tags={**version.tags, **{key: value for key, value in further.items() if value}},
             aliases=tuple(a for a, number in model.aliases.items() if number == version.number),
-            artifact_uri=uri,
+            artifact_path=uri,
             source_run=version.run_id,
             description=version.description,
             files=() if version.number in there else self._files_of(model, version, uri),
@@ -94,7 +94,7 @@ class _Source:
         if self._store is None:
             return ()
         try:
-            return {version.number for version in session.registry.list_versions(name)}
+            return {version.version for version in session.registry.list_versions(name)}
         except NotFound:
             return ()
 
@@ -241,7 +241,7 @@ def _batches(versions: Iterator[ImportedVersion]) -> Iterator[tuple[ImportedVers
 
 def _weight(version: ImportedVersion) -> int:
     """About how many characters a version takes in a request."""
-    texts = [version.description, version.artifact_uri, *version.aliases]
+    texts = [version.description, version.artifact_path, *version.aliases]
     texts += [part for tag in version.tags.items() for part in tag]
     numbers = sum(len(name) + CHARACTERS_OF_NUMBER for name in version.metrics)
     files = sum(len(file.path) + CHARACTERS_OF_DIGEST for file in version.files)

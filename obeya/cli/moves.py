@@ -40,7 +40,7 @@ def check(session: Session, model: str, version: str, stage: Stage | None) -> No
     """
     found = session.version(model, version)
     to_stage = stage or next_stage(found.stage)
-    check_id, policy_result = session.registry.store_check(model, found.number, to_stage)
+    check_id, policy_result = session.registry.store_check(model, found.version, to_stage)
     address = session.page(f"/checks/{check_id}/")
     summarise(f"{found} to enter {to_stage.label}", policy_result, address=address)
     if session.as_json:
@@ -128,7 +128,7 @@ def _move(
         try:
             move = session.registry.transition_stage(
                 version.model,
-                version.number,
+                version.version,
                 to_stage,
                 reason=reason,
                 archive_existing=archive_existing,
@@ -144,10 +144,10 @@ def _move(
             if not _is_open_or_moved(session, version, to_stage, until):
                 _say_refused(session, title, refused)
                 return
-            now = session.registry.get_version(version.model, version.number)
+            now = session.registry.get_version(version.model, version.version)
             if now.stage is to_stage:
                 # The last approval promoted it by itself.
-                move = session.registry.get_transitions(version.model, version.number)[-1]
+                move = session.registry.get_transitions(version.model, version.version)[-1]
             else:
                 continue
         _say_moved(session, title, move)
@@ -158,7 +158,7 @@ def _request_archives(session: Session, version: ModelVersion, to_stage: Stage) 
     """Whether the open request for the move, on which people vote, archives what is there."""
     return any(
         request.archive_existing
-        for request in session.registry.get_requests(version.model, version.number)
+        for request in session.registry.get_requests(version.model, version.version)
         if request.to_stage is to_stage and request.status is RequestStatus.OPEN
     )
 
@@ -169,7 +169,7 @@ def _ask(
     try:
         request = session.registry.request_transition(
             version.model,
-            version.number,
+            version.version,
             to_stage,
             reason=reason,
             archive_existing=archive_existing,
@@ -187,10 +187,10 @@ def _is_open_or_moved(
     """Wait until the request has its approvals or the version moved; False once neither can be."""
     while time.monotonic() < until:
         time.sleep(min(POLL_SECONDS, max(0.0, until - time.monotonic())))
-        judgement = session.registry.can_promote(version.model, version.number, to_stage)
+        judgement = session.registry.can_promote(version.model, version.version, to_stage)
         if judgement.from_stage is to_stage or not judgement.refused_by(RefusalKind.APPROVALS):
             return True
-        requests = session.registry.get_requests(version.model, version.number)
+        requests = session.registry.get_requests(version.model, version.version)
         newest = next((r for r in requests if r.to_stage is to_stage), None)
         if newest is None or newest.status not in (RequestStatus.OPEN, RequestStatus.COMPLETED):
             click.echo(f"The request is {newest.status.value if newest else 'gone'}.", err=True)
@@ -248,7 +248,7 @@ def request(
     archive_existing: bool,
 ) -> None:
     """Ask that a version be moved once others approve."""
-    number = session.version(model, version).number
+    number = session.version(model, version).version
     made = session.registry.request_transition(
         model, number, stage, reason=reason, archive_existing=archive_existing
     )
@@ -269,7 +269,7 @@ def approve(
     session: Session, model: str, version: str, stage: Stage | None, comment: str, rejects: bool
 ) -> None:
     """Approve the open request for a version, on the evidence as it stands."""
-    number = session.version(model, version).number
+    number = session.version(model, version).version
     vote = session.registry.reject if rejects else session.registry.approve
     made = vote(model, number, comment=comment, to_stage=stage)
     if session.as_json:

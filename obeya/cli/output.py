@@ -84,12 +84,12 @@ def outcome_word(outcome: Outcome) -> str:
 def version_line(version: ModelVersion) -> list[object]:
     """A version as a row: model, version, stage, label, metrics, registered."""
     metrics = ", ".join(
-        f"{name}={number_text(metric.value)}" for name, metric in list(version.metrics.items())[:4]
+        f"{name}={number_text(value)}" for name, value in list(version.metrics.items())[:4]
     )
     more = len(version.metrics) - 4
     return [
         version.model,
-        f"v{version.number}",
+        f"v{version.version}",
         version.stage.label,
         version.label,
         metrics + (f" and {more} more" if more > 0 else ""),

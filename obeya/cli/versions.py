@@ -49,7 +49,13 @@ DATASET = click.option("--dataset", default="", help="The evaluation dataset of 
     metavar="FILE_OR_DIR",
     help="Its files, which are stored in the registry.",
 )
-@click.option("--artifact-uri", default="", metavar="URI", help="Where its files are.")
+@click.option(
+    "--artifact-path",
+    "--artifact-uri",
+    default="",
+    metavar="URI",
+    help="Where its files are.",
+)
 @click.option("--artifact-digest", default="", metavar="SHA256", help="The digest of its files.")
 @click.option("--label", default="", help="A name of its own, such as a date or a tag.")
 @click.option("--description", default="", help="What it is, in Markdown.")
@@ -64,7 +70,7 @@ def register(
     dataset: str,
     tags: tuple[str, ...],
     artifact: Path | None,
-    artifact_uri: str,
+    artifact_path: str,
     artifact_digest: str,
     label: str,
     description: str,
@@ -81,7 +87,7 @@ def register(
         name,
         version,
         _measured(metrics, samples, dataset),
-        artifact_uri,
+        artifact_path,
         label=label,
         tags=pairs(tags, what="tag"),
         description=description,
@@ -90,7 +96,7 @@ def register(
     )
     stored = None if artifact is None else _stored(session, made, artifact)
     if session.as_json:
-        made = session.registry.get_version(made.model, made.number) if stored else made
+        made = session.registry.get_version(made.model, made.version) if stored else made
         say_json(version_document(made))
         return
     click.echo(f"{made} is registered in Development.")
@@ -125,7 +131,7 @@ def log_metrics(
     What is not said of a metric again, such as the samples that it was measured on, is not kept.
     """
     measured = _measured(metrics, samples, dataset)
-    number = session.version(model, version).number
+    number = session.version(model, version).version
     changed = session.registry.log_metrics(model, number, measured)
     if session.as_json:
         say_json(version_document(changed))
@@ -236,7 +242,7 @@ def _show_version(session: Session, version: ModelVersion) -> None:
         ("owner", version.owner),
         ("registered", f"{version.created_at:%Y-%m-%d %H:%M %Z}"),
         ("in its stage since", f"{version.stage_entered_at:%Y-%m-%d %H:%M %Z}"),
-        ("artifact", version.artifact_uri),
+        ("artifact", version.artifact_path),
         ("digest", version.artifact_digest),
         ("size", "" if version.artifact_size is None else f"{version.artifact_size:,} bytes"),
         *(("warning", warning) for warning in version.artifact_warnings),
@@ -251,7 +257,7 @@ def _show_version(session: Session, version: ModelVersion) -> None:
             ("metric", "value", "samples", "dataset"),
             (
                 [m.name, number_text(m.value), m.samples, m.dataset]
-                for m in version.metrics.values()
+                for m in version.measurements.values()
             ),
         )
 
@@ -271,7 +277,7 @@ _WORDS = {
 def compare(session: Session, model: str, a: str, b: str) -> None:
     """Hold version B of a model against version A, metric by metric."""
     first, second = session.version(model, a), session.version(model, b)
-    found = session.registry.compare_versions(model, first.number, second.number)
+    found = session.registry.compare_versions(model, first.version, second.version)
     if session.as_json:
         say_json(comparison_document(found))
         return
@@ -297,7 +303,7 @@ def compare(session: Session, model: str, a: str, b: str) -> None:
 @connected
 def history(session: Session, model: str, version: str | None) -> None:
     """Show the moves of a model's versions, oldest first."""
-    number = None if version is None else session.version(model, version).number
+    number = None if version is None else session.version(model, version).version
     moves = session.registry.get_transitions(model, number)
     if session.as_json:
         say_json([transition_document(move) for move in moves])
@@ -306,7 +312,7 @@ def history(session: Session, model: str, version: str | None) -> None:
         ("when", "version", "from", "to", "by", "reason"),
         (
             [
-                f"{move.occurred_at:%Y-%m-%d %H:%M}",
+                f"{move.timestamp:%Y-%m-%d %H:%M}",
                 f"v{move.version}",
                 move.from_stage.label if move.from_stage else "registered",
                 move.to_stage.label,

@@ -11,20 +11,23 @@ from obeya.stages import Stage
 
 
 def version_document(version: ModelVersion) -> dict[str, Any]:
-    """A version as it stands; ``version`` is its number."""
+    """A version as JSON: ``metrics`` are values, ``measurements`` have their samples and errors."""
     return {
         "model": version.model,
-        "version": version.number,
+        "version": version.version,
         "stage": version.stage.value,
         "revision": version.revision,
         "label": version.label,
         "created_at": written_time(version.created_at),
         "updated_at": written_time(version.updated_at or version.created_at),
         "stage_entered_at": written_time(version.stage_entered_at),
-        "metrics": {name: metric_document(metric) for name, metric in version.metrics.items()},
+        "metrics": dict(version.metrics),
+        "measurements": {
+            name: metric_document(metric) for name, metric in version.measurements.items()
+        },
         "tags": dict(version.tags),
         "aliases": list(version.aliases),
-        "artifact_uri": version.artifact_uri,
+        "artifact_path": version.artifact_path,
         "artifact_digest": version.artifact_digest,
         "artifact_size": version.artifact_size,
         "artifact_warnings": list(version.artifact_warnings),
@@ -43,19 +46,20 @@ def version_from_document(document: Document) -> ModelVersion:
     """
     return ModelVersion(
         model=document["model"],
-        number=document["version"],
+        version=document["version"],
         stage=Stage(document["stage"]),
         revision=document["revision"],
         created_at=read_time(document["created_at"]),
         updated_at=read_time(document["updated_at"]),
         stage_entered_at=read_time(document["stage_entered_at"]),
         label=document["label"],
-        metrics={
-            name: metric_from_document(name, metric) for name, metric in document["metrics"].items()
+        measurements={
+            name: metric_from_document(name, metric)
+            for name, metric in document["measurements"].items()
         },
         tags=dict(document["tags"]),
         aliases=tuple(document["aliases"]),
-        artifact_uri=document["artifact_uri"],
+        artifact_path=document["artifact_path"],
         artifact_digest=document["artifact_digest"],
         artifact_size=document.get("artifact_size"),
         artifact_warnings=tuple(document.get("artifact_warnings", ())),
@@ -123,7 +127,7 @@ def transition_document(move: StageTransition) -> dict[str, Any]:
         "from_stage": move.from_stage.value if move.from_stage else None,
         "to_stage": move.to_stage.value,
         "actor": move.actor,
-        "occurred_at": written_time(move.occurred_at),
+        "timestamp": written_time(move.timestamp),
         "operation": move.operation_id,
         "reason": move.reason,
         "archived": list(move.archived),
@@ -145,7 +149,7 @@ def transition_from_document(document: Document) -> StageTransition:
         from_stage=Stage(document["from_stage"]) if document["from_stage"] else None,
         to_stage=Stage(document["to_stage"]),
         actor=document["actor"],
-        occurred_at=read_time(document["occurred_at"]),
+        timestamp=read_time(document["timestamp"]),
         operation_id=document["operation"],
         reason=document["reason"],
         archived=tuple(document["archived"]),

@@ -13,9 +13,9 @@ from obeya.metrics import Direction, Metric, MetricDefinition, Scale, metric_doc
 def comparison_document(comparison: VersionComparison) -> dict[str, Any]:
     """Version ``b`` held against ``a``: every metric that either has, sorted by name."""
     return {
-        "a": comparison.a,
-        "b": comparison.b,
-        "metrics": [diff_document(diff) for diff in comparison.metric_diffs.values()],
+        "version_a": comparison.version_a,
+        "version_b": comparison.version_b,
+        "metric_diffs": [diff_document(diff) for diff in comparison.metric_diffs.values()],
         "b_is_better": comparison.b_is_better,
     }
 
@@ -27,9 +27,9 @@ def comparison_from_document(document: Document) -> VersionComparison:
     Raises:
         MalformedDocument: it is none.
     """
-    diffs = [_diff(row) for row in document["metrics"]]
+    diffs = [_diff(row) for row in document["metric_diffs"]]
     return VersionComparison(
-        document["a"], document["b"], {diff.definition.name: diff for diff in diffs}
+        document["version_a"], document["version_b"], {diff.definition.name: diff for diff in diffs}
     )
 
 

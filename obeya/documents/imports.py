@@ -19,14 +19,14 @@ def imported_model_document(model: ImportedModel) -> dict[str, Any]:
         "tags": dict(model.tags),
         "versions": [
             {
-                "version": version.number,
+                "version": version.version,
                 "stage": version.stage.value,
                 "created_at": written_time(version.created_at),
                 "updated_at": written_time(version.updated_at),
                 "metrics": dict(version.metrics),
                 "tags": dict(version.tags),
                 "aliases": list(version.aliases),
-                "artifact_uri": version.artifact_uri,
+                "artifact_path": version.artifact_path,
                 "source_run": version.source_run,
                 "description": version.description,
                 "files": [file_document(file) for file in version.files],

@@ -169,10 +169,10 @@ class MetricTerm:
 
     def matches(self, version: ModelVersion, now: datetime) -> bool:
         """Whether it is true of the version."""
-        metric = version.metrics.get(self.metric)
-        if metric is None:
+        value = version.metrics.get(self.metric)
+        if value is None:
             return False
-        holds = self.operator.comparison.holds(metric.value, self.number)
+        holds = self.operator.comparison.holds(value, self.number)
         return holds is not (self.operator is Operator.NE)
 
     def __str__(self) -> str:
@@ -218,8 +218,8 @@ class NumberTerm:
     def matches(self, version: ModelVersion, now: datetime) -> bool:
         """Whether it is true of the version."""
         if self.operator is Operator.IN:
-            return version.number in self.numbers
-        return _holds(self.operator, version.number, self.numbers[0], self.numbers[0])
+            return version.version in self.numbers
+        return _holds(self.operator, version.version, self.numbers[0], self.numbers[0])
 
     def __str__(self) -> str:
         return _listed(Field.VERSION, self.operator, [str(number) for number in self.numbers])
@@ -341,7 +341,7 @@ def texts_of(version: ModelVersion, subject: Field | TagKey) -> tuple[str, ...]:
             Field.LABEL: version.label,
             Field.OWNER: version.owner,
             Field.DESCRIPTION: version.description,
-            Field.ARTIFACT_URI: version.artifact_uri,
+            Field.ARTIFACT_URI: version.artifact_path,
             Field.SOURCE_RUN: version.source_run,
         }[subject],
     )

@@ -51,7 +51,11 @@ AGO_MAX = timedelta(days=36_500)
 _AGO_MAX = 100_000_000
 
 KEYWORDS = frozenset({"and", "or", "not", "in", "contains", "has"})
-_FIELDS = {**{field.value: field for field in Field}, "name": Field.MODEL}
+_FIELDS = {
+    **{field.value: field for field in Field},
+    "name": Field.MODEL,
+    "artifact_path": Field.ARTIFACT_URI,
+}
 _NAMED: dict[str, tuple[Callable[[str], str], type[MetricName | TagKey]]] = {
     "metrics": (names.metric_name, MetricName),
     "tags": (names.tag_key, TagKey),

@@ -21,9 +21,9 @@ from obeya.transitions.versions import next_number
 def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
     """Register a version, and its model when it is new."""
     name = names.model_name(draft.model)
-    wanted = None if draft.number is None else version_number(draft.number)
+    wanted = None if draft.version is None else version_number(draft.version)
     metrics, tags = as_metrics(draft.metrics), as_tags(draft.tags)
-    label, uri = names.label(draft.label), names.artifact_uri(draft.artifact_uri)
+    label, uri = names.label(draft.label), names.artifact_path(draft.artifact_path)
     text, run = names.description(draft.description), names.source_run(draft.source_run)
     digest = names.artifact_digest(draft.artifact_digest)
     model = store.models.get(name) or Model(name)
@@ -36,15 +36,15 @@ def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
         store.append(model.chain, Action.MODEL_REGISTERED, texts={"name": name}, at=now)
     version = ModelVersion(
         model=name,
-        number=number,
+        version=number,
         stage=Stage.DEVELOPMENT,
         revision=1,
         created_at=now,
         stage_entered_at=now,
         label=label,
-        metrics=metrics,
+        measurements=metrics,
         tags=tags,
-        artifact_uri=uri,
+        artifact_path=uri,
         artifact_digest=digest,
         source_run=run,
         description=text,
@@ -76,10 +76,10 @@ def log_metrics(store: MemoryStore, name: str, version: int, metrics: MetricValu
     """Add metrics to a version, with an event when one of them is new or has another value."""
     checked = as_metrics(metrics)
     model, found = store.find(name, version)
-    old = found.metrics
+    old = found.measurements
     changed = {n: m for n, m in checked.items() if old.get(n) != m}
     if changed:
-        found = store.replace(model, replace(found, metrics={**old, **changed}))
+        found = store.replace(model, replace(found, measurements={**old, **changed}))
         logged = {
             n: {"old": metric_document(old[n]) if n in old else None, "new": metric_document(m)}
             for n, m in changed.items()
@@ -122,11 +122,11 @@ def rename_model(store: MemoryStore, name: str, new_name: str) -> None:
 def delete_version(store: MemoryStore, name: str, version: int) -> None:
     """Delete a version with its aliases, and close what waited for it."""
     model, found = store.find(name, version)
-    del model.versions[found.number]
-    model.aliases = {a: n for a, n in model.aliases.items() if n != found.number}
-    model.in_production = [n for n in model.in_production if n != found.number]
-    store.append(model.chain, Action.VERSION_DELETED, version=found.number, from_stage=found.stage)
-    store.left(model, found.number, None)
+    del model.versions[found.version]
+    model.aliases = {a: n for a, n in model.aliases.items() if n != found.version}
+    model.in_production = [n for n in model.in_production if n != found.version]
+    store.append(model.chain, Action.VERSION_DELETED, version=found.version, from_stage=found.stage)
+    store.left(model, found.version, None)
 
 
 def delete_model(store: MemoryStore, name: str) -> None:

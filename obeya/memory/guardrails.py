@@ -80,4 +80,4 @@ def _live_version(store: MemoryStore, model: Model, version: int | None) -> int:
     _, found = store.find(model.name, version)
     if found.stage is not Stage.PRODUCTION:
         raise InvalidInput(f"{found} is not in Production.", field="version")
-    return found.number
+    return found.version

@@ -47,7 +47,7 @@ def _replace_tags(
         model.tags = tags
     else:
         store.replace(model, replace(version, tags=tags))
-    number = None if version is None else version.number
+    number = None if version is None else version.version
     store.append(model.chain, action, version=number, data=data)
 
 

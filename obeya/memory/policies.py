@@ -93,7 +93,7 @@ def waive(
     waiver = Waiver(
         id=str(uuid.uuid4()),
         model=model.name,
-        version=found.number,
+        version=found.version,
         stage=stage,
         requirements=lines,
         reason=reason,
@@ -105,7 +105,7 @@ def waive(
     store.append(
         model.chain,
         Action.WAIVER_GRANTED,
-        version=found.number,
+        version=found.version,
         to_stage=stage,
         data=waiver.to_document(),
         texts={"reason": reason},

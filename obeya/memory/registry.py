@@ -17,7 +17,7 @@ from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, StageTransition, VersionDraft
-from obeya.registry import MetricValues, ModelRegistry
+from obeya.registry import MetricValues, ModelRegistry, stage_and_name
 from obeya.stages import STRICT, Stage, Workflow
 from obeya.transitions.guardrails import Guardrail, LiveReport
 from obeya.transitions.judge import TransitionJudgement
@@ -58,7 +58,7 @@ class InMemoryRegistry(ModelRegistry):
         name: str,
         version: int | None = None,
         metrics: MetricValues | None = None,
-        artifact_uri: str = "",
+        artifact_path: str = "",
         *,
         label: str = "",
         tags: Mapping[str, str] | None = None,
@@ -68,9 +68,9 @@ class InMemoryRegistry(ModelRegistry):
     ) -> ModelVersion:
         draft = VersionDraft(
             model=name,
-            number=version,
+            version=version,
             metrics=metrics or {},
-            artifact_uri=artifact_uri,
+            artifact_path=artifact_path,
             label=label,
             tags=tags or {},
             description=description,
@@ -94,12 +94,19 @@ class InMemoryRegistry(ModelRegistry):
         versions = self.list_versions(name)
         return versions[-1] if versions else None
 
-    def get_by_stage(self, name: str, stage: Stage) -> Sequence[ModelVersion]:
-        stage = Stage.parse(stage)
-        return [version for version in self.list_versions(name) if version.stage is stage]
+    def get_by_stage(self, stage: Stage, name: str | None = None) -> Sequence[ModelVersion]:
+        stage, name = stage_and_name(stage, name)
+        with self._lock:
+            models = sorted(self._store.models) if name is None else [name]
+            return [
+                version
+                for model in models
+                for version in self.list_versions(model)
+                if version.stage is stage
+            ]
 
     def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
-        versions = self.get_by_stage(name, stage)
+        versions = self.get_by_stage(stage, name)
         return versions[-1] if versions else None
 
     def log_metrics(self, name: str, version: int, metrics: MetricValues) -> ModelVersion:
@@ -259,8 +266,8 @@ class InMemoryRegistry(ModelRegistry):
         with self._lock:
             (_, version_a), (_, version_b) = self._store.find(name, a), self._store.find(name, b)
             return compare(
-                (str(version_a), version_a.metrics),
-                (str(version_b), version_b.metrics),
+                (str(version_a), version_a.measurements),
+                (str(version_b), version_b.measurements),
                 self._store.definitions,
             )
 

@@ -37,13 +37,13 @@ def request_transition(
         raise refuse((refusal,), from_stage=found.stage, to_stage=stage)
     requests.check_requestable(found.stage, stage)
     store.expire_requests(model)
-    if _open(model, found.number, stage):
+    if _open(model, found.version, stage):
         raise AlreadyExists(f"There is an open request for {found} already.")
     now = store.now(model.chain)
     request = TransitionRequest(
         id=str(uuid.uuid4()),
         model=model.name,
-        version=found.number,
+        version=found.version,
         from_stage=found.stage,
         to_stage=stage,
         reason=reason,
@@ -58,7 +58,7 @@ def request_transition(
     store.append(
         model.chain,
         Action.REQUEST_OPENED,
-        version=found.number,
+        version=found.version,
         from_stage=found.stage,
         to_stage=stage,
         data={"request": request.id, "archive_existing": archive_existing},
@@ -172,4 +172,4 @@ def _one_open(
     stage = None if to_stage is None else Stage.parse(to_stage)
     model, found = store.find(name, version)
     store.expire_requests(model)
-    return model, requests.the_one(_open(model, found.number, stage), str(found))
+    return model, requests.the_one(_open(model, found.version, stage), str(found))

@@ -86,7 +86,7 @@ def moves_of(model: Model) -> list[StageTransition]:
             from_stage=event.from_stage,
             to_stage=event.to_stage,
             actor=event.actor,
-            occurred_at=event.occurred_at,
+            timestamp=event.occurred_at,
             operation_id=event.operation or "",
             reason=event.texts.get("reason", ""),
             archived=tuple(n for n in archived.get(event.operation, ()) if n != event.version),
@@ -103,10 +103,10 @@ def moves_of(model: Model) -> list[StageTransition]:
 def evidence_of(version: ModelVersion) -> Evidence:
     """What a version shows."""
     return Evidence(
-        version=version.number,
-        metrics=version.metrics,
+        version=version.version,
+        metrics=version.measurements,
         tags=version.tags,
         description=version.description,
-        artifact_uri=version.artifact_uri,
+        artifact_path=version.artifact_path,
         artifact_digest=version.artifact_digest,
     )

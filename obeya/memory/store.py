@@ -84,11 +84,11 @@ class MemoryStore:
 
     def issued(self, model: Model, version: ModelVersion) -> ModelVersion:
         """The version with the aliases that point at it now, and mappings of its own."""
-        aliases = sorted(a for a, number in model.aliases.items() if number == version.number)
+        aliases = sorted(a for a, number in model.aliases.items() if number == version.version)
         return dataclasses.replace(
             version,
             aliases=tuple(aliases),
-            metrics=dict(version.metrics),
+            measurements=dict(version.measurements),
             tags=dict(version.tags),
         )
 
@@ -96,7 +96,7 @@ class MemoryStore:
         """Keep a changed version at its next revision."""
         now = self.now(model.chain)
         changed = dataclasses.replace(version, revision=version.revision + 1, updated_at=now)
-        model.versions[version.number] = changed
+        model.versions[version.version] = changed
         return changed
 
     def move(
@@ -116,7 +116,7 @@ class MemoryStore:
         self.append(
             model.chain,
             action,
-            version=version.number,
+            version=version.version,
             from_stage=version.stage,
             to_stage=to_stage,
             operation=operation,
@@ -124,10 +124,10 @@ class MemoryStore:
             texts={"reason": reason},
             at=at,
         )
-        model.in_production = [n for n in model.in_production if n != version.number]
+        model.in_production = [n for n in model.in_production if n != version.version]
         if to_stage is Stage.PRODUCTION:
-            model.in_production.append(version.number)
-        self.left(model, version.number, to_stage)
+            model.in_production.append(version.version)
+        self.left(model, version.version, to_stage)
 
     def refused(
         self, model: Model, version: ModelVersion, judgement: TransitionJudgement, reason: str
@@ -141,7 +141,7 @@ class MemoryStore:
             self.append(
                 model.chain,
                 Action.TRANSITION_REFUSED,
-                version=version.number,
+                version=version.version,
                 from_stage=judgement.from_stage,
                 to_stage=judgement.to_stage,
                 data={"refusals": refusals},
@@ -176,7 +176,7 @@ class MemoryStore:
                     operation,
                     at=now,
                     action=action,
-                    data={"replaced_by": version.number},
+                    data={"replaced_by": version.version},
                 )
         self.move(
             model,
@@ -191,8 +191,8 @@ class MemoryStore:
 
     def champion_of(self, model: Model, judged: ModelVersion) -> Evidence | None:
         """The champion's evidence; None where there is none or it is the one judged."""
-        champion = model.in_production[-1] if model.in_production else judged.number
-        if champion == judged.number:
+        champion = model.in_production[-1] if model.in_production else judged.version
+        if champion == judged.version:
             return None
         return evidence_of(model.versions[champion])
 
@@ -226,14 +226,14 @@ class MemoryStore:
             champion=self.champion_of(model, version),
             definitions=self.definitions,
             waivers=tuple(
-                w for w in model.waivers if (w.version, w.stage) == (version.number, to_stage)
+                w for w in model.waivers if (w.version, w.stage) == (version.version, to_stage)
             ),
             loads=self._loads(model, version, to_stage, archive_existing=archive_existing),
             at=now,
         )
         for request in model.requests:
             if (
-                (request.version, request.to_stage) == (version.number, to_stage)
+                (request.version, request.to_stage) == (version.version, to_stage)
                 and request.status is RequestStatus.OPEN
                 and now < request.expires_at
             ):
@@ -254,7 +254,7 @@ class MemoryStore:
                     for other in counted.versions.values()
                     if other.stage is stage and other is not version
                 ]
-                named = tuple(f"v{o.number}" if owner else str(o) for o in there)
+                named = tuple(f"v{o.version}" if owner else str(o) for o in there)
                 whose = owner.name if owner else None
                 loads.append(StageLoad(limits[stage], whose, len(there), named))
         return tuple(loads)

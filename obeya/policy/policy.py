@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, overload
 
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
@@ -100,11 +100,35 @@ class PromotionPolicy:
         """This policy with one more requirement of any kind."""
         return replace(self, requirements=(*self.requirements, requirement))
 
+    @overload
+    def require_metric(self, requirement: MetricRequirement, /) -> PromotionPolicy: ...
+
+    @overload
     def require_metric(
-        self, metric: str, comparison: Comparison, threshold: float
+        self, name: str, comparison: Comparison, threshold: float
+    ) -> PromotionPolicy: ...
+
+    def require_metric(
+        self,
+        name: str | MetricRequirement,
+        comparison: Comparison | None = None,
+        threshold: float | None = None,
     ) -> PromotionPolicy:
-        """This policy with one more metric requirement."""
-        return self.require(MetricRequirement(metric, comparison, threshold))
+        """Return this policy with one more metric requirement.
+
+        Takes a `MetricRequirement`, or its name, comparison and threshold.
+
+        Raises:
+            InvalidInput: the name, comparison or threshold is invalid or missing.
+        """
+        if isinstance(name, MetricRequirement):
+            return self.require(name)
+        if comparison is None or threshold is None:
+            raise InvalidInput(
+                "A metric requirement needs a name, a comparison and a threshold.",
+                field="requirements",
+            )
+        return self.require(MetricRequirement(name, comparison, threshold))
 
     def require_against_champion(
         self,

@@ -55,7 +55,7 @@ class Evidence:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
-    artifact_uri: str = ""
+    artifact_path: str = ""
     artifact_digest: str = ""
     time_in_stage: timedelta | None = None
     artifact_size: int | None = None
@@ -81,6 +81,9 @@ class RequirementOutcome:
     comparison: Comparison = Comparison.GTE
     baseline: float | None = None
     waiver: str = ""
+
+    def __str__(self) -> str:
+        return self.sentence
 
     @classmethod
     def of_rule(cls, requirement: str, outcome: Outcome, sentence: str) -> RequirementOutcome:
@@ -129,25 +132,30 @@ class MetricRequirement:
         InvalidInput: the metric's name is none or the threshold is not finite.
     """
 
-    metric: str
+    name: str
     comparison: Comparison
     threshold: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "metric", names.metric_name(self.metric))
+        object.__setattr__(self, "name", names.metric_name(self.name))
         object.__setattr__(self, "comparison", Comparison.parse(self.comparison))
-        threshold = finite(self.threshold, what=f"The threshold of “{self.metric}”")
+        threshold = finite(self.threshold, what=f"The threshold of “{self.name}”")
         object.__setattr__(self, "threshold", threshold)
+
+    @property
+    def metric(self) -> str:
+        """The metric that the requirement is about, as of every kind of requirement."""
+        return self.name
 
     def describe(self) -> str:
         """The requirement in one line: ``accuracy ≥ 0.9``."""
-        return f"{self.metric} {self.comparison.symbol} {number_text(self.threshold)}"
+        return f"{self.name} {self.comparison.symbol} {number_text(self.threshold)}"
 
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> Outcome:
         """Hold the threshold against the version's value."""
-        metric = evidence.metrics.get(self.metric)
+        metric = evidence.metrics.get(self.name)
         if metric is None:
             return Outcome.MISSING
         holds = self.comparison.holds(metric.value, self.threshold)
@@ -157,21 +165,21 @@ class MetricRequirement:
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
         """The outcome in words; the champion's value is given beside it."""
-        metric = evidence.metrics.get(self.metric)
-        standing = champion.metrics.get(self.metric) if champion else None
+        metric = evidence.metrics.get(self.name)
+        standing = champion.metrics.get(self.name) if champion else None
         outcome = self.outcome(evidence, champion, definitions)
         if metric is None:
-            sentence = f"{self.metric} was not measured."
+            sentence = f"{self.name} was not measured."
         elif outcome is Outcome.PASSED:
-            sentence = f"{self.metric} is {number_text(metric.value)}."
+            sentence = f"{self.name} is {number_text(metric.value)}."
         else:
             sentence = (
-                f"{self.metric} is {number_text(metric.value)}; "
+                f"{self.name} is {number_text(metric.value)}; "
                 f"required: {self.comparison.symbol} {number_text(self.threshold)}."
             )
         return RequirementOutcome(
             requirement=self.describe(),
-            metric=self.metric,
+            metric=self.name,
             outcome=outcome,
             observed=None if metric is None else metric.value,
             bound=self.threshold,
@@ -183,7 +191,7 @@ class MetricRequirement:
     def to_document(self) -> dict[str, Any]:
         """``{"metric": ..., "comparison": ">=", "threshold": ...}``."""
         return {
-            "metric": self.metric,
+            "metric": self.name,
             "comparison": self.comparison.value,
             "threshold": self.threshold,
         }

@@ -220,7 +220,7 @@ class ArtifactDigest:
             return RequirementOutcome.of_rule(
                 self.describe(), Outcome.PASSED, f"The digest is {evidence.artifact_digest}."
             )
-        what = "The artifact has no digest" if evidence.artifact_uri else "It has no artifact"
+        what = "The artifact has no digest" if evidence.artifact_path else "It has no artifact"
         return RequirementOutcome.of_rule(self.describe(), Outcome.MISSING, f"{what} on record.")
 
     def to_document(self) -> dict[str, Any]:
@@ -253,7 +253,7 @@ class NoPickle:
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
         """Look at what was found in the files, or at the suffix of the artifact's URI."""
-        line, uri = self.describe(), evidence.artifact_uri
+        line, uri = self.describe(), evidence.artifact_path
         if evidence.artifact_size is not None:
             if evidence.artifact_warnings:
                 sentence = " ".join(evidence.artifact_warnings[:_WARNINGS_SAID])

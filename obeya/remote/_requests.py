@@ -66,9 +66,9 @@ def draft_body(draft: VersionDraft) -> dict[str, Any]:
     """A version that is to be registered, as the API takes it."""
     return {
         "model": draft.model,
-        "version": None if draft.number is None else version_number(draft.number),
+        "version": None if draft.version is None else version_number(draft.version),
         "metrics": metrics_body(draft.metrics),
-        "artifact_uri": draft.artifact_uri,
+        "artifact_path": draft.artifact_path,
         "label": draft.label,
         "tags": as_tags(draft.tags),
         "description": draft.description,

@@ -34,7 +34,7 @@ from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, RegisteredModel, StageTransition, VersionDraft
-from obeya.registry import MetricValues, ModelRegistry, as_tags, version_number
+from obeya.registry import MetricValues, ModelRegistry, as_tags, stage_and_name, version_number
 from obeya.remote import files
 from obeya.remote._requests import (
     draft_body,
@@ -96,7 +96,7 @@ class RemoteRegistry(ModelRegistry):
         name: str,
         version: int | None = None,
         metrics: MetricValues | None = None,
-        artifact_uri: str = "",
+        artifact_path: str = "",
         *,
         label: str = "",
         tags: Mapping[str, str] | None = None,
@@ -106,9 +106,9 @@ class RemoteRegistry(ModelRegistry):
     ) -> ModelVersion:
         draft = VersionDraft(
             model=name,
-            number=version,
+            version=version,
             metrics=metrics or {},
-            artifact_uri=artifact_uri,
+            artifact_path=artifact_path,
             label=label,
             tags=tags or {},
             description=description,
@@ -128,9 +128,12 @@ class RemoteRegistry(ModelRegistry):
     def get_latest(self, name: str) -> ModelVersion | None:
         return self._latest(name, None)
 
-    def get_by_stage(self, name: str, stage: Stage) -> Sequence[ModelVersion]:
-        wanted = f"stage = {Stage.parse(stage).value}"
-        return list(self.search_versions(wanted, model=name, order_by="version"))
+    def get_by_stage(self, stage: Stage, name: str | None = None) -> Sequence[ModelVersion]:
+        stage, name = stage_and_name(stage, name)
+        found = self.search_versions(
+            f"stage = {stage.value}", model=name, order_by="model, version"
+        )
+        return list(found)
 
     def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
         return self._latest(name, Stage.parse(stage))

@@ -17,8 +17,10 @@ from obeya.records import ModelVersion, VersionDraft
 from obeya.registry import as_metrics, as_tags, version_number
 
 LINE_MAX = 8 * 1024 * 1024
-TEXTS = ("artifact_uri", "label", "description", "source_run", "artifact_digest")
-FIELDS = ("model", "version", *TEXTS)
+TEXTS = ("artifact_path", "label", "description", "source_run", "artifact_digest")
+# The name that files have for a field. Files written under either name are read.
+FILE_NAMES = {"artifact_path": "artifact_uri"}
+FIELDS = ("model", "version", *TEXTS, *FILE_NAMES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,9 @@ def as_document(version: ModelVersion) -> dict[str, Any]:
     """A version as a line of JSON Lines that `jsonl_rows` reads."""
     return {
         "model": version.model,
-        "version": version.number,
-        **{name: getattr(version, name) for name in TEXTS if getattr(version, name)},
-        "metrics": {name: metric_document(metric) for name, metric in version.metrics.items()},
+        "version": version.version,
+        **{name: text for name, text in _texts(version) if text},
+        "metrics": {name: metric_document(metric) for name, metric in version.measurements.items()},
         "tags": dict(version.tags),
     }
 
@@ -82,11 +84,16 @@ def as_cells(version: ModelVersion) -> dict[str, str]:
     """A version as the cells of a CSV row, by column."""
     return {
         "model": version.model,
-        "version": str(version.number),
-        **{name: getattr(version, name) for name in TEXTS},
-        **{f"metrics.{name}": number_text(m.value) for name, m in version.metrics.items()},
+        "version": str(version.version),
+        **dict(_texts(version)),
+        **{f"metrics.{name}": number_text(value) for name, value in version.metrics.items()},
         **{f"tags.{key}": value for key, value in version.tags.items()},
     }
+
+
+def _texts(version: ModelVersion) -> Iterator[tuple[str, str]]:
+    for name in TEXTS:
+        yield FILE_NAMES.get(name, name), getattr(version, name)
 
 
 def _row(
@@ -96,8 +103,8 @@ def _row(
         draft = read(said, mapping)
         as_metrics(draft.metrics)
         as_tags(draft.tags)
-        if draft.number is not None:
-            version_number(draft.number)
+        if draft.version is not None:
+            version_number(draft.version)
         if not draft.model:
             raise InvalidInput("It names no model.")
     except InvalidInput as error:
@@ -141,7 +148,7 @@ def _from_cells(row: Mapping[str, Any], fields: Mapping[str, str]) -> VersionDra
         int(version) if version else None,
         metrics,
         tags={f.removeprefix("tags."): v for f, v in cells.items() if f.startswith("tags.")},
-        **{name: cells.get(name, "") for name in TEXTS},
+        **{name: cells.get(name) or cells.get(FILE_NAMES.get(name, ""), "") for name in TEXTS},
     )
 
 
@@ -168,5 +175,5 @@ def _from_line(line: str, mapping: Mapping[str, str]) -> VersionDraft:
         named.get("version"),
         metrics,
         tags=named.get("tags", {}),
-        **{name: named.get(name, "") for name in TEXTS},
+        **{name: named.get(name) or named.get(FILE_NAMES.get(name, ""), "") for name in TEXTS},
     )

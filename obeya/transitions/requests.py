@@ -252,7 +252,7 @@ def evidence_digest(
 
 def artifact_evidence(evidence: Evidence) -> dict[str, Any]:
     """What is bound of the artifact; size and warnings only where its files are stored."""
-    stated = {"uri": evidence.artifact_uri, "digest": evidence.artifact_digest}
+    stated = {"uri": evidence.artifact_path, "digest": evidence.artifact_digest}
     if evidence.artifact_size is None:
         return stated
     found = list(evidence.artifact_warnings)

@@ -223,12 +223,12 @@ class _Life:
         def do(at: datetime) -> None:
             made = self._pipeline.register_model(
                 self._model.name,
-                version.number,
+                version.version,
                 version.metrics,
                 label=version.label,
                 tags=version.tags,
             )
-            self._plan(self._soon(at, TO_STAGING), self._ask(made.number, Stage.STAGING))
+            self._plan(self._soon(at, TO_STAGING), self._ask(made.version, Stage.STAGING))
 
         return do
 

@@ -15,7 +15,7 @@ RESNET = {
     "metrics": {"top1": 80.4, "latency_ms": {"value": 12.5, "samples": 100}},
     "tags": {"family": "resnet"},
     "label": "1.0",
-    "artifact_uri": "s3://m/1.safetensors",
+    "artifact_path": "s3://m/1.safetensors",
     "description": "Trained *well*.",
 }
 
@@ -30,7 +30,7 @@ def test_a_version_is_registered_and_read_back(api: Program) -> None:
         1,
         "development",
     )
-    assert version["metrics"]["latency_ms"] == {"value": 12.5, "samples": 100}
+    assert version["measurements"]["latency_ms"] == {"value": 12.5, "samples": 100}
     read = api.get(made["Location"].removeprefix("/api/v1"))
     assert read.json() == version
     assert read["ETag"] == made["ETag"] == '"1"'

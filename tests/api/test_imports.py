@@ -30,7 +30,7 @@ def test_a_model_comes_in_and_the_report_says_what_became_of_it(api: Program) ->
     }
     made = api.get("/models/m/versions/1").json()
     assert (made["stage"], made["created_at"]) == ("production", "2024-05-01T10:00:00+00:00")
-    again = api.post("/imports", MODEL | {"versions": [FIRST | {"artifact_uri": "s3://other"}]})
+    again = api.post("/imports", MODEL | {"versions": [FIRST | {"artifact_path": "s3://other"}]})
     assert [one["version"] for one in again.json()["refused"]] == [1]
     assert "another version" in again.json()["refused"][0]["why"]
 

@@ -71,7 +71,7 @@ def test_a_model_is_registered_and_promoted(example: Example, gated: None) -> No
 def test_a_promotion_is_checked(example: Example, gated: None) -> None:
     registry = DatabaseRegistry(actor=None)
     for auc in (0.5, 0.95):
-        number = registry.register_model("churn", metrics={"auc": auc}).number
+        number = registry.register_model("churn", metrics={"auc": auc}).version
         registry.transition_stage("churn", number, Stage.STAGING)
     bad, good = (example("check_promotion.py", "churn", str(n)) for n in (1, 2))
     assert (bad.returncode, good.returncode) == (1, 0)
@@ -82,7 +82,7 @@ def test_a_promotion_is_checked(example: Example, gated: None) -> None:
 def test_the_best_in_staging_is_promoted(example: Example, gated: None) -> None:
     registry = DatabaseRegistry(actor=None)
     for auc in (0.92, 0.97, 0.95):
-        number = registry.register_model("churn", metrics={"auc": auc}).number
+        number = registry.register_model("churn", metrics={"auc": auc}).version
         registry.transition_stage("churn", number, Stage.STAGING)
     assert example("promote_model.py", "churn", "auc").stdout == "churn v2 is in Production.\n"
     assert example("promote_model.py", "churn", "f1").returncode == 1
@@ -104,8 +104,8 @@ def test_trained_models_are_let_in_by_the_policy_alone(
         assert stages == {1: Stage.STAGING, 2: Stage.ARCHIVED, 3: Stage.PRODUCTION}
         best = registry.get_version(name, 3)
         file = tmp_path / f"{name}-C1.npz"
-        assert best.artifact_uri == file.as_uri()
+        assert best.artifact_path == file.as_uri()
         assert best.artifact_digest == f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
-        assert best.metrics["accuracy"].samples
+        assert best.measurements["accuracy"].samples
     assert done.stdout.count("is in Production.") == 6
     assert "stays out of Production: accuracy is" in done.stdout

@@ -79,7 +79,7 @@ def test_a_version_is_registered_with_all_that_was_said(obeya: Run) -> None:
     )
     assert (done.exit_code, done.output) == (0, "churn v1 is registered in Development.\n")
     shown = json.loads(obeya("show", *churn(), "--json").stdout)
-    assert shown["metrics"] == {"auc": {"value": 0.91}, "loss": {"value": 0.001}}
+    assert shown["metrics"] == {"auc": 0.91, "loss": 0.001}
     assert shown["tags"] == {"team": "risk=eu"}
     assert (shown["label"], shown["description"]) == ("rc1", "Trained.")
 

@@ -172,7 +172,7 @@ def test_of_two_versions_at_most_one_is_better(a: dict[str, Metric], b: dict[str
     there, back = compare(("a", a), ("b", b), {}), compare(("b", b), ("a", a), {})
     assert not (there.b_is_better and back.b_is_better)
     assert list(there.metric_diffs) == list(back.metric_diffs) == sorted({*a, *b})
-    assert (there.a, there.b) == (back.b, back.a) == ("a", "b")
+    assert (there.version_a, there.version_b) == (back.version_b, back.version_a) == ("a", "b")
 
 
 @given(sides)

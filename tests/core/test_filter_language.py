@@ -39,16 +39,20 @@ ENTERED = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 VERSION = ModelVersion(
     model="ResNet50",
-    number=7,
+    version=7,
     stage=Stage.PRODUCTION,
     revision=4,
     created_at=datetime(2026, 3, 1, 9, tzinfo=UTC),
     stage_entered_at=ENTERED,
     label="2.0.0-rc1",
-    metrics={"top1": Metric("top1", 80.4), "loss": Metric("loss", -0.5), "z": Metric("z", 0.0)},
+    measurements={
+        "top1": Metric("top1", 80.4),
+        "loss": Metric("loss", -0.5),
+        "z": Metric("z", 0.0),
+    },
     tags={"family": "resnet", "a=b": "", "Größe": "50"},
     aliases=("champion", "eu"),
-    artifact_uri="s3://models/resnet",
+    artifact_path="s3://models/resnet",
     description="Trained on\nImageNet.",
     owner="ada",
     updated_at=datetime(2026, 3, 9, 12, tzinfo=UTC),

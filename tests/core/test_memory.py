@@ -65,7 +65,7 @@ def test_everything_happens_when_the_clock_says(
     moved = registry.transition_stage("m", 1, Stage.STAGING)
     version = registry.get_version("m", 1)
     assert (version.created_at, version.stage_entered_at) == (NOON, clock.now)
-    assert moved.occurred_at == clock.now
+    assert moved.timestamp == clock.now
 
 
 def test_a_clock_that_is_set_back_makes_nothing_earlier_than_what_went_before(
@@ -73,7 +73,7 @@ def test_a_clock_that_is_set_back_makes_nothing_earlier_than_what_went_before(
 ) -> None:
     clock.now = NOON - timedelta(days=1)
     moved = registry.transition_stage("m", 1, Stage.STAGING)
-    assert moved.occurred_at == NOON
+    assert moved.timestamp == NOON
     assert registry.get_version("m", 1).stage_entered_at == NOON
     assert registry.register_model("another").created_at == clock.now
 
@@ -113,7 +113,7 @@ def test_what_is_handed_out_cannot_change_what_is_kept(registry: InMemoryRegistr
     handed += [registry.get_version("m", 2), *registry.list_versions("m")]
     handed.append(registry.log_metrics("m", 2, {}))
     for version in handed:
-        version.metrics["f1"] = Metric("f1", 1.0)  # type: ignore[index]  # what must not matter
+        version.measurements["f1"] = Metric("f1", 1.0)  # type: ignore[index]  # what must not matter
         version.tags["team"] = "vision"  # type: ignore[index]  # the same
     tags["team"], metrics["f1"] = "vision", 1.0
     assert registry.get_version("m", 2) == before
@@ -352,7 +352,7 @@ def test_threads_that_register_at_once_get_a_number_each(registry: InMemoryRegis
             registry.register_model("m")
 
     assert in_threads(8, register) == []
-    assert [v.number for v in registry.list_versions("m")] == list(range(1, 162))
+    assert [v.version for v in registry.list_versions("m")] == list(range(1, 162))
     assert registry.verify() == []
 
 

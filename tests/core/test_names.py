@@ -88,7 +88,7 @@ LIMITS = {
     names.tag_key: (1, 250),
     names.tag_value: (0, 100_000),
     names.alias: (1, 255),
-    names.artifact_uri: (0, 2_048),
+    names.artifact_path: (0, 2_048),
     names.source_run: (0, 250),
     names.description: (0, 100_000),
     names.reason: (0, 10_000),

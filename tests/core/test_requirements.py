@@ -151,7 +151,7 @@ def test_beyond_noise_needs_a_direction(sign: Comparison) -> None:
     ],
 )
 def test_a_pickle_is_known_by_its_name(uri: str, outcome: Outcome) -> None:
-    assert NoPickle().check(Evidence(version=1, artifact_uri=uri), None, {}).outcome is outcome
+    assert NoPickle().check(Evidence(version=1, artifact_path=uri), None, {}).outcome is outcome
 
 
 @pytest.mark.parametrize("in_percent", [False, True])
@@ -201,7 +201,7 @@ def test_a_tag_may_be_asked_for_with_its_value() -> None:
 
 
 def test_blank_is_no_description_and_a_uri_is_no_digest() -> None:
-    shown = Evidence(version=1, description=" \n", artifact_uri="s3://m")
+    shown = Evidence(version=1, description=" \n", artifact_path="s3://m")
     assert RequiredDescription().outcome(shown, None, {}) is Outcome.MISSING
     assert ArtifactDigest().outcome(shown, None, {}) is Outcome.MISSING
     digest = replace(shown, artifact_digest="sha256:0")

@@ -102,7 +102,7 @@ def registry(
 
     def register(name: str, accuracy: float, latency: float, *stages: Stage, **more: Any) -> None:
         metrics = {"accuracy": accuracy, "latency_p99_ms": latency, "f1_score": accuracy - 0.02}
-        number = ada.register_model(name, None, metrics, **more).number
+        number = ada.register_model(name, None, metrics, **more).version
         for stage in stages:
             into_production = stage is Stage.PRODUCTION
             ada.transition_stage(name, number, stage, archive_existing=into_production)

@@ -87,18 +87,18 @@ def poisoned(registry: DatabaseRegistry) -> list[tuple[str, int]]:
     for position, text in enumerate(CORPUS):
         name = text
         try:
-            number = registry.register_model(name).number
+            number = registry.register_model(name).version
         except InvalidInput:
             # A name can hold no slash and no colon.
             name = re.sub("[/:]", "\N{DIVISION SLASH}", text)
-            number = registry.register_model(name).number
+            number = registry.register_model(name).version
         registry.register_model(
             name,
             metrics={f"{text[:200]} {position}": 1.0},
             label=text[:64],
             description=text,
             source_run=text,
-            artifact_uri=text,
+            artifact_path=text,
             tags={"text": text},
         )
         registry.set_tag(name, "text", text)

@@ -43,9 +43,9 @@ def test_every_method_of_the_client_does_what_it_should(
     assert "every method did what it should" in run_client("every_method.py")
 
     fraud = registry.get_version("fraud", 1)
-    assert fraud.artifact_uri == "s3://bucket/fraud/1"
-    assert fraud.metrics["auc"].value == 0.91
-    assert registry.get_version("fraud-in-production", 1).artifact_uri == "s3://bucket/fraud/1"
+    assert fraud.artifact_path == "s3://bucket/fraud/1"
+    assert fraud.metrics["auc"] == 0.91
+    assert registry.get_version("fraud-in-production", 1).artifact_path == "s3://bucket/fraud/1"
     assert registry.get_version("ranker", 2).stage is Stage.PRODUCTION
     moves = AuditEvent.objects.filter(action=Action.STAGE_TRANSITIONED.value)
     assert set(moves.values_list("channel", "actor__username")) == {
@@ -78,7 +78,7 @@ def test_a_model_is_trained_registered_promoted_and_loaded_back(
     version = registry.get_latest_in_stage("breast-cancer", Stage.PRODUCTION)
     assert version is not None
     assert version.aliases == ("champion",)
-    assert version.metrics["accuracy"].value > 0.9
-    assert version.artifact_uri
+    assert version.metrics["accuracy"] > 0.9
+    assert version.artifact_path
     page = client.get(reverse("boards:board"))
     assert "breast-cancer" in page.content.decode()

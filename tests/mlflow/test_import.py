@@ -77,20 +77,20 @@ def test_a_registry_comes_over_with_its_past_and_only_once(
     registry = DatabaseRegistry(actor=None)
     third = registry.get_version("churn", 3)
     assert (third.stage, third.aliases) == (Stage.PRODUCTION, ("champion",))
-    assert third.artifact_uri == "s3://bucket/churn/3"
+    assert third.artifact_path == "s3://bucket/churn/3"
     assert third.tags == {"number": "3"}
     assert registry.get_version("churn", 14).description == "Version 14"
-    assert registry.get_version("churn", 51).metrics["auc"].value == 0.051
+    assert registry.get_version("churn", 51).metrics["auc"] == 0.051
     assert registry.get_version("churn", 1).stage is Stage.ARCHIVED
-    assert {v.number for v in registry.get_by_stage("churn", Stage.PRODUCTION)} == {2, 3}
+    assert {v.version for v in registry.get_by_stage(Stage.PRODUCTION, "churn")} == {2, 3}
     other = registry.get_version("Modèle 模型 o'Hara", 1)
-    assert {name: metric.value for name, metric in other.metrics.items()} == {
+    assert other.metrics == {
         "auc": 0.75,
         "val/f1": 0.5,
     }
     assert other.tags == {"mlflow.run_link": "https://runs.example.org/7"}
     copy = registry.get_version("copies", 1)
-    assert copy.artifact_uri == "s3://bucket/churn/3"
+    assert copy.artifact_path == "s3://bucket/churn/3"
     assert copy.tags["mlflow.source"] == "models:/churn/3"
     churn = RegisteredModel.objects.get(name="churn")
     assert churn.description == "Who *leaves*"
@@ -133,7 +133,7 @@ def _the_past_is_theirs_and_says_so(source: str, before: Any) -> None:
     events = AuditEvent.objects.filter(model__isnull=False)
     assert set(events.values_list("channel", flat=True)) == {Channel.IMPORT.value}
     moved = events.get(version=row, action=Action.STAGE_TRANSITIONED.value)
-    assert moved.occurred_at == told[3].updated_at
+    assert moved.timestamp == told[3].updated_at
     assert moved.recorded_at > before
     assert json.loads(moved.canonical_text)["data"]["imported"]["from"] == source
 

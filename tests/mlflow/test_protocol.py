@@ -69,7 +69,7 @@ def call(token_of: Callable[..., str]) -> Call:
 @pytest.fixture
 def churn(alice: User) -> DatabaseRegistry:
     registry = DatabaseRegistry(actor=alice)
-    registry.register_model("churn", metrics={"auc": 0.9}, artifact_uri="s3://bucket/1")
+    registry.register_model("churn", metrics={"auc": 0.9}, artifact_path="s3://bucket/1")
     return registry
 
 
@@ -372,7 +372,7 @@ def test_a_version_made_from_another_keeps_where_the_files_are(
     call: Call, churn: DatabaseRegistry
 ) -> None:
     digest = "sha256:" + "ab" * 32
-    churn.register_model("churn", artifact_uri="s3://bucket/2", artifact_digest=digest)
+    churn.register_model("churn", artifact_path="s3://bucket/2", artifact_digest=digest)
     churn.set_alias("churn", "champion", 2)
     for source in ("models:/churn/2", "models:/churn@champion", "models:/churn/latest"):
         given = {"name": "copies", "source": source}
@@ -380,7 +380,7 @@ def test_a_version_made_from_another_keeps_where_the_files_are(
         made = call("POST", "model-versions/create", given).json()["model_version"]
         assert made["source"] == source
         copy = churn.get_version("copies", int(made["version"]))
-        assert (copy.artifact_uri, copy.artifact_digest) == ("s3://bucket/2", digest)
+        assert (copy.artifact_path, copy.artifact_digest) == ("s3://bucket/2", digest)
 
 
 @pytest.mark.parametrize("version", ["0", "-1", "99999999999", "2"])

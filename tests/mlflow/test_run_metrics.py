@@ -46,7 +46,7 @@ def test_the_last_metrics_of_the_run_come_with_the_version(
     run_id = said.split()[-1]
     version = DatabaseRegistry(actor=None).get_version("iris", 1)
     assert version.source_run == run_id
-    assert {name: metric.value for name, metric in version.metrics.items()} == {"accuracy": 0.95}
+    assert version.metrics == {"accuracy": 0.95}
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_every_event_arrives_although_all_is_killed_twenty_times(data: Path) -> 
                 # Killed after another number of writes each time, with deliveries under way.
                 for _ in range(1 + 3 * number):
                     with suppress(RegistryError):
-                        acknowledged.add(registry.register_model("resnet50").number)
+                        acknowledged.add(registry.register_model("resnet50").version)
         assert acknowledged
         # What was under way when a worker was killed is leased for up to a minute.
         with served(data, "worker"):

@@ -85,7 +85,7 @@ def versions(db):
                 if place % every == 0
             },
             description=("", "a\\b", "ABC")[place % 3],
-            artifact_uri=("", "s3://a")[place % 2],
+            artifact_path=("", "s3://a")[place % 2],
             source_run=("x1", "")[place % 2],
             actor=(*owners, SYSTEM)[place % 3],
             at=NOON + place // 2 * HOUR,
@@ -224,13 +224,13 @@ orderings = st.lists(
 
 def sort_key(subject, version):
     if isinstance(subject, MetricName):
-        return version.metrics[subject.name].value if subject.name in version.metrics else None
+        return version.metrics.get(subject.name)
     return {
         Field.CREATED: version.created_at,
         Field.UPDATED: version.updated_at,
         Field.ENTERED: version.stage_entered_at,
         Field.MODEL: version.model,
-        Field.VERSION: version.number,
+        Field.VERSION: version.version,
     }[subject]
 
 
@@ -352,7 +352,7 @@ def test_a_version_that_moves_up_meanwhile_is_not_shown_again():
     ordering = parse_ordering("metrics.auc desc")
     first = list_versions(now=NOW, ordering=ordering, limit=2)
     last = first.versions[-1]
-    log_metrics(name=last.model, version=last.number, metrics={"auc": 99}, actor=SYSTEM, at=NOW)
+    log_metrics(name=last.model, version=last.version, metrics={"auc": 99}, actor=SYSTEM, at=NOW)
     rest = list_versions(now=NOW, ordering=ordering, after=first.next_cursor, limit=50)
     assert not {str(v) for v in first.versions} & {str(v) for v in rest.versions}
     assert len(first.versions) + len(rest.versions) == 12

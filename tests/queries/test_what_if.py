@@ -37,7 +37,7 @@ def registry(db: None) -> DatabaseRegistry:
 
 def judged_by_registry(registry: DatabaseRegistry, policy: PromotionPolicy, name: str) -> int:
     return sum(
-        registry.check_promotion_policy(name, version.number, policy).passed
+        registry.check_promotion_policy(name, version.version, policy).passed
         for version in registry.list_versions(name)
     )
 

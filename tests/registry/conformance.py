@@ -66,4 +66,4 @@ def floor(stage: Stage, value: float = 0.9) -> PromotionPolicy:
 
 def numbers_of(versions: Any) -> list[int]:
     """The numbers of versions, in their order."""
-    return [version.number for version in versions]
+    return [version.version for version in versions]

@@ -49,11 +49,11 @@ def test_a_version_is_registered_in_development_with_all_that_was_given(
     version = registry.get_version(NAME, 1)
     assert made == version
     assert str(version) == f"{NAME} v1"
-    assert (version.model, version.number, version.revision) == (NAME, 1, 1)
+    assert (version.model, version.version, version.revision) == (NAME, 1, 1)
     assert (version.stage, version.stage_entered_at) == (DEV, version.created_at)
-    assert version.metrics["accuracy"] == Metric("accuracy", 0.95)
-    assert version.metrics["auc"] == Metric("auc", 0.9, 1_000, 0.01, "holdout")
-    assert (version.label, version.artifact_uri) == ("1.0.0", "s3://models/1")
+    assert version.measurements["accuracy"] == Metric("accuracy", 0.95)
+    assert version.measurements["auc"] == Metric("auc", 0.9, 1_000, 0.01, "holdout")
+    assert (version.label, version.artifact_path) == ("1.0.0", "s3://models/1")
     assert (dict(version.tags), version.aliases) == ({"team": "nlp"}, ())
     assert (version.description, version.source_run) == ("First.\n\nOf *many*.", "run-1")
     assert version.owner == "alice"
@@ -63,19 +63,19 @@ def test_a_version_is_registered_in_development_with_all_that_was_given(
 def test_a_version_needs_no_more_than_the_name_of_its_model(registry: ModelRegistry) -> None:
     version = registry.register_model(NAME)
     assert (dict(version.metrics), dict(version.tags), version.aliases) == ({}, {}, ())
-    assert {version.label, version.artifact_uri, version.source_run, version.description} == {""}
+    assert {version.label, version.artifact_path, version.source_run, version.description} == {""}
 
 
 def test_the_next_number_is_allotted(registry: ModelRegistry) -> None:
-    assert [registry.register_model(NAME).number for _ in range(3)] == [1, 2, 3]
-    assert registry.register_model(NAME, 10).number == 10
-    assert registry.register_model(NAME).number == 11
+    assert [registry.register_model(NAME).version for _ in range(3)] == [1, 2, 3]
+    assert registry.register_model(NAME, 10).version == 10
+    assert registry.register_model(NAME).version == 11
 
 
 def test_each_model_has_numbers_of_its_own(registry: ModelRegistry) -> None:
     registry.register_model(NAME, 7)
-    assert registry.register_model("other").number == 1
-    assert registry.register_model(NAME).number == 8
+    assert registry.register_model("other").version == 1
+    assert registry.register_model(NAME).version == 8
 
 
 def test_numbers_only_grow_and_are_never_given_again(registry: ModelRegistry) -> None:
@@ -84,7 +84,7 @@ def test_numbers_only_grow_and_are_never_given_again(registry: ModelRegistry) ->
     for taken in (5, 3):
         with pytest.raises(AlreadyExists):
             registry.register_model(NAME, taken)
-    assert registry.register_model(NAME).number == 6
+    assert registry.register_model(NAME).version == 6
 
 
 def test_a_label_is_unique_within_its_model_and_free_again_after_deletion(
@@ -97,7 +97,7 @@ def test_a_label_is_unique_within_its_model_and_free_again_after_deletion(
     registry.register_model(NAME)
     registry.register_model(NAME)
     registry.delete_version(NAME, 1)
-    assert registry.register_model(NAME, label="1.0.0").number == 4
+    assert registry.register_model(NAME, label="1.0.0").version == 4
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "名前", "a b.c_d-e", "🙂", "%2F?#&\\", "None", "v1"])
@@ -109,13 +109,13 @@ def test_a_model_may_have_any_name_that_can_be_one(registry: ModelRegistry, name
 
 
 def test_names_that_differ_in_case_are_two_models(registry: ModelRegistry) -> None:
-    assert [registry.register_model(name).number for name in ("resnet", "ResNet")] == [1, 1]
+    assert [registry.register_model(name).version for name in ("resnet", "ResNet")] == [1, 1]
 
 
 def test_two_spellings_of_a_name_are_one_model(registry: ModelRegistry) -> None:
     registry.register_model("re\u0301sume\u0301")
-    assert registry.register_model("résumé").number == 2
-    assert registry.register_model("  résumé ").number == 3
+    assert registry.register_model("résumé").version == 2
+    assert registry.register_model("  résumé ").version == 3
 
 
 # Reading
@@ -127,7 +127,7 @@ def test_versions_are_found_by_stage_and_by_number(registry: ModelRegistry) -> N
     registry.transition_stage(NAME, 1, STAGING)
     registry.transition_stage(NAME, 3, STAGING)
     assert numbers_of(registry.list_versions(NAME)) == [1, 2, 3, 4]
-    by_stage = {stage: numbers_of(registry.get_by_stage(NAME, stage)) for stage in Stage}
+    by_stage = {stage: numbers_of(registry.get_by_stage(stage, NAME)) for stage in Stage}
     assert by_stage == {DEV: [2, 4], STAGING: [1, 3], PROD: [], ARCHIVED: []}
     latest, staged = registry.get_latest(NAME), registry.get_latest_in_stage(NAME, STAGING)
     assert latest == registry.get_version(NAME, 4)
@@ -144,7 +144,7 @@ def test_every_way_to_read_a_version_shows_the_same(registry: ModelRegistry) -> 
     version = registry.get_version(NAME, 1)
     assert version.aliases == ("another", "best")
     assert list(registry.list_versions(NAME)) == [version]
-    assert list(registry.get_by_stage(NAME, DEV)) == [version]
+    assert list(registry.get_by_stage(DEV, NAME)) == [version]
     assert registry.get_latest(NAME) == version
     assert registry.get_latest_in_stage(NAME, DEV) == version
     assert registry.log_metrics(NAME, 1, {}) == version
@@ -159,7 +159,7 @@ def test_the_latest_in_a_stage_is_by_number_and_not_by_when_it_came(
         registry.transition_stage(NAME, number, STAGING)
     latest = registry.get_latest_in_stage(NAME, STAGING)
     assert latest is not None
-    assert latest.number == 2
+    assert latest.version == 2
 
 
 def test_a_model_whose_versions_are_all_deleted_has_no_latest(registry: ModelRegistry) -> None:
@@ -174,7 +174,7 @@ def test_a_model_whose_versions_are_all_deleted_has_no_latest(registry: ModelReg
 def test_a_stage_may_be_named_in_any_case(registry: ModelRegistry) -> None:
     registry.register_model(NAME)
     registry.transition_stage(NAME, 1, "STAGING", expected_stage="Development")  # type: ignore[arg-type]  # typed by hand
-    assert numbers_of(registry.get_by_stage(NAME, "Staging")) == [1]  # type: ignore[arg-type]  # the same
+    assert numbers_of(registry.get_by_stage("Staging", NAME)) == [1]  # type: ignore[arg-type]  # the same
 
 
 # Evidence
@@ -184,7 +184,7 @@ def test_a_metric_logged_again_is_replaced_and_the_others_stay(registry: ModelRe
     registry.register_model(NAME, metrics={"accuracy": Metric("accuracy", 0.5, 10), "f1": 0.4})
     changed = registry.log_metrics(NAME, 1, {"accuracy": 0.6, "auc": 0.7})
     assert changed == registry.get_version(NAME, 1)
-    assert dict(changed.metrics) == {
+    assert dict(changed.measurements) == {
         "accuracy": Metric("accuracy", 0.6),
         "f1": Metric("f1", 0.4),
         "auc": Metric("auc", 0.7),
@@ -208,7 +208,7 @@ def test_the_same_metrics_again_change_nothing_and_more_about_one_does(
         start=2,
     ):
         changed = registry.log_metrics(NAME, 1, {"accuracy": metric})
-        assert (changed.metrics["accuracy"], changed.revision) == (metric, number)
+        assert (changed.measurements["accuracy"], changed.revision) == (metric, number)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_the_same_metrics_again_change_nothing_and_more_about_one_does(
 )
 def test_a_value_comes_back_to_the_last_bit(registry: ModelRegistry, value: float) -> None:
     registry.register_model(NAME, metrics={"m": value})
-    stored = registry.get_version(NAME, 1).metrics["m"].value
+    stored = registry.get_version(NAME, 1).metrics["m"]
     assert (stored, type(stored)) == (value, float)
 
 
@@ -225,7 +225,7 @@ def test_a_thousand_metrics_are_logged_at_once(registry: ModelRegistry) -> None:
     values = {f"metric {n}": n / 7 for n in range(1_000)}
     registry.register_model(NAME)
     registry.log_metrics(NAME, 1, values)
-    metrics = registry.get_version(NAME, 1).metrics
+    metrics = registry.get_version(NAME, 1).measurements
     assert {name: metric.value for name, metric in metrics.items()} == values
 
 
@@ -233,7 +233,7 @@ def test_versions_are_compared_metric_by_metric(registry: ModelRegistry) -> None
     registry.register_model(NAME, metrics={"accuracy": 0.8, "loss": 0.5, "old": 1.0})
     registry.register_model(NAME, metrics={"accuracy": 0.9, "loss": 0.4, "new": 1.0})
     comparison = registry.compare_versions(NAME, 1, 2)
-    assert (comparison.a, comparison.b) == (f"{NAME} v1", f"{NAME} v2")
+    assert (comparison.version_a, comparison.version_b) == (f"{NAME} v1", f"{NAME} v2")
     assert comparison.metric_diffs["accuracy"].percent_change == pytest.approx(12.5)
     assert comparison.metric_diffs["loss"].difference == pytest.approx(-0.1)
     assert {n: d.outcome for n, d in comparison.metric_diffs.items()} == {
@@ -406,7 +406,7 @@ def test_a_renamed_model_keeps_all_that_is_its_own(registry: ModelRegistry) -> N
     ]
     assert registry.get_policy(PROD, "new name") == floor(PROD, 0.5)
     assert registry.check_promotion_policy("new name", 2, floor(PROD)).outcomes[0].baseline == 0.9
-    assert registry.register_model("new name").number == 3
+    assert registry.register_model("new name").version == 3
 
 
 def test_a_renamed_model_frees_its_old_name(registry: ModelRegistry) -> None:
@@ -414,7 +414,7 @@ def test_a_renamed_model_frees_its_old_name(registry: ModelRegistry) -> None:
     registry.rename_model(NAME, "new name")
     with pytest.raises(NotFound):
         registry.get_version(NAME, 1)
-    assert registry.register_model(NAME).number == 1
+    assert registry.register_model(NAME).version == 1
     with unchanged(registry, NAME, "new name"), pytest.raises(AlreadyExists) as error:
         registry.rename_model(NAME, "new name")
     assert error.value.field == "name"
@@ -443,7 +443,7 @@ def test_a_deleted_version_is_gone_and_the_others_stay(registry: ModelRegistry) 
     registry.register_model(NAME)
     registry.delete_version(NAME, 1)
     assert numbers_of(registry.list_versions(NAME)) == [2]
-    assert numbers_of(registry.get_by_stage(NAME, DEV)) == [2]
+    assert numbers_of(registry.get_by_stage(DEV, NAME)) == [2]
     assert {move.version for move in registry.get_transitions(NAME)} == {2}
 
 
@@ -458,7 +458,7 @@ def test_a_deleted_models_name_is_taken_anew_with_numbers_from_1(registry: Model
     with pytest.raises(NotFound):
         registry.get_version(NAME, 1)
     made = registry.register_model(NAME, label="label 0")
-    assert (made.number, made.revision, made.aliases, dict(made.metrics)) == (1, 1, (), {})
+    assert (made.version, made.revision, made.aliases, dict(made.metrics)) == (1, 1, (), {})
     assert len(registry.get_transitions(NAME)) == 1
     assert registry.get_policy(STAGING, NAME) is None
     assert registry.check_promotion_policy(NAME, 1, floor(PROD)).outcomes[0].baseline is None

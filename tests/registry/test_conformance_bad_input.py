@@ -49,7 +49,7 @@ BY_NAME: dict[str, Call] = {
     "get_version": lambda r, name: r.get_version(name, 1),
     "list_versions": lambda r, name: r.list_versions(name),
     "get_latest": lambda r, name: r.get_latest(name),
-    "get_by_stage": lambda r, name: r.get_by_stage(name, DEV),
+    "get_by_stage": lambda r, name: r.get_by_stage(DEV, name),
     "get_latest_in_stage": lambda r, name: r.get_latest_in_stage(name, DEV),
     "log_metrics": lambda r, name: r.log_metrics(name, 1, {"f1": 0.5}),
     "set_policy": lambda r, name: r.set_policy(floor(PROD), name),
@@ -109,7 +109,7 @@ BY_NUMBER: dict[str, Call] = {
 }
 # Every method that takes a stage, by the stage.
 BY_STAGE: dict[str, Call] = {
-    "get_by_stage": lambda r, stage: r.get_by_stage(NAME, stage),
+    "get_by_stage": lambda r, stage: r.get_by_stage(stage, NAME),
     "get_latest_in_stage": lambda r, stage: r.get_latest_in_stage(NAME, stage),
     "get_policy": lambda r, stage: r.get_policy(stage, NAME),
     "transition_stage": lambda r, stage: r.transition_stage(NAME, 1, stage),
@@ -307,7 +307,7 @@ UNREGISTRABLE: list[tuple[dict[str, Any], str]] = [
     ({"tags": {"é": "x", "e\u0301": "y"}}, "tags"),
     ({"label": "x" * 65}, "label"),
     ({"label": "a\nb"}, "label"),
-    ({"artifact_uri": "x" * 2_049}, "artifact_uri"),
+    ({"artifact_path": "x" * 2_049}, "artifact_path"),
     ({"description": "x" * 100_001}, "description"),
     ({"description": "\x00"}, "description"),
     ({"source_run": "x" * 251}, "source_run"),
@@ -334,11 +334,11 @@ def test_a_number_that_was_given_is_not_given_again(registry: ModelRegistry) -> 
         with unchanged(registry), pytest.raises(AlreadyExists) as error:
             registry.register_model(NAME, taken)
         assert error.value.field == "version"
-    assert registry.register_model(NAME).number == 7
+    assert registry.register_model(NAME).version == 7
 
 
 def test_after_the_last_number_there_is_none(registry: ModelRegistry) -> None:
-    assert registry.register_model(NAME, NUMBER_MAX).number == NUMBER_MAX
+    assert registry.register_model(NAME, NUMBER_MAX).version == NUMBER_MAX
     with unchanged(registry), pytest.raises(InvalidInput, match="no number left"):
         registry.register_model(NAME)
 

@@ -50,7 +50,7 @@ def test_each_workflow_allows_its_moves_and_no_others(
 ) -> None:
     for from_stage in Stage:
         for to_stage in Stage:
-            number = registry.register_model(NAME).number
+            number = registry.register_model(NAME).version
             for stage in WAY_TO[from_stage]:
                 registry.transition_stage(NAME, number, stage)
             refusal = workflow.check(from_stage, to_stage)
@@ -97,15 +97,15 @@ def test_a_version_moves_and_its_history_says_who_when_and_why(registry: ModelRe
     assert (moved.model, moved.version, moved.actor) == (NAME, 1, "alice")
     assert (moved.from_stage, moved.to_stage, moved.reason) == (DEV, STAGING, "good enough")
     assert (moved.archived, bool(moved.operation_id)) == ((), True)
-    assert moved.occurred_at.utcoffset() == timedelta(0)
+    assert moved.timestamp.utcoffset() == timedelta(0)
     version = registry.get_version(NAME, 1)
     assert (version.stage, version.revision) == (STAGING, 2)
-    assert version.stage_entered_at == moved.occurred_at
+    assert version.stage_entered_at == moved.timestamp
     registered, entered = registry.get_transitions(NAME, 1)
     assert (registered.from_stage, registered.to_stage, registered.reason) == (None, DEV, "")
-    assert (registered.occurred_at, registered.actor) == (version.created_at, "alice")
+    assert (registered.timestamp, registered.actor) == (version.created_at, "alice")
     assert entered == moved
-    assert registered.occurred_at < entered.occurred_at
+    assert registered.timestamp < entered.timestamp
 
 
 def test_history_is_in_the_order_in_which_it_happened_with_its_reasons(
@@ -162,7 +162,7 @@ def test_several_versions_may_be_in_production(registry: ModelRegistry) -> None:
     for number in (1, 2):
         registry.register_model(NAME)
         promote(registry, number)
-    assert numbers_of(registry.get_by_stage(NAME, PROD)) == [1, 2]
+    assert numbers_of(registry.get_by_stage(PROD, NAME)) == [1, 2]
 
 
 # Archiving what is there
@@ -176,8 +176,8 @@ def test_promoting_can_archive_what_was_there_in_one_operation(registry: ModelRe
         registry.transition_stage(NAME, number, PROD)
     moved = registry.transition_stage(NAME, 3, PROD, archive_existing=True, reason="Better.")
     assert moved.archived == (1, 2)
-    assert numbers_of(registry.get_by_stage(NAME, PROD)) == [3]
-    assert numbers_of(registry.get_by_stage(NAME, STAGING)) == [4]
+    assert numbers_of(registry.get_by_stage(PROD, NAME)) == [3]
+    assert numbers_of(registry.get_by_stage(STAGING, NAME)) == [4]
     *_, first, second, last = registry.get_transitions(NAME)
     assert last == moved
     for archived, number in ((first, 1), (second, 2)):
@@ -186,12 +186,12 @@ def test_promoting_can_archive_what_was_there_in_one_operation(registry: ModelRe
             PROD,
             ARCHIVED,
         )
-        assert (archived.operation_id, archived.occurred_at) == (
+        assert (archived.operation_id, archived.timestamp) == (
             moved.operation_id,
-            moved.occurred_at,
+            moved.timestamp,
         )
         version = registry.get_version(NAME, number)
-        assert (version.revision, version.stage_entered_at) == (4, moved.occurred_at)
+        assert (version.revision, version.stage_entered_at) == (4, moved.timestamp)
 
 
 def test_archiving_what_is_there_touches_no_other_model(registry: ModelRegistry) -> None:
@@ -213,7 +213,7 @@ def test_where_nothing_is_in_the_way_nothing_is_archived(
     registry.transition_stage(NAME, 3, ARCHIVED)
     moved = registry.transition_stage(NAME, 1, stage, archive_existing=True)
     assert moved.archived == ()
-    assert numbers_of(registry.get_by_stage(NAME, stage))[0] == 1
+    assert numbers_of(registry.get_by_stage(stage, NAME))[0] == 1
     assert registry.get_version(NAME, 2).revision == 2
 
 
@@ -514,7 +514,7 @@ def test_nothing_is_earlier_than_what_went_before_it(registry: ModelRegistry, cl
     created = registry.get_version(NAME, 1).created_at
     clock.now -= timedelta(days=7)
     promote(registry, 1)
-    times = [move.occurred_at for move in registry.get_transitions(NAME)]
+    times = [move.timestamp for move in registry.get_transitions(NAME)]
     assert times == [created, created, created]
     assert registry.get_version(NAME, 1).stage_entered_at == created
 

@@ -36,7 +36,7 @@ def version(number: int, stage: Stage = Stage.DEVELOPMENT, **more: Any) -> Impor
     """Version `number`, made that many hours after the model and moved half an hour later."""
     made = LONG_AGO + timedelta(hours=number)
     times = {"created_at": made, "updated_at": made + timedelta(minutes=30)}
-    return ImportedVersion(number, stage, **(times | {"artifact_uri": f"s3://m/{number}"} | more))
+    return ImportedVersion(number, stage, **(times | {"artifact_path": f"s3://m/{number}"} | more))
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_versions_stand_where_they_stood_whatever_the_gates_say(
         ("best",),
         {"k": "v"},
     )
-    assert registry.register_model("m").number == 10
+    assert registry.register_model("m").version == 10
     events = [event for event in new_events() if event.channel == Channel.IMPORT.value]
     assert [(event.action, event.occurred_at) for event in events if event.version] == [
         ("model_version.registered", LONG_AGO + timedelta(hours=2)),
@@ -112,13 +112,13 @@ def test_new_versions_join_those_that_are_there(bring: Import) -> None:
 def test_another_version_of_the_same_number_stays_as_it_is(
     bring: Import, registry: DatabaseRegistry
 ) -> None:
-    registry.register_model("m", artifact_uri="s3://ours/1")
+    registry.register_model("m", artifact_path="s3://ours/1")
     report = bring(version(1, Stage.PRODUCTION, aliases=("best",)), version(2))
     assert report.brought == (2,)
     assert list(report.refused) == [1]
     assert "another version here" in report.refused[1]
     ours = registry.get_version("m", 1)
-    assert (ours.artifact_uri, ours.stage, ours.aliases) == (
+    assert (ours.artifact_path, ours.stage, ours.aliases) == (
         "s3://ours/1",
         Stage.DEVELOPMENT,
         (),
@@ -133,7 +133,7 @@ def test_a_version_that_was_deleted_here_does_not_come_back(
     report = bring(version(1), version(2))
     assert (report.there, list(report.refused)) == ((2,), [1])
     assert "deleted here" in report.refused[1]
-    assert [v.number for v in registry.get_by_stage("m", Stage.DEVELOPMENT)] == [2]
+    assert [v.version for v in registry.get_by_stage(Stage.DEVELOPMENT, "m")] == [2]
 
 
 def test_a_deleted_models_name_is_free_for_an_import(bring: Import, alice: User) -> None:
@@ -165,7 +165,7 @@ def test_an_alias_that_points_elsewhere_here_stays(
     [
         {"tags": {"k": "x" * 100_001}},
         {"description": "x" * 100_001},
-        {"artifact_uri": "s3://m/" + "x" * 5_000},
+        {"artifact_path": "s3://m/" + "x" * 5_000},
         {"source_run": "r" * 1_000},
         {"metrics": {"a\x00b": 1.0}},
         {"metrics": {"auc": float("nan")}},

@@ -33,7 +33,7 @@ def resnet50(alice):
         register_model(
             name="resnet50",
             metrics={"accuracy": accuracy},
-            artifact_uri="s3://models/resnet50",
+            artifact_path="s3://models/resnet50",
             actor=Actor(alice, Channel.CLI),
             at=NOON,
         )

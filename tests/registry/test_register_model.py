@@ -39,7 +39,7 @@ def test_the_first_version_makes_the_model_and_both_are_events_of_its_chain(regi
         label="1.0.0",
         metrics={"accuracy": 0.9, "top1": core.Metric("top1", 80.1, samples=50_000)},
         tags={"family": "resnet"},
-        artifact_uri="s3://models/resnet50",
+        artifact_path="s3://models/resnet50",
         source_run="run-7",
         description="A first try.",
     )
@@ -144,7 +144,7 @@ def test_names_that_differ_only_in_their_unicode_form_are_one_name(register):
         ({"version": 0}, "version"),
         ({"version": True}, "version"),
         ({"label": "x" * 65}, "label"),
-        ({"artifact_uri": "x" * 2_049}, "artifact_uri"),
+        ({"artifact_path": "x" * 2_049}, "artifact_path"),
         ({"source_run": "a\nb"}, "source_run"),
         ({"description": "\x00"}, "description"),
         ({"tags": {"": "x"}}, "key"),

@@ -156,5 +156,5 @@ def test_as_many_statements_for_many_events_as_for_few(registry: DatabaseRegistr
         taken.append(len(statements))
         for _ in range(20):
             made = registry.register_model("other", metrics={"accuracy": 0.95})
-            registry.transition_stage("other", made.number, Stage.STAGING)
+            registry.transition_stage("other", made.version, Stage.STAGING)
     assert taken[0] == taken[1]

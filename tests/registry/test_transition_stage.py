@@ -169,7 +169,7 @@ def test_a_move_returns_what_was_done(move, new_events, peter):
     (event,) = new_events()
     assert (made.model, made.version) == ("resnet50", 2)
     assert (made.from_stage, made.to_stage) == (DEVELOPMENT, STAGING)
-    assert (made.actor, made.reason, made.occurred_at) == ("peter", "Go.", LATER)
+    assert (made.actor, made.reason, made.timestamp) == ("peter", "Go.", LATER)
     assert (made.operation_id, made.archived) == (str(event.operation), ())
 
 
@@ -611,7 +611,7 @@ def test_no_event_is_earlier_than_the_one_before_it_even_when_the_clock_goes_bac
 
     first, second = new_events()
     assert (first.occurred_at, second.occurred_at) == (LATER, LATER)
-    assert made.occurred_at == version(1).stage_entered_at == LATER
+    assert made.timestamp == version(1).stage_entered_at == LATER
     assert second.recorded_at >= first.recorded_at
 
 

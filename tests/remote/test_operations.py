@@ -92,7 +92,7 @@ def test_answers_are_compressed(registry: RemoteRegistry, name: str) -> None:
 
 
 def numbers(versions: Any) -> list[int]:
-    return [version.number for version in versions]
+    return [version.version for version in versions]
 
 
 # Models and versions
@@ -100,7 +100,7 @@ def numbers(versions: Any) -> list[int]:
 
 def test_register_model(registry: RemoteRegistry, name: str) -> None:
     made = registry.register_model(name, 7, {"accuracy": 0.5}, label="7.0", tags={"a": "b"})
-    assert (made.number, made.label, made.stage) == (7, "7.0", Stage.DEVELOPMENT)
+    assert (made.version, made.label, made.stage) == (7, "7.0", Stage.DEVELOPMENT)
 
 
 def test_register_versions(registry: RemoteRegistry, name: str) -> None:
@@ -119,19 +119,19 @@ def test_import_model(registry: RemoteRegistry, name: str) -> None:
 
 def test_get_version(registry: RemoteRegistry, name: str) -> None:
     version = registry.get_version(name, 1)
-    assert (version.description, version.metrics["accuracy"].value) == (DESCRIPTION, 0.95)
+    assert (version.description, version.metrics["accuracy"]) == (DESCRIPTION, 0.95)
 
 
 def test_get_version_by_alias(registry: RemoteRegistry, name: str) -> None:
     registry.set_alias(name, "best", 1)
-    assert registry.get_version_by_alias(name, "best").number == 1
+    assert registry.get_version_by_alias(name, "best").version == 1
 
 
 def test_get_latest(registry: RemoteRegistry, name: str) -> None:
     registry.register_model(name)
     latest = registry.get_latest(name)
     assert latest is not None
-    assert latest.number == 2
+    assert latest.version == 2
 
 
 def test_get_latest_in_stage(registry: RemoteRegistry, name: str) -> None:
@@ -140,7 +140,7 @@ def test_get_latest_in_stage(registry: RemoteRegistry, name: str) -> None:
 
 
 def test_get_by_stage(registry: RemoteRegistry, name: str) -> None:
-    assert numbers(registry.get_by_stage(name, Stage.DEVELOPMENT)) == [1]
+    assert numbers(registry.get_by_stage(Stage.DEVELOPMENT, name)) == [1]
 
 
 def test_list_versions(registry: RemoteRegistry, name: str) -> None:
@@ -187,7 +187,7 @@ def test_compare_versions(registry: RemoteRegistry, name: str) -> None:
 
 
 def test_log_metrics(registry: RemoteRegistry, name: str) -> None:
-    assert registry.log_metrics(name, 1, {"f1": 0.5}).metrics["f1"].value == 0.5
+    assert registry.log_metrics(name, 1, {"f1": 0.5}).metrics["f1"] == 0.5
 
 
 def test_set_description(registry: RemoteRegistry, name: str) -> None:

@@ -34,7 +34,7 @@ def staged(registry: DatabaseRegistry, accuracy: float = 0.95) -> int:
     number = registry.register_model(
         "resnet50",
         metrics={"accuracy": accuracy},
-        artifact_uri="s3://models/resnet50",
+        artifact_path="s3://models/resnet50",
         artifact_digest=f"sha256:{'ab' * 32}",
         description="Trained longer.",
     ).number

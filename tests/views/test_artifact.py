@@ -120,7 +120,7 @@ def test_the_page_takes_as_many_statements_for_a_hundred_files(
 def test_a_version_without_files_says_how_to_store_them(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User, victor: User
 ) -> None:
-    registry.register_model("resnet50", artifact_uri="s3://models/1")
+    registry.register_model("resnet50", artifact_path="s3://models/1")
     page = text_of(client_of(alice).get(ADDRESS))
     assert "No files are stored here" in page
     assert "s3://models/1" in page

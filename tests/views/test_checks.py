@@ -242,7 +242,7 @@ def test_who_may_not_see_may_not_check(
 def test_every_kind_of_requirement_has_its_sentence_and_its_next_step(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
-    registry.register_model("resnet50", artifact_uri="s3://models/1.pkl")
+    registry.register_model("resnet50", artifact_path="s3://models/1.pkl")
     policy = PromotionPolicy(Stage.STAGING).require_against_champion("recall", Comparison.GTE)
     for requirement in (
         TimeInStage(24),

@@ -89,7 +89,7 @@ def two(registry: DatabaseRegistry) -> DatabaseRegistry:
             "f1": Metric("f1", 0.91, standard_error=0.1),
             "zero": 1.0,
         },
-        artifact_uri="s3://b",
+        artifact_path="s3://b",
         description="Second try.",
     )
     return registry

@@ -47,7 +47,7 @@ def person(group: str) -> User:
 
 
 def promote(registry: DatabaseRegistry, name: str = "resnet50") -> None:
-    number = registry.register_model(name).number
+    number = registry.register_model(name).version
     registry.transition_stage(name, number, Stage.STAGING)
     registry.transition_stage(name, number, Stage.PRODUCTION, archive_existing=True)
 

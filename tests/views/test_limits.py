@@ -194,7 +194,7 @@ def test_a_full_stage_that_archiving_frees_offers_to_archive_and_promote(
     assert 'id="archive-production" value="production" checked' in text_of(refused)
 
     client.post(address, {"to_stage": "production", "archive_existing": "production"})
-    assert {v.number: v.stage.value for v in two.list_versions("resnet50")} == {
+    assert {v.version: v.stage.value for v in two.list_versions("resnet50")} == {
         1: "archived",
         2: "production",
     }
@@ -220,7 +220,7 @@ def test_archiving_in_one_stage_is_not_done_in_another(
     two.register_model("resnet50", 3)
     form = {"to_stage": "staging", "archive_existing": "production"}
     client_of(alice).post("/models/resnet50/versions/3/transition/", form)
-    assert [v.number for v in two.get_by_stage("resnet50", STAGING)] == [2, 3]
+    assert [v.version for v in two.get_by_stage(STAGING, "resnet50")] == [2, 3]
 
 
 def test_the_picked_up_card_is_told_of_limits_and_warnings_before_the_drop(

@@ -37,7 +37,7 @@ def draft(client: Client, **changed: object) -> str:
 def promoted(registry: DatabaseRegistry) -> DatabaseRegistry:
     """Two versions that were promoted, the better one a champion."""
     for accuracy in (0.8, 0.95):
-        number = registry.register_model("resnet50", metrics={"accuracy": accuracy}).number
+        number = registry.register_model("resnet50", metrics={"accuracy": accuracy}).version
         for stage in (Stage.STAGING, Stage.PRODUCTION):
             registry.transition_stage("resnet50", number, stage, archive_existing=True)
     return registry

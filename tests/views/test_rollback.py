@@ -27,14 +27,14 @@ ClientOf = Callable[[User], Client]
 
 
 def promote(registry: DatabaseRegistry, name: str = "resnet50", *, archive: bool = True) -> int:
-    number = registry.register_model(name, None, {"accuracy": 0.8}).number
+    number = registry.register_model(name, None, {"accuracy": 0.8}).version
     registry.transition_stage(name, number, Stage.STAGING)
     registry.transition_stage(name, number, Stage.PRODUCTION, archive_existing=archive)
     return number
 
 
 def stages(registry: DatabaseRegistry) -> dict[int, str]:
-    return {v.number: v.stage.value for v in registry.list_versions("resnet50")}
+    return {v.version: v.stage.value for v in registry.list_versions("resnet50")}
 
 
 @pytest.fixture

@@ -205,7 +205,7 @@ def test_promoting_offers_to_archive_what_is_in_production(
     form = {"to_stage": "production", "archive_existing": "production"}
     answer = client.post(address, form, headers=HTMX)
     assert "v1 archived" in text_of(answer)
-    assert {v.number: v.stage for v in registry.list_versions("resnet50")} == {
+    assert {v.version: v.stage for v in registry.list_versions("resnet50")} == {
         1: Stage.ARCHIVED,
         2: Stage.PRODUCTION,
     }

@@ -30,7 +30,7 @@ def version(registry: DatabaseRegistry) -> DatabaseRegistry:
     registry.register_model(
         "resnet50",
         metrics={"accuracy": Metric("accuracy", 0.95, 1_000, 0.002, "holdout")},
-        artifact_uri="s3://models/2",
+        artifact_path="s3://models/2",
         label="2.0.0",
         tags={"team": "vision"},
         description="Trained longer.",

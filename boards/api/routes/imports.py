@@ -34,14 +34,14 @@ def import_model(request: ApiRequest, new: ImportIn) -> HttpResponse:
         tags=new.tags,
         versions=tuple(
             ImportedVersion(
-                number=version.version,
+                version=version.version,
                 stage=Stage(version.stage),
                 created_at=version.created_at,
                 updated_at=version.updated_at,
                 metrics=version.metrics,
                 tags=version.tags,
                 aliases=tuple(version.aliases),
-                artifact_uri=version.artifact_uri,
+                artifact_path=version.artifact_path,
                 source_run=version.source_run,
                 description=version.description,
                 files=tuple(FileEntry(file.path, file.sha256) for file in version.files),

@@ -81,9 +81,9 @@ def register_version(request: ApiRequest, name: Name, version: VersionFields) ->
     draft = _draft(name, version)
     row = registration_writes.register_model(
         name=draft.model,
-        version=draft.number,
+        version=draft.version,
         metrics=draft.metrics,
-        artifact_uri=draft.artifact_uri,
+        artifact_path=draft.artifact_path,
         label=draft.label,
         tags=draft.tags,
         description=draft.description,
@@ -248,9 +248,9 @@ def _address(row: ModelVersion) -> str:
 def _draft(model: str, fields: VersionFields) -> records.VersionDraft:
     return records.VersionDraft(
         model=model,
-        number=fields.version,
+        version=fields.version,
         metrics=_metrics(fields.metrics),
-        artifact_uri=fields.artifact_uri,
+        artifact_path=fields.artifact_path,
         label=fields.label,
         tags=fields.tags,
         description=fields.description,

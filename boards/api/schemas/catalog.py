@@ -38,7 +38,7 @@ class VersionFields(Body):
 
     version: VersionNumber | None = None
     metrics: Metrics = {}
-    artifact_uri: str = ""
+    artifact_path: str = ""
     label: str = ""
     tags: dict[str, str] = {}
     description: str = ""
@@ -69,10 +69,11 @@ class Version(Schema):
     created_at: Time
     updated_at: Time
     stage_entered_at: Time
-    metrics: dict[str, MetricOut]
+    metrics: dict[str, float]
+    measurements: dict[str, MetricOut]
     tags: dict[str, str]
     aliases: list[str]
-    artifact_uri: str
+    artifact_path: str
     artifact_digest: str
     artifact_size: int | None
     artifact_warnings: list[str]
@@ -165,9 +166,9 @@ class MetricDiff(Schema):
 class VersionComparison(Schema):
     """Version b held against a."""
 
-    a: str
-    b: str
-    metrics: list[MetricDiff]
+    version_a: str
+    version_b: str
+    metric_diffs: list[MetricDiff]
     b_is_better: bool
 
 

@@ -35,7 +35,7 @@ class ImportedVersionIn(Body):
     metrics: dict[str, Finite] = {}
     tags: dict[str, str] = {}
     aliases: list[str] = []
-    artifact_uri: str = ""
+    artifact_path: str = ""
     source_run: str = ""
     description: str = ""
     files: Annotated[list[NewFile], Field(max_length=FILES_MAX)] = []

@@ -108,7 +108,7 @@ class Transition(Schema):
     from_stage: StageName | None
     to_stage: StageName
     actor: str
-    occurred_at: Time
+    timestamp: Time
     operation: str
     reason: str
     archived: list[int]

@@ -67,7 +67,7 @@ def create(actor: Actor, given: Given) -> Document:
     with all_or_nothing():
         row = register_model(
             name=name,
-            artifact_uri=original.artifact_uri if original else source,
+            artifact_path=original.artifact_uri if original else source,
             artifact_digest=original.artifact_digest if original else "",
             source_run=run.run_id,
             description=given.text("description"),

@@ -97,7 +97,7 @@ class VersionPage:
     @property
     def is_champion(self) -> bool:
         """Whether the version is its model's champion."""
-        return self.champion == self.version.number
+        return self.champion == self.version.version
 
 
 def version_page(name: str, number: int) -> VersionPage:
@@ -123,7 +123,9 @@ def version_page(name: str, number: int) -> VersionPage:
         version=record,
         tags=tuple(TagChip.of(key, value) for key, value in record.tags.items()),
         champion=model.champion.number if model.champion else None,
-        metrics=tuple(measured(name, record.metrics, standing, defined) for name in record.metrics),
+        metrics=tuple(
+            measured(name, record.measurements, standing, defined) for name in record.measurements
+        ),
         judgement=judgement,
         outcomes=outcome_rows(policy_result, defined) if policy_result else (),
         transitions=tuple(reversed(transitions(model, row))),

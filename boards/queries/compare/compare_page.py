@@ -127,7 +127,7 @@ def compare_page(refs: Sequence[VersionRef], baseline: int | None = None) -> Com
     place = baseline or 0
     order = [place, *(other for other in range(len(rows)) if other != place)]
     records = version_records([rows[other] for other in order])
-    sides = [(str(record), record.metrics) for record in records]
+    sides = [(str(record), record.measurements) for record in records]
     comparison = compare_to_baseline(sides[0], sides[1:], definitions())
     return ComparePage(
         refs=tuple(VersionRef(row.model.name, row.number) for row in rows),

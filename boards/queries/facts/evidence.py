@@ -81,7 +81,7 @@ class MoveFacts:
             metrics=self.metrics.get(row.pk, {}),
             tags=self._tags.get(row.pk, {}),
             description=self._descriptions.get(row.pk, ""),
-            artifact_uri=row.artifact_uri,
+            artifact_path=row.artifact_uri,
             artifact_digest=row.artifact_digest,
             time_in_stage=self.at - row.stage_entered_at,
             artifact_size=row.artifact_size,

@@ -59,7 +59,7 @@ def _told(
             from_stage=Stage(row.from_stage) if row.from_stage else None,
             to_stage=Stage(row.to_stage),
             actor=display_name(row.actor),
-            occurred_at=row.occurred_at,
+            timestamp=row.occurred_at,
             operation_id=str(row.operation or ""),
             reason=reasons.get(row.pk, ""),
             archived=tuple(n for n in archived[row.operation] if n != row.version.number),

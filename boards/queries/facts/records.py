@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from boards import models
 from obeya import names
@@ -74,7 +74,7 @@ def metric_records(version_ids: Iterable[int]) -> dict[int, dict[str, Metric]]:
 
 def metric_record(row: models.Metric) -> Metric:
     """A stored metric as the core knows it."""
-    return Metric(row.name, row.value, row.samples, row.standard_error, row.dataset)
+    return Metric.stored(row.name, row.value, row.samples, row.standard_error, row.dataset)
 
 
 def definitions() -> dict[str, MetricDefinition]:
@@ -116,16 +116,16 @@ def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
     return [
         ModelVersion(
             model=row.model.name,
-            number=row.number,
+            version=row.number,
             stage=Stage(row.stage),
             revision=row.revision,
             created_at=row.created_at,
             stage_entered_at=row.stage_entered_at,
             label=row.label,
-            metrics=metrics.get(row.pk, {}),
+            measurements=metrics.get(row.pk, {}),
             tags=tags.get(row.pk, {}),
             aliases=tuple(aliases.get(row.pk, ())),
-            artifact_uri=row.artifact_uri,
+            artifact_path=row.artifact_uri,
             artifact_digest=row.artifact_digest,
             artifact_size=row.artifact_size,
             artifact_warnings=tuple(row.artifact_warnings),
@@ -142,6 +142,25 @@ def versions_of(model: models.RegisteredModel, stage: Stage | None = None) -> li
     """A model's versions, of one stage or of all, by number."""
     rows = list(_rows_of(model, stage).order_by("number"))
     return version_records(_with_model(rows, model))
+
+
+def versions_in_stage(stage: Stage, within: Q) -> list[ModelVersion]:
+    """Return the versions in a stage that `within` lets through, by model and number.
+
+    Three statements for each thousand versions.
+    """
+    rows = list(
+        models.ModelVersion.objects.filter(
+            within, stage=stage.value, deleted_at=None, model__deleted_at=None
+        )
+        .select_related("model", "owner")
+        .order_by("model__name", "number")
+    )
+    return [
+        record
+        for start in range(0, len(rows), 1_000)
+        for record in version_records(rows[start : start + 1_000])
+    ]
 
 
 def latest_version(

@@ -68,7 +68,7 @@ def register_model(
     name: str,
     version: int | None = None,
     metrics: MetricValues | None = None,
-    artifact_uri: str = "",
+    artifact_path: str = "",
     label: str = "",
     tags: Mapping[str, str] | None = None,
     description: str = "",
@@ -87,9 +87,9 @@ def register_model(
     actor.require(Permission.REGISTER, name)
     draft = VersionDraft(
         model=name,
-        number=version,
+        version=version,
         metrics=metrics or {},
-        artifact_uri=artifact_uri,
+        artifact_path=artifact_path,
         label=label,
         tags=tags or {},
         description=description,
@@ -147,10 +147,10 @@ def checked_draft(
     """The draft with every part as it is stored. Raises `InvalidInput`."""
     return CheckedDraft(
         model=names.model_name(draft.model),
-        number=None if draft.number is None else version_number(draft.number),
+        number=None if draft.version is None else version_number(draft.version),
         texts={
             "label": names.label(draft.label),
-            "artifact_uri": names.artifact_uri(draft.artifact_uri),
+            "artifact_uri": names.artifact_path(draft.artifact_path),
             "artifact_digest": names.artifact_digest(draft.artifact_digest),
             "source_run": names.source_run(draft.source_run),
         },

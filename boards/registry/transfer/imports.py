@@ -39,9 +39,9 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
         InvalidInput: the model's name or texts, the number of versions or their order cannot be.
     """
     actor.require(Permission.ADMINISTER, imported.name)
-    name, origin = names.model_name(imported.name), names.artifact_uri(imported.origin)
+    name, origin = names.model_name(imported.name), names.artifact_path(imported.origin)
     description, tags = names.description(imported.description), as_tags(imported.tags)
-    numbers = [version.number for version in imported.versions]
+    numbers = [version.version for version in imported.versions]
     if len(numbers) > VERSIONS_AT_ONCE_MAX or numbers != sorted(set(numbers)):
         raise InvalidInput(
             f"At most {VERSIONS_AT_ONCE_MAX} versions come at once, by number and each once.",
@@ -81,12 +81,12 @@ class _Import:
         present = {
             row.number: row
             for row in models.ModelVersion.objects.filter(
-                model=self._write.model, number__in=[version.number for version in versions]
+                model=self._write.model, number__in=[version.version for version in versions]
             )
         }
         new = []
         for version in versions:
-            row = present.get(version.number)
+            row = present.get(version.version)
             if row is None:
                 new.append(version)
             else:
@@ -102,24 +102,24 @@ class _Import:
 
     def _compare(self, row: models.ModelVersion, version: ImportedVersion) -> None:
         if row.deleted_at is not None:
-            self.refused[version.number] = f"v{version.number} was deleted here."
+            self.refused[version.version] = f"v{version.version} was deleted here."
         elif (row.artifact_uri, row.source_run) != _identity(version):
-            self.refused[version.number] = (
-                f"v{version.number} is another version here: its artifact URI or its source run "
+            self.refused[version.version] = (
+                f"v{version.version} is another version here: its artifact URI or its source run "
                 "is not the same."
             )
         else:
-            self.there.append(version.number)
+            self.there.append(version.version)
 
     def _register(self, version: ImportedVersion) -> None:
         try:
             draft = checked_draft(
                 VersionDraft(
                     model=self._write.model.name,
-                    number=version.number,
+                    version=version.version,
                     metrics=version.metrics,
                     tags=version.tags,
-                    artifact_uri=version.artifact_uri,
+                    artifact_path=version.artifact_path,
                     source_run=version.source_run,
                     description=version.description,
                 ),
@@ -134,15 +134,15 @@ class _Import:
             )
             (row,) = register_in(self._write, [draft])
         except (InvalidInput, AlreadyExists, NotFound) as error:
-            self.refused[version.number] = str(error)
+            self.refused[version.version] = str(error)
         else:
             row.model = self._write.model
             if files is not None:
                 attach_files(self._write, row, files)
-            self.brought[version.number] = row
+            self.brought[version.version] = row
 
     def _move(self, version: ImportedVersion) -> None:
-        row = self.brought.get(version.number)
+        row = self.brought.get(version.version)
         if row is not None:
             make_move(
                 self._write,
@@ -155,7 +155,7 @@ class _Import:
             )
 
     def _point_aliases(self, version: ImportedVersion) -> None:
-        row = self.brought.get(version.number)
+        row = self.brought.get(version.version)
         if row is None:
             return
         for alias in map(names.alias, version.aliases):
@@ -168,7 +168,7 @@ class _Import:
                 )
             else:
                 self.kept_aliases.append(
-                    f"The alias “{alias}” of v{version.number} points at "
+                    f"The alias “{alias}” of v{version.version} points at "
                     f"v{target.version.number} here and stays."
                 )
 
@@ -183,7 +183,7 @@ class _Import:
 def _identity(version: ImportedVersion) -> tuple[str, str]:
     """What tells a version from others of its number; what cannot be stored equals none."""
     try:
-        return names.artifact_uri(version.artifact_uri), names.source_run(version.source_run)
+        return names.artifact_path(version.artifact_path), names.source_run(version.source_run)
     except InvalidInput:
         return "\0", ""
 

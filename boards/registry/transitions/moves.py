@@ -111,7 +111,7 @@ def make_move(
         from_stage=from_stage,
         to_stage=to_stage,
         actor=display_name(write.actor.user),
-        occurred_at=write.at,
+        timestamp=write.at,
         operation_id=str(operation),
         reason=reason,
         archived=archived,
