@@ -47,7 +47,7 @@ def links_of(answer: HttpResponse, label: str) -> list[str]:
 def row_of(answer: HttpResponse, name: str) -> str:
     """One row of the table in words."""
     for row in re.findall(r"<tr>.*?</tr>", text_of(answer), re.DOTALL):
-        words = " ".join(strip_tags(row).split())
+        words = " ".join(strip_tags(row.replace("<t", " <t")).split())
         if words == name or words.startswith(f"{name} "):
             return words
     raise AssertionError(f"no row {name}")
