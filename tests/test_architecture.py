@@ -16,6 +16,7 @@ from django.contrib import admin
 from boards.admin.read_only import ReadOnlyAdmin
 from boards.registry.database import DatabaseRegistry
 from obeya import InMemoryRegistry, ModelRegistry, RemoteRegistry
+from tests.accessible_names import wrongly_named
 from tests.offenders import every_case
 from tests.write_path import write_functions
 
@@ -366,6 +367,33 @@ def test_no_template_contains_what_the_content_policy_stops():
 )
 def test_what_is_forbidden_in_templates_is_recognised(what, markup):
     assert FORBIDDEN[what].search(markup)
+
+
+def test_no_template_names_an_element_whose_role_prohibits_a_name():
+    found = {name_of(path): wrongly_named(without_tags(path.read_text())) for path in TEMPLATES}
+    assert {name: tags for name, tags in found.items() if tags} == {}
+
+
+def without_tags(template: str) -> str:
+    """Return the HTML of a template: what Django's tags print is left out."""
+    return re.sub(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", "", template)
+
+
+@pytest.mark.parametrize(
+    ("markup", "is_wrong"),
+    [
+        ('<span aria-label="to">→</span>', True),
+        ('<pre tabindex="0" aria-label="Command">', True),
+        ('<div aria-labelledby="title">', True),
+        ('<div role="presentation" aria-label="x">', True),
+        ('<span role="img" aria-label="to">→</span>', False),
+        ('<section aria-label="Status">', False),
+        ('<button aria-label="{% if own %}Change{% endif %} the limit">', False),
+        ('<p title="{% url "boards:board" %}">', False),
+    ],
+)
+def test_a_name_that_a_role_prohibits_is_recognised(markup, is_wrong):
+    assert bool(wrongly_named(without_tags(markup))) is is_wrong
 
 
 def test_no_file_holds_the_marks_of_a_merge():

@@ -33,6 +33,7 @@ from obeya.tokens import Scope
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import WipLimit
 from obeya.webhooks.endpoints import Subscription, Target
+from tests.accessible_names import wrongly_named
 from tests.offenders import every_case
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
@@ -159,6 +160,8 @@ def test_every_page_and_every_readable_address_of_the_api_opens(token: str) -> N
                 statuses[answer.status_code] += 1
                 if answer.status_code == 200:
                     assert answer.getvalue()
+                    if answer.headers["Content-Type"].startswith("text/html"):
+                        assert wrongly_named(answer.getvalue().decode()) == []
     # An address that takes only a form is the exception.
     assert statuses[200] > 2 * statuses[302] + statuses[405]
 
