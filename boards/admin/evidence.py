@@ -63,13 +63,13 @@ class PolicyCheckAdmin(DocumentAdmin):
         "to_stage",
         "passed",
         "allowed",
-        "verdict_text",
+        "policy_result_text",
         "refusals_text",
         "evidence_text",
         "made_at",
         "made_by",
     )
-    readonly_fields = ("uid", "title", "verdict_text", "refusals_text", "evidence_text")
+    readonly_fields = ("uid", "title", "policy_result_text", "refusals_text", "evidence_text")
 
     @admin.display(description="version")
     def title(self, check: models.PolicyCheck) -> str:
