@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from obeya.records import VersionDraft
+
 SECONDS_WITHOUT_DELIVERY = 60
 
 
@@ -65,7 +67,7 @@ def _measure(events: int, endpoints: int, name: str) -> None:
     from django.utils import timezone
 
     from boards.access.actors import SYSTEM
-    from boards.registry.catalog.registration import register_model
+    from boards.registry.catalog.registration import register_version
     from boards.registry.webhooks.endpoints import create_webhook
     from obeya.webhooks.endpoints import Subscription, Target
 
@@ -83,11 +85,11 @@ def _measure(events: int, endpoints: int, name: str) -> None:
                 at=timezone.now(),
             )
         # The first arrives when the worker has started.
-        register_model(name=model, actor=SYSTEM, at=timezone.now())
+        register_version(draft=VersionDraft(model=model), actor=SYSTEM, at=timezone.now())
         arrivals.wait_for(endpoints)
         began = time.monotonic()
         for _ in range(events):
-            register_model(name=model, actor=SYSTEM, at=timezone.now())
+            register_version(draft=VersionDraft(model=model), actor=SYSTEM, at=timezone.now())
         written = time.monotonic()
         arrivals.wait_for(endpoints * (events + 1))
         ended = time.monotonic()

@@ -106,7 +106,7 @@ def require(user: User | None, permission: Permission) -> None:
         raise NotAllowed(f"{user.username} may not {permission.deed}.", permission=permission.value)
 
 
-def permission_for_transition(from_stage: Stage | None, to_stage: Stage) -> Permission:
+def permission_for_transition(from_stage: Stage | None, to_stage: Stage | None) -> Permission:
     """Moves into and out of Production need another permission than all others."""
     if Stage.PRODUCTION in (from_stage, to_stage):
         return Permission.PROMOTE

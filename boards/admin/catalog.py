@@ -21,6 +21,7 @@ from boards.registry.transitions.transitions import transition_stage
 from obeya import names
 from obeya.errors import NotFound, RegistryError
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 
 # Each version of an action is a write of its own; more would outlast a request.
 ACTION_MAX = 200
@@ -54,9 +55,11 @@ def _move_to(stage: Stage) -> Action:
                 made = transition_stage(
                     name=version.model.name,
                     version=version.number,
-                    to_stage=stage,
-                    expected_revision=version.revision,
-                    reason=request.POST.get("reason", ""),
+                    intent=TransitionIntent(
+                        to_stage=stage,
+                        expected_revision=version.revision,
+                        reason=request.POST.get("reason", ""),
+                    ),
                     actor=actor_of(request),
                     at=timezone.now(),
                 )

@@ -23,11 +23,12 @@ from obeya.comparison import VersionComparison, compare
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
-from obeya.records import Channel, ModelVersion, StageTransition
+from obeya.records import Channel, ModelVersion, StageTransition, VersionDraft
 from obeya.registry import MetricValues, ModelRegistry, stage_and_name
 from obeya.stages import Stage
 from obeya.tokens import Grant
 from obeya.transitions.guardrails import Guardrail, LiveReport
+from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.judge import TransitionJudgement
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import Decision, TransitionRequest
@@ -70,16 +71,18 @@ class DatabaseRegistry(ModelRegistry):
         source_run: str = "",
         artifact_digest: str = "",
     ) -> ModelVersion:
-        row = registration.register_model(
-            name=name,
-            version=version,
-            metrics=metrics,
-            artifact_path=artifact_path,
-            label=label,
-            tags=tags,
-            description=description,
-            source_run=source_run,
-            artifact_digest=artifact_digest,
+        row = registration.register_version(
+            draft=VersionDraft(
+                model=name,
+                version=version,
+                metrics=metrics or {},
+                artifact_path=artifact_path,
+                label=label,
+                tags=tags or {},
+                description=description,
+                source_run=source_run,
+                artifact_digest=artifact_digest,
+            ),
             actor=self._actor,
             at=self._clock(),
         )
@@ -159,11 +162,13 @@ class DatabaseRegistry(ModelRegistry):
         return transitions.transition_stage(
             name=name,
             version=version,
-            to_stage=to_stage,
-            reason=reason,
-            archive_existing=archive_existing,
-            expected_stage=expected_stage,
-            expected_revision=expected_revision,
+            intent=TransitionIntent(
+                to_stage=to_stage,
+                reason=reason,
+                archive_existing=archive_existing,
+                expected_stage=expected_stage,
+                expected_revision=expected_revision,
+            ),
             actor=self._actor,
             at=self._clock(),
         )
@@ -180,9 +185,9 @@ class DatabaseRegistry(ModelRegistry):
         row = requests.request_transition(
             name=name,
             version=version,
-            to_stage=to_stage,
-            reason=reason,
-            archive_existing=archive_existing,
+            intent=TransitionIntent(
+                to_stage=to_stage, reason=reason, archive_existing=archive_existing
+            ),
             actor=self._actor,
             at=self._clock(),
         )

@@ -8,37 +8,30 @@ from obeya.memory.rows import moves_of
 from obeya.memory.store import MemoryStore
 from obeya.records import Action, StageTransition
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.rollback import Departure, rollback_target
 from obeya.transitions.versions import check_expected
 
 
 def transition_stage(
-    store: MemoryStore,
-    name: str,
-    version: int,
-    to_stage: Stage,
-    *,
-    reason: str,
-    archive_existing: bool,
-    expected_stage: Stage | None,
-    expected_revision: int | None,
+    store: MemoryStore, name: str, version: int, intent: TransitionIntent
 ) -> StageTransition:
     """Move a version, or raise every refusal."""
-    to_stage, reason = Stage.parse(to_stage), names.reason(reason)
+    to_stage, reason = Stage.parse(intent.to_stage or ""), names.reason(intent.reason)
     model, found = store.find(name, version)
     check_expected(
         str(found),
         stage=found.stage,
         revision=found.revision,
-        expected_stage=expected_stage,
-        expected_revision=expected_revision,
+        expected_stage=intent.expected_stage,
+        expected_revision=intent.expected_revision,
     )
-    judgement = store.judge(model, found, to_stage, archive_existing=archive_existing)
+    judgement = store.judge(model, found, to_stage, archive_existing=intent.archive_existing)
     if not judgement.refused_by(RefusalKind.WORKFLOW):
         store.expire_requests(model)
     if not judgement.allowed:
         raise store.refused(model, found, judgement, reason)
-    store.enter(model, found, to_stage, reason, archive_existing=archive_existing)
+    store.enter(model, found, to_stage, reason, archive_existing=intent.archive_existing)
     return moves_of(model)[-1]
 
 

@@ -20,6 +20,7 @@ from obeya.records import ModelVersion, StageTransition, VersionDraft
 from obeya.registry import MetricValues, ModelRegistry, stage_and_name
 from obeya.stages import STRICT, Stage, Workflow
 from obeya.transitions.guardrails import Guardrail, LiveReport
+from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.judge import TransitionJudgement
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import TransitionRequest
@@ -156,17 +157,15 @@ class InMemoryRegistry(ModelRegistry):
         expected_stage: Stage | None = None,
         expected_revision: int | None = None,
     ) -> StageTransition:
+        intent = TransitionIntent(
+            to_stage=to_stage,
+            reason=reason,
+            archive_existing=archive_existing,
+            expected_stage=expected_stage,
+            expected_revision=expected_revision,
+        )
         with self._lock:
-            return moves.transition_stage(
-                self._store,
-                name,
-                version,
-                to_stage,
-                reason=reason,
-                archive_existing=archive_existing,
-                expected_stage=expected_stage,
-                expected_revision=expected_revision,
-            )
+            return moves.transition_stage(self._store, name, version, intent)
 
     def request_transition(
         self,
@@ -177,15 +176,11 @@ class InMemoryRegistry(ModelRegistry):
         reason: str = "",
         archive_existing: bool = False,
     ) -> TransitionRequest:
+        intent = TransitionIntent(
+            to_stage=to_stage, reason=reason, archive_existing=archive_existing
+        )
         with self._lock:
-            return requests.request_transition(
-                self._store,
-                name,
-                version,
-                to_stage,
-                reason=reason,
-                archive_existing=archive_existing,
-            )
+            return requests.request_transition(self._store, name, version, intent)
 
     def get_requests(self, name: str, version: int | None = None) -> Sequence[TransitionRequest]:
         with self._lock:

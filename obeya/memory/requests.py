@@ -13,6 +13,7 @@ from obeya.memory.store import MemoryStore
 from obeya.records import Action, Channel
 from obeya.stages import Stage
 from obeya.transitions import requests
+from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.judge import judge_transition
 from obeya.transitions.requests import Decision, RequestStatus, TransitionRequest, Vote
 from obeya.transitions.versions import next_stage
@@ -22,14 +23,11 @@ def request_transition(
     store: MemoryStore,
     name: str,
     version: int,
-    to_stage: Stage | None,
-    *,
-    reason: str,
-    archive_existing: bool,
+    intent: TransitionIntent,
 ) -> TransitionRequest:
     """Open a request for a promotion."""
-    wanted = None if to_stage is None else Stage.parse(to_stage)
-    reason = names.reason(reason)
+    wanted = None if intent.to_stage is None else Stage.parse(intent.to_stage)
+    reason = names.reason(intent.reason)
     model, found = store.find(name, version)
     stage = wanted or next_stage(found.stage)
     refusal = store.workflow.check(found.stage, stage)
@@ -52,7 +50,7 @@ def request_transition(
         expires_at=now + requests.OPEN_FOR,
         status=RequestStatus.OPEN,
         evidence_digest="",
-        archive_existing=archive_existing,
+        archive_existing=intent.archive_existing,
     )
     model.requests.append(request)
     store.append(
@@ -61,7 +59,7 @@ def request_transition(
         version=found.version,
         from_stage=found.stage,
         to_stage=stage,
-        data={"request": request.id, "archive_existing": archive_existing},
+        data={"request": request.id, "archive_existing": intent.archive_existing},
         texts={"reason": reason},
         at=now,
     )

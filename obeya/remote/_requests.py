@@ -11,6 +11,7 @@ from obeya.metrics import metric_document
 from obeya.records import VersionDraft
 from obeya.registry import MetricValues, as_metrics, as_tags, version_number
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 
 
 def model_path(name: str) -> tuple[str, ...]:
@@ -74,4 +75,13 @@ def draft_body(draft: VersionDraft) -> dict[str, Any]:
         "description": draft.description,
         "source_run": draft.source_run,
         "artifact_digest": draft.artifact_digest,
+    }
+
+
+def intent_body(intent: TransitionIntent) -> dict[str, Any]:
+    """A wanted transition, as the API takes it for a request."""
+    return {
+        "to_stage": stage_value(intent.to_stage),
+        "reason": intent.reason,
+        "archive_existing": intent.archive_existing,
     }

@@ -40,6 +40,7 @@ from obeya.remote._requests import (
     draft_body,
     existing,
     gated_stage,
+    intent_body,
     metrics_body,
     model_path,
     owner_path,
@@ -51,6 +52,7 @@ from obeya.remote.files import Progress, no_progress
 from obeya.remote.transport import ATTEMPTS, DEFAULT_URL, PAGE, Timeouts, Transport
 from obeya.stages import Stage
 from obeya.transitions.guardrails import Guardrail, LiveReport
+from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.judge import TransitionJudgement
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import TransitionRequest
@@ -200,12 +202,16 @@ class RemoteRegistry(ModelRegistry):
         expected_stage: Stage | None = None,
         expected_revision: int | None = None,
     ) -> StageTransition:
-        body = {
-            "to_stage": Stage.parse(to_stage).value,
-            "reason": reason,
-            "archive_existing": archive_existing,
-            "expected_stage": stage_value(expected_stage),
-            "expected_revision": expected_revision,
+        intent = TransitionIntent(
+            to_stage=Stage.parse(to_stage),
+            reason=reason,
+            archive_existing=archive_existing,
+            expected_stage=expected_stage,
+            expected_revision=expected_revision,
+        )
+        body = intent_body(intent) | {
+            "expected_stage": stage_value(intent.expected_stage),
+            "expected_revision": intent.expected_revision,
         }
         path = (*version_path(name, version), "transitions")
         return transition_from_document(self._api.post(*path, body=body))
@@ -219,13 +225,11 @@ class RemoteRegistry(ModelRegistry):
         reason: str = "",
         archive_existing: bool = False,
     ) -> TransitionRequest:
-        body = {
-            "to_stage": stage_value(to_stage),
-            "reason": reason,
-            "archive_existing": archive_existing,
-        }
+        intent = TransitionIntent(
+            to_stage=to_stage, reason=reason, archive_existing=archive_existing
+        )
         path = (*version_path(name, version), "requests")
-        return request_from_document(self._api.post(*path, body=body))
+        return request_from_document(self._api.post(*path, body=intent_body(intent)))
 
     def get_requests(self, name: str, version: int | None = None) -> Sequence[TransitionRequest]:
         found = self._api.pages(*place_path(name, version), "requests")

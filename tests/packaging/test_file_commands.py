@@ -22,7 +22,8 @@ from django.utils import timezone
 from boards.access.actors import SYSTEM
 from boards.registry.accounts.users import create_user
 from boards.registry.artifacts.artifacts import set_artifact, store_blob
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
+from obeya.records import VersionDraft
 from obeya.artifacts.manifest import FileEntry
 at = timezone.now()
 create_user(username="ada", group="administrator", actor=SYSTEM, at=at)
@@ -30,7 +31,7 @@ def stored(content, at=at):
     return store_blob(
         body=io.BytesIO(content), size=len(content), actor=SYSTEM, at=at
     ).sha256
-register_model(name="resnet50", actor=SYSTEM, at=at)
+register_version(draft=VersionDraft("resnet50"), actor=SYSTEM, at=at)
 entries = [FileEntry("w/a.bin", stored(b"kept")), FileEntry("b.bin", stored(b"other"))]
 set_artifact(name="resnet50", version=1, files=entries, actor=SYSTEM, at=at)
 stored(b"sent just now")

@@ -21,11 +21,12 @@ from django.test import Client
 from django.utils import timezone
 from boards.access.actors import SYSTEM
 from boards.registry.accounts.users import create_user
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
+from obeya.records import VersionDraft
 at = timezone.now()
 ada = create_user(username="ada", group="administrator", password="a long enough one",
                            actor=SYSTEM, at=at)
-register_model(name="resnet50", actor=SYSTEM, at=at)
+register_version(draft=VersionDraft("resnet50"), actor=SYSTEM, at=at)
 client = Client()
 client.force_login(ada, "django.contrib.auth.backends.ModelBackend")
 print(client.cookies["obeya_session"].value)

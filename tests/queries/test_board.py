@@ -22,7 +22,7 @@ from boards.queries.board.board_columns import (
 from boards.queries.search.board_filter import BoardFilter
 from boards.registry.catalog.catalog import configure_model, delete_model, delete_version
 from boards.registry.catalog.metrics import define_metric, log_metrics
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.transitions import transition_stage
@@ -31,9 +31,10 @@ from obeya.comparison import DiffOutcome
 from obeya.metrics import Direction, MetricDefinition, Scale
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
 from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.intent import TransitionIntent
 
 DEVELOPMENT, STAGING, PRODUCTION, ARCHIVED = Stage
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -43,12 +44,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 
 def register(name="resnet50", **metrics):
-    return register_model(name=name, metrics=metrics, actor=SYSTEM, at=NOON)
+    return register_version(draft=VersionDraft(model=name, metrics=metrics), actor=SYSTEM, at=NOON)
 
 
 def move(version, *stages, name="resnet50", at=NOON):
     for stage in stages:
-        transition_stage(name=name, version=version, to_stage=stage, actor=SYSTEM, at=at)
+        transition_stage(
+            name=name, version=version, intent=TransitionIntent(to_stage=stage), actor=SYSTEM, at=at
+        )
 
 
 def guard(policy, name=None):
@@ -225,7 +228,9 @@ def test_after_a_move_only_the_version_moved_is_shown_whatever_the_filter():
 
 def test_a_card_says_what_the_version_is(django_user_model):
     ada = django_user_model.objects.create(username="ada", is_superuser=True)
-    row = register_model(name="resnet50", label="1.0.0", actor=Actor(ada, Channel.CLI), at=NOON)
+    row = register_version(
+        draft=VersionDraft(model="resnet50", label="1.0.0"), actor=Actor(ada, Channel.CLI), at=NOON
+    )
     shown = card()
     assert (shown.pk, shown.model, shown.number, shown.label) == (row.pk, "resnet50", 1, "1.0.0")
     assert (shown.stage, shown.revision, shown.owner) == (DEVELOPMENT, 1, "ada")

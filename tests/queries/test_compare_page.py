@@ -10,10 +10,12 @@ import pytest
 
 from boards.access.actors import SYSTEM
 from boards.queries.compare.compare_page import VersionRef, compare_page, version_offers
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput, NotFound
+from obeya.records import VersionDraft
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
@@ -26,16 +28,18 @@ def refs() -> list[VersionRef]:
     made = []
     for name in ("bert", "resnet50", "whisper"):
         for number in (1, 2):
-            register_model(
-                name=name,
-                metrics={"accuracy": 0.5 + number / 10},
-                tags={"team": "nlp"},
+            register_version(
+                draft=VersionDraft(
+                    model=name, metrics={"accuracy": 0.5 + number / 10}, tags={"team": "nlp"}
+                ),
                 actor=SYSTEM,
                 at=NOON,
             )
             made.append(VersionRef(name, number))
         for stage in (Stage.STAGING, Stage.PRODUCTION):
-            transition_stage(name=name, version=2, to_stage=stage, actor=SYSTEM, at=NOON)
+            transition_stage(
+                name=name, version=2, intent=TransitionIntent(to_stage=stage), actor=SYSTEM, at=NOON
+            )
     return made
 
 
@@ -76,7 +80,7 @@ def test_other_versions_and_champions_are_offered(refs: list[VersionRef]) -> Non
 
 
 def test_names_are_found_under_every_spelling(refs: list[VersionRef]) -> None:
-    register_model(name="caf\u00e9", actor=SYSTEM, at=NOON)
+    register_version(draft=VersionDraft(model="caf\u00e9"), actor=SYSTEM, at=NOON)
     page = compare_page([VersionRef("cafe\u0301", 1), refs[0]])
     assert str(page.refs[0]) == "caf\u00e9:1"
 

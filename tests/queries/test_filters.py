@@ -17,12 +17,12 @@ from boards.queries.search.board_filter import (
     MetricCondition,
 )
 from boards.registry.catalog.catalog import delete_version
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.policy.bounds import Comparison
 from obeya.policy.tag_text import tag_text
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 
 pytestmark = pytest.mark.both_engines
 
@@ -38,8 +38,10 @@ def versions(db):
     }
 
     def register(name, owner, label="", tags=None, **metrics):
-        register_model(
-            name=name, label=label, tags=tags, metrics=metrics, actor=owners[owner], at=NOON
+        register_version(
+            draft=VersionDraft(model=name, label=label, tags=tags, metrics=metrics),
+            actor=owners[owner],
+            at=NOON,
         )
 
     register("resnet50", "ada", "1.0.0", {"family": "resnet", "gpu": ""}, top1=76.1, size=25)
@@ -292,7 +294,9 @@ def test_only_the_model_filtered_means_that_the_models_own_counts_hold():
     ids=lambda value: ascii(value)[:24],
 )
 def test_every_tag_that_can_be_is_found_by_its_own_link(key, value):
-    register_model(name="tagged", tags={key: value or ""}, actor=SYSTEM, at=NOON)
+    register_version(
+        draft=VersionDraft(model="tagged", tags={key: value or ""}), actor=SYSTEM, at=NOON
+    )
     query = BoardFilter(tags=((key, value),)).query_string
     assert matching(**parse_qs(query, keep_blank_values=True)) == ["tagged v1"]
     # What stands in the field of the form is one line.
@@ -302,16 +306,14 @@ def test_every_tag_that_can_be_is_found_by_its_own_link(key, value):
 @pytest.mark.parametrize("length", [201, names.MODEL_NAME_MAX])
 def test_a_model_is_found_however_long_its_name(length):
     name = "m" * length
-    register_model(name=name, actor=SYSTEM, at=NOON)
+    register_version(draft=VersionDraft(model=name), actor=SYSTEM, at=NOON)
     assert matching(model=name) == matching(q=name) == [f"{name} v1"]
 
 
 def test_what_is_written_with_combining_marks_is_found_like_what_is_stored():
     composed, combining = "caf\u00e9", "cafe\u0301"
-    register_model(
-        name=composed,
-        tags={composed: composed},
-        metrics={composed: 1},
+    register_version(
+        draft=VersionDraft(model=composed, tags={composed: composed}, metrics={composed: 1}),
         actor=SYSTEM,
         at=NOON,
     )

@@ -14,10 +14,12 @@ from boards.models import ModelVersion, RegisteredModel
 from boards.queries.board.board_columns import PAGE, column_page
 from boards.queries.paging.keyset import Cursor
 from boards.queries.search.board_filter import BoardFilter
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput
+from obeya.records import VersionDraft
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 
 pytestmark = pytest.mark.both_engines
 
@@ -141,7 +143,9 @@ def test_versions_that_entered_at_the_same_moment_are_each_on_one_page(db):
 def test_a_version_that_moves_between_pages_disturbs_no_other(db):
     make_versions([NOON] * (3 * PAGE))
     for _ in range(3):
-        register_model(name="bert", actor=SYSTEM, at=NOON - timedelta(days=1))
+        register_version(
+            draft=VersionDraft(model="bert"), actor=SYSTEM, at=NOON - timedelta(days=1)
+        )
 
     def move(page):
         # One that was shown already, one that is yet to come, one that comes in anew.
@@ -149,11 +153,13 @@ def test_a_version_that_moves_between_pages_disturbs_no_other(db):
             transition_stage(
                 name="resnet50",
                 version=number,
-                to_stage=Stage.STAGING,
+                intent=TransitionIntent(to_stage=Stage.STAGING),
                 actor=SYSTEM,
                 at=NOON + timedelta(hours=page),
             )
-        register_model(name="resnet50", actor=SYSTEM, at=NOON + timedelta(hours=page))
+        register_version(
+            draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON + timedelta(hours=page)
+        )
 
     numbers = numbers_of_all_pages(between=move)
     assert len(numbers) == len(set(numbers[:-3])) + 3
@@ -177,7 +183,7 @@ def test_a_page_goes_on_from_the_row_before_it_even_when_that_row_left(db):
     transition_stage(
         name="resnet50",
         version=first[-1].number,
-        to_stage=Stage.ARCHIVED,
+        intent=TransitionIntent(to_stage=Stage.ARCHIVED),
         actor=SYSTEM,
         at=NOON + timedelta(days=1),
     )

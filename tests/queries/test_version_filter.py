@@ -21,7 +21,7 @@ from boards.queries.search.version_list import list_versions
 from boards.registry.catalog.catalog import delete_version
 from boards.registry.catalog.labels import set_alias
 from boards.registry.catalog.metrics import log_metrics
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput
 from obeya.filters.expressions import (
@@ -45,8 +45,9 @@ from obeya.filters.expressions import (
 from obeya.filters.language import parse_filter
 from obeya.filters.ordering import Ordering, OrderingTerm, parse_ordering
 from obeya.policy.bounds import Comparison
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 from tests.examples import examples
 
 pytestmark = pytest.mark.both_engines
@@ -68,25 +69,27 @@ def versions(db):
     ]
     for place in range(12):
         name = ("resnet", "vit", "a%")[place % 3]
-        number = register_model(
-            name=name,
-            label=("", "a", "A", "", "_", "é", "ab", "", "a%", "x1", "", "")[place],
-            tags={
-                key: value
-                for every, key, value in ((2, "k", "a"), (3, "k2", ""), (4, "a=b", "AB"))
-                if place % every == 0
-            },
-            metrics={
-                name: value
-                for every, name, value in (
-                    (2, "auc", NUMBERS[place // 2]),
-                    (3, "loss", -NUMBERS[place // 3]),
-                )
-                if place % every == 0
-            },
-            description=("", "a\\b", "ABC")[place % 3],
-            artifact_path=("", "s3://a")[place % 2],
-            source_run=("x1", "")[place % 2],
+        number = register_version(
+            draft=VersionDraft(
+                model=name,
+                label=("", "a", "A", "", "_", "é", "ab", "", "a%", "x1", "", "")[place],
+                tags={
+                    key: value
+                    for every, key, value in ((2, "k", "a"), (3, "k2", ""), (4, "a=b", "AB"))
+                    if place % every == 0
+                },
+                metrics={
+                    name: value
+                    for every, name, value in (
+                        (2, "auc", NUMBERS[place // 2]),
+                        (3, "loss", -NUMBERS[place // 3]),
+                    )
+                    if place % every == 0
+                },
+                description=("", "a\\b", "ABC")[place % 3],
+                artifact_path=("", "s3://a")[place % 2],
+                source_run=("x1", "")[place % 2],
+            ),
             actor=(*owners, SYSTEM)[place % 3],
             at=NOON + place // 2 * HOUR,
         ).number
@@ -97,11 +100,11 @@ def versions(db):
             transition_stage(
                 name=name,
                 version=number,
-                to_stage=Stage.STAGING,
+                intent=TransitionIntent(to_stage=Stage.STAGING),
                 actor=SYSTEM,
                 at=NOON + timedelta(days=1),
             )
-    register_model(name="vit", metrics={"auc": 1}, actor=SYSTEM, at=NOON)
+    register_version(draft=VersionDraft(model="vit", metrics={"auc": 1}), actor=SYSTEM, at=NOON)
     delete_version(name="vit", version=5, actor=SYSTEM, at=NOON)
 
 

@@ -18,12 +18,13 @@ from boards.checks import audit_log_is_guarded
 from boards.models import AuditEvent, AuditText, RegisteredModel, SiteChain, StageTransition
 from boards.queries.verification.verification import verify_chains
 from boards.registry.catalog.metrics import define_metric
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.transitions.transitions import transition_stage
 from obeya.audit.chain import event_hash
 from obeya.metrics import MetricDefinition
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 from tests.unreadable_texts import UNREADABLE
 
 pytestmark = pytest.mark.both_engines
@@ -37,17 +38,16 @@ APPEND_ONLY = "the audit log is append-only"
 def resnet50(alice):
     """A chain of four events for resnet50, one of two for bert, one of two for the site."""
     actor = Actor(alice, Channel.PAGE)
-    register_model(name="resnet50", actor=actor, at=NOON)
+    register_version(draft=VersionDraft(model="resnet50"), actor=actor, at=NOON)
     for hours, stage in enumerate((Stage.STAGING, Stage.PRODUCTION), start=1):
         transition_stage(
             name="resnet50",
             version=1,
-            to_stage=stage,
-            reason=f"On to {stage.label}.",
+            intent=TransitionIntent(to_stage=stage, reason=f"On to {stage.label}."),
             actor=actor,
             at=NOON + timedelta(hours=hours),
         )
-    register_model(name="bert", actor=actor, at=NOON)
+    register_version(draft=VersionDraft(model="bert"), actor=actor, at=NOON)
     for name in ("f1", "top1"):
         define_metric(definition=MetricDefinition(name), actor=actor, at=NOON)
     return RegisteredModel.objects.get(name="resnet50")
@@ -184,7 +184,9 @@ def test_what_the_log_speaks_of_cannot_be_deleted_from_under_it(resnet50, alice)
 
 def test_events_can_be_appended(resnet50):
     before = len(rows())
-    register_model(name="resnet50", actor=Actor(None, Channel.SYSTEM), at=NOON)
+    register_version(
+        draft=VersionDraft(model="resnet50"), actor=Actor(None, Channel.SYSTEM), at=NOON
+    )
     assert len(rows()) == before + 1
 
 

@@ -18,11 +18,11 @@ from boards.registry.catalog.catalog import (
     set_description,
 )
 from boards.registry.catalog.labels import set_alias
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.transitions.transitions import transition_stage
 from obeya.audit.chain import text_digest
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
 
 pytestmark = pytest.mark.both_engines
@@ -35,7 +35,7 @@ LATER = NOON + timedelta(hours=1)
 def models(alice):
     """resnet50 with three versions, bert with one."""
     for name in ("resnet50", "resnet50", "resnet50", "bert"):
-        register_model(name=name, actor=Actor(alice, Channel.CLI), at=NOON)
+        register_version(draft=VersionDraft(model=name), actor=Actor(alice, Channel.CLI), at=NOON)
 
 
 @pytest.fixture
@@ -119,7 +119,9 @@ def test_a_rename_keeps_id_chain_and_versions_and_frees_the_old_name(act, new_ev
     assert (model("resnet").pk, model("resnet").uid) == (before.pk, before.uid)
     assert model("resnet").versions.count() == 3
     assert verify_chains().broken == ()
-    fresh = register_model(name="resnet50", actor=Actor(alice, Channel.CLI), at=LATER)
+    fresh = register_version(
+        draft=VersionDraft(model="resnet50"), actor=Actor(alice, Channel.CLI), at=LATER
+    )
     assert fresh.number == 1
 
 

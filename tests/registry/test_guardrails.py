@@ -11,15 +11,16 @@ from boards import models
 from boards.access.actors import SYSTEM, Actor
 from boards.models import ModelVersion
 from boards.registry.catalog.catalog import delete_model, delete_version
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.policies.guardrails import remove_guardrail, report_live_metric, set_guardrail
 from boards.registry.transitions.rollback import rollback
 from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.policy.bounds import Comparison
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
 from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.intent import TransitionIntent
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
@@ -30,13 +31,14 @@ AUTO = Guardrail("error_rate", Comparison.LTE, 0.02, auto_rollback=True)
 
 
 def promote(*, archive=True):
-    number = register_model(name="resnet50", actor=SYSTEM, at=NOON).number
+    number = register_version(draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON).number
     for stage in (Stage.STAGING, Stage.PRODUCTION):
         transition_stage(
             name="resnet50",
             version=number,
-            to_stage=stage,
-            archive_existing=archive and stage is Stage.PRODUCTION,
+            intent=TransitionIntent(
+                to_stage=stage, archive_existing=archive and stage is Stage.PRODUCTION
+            ),
             actor=SYSTEM,
             at=NOON,
         )
@@ -140,7 +142,7 @@ def test_the_andon_is_cleared_when_what_raised_it_is_gone(way, new_events):
     new_events()
     act = {"name": "resnet50", "actor": SYSTEM, "at": LATER}
     if way == "archived":
-        transition_stage(version=2, to_stage=Stage.ARCHIVED, **act)
+        transition_stage(version=2, intent=TransitionIntent(to_stage=Stage.ARCHIVED), **act)
     elif way == "rolled back":
         rollback(reason="errors", **act)
     elif way == "deleted":
@@ -244,7 +246,7 @@ def test_two_breaches_in_a_row_roll_back_two_steps_and_never_to_what_failed():
     ("version", "said"), [(1, "is not in Production"), (None, "has no version in Production")]
 )
 def test_only_what_is_in_production_is_measured_live(version, said, whole_database):
-    register_model(name="resnet50", actor=SYSTEM, at=NOON)
+    register_version(draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON)
     before = whole_database()
     with pytest.raises(InvalidInput, match=said):
         report(0.05, version)
@@ -260,7 +262,7 @@ def test_a_value_that_is_no_finite_number_is_refused(value):
 
 
 def test_setting_again_changing_and_removing_leave_what_they_should(new_events):
-    register_model(name="resnet50", actor=SYSTEM, at=NOON)
+    register_version(draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON)
     new_events()
     guard()
     guard()
@@ -273,7 +275,7 @@ def test_setting_again_changing_and_removing_leave_what_they_should(new_events):
 
 @pytest.mark.parametrize("who", ["victor", "carol", "peter", "anna"])
 def test_only_who_may_edit_policies_sets_guardrails(who, request, whole_database):
-    register_model(name="resnet50", actor=SYSTEM, at=NOON)
+    register_version(draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON)
     guard()
     by = Actor(request.getfixturevalue(who), Channel.PAGE)
     before = whole_database()
@@ -285,7 +287,7 @@ def test_only_who_may_edit_policies_sets_guardrails(who, request, whole_database
 
 
 def test_one_that_rolls_back_by_itself_needs_the_right_to_promote_too(victor):
-    register_model(name="resnet50", actor=SYSTEM, at=NOON)
+    register_version(draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON)
     permission = models.User._meta.get_field("user_permissions").related_model
     victor.user_permissions.add(permission.objects.get(codename="edit_policy"))
     by = Actor(models.User.objects.get(pk=victor.pk), Channel.PAGE)

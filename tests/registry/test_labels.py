@@ -10,9 +10,9 @@ from boards.access.actors import Actor
 from boards.models import Alias, ModelTag, ModelVersion, VersionTag
 from boards.registry.catalog.catalog import delete_version
 from boards.registry.catalog.labels import delete_alias, delete_tag, set_alias, set_tag
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from obeya.errors import InvalidInput, NotAllowed, NotFound
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 
 pytestmark = pytest.mark.both_engines
 
@@ -23,7 +23,9 @@ LATER = NOON + timedelta(hours=1)
 @pytest.fixture(autouse=True)
 def resnet50(alice):
     for _ in range(2):
-        register_model(name="resnet50", actor=Actor(alice, Channel.CLI), at=NOON)
+        register_version(
+            draft=VersionDraft(model="resnet50"), actor=Actor(alice, Channel.CLI), at=NOON
+        )
 
 
 @pytest.fixture

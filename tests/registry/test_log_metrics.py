@@ -11,10 +11,10 @@ from boards.access.actors import Actor
 from boards.models import Metric, ModelVersion
 from boards.registry.catalog.catalog import delete_version
 from boards.registry.catalog.metrics import log_metrics
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from obeya import metrics as core
 from obeya.errors import InvalidInput, NotAllowed, NotFound
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 
 pytestmark = pytest.mark.both_engines
 
@@ -24,8 +24,10 @@ LATER = NOON + timedelta(hours=1)
 
 @pytest.fixture(autouse=True)
 def resnet50(alice):
-    register_model(
-        name="resnet50", metrics={"accuracy": 0.9}, actor=Actor(alice, Channel.CLI), at=NOON
+    register_version(
+        draft=VersionDraft(model="resnet50", metrics={"accuracy": 0.9}),
+        actor=Actor(alice, Channel.CLI),
+        at=NOON,
     )
 
 

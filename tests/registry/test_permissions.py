@@ -15,7 +15,7 @@ from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import GROUPS
 from boards.models import AuditEvent, User
 from boards.registry.catalog.labels import set_alias
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.policies.guardrails import set_guardrail
 from boards.registry.policies.limits import set_wip_limit
 from boards.registry.policies.policies import set_policy
@@ -31,6 +31,7 @@ from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
 from obeya.tokens import Scope
 from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import Decision
 from obeya.webhooks.endpoints import Subscription, Target
@@ -53,10 +54,16 @@ WAIVER = {
     "to_stage": Stage.PRODUCTION,
 }
 WEBHOOK = {"name": "ci", "address": "https://ci.example.org/hook", "subscription": Subscription()}
+
+
+def move(version, to_stage):
+    return {"version": version, "intent": TransitionIntent(to_stage=to_stage)}
+
+
 # Function, arguments, who may. v1 is in Development and asks for Staging, v2 in Staging, v3 in
 # Production, v4 was there.
 DEEDS = [
-    ("register_model", {"name": "bert"}, REGISTERERS),
+    ("register_version", {"draft": VersionDraft("bert")}, REGISTERERS),
     ("create_model", {"name": "bert"}, REGISTERERS),
     ("import_model", {"imported": ImportedModel("bert", "", NOON)}, ADMINISTRATORS),
     ("log_metrics", {"version": 1, "metrics": {"f1": 0.5}}, REGISTERERS),
@@ -67,10 +74,26 @@ DEEDS = [
     ("delete_tag", {"key": "tag", "version": 1}, REGISTERERS),
     ("set_alias", {"alias": "new", "version": 1}, REGISTERERS),
     ("delete_alias", {"alias": "old"}, REGISTERERS),
-    ("transition_stage", {"version": 1, "to_stage": Stage.STAGING}, REGISTERERS),
-    ("transition_stage", {"version": 1, "to_stage": Stage.ARCHIVED}, REGISTERERS),
-    ("transition_stage", {"version": 2, "to_stage": Stage.PRODUCTION}, PROMOTERS),
-    ("transition_stage", {"version": 3, "to_stage": Stage.ARCHIVED}, PROMOTERS),
+    (
+        "transition_stage",
+        move(1, Stage.STAGING),
+        REGISTERERS,
+    ),
+    (
+        "transition_stage",
+        move(1, Stage.ARCHIVED),
+        REGISTERERS,
+    ),
+    (
+        "transition_stage",
+        move(2, Stage.PRODUCTION),
+        PROMOTERS,
+    ),
+    (
+        "transition_stage",
+        move(3, Stage.ARCHIVED),
+        PROMOTERS,
+    ),
     ("record_policy_check", {"version": 1}, EVERYBODY),
     ("set_policy", {"policy": PromotionPolicy(Stage.STAGING)}, ADMINISTRATORS),
     ("set_policy", {"policy": PromotionPolicy(Stage.STAGING), "name": None}, ADMINISTRATORS),
@@ -80,7 +103,7 @@ DEEDS = [
     ("configure_model", {"workflow": "open"}, ADMINISTRATORS),
     ("delete_version", {"version": 1}, ADMINISTRATORS),
     ("delete_model", {}, ADMINISTRATORS),
-    ("request_transition", {"version": 2}, REGISTERERS),
+    ("request_transition", {"version": 2, "intent": TransitionIntent(to_stage=None)}, REGISTERERS),
     ("vote", {"version": 1, "decision": Decision.APPROVE}, APPROVERS),
     ("vote", {"version": 1, "decision": Decision.REJECT, "comment": "x"}, APPROVERS),
     ("waive", {"version": 1, **WAIVER}, APPROVERS),
@@ -134,11 +157,25 @@ def resnet50(db):
     """Four versions in four stages, a tag, an alias, a request, a policy, a limit, a guardrail."""
     path = (Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED)
     for number in (1, 2, 3, 4):
-        register_model(name="resnet50", tags={"tag": "x"}, actor=SYSTEM, at=NOON)
+        register_version(
+            draft=VersionDraft(model="resnet50", tags={"tag": "x"}), actor=SYSTEM, at=NOON
+        )
         for stage in path[: number - 1]:
-            transition_stage(name="resnet50", version=number, to_stage=stage, actor=SYSTEM, at=NOON)
+            transition_stage(
+                name="resnet50",
+                version=number,
+                intent=TransitionIntent(to_stage=stage),
+                actor=SYSTEM,
+                at=NOON,
+            )
     asker = User.objects.create(username="asker", is_superuser=True)
-    request_transition(name="resnet50", version=1, actor=Actor(asker, Channel.PAGE), at=NOON)
+    request_transition(
+        name="resnet50",
+        version=1,
+        intent=TransitionIntent(),
+        actor=Actor(asker, Channel.PAGE),
+        at=NOON,
+    )
     rule = {"name": "resnet50", "actor": SYSTEM, "at": NOON}
     set_guardrail(guardrail=Guardrail("errors", Comparison.LTE, 0), **rule)
     set_wip_limit(limit=WipLimit(Stage.PRODUCTION, 9), **rule)

@@ -9,12 +9,12 @@ import pytest
 from boards.access.actors import Actor
 from boards.models import AuditEvent, PolicyRevision, RegisteredModel, SiteChain
 from boards.queries.facts.policies_in_force import policy_in_force
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.policies.policies import set_policy
 from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
 
 pytestmark = pytest.mark.both_engines
@@ -27,7 +27,9 @@ STRICTER = ACCURATE.require_test_coverage(80).require_approvals(2)
 
 @pytest.fixture(autouse=True)
 def resnet50(alice):
-    return register_model(name="resnet50", actor=Actor(alice, Channel.CLI), at=NOON).model
+    return register_version(
+        draft=VersionDraft(model="resnet50"), actor=Actor(alice, Channel.CLI), at=NOON
+    ).model
 
 
 @pytest.fixture
@@ -85,7 +87,9 @@ def test_site_model_and_stage_count_their_revisions_apart(guard):
 
 
 def test_the_models_own_policy_is_in_force_and_the_sites_for_all_others(guard, resnet50, alice):
-    bert = register_model(name="bert", actor=Actor(alice, Channel.CLI), at=NOON).model
+    bert = register_version(
+        draft=VersionDraft(model="bert"), actor=Actor(alice, Channel.CLI), at=NOON
+    ).model
     site = guard(ACCURATE)
     own = guard(STRICTER, "resnet50")
     assert policy_in_force(resnet50, Stage.STAGING).row == own

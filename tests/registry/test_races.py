@@ -21,14 +21,15 @@ from boards.registry.accounts.users import create_sign_in_link, create_user, use
 from boards.registry.catalog.catalog import rename_model
 from boards.registry.catalog.labels import set_alias, set_tag
 from boards.registry.catalog.metrics import define_metric, log_metrics
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import AlreadyExists, Conflict, NotFound, RegistryError
 from obeya.metrics import Direction, MetricDefinition
 from obeya.policy.policy import PromotionPolicy
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_engines]
 
@@ -55,12 +56,16 @@ def at_once(*calls):
 
 
 def register(name="resnet50", **more):
-    return register_model(name=name, actor=SYSTEM, at=NOON, **more)
+    return register_version(draft=VersionDraft(model=name, **more), actor=SYSTEM, at=NOON)
 
 
 def move(version, to_stage, *, name="resnet50", by=SYSTEM, **more):
     return transition_stage(
-        name=name, version=version, to_stage=to_stage, actor=by, at=LATER, **more
+        name=name,
+        version=version,
+        intent=TransitionIntent(to_stage=to_stage, **more),
+        actor=by,
+        at=LATER,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from boards.access.actors import Actor
 from boards.models import ModelVersion, PolicyCheck, RegisteredModel
 from boards.registry.catalog.metrics import log_metrics
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.checks import check_reference, record_policy_check
 from boards.registry.transitions.transitions import transition_stage
@@ -17,8 +17,9 @@ from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 
 pytestmark = pytest.mark.both_engines
 
@@ -30,10 +31,12 @@ ACCURATE = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.
 @pytest.fixture(autouse=True)
 def resnet50(alice):
     for accuracy in (0.85, 0.95):
-        register_model(
-            name="resnet50",
-            metrics={"accuracy": accuracy},
-            artifact_path="s3://models/resnet50",
+        register_version(
+            draft=VersionDraft(
+                model="resnet50",
+                metrics={"accuracy": accuracy},
+                artifact_path="s3://models/resnet50",
+            ),
             actor=Actor(alice, Channel.CLI),
             at=NOON,
         )
@@ -86,7 +89,7 @@ def test_a_check_is_kept_with_its_evidence_and_one_event(
         "warnings": [],
         "scales": {},
     }
-    policy_result = PolicyResult.from_document(stored.policy_result)
+    policy_result = PolicyResult.from_document(stored.verdict)
     assert (policy_result.passed, policy_result.policy_revision) == (passed, 1)
     assert policy_result.outcomes[0].observed == accuracy
 
@@ -106,7 +109,13 @@ def test_a_kept_check_does_not_change_with_what_it_judged(check, policy, alice):
     frozen = made.get()
     log_metrics(name="resnet50", version=2, metrics={"accuracy": 0.1}, actor=actor, at=LATER)
     set_policy(policy=ACCURATE.require_approvals(2), actor=actor, at=LATER)
-    transition_stage(name="resnet50", version=1, to_stage=Stage.ARCHIVED, actor=actor, at=LATER)
+    transition_stage(
+        name="resnet50",
+        version=1,
+        intent=TransitionIntent(to_stage=Stage.ARCHIVED),
+        actor=actor,
+        at=LATER,
+    )
     assert made.get() == frozen
 
 
@@ -121,7 +130,7 @@ def test_without_a_policy_the_check_passes_and_says_so(check):
     made = check(1)
     assert made.passed
     assert made.policy_revision is None
-    assert made.policy_result["has_policy"] is False
+    assert made.verdict["has_policy"] is False
 
 
 def test_another_stage_than_the_next_may_be_asked_for(check, policy):
@@ -133,7 +142,7 @@ def test_where_there_is_no_next_stage_one_has_to_be_named(check, alice, whole_da
     transition_stage(
         name="resnet50",
         version=1,
-        to_stage=Stage.ARCHIVED,
+        intent=TransitionIntent(to_stage=Stage.ARCHIVED),
         actor=Actor(alice, Channel.CLI),
         at=LATER,
     )

@@ -11,11 +11,11 @@ from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditEvent, Metric, ModelVersion, RegisteredModel, VersionTag
 from boards.queries.verification.verification import verify_chains
 from boards.registry.catalog.catalog import delete_model, delete_version
-from boards.registry.catalog.registration import create_model, register_model
+from boards.registry.catalog.registration import create_model, register_version
 from obeya import metrics as core
 from obeya.audit.chain import GENESIS
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 
 pytestmark = pytest.mark.both_engines
 
@@ -25,7 +25,9 @@ NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 @pytest.fixture
 def register(alice):
     def make(name="resnet50", *, by=alice, at=NOON, **more):
-        return register_model(name=name, actor=Actor(by, Channel.API), at=at, **more)
+        return register_version(
+            draft=VersionDraft(model=name, **more), actor=Actor(by, Channel.API), at=at
+        )
 
     return make
 
@@ -175,7 +177,7 @@ def test_a_refused_first_version_leaves_no_model_behind(register, victor):
 
 
 def test_a_version_registered_by_the_registry_itself_has_no_owner(db):
-    row = register_model(name="resnet50", actor=SYSTEM, at=NOON)
+    row = register_version(draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON)
     assert row.owner is None
     assert row.model.owner is None
 

@@ -14,7 +14,7 @@ from boards.models import ModelVersion, PolicyCheck, RegisteredModel
 from boards.queries.verification.verification import verify_chains
 from boards.registry.catalog.catalog import delete_version
 from boards.registry.catalog.metrics import log_metrics
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.policies.limits import set_wip_limit
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.rollback import rollback
@@ -22,8 +22,9 @@ from boards.registry.transitions.transitions import transition_stage
 from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound, RegistryError
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.limits import WipLimit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
@@ -35,13 +36,16 @@ STAGING, PRODUCTION, ARCHIVED = Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED
 
 def promote(*, archive=True):
     """A new version of resnet50, brought into Production; its number."""
-    number = register_model(name="resnet50", metrics={"f1": 0.9}, actor=SYSTEM, at=NOON).number
+    number = register_version(
+        draft=VersionDraft(model="resnet50", metrics={"f1": 0.9}), actor=SYSTEM, at=NOON
+    ).number
     for stage in (STAGING, PRODUCTION):
         transition_stage(
             name="resnet50",
             version=number,
-            to_stage=stage,
-            archive_existing=archive and stage is PRODUCTION,
+            intent=TransitionIntent(
+                to_stage=stage, archive_existing=archive and stage is PRODUCTION
+            ),
             actor=SYSTEM,
             at=NOON,
         )
@@ -116,8 +120,7 @@ def test_what_was_promoted_again_since_counts_as_good_again(settings):
     transition_stage(
         name="resnet50",
         version=2,
-        to_stage=PRODUCTION,
-        archive_existing=True,
+        intent=TransitionIntent(to_stage=PRODUCTION, archive_existing=True),
         actor=SYSTEM,
         at=LATER,
     )
@@ -136,7 +139,13 @@ def test_a_deleted_version_is_skipped_and_cannot_be_named():
 
 def test_it_works_with_nothing_in_production():
     number = promote()
-    transition_stage(name="resnet50", version=number, to_stage=ARCHIVED, actor=SYSTEM, at=NOON)
+    transition_stage(
+        name="resnet50",
+        version=number,
+        intent=TransitionIntent(to_stage=ARCHIVED),
+        actor=SYSTEM,
+        at=NOON,
+    )
     moved = back()
     assert (moved.version, moved.archived) == (1, ())
 
@@ -153,7 +162,7 @@ def test_a_bad_target_is_refused_in_words_and_nothing_changes(to_version, said, 
     promote()
     delete_version(name="resnet50", version=1, actor=SYSTEM, at=NOON)
     promote()
-    register_model(name="resnet50", actor=SYSTEM, at=NOON)
+    register_version(draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON)
     before = whole_database()
     with pytest.raises(InvalidInput, match=said) as refused:
         back(to_version)

@@ -20,7 +20,7 @@ from boards.models import (
 from boards.queries.verification.verification import verify_chains
 from boards.registry.catalog.catalog import configure_model, delete_version
 from boards.registry.catalog.metrics import log_metrics
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.checks import check_reference
 from boards.registry.transitions.transitions import transition_stage
@@ -37,8 +37,9 @@ from obeya.errors import (
 )
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 
 pytestmark = pytest.mark.both_engines
 
@@ -68,9 +69,8 @@ MOVES = {
 def resnet50(alice):
     """Three versions in Development, measured 0.85, 0.91 and 0.95 accurate."""
     for accuracy in (0.85, 0.91, 0.95):
-        register_model(
-            name="resnet50",
-            metrics={"accuracy": accuracy},
+        register_version(
+            draft=VersionDraft(model="resnet50", metrics={"accuracy": accuracy}),
             actor=Actor(alice, Channel.CLI),
             at=NOON,
         )
@@ -82,10 +82,9 @@ def move(alice):
         return transition_stage(
             name="resnet50",
             version=number,
-            to_stage=to_stage,
+            intent=TransitionIntent(to_stage=to_stage, **more),
             actor=Actor(by, Channel.PAGE),
             at=at,
-            **more,
         )
 
     return make
@@ -181,7 +180,13 @@ def test_a_move_without_a_reason_keeps_no_text(move, new_events):
 
 
 def test_the_registry_itself_may_move_and_is_named_as_the_system(move, new_events):
-    transition_stage(name="resnet50", version=1, to_stage=STAGING, actor=SYSTEM, at=LATER)
+    transition_stage(
+        name="resnet50",
+        version=1,
+        intent=TransitionIntent(to_stage=STAGING),
+        actor=SYSTEM,
+        at=LATER,
+    )
     (event,) = new_events()
     assert (event.actor, event.channel) == (None, "system")
     assert json.loads(event.canonical_text)["actor"] == "system"
@@ -201,7 +206,9 @@ def test_the_sites_workflow_lets_through_its_moves_and_no_other(
     workflow, from_stage, move, settings, whole_database
 ):
     for number, to_stage in enumerate(Stage, start=4):
-        register_model(name="resnet50", version=number, actor=SYSTEM, at=NOON)
+        register_version(
+            draft=VersionDraft(model="resnet50", version=number), actor=SYSTEM, at=NOON
+        )
         settings.OBEYA_WORKFLOW = "open"
         if from_stage is not DEVELOPMENT:
             move(number, from_stage)
@@ -360,7 +367,7 @@ def test_a_stored_check_freezes_the_evidence_the_champion_and_the_revision(move,
     guarded(ACCURATE, at=LATER)
     move(2, STAGING)
     check = PolicyCheck.objects.get(version=version(2))
-    frozen = (check.evidence, check.policy_result, check.policy_revision_id)
+    frozen = (check.evidence, check.verdict, check.policy_revision_id)
 
     actor = Actor(alice, Channel.API)
     for number in (2, 3):
@@ -371,11 +378,11 @@ def test_a_stored_check_freezes_the_evidence_the_champion_and_the_revision(move,
     move(3, ARCHIVED)
 
     check.refresh_from_db()
-    assert (check.evidence, check.policy_result, check.policy_revision_id) == frozen
+    assert (check.evidence, check.verdict, check.policy_revision_id) == frozen
     assert check.evidence["version"] == {"number": 2, "metrics": {"accuracy": {"value": 0.91}}}
     assert check.evidence["champion"] == {"number": 3, "metrics": {"accuracy": {"value": 0.95}}}
-    assert check.policy_result["policy_revision"] == check.policy_revision.number == 1
-    (outcome,) = check.policy_result["outcomes"]
+    assert check.verdict["policy_revision"] == check.policy_revision.number == 1
+    (outcome,) = check.verdict["outcomes"]
     assert (outcome["observed"], outcome["bound"], outcome["baseline"]) == (0.91, 0.9, 0.95)
 
 
@@ -466,7 +473,11 @@ def test_the_right_is_asked_before_the_name_so_that_strangers_learn_nothing(move
             move(number, STAGING, by=victor, expected_revision=99)
     with pytest.raises(NotAllowed):
         transition_stage(
-            name="nothing", version=1, to_stage=STAGING, actor=Actor(victor, Channel.API), at=LATER
+            name="nothing",
+            version=1,
+            intent=TransitionIntent(to_stage=STAGING),
+            actor=Actor(victor, Channel.API),
+            at=LATER,
         )
 
 
@@ -488,8 +499,15 @@ def test_a_move_of_what_is_not_there_or_cannot_be_leaves_nothing(
 ):
     before = whole_database()
     asked = {"name": "resnet50", "version": 1, "to_stage": STAGING, "reason": "", **changes}
+    name, version = asked.pop("name"), asked.pop("version")
     with pytest.raises(error):
-        transition_stage(**asked, actor=Actor(alice, Channel.API), at=LATER)
+        transition_stage(
+            name=name,
+            version=version,
+            intent=TransitionIntent(**asked),
+            actor=Actor(alice, Channel.API),
+            at=LATER,
+        )
     assert whole_database() == before
 
 
@@ -548,8 +566,10 @@ def test_without_asking_nothing_else_is_archived(move):
 
 def test_archiving_what_is_there_leaves_other_models_and_deleted_versions_alone(move, alice):
     actor = Actor(alice, Channel.PAGE)
-    register_model(name="bert", actor=actor, at=NOON)
-    transition_stage(name="bert", version=1, to_stage=STAGING, actor=actor, at=LATER)
+    register_version(draft=VersionDraft(model="bert"), actor=actor, at=NOON)
+    transition_stage(
+        name="bert", version=1, intent=TransitionIntent(to_stage=STAGING), actor=actor, at=LATER
+    )
     move(1, STAGING)
     delete_version(name="resnet50", version=1, actor=actor, at=LATER)
 
@@ -635,7 +655,9 @@ def test_after_any_moves_counts_champion_stages_and_revisions_agree_with_the_log
             match dice.randrange(10):
                 case 0:
                     accuracy = {"accuracy": dice.random()}
-                    register_model(name="resnet50", metrics=accuracy, actor=actor, at=at)
+                    register_version(
+                        draft=VersionDraft(model="resnet50", metrics=accuracy), actor=actor, at=at
+                    )
                 case 1:
                     delete_version(name="resnet50", version=number, actor=actor, at=at)
                 case _:

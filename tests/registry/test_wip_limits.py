@@ -14,7 +14,7 @@ from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditEvent, ModelVersion, PolicyCheck, RegisteredModel, WipLimit
 from boards.queries.verification.verification import verify_chains
 from boards.registry.catalog.metrics import log_metrics
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.policies.limits import remove_wip_limit, set_wip_limit
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.transitions import transition_stage
@@ -22,9 +22,10 @@ from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError, Tran
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
-from obeya.records import Channel
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
 from obeya.transitions import limits
+from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.limits import LimitMode
 
 pytestmark = pytest.mark.both_engines
@@ -37,13 +38,17 @@ LIMIT = 3
 
 
 def register(name="resnet50"):
-    return register_model(name=name, actor=SYSTEM, at=NOON).number
+    return register_version(draft=VersionDraft(model=name), actor=SYSTEM, at=NOON).number
 
 
 def move(version, *stages, name="resnet50", **more):
     for stage in stages:
         moved = transition_stage(
-            name=name, version=version, to_stage=stage, actor=SYSTEM, at=LATER, **more
+            name=name,
+            version=version,
+            intent=TransitionIntent(to_stage=stage, **more),
+            actor=SYSTEM,
+            at=LATER,
         )
     return moved
 
@@ -283,6 +288,6 @@ def test_a_refused_demotion_does_not_speak_of_policies(settings):
         move(1, STAGING)
     check = PolicyCheck.objects.get(uid=refused.value.check_id)
     assert check.policy_revision is None
-    assert PolicyResult.from_document(check.policy_result).sentence == (
+    assert PolicyResult.from_document(check.verdict).sentence == (
         "Policies gate promotions alone: nothing to check."
     )

@@ -37,7 +37,7 @@ def staged(registry: DatabaseRegistry, accuracy: float = 0.95) -> int:
         artifact_path="s3://models/resnet50",
         artifact_digest=f"sha256:{'ab' * 32}",
         description="Trained longer.",
-    ).number
+    ).version
     registry.transition_stage("resnet50", number, Stage.STAGING)
     return number
 

@@ -330,7 +330,7 @@ def test_heads_are_told_once_a_day_in_parts_and_in_the_log(
     ]
     told = {head["name"]: head for body in bodies for head in body["heads"]}
     row = models_of.get_version("b", 1)
-    assert row.number == 1
+    assert row.version == 1
     newest = AuditEvent.objects.filter(model__name="b").order_by("-sequence").first()
     assert (told["b"]["length"], told["b"]["hash"]) == (newest.sequence, newest.hash)
     (line,) = caplog.messages

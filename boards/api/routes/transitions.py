@@ -41,6 +41,7 @@ from obeya.documents.policy_results import judgement_document, policy_result_doc
 from obeya.documents.reading import written_time
 from obeya.policy.results import PolicyResult
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 
 router = Router(tags=["Moves"])
 
@@ -113,11 +114,13 @@ def transition_version(
     move = transition_stage(
         name=name,
         version=version,
-        to_stage=Stage(new.to_stage),
-        reason=new.reason,
-        archive_existing=new.archive_existing,
-        expected_stage=Stage(new.expected_stage) if new.expected_stage else None,
-        expected_revision=new.expected_revision if seen is None else seen,
+        intent=TransitionIntent(
+            to_stage=Stage(new.to_stage),
+            reason=new.reason,
+            archive_existing=new.archive_existing,
+            expected_stage=Stage(new.expected_stage) if new.expected_stage else None,
+            expected_revision=new.expected_revision if seen is None else seen,
+        ),
         actor=request.actor,
         at=timezone.now(),
     )

@@ -36,13 +36,13 @@ from boards.registry.catalog import metrics as metric_writes
 from boards.registry.catalog import registration as registration_writes
 from boards.registry.catalog.labels import delete_tag, set_tag
 from boards.registry.database import DatabaseRegistry
-from obeya import records
 from obeya.documents.catalog import version_document
 from obeya.errors import NotFound
 from obeya.filters.language import parse_filter
 from obeya.filters.ordering import parse_ordering
 from obeya.filters.tokens import FILTER_MAX
 from obeya.metrics import Metric
+from obeya.records import VersionDraft
 from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
 
@@ -79,16 +79,8 @@ Number = Annotated[int, Path(), Field(ge=1, le=NUMBER_MAX)]
 def register_version(request: ApiRequest, name: Name, version: VersionFields) -> HttpResponse:
     """Register a version in Development, and its model when that is new."""
     draft = _draft(name, version)
-    row = registration_writes.register_model(
-        name=draft.model,
-        version=draft.version,
-        metrics=draft.metrics,
-        artifact_path=draft.artifact_path,
-        label=draft.label,
-        tags=draft.tags,
-        description=draft.description,
-        source_run=draft.source_run,
-        artifact_digest=draft.artifact_digest,
+    row = registration_writes.register_version(
+        draft=draft,
         actor=request.actor,
         at=timezone.now(),
     )
@@ -245,8 +237,8 @@ def _address(row: ModelVersion) -> str:
     return reverse("api:get_version", args=[row.model.name, row.number])
 
 
-def _draft(model: str, fields: VersionFields) -> records.VersionDraft:
-    return records.VersionDraft(
+def _draft(model: str, fields: VersionFields) -> VersionDraft:
+    return VersionDraft(
         model=model,
         version=fields.version,
         metrics=_metrics(fields.metrics),

@@ -33,11 +33,13 @@ from boards.registry.artifacts.artifacts import set_artifact
 from boards.registry.catalog import labels as label_writes
 from boards.registry.catalog.catalog import delete_version, set_description
 from boards.registry.catalog.metrics import log_metrics
-from boards.registry.catalog.registration import register_model
+from boards.registry.catalog.registration import register_version
 from boards.registry.transitions import transitions as transition_writes
 from boards.registry.unchanged import all_or_nothing
 from obeya.errors import NotFound
+from obeya.records import VersionDraft
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 
 RESULTS_MAX = 200_000
 RESULTS_DEFAULT = 10_000
@@ -65,14 +67,16 @@ def create(actor: Actor, given: Given) -> Document:
     files = files_here(source, original, given.site)
     at = timezone.now()
     with all_or_nothing():
-        row = register_model(
-            name=name,
-            artifact_path=original.artifact_uri if original else source,
-            artifact_digest=original.artifact_digest if original else "",
-            source_run=run.run_id,
-            description=given.text("description"),
-            metrics=run.metrics | metrics,
-            tags=tags | {key: value for key, value in ours.items() if value},
+        row = register_version(
+            draft=VersionDraft(
+                model=name,
+                artifact_path=original.artifact_uri if original else source,
+                artifact_digest=original.artifact_digest if original else "",
+                source_run=run.run_id,
+                description=given.text("description"),
+                metrics=run.metrics | metrics,
+                tags=tags | {key: value for key, value in ours.items() if value},
+            ),
             actor=actor,
             at=at,
         )
@@ -124,8 +128,7 @@ def _move(
     transition_writes.transition_stage(
         name=row.model.name,
         version=row.number,
-        to_stage=stage,
-        archive_existing=archive_existing,
+        intent=TransitionIntent(to_stage=stage, archive_existing=archive_existing),
         actor=actor,
         at=timezone.now(),
     )

@@ -20,7 +20,7 @@ from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.metrics import Metric, metric_document
 from obeya.records import Action, VersionDraft
-from obeya.registry import MetricValues, as_metrics, as_tags, version_number
+from obeya.registry import as_metrics, as_tags, version_number
 from obeya.stages import Stage
 from obeya.transitions.versions import next_number
 
@@ -63,20 +63,7 @@ def describe_new(write: ModelWrite, description: str, tags: Mapping[str, str]) -
         write.record(Action.MODEL_TAGGED, data={"key": key, "old": None, "new": value})
 
 
-def register_model(
-    *,
-    name: str,
-    version: int | None = None,
-    metrics: MetricValues | None = None,
-    artifact_path: str = "",
-    label: str = "",
-    tags: Mapping[str, str] | None = None,
-    description: str = "",
-    source_run: str = "",
-    artifact_digest: str = "",
-    actor: Actor,
-    at: datetime,
-) -> models.ModelVersion:
+def register_version(*, draft: VersionDraft, actor: Actor, at: datetime) -> models.ModelVersion:
     """Register a version in Development, and its model when that is new.
 
     Raises:
@@ -84,18 +71,7 @@ def register_model(
         InvalidInput: a name, number, value or text that cannot be.
         AlreadyExists: the number or the label is taken.
     """
-    actor.require(Permission.REGISTER, name)
-    draft = VersionDraft(
-        model=name,
-        version=version,
-        metrics=metrics or {},
-        artifact_path=artifact_path,
-        label=label,
-        tags=tags or {},
-        description=description,
-        source_run=source_run,
-        artifact_digest=artifact_digest,
-    )
+    actor.require(Permission.REGISTER, draft.model)
     return _register([checked_draft(draft)], actor, at)[0]
 
 

@@ -20,6 +20,7 @@ from obeya.errors import AlreadyExists, NotFound, refuse
 from obeya.records import Action
 from obeya.stages import Stage
 from obeya.transitions import requests as rules
+from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.judge import judge_transition
 from obeya.transitions.requests import Decision, RequestStatus
 from obeya.transitions.versions import next_stage
@@ -29,13 +30,11 @@ def request_transition(
     *,
     name: str,
     version: int,
-    to_stage: Stage | None = None,
-    reason: str = "",
-    archive_existing: bool = False,
+    intent: TransitionIntent,
     actor: Actor,
     at: datetime,
 ) -> models.TransitionRequest:
-    """Ask that a version be moved to `to_stage` (None: its next stage) once others approve.
+    """Ask that a version be moved once others approve.
 
     It stays open for `OBEYA_REQUEST_DAYS` days.
 
@@ -46,8 +45,8 @@ def request_transition(
         InvalidInput: it is no promotion, or there is no next stage.
     """
     actor.require(Permission.TRANSITION, name)
-    wanted = None if to_stage is None else Stage.parse(to_stage)
-    reason = names.reason(reason)
+    wanted = None if intent.to_stage is None else Stage.parse(intent.to_stage)
+    reason = names.reason(intent.reason)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
         from_stage = Stage(row.stage)
@@ -66,7 +65,7 @@ def request_transition(
             from_stage=from_stage.value,
             to_stage=stage.value,
             reason=reason,
-            archive_existing=archive_existing,
+            archive_existing=intent.archive_existing,
             requested_by=actor.user,
             opened_at=write.at,
             expires_at=write.at + timedelta(days=settings.OBEYA_REQUEST_DAYS),
@@ -76,7 +75,7 @@ def request_transition(
             version=row,
             from_stage=from_stage,
             to_stage=stage,
-            data={"request": str(request.uid), "archive_existing": archive_existing},
+            data={"request": str(request.uid), "archive_existing": intent.archive_existing},
             texts={"reason": reason},
         )
         return request

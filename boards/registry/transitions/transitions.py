@@ -18,6 +18,7 @@ from obeya.documents.policy_results import refusal_documents
 from obeya.errors import InvalidInput, RefusalKind, TransitionRefused, refuse
 from obeya.records import Action, StageTransition
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.judge import TransitionJudgement, judge_transition
 from obeya.transitions.versions import check_expected
 
@@ -26,19 +27,14 @@ def transition_stage(
     *,
     name: str,
     version: int,
-    to_stage: Stage,
-    reason: str = "",
-    archive_existing: bool = False,
-    expected_stage: Stage | None = None,
-    expected_revision: int | None = None,
+    intent: TransitionIntent,
     actor: Actor,
     at: datetime,
 ) -> StageTransition:
     """Move a version to another stage, if every rule lets it.
 
-    `archive_existing`: the other versions in `to_stage` go to Archived in the same transaction,
-    an event each, under one operation id. `expected_stage`, `expected_revision`: what the actor
-    was looking at. `at`: when it happened; no event is earlier than the one before it.
+    The versions that the intent archives have an event each, under the same operation id. `at`:
+    when it happened; no event is earlier than the one before it.
 
     A promotion leaves its check. A move that policy, approvals or a WIP limit refuse leaves one
     event with its check; one that anything else refuses leaves nothing. A request for the move
@@ -51,8 +47,8 @@ def transition_stage(
         Conflict (409): the version is no longer as expected.
         TransitionRefused (422): carries every refusal; `InvalidTransition` by the workflow.
     """
-    _require_some_permission(actor, to_stage, name)
-    to_stage, reason = Stage.parse(to_stage), names.reason(reason)
+    _require_some_permission(actor, intent.to_stage, name)
+    to_stage, reason = Stage.parse(intent.to_stage or ""), names.reason(intent.reason)
     if settings.OBEYA_REQUIRE_REASON and not reason:
         raise InvalidInput("Say why: this site asks for a reason.", field="reason")
     with writing_model(name, actor=actor, at=at) as write:
@@ -62,21 +58,23 @@ def transition_stage(
             f"{write.model.name} v{row.number}",
             stage=Stage(row.stage),
             revision=row.revision,
-            expected_stage=expected_stage,
-            expected_revision=expected_revision,
+            expected_stage=intent.expected_stage,
+            expected_revision=intent.expected_revision,
         )
-        read = read_facts(write, row, to_stage, archive_existing=archive_existing)
+        read = read_facts(write, row, to_stage, archive_existing=intent.archive_existing)
         judgement = judge_transition(read.facts)
         check = keep_check(write, row, read, judgement)
         if not judgement.refused_by(RefusalKind.WORKFLOW):
             expire_requests(write)
         if judgement.allowed:
-            return make_move(write, row, to_stage, check, reason, archive_existing=archive_existing)
+            return make_move(
+                write, row, to_stage, check, reason, archive_existing=intent.archive_existing
+            )
         refused = _refuse(write, row, judgement, check, reason)
     raise refused
 
 
-def _require_some_permission(actor: Actor, to_stage: Stage, name: str) -> None:
+def _require_some_permission(actor: Actor, to_stage: Stage | None, name: str) -> None:
     """Refuse strangers before anything is read, so that they learn nothing."""
     if actor.may(Permission.PROMOTE):
         actor.require(Permission.PROMOTE, name)

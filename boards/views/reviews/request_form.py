@@ -28,6 +28,7 @@ from obeya.errors import (
     TransitionRefused,
 )
 from obeya.stages import Stage, is_promotion
+from obeya.transitions.intent import TransitionIntent
 
 ERRORS = (AlreadyExists, InvalidInput, NotAllowed, TransitionRefused)
 
@@ -47,9 +48,11 @@ def request_transition(request: Request, name: str, number: int) -> HttpResponse
         opened = request_writes.request_transition(
             name=name,
             version=number,
-            to_stage=Stage.parse(wanted) if wanted else None,
-            reason=names.required_reason(request.POST.get("reason", ""), to="ask for it"),
-            archive_existing=bool(request.POST.get("archive_existing")),
+            intent=TransitionIntent(
+                to_stage=Stage.parse(wanted) if wanted else None,
+                reason=names.required_reason(request.POST.get("reason", ""), to="ask for it"),
+                archive_existing=bool(request.POST.get("archive_existing")),
+            ),
             actor=page_actor(request),
             at=timezone.now(),
         )

@@ -23,6 +23,7 @@ from boards.views.http import Request, needs, next_of, page_actor
 from boards.views.policies.checks import result_context
 from obeya.errors import Conflict, InvalidInput, NotAllowed, RefusalKind, TransitionRefused
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 
 ERRORS = (InvalidInput, NotAllowed, Conflict, TransitionRefused)
 
@@ -43,11 +44,12 @@ def transition_stage(request: Request, name: str, number: int) -> HttpResponse:
         moved = transition_writes.transition_stage(
             name=name,
             version=number,
-            to_stage=Stage.parse(wanted),
-            reason=request.POST.get("reason", ""),
-            # The box belongs to one stage; ticked, it is sent whichever stage is chosen.
-            archive_existing=wanted in request.POST.getlist("archive_existing"),
-            expected_revision=_revision(request.POST.get("expected_revision", "")),
+            intent=TransitionIntent(
+                to_stage=Stage.parse(wanted),
+                reason=request.POST.get("reason", ""),
+                archive_existing=wanted in request.POST.getlist("archive_existing"),
+                expected_revision=_revision(request.POST.get("expected_revision", "")),
+            ),
             actor=page_actor(request),
             at=timezone.now(),
         )
