@@ -61,6 +61,8 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    # The templates of widgets, for FORM_RENDERER.
+    "django.forms",
     # After auth, which makes the permissions that our groups are made of.
     "boards",
     # Not django_htmx: its middleware does without, and its static files are not wanted here.
@@ -111,6 +113,8 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     },
 ]
+
+FORM_RENDERER = "boards.views.forms.FormRenderer"
 
 # --- Database -------------------------------------------------------------------------------------
 

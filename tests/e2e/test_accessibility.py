@@ -151,7 +151,7 @@ def test_forms_with_errors(look: Callable[..., Page]) -> None:
     page = look("/metrics/define/?name=accuracy", user="ada")
     page.get_by_label("Unit").fill("x" * 25)
     page.get_by_role("button", name="Save").click()
-    expect(page.locator("#unit-error")).to_be_visible()
+    expect(page.locator("#unit_error")).to_be_visible()
     assert violations(page) == []
     page = look("/password/", user="ada")
     for field in page.get_by_role("main").locator("input[type=password]").all():
