@@ -6,7 +6,7 @@ and command line refuse the same things with the same sentences.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
@@ -94,7 +94,14 @@ class ParsedField(forms.Field):
 class _WithDisabledOptions(forms.widgets.ChoiceWidget):
     """A choice of which some options can be seen but not chosen."""
 
-    disabled: Collection[str] = ()
+    def __init__(
+        self,
+        attrs: dict[str, Any] | None = None,
+        choices: Iterable[tuple[str, str]] = (),
+        disabled: Collection[str] = (),
+    ) -> None:
+        super().__init__(attrs, choices)
+        self.disabled = disabled
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the context of one option."""
@@ -134,9 +141,11 @@ def text_area(*, rows: int, **attrs: Any) -> forms.Textarea:
     return forms.Textarea({"class": "input", "rows": rows, **attrs})
 
 
-def select(choices: Collection[tuple[Any, str]] = (), **attrs: Any) -> Select:
+def select(
+    choices: Iterable[tuple[str, str]] = (), disabled: Collection[str] = (), **attrs: Any
+) -> Select:
     """A list of which one option is chosen."""
-    return Select({"class": "input", **attrs}, choices)
+    return Select({"class": "input", **attrs}, choices, disabled)
 
 
 def reason_field(

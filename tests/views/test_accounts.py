@@ -68,7 +68,7 @@ def test_a_new_password_asks_for_the_old_one_where_there_is_one(
     for old in ({}, {"old_password": ""}, {"old_password": "wrong"}):
         refused = client.post("/password/", {**both, **old})
         assert refused.status_code == 400
-        assert 'aria-describedby="id_old_password-error"' in text_of(refused)
+        assert 'aria-describedby="id_old_password_error"' in text_of(refused)
     alice.refresh_from_db()
     assert alice.check_password(OLD)
     assert client.post("/password/", {**both, "old_password": OLD}).status_code == 302

@@ -53,12 +53,12 @@ def test_a_revoked_token_lets_nobody_in(alice: User, client_of: ClientOf) -> Non
 @pytest.mark.parametrize(
     ("changed", "sentence", "field"),
     [
-        ({"name": " "}, "cannot be empty", "token-name-error"),
-        ({"scope": []}, "Give at least one scope", "scopes-error"),
-        ({"scope": ["everything"]}, "is not a scope", "scopes-error"),
-        ({"models": "a/b"}, "cannot contain", "models-error"),
-        ({"days": "0"}, "valid for 1 to 366 days", "days-error"),
-        ({"days": "x"}, "valid for 1 to 366 days", "days-error"),
+        ({"name": " "}, "cannot be empty", "token-name_error"),
+        ({"scope": []}, "Give at least one scope", "token-scope_error"),
+        ({"scope": ["everything"]}, "is not a scope", "token-scope_error"),
+        ({"models": "a/b"}, "cannot contain", "token-models_error"),
+        ({"days": "0"}, "valid for 1 to 366 days", "token-days_error"),
+        ({"days": "x"}, "valid for 1 to 366 days", "token-days_error"),
     ],
 )
 def test_a_mistake_stands_beside_its_field_and_makes_nothing(

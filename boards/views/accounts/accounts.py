@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from boards.context import THEME_COOKIE, THEMES
 from boards.registry.accounts import users as user_writes
+from boards.views.accounts.forms import password_form
 from boards.views.errors import error_answer
 from boards.views.http import Request, page_actor
 
@@ -55,8 +55,7 @@ def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
 def set_password(request: Request) -> HttpResponse:
     """Choose a password; who has one already has to know it, others may put it off."""
     has_one = request.user.has_usable_password()
-    form_of = PasswordChangeForm if has_one else SetPasswordForm
-    form = form_of(request.user, request.POST if request.method == "POST" else None)
+    form = password_form(request.user, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         user_writes.set_password(
             user=request.user,

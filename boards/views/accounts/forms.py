@@ -1,0 +1,78 @@
+"""The forms of API tokens and passwords."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.utils.html import format_html
+
+from boards.models import User
+from boards.queries.paging.whole_number import whole_number
+from boards.registry.accounts.tokens import TOKEN_DAYS
+from boards.views.forms import (
+    Checkboxes,
+    PageForm,
+    ParsedField,
+    select,
+    text_area,
+    text_input,
+    with_mark,
+)
+from obeya.names import TOKEN_NAME_MAX
+from obeya.tokens import Scope
+from obeya.webhooks.endpoints import words_of
+
+DAYS = (7, 30, 90, 365)
+
+
+class TokenForm(PageForm):
+    """A new token of an account; scopes outside `allowed` are shown but cannot be chosen."""
+
+    ids = "token-%s"
+    error_fields: ClassVar[Mapping[str, str]] = {"scopes": "scope", "expires_in_days": "days"}
+
+    name = ParsedField(
+        "What it is for",
+        widget=text_input(maxlength=TOKEN_NAME_MAX, required=True, placeholder="Nightly training"),
+    )
+    scope = ParsedField("It may", widget=Checkboxes())
+    models = ParsedField(
+        "Only for models named",
+        widget=text_area(rows=2, spellcheck="false", placeholder="fraud-*"),
+        parse=words_of,
+        help_text="One a line; * stands for any text. Empty: every model, and what belongs to "
+        "the site.",
+    )
+    days = ParsedField(
+        "Valid for",
+        widget=select([(str(days), f"{days} days") for days in DAYS]),
+        # What is not a number is refused like a number that is out of bounds.
+        parse=lambda text: whole_number(text) or 0,
+    )
+
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, *, allowed: Collection[Scope]
+    ) -> None:
+        super().__init__(data, initial={"scope": [Scope.READ.value], "days": TOKEN_DAYS})
+        self.fields["scope"].widget = Checkboxes(
+            choices=[(scope.value, _scope_label(scope, scope in allowed)) for scope in Scope],
+            disabled=[scope.value for scope in Scope if scope not in allowed],
+        )
+
+
+def _scope_label(scope: Scope, is_allowed: bool) -> str:
+    label = format_html("<strong>{}</strong>: {}", scope.value, scope.deed)
+    return label if is_allowed else with_mark(label, "your account may not")
+
+
+def password_form(user: User, data: Mapping[str, Any] | None) -> SetPasswordForm[User]:
+    """Return the form of a new password; an account that has one has to give it."""
+    form_class = PasswordChangeForm if user.has_usable_password() else SetPasswordForm
+    form = form_class(user, data, label_suffix="")
+    for field in form.fields.values():
+        field.widget.attrs |= {"class": "input", "autofocus": False}
+        # What a password has to be is said when one is refused.
+        field.help_text = ""
+    return form
