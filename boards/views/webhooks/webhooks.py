@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -21,78 +20,20 @@ from boards.queries.facts import webhooks as queries
 from boards.queries.paging.whole_number import ID_MAX, whole_number
 from boards.registry.webhooks import deliveries as delivery_writes
 from boards.registry.webhooks import endpoints as endpoint_writes
-from boards.registry.webhooks.endpoints import OVERLAP_HOURS_MAX
 from boards.views.http import Request, needs, page_actor
+from boards.views.webhooks.forms import (
+    ChangedEndpointForm,
+    EndpointForm,
+    NewEndpointForm,
+    ReplayForm,
+    SecretForm,
+)
 from obeya.errors import AlreadyExists, Conflict, InvalidInput
 from obeya.records import Action
-from obeya.stages import Stage
-from obeya.webhooks.endpoints import (
-    HEADS,
-    Subscription,
-    Target,
-    read_target,
-    subscription_of,
-    words_of,
-)
+from obeya.webhooks.endpoints import HEADS
 from obeya.webhooks.schedule import DeliveryStatus
 
 PAGE = 50
-REPLAY_DAYS = (1, 7, 30)
-OVERLAP_HOURS = (0, 1, 24, 168)
-
-# The fields that have a place for a sentence of their own.
-_WITH_SENTENCE = ("name", "target", "address", "types", "models")
-
-
-@dataclass(slots=True, kw_only=True)
-class EndpointForm:
-    """The form of an endpoint as it was typed, with a sentence for each field that cannot be."""
-
-    name: str = ""
-    target: str = Target.WEBHOOK.value
-    address: str = ""
-    types: list[str] = field(default_factory=list)
-    models: str = ""
-    stages: list[str] = field(default_factory=list)
-    revision: int | None = None
-    problems: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, posted: QueryDict) -> EndpointForm:
-        """The form as it was sent."""
-        return cls(
-            name=posted.get("name", ""),
-            target=posted.get("target", Target.WEBHOOK.value),
-            address=posted.get("address", ""),
-            types=posted.getlist("type"),
-            models=posted.get("models", ""),
-            stages=posted.getlist("stage"),
-            revision=whole_number(posted.get("revision", "")),
-        )
-
-    @classmethod
-    def of(cls, endpoint: queries.Endpoint) -> EndpointForm:
-        """The form of an endpoint as it stands."""
-        return cls(
-            name=endpoint.row.name,
-            target=endpoint.row.target,
-            address=endpoint.row.address,
-            types=list(endpoint.subscription.types),
-            models="\n".join(endpoint.subscription.models),
-            stages=[stage.value for stage in endpoint.subscription.stages],
-            revision=endpoint.row.revision,
-        )
-
-    @property
-    def subscription(self) -> Subscription:
-        """What is asked for. Raises `InvalidInput`."""
-        return subscription_of(self.types, words_of(self.models), self.stages)
-
-    def refuse(self, error: InvalidInput | AlreadyExists | Conflict) -> int:
-        """Put the sentence beside its field; the status of the answer."""
-        field = getattr(error, "field", "")
-        self.problems[field if field in _WITH_SENTENCE else "form"] = str(error)
-        return error.http_status
 
 
 @never_cache
@@ -100,27 +41,29 @@ class EndpointForm:
 @needs(Permission.ADMINISTER)
 def webhooks(request: Request) -> HttpResponse:
     """All endpoints, and the form of a new one. The answer that made one shows its secret, once."""
-    if request.method != "POST":
-        return _list(request, EndpointForm())
-    form = EndpointForm.read(request.POST)
-    try:
-        made, secret = endpoint_writes.create_webhook(
-            name=form.name,
-            target=read_target(form.target),
-            address=form.address,
-            subscription=form.subscription,
-            actor=page_actor(request),
-            at=timezone.now(),
-        )
-    except (InvalidInput, AlreadyExists) as error:
-        return _list(request, form, status=form.refuse(error))
-    return _list(request, EndpointForm(), made=made, secret=secret)
+    form = NewEndpointForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        values = form.cleaned_data
+        try:
+            made, secret = endpoint_writes.create_webhook(
+                name=values["name"],
+                target=values["target"],
+                address=values["address"],
+                subscription=form.subscription,
+                actor=page_actor(request),
+                at=timezone.now(),
+            )
+        except (InvalidInput, AlreadyExists) as error:
+            form.refuse(error)
+        else:
+            return _list(request, NewEndpointForm(), made=made, secret=secret)
+    return _list(request, form)
 
 
-def _list(request: Request, form: EndpointForm, *, status: int = 200, **more: Any) -> HttpResponse:
+def _list(request: Request, form: NewEndpointForm, **more: Any) -> HttpResponse:
     found = queries.endpoints(timezone.now())
     context = {"endpoints": found, **_form_context(form), **more}
-    return render(request, "webhooks.html", context, status=status)
+    return render(request, "webhooks.html", context, status=form.status)
 
 
 def _form_context(form: EndpointForm) -> dict[str, Any]:
@@ -132,13 +75,8 @@ def _form_context(form: EndpointForm) -> dict[str, Any]:
     return {
         "section": "account",
         "form": form,
-        "targets": [
-            (target, target is not Target.EMAIL or bool(settings.OBEYA_EMAIL_URL))
-            for target in Target
-        ],
         "groups": groups,
         "heads": HEADS,
-        "stages": list(Stage),
         "kept_days": settings.OBEYA_WEBHOOK_DAYS,
     }
 
@@ -150,29 +88,34 @@ def webhook(request: Request, uid: uuid.UUID) -> HttpResponse:
     """One endpoint, with what was sent to it; a POST changes it."""
     if request.method != "POST":
         return _one(request, uid)
-    form = EndpointForm.read(request.POST)
-    try:
-        endpoint_writes.change_webhook(
-            uid=uid,
-            name=form.name,
-            address=form.address,
-            subscription=form.subscription,
-            expected_revision=form.revision,
-            actor=page_actor(request),
-            at=timezone.now(),
-        )
-    except (InvalidInput, AlreadyExists, Conflict) as error:
-        return _one(request, uid, form, status=form.refuse(error))
-    messages.success(request, f"The endpoint “{form.name.strip()}” is changed.")
-    return redirect("boards:webhook", uid)
+    form = ChangedEndpointForm(request.POST)
+    if form.is_valid():
+        values = form.cleaned_data
+        try:
+            endpoint_writes.change_webhook(
+                uid=uid,
+                name=values["name"],
+                address=values["address"],
+                subscription=form.subscription,
+                expected_revision=values["revision"],
+                actor=page_actor(request),
+                at=timezone.now(),
+            )
+        except (InvalidInput, AlreadyExists, Conflict) as error:
+            form.refuse(error)
+        else:
+            messages.success(request, f"The endpoint “{values['name'].strip()}” is changed.")
+            return redirect("boards:webhook", uid)
+    return _one(request, uid, form=form)
 
 
 def _one(
     request: Request,
     uid: uuid.UUID,
-    form: EndpointForm | None = None,
     *,
-    status: int = 200,
+    form: ChangedEndpointForm | None = None,
+    secret_form: SecretForm | None = None,
+    replay_form: ReplayForm | None = None,
     secret: str = "",
 ) -> HttpResponse:
     endpoint = queries.endpoint(uid, timezone.now())
@@ -186,11 +129,12 @@ def _one(
         "status": chosen,
         "statuses": list(DeliveryStatus),
         "is_newest": before is None,
-        "replay_days": REPLAY_DAYS,
-        "overlap_hours": OVERLAP_HOURS,
-        **_form_context(form or EndpointForm.of(endpoint)),
+        "secret_form": secret_form or SecretForm(initial={"overlap_hours": 24}),
+        "replay_form": replay_form or ReplayForm(),
+        **_form_context(form or ChangedEndpointForm.of(endpoint)),
     }
-    return render(request, "webhook.html", context, status=status)
+    sent = form or secret_form or replay_form
+    return render(request, "webhook.html", context, status=sent.status if sent else 200)
 
 
 @never_cache
@@ -198,14 +142,20 @@ def _one(
 @needs(Permission.ADMINISTER)
 def rotate_secret(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Give an endpoint a new secret; the answer shows it, once."""
-    hours = whole_number(request.POST.get("overlap_hours", ""), at_most=OVERLAP_HOURS_MAX)
-    _, secret = endpoint_writes.rotate_secret(
-        uid=uid,
-        overlap_hours=-1 if hours is None else hours,
-        actor=page_actor(request),
-        at=timezone.now(),
-    )
-    return _one(request, uid, secret=secret)
+    form = SecretForm(request.POST)
+    if form.is_valid():
+        try:
+            _, secret = endpoint_writes.rotate_secret(
+                uid=uid,
+                overlap_hours=form.cleaned_data["overlap_hours"],
+                actor=page_actor(request),
+                at=timezone.now(),
+            )
+        except InvalidInput as error:
+            form.refuse(error)
+        else:
+            return _one(request, uid, secret=secret)
+    return _one(request, uid, secret_form=form)
 
 
 @require_POST
@@ -233,13 +183,12 @@ _DEEDS: dict[str, tuple[Callable[..., object], str]] = {
 @needs(Permission.ADMINISTER)
 def replay_failed(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Send all that failed or was cancelled within some days once more."""
-    days = whole_number(request.POST.get("days", ""), at_least=1, at_most=max(REPLAY_DAYS))
-    if days is None:
-        raise InvalidInput("Choose within how many days.", field="days")
+    form = ReplayForm(request.POST)
+    if not form.is_valid():
+        return _one(request, uid, replay_form=form)
     at = timezone.now()
-    count = delivery_writes.replay_failed(
-        uid=uid, since=at - timedelta(days=days), actor=page_actor(request), at=at
-    )
+    since = at - timedelta(days=form.cleaned_data["days"])
+    count = delivery_writes.replay_failed(uid=uid, since=since, actor=page_actor(request), at=at)
     messages.success(request, f"{count:,} {'delivery is' if count == 1 else 'deliveries are'} due.")
     return redirect("boards:webhook", uid)
 

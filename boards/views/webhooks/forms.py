@@ -1,0 +1,159 @@
+"""The forms of webhook endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from django import forms
+from django.conf import settings
+from django.utils.safestring import SafeString
+
+from boards.queries.facts.webhooks import Endpoint
+from boards.queries.paging.whole_number import whole_number
+from boards.registry.webhooks.endpoints import OVERLAP_HOURS_MAX
+from boards.views.forms import (
+    Checkboxes,
+    PageForm,
+    ParsedField,
+    select,
+    text_area,
+    text_input,
+)
+from obeya.errors import InvalidInput
+from obeya.names import TOKEN_NAME_MAX
+from obeya.stages import Stage
+from obeya.webhooks.endpoints import (
+    ADDRESS_MAX,
+    Subscription,
+    Target,
+    read_target,
+    subscription_of,
+    words_of,
+)
+
+OVERLAP_HOURS = (0, 1, 24, 168)
+REPLAY_DAYS = (1, 7, 30)
+
+
+class EndpointForm(PageForm):
+    """An endpoint and what it subscribes to."""
+
+    ids = "endpoint-%s"
+    error_fields: ClassVar[Mapping[str, str]] = {"types": "type"}
+
+    name = ParsedField(
+        "Name",
+        widget=text_input(maxlength=TOKEN_NAME_MAX, required=True, placeholder="Deploy service"),
+    )
+    address = ParsedField(
+        "Address",
+        widget=text_input(
+            maxlength=ADDRESS_MAX,
+            required=True,
+            autocomplete="off",
+            spellcheck="false",
+            placeholder="https://",
+        ),
+        help_text=SafeString(
+            "The URL that is posted to, or an e-mail address. Addresses within a network are "
+            "reached only if <code>OBEYA_WEBHOOK_NETWORKS</code> names it."
+        ),
+    )
+    type = ParsedField(
+        "Of which events", widget=Checkboxes(), help_text="None ticked: of every one."
+    )
+    models = ParsedField(
+        "Only of models named",
+        widget=text_area(rows=2, spellcheck="false", placeholder="fraud-*"),
+        parse=words_of,
+        help_text="One a line; * stands for any text. Empty: of every model, and of the site.",
+    )
+    stage = ParsedField(
+        "Only of moves from or to",
+        widget=Checkboxes(choices=[(stage.value, stage.label) for stage in Stage]),
+    )
+
+    @property
+    def subscription(self) -> Subscription:
+        """What is asked for. Raises `InvalidInput`."""
+        values = self.cleaned_data
+        return subscription_of(values["type"], values["models"], values["stage"])
+
+
+class NewEndpointForm(EndpointForm):
+    """A new endpoint."""
+
+    target = ParsedField("Kind", widget=select(), parse=read_target)
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data)
+        missing = [] if settings.OBEYA_EMAIL_URL else [Target.EMAIL]
+        self.fields["target"].widget = select(
+            [
+                (
+                    target.value,
+                    target.label + (" (set OBEYA_EMAIL_URL first)" if target in missing else ""),
+                )
+                for target in Target
+            ],
+            missing,
+        )
+
+
+class ChangedEndpointForm(EndpointForm):
+    """An endpoint that is changed, at the revision that the page showed."""
+
+    revision = ParsedField("", widget=forms.HiddenInput(), parse=whole_number)
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> Self:
+        """Return the form that shows `endpoint`."""
+        return cls(
+            initial={
+                "revision": endpoint.row.revision,
+                "name": endpoint.row.name,
+                "address": endpoint.row.address,
+                "type": endpoint.subscription.types,
+                "models": "\n".join(endpoint.subscription.models),
+                "stage": [stage.value for stage in endpoint.subscription.stages],
+            }
+        )
+
+
+def _hours(text: str) -> int:
+    hours = whole_number(text, at_most=OVERLAP_HOURS_MAX)
+    # What is not a number is refused like a number that is out of bounds.
+    return -1 if hours is None else hours
+
+
+class SecretForm(PageForm):
+    """How long the old secret signs besides a new one."""
+
+    overlap_hours = ParsedField(
+        "The old one signs too",
+        widget=select(
+            [
+                (str(hours), f"for {hours} hour{'s' * (hours > 1)}" if hours else "not any more")
+                for hours in OVERLAP_HOURS
+            ]
+        ),
+        parse=_hours,
+    )
+
+
+def _days(text: str) -> int:
+    days = whole_number(text, at_least=1, at_most=max(REPLAY_DAYS))
+    if days is None:
+        raise InvalidInput("Choose within how many days.")
+    return days
+
+
+class ReplayForm(PageForm):
+    """Since when deliveries are sent again."""
+
+    days = ParsedField(
+        "What failed or was cancelled within",
+        widget=select([(str(days), f"{days} day{'s' * (days > 1)}") for days in REPLAY_DAYS]),
+        parse=_days,
+    )
