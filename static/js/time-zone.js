@@ -9,6 +9,6 @@ if (timeZone) {
 }
 
 /* Naming a day chooses it. */
-document.getElementById("expires-on")?.addEventListener("input", () => {
-  document.getElementById("expires-date").checked = true;
+document.querySelector("[name=expires_on]")?.addEventListener("input", () => {
+  document.querySelector("[name=expires][value=date]").checked = true;
 });

@@ -122,7 +122,7 @@ def test_a_request_needs_a_reason_and_keeps_what_was_chosen(
     staged(registry)
     answer = as_user("carol").post(FORM, {"to_stage": "production", "reason": "  "})
     assert answer.status_code == 400
-    assert 'aria-describedby="request-reason-error"' in text_of(answer)
+    assert 'aria-describedby="request-reason_error"' in text_of(answer)
     assert "Say why you ask for it." in text_of(answer)
     assert not TransitionRequest.objects.exists()
 
@@ -326,7 +326,7 @@ def test_a_rejection_needs_a_comment(
     assert answer.status_code == 400
     page = text_of(answer)
     assert "Say why you reject it." in page
-    assert 'aria-describedby="comment-error"' in page
+    assert 'aria-describedby="comment_error"' in page
     assert TransitionRequest.objects.get().status == "open"
 
 

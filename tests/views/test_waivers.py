@@ -129,13 +129,13 @@ def test_a_day_ends_where_the_reader_is(
     ("fields", "field", "sentence"),
     [
         ({"reason": " "}, "reason", "Say why you waive it."),
-        ({"requirement": ""}, "requirements", "Name at least one requirement to waive."),
-        ({"requirement": "recall ≥ 1"}, "requirements", "has no requirement “recall ≥ 1”"),
-        ({"expires": ""}, "expires", "Choose when the waiver ends."),
-        ({"expires": "date"}, "expires", "Name the last day of the waiver"),
-        ({"expires": "date", "expires_on": "2020-01-01"}, "expires", "must be in the future"),
-        ({"expires": "date", "expires_on": "9999-12-31"}, "expires", "Name the last day"),
-        ({"expires": "date", "expires_on": "9999-12-30"}, "expires", "lasts 10 years at most"),
+        ({"requirement": ""}, "requirement", "Name at least one requirement to waive."),
+        ({"requirement": "recall ≥ 1"}, "requirement", "has no requirement “recall ≥ 1”"),
+        ({"expires": ""}, "expires_on", "Choose when the waiver ends."),
+        ({"expires": "date"}, "expires_on", "Name the last day of the waiver"),
+        ({"expires": "date", "expires_on": "2020-01-01"}, "expires_on", "must be in the future"),
+        ({"expires": "date", "expires_on": "9999-12-31"}, "expires_on", "Name the last day"),
+        ({"expires": "date", "expires_on": "9999-12-30"}, "expires_on", "lasts 10 years at most"),
     ],
 )
 def test_what_is_wrong_is_said_beside_the_field_and_the_rest_is_kept(
@@ -145,7 +145,7 @@ def test_what_is_wrong_is_said_beside_the_field_and_the_rest_is_kept(
     assert answer.status_code == 400
     page = text_of(answer)
     assert sentence in page
-    assert f'aria-describedby="{field}-error"' in page
+    assert f'aria-describedby="{field}_error"' in page
     if field != "reason":
         assert "Ran it by hand</textarea>" in page
     assert not Waiver.objects.exists()

@@ -18,13 +18,12 @@ from boards.queries.facts.records import find_named_version
 from boards.queries.transitions.moves import MoveOption, move_options
 from boards.registry.transitions import requests as request_writes
 from boards.views.http import Request, needs, next_of, page_actor
-from obeya import names
+from boards.views.reviews.forms import RequestForm
 from obeya.errors import (
     AlreadyExists,
     InvalidInput,
     NotAllowed,
     RefusalKind,
-    RegistryError,
     TransitionRefused,
 )
 from obeya.stages import Stage, is_promotion
@@ -42,36 +41,41 @@ def request_transition(request: Request, name: str, number: int) -> HttpResponse
     move versions. 409: there is an open one already. 422: the workflow knows no such move.
     """
     if request.method != "POST":
-        return _form(request, name, number)
-    wanted = request.POST.get("to_stage", "")
-    try:
-        opened = request_writes.request_transition(
-            name=name,
-            version=number,
-            intent=TransitionIntent(
-                to_stage=Stage.parse(wanted) if wanted else None,
-                reason=names.required_reason(request.POST.get("reason", ""), to="ask for it"),
-                archive_existing=bool(request.POST.get("archive_existing")),
-            ),
-            actor=page_actor(request),
-            at=timezone.now(),
-        )
-    except ERRORS as error:
-        return _form(request, name, number, error=error)
-    stage = Stage(opened.to_stage).label
-    messages.success(request, f"Approval requested: {name} v{number} to {stage}.")
-    url = reverse("boards:request", args=[opened.uid])
-    return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
+        reason = request.GET.get("reason", "")
+        form = RequestForm(initial={"reason": reason, "archive_existing": True})
+        return _form(request, name, number, form)
+    form = RequestForm(request.POST)
+    if form.is_valid():
+        wanted = request.POST.get("to_stage", "")
+        try:
+            opened = request_writes.request_transition(
+                name=name,
+                version=number,
+                intent=TransitionIntent(
+                    to_stage=Stage.parse(wanted) if wanted else None,
+                    reason=form.cleaned_data["reason"],
+                    archive_existing=form.cleaned_data["archive_existing"],
+                ),
+                actor=page_actor(request),
+                at=timezone.now(),
+            )
+        except ERRORS as error:
+            form.refuse(error)
+        else:
+            stage = Stage(opened.to_stage).label
+            messages.success(request, f"Approval requested: {name} v{number} to {stage}.")
+            url = reverse("boards:request", args=[opened.uid])
+            return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
+    return _form(request, name, number, form)
 
 
-def _form(
-    request: Request, name: str, number: int, *, error: RegistryError | None = None
-) -> HttpResponse:
+def _form(request: Request, name: str, number: int, form: RequestForm) -> HttpResponse:
     version = find_named_version(name, number)
     options = [o for o in move_options(version, request.user) if _is_requestable(o)]
     wanted = request.POST.get("to_stage") or request.GET.get("to_stage", "")
     selected = next((o for o in options if o.stage.value == wanted and not o.request), None)
     free = [option for option in options if option.request is None]
+    form.offer_to_archive(next((o.occupants for o in free if o.stage is Stage.PRODUCTION), ()))
     context: dict[str, Any] = {
         "section": "requests",
         "version": version,
@@ -80,16 +84,14 @@ def _form(
         "free": free,
         "selected": selected or (free[0] if free else None),
         "may_ask": has_permission(request.user, Permission.TRANSITION),
-        "error": error,
+        "form": form,
         "next": next_of(request),
-        "reason": request.POST.get("reason", request.GET.get("reason", "")),
-        "archive": request.method != "POST" or bool(request.POST.get("archive_existing")),
     }
     response = render(
         request,
         "request_new.html#answer" if request.htmx else "request_new.html",
         context,
-        status=error.http_status if error else 200,
+        status=form.status,
     )
     patch_vary_headers(response, ["HX-Request"])
     return response

@@ -18,13 +18,14 @@ from boards.queries.reviews.request_page import RequestPage
 from boards.queries.reviews.request_page import request_page as read_request
 from boards.queries.reviews.requests_inbox import Inbox, InboxPage, InboxQuery, requests_inbox
 from boards.registry.transitions import requests as request_writes
+from boards.views.forms import choice_of
 from boards.views.http import Request, needs, page_actor
+from boards.views.reviews.forms import VoteForm
 from obeya.errors import (
     AlreadyClosed,
     EvidenceChanged,
     InvalidInput,
     NotAllowed,
-    RegistryError,
 )
 from obeya.transitions.requests import Decision, RequestStatus
 
@@ -72,7 +73,7 @@ def inbox(request: Request) -> HttpResponse:
 @needs(Permission.VIEW)
 def request_page(request: Request, uid: uuid.UUID) -> HttpResponse:
     """One request with the whole evidence, its votes and what the reader may do."""
-    return _page(request, uid)
+    return _page(request, uid, VoteForm())
 
 
 @require_POST
@@ -85,23 +86,27 @@ def vote(request: Request, uid: uuid.UUID) -> HttpResponse:
     as it is now, with the sentence and the comment that was typed.
     """
     page = read_request(uid, timezone.now())
-    try:
-        decision = _decision(request.POST.get("decision", ""))
-        made = request_writes.vote(
-            name=page.model,
-            version=page.number,
-            decision=decision,
-            comment=request.POST.get("comment", ""),
-            # A form that says nothing of what its reader saw is not taken for the present.
-            expected_digest=request.POST.get("expected_digest", ""),
-            uid=uid,
-            actor=page_actor(request),
-            at=timezone.now(),
-        )
-    except ERRORS as error:
-        return _page(request, uid, error=error)
-    messages.success(request, _outcome(page, decision, RequestStatus(made.status)))
-    return redirect("boards:request", uid=uid)
+    form = VoteForm(request.POST)
+    if form.is_valid():
+        try:
+            decision = _decision(request.POST.get("decision", ""))
+            made = request_writes.vote(
+                name=page.model,
+                version=page.number,
+                decision=decision,
+                comment=form.cleaned_data["comment"],
+                # A form that says nothing of what its reader saw is not taken for the present.
+                expected_digest=request.POST.get("expected_digest", ""),
+                uid=uid,
+                actor=page_actor(request),
+                at=timezone.now(),
+            )
+        except ERRORS as error:
+            form.refuse(error)
+        else:
+            messages.success(request, _outcome(page, decision, RequestStatus(made.status)))
+            return redirect("boards:request", uid=uid)
+    return _page(request, uid, form)
 
 
 @require_POST
@@ -118,19 +123,21 @@ def withdraw(request: Request, uid: uuid.UUID) -> HttpResponse:
             at=timezone.now(),
         )
     except ERRORS as error:
-        return _page(request, uid, error=error)
+        # The page has one place for what was refused, whichever of its buttons was pressed.
+        form = VoteForm(request.POST)
+        form.refuse(error)
+        return _page(request, uid, form)
     messages.success(request, "The request is withdrawn.")
     return redirect("boards:request", uid=uid)
 
 
-def _page(request: Request, uid: uuid.UUID, *, error: RegistryError | None = None) -> HttpResponse:
+def _page(request: Request, uid: uuid.UUID, form: VoteForm) -> HttpResponse:
     page = read_request(uid, timezone.now())
     user = request.user
     context: dict[str, Any] = {
         "section": "requests",
         "page": page,
-        "error": error,
-        "given": request.POST,
+        "form": form,
         "is_mine": page.requested_by == user.username,
         "my_vote": page.vote_of(user.username),
         "may_approve": has_permission(user, Permission.APPROVE),
@@ -140,14 +147,10 @@ def _page(request: Request, uid: uuid.UUID, *, error: RegistryError | None = Non
             user, permission_for_transition(page.stage_now, page.to_stage)
         ),
     }
-    return render(request, "request.html", context, status=error.http_status if error else 200)
+    return render(request, "request.html", context, status=form.status)
 
 
-def _decision(text: str) -> Decision:
-    try:
-        return Decision(text)
-    except ValueError:
-        raise InvalidInput("Choose whether to approve or to reject.", field="decision") from None
+_decision = choice_of(Decision, "Choose whether to approve or to reject.")
 
 
 def _outcome(page: RequestPage, decision: Decision, status: RequestStatus) -> str:

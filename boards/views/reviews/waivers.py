@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -27,8 +28,8 @@ from boards.queries.reviews.waivers_page import (
 )
 from boards.registry.policies import waivers as waiver_writes
 from boards.views.http import Request, needs, next_of, page_actor
-from boards.views.reviews.waiver_expiry import DAYS, Expiry
-from obeya.errors import AlreadyClosed, InvalidInput, NotAllowed, RegistryError
+from boards.views.reviews.forms import RevokeForm, WaiverForm
+from obeya.errors import AlreadyClosed, InvalidInput, NotAllowed
 from obeya.stages import Stage
 
 
@@ -67,26 +68,31 @@ def waive(request: Request, name: str, number: int) -> HttpResponse:
     read. 403: no permission to waive.
     """
     if request.method != "POST":
-        return _form(request, name, number, Expiry.of_new())
-    expiry = Expiry.read(request.POST)
-    try:
-        stage = Stage.parse(request.POST.get("to_stage", ""))
-        granted = waiver_writes.waive(
-            name=name,
-            version=number,
-            requirements=request.POST.getlist("requirement"),
-            reason=request.POST.get("reason", ""),
-            expires_at=expiry.moment(timezone.now()),
-            to_stage=stage,
-            actor=page_actor(request),
-            at=timezone.now(),
-        )
-    except InvalidInput as error:
-        return _form(request, name, number, expiry, error=error)
-    count = len(granted.requirements)
-    lines = "one requirement" if count == 1 else f"{count} requirements"
-    messages.success(request, f"Waived {lines} of {name} v{number} for {stage.label}.")
-    return HttpResponseRedirect(next_of(request) or reverse("boards:version", args=[name, number]))
+        chosen = request.GET.getlist("requirement")
+        return _form(request, name, number, WaiverForm(requirements=chosen))
+    form = WaiverForm(request.POST)
+    if form.is_valid():
+        try:
+            stage = Stage.parse(request.POST.get("to_stage", ""))
+            granted = waiver_writes.waive(
+                name=name,
+                version=number,
+                requirements=form.cleaned_data["requirement"],
+                reason=form.cleaned_data["reason"],
+                expires_at=form.expires_at(timezone.now()),
+                to_stage=stage,
+                actor=page_actor(request),
+                at=timezone.now(),
+            )
+        except InvalidInput as error:
+            form.refuse(error)
+        else:
+            count = len(granted.requirements)
+            lines = "one requirement" if count == 1 else f"{count} requirements"
+            messages.success(request, f"Waived {lines} of {name} v{number} for {stage.label}.")
+            back = reverse("boards:version", args=[name, number])
+            return HttpResponseRedirect(next_of(request) or back)
+    return _form(request, name, number, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -94,38 +100,28 @@ def waive(request: Request, name: str, number: int) -> HttpResponse:
 def revoke_waiver(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Take a waiver back. 403: no permission to waive. 409: it holds no more."""
     line = waiver_line(uid, timezone.now())
-    error: RegistryError | None = None
-    if request.method == "POST":
+    form = RevokeForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         try:
             waiver_writes.revoke_waiver(
                 uid=uid,
-                reason=request.POST.get("reason", ""),
+                reason=form.cleaned_data["reason"],
                 actor=page_actor(request),
                 at=timezone.now(),
             )
-        except (AlreadyClosed, InvalidInput, NotAllowed) as refused:
-            error = refused
+        except (AlreadyClosed, InvalidInput, NotAllowed) as error:
+            form.refuse(error)
             line = waiver_line(uid, timezone.now())
         else:
             waiver = line.waiver
             messages.success(request, f"The waiver of {waiver.model} v{waiver.version} is revoked.")
             back = reverse("boards:version", args=[waiver.model, waiver.version])
             return HttpResponseRedirect(next_of(request) or back)
-    context = {
-        "section": "policies",
-        "line": line,
-        "error": error,
-        "reason": request.POST.get("reason", ""),
-        "next": next_of(request),
-    }
-    return render(
-        request, "waiver_revoke.html", context, status=error.http_status if error else 200
-    )
+    context = {"section": "policies", "line": line, "form": form, "next": next_of(request)}
+    return render(request, "waiver_revoke.html", context, status=form.status)
 
 
-def _form(
-    request: Request, name: str, number: int, expiry: Expiry, *, error: InvalidInput | None = None
-) -> HttpResponse:
+def _form(request: Request, name: str, number: int, form: WaiverForm) -> HttpResponse:
     version = find_named_version(name, number)
     stages = stages_with_policy(version)
     stage = _stage(request, version.stage, stages)
@@ -135,11 +131,8 @@ def _form(
         "stages": stages,
         "to_stage": stage,
         "outcomes": [],
-        "chosen": request.POST.getlist("requirement") or request.GET.getlist("requirement"),
-        "reason": request.POST.get("reason", ""),
-        "expiry": expiry,
-        "days": DAYS,
-        "error": error,
+        "form": form,
+        "site_zone": settings.TIME_ZONE,
         "next": next_of(request),
     }
     if stage is not None:
@@ -147,7 +140,7 @@ def _form(
         rows = outcome_rows(facts.check_policy(), definitions())
         # What fails comes first: it is what one came for.
         context["outcomes"] = sorted(rows, key=lambda row: row.lets_pass)
-    return render(request, "waive.html", context, status=error.http_status if error else 200)
+    return render(request, "waive.html", context, status=form.status)
 
 
 def _stage(request: Request, now_in: str, stages: tuple[Stage, ...]) -> Stage | None:

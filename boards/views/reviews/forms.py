@@ -1,0 +1,97 @@
+"""The forms of transition requests, votes and waivers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
+
+from django import forms
+
+from boards.views.forms import (
+    Checkboxes,
+    PageForm,
+    ParsedField,
+    reason_field,
+    text_input,
+    with_mark,
+)
+from boards.views.reviews.waiver_expiry import DAYS, UNTIL, waiver_end
+from obeya import names
+
+
+class RequestForm(PageForm):
+    """The reason of a transition request, and what the transition archives."""
+
+    ids = "request-%s"
+
+    reason = reason_field(
+        "Why", rows=3, required=True, parse=partial(names.required_reason, to="ask for it")
+    )
+    archive_existing = forms.BooleanField(required=False)
+
+    def offer_to_archive(self, occupants: tuple[int, ...]) -> None:
+        """Ask whether the versions in Production are archived, or do not where there are none."""
+        if occupants:
+            versions = ", ".join(f"v{number}" for number in occupants)
+            label = f"Archive {versions}, now in Production, when it moves"
+            self.fields["archive_existing"].label = label
+        else:
+            del self.fields["archive_existing"]
+
+
+class VoteForm(PageForm):
+    """The comment of a vote."""
+
+    comment = reason_field(with_mark("Comment", "needed to reject"), rows=3)
+
+
+class WaiverForm(PageForm):
+    """Which requirements are waived, why, and until when.
+
+    `time_zone` is the reader's, which their browser states.
+    """
+
+    error_fields: ClassVar[Mapping[str, str]] = {
+        "requirements": "requirement",
+        "expires_at": "expires_on",
+    }
+
+    requirement = ParsedField("Requirements", widget=Checkboxes())
+    reason = reason_field(rows=3, required=True)
+    expires = ParsedField(
+        "It ends",
+        widget=forms.RadioSelect(
+            choices=[
+                *((str(days), f"after {days} days") for days in DAYS),
+                (UNTIL, "at the end of"),
+            ]
+        ),
+    )
+    expires_on = ParsedField(
+        "The last day of the waiver",
+        widget=text_input(
+            "choice-day",
+            type="date",
+            **{"aria-label": "The last day of the waiver"},
+        ),
+        parse=str.strip,
+    )
+    time_zone = ParsedField("", widget=forms.HiddenInput({"data-time-zone": True}), parse=str.strip)
+
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, *, requirements: list[str] | None = None
+    ) -> None:
+        super().__init__(data, initial={"requirement": requirements, "expires": DAYS[0]})
+
+    def expires_at(self, now: datetime) -> datetime:
+        """Return when the waiver ends. Raises `InvalidInput`."""
+        values = self.cleaned_data
+        return waiver_end(values["expires"], values["expires_on"], values["time_zone"], now)
+
+
+class RevokeForm(PageForm):
+    """Why a waiver is revoked."""
+
+    reason = reason_field(with_mark("Reason", "may stay empty"), rows=2)
