@@ -106,7 +106,7 @@ def test_a_form_that_makes_no_sense_is_shown_again_with_what_was_typed(
     page = text_of(answer)
     assert answer.status_code == 400
     assert said in page
-    marked = re.search(r'id="([\w-]+)"[^>]*aria-describedby="rail-error"', page)
+    marked = re.search(r'aria-invalid="true" aria-describedby="([\w-]+)_error"', page)
     assert marked is not None
     assert marked[1] == field
     if "metric" not in wrong:

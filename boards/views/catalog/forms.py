@@ -1,14 +1,154 @@
-"""The forms of a metric's definition."""
+"""The forms of guardrails, live values, WIP limits and a metric's definition."""
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Self
 
 from django import forms
 
+from boards.queries.board.limits import StageLimits
+from boards.queries.catalog.guardrails import GuardrailsPanel
+from boards.queries.paging.whole_number import whole_number
 from boards.registry.catalog.metrics import TITLE_MAX, UNIT_MAX
 from boards.views.forms import PageForm, ParsedField, choice_of, select, text_area, text_input
+from obeya import names
+from obeya.errors import InvalidInput
 from obeya.metrics import Direction, MetricDefinition, Scale
+from obeya.policy.bounds import Comparison
+from obeya.stages import Stage
+from obeya.transitions.guardrails import Guardrail
+from obeya.transitions.limits import WIP_LIMIT_MAX, LimitMode, WipLimit
+
+# Longer than any number that a person writes.
+NUMBER_LENGTH_MAX = 40
+
+
+def _live_metric() -> ParsedField:
+    widget = text_input(
+        "mono",
+        maxlength=names.METRIC_NAME_MAX,
+        placeholder="error_rate",
+        list="rail-metrics",
+        required=True,
+        autocomplete="off",
+        spellcheck="false",
+    )
+    return ParsedField("Live metric", widget=widget)
+
+
+def _number_field(label: str, *, noun: str, placeholder: str) -> ParsedField:
+    widget = text_input(
+        inputmode="decimal", placeholder=placeholder, required=True, maxlength=NUMBER_LENGTH_MAX
+    )
+    return ParsedField(label, widget=widget, parse=partial(_number, noun=noun))
+
+
+def _number(text: str, *, noun: str) -> float:
+    text = text.strip()
+    try:
+        return float(text)
+    except ValueError:
+        said = f"not “{text[:32]}”" if text else "and is missing"
+        raise InvalidInput(f"{noun} is a number such as 0.02, {said}.") from None
+
+
+class GuardrailForm(PageForm):
+    """A guardrail of a model."""
+
+    ids = "rail-%s"
+
+    metric = _live_metric()
+    comparison = ParsedField(
+        "must be",
+        widget=select([(each.value, each.symbol) for each in Comparison]),
+        parse=Comparison.parse,
+    )
+    bound = _number_field("Bound", noun="The bound", placeholder="0.02")
+    auto_rollback = forms.BooleanField(
+        required=False, label="Roll back by itself when it is breached"
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, initial={"comparison": Comparison.LTE.value})
+
+    @property
+    def guardrail(self) -> Guardrail:
+        """What is set. Raises `InvalidInput`."""
+        return Guardrail(**self.cleaned_data)
+
+
+def _version(text: str) -> int | None:
+    number = whole_number(text)
+    if text and number is None:
+        raise InvalidInput("Choose a version from the list.")
+    return number
+
+
+class LiveValueForm(PageForm):
+    """What was measured live of a version in Production."""
+
+    ids = "live-%s"
+
+    metric = _live_metric()
+    value = _number_field("Value", noun="The value", placeholder="0.013")
+    version = ParsedField("of", widget=select(), parse=_version)
+
+    def offer_versions(self, panel: GuardrailsPanel) -> None:
+        """Offer the versions in Production, the champion first chosen."""
+        self.initial["version"] = panel.champion
+        self.fields["version"].widget = select(
+            (str(number), f"v{number}{', champion' if number == panel.champion else ''}")
+            for number in panel.production
+        )
+
+
+class LimitForm(PageForm):
+    """The WIP limit of one stage."""
+
+    limit = ParsedField(
+        "At most",
+        widget=forms.NumberInput(
+            {
+                "class": "input",
+                "min": 1,
+                "max": WIP_LIMIT_MAX,
+                "required": True,
+                "placeholder": "no limit",
+            }
+        ),
+        # What is no number is refused like 0, which no limit can be.
+        parse=lambda text: whole_number(text.strip()) or 0,
+    )
+    mode = ParsedField(
+        "When full",
+        widget=select([(LimitMode.BLOCK.value, "refuse moves"), (LimitMode.WARN.value, "warn")]),
+        parse=choice_of(LimitMode, "Choose what a full stage does."),
+    )
+
+    def __init__(
+        self,
+        stage: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=initial, ids=f"limit-{stage}-%s")
+        self.stage = stage
+
+    @classmethod
+    def of(cls, row: StageLimits) -> Self:
+        """Return the form that shows the limit of a stage."""
+        if row.own is None:
+            return cls(row.stage.value)
+        limit = row.own.limit
+        return cls(row.stage.value, initial={"limit": limit.limit, "mode": limit.mode.value})
+
+    @property
+    def wip_limit(self) -> WipLimit:
+        """What is set. Raises `InvalidInput`."""
+        return WipLimit(Stage.parse(self.stage), **self.cleaned_data)
 
 
 class DefinitionForm(PageForm):

@@ -12,13 +12,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from boards.access.permissions import Permission, require
 from boards.queries.board.limits import limits_panel
 from boards.queries.facts.records import find_model
-from boards.queries.paging.whole_number import whole_number
 from boards.registry.policies import limits as limit_writes
+from boards.views.catalog.forms import LimitForm
 from boards.views.catalog.operations import limits_context
 from boards.views.http import Request, needs, page_actor
 from obeya.errors import InvalidInput, NotFound
 from obeya.stages import Stage
-from obeya.transitions.limits import LimitMode, WipLimit
+from obeya.transitions.limits import LimitMode
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -31,18 +31,21 @@ def set_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
     if request.method != "POST":
         return _page(request, name)
     require(request.user, Permission.EDIT_POLICY)
-    try:
-        limit = WipLimit(
-            Stage.parse(request.POST.get("stage", "")),
-            _whole(request.POST.get("limit", "")),
-            _mode(request.POST.get("mode", "")),
-        )
-    except InvalidInput as error:
-        return _page(request, name, error=error)
-    limit_writes.set_wip_limit(limit=limit, name=name, actor=page_actor(request), at=timezone.now())
-    deed = "refuses" if limit.mode is LimitMode.BLOCK else "warns"
-    messages.success(request, f"{limit.stage.label}: at most {limit.limit:,}; a full stage {deed}.")
-    return _back(name)
+    form = LimitForm(request.POST.get("stage", ""), request.POST)
+    if form.is_valid():
+        try:
+            limit = form.wip_limit
+        except InvalidInput as error:
+            form.refuse(error)
+        else:
+            limit_writes.set_wip_limit(
+                limit=limit, name=name, actor=page_actor(request), at=timezone.now()
+            )
+            deed = "refuses" if limit.mode is LimitMode.BLOCK else "warns"
+            said = f"{limit.stage.label}: at most {limit.limit:,}; a full stage {deed}."
+            messages.success(request, said)
+            return _back(name)
+    return _page(request, name, form)
 
 
 @require_POST
@@ -62,27 +65,14 @@ def remove_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
     return _back(name)
 
 
-def _page(request: Request, name: str | None, *, error: InvalidInput | None = None) -> HttpResponse:
+def _page(request: Request, name: str | None, form: LimitForm | None = None) -> HttpResponse:
     panel = limits_panel(None if name is None else find_model(name))
     context = {
         "section": "board" if name is None else "models",
-        **limits_context(request, panel),
-        "limit_error": error,
-        "limit_given": request.POST if error else {},
+        "form": form,
+        **limits_context(request, panel, form),
     }
-    return render(request, "limits.html", context, status=error.http_status if error else 200)
-
-
-def _whole(text: str) -> int:
-    """The number as it was typed; what is none becomes 0, which no limit can be."""
-    return whole_number(text.strip()) or 0
-
-
-def _mode(text: str) -> LimitMode:
-    try:
-        return LimitMode(text)
-    except ValueError:
-        raise InvalidInput("Choose what a full stage does.", field="mode") from None
+    return render(request, "limits.html", context, status=form.status if form else 200)
 
 
 def _back(name: str | None) -> HttpResponseRedirect:

@@ -9,43 +9,52 @@ from boards.models import RegisteredModel
 from boards.queries.board.andons import raised_andons
 from boards.queries.board.limits import LimitsPanel, limits_panel
 from boards.queries.catalog.guardrails import GuardrailsPanel, guardrails_panel
+from boards.views.catalog.forms import GuardrailForm, LimitForm, LiveValueForm
 from boards.views.http import Request
 from boards.views.shell_commands import python_command, quoted
-from obeya.policy.bounds import Comparison
-from obeya.transitions.limits import LimitMode
 
 SAMPLE_METRIC = "error_rate"
 SAMPLE_VALUE = 0.013
 
 
-def operations_context(request: Request, model: RegisteredModel) -> dict[str, Any]:
-    """The andons, guardrails and limits of a model, with what this person may do to them."""
+def operations_context(
+    request: Request,
+    model: RegisteredModel,
+    *,
+    guardrail_form: GuardrailForm | None = None,
+    live_value_form: LiveValueForm | None = None,
+) -> dict[str, Any]:
+    """The andons, guardrails and limits of a model, with what this person may do to them.
+
+    A form that was sent and refused is shown again as it was typed.
+    """
     panel = guardrails_panel(model)
+    live_value_form = live_value_form or LiveValueForm()
+    live_value_form.offer_versions(panel)
     return {
         "andons": raised_andons(model),
         "may_roll_back": has_permission(request.user, Permission.PROMOTE),
-        **guardrails_context(request, panel),
-        **limits_context(request, limits_panel(model)),
-    }
-
-
-def guardrails_context(request: Request, panel: GuardrailsPanel) -> dict[str, Any]:
-    """A model's guardrails and the forms beside them."""
-    return {
         "guardrails": panel,
-        "comparisons": list(Comparison),
+        "guardrail_form": guardrail_form or GuardrailForm(),
+        "live_value_form": live_value_form,
         "may_guard": has_permission(request.user, Permission.EDIT_POLICY),
         "may_promote": has_permission(request.user, Permission.PROMOTE),
         "may_report": has_permission(request.user, Permission.REGISTER),
         "report_command": report_command(request, panel),
+        **limits_context(request, limits_panel(model)),
     }
 
 
-def limits_context(request: Request, panel: LimitsPanel) -> dict[str, Any]:
-    """The WIP limits of a model or the site and the forms beside them."""
+def limits_context(
+    request: Request, panel: LimitsPanel, form: LimitForm | None = None
+) -> dict[str, Any]:
+    """The WIP limits of a model or the site, each with its form; `form` is one that was refused."""
     return {
         "wip_limits": panel,
-        "limit_modes": list(LimitMode),
+        "limit_rows": [
+            (row, form if form and form.stage == row.stage else LimitForm.of(row))
+            for row in panel.rows
+        ],
         "may_limit": has_permission(request.user, Permission.EDIT_POLICY),
     }
 
