@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from obeya import names
 from obeya.comparison import VersionComparison
-from obeya.errors import InvalidInput
-from obeya.metrics import Metric
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
@@ -19,11 +16,7 @@ from obeya.transitions.guardrails import Guardrail, LiveReport
 from obeya.transitions.judge import TransitionJudgement
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import TransitionRequest
-
-MetricValues = Mapping[str, float | Metric]
-
-METRICS_AT_ONCE_MAX = 1_000
-NUMBER_MAX = 2**31 - 1
+from obeya.values import MetricValues
 
 
 class ModelRegistry(Protocol):
@@ -306,73 +299,3 @@ class ModelRegistry(Protocol):
 
     def delete_model(self, name: str) -> None:
         """Hide a model with its versions. Its events stay; the name may be taken anew."""
-
-
-def stage_and_name(stage: Stage, name: str | None) -> tuple[Stage, str | None]:
-    """Check the arguments of `ModelRegistry.get_by_stage`.
-
-    Raises:
-        InvalidInput: the stage is not a stage, or the two are in the wrong order.
-    """
-    if isinstance(name, Stage):
-        raise InvalidInput(
-            "get_by_stage takes the stage first and the model second: "
-            f"get_by_stage(Stage.{name.name}, {stage!r}).",
-            field="stage",
-        )
-    return Stage.parse(stage), name
-
-
-def as_metrics(values: MetricValues | None) -> dict[str, Metric]:
-    """The metrics by name, plain numbers made into `Metric`.
-
-    Raises:
-        InvalidInput: a name or value that cannot be, a name that stands twice, a `Metric` under
-            another name than its own, or more than 1,000 metrics at once.
-    """
-    given = dict(values or {})
-    if len(given) > METRICS_AT_ONCE_MAX:
-        raise InvalidInput(
-            f"At most {METRICS_AT_ONCE_MAX:,} metrics can be logged at once.", field="metrics"
-        )
-    metrics: dict[str, Metric] = {}
-    for name, value in given.items():
-        metric = Metric(name, value.value if isinstance(value, Metric) else value)
-        if isinstance(value, Metric):
-            if metric.name != value.name:
-                raise InvalidInput(
-                    f"The metric “{value.name}” was given as “{metric.name}”.", field="metrics"
-                )
-            metric = value
-        if metric.name in metrics:
-            raise InvalidInput(f"The metric “{metric.name}” stands twice.", field="metrics")
-        metrics[metric.name] = metric
-    return metrics
-
-
-def as_tags(tags: Mapping[str, str] | None) -> dict[str, str]:
-    """The tags as they are stored.
-
-    Raises:
-        InvalidInput: a key or value that cannot be, or a key that stands twice.
-    """
-    checked: dict[str, str] = {}
-    for key, value in (tags or {}).items():
-        tag_key = names.tag_key(key)
-        if tag_key in checked:
-            raise InvalidInput(f"The tag “{tag_key}” stands twice.", field="tags")
-        checked[tag_key] = names.tag_value(value)
-    return checked
-
-
-def version_number(number: object) -> int:
-    """`number`, when it can be the number of a version.
-
-    Raises:
-        InvalidInput: it is no whole number from 1 to 2^31 - 1.
-    """
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= NUMBER_MAX:
-        raise InvalidInput(
-            f"A version number is a whole number from 1 to {NUMBER_MAX:,}.", field="version"
-        )
-    return number

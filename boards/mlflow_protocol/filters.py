@@ -17,7 +17,7 @@ from boards.queries.paging.keyset import Kind, Order, SortKey
 from boards.queries.search.mlflow_search import Clause
 from obeya import names
 from obeya.errors import InvalidInput
-from obeya.registry import NUMBER_MAX
+from obeya.values import NUMBER_MAX
 
 FILTER_MAX = 100_000
 CLAUSES_MAX = 100

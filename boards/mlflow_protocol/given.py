@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from boards.json_object import json_object
 from boards.mlflow_protocol.errors import ProtocolError, invalid
 from obeya.errors import NotFound
-from obeya.registry import NUMBER_MAX
+from obeya.values import NUMBER_MAX
 
 _DIGITS_MAX = 20
 _SHOWN = 256

@@ -20,7 +20,7 @@ from obeya import names
 from obeya.artifacts.manifest import FileEntry
 from obeya.artifacts.paths import artifact_path
 from obeya.errors import InvalidInput, NotAllowed, NotFound
-from obeya.registry import NUMBER_MAX
+from obeya.values import NUMBER_MAX
 
 FOLDER = "api/2.0/mlflow-artifacts/artifacts/"
 _OF_LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-zA-Z]{1,64})\Z")

@@ -29,9 +29,9 @@ from obeya import names
 from obeya.audit import chain as audit
 from obeya.errors import model_not_found, version_not_found
 from obeya.records import Action
-from obeya.registry import version_number
 from obeya.stages import Stage
 from obeya.transitions.requests import RequestStatus
+from obeya.values import version_number
 
 SITE_CHAIN_PK = 1
 

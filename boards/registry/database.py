@@ -24,7 +24,7 @@ from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
 from obeya.records import Channel, ModelVersion, StageTransition, VersionDraft
-from obeya.registry import MetricValues, ModelRegistry, stage_and_name
+from obeya.registry import ModelRegistry
 from obeya.stages import Stage
 from obeya.tokens import Grant
 from obeya.transitions.guardrails import Guardrail, LiveReport
@@ -33,6 +33,7 @@ from obeya.transitions.judge import TransitionJudgement
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import Decision, TransitionRequest
 from obeya.transitions.versions import next_stage
+from obeya.values import MetricValues, stage_and_name
 
 
 class DatabaseRegistry(ModelRegistry):

@@ -26,12 +26,12 @@ def send_of_events(
     One statement where no endpoint is there. What was imported happened elsewhere, long ago: it is
     not sent.
     """
-    told = [(row, event) for row, event in events if event.channel is not Channel.IMPORT]
-    if not told:
+    to_send = [(row, event) for row, event in events if event.channel is not Channel.IMPORT]
+    if not to_send:
         return
     subscriptions = [(row, subscription_of_row(row)) for row in enabled_webhooks()]
     outgoing = []
-    for row, event in told:
+    for row, event in to_send:
         kind = event.action.value
         wanting = [
             webhook
@@ -44,7 +44,7 @@ def send_of_events(
             actor = display_name(row.actor)
             message = event_message(event, row.hash, actor=actor, model=model)
             outgoing.append(OutgoingMessage(message, wanting, row))
-    send(outgoing, at=told[-1][1].recorded_at)
+    send(outgoing, at=to_send[-1][1].recorded_at)
 
 
 def enabled_webhooks() -> Iterable[models.Webhook]:

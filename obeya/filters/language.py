@@ -41,8 +41,8 @@ from obeya.filters.expressions import (
     subject_text,
 )
 from obeya.filters.tokens import FilterError, Kind, Token, TokenReader, tokens
-from obeya.registry import version_number
 from obeya.stages import Stage
+from obeya.values import version_number
 
 TERMS_MAX = 64
 NESTING_MAX = 16

@@ -13,9 +13,9 @@ from obeya.memory.rows import Model
 from obeya.memory.store import MemoryStore
 from obeya.metrics import metric_document
 from obeya.records import Action, ModelVersion, VersionDraft
-from obeya.registry import MetricValues, as_metrics, as_tags, version_number
 from obeya.stages import Stage
 from obeya.transitions.versions import next_number
+from obeya.values import MetricValues, as_metrics, as_tags, version_number
 
 
 def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:

@@ -17,7 +17,7 @@ from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, StageTransition, VersionDraft
-from obeya.registry import MetricValues, ModelRegistry, stage_and_name
+from obeya.registry import ModelRegistry
 from obeya.stages import STRICT, Stage, Workflow
 from obeya.transitions.guardrails import Guardrail, LiveReport
 from obeya.transitions.intent import TransitionIntent
@@ -25,6 +25,7 @@ from obeya.transitions.judge import TransitionJudgement
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import TransitionRequest
 from obeya.transitions.versions import next_stage
+from obeya.values import MetricValues, stage_and_name
 
 
 class InMemoryRegistry(ModelRegistry):

@@ -30,11 +30,11 @@ from obeya.policy.in_force import guarding_policy
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Definitions, Evidence
 from obeya.records import Action, Channel, ModelVersion
-from obeya.registry import version_number
 from obeya.stages import Stage, Workflow
 from obeya.transitions.judge import TransitionFacts, TransitionJudgement, judge_transition
 from obeya.transitions.limits import StageLoad, WipLimit
 from obeya.transitions.requests import CLOSED_BY, RequestStatus, TransitionRequest, approvers
+from obeya.values import version_number
 
 
 @dataclass(slots=True)

@@ -9,9 +9,9 @@ from obeya import names
 from obeya.errors import InvalidInput, NotFound, model_not_found, policy_not_found
 from obeya.metrics import metric_document
 from obeya.records import VersionDraft
-from obeya.registry import MetricValues, as_metrics, as_tags, version_number
 from obeya.stages import Stage
 from obeya.transitions.intent import TransitionIntent
+from obeya.values import MetricValues, as_metrics, as_tags, version_number
 
 
 def model_path(name: str) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
 from obeya.records import ModelVersion, RegisteredModel, StageTransition, VersionDraft
-from obeya.registry import MetricValues, ModelRegistry, as_tags, stage_and_name, version_number
+from obeya.registry import ModelRegistry
 from obeya.remote import files
 from obeya.remote._requests import (
     draft_body,
@@ -56,6 +56,7 @@ from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.judge import TransitionJudgement
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import TransitionRequest
+from obeya.values import MetricValues, as_tags, stage_and_name, version_number
 
 
 class RemoteRegistry(ModelRegistry):

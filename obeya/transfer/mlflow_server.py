@@ -24,7 +24,7 @@ from urllib3.exceptions import HTTPError
 
 from obeya import names
 from obeya.errors import InvalidInput, NotFound, NotSignedIn, Unreachable
-from obeya.registry import METRICS_AT_ONCE_MAX
+from obeya.values import METRICS_AT_ONCE_MAX
 
 REGISTRY_API = "/api/2.0/mlflow"
 FILES_API = "/api/2.0/mlflow-artifacts"

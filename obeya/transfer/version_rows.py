@@ -14,7 +14,7 @@ from obeya.errors import InvalidInput
 from obeya.metrics import Metric, metric_document
 from obeya.policy.bounds import number_text
 from obeya.records import ModelVersion, VersionDraft
-from obeya.registry import as_metrics, as_tags, version_number
+from obeya.values import as_metrics, as_tags, version_number
 
 LINE_MAX = 8 * 1024 * 1024
 TEXTS = ("artifact_path", "label", "description", "source_run", "artifact_digest")

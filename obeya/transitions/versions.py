@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from obeya.errors import AlreadyExists, Conflict, InvalidInput
-from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
+from obeya.values import NUMBER_MAX
 
 
 def next_number(last: int, wanted: int | None, *, name: str, taken: Collection[int]) -> int:

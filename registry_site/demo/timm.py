@@ -13,8 +13,8 @@ from itertools import groupby
 from typing import Literal
 
 from obeya.records import VersionDraft
-from obeya.registry import as_metrics
 from obeya.transfer.version_rows import csv_rows
+from obeya.values import as_metrics
 
 IMAGENET = "ImageNet-1k validation"
 

@@ -11,7 +11,7 @@ import pytest
 from obeya import InMemoryRegistry, ModelRegistry
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric
-from obeya.registry import NUMBER_MAX, as_metrics, as_tags, version_number
+from obeya.values import NUMBER_MAX, as_metrics, as_tags, version_number
 
 METHODS = [name for name, _ in inspect.getmembers(ModelRegistry, inspect.isfunction)]
 METHODS = [name for name in METHODS if not name.startswith("_")]

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from obeya.errors import AlreadyExists, Conflict, InvalidInput
-from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
 from obeya.transitions.versions import check_expected, next_number, next_stage
+from obeya.values import NUMBER_MAX
 
 
 def test_the_next_number_is_one_more_than_the_last() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from obeya.metrics import Metric
 from obeya.records import VersionDraft
-from obeya.registry import as_metrics
+from obeya.values import as_metrics
 from registry_site.demo.timm import (
     METRIC_DEFINITIONS,
     DemoModel,

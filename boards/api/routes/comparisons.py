@@ -19,7 +19,7 @@ from boards.registry.database import DatabaseRegistry
 from obeya.documents.catalog import version_document
 from obeya.documents.comparisons import comparison_document
 from obeya.errors import InvalidInput
-from obeya.registry import NUMBER_MAX
+from obeya.values import NUMBER_MAX
 
 router = Router(tags=["Comparison"])
 

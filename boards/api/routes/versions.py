@@ -43,8 +43,8 @@ from obeya.filters.ordering import parse_ordering
 from obeya.filters.tokens import FILTER_MAX
 from obeya.metrics import Metric
 from obeya.records import VersionDraft
-from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
+from obeya.values import NUMBER_MAX
 
 router = Router(tags=["Versions"])
 

@@ -8,7 +8,7 @@ from ninja import Path, Schema
 from pydantic import ConfigDict, Field
 
 from obeya import names
-from obeya.registry import NUMBER_MAX
+from obeya.values import NUMBER_MAX
 
 T = TypeVar("T")
 

@@ -22,8 +22,8 @@ from boards.queries.facts.event_values import uid_of
 from boards.queries.paging.keyset import Cursor
 from obeya.errors import model_not_found, version_not_found
 from obeya.records import Action, Channel
-from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
+from obeya.values import NUMBER_MAX
 
 PAGE = 50
 TEXT_MAX = 2_000

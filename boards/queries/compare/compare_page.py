@@ -16,7 +16,7 @@ from obeya import names
 from obeya.comparison import BaselineComparison, MetricRow, VersionComparison, compare_to_baseline
 from obeya.errors import InvalidInput, version_not_found
 from obeya.records import ModelVersion
-from obeya.registry import version_number
+from obeya.values import version_number
 
 VERSIONS_MAX = 6
 # How many versions of the compared models, and how many other models' champions, are offered.

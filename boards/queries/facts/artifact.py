@@ -153,13 +153,13 @@ def entries_of(version: models.ModelVersion) -> list[FileEntry]:
 
 def differing_artifacts() -> list[str]:
     """A sentence for each version whose files do not give its digest."""
-    said = []
+    warnings = []
     rows = models.ModelVersion.objects.exclude(artifact_size=None).select_related("model")
     for row in rows.order_by("pk").iterator(chunk_size=500):
         entries = entries_of(row)
         if not entries or artifact_digest(entries) != row.artifact_digest:
-            said.append(f"The files of {row.model.name} v{row.number} do not give its digest.")
-    return said
+            warnings.append(f"The files of {row.model.name} v{row.number} do not give its digest.")
+    return warnings
 
 
 def _stored(row: models.ArtifactFile | models.RunFile) -> ArtifactFile:

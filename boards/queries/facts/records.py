@@ -12,8 +12,8 @@ from obeya import names
 from obeya.errors import model_not_found, version_not_found
 from obeya.metrics import Direction, Metric, MetricDefinition, Scale
 from obeya.records import ModelVersion
-from obeya.registry import version_number
 from obeya.stages import Stage
+from obeya.values import version_number
 
 
 def find_model(name: str) -> models.RegisteredModel:

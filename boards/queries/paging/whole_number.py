@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from obeya.registry import NUMBER_MAX
+from obeya.values import NUMBER_MAX
 
 # What the id of a row can be, on either engine.
 ID_MAX = 2**63 - 1

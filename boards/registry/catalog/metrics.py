@@ -15,7 +15,7 @@ from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import MetricDefinition, metric_document
 from obeya.records import Action
-from obeya.registry import MetricValues, as_metrics
+from obeya.values import MetricValues, as_metrics
 
 # What the columns hold; SQLite would take more.
 UNIT_MAX = 24

@@ -20,9 +20,9 @@ from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.metrics import Metric, metric_document
 from obeya.records import Action, VersionDraft
-from obeya.registry import as_metrics, as_tags, version_number
 from obeya.stages import Stage
 from obeya.transitions.versions import next_number
+from obeya.values import as_metrics, as_tags, version_number
 
 VERSIONS_AT_ONCE_MAX = 1_000
 
@@ -104,7 +104,7 @@ def register_versions(
 class CheckedDraft:
     """A draft whose every part can be.
 
-    `place` is where it stands among others, if anywhere; `said` is what its event says besides.
+    `place` is where it stands among others, if anywhere; `event_data` is what its event has besides.
     """
 
     model: str
@@ -114,11 +114,11 @@ class CheckedDraft:
     metrics: dict[str, Metric]
     tags: dict[str, str]
     place: int | None
-    said: Mapping[str, Any] = field(default_factory=dict)
+    event_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def checked_draft(
-    draft: VersionDraft, place: int | None = None, said: Mapping[str, Any] | None = None
+    draft: VersionDraft, place: int | None = None, event_data: Mapping[str, Any] | None = None
 ) -> CheckedDraft:
     """The draft with every part as it is stored. Raises `InvalidInput`."""
     return CheckedDraft(
@@ -134,7 +134,7 @@ def checked_draft(
         metrics=as_metrics(draft.metrics),
         tags=as_tags(draft.tags),
         place=place,
-        said=said or {},
+        event_data=event_data or {},
     )
 
 
@@ -244,7 +244,7 @@ def _event_data(draft: CheckedDraft) -> dict[str, Any]:
         **draft.texts,
         "metrics": {name: metric_document(metric) for name, metric in draft.metrics.items()},
         "tags": draft.tags,
-        **draft.said,
+        **draft.event_data,
     }
 
 

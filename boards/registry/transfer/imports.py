@@ -24,8 +24,8 @@ from obeya.audit.chain import timestamp
 from obeya.errors import AlreadyExists, InvalidInput, NotFound
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
 from obeya.records import Action, Channel, VersionDraft
-from obeya.registry import as_tags
 from obeya.stages import Stage
+from obeya.values import as_tags
 
 
 def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> ImportReport:
@@ -123,7 +123,7 @@ class _Import:
                     source_run=version.source_run,
                     description=version.description,
                 ),
-                said={"imported": self._imported(version)},
+                event_data={"imported": self._imported(version)},
             )
             for alias in version.aliases:
                 names.alias(alias)

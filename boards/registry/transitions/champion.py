@@ -25,13 +25,13 @@ def update_champion(write: ModelWrite, *, entered: ModelVersion | None = None) -
     `entered` is the version that this write brought into Production, None when it brought none.
     """
     if entered is None:
-        standing = ModelVersion.objects.filter(
+        in_production = ModelVersion.objects.filter(
             model=write.model, stage=Stage.PRODUCTION.value, deleted_at=None
         )
         champion_id = write.model.champion_id
-        if champion_id is not None and standing.filter(pk=champion_id).exists():
+        if champion_id is not None and in_production.filter(pk=champion_id).exists():
             return
-        entered = standing.annotate(entered_as=_LAST_ENTRY).order_by("-entered_as").first()
+        entered = in_production.annotate(entered_as=_LAST_ENTRY).order_by("-entered_as").first()
     champion_id = entered.pk if entered else None
     if write.model.champion_id != champion_id:
         write.change(champion_id=champion_id)

@@ -102,8 +102,8 @@ def make_move(
     from_stage = Stage(row.stage)
     operation = uuid.uuid4()
     archived = _archive_others(write, row, to_stage, operation, action) if archive_existing else ()
-    said = {**(check_reference(check) if check else {}), **(data or {})}
-    _enter(write, row, to_stage, operation, action, said, reason)
+    event_data = {**(check_reference(check) if check else {}), **(data or {})}
+    _enter(write, row, to_stage, operation, action, event_data, reason)
     update_champion(write, entered=row if to_stage is Stage.PRODUCTION else None)
     return StageTransition(
         model=write.model.name,

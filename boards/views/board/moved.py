@@ -31,12 +31,12 @@ def moved_answer(request: Request, moved: StageTransition) -> HttpResponse:
     history = reverse("boards:model_history", args=[moved.model]) if moved.is_rollback else ""
     shown = _shown_on_board(request, moved) if request.htmx and is_board(request) else None
     if shown is None:
-        said = (
+        sentence = (
             format_html('<span>{}</span> <a href="{}">History</a>', sentence, history)
             if history
             else sentence
         )
-        messages.success(request, said)
+        messages.success(request, sentence)
         if request.htmx:
             return HttpResponse(headers={"HX-Refresh": "true"})
         return HttpResponseRedirect(next_of(request) or reverse("boards:board"))

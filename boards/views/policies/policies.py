@@ -107,10 +107,10 @@ def remove_policy(request: Request, stage: str, name: str | None = None) -> Http
         at=timezone.now(),
     )
     if editor.model is None:
-        said = f"The site has no policy for {editor.stage.label} any more."
+        sentence = f"The site has no policy for {editor.stage.label} any more."
     else:
-        said = f"{editor.model} has no own policy for {editor.stage.label} any more."
-    messages.success(request, said)
+        sentence = f"{editor.model} has no own policy for {editor.stage.label} any more."
+    messages.success(request, sentence)
     return redirect("boards:policies")
 
 

@@ -29,8 +29,8 @@ from obeya.policy.rules import (
     RequiredTag,
     TimeInStage,
 )
-from obeya.registry import NUMBER_MAX
 from obeya.stages import Stage
+from obeya.values import NUMBER_MAX
 
 
 @dataclass(slots=True, kw_only=True)
