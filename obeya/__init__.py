@@ -8,16 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from obeya.comparison import MetricDiff, VersionComparison
-from obeya.errors import (
-    AlreadyExists,
-    Conflict,
-    InvalidInput,
-    InvalidTransition,
-    NotAllowed,
-    NotFound,
-    RegistryError,
-    TransitionRefused,
-)
+from obeya.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound, RegistryError
 from obeya.memory.registry import InMemoryRegistry
 from obeya.metrics import Direction, Metric, MetricDefinition
 from obeya.policy.bounds import Comparison
@@ -25,6 +16,7 @@ from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import MetricRequirement
 from obeya.policy.results import PolicyResult
 from obeya.records import ModelVersion, StageTransition
+from obeya.refusals import Conflict, InvalidTransition, TransitionRefused
 from obeya.registry import ModelRegistry
 from obeya.stages import Stage, Workflow
 

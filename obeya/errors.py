@@ -18,18 +18,15 @@
     └── TransitionRefused     422  exit 1   the rules refuse the move; carries every refusal
         └── InvalidTransition 422  exit 1   the workflow is (among) what refuses it
 
-Each error has a stable `code`, a sentence for people, an HTTP status and an exit status.
+Those that carry a stage or a policy result are in `obeya.refusals`. Each error has a stable `code`,
+a sentence for people, an HTTP status and an exit status.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
-
-if TYPE_CHECKING:
-    from obeya.policy.results import PolicyResult
-    from obeya.stages import Stage
+from typing import Any, ClassVar
 
 
 class RefusalKind(StrEnum):
@@ -105,23 +102,6 @@ class AlreadyExists(RegistryError):
     def __init__(self, sentence: str, *, field: str | None = None) -> None:
         super().__init__(sentence)
         self.field = field
-
-
-class Conflict(RegistryError):
-    """The version, model or policy is no longer as the caller saw it; nothing was changed.
-
-    `stage` and `revision` are the present state; for a policy the stage it guards, revision 0
-    where there is none. A model has no stage, and as its revision the number of its events.
-    """
-
-    code = "conflict"
-    http_status = 409
-    exit_status = 4
-
-    def __init__(self, sentence: str, *, stage: Stage | None, revision: int) -> None:
-        super().__init__(sentence)
-        self.stage = stage
-        self.revision = revision
 
 
 class AlreadyClosed(RegistryError):
@@ -223,69 +203,9 @@ class StorageFull(RegistryError):
     exit_status = 6
 
 
-class TransitionRefused(RegistryError):
-    """The rules refuse the move.
-
-    `refusals` holds every reason, not only the first; `policy_result` is the policy check that was
-    made, None when no policy gates the move.
-    """
-
-    code = "transition_refused"
-    http_status = 422
-    exit_status = 1
-
-    def __init__(
-        self,
-        refusals: tuple[Refusal, ...],
-        *,
-        from_stage: Stage,
-        to_stage: Stage,
-        policy_result: PolicyResult | None = None,
-        check_id: str | None = None,
-    ) -> None:
-        super().__init__(" ".join(refusal.sentence for refusal in refusals))
-        self.refusals = refusals
-        self.from_stage = from_stage
-        self.to_stage = to_stage
-        self.policy_result = policy_result
-        self.check_id = check_id
-
-
-class InvalidTransition(TransitionRefused):
-    """The workflow refuses the move: it names both stages and what is allowed from here."""
-
-    code = "invalid_transition"
-
-
-def refuse(
-    refusals: tuple[Refusal, ...],
-    *,
-    from_stage: Stage,
-    to_stage: Stage,
-    policy_result: PolicyResult | None = None,
-    check_id: str | None = None,
-) -> TransitionRefused:
-    """The error for these refusals: `InvalidTransition` when the workflow is one of them."""
-    by_workflow = any(refusal.kind is RefusalKind.WORKFLOW for refusal in refusals)
-    kind = InvalidTransition if by_workflow else TransitionRefused
-    return kind(
-        refusals,
-        from_stage=from_stage,
-        to_stage=to_stage,
-        policy_result=policy_result,
-        check_id=check_id,
-    )
-
-
 def model_not_found(name: str) -> NotFound:
     """The error for a model that is not there."""
     return NotFound(f"There is no registered model named “{str(name)[:64]}”.", what="model")
-
-
-def policy_not_found(stage: Stage, model: str | None) -> NotFound:
-    """The error for a policy that is not in force, of a model or (None) of the site."""
-    whose = "The site has no promotion policy" if model is None else f"{model} has no own policy"
-    return NotFound(f"{whose} for {stage.label}.", what="policy")
 
 
 def version_not_found(name: str, version: int) -> NotFound:

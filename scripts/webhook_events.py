@@ -87,10 +87,10 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its or
     )
     from obeya import PromotionPolicy, Stage
     from obeya.artifacts.manifest import FileEntry
-    from obeya.errors import TransitionRefused
     from obeya.metrics import Direction, MetricDefinition
     from obeya.policy.bounds import Comparison
     from obeya.records import Channel
+    from obeya.refusals import TransitionRefused
     from obeya.transitions.guardrails import Guardrail
     from obeya.transitions.limits import LimitMode, WipLimit
     from obeya.webhooks.endpoints import HEADS, TYPES, Subscription, Target

@@ -13,7 +13,8 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from obeya.documents.problems import problem_document, problem_type
-from obeya.errors import Conflict, RegistryError
+from obeya.errors import RegistryError
+from obeya.refusals import Conflict
 
 PROBLEM_JSON = "application/problem+json"
 CHALLENGE = 'Bearer realm="obeya"'

@@ -12,7 +12,6 @@ from django.http import JsonResponse
 from boards.mlflow_protocol.stages import stage_name
 from obeya.errors import (
     AlreadyExists,
-    Conflict,
     InvalidInput,
     NotAllowed,
     NotFound,
@@ -20,8 +19,8 @@ from obeya.errors import (
     RegistryError,
     StorageFull,
     TooLarge,
-    TransitionRefused,
 )
+from obeya.refusals import Conflict, TransitionRefused
 
 INVALID_PARAMETER_VALUE = "INVALID_PARAMETER_VALUE"
 RESOURCE_DOES_NOT_EXIST = "RESOURCE_DOES_NOT_EXIST"

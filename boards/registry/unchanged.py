@@ -10,7 +10,7 @@ from django.db import transaction
 
 from boards.access.actors import SYSTEM
 from boards.registry.commit import writing_model
-from obeya.errors import Conflict
+from obeya.refusals import Conflict
 from obeya.stages import Stage
 from obeya.transitions.versions import check_expected
 

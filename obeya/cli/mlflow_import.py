@@ -11,13 +11,7 @@ from rich.progress import Progress
 from obeya.artifacts.manifest import FileEntry
 from obeya.cli.connection import Session, connected
 from obeya.cli.output import say_json
-from obeya.errors import (
-    NotAllowed,
-    NotFound,
-    NotSignedIn,
-    RegistryError,
-    Unreachable,
-)
+from obeya.errors import NotAllowed, NotFound, NotSignedIn, RegistryError, Unreachable
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion
 from obeya.stages import Stage
 from obeya.transfer.mlflow_files import FilesElsewhere, Store, stored_files

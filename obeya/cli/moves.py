@@ -13,8 +13,9 @@ from obeya.documents.catalog import transition_document
 from obeya.documents.governance import request_document
 from obeya.documents.policy_results import policy_result_document as policy_result_as_document
 from obeya.documents.policy_results import refusal_documents
-from obeya.errors import AlreadyExists, RefusalKind, TransitionRefused
+from obeya.errors import AlreadyExists, RefusalKind
 from obeya.records import ModelVersion, StageTransition
+from obeya.refusals import TransitionRefused
 from obeya.stages import Stage
 from obeya.transitions.requests import RequestStatus
 from obeya.transitions.versions import next_stage

@@ -15,10 +15,11 @@ from obeya import names
 from obeya.cli.options import database_options
 from obeya.cli.output import say_json
 from obeya.cli.server import JoiningGroup, joined_commands, require_server
-from obeya.errors import Conflict, NotFound
+from obeya.errors import NotFound
 from obeya.filters.expressions import Has, MetricName
 from obeya.policy.file import FilePolicy, PolicyFileError, read_policies, write_policies
 from obeya.policy.policy import PromotionPolicy
+from obeya.refusals import Conflict
 from obeya.remote.registry import RemoteRegistry
 from obeya.stages import Stage
 

@@ -16,22 +16,20 @@ from obeya.documents.reading import Document, MalformedDocument
 from obeya.errors import (
     AlreadyClosed,
     AlreadyExists,
-    Conflict,
     DigestMismatch,
     EvidenceChanged,
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
     InvalidInput,
-    InvalidTransition,
     NotAllowed,
     NotFound,
     NotSignedIn,
     RegistryError,
     StorageFull,
     TooLarge,
-    TransitionRefused,
 )
 from obeya.filters.tokens import FilterError
+from obeya.refusals import Conflict, InvalidTransition, TransitionRefused
 from obeya.stages import Stage
 
 _EXTRA = ("field", "what", "permission", "revision", "digest")

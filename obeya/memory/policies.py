@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from obeya import names
-from obeya.errors import InvalidInput, NotFound, policy_not_found
+from obeya.errors import InvalidInput, NotFound
 from obeya.memory.store import MemoryStore
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult, no_policy
 from obeya.policy.waivers import Waiver, expiry, waivable
 from obeya.records import Action
+from obeya.refusals import policy_not_found
 from obeya.stages import Stage
 from obeya.transitions.limits import WipLimit, limited_stage
 from obeya.transitions.versions import next_stage

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from obeya import names
 from obeya.audit.chain import SYSTEM_ACTOR
-from obeya.errors import AlreadyExists, refuse
+from obeya.errors import AlreadyExists
 from obeya.memory.rows import Model
 from obeya.memory.store import MemoryStore
 from obeya.records import Action, Channel
+from obeya.refusals import refuse
 from obeya.stages import Stage
 from obeya.transitions import requests
 from obeya.transitions.intent import TransitionIntent

@@ -18,18 +18,13 @@ from obeya.audit.chain import (
     event_hash,
     first_broken_link,
 )
-from obeya.errors import (
-    RefusalKind,
-    TransitionRefused,
-    model_not_found,
-    refuse,
-    version_not_found,
-)
+from obeya.errors import RefusalKind, model_not_found, version_not_found
 from obeya.memory.rows import Chain, Model, Policies, evidence_of
 from obeya.policy.in_force import guarding_policy
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Definitions, Evidence
 from obeya.records import Action, Channel, ModelVersion
+from obeya.refusals import TransitionRefused, refuse
 from obeya.stages import Stage, Workflow
 from obeya.transitions.judge import TransitionFacts, TransitionJudgement, judge_transition
 from obeya.transitions.limits import StageLoad, WipLimit

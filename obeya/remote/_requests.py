@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from obeya import names
-from obeya.errors import InvalidInput, NotFound, model_not_found, policy_not_found
+from obeya.errors import InvalidInput, NotFound, model_not_found
 from obeya.metrics import metric_document
 from obeya.records import VersionDraft
+from obeya.refusals import policy_not_found
 from obeya.stages import Stage
 from obeya.transitions.intent import TransitionIntent
 from obeya.values import MetricValues, as_metrics, as_tags, version_number

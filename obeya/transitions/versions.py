@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from obeya.errors import AlreadyExists, Conflict, InvalidInput
+from obeya.errors import AlreadyExists, InvalidInput
+from obeya.refusals import Conflict
 from obeya.stages import Stage
 from obeya.values import NUMBER_MAX
 

@@ -30,11 +30,11 @@ from boards.registry.accounts.users import create_user
 from boards.registry.catalog.metrics import define_metric
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies.policies import set_policy
-from obeya.errors import TransitionRefused
 from obeya.metrics import Direction, MetricDefinition, Scale
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.records import MOVES, Action, Channel, VersionDraft
+from obeya.refusals import TransitionRefused
 from obeya.stages import Stage
 from registry_site.demo.scenes import play_scenes
 from registry_site.demo.timm import METRIC_DEFINITIONS, DemoModel

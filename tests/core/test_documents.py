@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obeya import errors
+from obeya import errors, refusals
 from obeya.documents.catalog import (
     model_document,
     model_from_document,
@@ -134,16 +134,16 @@ REFUSALS = (Refusal(RefusalKind.POLICY, "failed", "Too low."),)
         errors.InvalidInput("No.", field="name"),
         errors.NotFound("None.", what="model"),
         errors.AlreadyExists("Taken.", field="version"),
-        errors.Conflict("Changed.", stage=Stage.STAGING, revision=3),
-        errors.Conflict("Changed.", stage=None, revision=3),
+        refusals.Conflict("Changed.", stage=Stage.STAGING, revision=3),
+        refusals.Conflict("Changed.", stage=None, revision=3),
         errors.AlreadyClosed("Closed."),
         errors.EvidenceChanged("Changed.", digest="ab"),
         errors.IdempotencyKeyInUse(),
         errors.IdempotencyKeyReused(),
         errors.NotAllowed("No.", permission="promote"),
         errors.NotSignedIn("Who?"),
-        errors.TransitionRefused(REFUSALS, from_stage=Stage.STAGING, to_stage=Stage.PRODUCTION),
-        errors.InvalidTransition(
+        refusals.TransitionRefused(REFUSALS, from_stage=Stage.STAGING, to_stage=Stage.PRODUCTION),
+        refusals.InvalidTransition(
             REFUSALS, from_stage=Stage.STAGING, to_stage=Stage.PRODUCTION, check_id="c"
         ),
     ],

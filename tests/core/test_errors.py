@@ -7,12 +7,13 @@ import pickle
 
 import pytest
 
-from obeya import errors
-from obeya.errors import Refusal, RefusalKind, RegistryError, refuse
+from obeya import errors, refusals
+from obeya.errors import Refusal, RefusalKind, RegistryError
 from obeya.filters.tokens import FilterError
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Evidence
+from obeya.refusals import refuse
 from obeya.stages import Stage
 
 POLICY = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9)
@@ -26,7 +27,7 @@ KINDS = [
     (FilterError("No.", text="a > b", position=4, end=5), "invalid_input", 400, 2),
     (errors.NotFound("No.", what="model"), "not_found", 404, 3),
     (errors.AlreadyExists("No.", field="label"), "already_exists", 409, 4),
-    (errors.Conflict("No.", stage=Stage.STAGING, revision=7), "conflict", 409, 4),
+    (refusals.Conflict("No.", stage=Stage.STAGING, revision=7), "conflict", 409, 4),
     (errors.AlreadyClosed("No."), "already_closed", 409, 4),
     (errors.EvidenceChanged("No.", digest="0f"), "evidence_changed", 409, 4),
     (errors.IdempotencyKeyInUse(), "idempotency_key_in_use", 409, 4),
@@ -59,16 +60,16 @@ def test_these_are_all_the_kinds_there_are() -> None:
 
 
 def test_an_invalid_transition_is_caught_as_a_refused_one() -> None:
-    assert issubclass(errors.InvalidTransition, errors.TransitionRefused)
-    assert not issubclass(errors.Conflict, errors.TransitionRefused)
+    assert issubclass(refusals.InvalidTransition, refusals.TransitionRefused)
+    assert not issubclass(refusals.Conflict, refusals.TransitionRefused)
 
 
 @pytest.mark.parametrize(
     ("refusals", "kind"),
     [
-        ((BY_POLICY,), errors.TransitionRefused),
-        ((BY_WORKFLOW,), errors.InvalidTransition),
-        ((BY_POLICY, BY_WORKFLOW), errors.InvalidTransition),
+        ((BY_POLICY,), refusals.TransitionRefused),
+        ((BY_WORKFLOW,), refusals.InvalidTransition),
+        ((BY_POLICY, BY_WORKFLOW), refusals.InvalidTransition),
     ],
 )
 def test_a_refusal_is_an_invalid_transition_when_the_workflow_is_among_those_who_refuse(

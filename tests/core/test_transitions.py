@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from obeya.errors import InvalidTransition, RefusalKind, TransitionRefused, refuse
+from obeya.errors import RefusalKind
 from obeya.metrics import Metric
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Evidence
+from obeya.refusals import InvalidTransition, TransitionRefused, refuse
 from obeya.stages import OPEN, RETURNS, STRICT, Stage, Workflow
 from obeya.transitions.judge import TransitionFacts, TransitionJudgement, judge_transition
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obeya.errors import AlreadyExists, Conflict, InvalidInput
+from obeya.errors import AlreadyExists, InvalidInput
+from obeya.refusals import Conflict
 from obeya.stages import Stage
 from obeya.transitions.versions import check_expected, next_number, next_stage
 from obeya.values import NUMBER_MAX

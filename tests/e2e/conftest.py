@@ -24,10 +24,10 @@ from boards.registry.database import DatabaseRegistry
 from boards.registry.webhooks.deliveries import Attempt, Outcome, lease_due, record_attempts
 from boards.registry.webhooks.endpoints import create_webhook, disable_webhook
 from obeya.artifacts.manifest import FileEntry
-from obeya.errors import TransitionRefused
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel
+from obeya.refusals import TransitionRefused
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import Subscription, Target
 from tests.e2e.board_page import BoardPage

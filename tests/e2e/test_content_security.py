@@ -11,7 +11,8 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from boards.registry.database import DatabaseRegistry
-from obeya.errors import InvalidInput, TransitionRefused
+from obeya.errors import InvalidInput
+from obeya.refusals import TransitionRefused
 from obeya.stages import Stage
 from tests.e2e.board_page import BoardPage
 

@@ -11,18 +11,11 @@ from typing import Any
 import pytest
 
 from obeya import Comparison, Metric, ModelRegistry, PromotionPolicy, Stage
-from obeya.errors import (
-    AlreadyExists,
-    InvalidInput,
-    InvalidTransition,
-    NotAllowed,
-    NotFound,
-    RefusalKind,
-    TransitionRefused,
-)
+from obeya.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound, RefusalKind
 from obeya.policy.requirements import Outcome
 from obeya.policy.results import Mode
 from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
+from obeya.refusals import InvalidTransition, TransitionRefused
 from obeya.stages import OPEN, RETURNS
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import LimitMode, WipLimit

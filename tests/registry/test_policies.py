@@ -11,10 +11,11 @@ from boards.models import AuditEvent, PolicyRevision, RegisteredModel, SiteChain
 from boards.queries.facts.policies_in_force import policy_in_force
 from boards.registry.catalog.registration import register_version
 from boards.registry.policies.policies import set_policy
-from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel, VersionDraft
+from obeya.refusals import Conflict
 from obeya.stages import Stage
 
 pytestmark = pytest.mark.both_engines

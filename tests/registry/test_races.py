@@ -24,10 +24,11 @@ from boards.registry.catalog.metrics import define_metric, log_metrics
 from boards.registry.catalog.registration import register_version
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.transitions import transition_stage
-from obeya.errors import AlreadyExists, Conflict, NotFound, RegistryError
+from obeya.errors import AlreadyExists, NotFound, RegistryError
 from obeya.metrics import Direction, MetricDefinition
 from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel, VersionDraft
+from obeya.refusals import Conflict
 from obeya.stages import Stage
 from obeya.transitions.intent import TransitionIntent
 

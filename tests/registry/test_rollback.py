@@ -19,10 +19,11 @@ from boards.registry.policies.limits import set_wip_limit
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.rollback import rollback
 from boards.registry.transitions.transitions import transition_stage
-from obeya.errors import Conflict, InvalidInput, NotAllowed, NotFound, RegistryError
+from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel, VersionDraft
+from obeya.refusals import Conflict
 from obeya.stages import Stage
 from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.limits import WipLimit

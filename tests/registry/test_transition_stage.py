@@ -25,19 +25,11 @@ from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.checks import check_reference
 from boards.registry.transitions.transitions import transition_stage
 from obeya.audit.chain import text_digest
-from obeya.errors import (
-    Conflict,
-    InvalidInput,
-    InvalidTransition,
-    NotAllowed,
-    NotFound,
-    RefusalKind,
-    RegistryError,
-    TransitionRefused,
-)
+from obeya.errors import InvalidInput, NotAllowed, NotFound, RefusalKind, RegistryError
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel, VersionDraft
+from obeya.refusals import Conflict, InvalidTransition, TransitionRefused
 from obeya.stages import Stage
 from obeya.transitions.intent import TransitionIntent
 

@@ -18,11 +18,12 @@ from boards.registry.catalog.registration import register_version
 from boards.registry.policies.limits import remove_wip_limit, set_wip_limit
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.transitions import transition_stage
-from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError, TransitionRefused
+from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
 from obeya.records import Channel, VersionDraft
+from obeya.refusals import TransitionRefused
 from obeya.stages import Stage
 from obeya.transitions import limits
 from obeya.transitions.intent import TransitionIntent

@@ -12,9 +12,9 @@ import pytest
 import urllib3
 
 from obeya import Comparison, NotFound, PromotionPolicy, RemoteRegistry, Stage
-from obeya.errors import Conflict
 from obeya.imports import ImportedModel, ImportedVersion
 from obeya.records import VersionDraft
+from obeya.refusals import Conflict
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import RequestStatus

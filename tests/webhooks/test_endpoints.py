@@ -26,8 +26,9 @@ from boards.registry.webhooks.endpoints import (
     send_test,
 )
 from boards.webhooks.sending import secrets_of
-from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotAllowed, NotFound
+from obeya.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound
 from obeya.records import Channel
+from obeya.refusals import Conflict
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import Subscription, Target
 from tests.webhooks.conftest import Make

@@ -26,15 +26,10 @@ from obeya.artifacts.manifest import (
     folders_of,
 )
 from obeya.artifacts.paths import artifact_path
-from obeya.errors import (
-    AlreadyExists,
-    Conflict,
-    DigestMismatch,
-    NotAllowed,
-    NotFound,
-)
+from obeya.errors import AlreadyExists, DigestMismatch, NotAllowed, NotFound
 from obeya.names import artifact_digest as checked_digest
 from obeya.records import Action
+from obeya.refusals import Conflict
 from obeya.stages import Stage
 
 UNNAMED_FOR = timedelta(days=1)

@@ -104,7 +104,8 @@ def register_versions(
 class CheckedDraft:
     """A draft whose every part can be.
 
-    `place` is where it stands among others, if anywhere; `event_data` is what its event has besides.
+    `place` is where it stands among others, if anywhere; `event_data` is what its event has
+    besides.
     """
 
     model: str

@@ -9,9 +9,10 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.registry.commit import ChainWrite, writing_model, writing_site
 from obeya import names
-from obeya.errors import Conflict, InvalidInput, policy_not_found
+from obeya.errors import InvalidInput
 from obeya.policy.policy import PromotionPolicy
 from obeya.records import Action
+from obeya.refusals import Conflict, policy_not_found
 from obeya.stages import Stage
 
 

@@ -16,8 +16,9 @@ from boards.registry.commit import ModelWrite, writing_model
 from boards.registry.transitions.moves import keep_check, make_move, read_facts
 from boards.registry.transitions.open_requests import close_request, expire_requests, present_digest
 from obeya import names
-from obeya.errors import AlreadyExists, NotFound, refuse
+from obeya.errors import AlreadyExists, NotFound
 from obeya.records import Action
+from obeya.refusals import refuse
 from obeya.stages import Stage
 from obeya.transitions import requests as rules
 from obeya.transitions.intent import TransitionIntent

@@ -12,8 +12,8 @@ from boards.queries.facts.rollback import departures_of
 from boards.registry.commit import ModelWrite, writing_model
 from boards.registry.transitions.moves import keep_check, make_move, read_facts
 from obeya import names
-from obeya.errors import Conflict
 from obeya.records import Action, StageTransition
+from obeya.refusals import Conflict
 from obeya.stages import Stage
 from obeya.transitions.judge import judge_rollback
 from obeya.transitions.rollback import rollback_target

@@ -15,8 +15,9 @@ from boards.registry.transitions.moves import keep_check, make_move, read_facts
 from boards.registry.transitions.open_requests import expire_requests
 from obeya import names
 from obeya.documents.policy_results import refusal_documents
-from obeya.errors import InvalidInput, RefusalKind, TransitionRefused, refuse
+from obeya.errors import InvalidInput, RefusalKind
 from obeya.records import Action, StageTransition
+from obeya.refusals import TransitionRefused, refuse
 from obeya.stages import Stage
 from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.judge import TransitionJudgement, judge_transition

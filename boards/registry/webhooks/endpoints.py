@@ -18,8 +18,9 @@ from boards.access.sealing import seal
 from boards.queries.facts.webhooks import subscription_of_row
 from boards.registry.commit import ChainWrite, writing_site
 from boards.registry.messages import OutgoingMessage, send
-from obeya.errors import AlreadyExists, Conflict, InvalidInput, NotFound
+from obeya.errors import AlreadyExists, InvalidInput, NotFound
 from obeya.records import Action
+from obeya.refusals import Conflict
 from obeya.webhooks.endpoints import (
     Subscription,
     Target,

@@ -22,11 +22,12 @@ from boards.registry.policies import policies as policy_writes
 from boards.views.http import Request, needs, page_actor
 from boards.views.policies.policy_form import PolicyForm, pressed
 from boards.views.policies.policy_rows import Against
-from obeya.errors import Conflict, RegistryError
+from obeya.errors import RegistryError
 from obeya.policy.advice import contradictions
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import Mode
+from obeya.refusals import Conflict
 
 
 @dataclass(frozen=True, slots=True)

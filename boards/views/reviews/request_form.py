@@ -19,13 +19,8 @@ from boards.queries.transitions.moves import MoveOption, move_options
 from boards.registry.transitions import requests as request_writes
 from boards.views.http import Request, needs, next_of, page_actor
 from boards.views.reviews.forms import RequestForm
-from obeya.errors import (
-    AlreadyExists,
-    InvalidInput,
-    NotAllowed,
-    RefusalKind,
-    TransitionRefused,
-)
+from obeya.errors import AlreadyExists, InvalidInput, NotAllowed, RefusalKind
+from obeya.refusals import TransitionRefused
 from obeya.stages import Stage, is_promotion
 from obeya.transitions.intent import TransitionIntent
 

@@ -21,12 +21,7 @@ from boards.registry.transitions import requests as request_writes
 from boards.views.forms import choice_of
 from boards.views.http import Request, needs, page_actor
 from boards.views.reviews.forms import VoteForm
-from obeya.errors import (
-    AlreadyClosed,
-    EvidenceChanged,
-    InvalidInput,
-    NotAllowed,
-)
+from obeya.errors import AlreadyClosed, EvidenceChanged, InvalidInput, NotAllowed
 from obeya.transitions.requests import Decision, RequestStatus
 
 ERRORS = (AlreadyClosed, EvidenceChanged, InvalidInput, NotAllowed)

@@ -18,7 +18,8 @@ from boards.queries.paging.whole_number import whole_number
 from boards.registry.transitions import rollback as rollback_writes
 from boards.views.board.moved import moved_answer
 from boards.views.http import Request, needs, next_of, page_actor
-from obeya.errors import Conflict, InvalidInput, NotFound
+from obeya.errors import InvalidInput, NotFound
+from obeya.refusals import Conflict
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -21,7 +21,8 @@ from boards.registry.transitions import transitions as transition_writes
 from boards.views.board.moved import board_context, is_board, moved_answer
 from boards.views.http import Request, needs, next_of, page_actor
 from boards.views.policies.checks import result_context
-from obeya.errors import Conflict, InvalidInput, NotAllowed, RefusalKind, TransitionRefused
+from obeya.errors import InvalidInput, NotAllowed, RefusalKind
+from obeya.refusals import Conflict, TransitionRefused
 from obeya.stages import Stage
 from obeya.transitions.intent import TransitionIntent
 

@@ -28,8 +28,9 @@ from boards.views.webhooks.forms import (
     ReplayForm,
     SecretForm,
 )
-from obeya.errors import AlreadyExists, Conflict, InvalidInput
+from obeya.errors import AlreadyExists, InvalidInput
 from obeya.records import Action
+from obeya.refusals import Conflict
 from obeya.webhooks.endpoints import HEADS
 from obeya.webhooks.schedule import DeliveryStatus
 
