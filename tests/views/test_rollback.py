@@ -54,7 +54,7 @@ def test_the_dialog_says_what_goes_back_and_what_is_archived(
     assert "<b>v2</b> goes from" in page
     assert "<b>v3</b> goes from" in page
     assert 'name="standing" value="3"' in page
-    assert 'name="reason" maxlength="10000" rows="2" required' in page
+    assert 'name="reason" cols="40" rows="2" class="input" maxlength="10000" required' in page
 
 
 def test_a_plain_form_rolls_back_and_leads_to_the_history(

@@ -18,6 +18,7 @@ from boards.queries.paging.whole_number import whole_number
 from boards.registry.transitions import rollback as rollback_writes
 from boards.views.board.moved import moved_answer
 from boards.views.http import Request, needs, next_of, page_actor
+from boards.views.transitions.forms import RollbackForm
 from obeya.errors import InvalidInput, NotFound
 from obeya.refusals import Conflict
 
@@ -33,47 +34,42 @@ def rollback(request: Request, name: str) -> HttpResponse:
     of the dialog alone, as it is for another version.
     """
     if request.method != "POST":
-        return _dialog(request, name, wanted=request.GET.get("to_version", ""))
-    wanted = request.POST.get("to_version", "")
-    try:
-        moved = rollback_writes.rollback(
-            name=name,
-            to_version=_number(wanted),
-            reason=request.POST.get("reason", ""),
-            expected_production=_seen(request.POST.get("standing")),
-            actor=page_actor(request),
-            at=timezone.now(),
-        )
-    except (InvalidInput, NotFound, Conflict) as error:
-        return _dialog(request, name, wanted=wanted, error=error)
-    return moved_answer(request, moved)
+        return _dialog(request, name, RollbackForm(), wanted=request.GET.get("to_version", ""))
+    form = RollbackForm(request.POST)
+    if form.is_valid():
+        try:
+            moved = rollback_writes.rollback(
+                name=name,
+                to_version=form.cleaned_data["to_version"],
+                reason=form.cleaned_data["reason"],
+                expected_production=_seen(request.POST.get("standing")),
+                actor=page_actor(request),
+                at=timezone.now(),
+            )
+        except (InvalidInput, NotFound, Conflict) as error:
+            form.refuse(error)
+        else:
+            return moved_answer(request, moved)
+    return _dialog(request, name, form, wanted=request.POST.get("to_version", ""))
 
 
-def _dialog(
-    request: Request,
-    name: str,
-    *,
-    wanted: str,
-    error: InvalidInput | NotFound | Conflict | None = None,
-) -> HttpResponse:
+def _dialog(request: Request, name: str, form: RollbackForm, *, wanted: str) -> HttpResponse:
     plan = rollback_plan(find_model(name))
     context: dict[str, Any] = {
         "section": "models",
         "plan": plan,
         "choice": plan.choice(whole_number(wanted)) or plan.choice(plan.candidate),
-        "error": error,
-        "is_conflict": isinstance(error, Conflict),
-        "field": error.field if isinstance(error, InvalidInput) else None,
+        "form": form,
+        "is_conflict": isinstance(form.refusal, Conflict),
         "next": next_of(request),
         "back": next_of(request) or reverse("boards:model", args=[plan.model]),
-        "given": request.POST,
         "standing": _text(plan),
     }
     template = "rollback.html"
     if request.htmx:
         part = request.GET.get("part") == "plan"
         template += "#plan" if part else "#answer"
-    response = render(request, template, context, status=error.http_status if error else 200)
+    response = render(request, template, context, status=form.status)
     patch_vary_headers(response, ["HX-Request"])
     return response
 
@@ -93,12 +89,3 @@ def _seen(text: str | None) -> set[int] | None:
             raise InvalidInput("The form is broken; load the page again.", field="standing")
         numbers.add(number)
     return numbers
-
-
-def _number(text: str) -> int | None:
-    if not text:
-        return None
-    number = whole_number(text)
-    if number is None:
-        raise InvalidInput("Choose the version to go back to from the list.", field="to_version")
-    return number
