@@ -35,8 +35,8 @@ class RequestForm(PageForm):
         """Ask whether the versions in Production are archived, or do not where there are none."""
         if occupants:
             versions = ", ".join(f"v{number}" for number in occupants)
-            label = f"Archive {versions}, now in Production, when it moves"
-            self.fields["archive_existing"].label = label
+            # A form that was validated has taken the labels of its fields already.
+            self["archive_existing"].label = f"Archive {versions}, now in Production, when it moves"
         else:
             del self.fields["archive_existing"]
 
