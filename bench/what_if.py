@@ -139,7 +139,7 @@ def fill(size: int) -> None:
                 to_stage=Stage.PRODUCTION.value,
                 passed=True,
                 allowed=True,
-                policy_result={"outcomes": []},
+                verdict={"outcomes": []},
                 evidence=evidence(row, champion, values),
                 made_at=now - timedelta(seconds=random.randrange(10**7)),
             )

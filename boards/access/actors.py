@@ -74,5 +74,10 @@ def display_name(user: User | str | None) -> str:
     return user if isinstance(user, str) else user.username
 
 
+def owner_name(owner: User | None) -> str:
+    """Return the username of an owner, empty where there is none."""
+    return owner.username if owner else ""
+
+
 SYSTEM = Actor(None, Channel.SYSTEM)
 GUARDRAIL = Actor(None, Channel.GUARDRAIL)

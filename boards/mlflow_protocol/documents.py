@@ -15,6 +15,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from boards import models
+from boards.access.actors import owner_name
 from boards.mlflow_protocol.stages import stage_name
 from boards.queries.paging.keyset import microseconds
 from boards.queries.search.mlflow_search import latest_versions
@@ -51,7 +52,7 @@ def model_documents(rows: Sequence[models.RegisteredModel]) -> list[Document]:
                 "name": row.name,
                 "creation_timestamp": milliseconds(row.created_at),
                 "last_updated_timestamp": milliseconds(row.updated_at),
-                "user_id": row.owner.username if row.owner else "",
+                "user_id": owner_name(row.owner),
                 "description": row.description,
                 "latest_versions": [shown[row.name, str(v.number)] for v in latest[row.pk]],
                 "tags": _pairs(tags[row.pk]),
@@ -96,7 +97,7 @@ def _version(
         "version": str(row.number),
         "creation_timestamp": milliseconds(row.created_at),
         "last_updated_timestamp": milliseconds(row.updated_at),
-        "user_id": row.owner.username if row.owner else "",
+        "user_id": owner_name(row.owner),
         "current_stage": stage_name(row.stage),
         "description": row.description,
         "source": tags.get(SOURCE_TAG, row.artifact_uri),

@@ -18,6 +18,7 @@ from obeya.audit.chain import (
     event_hash,
     first_broken_link,
 )
+from obeya.documents.policy_results import refusal_documents
 from obeya.errors import RefusalKind, model_not_found, version_not_found
 from obeya.memory.rows import Chain, Model, Policies, evidence_of
 from obeya.policy.in_force import guarding_policy
@@ -128,10 +129,7 @@ class MemoryStore:
         self, model: Model, version: ModelVersion, judgement: TransitionJudgement, reason: str
     ) -> TransitionRefused:
         """The error for a move that may not be made, with its event unless the workflow refuses."""
-        refusals = [
-            {"kind": r.kind.value, "code": r.code, "sentence": r.sentence}
-            for r in judgement.refusals
-        ]
+        refusals = refusal_documents(judgement.refusals)
         if not judgement.refused_by(RefusalKind.WORKFLOW):
             self.append(
                 model.chain,

@@ -76,7 +76,7 @@ def event(action: Action = Action.STAGE_TRANSITIONED, **more: object) -> AuditEv
         (Subscription((MOVED,), ("resnet*",), (Stage.ARCHIVED,)), False),
     ],
 )
-def test_a_wish_lets_through_what_all_its_parts_do(
+def test_a_subscription_lets_through_what_all_its_parts_do(
     subscription: Subscription, wanted: bool
 ) -> None:
     told = {"model": "resnet50", "from_stage": Stage.STAGING, "to_stage": Stage.PRODUCTION}
@@ -99,7 +99,9 @@ def test_a_test_comes_to_all_and_heads_only_to_who_asks() -> None:
     "arguments",
     [{"types": ("moved",)}, {"models": ("a/b",)}, {"models": ("",)}, {"stages": ("live",)}],
 )
-def test_a_wish_for_what_cannot_be_is_refused(arguments: dict[str, tuple[str, ...]]) -> None:
+def test_an_invalid_subscription_is_refused(
+    arguments: dict[str, tuple[str, ...]],
+) -> None:
     with pytest.raises(InvalidInput):
         Subscription(**arguments)
 

@@ -81,7 +81,7 @@ class FrozenCheck(Schema):
     passed: bool
     allowed: bool | None
     sentence: str
-    policy_result: dict[str, Any]
+    verdict: dict[str, Any]
     refusals: list[Refusal]
     evidence: dict[str, Any]
     evidence_digest: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from boards.queries.audit.promotion_record import CheckOnRecord, PromotionRecord, WaiverRecord
+from obeya.documents.policy_results import refusal_documents
 
 FORMAT = 1
 
@@ -45,9 +46,7 @@ def record_document(record: PromotionRecord) -> dict[str, Any]:
             "reason": record.request.reason,
         },
         "waiver": None if record.waiver is None else _waiver(record.waiver),
-        "refusals": [
-            {"kind": r.kind.value, "code": r.code, "sentence": r.sentence} for r in record.refusals
-        ],
+        "refusals": refusal_documents(record.refusals),
         "check": None if record.check is None else _check(record.check),
         "chain": {
             "id": record.chain,

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
 
 from boards import models
+from boards.access.actors import owner_name
 from boards.queries.board.limits import StageLimit, column_limits
 from boards.queries.facts.evidence import MoveFacts
 from boards.queries.facts.policies_in_force import PoliciesInForce
@@ -225,7 +226,7 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
             label=row.label,
             stage=Stage(row.stage),
             revision=row.revision,
-            owner=row.owner.username if row.owner else "",
+            owner=owner_name(row.owner),
             stage_entered_at=row.stage_entered_at,
             metrics=tuple(measured(name, own, standing or {}, facts.definitions) for name in names),
             champion=row.model.champion.number if row.model.champion else None,

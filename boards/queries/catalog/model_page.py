@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db.models import Case, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from boards import models
+from boards.access.actors import owner_name
 from boards.queries.board.board_columns import headline_names
 from boards.queries.facts.evidence import workflow_of
 from boards.queries.facts.records import definitions, find_model, metric_records
@@ -155,7 +156,7 @@ def model_page(name: str, query: VersionsQuery) -> ModelPage:
     return ModelPage(
         name=model.name,
         description=model.description,
-        owner=model.owner.username if model.owner else "",
+        owner=owner_name(model.owner),
         workflow=workflow_of(model),
         created_at=model.created_at,
         updated_at=model.updated_at,

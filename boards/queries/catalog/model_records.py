@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from django.db.models import Max, Q
 
 from boards import models
+from boards.access.actors import owner_name
 from obeya.records import RegisteredModel
 from obeya.stages import Stage
 
@@ -43,7 +44,7 @@ def model_records(rows: Sequence[models.RegisteredModel]) -> list[RegisteredMode
             created_at=row.created_at,
             updated_at=row.updated_at,
             description=row.description,
-            owner=row.owner.username if row.owner else "",
+            owner=owner_name(row.owner),
             tags=tags.get(row.pk, {}),
             aliases=aliases.get(row.pk, {}),
             stages={stage: row.count_in(stage) for stage in Stage},

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.db.models import F
 
 from boards import models
+from boards.access.actors import owner_name
 from boards.queries.board.board_columns import headlines_of
 from boards.queries.metrics.champion_comparison import MeasuredMetric
 from boards.queries.paging.keyset import Kind, Order, SortKey, Value
@@ -129,7 +130,7 @@ def models_list(query: ModelsQuery) -> ModelsList:
         tuple(
             ModelRow(
                 name=row.name,
-                owner=row.owner.username if row.owner else "",
+                owner=owner_name(row.owner),
                 updated_at=row.updated_at,
                 counts=tuple((stage, row.count_in(stage)) for stage in Stage),
                 champion=row.champion.number if row.champion else None,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from boards import models
+from boards.access.actors import owner_name
 from obeya import names
 from obeya.errors import model_not_found, version_not_found
 from obeya.metrics import Direction, Metric, MetricDefinition, Scale
@@ -131,7 +132,7 @@ def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
             artifact_warnings=tuple(row.artifact_warnings),
             source_run=row.source_run,
             description=row.description,
-            owner=row.owner.username if row.owner else "",
+            owner=owner_name(row.owner),
             updated_at=row.updated_at,
         )
         for row in rows

@@ -9,7 +9,7 @@ from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.queries.facts.records import metric_records
-from boards.registry.catalog import metric_rows as _metric_rows
+from boards.registry.catalog import metric_rows
 from boards.registry.commit import writing_model, writing_site
 from obeya import names
 from obeya.errors import InvalidInput
@@ -38,7 +38,7 @@ def log_metrics(
         if not changed:
             return row
         models.Metric.objects.bulk_create(
-            _metric_rows.rows(row, changed.values(), write.at),
+            metric_rows.rows(row, changed.values(), write.at),
             update_conflicts=True,
             unique_fields=["version", "name"],
             update_fields=["value", "samples", "standard_error", "dataset", "logged_at"],

@@ -14,7 +14,7 @@ from django.db import transaction
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
-from boards.registry.catalog import metric_rows as _metric_rows
+from boards.registry.catalog import metric_rows
 from boards.registry.commit import ModelWrite, writing_new_or_present_model
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
@@ -219,7 +219,7 @@ class _Batch:
         models.Metric.objects.bulk_create(
             metric
             for row, draft in pairs
-            for metric in _metric_rows.rows(row, draft.metrics.values(), write.at)
+            for metric in metric_rows.rows(row, draft.metrics.values(), write.at)
         )
         models.VersionTag.objects.bulk_create(
             models.VersionTag(version=row, key=key, value=value)

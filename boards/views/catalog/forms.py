@@ -129,26 +129,26 @@ class LimitForm(PageForm):
 
     def __init__(
         self,
-        stage: str,
+        stage: Stage,
         data: Mapping[str, Any] | None = None,
         *,
         initial: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(data, initial=initial, ids=f"limit-{stage}-%s")
+        super().__init__(data, initial=initial, ids=f"limit-{stage.value}-%s")
         self.stage = stage
 
     @classmethod
     def of(cls, row: StageLimits) -> Self:
         """Return the form that shows the limit of a stage."""
         if row.own is None:
-            return cls(row.stage.value)
+            return cls(row.stage)
         limit = row.own.limit
-        return cls(row.stage.value, initial={"limit": limit.limit, "mode": limit.mode.value})
+        return cls(row.stage, initial={"limit": limit.limit, "mode": limit.mode.value})
 
     @property
     def wip_limit(self) -> WipLimit:
         """What is set. Raises `InvalidInput`."""
-        return WipLimit(Stage.parse(self.stage), **self.cleaned_data)
+        return WipLimit(self.stage, **self.cleaned_data)
 
 
 class DefinitionForm(PageForm):

@@ -31,7 +31,7 @@ def set_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
     if request.method != "POST":
         return _page(request, name)
     require(request.user, Permission.EDIT_POLICY)
-    form = LimitForm(request.POST.get("stage", ""), request.POST)
+    form = LimitForm(Stage.parse(request.POST.get("stage", "")), request.POST)
     if form.is_valid():
         try:
             limit = form.wip_limit

@@ -39,7 +39,7 @@ def check_policy(request: Request, name: str, number: int) -> HttpResponse:
 @require_safe
 @needs(Permission.VIEW)
 def check(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """The policy result: the policy result and the evidence it was made on."""
+    """Show a stored check: its policy result and the evidence."""
     return render(request, "check.html", {"section": "policies", **result_context(request, uid)})
 
 

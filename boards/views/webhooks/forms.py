@@ -84,7 +84,9 @@ class EndpointForm(PageForm):
 class NewEndpointForm(EndpointForm):
     """A new endpoint."""
 
-    target = ParsedField("Kind", widget=select(), parse=read_target)
+    target = ParsedField(
+        "Kind", widget=select(), parse=lambda text: read_target(text or Target.WEBHOOK.value)
+    )
 
     def __init__(self, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data)
