@@ -5,21 +5,20 @@ from __future__ import annotations
 from django.urls import path
 
 from boards.views.accounts import accounts, tokens
-from boards.views.audit import audit
+from boards.views.audit import audit, promotion_record
 from boards.views.board import board
 from boards.views.catalog import (
     artifact,
     artifact_upload,
-    guardrails,
-    limits,
     metric_definition,
     model_page,
     models_list,
     version_page,
 )
+from boards.views.checks import checks
 from boards.views.compare import compare
-from boards.views.policies import checks, policies, policy_revisions
-from boards.views.reviews import promotion_record, request_form, requests, waivers
+from boards.views.policies import guardrails, limits, policies, policy_revisions
+from boards.views.reviews import request_form, requests, waivers
 from boards.views.transitions import rollback, transition
 from boards.views.webhooks import webhooks
 

@@ -14,9 +14,9 @@ from boards.api.schemas.basics import Items, LimitedStage, MetricPath
 from boards.api.schemas.operations import Guardrail as GuardrailSchema
 from boards.api.schemas.operations import GuardrailIn, LiveReport, NewLiveValue, WipLimitIn
 from boards.api.schemas.operations import WipLimit as WipLimitSchema
-from boards.queries.board.limits import wip_limits
-from boards.queries.catalog.guardrails import guardrails_of
 from boards.queries.facts.records import find_model
+from boards.queries.policies.guardrails import guardrails_of
+from boards.queries.policies.limits import wip_limits
 from boards.registry.policies import guardrails as guardrail_writes
 from boards.registry.policies.limits import remove_wip_limit, set_wip_limit
 from obeya.documents.governance import guardrail_document, live_report_document, wip_limit_document

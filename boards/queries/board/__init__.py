@@ -1,1 +1,1 @@
-"""The board: its columns of cards, its limits and its alerts."""
+"""The board: its columns of cards and its alerts."""

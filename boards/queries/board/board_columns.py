@@ -12,12 +12,12 @@ from django.db.models import Q, QuerySet, Sum
 
 from boards import models
 from boards.access.actors import owner_name
-from boards.queries.board.limits import StageLimit, column_limits
 from boards.queries.facts.evidence import MoveFacts
 from boards.queries.facts.policies_in_force import PoliciesInForce
 from boards.queries.facts.records import definitions, metric_records
 from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
 from boards.queries.paging.keyset import Cursor
+from boards.queries.policies.limits import StageLimit, column_limits
 from boards.queries.search.board_filter import BoardFilter
 from obeya.errors import RefusalKind
 from obeya.policy.results import Mode

@@ -1,1 +1,1 @@
-"""Policies, their revisions, and what a draft would change."""
+"""Policies, their revisions, guardrails, WIP limits, and what a draft would change."""

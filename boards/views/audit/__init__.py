@@ -1,1 +1,1 @@
-"""The audit log."""
+"""The audit log and its records."""

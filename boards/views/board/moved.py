@@ -16,9 +16,9 @@ from boards import models
 from boards.access.permissions import Permission, has_permission
 from boards.queries.board.andons import raised_andons
 from boards.queries.board.board_columns import cards_of, stage_counts
-from boards.queries.board.limits import column_limits
 from boards.queries.facts.evidence import workflow_of
 from boards.queries.facts.records import find_model
+from boards.queries.policies.limits import column_limits
 from boards.views.board.board import filter_of_page
 from boards.views.http import Request, next_of, page_address
 from obeya.errors import NotFound

@@ -1,1 +1,1 @@
-"""The pages of models, versions, files and metrics, with guardrails and limits."""
+"""The pages of models, versions, files and metrics."""

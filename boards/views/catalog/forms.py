@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from django import forms
 
-from boards.queries.board.limits import StageLimits
-from boards.queries.catalog.guardrails import GuardrailsPanel
 from boards.queries.paging.whole_number import whole_number
+from boards.queries.policies.guardrails import GuardrailsPanel
+from boards.queries.policies.limits import StageLimits
 from boards.registry.catalog.metrics import TITLE_MAX, UNIT_MAX
 from boards.views.forms import PageForm, ParsedField, choice_of, select, text_area, text_input
 from obeya import names

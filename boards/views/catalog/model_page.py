@@ -17,8 +17,8 @@ from boards.queries.catalog.model_page import (
 from boards.queries.facts.policies_in_force import policies_of
 from boards.queries.facts.records import find_model
 from boards.views.board.board_as_of import answer_production_on
-from boards.views.catalog.operations import operations_context
 from boards.views.http import Request, needs
+from boards.views.policies.operations import operations_context
 from boards.views.shell_commands import register_command
 from boards.views.table_head import Head, head
 from boards.views.timeline import timeline

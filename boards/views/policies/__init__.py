@@ -1,1 +1,1 @@
-"""Policies, their revisions and stored checks."""
+"""Policies, their revisions, guardrails and WIP limits."""

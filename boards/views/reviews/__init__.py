@@ -1,1 +1,1 @@
-"""Transition requests, waivers and promotion records."""
+"""Transition requests and waivers."""

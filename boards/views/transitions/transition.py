@@ -19,8 +19,8 @@ from boards.queries.paging.whole_number import whole_number
 from boards.queries.transitions.moves import MoveOption, last_change, move_options
 from boards.registry.transitions import transitions as transition_writes
 from boards.views.board.moved import board_context, is_board, moved_answer
+from boards.views.checks.checks import result_context
 from boards.views.http import Request, needs, next_of, page_actor
-from boards.views.policies.checks import result_context
 from obeya.errors import InvalidInput, NotAllowed, RefusalKind
 from obeya.refusals import Conflict, TransitionRefused
 from obeya.stages import Stage

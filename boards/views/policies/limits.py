@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from boards.access.permissions import Permission, require
-from boards.queries.board.limits import limits_panel
 from boards.queries.facts.records import find_model
+from boards.queries.policies.limits import limits_panel
 from boards.registry.policies import limits as limit_writes
 from boards.views.catalog.forms import LimitForm
-from boards.views.catalog.operations import limits_context
 from boards.views.http import Request, needs, page_actor
+from boards.views.policies.operations import limits_context
 from obeya.errors import InvalidInput, NotFound
 from obeya.stages import Stage
 from obeya.transitions.limits import LimitMode

@@ -7,8 +7,8 @@ from typing import Any
 from boards.access.permissions import Permission, has_permission
 from boards.models import RegisteredModel
 from boards.queries.board.andons import raised_andons
-from boards.queries.board.limits import LimitsPanel, limits_panel
-from boards.queries.catalog.guardrails import GuardrailsPanel, guardrails_panel
+from boards.queries.policies.guardrails import GuardrailsPanel, guardrails_panel
+from boards.queries.policies.limits import LimitsPanel, limits_panel
 from boards.views.catalog.forms import GuardrailForm, LimitForm, LiveValueForm
 from boards.views.http import Request
 from boards.views.shell_commands import python_command, quoted

@@ -13,8 +13,8 @@ from boards.access.permissions import Permission, require
 from boards.queries.facts.records import find_model
 from boards.registry.policies import guardrails as guardrail_writes
 from boards.views.catalog.forms import GuardrailForm, LiveValueForm
-from boards.views.catalog.operations import operations_context
 from boards.views.http import Request, needs, page_actor
+from boards.views.policies.operations import operations_context
 from obeya.errors import InvalidInput
 from obeya.transitions.guardrails import LiveReport
 
