@@ -1,6 +1,6 @@
-"""Obeya's core: the rules of a model registry, without a server.
+"""The core of Obeya: the rules of a model registry, without a server.
 
-`RemoteRegistry`, which speaks to a server, is imported when it is first asked for.
+`RemoteRegistry`, the client of a server, is imported on first access.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from obeya.registry import ModelRegistry
 from obeya.stages import Stage, Workflow
 
 ModelStage = Stage
-"""The name that the registry's first documentation uses for `Stage`."""
+"""The name of `Stage` in the first documentation of the registry."""
 
 if TYPE_CHECKING:
     from obeya.remote.registry import RemoteRegistry
@@ -56,7 +56,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # What only needs the rules does not load what speaks HTTP.
+    # Code that needs only the rules does not load the HTTP client.
     if name == "RemoteRegistry":
         from obeya.remote.registry import RemoteRegistry
 

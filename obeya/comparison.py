@@ -1,4 +1,4 @@
-"""Comparison of versions, metric by metric: of two, and of several with one baseline."""
+"""Comparison of versions, metric by metric: two versions, or several with one baseline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from obeya.metrics import (
 
 
 class DiffOutcome(StrEnum):
-    """How b stands to a in one metric."""
+    """How the value of b compares with the value of a in one metric."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -32,13 +32,16 @@ class DiffOutcome(StrEnum):
 
     @property
     def is_comparable(self) -> bool:
-        """Whether both sides have a value that may be held against the other."""
+        """Whether both sides have a value and the values can be compared."""
         return self not in (DiffOutcome.NOT_COMPARABLE, DiffOutcome.ONLY_A, DiffOutcome.ONLY_B)
 
 
 @dataclass(frozen=True, slots=True)
 class MetricDiff:
-    """One metric of two versions, b held against a. A metric only one side has is never 0."""
+    """One metric of two versions, comparing b with a.
+
+    A metric that only one side has never counts as 0.
+    """
 
     definition: MetricDefinition
     a: Metric | None
@@ -46,9 +49,9 @@ class MetricDiff:
 
     @property
     def difference(self) -> float | None:
-        """B − a in the metric's unit; None unless both are there and comparable.
+        """Difference b − a in the metric's unit; None unless both exist and are comparable.
 
-        None also where the difference leaves the range of a 64-bit float.
+        None also if the difference is outside the range of a 64-bit float.
         """
         if self.a is None or self.b is None or not self.outcome.is_comparable:
             return None
@@ -57,14 +60,17 @@ class MetricDiff:
 
     @property
     def percent_change(self) -> float | None:
-        """100·(b − a)/|a|; None where a or b is absent, they are not comparable, or undefined."""
+        """100·(b − a)/|a|; None if a or b is absent, or if the change is undefined.
+
+        None also if the two values are not comparable.
+        """
         if self.a is None or self.b is None or not self.outcome.is_comparable:
             return None
         return percent_change(self.a.value, self.b.value)
 
     @property
     def outcome(self) -> DiffOutcome:
-        """Better and worse are said only where the direction is known and noise is exceeded."""
+        """The outcome; better or worse only if the direction is known and the noise is exceeded."""
         if self.a is None:
             return DiffOutcome.ONLY_B
         if self.b is None:
@@ -84,9 +90,9 @@ class MetricDiff:
 
 @dataclass(frozen=True, slots=True)
 class VersionComparison:
-    """Version b compared with version a: every metric that either has, by name.
+    """Comparison of version b with version a: every metric that either has, by name.
 
-    `version_a` and `version_b` name the versions, such as ``churn v1``.
+    `version_a` and `version_b` are display names of the versions, such as ``churn v1``.
     """
 
     version_a: str
@@ -95,11 +101,11 @@ class VersionComparison:
 
     @property
     def judged(self) -> int:
-        """How many metrics are comparable and have a direction."""
+        """The number of metrics that are comparable and have a direction."""
         return sum(self._judged().values())
 
     def count(self, outcome: DiffOutcome) -> int:
-        """In how many of the judged metrics `b` came out this way."""
+        """Return in how many of the judged metrics `b` has this outcome."""
         return self._judged()[outcome]
 
     @property
@@ -117,9 +123,9 @@ class VersionComparison:
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One metric of several versions, each held against the baseline's value.
+    """One metric of several versions, each compared with the baseline's value.
 
-    A diff is None where neither its version nor the baseline was measured.
+    A diff is None if neither its version nor the baseline has the metric.
     """
 
     definition: MetricDefinition
@@ -128,14 +134,14 @@ class MetricRow:
 
     @property
     def differs(self) -> bool:
-        """Whether any version stands otherwise to the baseline than equal."""
+        """Whether any version has an outcome other than equal."""
         return any(diff and diff.outcome is not DiffOutcome.EQUAL for diff in self.diffs)
 
     @property
     def shares(self) -> tuple[float | None, ...]:
-        """Each percent change as a share, −1 to 1, of the largest of the row in size.
+        """Each percent change divided by the largest absolute change of the row, from −1 to 1.
 
-        None where there is no percent change; 0 where nothing in the row changed.
+        None if there is no percent change; 0 if nothing in the row changed.
         """
         changes = [diff.percent_change if diff else None for diff in self.diffs]
         largest = max((abs(change) for change in changes if change is not None), default=0.0)
@@ -146,10 +152,11 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True)
 class BaselineComparison:
-    """Several versions, each held against the same baseline.
+    """Several versions, each compared with the same baseline.
 
-    `comparisons` are in the order in which the versions were given; `rows` hold every metric
-    that any of them or the baseline has, by name, their diffs in that same order.
+    `comparisons` are in the order in which the versions were given. `rows` contains every metric
+    that any of them or the baseline has, sorted by name; the diffs of a row are in the order of the
+    versions.
     """
 
     baseline: str
@@ -162,7 +169,7 @@ def compare(
     b: tuple[str, Mapping[str, Metric]],
     definitions: Mapping[str, MetricDefinition],
 ) -> VersionComparison:
-    """Hold `b` against `a`; each is a name to show and the metrics by name."""
+    """Compare `b` with `a`; each is a display name and the metrics by name."""
     (name_a, metrics_a), (name_b, metrics_b) = a, b
     return VersionComparison(
         name_a,
@@ -181,7 +188,7 @@ def compare_to_baseline(
     others: Sequence[tuple[str, Mapping[str, Metric]]],
     definitions: Mapping[str, MetricDefinition],
 ) -> BaselineComparison:
-    """Hold each of `others` against the baseline, by the rules of `compare`."""
+    """Compare each of `others` with the baseline, by the rules of `compare`."""
     comparisons = tuple(compare(baseline, other, definitions) for other in others)
     name, standing = baseline
     measured = sorted({*standing, *(metric for _, metrics in others for metric in metrics)})

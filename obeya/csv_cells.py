@@ -1,4 +1,4 @@
-"""Cells of CSV files that people open in spreadsheets."""
+"""Cells of CSV files that are opened in spreadsheets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 def csv_cell(value: object) -> str:
     """Return the text of a cell; None is an empty cell.
 
-    An apostrophe is put before a text that a spreadsheet would take for a formula, or that could
-    leave its cell and begin one. Numbers are not texts: they keep their sign and all their digits.
+    A text that a spreadsheet would read as a formula, or that could end its cell and begin a
+    formula, gets an apostrophe in front. Numbers are not texts: they keep their sign and all their
+    digits.
     """
     if value is None:
         return ""

@@ -1,25 +1,25 @@
-"""Every way the registry says no.
+"""The errors of the registry.
 
     RegistryError
-    ├── InvalidInput          400  exit 2   the request makes no sense
+    ├── InvalidInput          400  exit 2   the request is not valid
     ├── NotFound              404  exit 3   no such model, version, alias, ...
-    ├── AlreadyExists         409  exit 4   the name or number is taken
-    ├── Conflict              409  exit 4   somebody changed it since (412 when it came by If-Match)
-    ├── AlreadyClosed         409  exit 4   the request is decided, the waiver over already
-    ├── EvidenceChanged       409  exit 4   the evidence of a request is no longer what was seen
-    ├── IdempotencyKeyInUse   409  exit 4   the same request is being answered at this moment
-    ├── IdempotencyKeyReused  422  exit 2   the Idempotency-Key came with another request before
-    ├── NotSignedIn           401  exit 5   no token, or one that is over or was revoked
+    ├── AlreadyExists         409  exit 4   the name or number is already in use
+    ├── Conflict              409  exit 4   changed by someone else (412 if sent with If-Match)
+    ├── AlreadyClosed         409  exit 4   the request or waiver is already closed
+    ├── EvidenceChanged       409  exit 4   the evidence is not what the reviewer saw
+    ├── IdempotencyKeyInUse   409  exit 4   the same request is still being processed
+    ├── IdempotencyKeyReused  422  exit 2   the key was already used for another request
+    ├── NotSignedIn           401  exit 5   no token, or it is invalid, expired or revoked
     ├── NotAllowed            403  exit 5   the actor lacks the permission
-    ├── Unreachable           503  exit 6   no answer came that could be one of a registry
-    ├── DigestMismatch        422  exit 2   the content is not what its digest says
+    ├── Unreachable           503  exit 6   no registry answered
+    ├── DigestMismatch        422  exit 2   the content does not have the stated digest
     ├── TooLarge              413  exit 2   a file is over the limit
-    ├── StorageFull           507  exit 6   there is no room left for files
-    └── TransitionRefused     422  exit 1   the rules refuse the move; carries every refusal
-        └── InvalidTransition 422  exit 1   the workflow is (among) what refuses it
+    ├── StorageFull           507  exit 6   there is no space left for files
+    └── TransitionRefused     422  exit 1   at least one rule refuses the move; has all refusals
+        └── InvalidTransition 422  exit 1   the workflow is one of these rules
 
-Those that carry a stage or a policy result are in `obeya.refusals`. Each error has a stable `code`,
-a sentence for people, an HTTP status and an exit status.
+The errors that have a stage or a policy result are in `obeya.refusals`. Each error has a stable
+`code`, a sentence for users, an HTTP status and an exit status.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any, ClassVar
 
 
 class RefusalKind(StrEnum):
-    """Which rule refuses a move."""
+    """The kind of rule that refuses a move."""
 
     WORKFLOW = "workflow"
     POLICY = "policy"
@@ -40,7 +40,7 @@ class RefusalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One reason why a move may not be made: a stable code and a sentence."""
+    """One reason why a move is refused: a stable code and a sentence."""
 
     kind: RefusalKind
     code: str
@@ -51,14 +51,14 @@ class Refusal:
 
 
 class RegistryError(Exception):
-    """Base of all errors of the registry. `str(error)` is a sentence for people."""
+    """Base class of all errors of the registry. `str(error)` is a sentence for users."""
 
     code: ClassVar[str] = "registry_error"
     http_status: ClassVar[int] = 500
     exit_status: ClassVar[int] = 1
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Pickled as it stands: calling the class again would need its keyword-only arguments.
+        # Pickled by its attributes: calling the class again would need its keyword-only arguments.
         return _restored, (type(self), self.args), self.__dict__
 
 
@@ -69,7 +69,7 @@ def _restored(kind: type[RegistryError], args: tuple[Any, ...]) -> RegistryError
 
 
 class InvalidInput(RegistryError):
-    """What was asked makes no sense. `field` names the part that is wrong, where there is one."""
+    """The request is not valid. `field` is the name of the invalid part, None if there is none."""
 
     code = "invalid_input"
     http_status = 400
@@ -81,7 +81,7 @@ class InvalidInput(RegistryError):
 
 
 class NotFound(RegistryError):
-    """There is no such thing, or it was deleted. `what` says which kind of thing."""
+    """The object does not exist or was deleted. `what` is the kind of object."""
 
     code = "not_found"
     http_status = 404
@@ -93,7 +93,7 @@ class NotFound(RegistryError):
 
 
 class AlreadyExists(RegistryError):
-    """The name, number or label is taken."""
+    """The name, number or label is already in use."""
 
     code = "already_exists"
     http_status = 409
@@ -105,7 +105,7 @@ class AlreadyExists(RegistryError):
 
 
 class AlreadyClosed(RegistryError):
-    """The transition request is decided, or the waiver over, already; nothing was changed."""
+    """The transition request or waiver is already closed; nothing was changed."""
 
     code = "already_closed"
     http_status = 409
@@ -113,9 +113,9 @@ class AlreadyClosed(RegistryError):
 
 
 class EvidenceChanged(RegistryError):
-    """The evidence of a request is no longer what the voter saw; nothing was changed.
+    """The evidence of a request is no longer what the reviewer saw; nothing was changed.
 
-    `digest` is that of the evidence as it stands.
+    `digest` is the digest of the current evidence.
     """
 
     code = "evidence_changed"
@@ -128,7 +128,10 @@ class EvidenceChanged(RegistryError):
 
 
 class IdempotencyKeyInUse(RegistryError):
-    """The same request is being answered at this moment; sent again later it gets its answer."""
+    """The same request is still being processed.
+
+    A client that sends it again later gets its response.
+    """
 
     code = "idempotency_key_in_use"
     http_status = 409
@@ -139,7 +142,7 @@ class IdempotencyKeyInUse(RegistryError):
 
 
 class IdempotencyKeyReused(RegistryError):
-    """The Idempotency-Key came with another request before; nothing was changed."""
+    """The Idempotency-Key was already used for another request; nothing was changed."""
 
     code = "idempotency_key_reused"
     http_status = 422
@@ -152,7 +155,7 @@ class IdempotencyKeyReused(RegistryError):
 
 
 class NotSignedIn(RegistryError):
-    """There is no token, or one that is none, is over or was revoked."""
+    """There is no token, or the token is invalid, expired or revoked."""
 
     code = "not_signed_in"
     http_status = 401
@@ -160,7 +163,7 @@ class NotSignedIn(RegistryError):
 
 
 class NotAllowed(RegistryError):
-    """The actor lacks the permission. `permission` names it."""
+    """The actor lacks the permission. `permission` is its name."""
 
     code = "not_allowed"
     http_status = 403
@@ -172,7 +175,10 @@ class NotAllowed(RegistryError):
 
 
 class Unreachable(RegistryError):
-    """No registry answered at the address. Whether what was asked was done is not known."""
+    """No registry answered at the address.
+
+    It is not known whether the request was carried out.
+    """
 
     code = "unreachable"
     http_status = 503
@@ -180,7 +186,7 @@ class Unreachable(RegistryError):
 
 
 class DigestMismatch(RegistryError):
-    """What was sent does not have the digest that was stated; nothing was stored."""
+    """The content does not have the stated digest; nothing was stored."""
 
     code = "digest_mismatch"
     http_status = 422
@@ -196,7 +202,7 @@ class TooLarge(RegistryError):
 
 
 class StorageFull(RegistryError):
-    """There is no room left for files; nothing was stored."""
+    """There is no space left for files; nothing was stored."""
 
     code = "storage_full"
     http_status = 507
@@ -204,10 +210,10 @@ class StorageFull(RegistryError):
 
 
 def model_not_found(name: str) -> NotFound:
-    """The error for a model that is not there."""
+    """Return the error for a model that does not exist."""
     return NotFound(f"There is no registered model named “{str(name)[:64]}”.", what="model")
 
 
 def version_not_found(name: str, version: int) -> NotFound:
-    """The error for a version that is not there."""
+    """Return the error for a version that does not exist."""
     return NotFound(f"{name} has no version {version}.", what="version")

@@ -1,4 +1,4 @@
-"""What another registry hands over, models and versions with their past, and what became of it."""
+"""Models and versions imported from another registry with their history, and the import report."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ VERSIONS_AT_ONCE_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class ImportedVersion:
-    """A version as it stands in another registry, which lets it into its stage unjudged.
+    """A version in another registry. It is imported into its stage without a policy check.
 
-    `created_at` and `updated_at` are that registry's, aware; the rest as `VersionDraft`. `files`
-    is what it is made of, whose content was sent before; none where no files come along.
+    `created_at` and `updated_at` are that registry's times, with a time zone. The other fields are
+    those of `VersionDraft`. `files` are the files of the version, whose content was uploaded
+    before; empty if no files are imported.
     """
 
     version: int
@@ -35,9 +36,9 @@ class ImportedVersion:
 
 @dataclass(frozen=True, slots=True)
 class ImportedModel:
-    """A model as it stands in another registry, with some of its versions, by number.
+    """A model in another registry, with some of its versions, ordered by number.
 
-    `origin` is that registry's address, without a password.
+    `origin` is the address of that registry, without a password.
     """
 
     name: str
@@ -50,11 +51,12 @@ class ImportedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What became of a model: whether it is new, and the numbers of its versions by their fate.
+    """The result of an import: whether the model is new, and its version numbers by outcome.
 
-    `there` were there before, as they are in the other registry or changed since. `refused` and
-    `kept_aliases` hold a sentence for each version that cannot be brought, and for each alias that
-    already points elsewhere.
+    `brought` are the imported versions. `there` are versions that existed before, identical to
+    those in the other registry or changed since. `refused` has a sentence for each version that
+    cannot be imported, `kept_aliases` a sentence for each alias that already points to another
+    version.
     """
 
     model: str

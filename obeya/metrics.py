@@ -17,15 +17,15 @@ from typing import Any
 from obeya import names
 from obeya.errors import InvalidInput
 
-# Two-sided 95 % quantile of the normal distribution, rounded as statistics texts round it.
+# Two-sided 95 % quantile of the normal distribution, rounded as in statistics textbooks.
 Z_95 = 1.96
 
-# The largest whole number that every JSON reader keeps exact (RFC 8785).
+# The largest integer that every JSON reader reads exactly (RFC 8785).
 SAMPLES_MAX = 2**53 - 1
 
 
 class Direction(StrEnum):
-    """Which way a metric gets better. UNKNOWN is never called better or worse."""
+    """The direction in which a metric improves. UNKNOWN is never reported as better or worse."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -33,7 +33,7 @@ class Direction(StrEnum):
 
 
 class Scale(StrEnum):
-    """How a metric that is a proportion is written: 0 to 1, or 0 to 100."""
+    """The scale of a metric that is a proportion: 0 to 1, or 0 to 100."""
 
     NONE = ""
     FRACTION = "fraction"
@@ -41,7 +41,7 @@ class Scale(StrEnum):
 
     @property
     def whole(self) -> float | None:
-        """The value that stands for “all of them”; None where the metric is no proportion."""
+        """The value that means “all of them”; None if the metric is not a proportion."""
         return {Scale.FRACTION: 1.0, Scale.PERCENT: 100.0}.get(self)
 
 
@@ -49,12 +49,12 @@ class Scale(StrEnum):
 class Metric:
     """One measurement of one version.
 
-    `samples` is the number of examples it was measured on, `standard_error` the standard error
-    in the metric's own unit, `dataset` the name of the evaluation dataset ("" when not stated).
+    `samples` is the number of examples in the measurement, `standard_error` the standard error in
+    the metric's unit, `dataset` the name of the evaluation dataset ("" if not stated).
 
     Raises:
-        InvalidInput: the name or dataset is no name, the value or error is not a finite number,
-            the error is negative, or `samples` is not positive.
+        InvalidInput: the name or dataset is not a valid name, the value or error is not a finite
+            number, the error is negative, or `samples` is not positive.
     """
 
     name: str
@@ -90,12 +90,12 @@ class Metric:
         standard_error: float | None,
         dataset: str,
     ) -> Metric:
-        """A metric that was checked when it was stored, so that it is not checked again.
+        """Return a stored metric without checking it again.
 
-        For reading very many of them.
+        Its values were checked when it was stored. For reading large numbers of metrics.
         """
         metric = object.__new__(cls)
-        # The slots are filled one by one and past `__setattr__`: this runs half a million times.
+        # The slots are set one by one, bypassing `__setattr__`: this runs half a million times.
         _fill_name(metric, name)
         _fill_value(metric, value)
         _fill_samples(metric, samples)
@@ -111,7 +111,7 @@ _fill_name, _fill_value, _fill_samples, _fill_standard_error, _fill_dataset = (
 
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
-    """What is known of a metric: which way is better, its unit, whether it is a proportion.
+    """The definition of a metric: its direction, its unit, whether it is a proportion.
 
     `unit` is shown after the value ("ms", "%"); `title` is the short name shown on cards.
     """
@@ -125,12 +125,12 @@ class MetricDefinition:
 
     @property
     def short_title(self) -> str:
-        """The title, or the name where no title was given."""
+        """The title, or the name if there is no title."""
         return self.title or self.name
 
 
 def metric_document(metric: Metric) -> dict[str, Any]:
-    """A metric as events and stored checks hold it; what was not stated is left out."""
+    """Return a metric as stored in events and policy checks; values not stated are left out."""
     stated = {
         "value": metric.value,
         "samples": metric.samples,
@@ -145,10 +145,10 @@ def _is_count(number: object) -> bool:
 
 
 def finite(value: float, *, what: str) -> float:
-    """`value` as a float. Any real number will do, such as the scalars of NumPy.
+    """Return `value` as a float. Any real number is accepted, such as NumPy scalars.
 
     Raises:
-        InvalidInput: it is no number, or not finite (NaN and the infinities are refused).
+        InvalidInput: it is not a number, or not finite (NaN and the infinities are refused).
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidInput(f"{what} must be a number.", field="metric")
@@ -161,8 +161,8 @@ def finite(value: float, *, what: str) -> float:
     return number
 
 
-# Whole words of a metric's name. LOWER is asked first: "val_loss" and "error_rate" are decided
-# by their telling word; "accuracy_drop" gets worse as it grows.
+# Whole words of a metric's name. LOWER has priority: "val_loss" and "error_rate" are decided by one
+# word; "accuracy_drop" gets worse as it grows.
 _LOWER = frozenset(
     """
     loss error errors err rmse mse mae mape smape rmsle wer cer ter perplexity ppl bpb nll
@@ -180,15 +180,15 @@ _HIGHER = frozenset(
 )
 
 
-# A rate per second is a throughput; "per" before any other word tells nothing.
+# A rate per second is a throughput; "per" before any other word has no meaning here.
 _PER_SECOND = re.compile(r"(?<![0-9a-z])per[^0-9a-z]+(s|sec|second)(?![0-9a-z])")
 
 
 def known_direction(name: str) -> Direction:
-    """The direction that a metric's name tells, for metrics without a definition.
+    """Return the direction that a metric's name implies, for metrics without a definition.
 
-    Names are cut at anything that is not a letter or digit; ``latency_p99_ms`` and ``val_loss``
-    are better when lower, ``test/f1_score`` when higher, ``temperature`` is unknown.
+    Names are split at every character that is not a letter or digit: ``latency_p99_ms`` and
+    ``val_loss`` are better when lower, ``test/f1_score`` when higher, ``temperature`` is unknown.
     """
     lower = name.lower()
     words = frozenset(re.split(r"[^0-9a-z]+", lower))
@@ -200,14 +200,14 @@ def known_direction(name: str) -> Direction:
 
 
 def definition_for(name: str, defined: Mapping[str, MetricDefinition]) -> MetricDefinition:
-    """The definition of `name` among `defined`, else what the name itself tells."""
+    """Return the definition of `name` in `defined`, else one with the direction it implies."""
     return defined.get(name) or MetricDefinition(name, known_direction(name))
 
 
 def percent_change(a: float, b: float) -> float | None:
-    """100·(b − a)/|a|; with a = 0 it is 0 if b = 0 and None (undefined) otherwise.
+    """Return 100·(b − a)/|a|; with a = 0 it is 0 if b = 0 and None (undefined) otherwise.
 
-    None also where the quotient leaves the range of a 64-bit float.
+    None also if the quotient is outside the range of a 64-bit float.
     """
     if a == 0:
         return 0.0 if b == 0 else None
@@ -220,9 +220,10 @@ def percent_change(a: float, b: float) -> float | None:
 
 
 def standard_error(metric: Metric, scale: Scale) -> float | None:
-    """The stated standard error, else √(p(1 − p)/n) for a proportion with n samples, else None.
+    """Return the stated standard error, else √(p(1 − p)/n) for a proportion with n samples.
 
-    In the metric's own unit: for a percentage the result is in percentage points.
+    None if neither is available. The result is in the metric's unit: percentage points for a
+    percentage.
     """
     if metric.standard_error is not None:
         return metric.standard_error
@@ -236,10 +237,10 @@ def standard_error(metric: Metric, scale: Scale) -> float | None:
 
 
 def within_noise(a: Metric, b: Metric, scale: Scale) -> bool:
-    """Whether |b − a| < 1.96·√(se_a² + se_b²); False when either error is unknown.
+    """Return whether |b − a| < 1.96·√(se_a² + se_b²); False if either error is unknown.
 
-    Treats the two as independent samples. On the same test set the errors are correlated, so
-    this errs on the side of calling a difference noise.
+    Treats the two as independent samples. On the same test set the errors are correlated, so this
+    tends to classify too many differences as noise.
     """
     error_a, error_b = standard_error(a, scale), standard_error(b, scale)
     if error_a is None or error_b is None:

@@ -1,7 +1,7 @@
-"""What may be a name, a key, a label or a text: one rule for every door.
+"""Validation of names, keys, labels and texts, the same for every interface.
 
-Each function returns the value to store (Unicode NFC) or raises `InvalidInput` with a sentence
-that says what to change.
+Each function returns the value to store (Unicode NFC) or raises `InvalidInput` with a sentence that
+says what to change.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ _DIGEST = re.compile(r"(sha256:)?[0-9a-f]{64}\Z")
 
 
 def model_name(text: str) -> str:
-    """1 to 256 characters, no control characters, no ``/`` or ``:``, not ``.`` or ``..``."""
+    """Check a model name: 1 to 256 characters without control characters, ``/`` and ``:``.
+
+    ``.`` and ``..`` are not allowed.
+    """
     name = _line(text, what="A model name", field="name", longest=MODEL_NAME_MAX)
     if name in (".", ".."):
         raise InvalidInput(f"A model cannot be named “{name}”.", field="name")
@@ -41,32 +44,38 @@ def model_name(text: str) -> str:
 
 
 def metric_name(text: str) -> str:
-    """1 to 250 characters without control characters."""
+    """Check a metric name: 1 to 250 characters without control characters."""
     return _line(text, what="A metric name", field="metric", longest=METRIC_NAME_MAX)
 
 
 def dataset_name(text: str) -> str:
-    """The evaluation dataset of a metric: at most 250 characters; empty means not stated."""
+    """Check the evaluation dataset of a metric: at most 250 characters.
+
+    Empty means not stated.
+    """
     return _line(text, what="A dataset name", field="dataset", longest=DATASET_MAX, shortest=0)
 
 
 def label(text: str) -> str:
-    """A version's label: free text of at most 64 characters; empty means none."""
+    """Check the label of a version: at most 64 characters of free text; empty means no label."""
     return _line(text, what="A label", field="label", longest=LABEL_MAX, shortest=0)
 
 
 def tag_key(text: str) -> str:
-    """1 to 250 characters without control characters."""
+    """Check a tag key: 1 to 250 characters without control characters."""
     return _line(text, what="A tag key", field="key", longest=TAG_KEY_MAX)
 
 
 def tag_value(text: str) -> str:
-    """Any text of at most 100,000 characters, possibly empty."""
+    """Check a tag value: any text of at most 100,000 characters, possibly empty."""
     return _text(text, what="A tag value", field="value", longest=TAG_VALUE_MAX)
 
 
 def alias(text: str) -> str:
-    """1 to 255 letters, digits, ``_`` and ``-``; ``latest``, ``v1``, ``v2``, ... are reserved."""
+    """Check an alias: 1 to 255 letters, digits, ``_`` and ``-``.
+
+    ``latest``, ``v1``, ``v2``, ... are reserved.
+    """
     name = _line(text, what="An alias", field="alias", longest=ALIAS_MAX)
     if not _ALIAS.match(name):
         raise InvalidInput("An alias may contain only letters, digits, “_” and “-”.", field="alias")
@@ -76,12 +85,15 @@ def alias(text: str) -> str:
 
 
 def artifact_path(text: str) -> str:
-    """Opaque text of at most 2,048 characters; the server never opens it."""
+    """Check an artifact URI: opaque text of at most 2,048 characters; the server never opens it."""
     return _line(text, what="An artifact URI", field="artifact_path", longest=URI_MAX, shortest=0)
 
 
 def artifact_digest(text: str) -> str:
-    """``sha256:`` and 64 hex digits in lower case, or empty; bare hex digits get the prefix."""
+    """Check a digest: ``sha256:`` and 64 lower-case hex digits, or empty.
+
+    Bare hex digits get the prefix.
+    """
     digest = _line(text, what="A digest", field="artifact_digest", longest=256, shortest=0).lower()
     if not digest:
         return ""
@@ -93,27 +105,27 @@ def artifact_digest(text: str) -> str:
 
 
 def source_run(text: str) -> str:
-    """The identifier of the run that made the version; opaque, at most 250 characters."""
+    """Check the identifier of the run that created the version: opaque, at most 250 characters."""
     return _line(text, what="A source run", field="source_run", longest=250, shortest=0)
 
 
 def token_name(text: str) -> str:
-    """What an API token is for: 1 to 100 characters without control characters."""
+    """Check the name of an API token: 1 to 100 characters without control characters."""
     return _line(text, what="A token's name", field="name", longest=TOKEN_NAME_MAX)
 
 
 def description(text: str) -> str:
-    """Markdown of at most 100,000 characters."""
+    """Check a description: Markdown of at most 100,000 characters."""
     return _text(text, what="A description", field="description", longest=DESCRIPTION_MAX)
 
 
 def reason(text: str) -> str:
-    """Why something was done: at most 10,000 characters; outer blanks are dropped."""
+    """Check a reason: at most 10,000 characters; surrounding white space is removed."""
     return _text(text, what="A reason", field="reason", longest=REASON_MAX).strip()
 
 
 def required_reason(text: str, *, to: str) -> str:
-    """A reason that may not be left out; `to` says for what, as in “Say why you roll back.”."""
+    """Check a reason that is required; `to` completes the error “Say why you roll back.”."""
     given = reason(text)
     if not given:
         raise InvalidInput(f"Say why you {to}.", field="reason")
@@ -121,14 +133,14 @@ def required_reason(text: str, *, to: str) -> str:
 
 
 def search_text(text: str, *, what: str = "A search", field: str = "q") -> str:
-    """What names, labels and accounts are searched for: at most 256 characters, as stored."""
+    """Check a search text for names, labels or accounts: at most 256 characters, in stored form."""
     return _text(text, what=what, field=field, longest=MODEL_NAME_MAX).strip()
 
 
 def stored_form(text: str) -> str:
-    """A model's name, a tag's key or an alias as it would be stored, for looking it up.
+    """Return the stored form of a model name, tag key or alias, for looking it up.
 
-    Never raises: what could not be a name becomes "", which is the name of nothing.
+    Never raises: a text that is not a valid name becomes "", which matches nothing.
     """
     try:
         return _line(text, what="A name", field="name", longest=MODEL_NAME_MAX)
@@ -150,7 +162,7 @@ def _text(text: str, *, what: str, field: str, longest: int) -> str:
         raise InvalidInput(f"{what} must be text.", field=field)
     if len(text) <= longest and text.isascii() and text.isprintable():
         return text
-    # Normalising is not free: a text far over the limit is refused before it is touched.
+    # Normalization is expensive: a text far over the limit is refused first.
     if len(text) > 4 * longest + 64:
         raise InvalidInput(_too_long(what, len(text), longest), field=field)
     normal = unicodedata.normalize("NFC", text)

@@ -1,4 +1,4 @@
-"""What the registry hands out: frozen dataclasses, the same from every implementation."""
+"""The records that the registry returns: frozen dataclasses, the same in every implementation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from obeya.stages import Stage
 
 
 class Channel(StrEnum):
-    """How an actor came in."""
+    """The interface through which an actor used the registry."""
 
     PAGE = "page"
     API = "api"
@@ -25,7 +25,7 @@ class Channel(StrEnum):
 
 
 class Action(StrEnum):
-    """What an audit event says was done."""
+    """The action of an audit event."""
 
     MODEL_REGISTERED = "registered_model.registered"
     MODEL_RENAMED = "registered_model.renamed"
@@ -78,7 +78,7 @@ class Action(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """What happened, for people: ``moved``, ``registered version``, ..."""
+        """The action as a phrase for users: ``moved the version``, ``logged metrics``, ..."""
         return _SENTENCES[self]
 
 
@@ -134,22 +134,22 @@ _SENTENCES = {
 }
 
 MOVES = (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED, Action.VERSION_ROLLED_BACK)
-"""The actions that bring a version into a stage."""
+"""The actions that put a version into a stage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
     """The current state of one version of a registered model.
 
-    `version` counts from 1 within the model and is never reused. `revision` grows by one with every
-    change of the version; it is what a caller states to guard against lost updates. `measurements`
-    are the metrics with their samples, standard error and dataset; `metrics` are their values only.
-    `source_run` is the run that created the version and `artifact_path` is where its files are:
-    both are opaque text that the registry never opens. `artifact_digest` (``sha256:`` and 64 hex
-    digits) is that of the files: as reckoned where they are stored in the registry, else as who
-    registered the version stated it, empty when not stated. `artifact_size` is what the stored
-    files have in bytes, None where there are none; `artifact_warnings` is what was found in them.
-    Times are UTC; `updated_at` is that of the last change.
+    `version` counts from 1 within the model and is never reused. `revision` increases by one with
+    every change of the version; callers state it to prevent lost updates. `measurements` are the
+    metrics with their samples, standard error and dataset; `metrics` are only their values.
+    `source_run` is the run that created the version and `artifact_path` is the location of its
+    files: both are opaque text that the registry never opens. `artifact_digest` (``sha256:`` and 64
+    hex digits) is the digest of the files: computed from the files if the registry stores them,
+    else as stated at the registration of the version, empty if not stated. `artifact_size` is the
+    size of the stored files in bytes, None if there are none; `artifact_warnings` are the findings
+    in them. Times are UTC; `updated_at` is the time of the last change.
     """
 
     model: str
@@ -182,11 +182,11 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredModel:
-    """A registered model as it stands. Times are UTC.
+    """The current state of a registered model. Times are UTC.
 
-    `stages` counts its versions by stage, `aliases` holds the number each alias points at,
-    `champion` is the number of the version that entered Production last and is there, `latest`
-    the highest number; both None where there is none. An empty `workflow` means the site's.
+    `stages` are the numbers of its versions by stage, `aliases` the version numbers by alias.
+    `champion` is the number of the existing version that entered Production last, `latest` the
+    highest number; both are None if there is none. An empty `workflow` means the default workflow.
     """
 
     name: str
@@ -204,9 +204,9 @@ class RegisteredModel:
 
 @dataclass(frozen=True, slots=True)
 class VersionDraft:
-    """A version that is to be registered; fields as `ModelRegistry.register_model` takes them.
+    """A version to register; its fields are the arguments of `ModelRegistry.register_model`.
 
-    `version` None means the model's next.
+    `version` None means the model's next number.
     """
 
     model: str
@@ -222,11 +222,11 @@ class VersionDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTransition:
-    """One move of one version. `from_stage` is None for the registration, its first entry.
+    """One move of one version. `from_stage` is None for the registration, the first move.
 
-    `archived` holds the numbers of the versions that the same operation archived.
-    `is_rollback` is true of every move of a rollback, `is_imported` of what came with the version
-    from another registry.
+    `archived` are the numbers of the versions that the same operation archived. `is_rollback` is
+    true for every move of a rollback, `is_imported` for moves imported with the version from
+    another registry.
     """
 
     model: str

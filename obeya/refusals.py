@@ -1,4 +1,4 @@
-"""The errors that carry a stage or a policy result; see `obeya.errors` for the others."""
+"""The errors that have a stage or a policy result; see `obeya.errors` for the others."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from obeya.stages import Stage
 
 
 class Conflict(RegistryError):
-    """The version, model or policy is no longer as the caller saw it; nothing was changed.
+    """The version, model or policy was changed since the caller read it; nothing was changed.
 
-    `stage` and `revision` are the present state; for a policy the stage it guards, revision 0
-    where there is none. A model has no stage, and as its revision the number of its events.
+    `stage` and `revision` are the current state. For a policy, `stage` is the stage of the policy,
+    and `revision` is 0 if there is no policy. A model has no stage; its revision is the number of
+    its events.
     """
 
     code = "conflict"
@@ -25,10 +26,10 @@ class Conflict(RegistryError):
 
 
 class TransitionRefused(RegistryError):
-    """The rules refuse the move.
+    """A rule refuses the move.
 
-    `refusals` holds every reason, not only the first; `policy_result` is the policy check that was
-    made, None when no policy gates the move.
+    `refusals` has every reason, not only the first; `policy_result` is the result of the policy
+    check, None if no policy applies to the move.
     """
 
     code = "transition_refused"
@@ -53,7 +54,7 @@ class TransitionRefused(RegistryError):
 
 
 class InvalidTransition(TransitionRefused):
-    """The workflow refuses the move: it names both stages and what is allowed from here."""
+    """The workflow refuses the move. The error has both stages and the moves that are allowed."""
 
     code = "invalid_transition"
 
@@ -66,7 +67,7 @@ def refuse(
     policy_result: PolicyResult | None = None,
     check_id: str | None = None,
 ) -> TransitionRefused:
-    """The error for these refusals: `InvalidTransition` when the workflow is one of them."""
+    """Return the error for these refusals: `InvalidTransition` if the workflow is one of them."""
     by_workflow = any(refusal.kind is RefusalKind.WORKFLOW for refusal in refusals)
     kind = InvalidTransition if by_workflow else TransitionRefused
     return kind(
@@ -79,6 +80,6 @@ def refuse(
 
 
 def policy_not_found(stage: Stage, model: str | None) -> NotFound:
-    """The error for a policy that is not in force, of a model or (None) of the site."""
+    """Return the error for a missing policy: a model policy or (None) the default policy."""
     whose = "The site has no promotion policy" if model is None else f"{model} has no own policy"
     return NotFound(f"{whose} for {stage.label}.", what="policy")

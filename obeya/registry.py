@@ -1,4 +1,4 @@
-"""The contract that every registry keeps, whatever it stores its versions in."""
+"""The interface of every registry, independent of its storage."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from obeya.values import MetricValues
 class ModelRegistry(Protocol):
     """Registered models, their versions, and the only way to move them.
 
-    An implementation is bound to an actor and a clock when it is made. Every method may raise
+    An implementation has an actor and a clock, given when it is created. Every method can raise
     `NotAllowed` (the actor lacks the permission), `NotFound` (no such model or version) and
-    `InvalidInput` (a name, number or text that cannot be); what else a method raises is said
-    with it. A method that raises has changed nothing, but for the one event that a refused
-    transition leaves.
+    `InvalidInput` (an invalid name, number or text); a method that raises other errors lists them.
+    A method that raises has changed nothing, except for the one event that a refused transition
+    records.
     """
 
     def register_model(
@@ -42,54 +42,58 @@ class ModelRegistry(Protocol):
         source_run: str = "",
         artifact_digest: str = "",
     ) -> ModelVersion:
-        """Register a version in Development; the model too, when it is new.
+        """Register a version in Development, and the model if it is new.
 
-        `version` None means the next number; a given number must be above all numbers that the
-        model ever used. A metric given as a plain number has no samples, error or dataset.
+        `version` None means the next number; a given number must be greater than every number that
+        the model has used. A metric given as a plain number has no samples, error or dataset.
 
         Raises:
-            AlreadyExists: the number or the label is taken.
+            AlreadyExists: the number or the label is already in use.
         """
 
     def get_version(self, name: str, version: int) -> ModelVersion:
-        """The version as it stands."""
+        """Return the current state of a version."""
 
     def list_versions(self, name: str) -> Sequence[ModelVersion]:
-        """All versions of the model, by number."""
+        """Return all versions of the model, ordered by number."""
 
     def get_latest(self, name: str) -> ModelVersion | None:
-        """The version with the highest number; None when all were deleted."""
+        """Return the version with the highest number; None if all were deleted."""
 
     def get_by_stage(self, stage: Stage, name: str | None = None) -> Sequence[ModelVersion]:
         """Return the versions in `stage`, of one model or (None) of all, by model and version."""
 
     def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
-        """The version with the highest number in `stage`; None when there is none."""
+        """Return the version with the highest number in `stage`; None if there is none."""
 
     def log_metrics(self, name: str, version: int, metrics: MetricValues) -> ModelVersion:
-        """Add metrics to a version; a metric that is there is replaced, its old value logged."""
+        """Add metrics to a version.
+
+        A metric that already exists is replaced and its old value is logged.
+        """
 
     def set_policy(self, policy: PromotionPolicy, name: str | None = None) -> int:
-        """Make `policy` the policy of its stage, for one model or (None) for the whole site.
+        """Set `policy` as the policy of its stage: a model policy or (None) the default policy.
 
-        Returns the number of the new revision. A policy equal to the present one makes none.
+        Returns the number of the new revision. A policy equal to the current one creates no
+        revision.
 
         Raises:
             InvalidInput: the policy has no stage.
         """
 
     def remove_policy(self, stage: Stage, name: str | None = None, *, reason: str = "") -> None:
-        """Take the policy of a stage out of force, of one model or (None) of the whole site.
+        """Remove the policy of a stage: a model policy or (None) the default policy.
 
-        For a model without a policy of its own the site's holds. Its revisions stay, and the
-        next one counts on from them.
+        A model without a model policy uses the default policy. The revisions are kept, and the next
+        revision continues their numbering.
 
         Raises:
-            NotFound: none is in force.
+            NotFound: there is no such policy.
         """
 
     def get_policy(self, stage: Stage, name: str | None = None) -> PromotionPolicy | None:
-        """The policy in force: the model's own, else the site's, else None."""
+        """Return the policy in force: the model policy, else the default policy, else None."""
 
     def check_promotion_policy(
         self,
@@ -98,18 +102,18 @@ class ModelRegistry(Protocol):
         policy: PromotionPolicy | None = None,
         to_stage: Stage | None = None,
     ) -> PolicyResult:
-        """Judge a version by `policy`, else by that of `to_stage`, else of its next stage.
+        """Check a version against `policy`, else that of `to_stage`, else that of its next stage.
 
-        With no policy it passes and says so. Nothing is stored.
+        Without a policy the version passes, and the result says so. Nothing is stored.
         """
 
     def can_promote(
         self, name: str, version: int, to_stage: Stage | None = None
     ) -> TransitionJudgement:
-        """Judge a move by every rule without making it. `to_stage` None means the next stage.
+        """Judge a move by every rule without moving. `to_stage` None means the next stage.
 
         Raises:
-            InvalidInput: `to_stage` is None and the version's stage has no next one.
+            InvalidInput: `to_stage` is None and the version's stage has no next stage.
         """
 
     def transition_stage(
@@ -123,15 +127,15 @@ class ModelRegistry(Protocol):
         expected_stage: Stage | None = None,
         expected_revision: int | None = None,
     ) -> StageTransition:
-        """Move a version, if every rule lets it.
+        """Move a version if every rule allows it.
 
         `archive_existing` archives the other versions in the target stage in the same operation.
-        `expected_stage` and `expected_revision` are what the caller was looking at.
+        `expected_stage` and `expected_revision` are the state that the caller saw.
 
         Raises:
-            Conflict: the version is no longer as expected.
-            TransitionRefused: carries every refusal; `InvalidTransition` when the workflow is
-                among those who refuse.
+            Conflict: the version is not in the expected state.
+            TransitionRefused: has every refusal; `InvalidTransition` if the workflow is one of
+                them.
         """
 
     def request_transition(
@@ -143,38 +147,38 @@ class ModelRegistry(Protocol):
         reason: str = "",
         archive_existing: bool = False,
     ) -> TransitionRequest:
-        """Ask that a version be moved to `to_stage` (None: its next stage) once others approve.
+        """Request to move a version to `to_stage` (None: its next stage) once others approve.
 
-        The policy need not pass yet. `archive_existing` as in `transition_stage`, for the move
-        that the request leads to.
+        The policy need not pass yet. `archive_existing` as in `transition_stage`, for the requested
+        move.
 
         Raises:
-            InvalidTransition: the workflow does not know this move.
+            InvalidTransition: the workflow does not allow this move.
             AlreadyExists: there is an open request for it.
-            InvalidInput: it is no promotion, or there is no next stage.
+            InvalidInput: it is not a promotion, or there is no next stage.
         """
 
     def get_requests(self, name: str, version: int | None = None) -> Sequence[TransitionRequest]:
-        """The requests for one version, or for all of the model's, the newest first."""
+        """Return the requests of one version, or of all versions of the model, newest first."""
 
     def approve(
         self, name: str, version: int, *, comment: str = "", to_stage: Stage | None = None
     ) -> TransitionRequest:
-        """Approve the open request for a version, on the evidence as it stands.
+        """Approve the open request of a version, on its current evidence.
 
-        Approving is not moving, except where the policy promotes by itself: then the last
-        approval moves the version if every other rule lets it. `to_stage` says which, where
-        there are several.
+        An approval does not move the version, unless the policy promotes automatically: then the
+        last approval moves it if every other rule allows the move. `to_stage` selects the request
+        if there are several.
 
         Raises:
-            NotAllowed: it is one's own request.
+            NotAllowed: it is the actor's own request.
             NotFound: there is no open request.
         """
 
     def reject(
         self, name: str, version: int, *, comment: str, to_stage: Stage | None = None
     ) -> TransitionRequest:
-        """Reject the open request for a version, which closes it.
+        """Reject the open request of a version, which closes it.
 
         Raises:
             NotFound: there is no open request.
@@ -184,11 +188,11 @@ class ModelRegistry(Protocol):
     def withdraw(
         self, name: str, version: int, *, to_stage: Stage | None = None
     ) -> TransitionRequest:
-        """Take back one's own open request.
+        """Withdraw the actor's open request.
 
         Raises:
             NotFound: there is no open request.
-            NotAllowed: it is somebody else's.
+            NotAllowed: someone else opened it.
         """
 
     def waive(
@@ -201,68 +205,69 @@ class ModelRegistry(Protocol):
         expires_at: datetime,
         to_stage: Stage | None = None,
     ) -> Waiver:
-        """Let named requirements pass for one version and `to_stage` (None: the next stage).
+        """Waive requirements for one version and `to_stage` (None: the next stage).
 
-        `requirements` are lines of the policy in force as `Requirement.describe` says them.
+        `requirements` are lines of the policy in force, in the text form of `Requirement.describe`.
 
         Raises:
-            InvalidInput: the policy asks for no such thing, there is no reason, or the expiry is
+            InvalidInput: the policy has no such requirement, there is no reason, or the expiry is
                 not in the future.
         """
 
     def rollback(self, name: str, to_version: int | None = None, *, reason: str) -> StageTransition:
-        """Put the last good version (or `to_version`) back into Production and archive the rest.
+        """Restore the last good version (or `to_version`) to Production and archive the others.
 
-        `obeya.transitions.rollback.rollback_target` chooses that version. Policies and WIP limits
-        are checked and recorded, but block nothing.
+        `obeya.transitions.rollback.rollback_target` selects that version. Policies and WIP limits
+        are checked and recorded, but do not block the rollback.
 
         Raises:
-            InvalidInput: none qualifies, `to_version` is there or never was, or no reason.
+            InvalidInput: no version qualifies, `to_version` is in Production or never was, or there
+                is no reason.
         """
 
     def set_guardrail(self, name: str, guardrail: Guardrail) -> None:
-        """Keep a live metric of the Production version within a bound; one for each metric.
+        """Set a limit for a live metric of the Production version; one guardrail per metric.
 
-        Another for the same metric clears what the one before raised.
+        Replacing the guardrail of a metric clears the alert of the previous one.
         """
 
     def remove_guardrail(self, name: str, metric: str) -> None:
-        """Take a guardrail away, and clear what it raised.
+        """Remove a guardrail, and clear its alert.
 
         Raises:
-            NotFound: the metric has none.
+            NotFound: the metric has no guardrail.
         """
 
     def report_live_metric(
         self, name: str, metric: str, value: float, *, version: int | None = None
     ) -> LiveReport:
-        """Report what is measured live of a version in Production (None: of the champion).
+        """Report a live metric of a version in Production (None: of the champion).
 
-        A value beyond the guardrail raises an andon, once, which a value within it clears; a
-        guardrail that rolls back does so, where no other version is in Production.
+        A value beyond the guardrail raises one alert (andon), and a value within it clears the
+        alert. A guardrail with rollback rolls back if no other version is in Production.
 
         Raises:
-            InvalidInput: the version is not in Production, or nothing is.
+            InvalidInput: the version is not in Production, or no version is.
         """
 
     def set_wip_limit(self, limit: WipLimit, name: str | None = None) -> None:
-        """Limit how many versions a stage holds, of one model or (None) of the whole site."""
+        """Limit the number of versions in a stage, of one model or (None) across all models."""
 
     def remove_wip_limit(self, stage: Stage, name: str | None = None) -> None:
-        """Take a WIP limit away.
+        """Remove a WIP limit.
 
         Raises:
-            NotFound: the stage has none.
+            NotFound: the stage has no limit.
         """
 
     def get_transitions(self, name: str, version: int | None = None) -> Sequence[StageTransition]:
-        """The moves of one version, or of all of the model's, oldest first.
+        """Return the moves of one version, or of all versions of the model, oldest first.
 
         The registration is the first, with `from_stage` None.
         """
 
     def compare_versions(self, name: str, a: int, b: int) -> VersionComparison:
-        """Hold version `b` against version `a`."""
+        """Compare version `b` with version `a`."""
 
     def set_tag(self, name: str, key: str, value: str, version: int | None = None) -> None:
         """Set a tag of a version, or (None) of the model."""
@@ -275,7 +280,7 @@ class ModelRegistry(Protocol):
         """
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
-        """Point an alias at a version; an alias that is there moves."""
+        """Point an alias at a version; an existing alias is moved."""
 
     def delete_alias(self, name: str, alias: str) -> None:
         """Remove an alias.
@@ -288,14 +293,17 @@ class ModelRegistry(Protocol):
         """Describe a version, or (None) the model, in Markdown."""
 
     def rename_model(self, name: str, new_name: str) -> None:
-        """Give a model another name; its versions, history and chain stay with it.
+        """Rename a model; its versions, history and chain are kept.
 
         Raises:
             AlreadyExists: another model has that name.
         """
 
     def delete_version(self, name: str, version: int) -> None:
-        """Hide a version. Its events stay and its number is never reused."""
+        """Delete a version: it is hidden. Its events are kept and its number is never reused."""
 
     def delete_model(self, name: str) -> None:
-        """Hide a model with its versions. Its events stay; the name may be taken anew."""
+        """Delete a model: it and its versions are hidden.
+
+        Its events are kept; the name can be used again.
+        """

@@ -1,4 +1,4 @@
-"""Stages a model version passes through, and the workflows that say which moves are legal."""
+"""The stages of a model version, and the workflows that define the allowed moves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from obeya.errors import InvalidInput, Refusal, RefusalKind
 
 
 class Stage(StrEnum):
-    """Where a model version stands. The members are in the order of the board's columns."""
+    """The stage of a model version. The members are in the order of the board's columns."""
 
     DEVELOPMENT = "development"
     STAGING = "staging"
@@ -20,17 +20,17 @@ class Stage(StrEnum):
 
     @property
     def label(self) -> str:
-        """The name as people read it: ``Development``."""
+        """The display name: ``Development``."""
         return self.value.capitalize()
 
     @property
     def position(self) -> int:
-        """Place in the life of a version, from 0 (Development) to 3 (Archived)."""
+        """Position in the life cycle of a version, from 0 (Development) to 3 (Archived)."""
         return list(Stage).index(self)
 
     @property
     def next(self) -> Stage | None:
-        """The stage a version is promoted to from here; None from Production and Archived."""
+        """The stage that a version here is promoted to; None for Production and Archived."""
         return {
             Stage.DEVELOPMENT: Stage.STAGING,
             Stage.STAGING: Stage.PRODUCTION,
@@ -38,15 +38,15 @@ class Stage(StrEnum):
 
     @property
     def is_gated(self) -> bool:
-        """Whether a promotion policy may guard the entry into this stage."""
+        """Whether this stage can have a promotion policy."""
         return self in (Stage.STAGING, Stage.PRODUCTION)
 
     @classmethod
     def parse(cls, text: str | Stage) -> Stage:
-        """Read a stage name in any case.
+        """Parse a stage name in upper or lower case.
 
         Raises:
-            InvalidInput: no stage has that name; the sentence lists those that exist.
+            InvalidInput: no stage has that name; the sentence lists the stages.
         """
         try:
             return cls(str(text).strip().lower())
@@ -58,10 +58,10 @@ class Stage(StrEnum):
 
 
 def is_promotion(from_stage: Stage, to_stage: Stage) -> bool:
-    """Whether a policy of `to_stage` gates this move.
+    """Return whether the policy of `to_stage` applies to this move.
 
-    Policies gate the entry into Staging and Production from an earlier stage or from Archived;
-    never a demotion (Production to Staging) and never archiving.
+    Policies apply to moves to Staging and Production from an earlier stage or from Archived, never
+    to a demotion (Production to Staging) or to archiving.
     """
     if not to_stage.is_gated or from_stage is to_stage:
         return False
@@ -70,20 +70,20 @@ def is_promotion(from_stage: Stage, to_stage: Stage) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """Which transitions are legal. `moves` maps each stage to the stages reachable from it."""
+    """The allowed moves. `moves` maps each stage to the stages reachable from it."""
 
     name: str
     title: str
     moves: Mapping[Stage, tuple[Stage, ...]]
 
     def allowed_from(self, from_stage: Stage) -> tuple[Stage, ...]:
-        """The stages a version may move to from `from_stage`, in the order of the board."""
+        """Return the stages a version can move to from `from_stage`, in the order of the board."""
         return self.moves[from_stage]
 
     def check(self, from_stage: Stage, to_stage: Stage) -> Refusal | None:
-        """None when the move is legal, else the reason why not.
+        """Return None if the move is allowed, else the reason why it is not.
 
-        A move to the stage a version is already in is refused with the code ``already_there``.
+        A move to the current stage of a version is refused with the code ``already_there``.
         """
         if from_stage is to_stage:
             return Refusal(
@@ -107,7 +107,7 @@ class Workflow:
                 return f"{move} is not allowed: an archived version stays archived."
             first = " or ".join(stage.label for stage in allowed)
             return f"{move} is not allowed: an archived version goes back to {first} first."
-        # Where a workflow has ways back, going back is not what is wrong with the move.
+        # If the workflow allows moves backwards, the direction is not what is wrong with the move.
         may_go_back = any(stage.position < from_stage.position for stage in allowed)
         if to_stage.position < from_stage.position and not may_go_back:
             return f"{move} is not allowed: it moves backwards."
@@ -160,10 +160,10 @@ WORKFLOWS: Mapping[str, Workflow] = MappingProxyType({w.name: w for w in (STRICT
 
 
 def workflow_named(name: str) -> Workflow:
-    """The workflow called `name`.
+    """Return the workflow with this name.
 
     Raises:
-        InvalidInput: there is none; the sentence lists those that exist.
+        InvalidInput: there is no such workflow; the sentence lists the workflows.
     """
     try:
         return WORKFLOWS[name]

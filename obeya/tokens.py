@@ -1,4 +1,4 @@
-"""API tokens: how they are written, and what they let their bearer do."""
+"""API tokens: their format, and what they allow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TOKEN = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{SECRET_LENGTH + CHECKSUM_LENGTH}}}\
 
 
 class Scope(StrEnum):
-    """What a token may be used for; every scope includes reading."""
+    """The scope of a token; every scope includes reading."""
 
     READ = "read"
     WRITE = "write"
@@ -33,7 +33,7 @@ class Scope(StrEnum):
 
     @property
     def deed(self) -> str:
-        """What the scope allows, for people."""
+        """What the scope allows, as a phrase for users."""
         return _DEEDS[self]
 
 
@@ -48,13 +48,13 @@ _DEEDS = {
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token lets its bearer do, within what its account may.
+    """The scopes and models of a token. Its account must have the permissions too.
 
-    `models` are globs of model names, in which ``*`` stands for any text and ``?`` for any one
-    character; none means every model and what belongs to the site itself.
+    `models` are globs of model names, in which ``*`` matches any text and ``?`` any one character.
+    Without globs the token covers every model and everything that belongs to no model.
 
     Raises:
-        InvalidInput: no scope, an unknown one, or a glob that no model's name could match.
+        InvalidInput: there is no scope, a scope is unknown, or a glob cannot match any model name.
     """
 
     scopes: frozenset[Scope]
@@ -65,17 +65,17 @@ class Grant:
         object.__setattr__(self, "models", model_globs(self.models, whose="A token"))
 
     def covers(self, model: str | None) -> bool:
-        """Whether the model, or (None) what belongs to the site, is within the grant."""
+        """Return whether the grant covers the model, or (None) what belongs to no model."""
         if not self.models:
             return True
         return model is not None and any(glob_matches(glob, model) for glob in self.models)
 
 
 def read_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
-    """The scopes by their names.
+    """Return the scopes with these names.
 
     Raises:
-        InvalidInput: there is none, or one is unknown.
+        InvalidInput: there is no scope, or one is unknown.
     """
     read: set[Scope] = set()
     for scope in scopes:
@@ -92,21 +92,21 @@ def read_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
 
 
 def new_token() -> str:
-    """A new token: ``obeya_``, 40 random characters, and a checksum of 6.
+    """Return a new token: ``obeya_``, 40 random characters, and a checksum of 6.
 
-    The prefix and the checksum let scanners tell a leaked token from other text.
+    The prefix and the checksum let scanners recognize a leaked token.
     """
     secret = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(SECRET_LENGTH))
     return secret + _checksum(secret)
 
 
 def is_token(text: str) -> bool:
-    """Whether the text has the form of a token and its checksum holds."""
+    """Return whether the text has the form of a token and its checksum is correct."""
     return _TOKEN.match(text) is not None and text.endswith(_checksum(text[:-CHECKSUM_LENGTH]))
 
 
 def _checksum(text: str) -> str:
-    """CRC-32 in base 62; the largest takes six digits."""
+    """Return the CRC-32 in base 62; the largest value takes six digits."""
     number, digits = zlib.crc32(text.encode()), ""
     for _ in range(CHECKSUM_LENGTH):
         number, digit = divmod(number, len(_ALPHABET))

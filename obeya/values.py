@@ -1,4 +1,4 @@
-"""Arguments of registries, checked: metrics, tags, version numbers."""
+"""Validation of the arguments of registries: metrics, tags, version numbers."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def stage_and_name(stage: Stage, name: str | None) -> tuple[Stage, str | None]:
 
 
 def as_metrics(values: MetricValues | None) -> dict[str, Metric]:
-    """The metrics by name, plain numbers made into `Metric`.
+    """Return the metrics by name, with plain numbers converted to `Metric`.
 
     Raises:
-        InvalidInput: a name or value that cannot be, a name that stands twice, a `Metric` under
-            another name than its own, or more than 1,000 metrics at once.
+        InvalidInput: a name or value is not valid, a name is given twice, a `Metric` is given under
+            a name other than its own, or there are more than 1,000 metrics.
     """
     given = dict(values or {})
     if len(given) > METRICS_AT_ONCE_MAX:
@@ -58,10 +58,10 @@ def as_metrics(values: MetricValues | None) -> dict[str, Metric]:
 
 
 def as_tags(tags: Mapping[str, str] | None) -> dict[str, str]:
-    """The tags as they are stored.
+    """Return the tags as they are stored.
 
     Raises:
-        InvalidInput: a key or value that cannot be, or a key that stands twice.
+        InvalidInput: a key or value is not valid, or a key is given twice.
     """
     checked: dict[str, str] = {}
     for key, value in (tags or {}).items():
@@ -73,10 +73,10 @@ def as_tags(tags: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def version_number(number: object) -> int:
-    """`number`, when it can be the number of a version.
+    """Return `number` if it is a valid version number.
 
     Raises:
-        InvalidInput: it is no whole number from 1 to 2^31 - 1.
+        InvalidInput: it is not an integer from 1 to 2^31 - 1.
     """
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= NUMBER_MAX:
         raise InvalidInput(
