@@ -1,5 +1,5 @@
-"""Artifacts: the files of a version. What they are called, what they hash to, what they hold.
+"""Artifacts, the files of a version: their paths, digests and contents.
 
-Nothing here loads a model, unpickles or runs anything: formats are read for what they say of
-themselves, within bounds, and content that nobody can trust is taken for just that.
+Nothing here loads a model, unpickles or runs anything. File formats are read only for their
+metadata, within size limits, and all content is treated as untrusted.
 """

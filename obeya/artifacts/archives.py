@@ -1,7 +1,7 @@
-"""Looking for pickles in a file, and in the archives and compressed streams that it is or holds.
+"""Search for pickles in a file, and in the archives and compressed streams it is or contains.
 
-Archives are read within a budget, for a small one can unpack to anything. What was not searched to
-its end is said, never passed over.
+Archives are read within a budget, because a small archive can unpack to any size. Parts that were
+not searched completely are reported, never skipped silently.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ _ZLIB_FIRST, _GZIP_WBITS = 0x78, 16 + zlib.MAX_WBITS
 
 @dataclass(slots=True)
 class PickleSearch:
-    """What was found in a file. `where` is the member of an archive, empty for the file itself.
+    """The pickles found in a file, each with the archive member that contains it.
 
-    `unsearched` says in words why something in it could not be looked at; empty when all was.
+    The member is empty for the file itself. `unsearched` says why a part of the file could not be
+    searched; it is empty if everything was searched.
     """
 
     pickles: list[tuple[str, PickleFinding]] = field(default_factory=list)
@@ -43,7 +44,7 @@ class PickleSearch:
 
 
 def search_pickles(file: BinaryIO, size: int) -> PickleSearch:
-    """Search a file that can be read from any place; nothing of it is kept or run."""
+    """Search a seekable file; nothing of it is kept or run."""
     search = _Search()
     try:
         file.seek(0)
@@ -56,7 +57,7 @@ def search_pickles(file: BinaryIO, size: int) -> PickleSearch:
 
 
 class _Spent(Exception):
-    """The budget is."""
+    """The budget is used up."""
 
 
 class _Search:
@@ -66,7 +67,7 @@ class _Search:
         self._members = MEMBERS_MAX
 
     def stream(self, raw: Stream, where: str, depth: int) -> None:
-        """Search what is read from the first byte to the last."""
+        """Search a stream that is read from the first byte to the last."""
         source = _Peeked(raw)
         head = source.peek(512)
         unpacked = _unpacked(head, source)
@@ -151,7 +152,7 @@ class _Search:
 
 
 class _Metered:
-    """A stream whose every byte is counted against the budget."""
+    """A stream that counts every byte against the budget."""
 
     def __init__(self, stream: Stream, search: _Search) -> None:
         self._stream, self._search = stream, search
@@ -163,7 +164,7 @@ class _Metered:
 
 
 class _Peeked:
-    """A stream whose beginning can be looked at before it is read."""
+    """A stream whose beginning can be read in advance."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream, self._head = stream, b""
@@ -188,7 +189,7 @@ class _Peeked:
 
 
 class _AsFile(io.RawIOBase):
-    """A stream as what tarfile wants of a file: reads that give as much as was asked for."""
+    """Adapter of a stream for tarfile: a read returns as many bytes as requested."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -202,7 +203,7 @@ class _AsFile(io.RawIOBase):
 
 
 class _Decompressor(Protocol):
-    """What bz2's and lzma's decompressors have in common."""
+    """The common interface of the decompressors of bz2 and lzma."""
 
     @property
     def eof(self) -> bool: ...
@@ -214,7 +215,7 @@ class _Decompressor(Protocol):
 
 
 class _Unpacked:
-    """What a decompressor makes of a stream, in pieces of bounded size."""
+    """The output of a decompressor for a stream, in pieces of limited size."""
 
     def __init__(self, stream: Stream, decompressor: _Decompressor) -> None:
         self._stream, self._decompressor = stream, decompressor
@@ -230,7 +231,7 @@ class _Unpacked:
 
 
 class _Zlib:
-    """zlib's decompressor with the manners of those of bz2 and lzma."""
+    """The decompressor of zlib with the interface of those of bz2 and lzma."""
 
     def __init__(self, wbits: int) -> None:
         self._own = zlib.decompressobj(wbits)
@@ -248,14 +249,14 @@ class _Zlib:
 
 
 def _unpacked(head: bytes, source: Stream) -> _Unpacked | None:
-    """The stream unpacked, where it is one that gzip, bzip2, xz or zlib packed."""
+    """Return the unpacked stream if it is compressed with gzip, bzip2, xz or zlib, else None."""
     if head[:2] == b"\x1f\x8b":
         return _Unpacked(source, _Zlib(_GZIP_WBITS))
     if head[:3] == b"BZh":
         return _Unpacked(source, bz2.BZ2Decompressor())
     if head[:6] == b"\xfd7zXZ\x00" or head[:3] == b"]\x00\x00":
         return _Unpacked(source, lzma.LZMADecompressor(memlimit=128 * 1024 * 1024))
-    # joblib's own way to pack; its two first bytes are a multiple of 31.
+    # The compression that joblib uses; the first two bytes are a multiple of 31.
     if len(head) > 2 and head[0] == _ZLIB_FIRST and int.from_bytes(head[:2], "big") % 31 == 0:
         return _Unpacked(source, _Zlib(zlib.MAX_WBITS))
     return None
@@ -271,7 +272,7 @@ def _looks_like_zip(file: BinaryIO, size: int) -> bool:
 
 
 def _zip_directory_size(file: BinaryIO, size: int) -> int:
-    """How long the directory of a zip archive says that it is, by the record at its end."""
+    """Return the size of a zip archive's directory in bytes, as the record at its end states it."""
     start = max(0, size - _ZIP_TAIL - 76)
     file.seek(start)
     tail = file.read(_ZIP_TAIL + 76)
@@ -286,7 +287,7 @@ def _zip_directory_size(file: BinaryIO, size: int) -> int:
 
 
 def _skip_numpy_header(source: _Peeked) -> None:
-    """Go to the data of an array; one of Python objects is a pickle from there on."""
+    """Skip to the data of an array; if it contains Python objects, a pickle starts there."""
     lead = source.read_all(8)
     width = 2 if lead[6:7] == b"\x01" else 4
     source.read_all(min(int.from_bytes(source.read_all(width), "little"), _PIECE))

@@ -1,8 +1,8 @@
-"""What the registry can tell of a file by its content alone, whatever it is called.
+"""Findings about a file from its content, independent of its name.
 
-The result is a JSON document that is kept beside the file: ``{"safetensors": {...}}``,
+The result is a JSON document that is stored with the file: ``{"safetensors": {...}}``,
 ``{"mlmodel": {...}}``, ``{"onnx": {...}}``, ``{"pickles": [...]}``, ``{"unsearched": "..."}``,
-several of them or none. None of them says that a file is safe.
+several of them or none. None of them means that a file is safe.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _READERS = (
 
 
 def findings_of(file: BinaryIO, size: int) -> dict[str, Any]:
-    """Read a file that can be read from any place for what it says, and search it for pickles."""
+    """Read the metadata of a seekable file, and search the file for pickles."""
     findings: dict[str, Any] = {}
     for name, read in _READERS:
         found = read(file, size)
@@ -46,7 +46,7 @@ def findings_of(file: BinaryIO, size: int) -> dict[str, Any]:
 
 
 def _storable(value: Any) -> Any:
-    """The same with every text as a database takes it: files can say anything."""
+    """Return the value with every text storable in a database: files can contain any text."""
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     if isinstance(value, dict):
@@ -57,7 +57,7 @@ def _storable(value: Any) -> Any:
 
 
 def warnings_of(files: Iterable[tuple[str, Findings]]) -> tuple[str, ...]:
-    """A sentence for each file that holds a pickle or could not be searched to its end.
+    """Return a sentence for each file that has a pickle or was not searched completely.
 
     At most a hundred; the last one says how many more there are.
     """
@@ -68,7 +68,7 @@ def warnings_of(files: Iterable[tuple[str, Findings]]) -> tuple[str, ...]:
 
 
 def warning_of(path: str, findings: Findings) -> str:
-    """What is to be said of one file, "" where nothing is."""
+    """Return the warning about one file, "" if there is none."""
     pickles = findings.get("pickles", ())
     if pickles:
         first = pickles[0]

@@ -1,4 +1,4 @@
-"""An artifact as a list of files, and the one digest that stands for all of them."""
+"""An artifact as a list of files, and its digest."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class FileEntry:
 
 
 def checked_entries(entries: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
-    """The files in the order of their paths.
+    """Return the files in the order of their paths.
 
     Raises:
-        InvalidInput: there are none, or more than 10,000; a path or digest cannot be; a path
-            stands twice, also where upper and lower case are all that differs; or one is a folder
+        InvalidInput: there are no files, or more than 10,000; a path or digest is not valid; a path
+            is given twice, or two paths differ only in upper and lower case; or a path is a folder
             of another.
     """
     listed = list(entries)
@@ -56,13 +56,16 @@ def checked_entries(entries: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
 
 
 def folders_of(path: str) -> list[str]:
-    """The folders that a path is in, the outermost first: ``a`` and ``a/b`` for ``a/b/c``."""
+    """Return the folders that contain a path, outermost first: ``a`` and ``a/b`` for ``a/b/c``."""
     parts = path.split("/")
     return ["/".join(parts[:length]) for length in range(1, len(parts))]
 
 
 def checked_sha256(text: str) -> str:
-    """64 lower-case hex digits, given with or without ``sha256:``. Raises `InvalidInput`."""
+    """Return 64 lower-case hex digits; the text can start with ``sha256:``.
+
+    Raises `InvalidInput`.
+    """
     digits = str(text).lower().removeprefix("sha256:")
     if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
         raise InvalidInput("A SHA-256 is 64 hexadecimal digits.", field="sha256")
@@ -70,13 +73,13 @@ def checked_sha256(text: str) -> str:
 
 
 def artifact_digest(entries: Sequence[FileEntry]) -> str:
-    r"""The digest of an artifact, ``sha256:`` and 64 hex digits.
+    r"""Return the digest of an artifact, ``sha256:`` and 64 hex digits.
 
-    That of one file at the top is the SHA-256 of the file, whatever its name. That of anything
-    else is the SHA-256 of what ``sha256sum`` prints of its files, sorted by path in bytes: per
-    file its hex digits, two blanks, the path and a line feed. In the folder of the files,
-    ``find * -type f | LC_ALL=C sort | tr '\n' '\0' | xargs -0 sha256sum | sha256sum`` gives the
-    same.
+    The digest of a single file at the top level is the SHA-256 of the file, whatever its name.
+    Every other digest is the SHA-256 of the output of ``sha256sum`` for the files, sorted by path
+    in bytes: per file its hex digits, two blanks, the path and a line feed. In the folder of the
+    files, ``find * -type f | LC_ALL=C sort | tr '\n' '\0' | xargs -0 sha256sum | sha256sum`` gives
+    the same result.
     """
     if len(entries) == 1 and "/" not in entries[0].path:
         return f"sha256:{entries[0].sha256}"
@@ -86,13 +89,13 @@ def artifact_digest(entries: Sequence[FileEntry]) -> str:
 
 
 def local_files(root: Path) -> dict[str, Path]:
-    """The files of an artifact on this machine, by their paths in it.
+    """Return the files of an artifact on this machine, by their paths in it.
 
-    A file stands alone under its name; of a folder all files below it are taken. Links are
-    followed to files and never to folders.
+    A single file has its name as path; of a folder, all files below it are included. Links to files
+    are followed, links to folders are not.
 
     Raises:
-        InvalidInput: there is no such file or folder, it is empty, or a path in it cannot be.
+        InvalidInput: there is no such file or folder, it is empty, or a path in it is not valid.
     """
     if root.is_file():
         return {artifact_path(root.name): root}
@@ -112,7 +115,7 @@ def local_files(root: Path) -> dict[str, Path]:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's content in hex, read in pieces."""
+    """Return the SHA-256 of a file's content in hex; the file is read in pieces."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -121,5 +124,5 @@ def sha256_of(path: Path) -> str:
 
 
 def file_document(entry: FileEntry) -> dict[str, Any]:
-    """``{"path": ..., "sha256": ...}``."""
+    """Return ``{"path": ..., "sha256": ...}``."""
     return {"path": entry.path, "sha256": entry.sha256}

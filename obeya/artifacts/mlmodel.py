@@ -1,4 +1,4 @@
-"""What an ``MLmodel`` file says: MLflow's description of a logged model, in YAML.
+"""Reader of ``MLmodel`` files: MLflow's description of a logged model, in YAML.
 
 The format: https://mlflow.org/docs/latest/ml/model/#mlmodel-file-format
 """
@@ -17,21 +17,21 @@ _ALIASES_MAX = 100
 
 
 def read_mlmodel(file: BinaryIO, size: int) -> dict[str, Any] | None:
-    """What the file says, None where it is no MLmodel file.
+    """Return the description of the model, None if the file is not an MLmodel file.
 
     ``{"flavors": [{"name", "version"}...], "inputs", "outputs", "params", "run_id", "model_id",
-    "mlflow_version"}``; the signature's parts are lists of ``{"name", "type"}``, None where it has
-    none.
+    "mlflow_version"}``. The parts of the signature are lists of ``{"name", "type"}``, None if it
+    does not have the part.
     """
     if not 0 < size <= SIZE_MAX:
         return None
     file.seek(0)
     content = file.read(SIZE_MAX)
-    # References would let a small file stand for a huge one.
+    # With YAML aliases a small file could expand to a huge document.
     if b"flavors:" not in content or content.count(b"*") > _ALIASES_MAX or b"&" in content:
         return None
     try:
-        # Not the loader in C, which deep nesting brings down together with the server.
+        # Not the C loader: deep nesting crashes it, and with it the server.
         document = yaml.safe_load(content)
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
@@ -54,7 +54,10 @@ def read_mlmodel(file: BinaryIO, size: int) -> dict[str, Any] | None:
 
 
 def _version(flavor: object, given: object) -> str:
-    """A flavor names its library's version, such as ``sklearn_version``, among other things."""
+    """Return the version of a flavor's library.
+
+    A flavor has it as ``sklearn_version``, for example, among other members.
+    """
     if not isinstance(given, dict):
         return ""
     for key in (f"{flavor}_version", "version", "python_version"):
@@ -64,7 +67,7 @@ def _version(flavor: object, given: object) -> str:
 
 
 def _columns(text: object) -> list[dict[str, str]] | None:
-    """A part of a signature, which is JSON within the YAML."""
+    """Return the columns of one part of a signature, which is JSON within the YAML."""
     if not isinstance(text, str):
         return None
     try:

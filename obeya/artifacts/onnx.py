@@ -1,9 +1,9 @@
-"""What an ONNX file says it takes and gives, without the weights in it being read.
+"""Reader of the inputs and outputs of an ONNX file, without reading its weights.
 
-An ONNX file is one protobuf message, ModelProto. Its fields are walked by the wire format
-(https://protobuf.dev/programming-guides/encoding/) and those that are not wanted are skipped where
-they lie, so that a file of gigabytes costs no more than a small one. Numbers of the fields:
-https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+An ONNX file is one protobuf message, ModelProto. Its fields are read in the wire format
+(https://protobuf.dev/programming-guides/encoding/), and unneeded fields are skipped without reading
+them, so a file of several gigabytes costs no more than a small one. The field numbers are from
+https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _TYPES = {
 
 
 class _Malformed(Exception):
-    """The bytes are no such message."""
+    """The bytes are not a message of the expected type."""
 
 
 def read_onnx(file: BinaryIO, size: int) -> dict[str, Any] | None:
-    """What the model says, None where the file is no ONNX model.
+    """Return the description of the model, None if the file is not an ONNX model.
 
-    ``{"inputs": [{"name", "type"}...], "outputs", "opset", "ir_version", "producer"}``. Inputs
-    that have a value in the file, as older files list their weights, are left out.
+    ``{"inputs": [{"name", "type"}...], "outputs", "opset", "ir_version", "producer"}``. Inputs that
+    have a value in the file are left out: older files list their weights as inputs.
     """
     file.seek(0)
-    # Its first field is the version of the format: tag 0x08 and a small number.
+    # The first field is the version of the format: tag 0x08 and a small number.
     start = file.read(2)
     if len(start) < 2 or start[0] != 0x08 or not 1 <= start[1] <= 64:
         return None
@@ -50,14 +50,17 @@ def read_onnx(file: BinaryIO, size: int) -> dict[str, Any] | None:
 
 
 class _Reader:
-    """Walks the fields of messages in a file, at most so many of all of them."""
+    """Reads the fields of messages in a file, up to a total number of fields."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._left = _FIELDS_MAX
 
     def fields(self, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-        """Number, wire type, and where the value begins and ends; of a varint its value twice."""
+        """Yield number, wire type, start and end of each field.
+
+        For a varint, start and end are both its value.
+        """
         place = start
         while place < end:
             self._left -= 1
@@ -83,7 +86,7 @@ class _Reader:
             raise _Malformed
 
     def text(self, start: int, end: int) -> str:
-        """A text, of which no more is read than anybody would look at."""
+        """Return a text, of which only as much is read as can be shown."""
         self._file.seek(start)
         return self._file.read(min(end - start, _TEXT_MAX)).decode(errors="replace")[:_SHOWN]
 
@@ -124,7 +127,7 @@ def _model(reader: _Reader, size: int) -> dict[str, Any] | None:
 
 
 def _main_opset(reader: _Reader, start: int, end: int) -> int:
-    """The version of an operator set, 0 where it is not that of ONNX itself."""
+    """Return the version of an operator set, 0 if it is not the operator set of ONNX."""
     domain, version = "", 0
     for number, kind, begin, stop in reader.fields(start, end):
         if number == 1 and kind == _BYTES:
@@ -158,7 +161,7 @@ def _field_text(reader: _Reader, start: int, end: int, wanted: int) -> str:
 
 
 def _value(reader: _Reader, start: int, end: int) -> dict[str, str]:
-    """A ValueInfoProto: a name (1) and a type (2)."""
+    """Return the name (1) and the type (2) of a ValueInfoProto."""
     name, kind_text = "", ""
     for number, kind, begin, stop in reader.fields(start, end):
         if kind == _BYTES and number == 1:
@@ -169,7 +172,7 @@ def _value(reader: _Reader, start: int, end: int) -> dict[str, str]:
 
 
 def _type(reader: _Reader, start: int, end: int) -> str:
-    """A TypeProto: a tensor (1), or what is rarer and only named."""
+    """Return the type of a TypeProto: a tensor (1) with its shape, other types only by name."""
     for number, kind, begin, stop in reader.fields(start, end):
         if number == 1 and kind == _BYTES:
             return _tensor(reader, begin, stop)
@@ -180,7 +183,7 @@ def _type(reader: _Reader, start: int, end: int) -> str:
 
 
 def _tensor(reader: _Reader, start: int, end: int) -> str:
-    """A tensor's element type (1) and shape (2): ``float32 batch × 3 × 224``."""
+    """Return a tensor's element type (1) and shape (2): ``float32 batch × 3 × 224``."""
     element, shape = "", ""
     for number, kind, begin, stop in reader.fields(start, end):
         if number == 1 and kind == _VARINT:

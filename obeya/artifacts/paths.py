@@ -1,4 +1,4 @@
-"""What may be the path of a file within an artifact: one rule for every door."""
+"""Validation of file paths within an artifact, the same for every interface."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from obeya.errors import InvalidInput
 PATH_MAX = 500
 PART_MAX = 255
 
-# What one system or another reads as more than a name, however a path came: drives, streams,
-# separators of parameters, wildcards, and escapes that somebody could resolve once more.
+# Characters that some system interprets as more than a part of a name, in whatever way the path
+# arrived: drives, streams, parameter separators, wildcards, and escapes that could be resolved a
+# second time.
 _MEANT_OTHERWISE = re.compile(r'[\\:*?"<>|;#%]')
 
 
 def artifact_path(text: str) -> str:
-    """A path relative to the artifact: names joined by ``/``, at most 500 characters, as NFC.
+    """Check a path relative to the artifact and return it in NFC.
+
+    It consists of names joined by ``/``, with at most 500 characters.
 
     Raises:
-        InvalidInput: it is empty, absolute, climbs (``..``), or holds what some system would read
-            as anything but a name.
+        InvalidInput: it is empty, absolute, climbs (``..``), or contains a character that some
+            system does not interpret as part of a name.
     """
     if not isinstance(text, str):
         raise InvalidInput("A file's path must be text.", field="path")

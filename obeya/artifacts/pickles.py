@@ -1,9 +1,9 @@
-"""Telling pickles by their content, without loading any.
+"""Detection of pickles by their content, without loading them.
 
-A pickle is a program for a small machine that can call whatever Python can import
-(https://docs.python.org/3/library/pickle.html). Here its opcodes are read and none is carried out.
-What is looked at is where loaders look: at the beginning of a file, and of each member of an
-archive. That nothing is found does not mean that a file is harmless.
+A pickle is a program for a small virtual machine that can call anything Python can import
+(https://docs.python.org/3/library/pickle.html). The opcodes are read here, never executed. The
+search covers the positions that loaders read: the beginning of a file, and of each member of an
+archive. A search without findings does not mean that a file is safe.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PICKLES_MAX = 20
 _LINE_MAX = 4_096
 _TEXT_KEPT = 256
 _PIECE = 64 * 1024
-# Opcodes that call something or let it set itself up.
+# Opcodes that call something or let an object set its state.
 _CALLS = frozenset({"REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD"})
 _IMPORTS = frozenset({"GLOBAL", "INST", "STACK_GLOBAL"})
 _PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
@@ -42,15 +42,15 @@ class Stream(Protocol):
     """Bytes that are read once, from the first to the last."""
 
     def read(self, size: int, /) -> bytes:
-        """Up to so many bytes; none at the end."""
+        """Read up to `size` bytes; empty at the end."""
 
 
 @dataclass(slots=True)
 class PickleFinding:
-    """What the opcodes of one pickle or several in a row say.
+    """The findings in the opcodes of one pickle or of several consecutive pickles.
 
-    `imports` are the names that loading would import, such as ``posix.system``, at most 50 of
-    them in order of appearance.
+    `imports` are the names that loading would import, such as ``posix.system``: at most 50, in
+    order of appearance.
     """
 
     protocol: int
@@ -58,7 +58,7 @@ class PickleFinding:
 
 
 def find_pickle(stream: Stream) -> PickleFinding | None:
-    """What is at the beginning of the stream, if that is a pickle."""
+    """Return the findings if there is a pickle at the beginning of the stream, else None."""
     reader = _Reader(stream)
     finding: PickleFinding | None = None
     for _ in range(_PICKLES_MAX):
@@ -68,7 +68,7 @@ def find_pickle(stream: Stream) -> PickleFinding | None:
         if finding is None:
             finding = PickleFinding(one.protocol)
         finding.imports.extend(name for name in one.imports if name not in finding.imports)
-        # torch.save of old writes several, one behind the other.
+        # Old versions of torch.save write several consecutive pickles.
         if not one.stopped:
             break
     if finding is not None:
@@ -84,11 +84,14 @@ class _Pickle:
 
 
 class _End(Exception):
-    """The stream ends, or goes on as no pickle does."""
+    """The stream ends, or continues with bytes that cannot be part of a pickle."""
 
 
 def _read_pickle(reader: _Reader) -> _Pickle | None:
-    """The pickle that begins here, also one that breaks off: what it calls is called by then."""
+    """Read the pickle that begins here.
+
+    A truncated pickle counts too: its calls are executed before the loader reaches the end.
+    """
     protocol, count, calls, stopped = 0, 0, False, False
     imports: list[str] = []
     memory = _Memory()
@@ -116,13 +119,13 @@ def _read_pickle(reader: _Reader) -> _Pickle | None:
     if protocol:
         is_pickle = stopped or calls or count >= 4
     else:
-        # The oldest form is text; a text of another kind can begin like it by accident.
+        # Protocol 0 is text, and other text can start like it by coincidence.
         is_pickle = calls or (stopped and count >= 3 and (bool(imports) or reader.is_at_end))
     return _Pickle(protocol, imports, stopped) if is_pickle else None
 
 
 class _Memory:
-    """The texts that were pushed last, and those that were put aside."""
+    """The texts that were pushed last, and the memoized texts."""
 
     def __init__(self) -> None:
         self._pushed: list[str] = []
@@ -149,7 +152,7 @@ class _Memory:
             self._last_was_text = False
 
     def imported(self, name: str, argument: bytes) -> str | None:
-        """What an opcode imports; None where that could be no name."""
+        """Return what an opcode imports; None if that is not a possible name."""
         if name == "STACK_GLOBAL":
             return ".".join(self._pushed[-2:]) if len(self._pushed) >= 2 else "?"
         parts = argument.decode(errors="replace").split("\n")
@@ -169,7 +172,7 @@ def _index(name: str, argument: bytes) -> int:
 
 
 def _opcodes(reader: _Reader) -> Iterator[tuple[str, bytes]]:
-    """Each opcode with the beginning of its argument. Raises `_End` where there is no further."""
+    """Yield each opcode with the beginning of its argument. Raises `_End` if no opcode follows."""
     for _ in range(_OPCODES_MAX):
         opcode = _OPCODES.get(reader.exactly(1)[0])
         if opcode is None:
@@ -193,7 +196,7 @@ def _argument(reader: _Reader, opcode: pickletools.OpcodeInfo) -> bytes:
 
 
 class _Reader:
-    """Reads a stream in pieces; what is skipped is never held."""
+    """Reads a stream in pieces; skipped bytes are not kept in memory."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -202,7 +205,7 @@ class _Reader:
 
     @property
     def is_at_end(self) -> bool:
-        """Whether nothing follows."""
+        """Whether the stream is at its end."""
         return not self._fill(1)
 
     def exactly(self, size: int) -> bytes:
@@ -213,7 +216,7 @@ class _Reader:
         return found
 
     def line(self) -> bytes:
-        """Up to the next line feed, which is passed over."""
+        """Return the bytes up to the next line feed, which is skipped."""
         for size in (256, _LINE_MAX):
             self._fill(size)
             end = self._held.find(b"\n", self._at, self._at + size)
@@ -232,7 +235,7 @@ class _Reader:
             size -= step
 
     def _fill(self, size: int) -> bool:
-        """Hold at least `size` bytes; False where there are not so many."""
+        """Read until at least `size` bytes are buffered; False if the stream has fewer."""
         while len(self._held) - self._at < size:
             piece = self._stream.read(_PIECE)
             if not piece:

@@ -1,4 +1,4 @@
-"""The artifact of a version as a caller sees it."""
+"""The artifact of a version as returned to callers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 class ArtifactFile:
     """A file that is stored in the registry.
 
-    `sha256` is 64 hex digits, `size` in bytes; `findings` what `obeya.artifacts.findings` tells.
+    `sha256` is 64 hex digits, `size` is in bytes; `findings` are those of
+    `obeya.artifacts.findings`.
     """
 
     path: str
@@ -21,15 +22,15 @@ class ArtifactFile:
 
     @property
     def name(self) -> str:
-        """The last part of its path."""
+        """The last part of the path."""
         return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """What a version is made of: `digest` as `obeya.artifacts.manifest.artifact_digest` gives it.
+    """The files of a version: `digest` is that of `obeya.artifacts.manifest.artifact_digest`.
 
-    `size` is the sum of all files in bytes, None where none are stored in the registry.
+    `size` is the sum of all files in bytes, None if the registry stores no files.
     """
 
     digest: str

@@ -1,4 +1,4 @@
-"""What a safetensors file says of itself, by its header alone.
+"""Reader of the header of a safetensors file.
 
 The format: 8 bytes, the length of the header as an unsigned little-endian number; the header, a
 JSON object; the tensors (https://huggingface.co/docs/safetensors/index#format).
@@ -18,11 +18,11 @@ _DIMENSIONS_MAX = 32
 
 
 def read_safetensors(file: BinaryIO, size: int) -> dict[str, Any] | None:
-    """What the header says, None where the file is none of the format.
+    """Return the content of the header, None if the file does not have the format.
 
     ``{"tensors": [{"name", "dtype", "shape"}...], "tensor_count", "parameters", "metadata"}``: the
-    first 1,000 tensors as they lie in the file, the sum of all their elements, and the texts that
-    the writer added.
+    first 1,000 tensors in the order of the file, the number of elements of all tensors, and the
+    texts that the writer added.
     """
     if size < 10:
         return None
