@@ -1,11 +1,12 @@
-"""The audit log's canonical form and hash chain, so that anyone can verify an export.
+"""The canonical form and hash chain of the audit log, for verifying an export independently.
 
-docs/audit.md specifies both byte by byte. An event is written as JSON in the canonical form of
-RFC 8785; its hash is SHA-256 over those bytes; the form holds the hash of the event before it in
-the same chain. There is one chain per registered model and one for the site.
+docs/audit.md specifies both byte by byte. An event is written as JSON in the canonical form of RFC
+8785; its hash is SHA-256 over those bytes; the form contains the hash of the previous event in the
+same chain. There is one chain per registered model and one for events outside of models, the site
+chain.
 
-The canonical form names models and actors by stable ids, never by name, and holds the digest of
-free text instead of the text, so that renaming and erasing text break nothing.
+The canonical form identifies models and actors by stable ids, never by name, and contains digests
+of free texts instead of the texts, so that renaming and erasing text do not break the chain.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ as a JSON reader or writer, far from the end of the stack.
 
 
 def document_digest(document: Any) -> str:
-    """SHA-256, in hex, over a JSON document in the canonical form of RFC 8785.
+    """Return the SHA-256, in hex, of a JSON document in the canonical form of RFC 8785.
 
-    Every number counts as a 64-bit float, whatever wrote it: 1 and 1.0 are the same, and so are
-    1e300 and the whole number that some databases give back for it.
+    Every number counts as a 64-bit float, whatever its type: 1 and 1.0 are equal, and so are 1e300
+    and the integer that some databases return for it.
     """
     return hashlib.sha256(rfc8785.dumps(_as_floats(document))).hexdigest()
 
@@ -56,13 +57,13 @@ def _as_floats(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One entry of a chain.
+    """One event of a chain.
 
-    `chain` is the id of the model or of the site; `sequence` counts from 1 within it. `actor` is
-    the stable id of who did it, ``system`` for the registry itself. `occurred_at` is when it
-    happened and never earlier than its predecessor's, `recorded_at` what the clock showed when
-    it was written. `texts` holds free text (a reason, a description) by its role; only digests
-    of it enter the hash. `model` is the model's id, None on the site chain.
+    `chain` is the id of the model, or of the site for the site chain; `sequence` counts from 1
+    within it. `actor` is the stable id of the actor, ``system`` for the registry itself.
+    `occurred_at` is when it happened, never earlier than that of the previous event; `recorded_at`
+    is the clock time when it was written. `texts` has the free texts (a reason, a description) by
+    role; only their digests enter the hash. `model` is the model's id, None on the site chain.
     """
 
     chain: str
@@ -82,11 +83,11 @@ class AuditEvent:
     texts: Mapping[str, str] = field(default_factory=dict)
 
     def canonical_text(self) -> str:
-        """The event as RFC 8785 JSON: what is hashed, stored and exported.
+        """Return the event as RFC 8785 JSON: the text that is hashed, stored and exported.
 
         Raises:
-            ValueError: `data` contains something that JSON cannot (NaN, a whole number past 2^53),
-                or is nested more than `NESTING_MAX` levels deep.
+            ValueError: `data` contains a value that JSON cannot represent (NaN, an integer past
+                2^53), or is nested more than `NESTING_MAX` levels deep.
         """
         record: dict[str, Any] = {
             "format": FORMAT,
@@ -113,30 +114,31 @@ class AuditEvent:
 
 
 class UnreadableText(ValueError):
-    """A text that is not the canonical text of an event. The message says why, as a link does."""
+    """A text that is not the canonical text of an event. The message is a problem of a link."""
 
 
 def read_canonical_text(text: str) -> dict[str, Any]:
     """Return the members of an event, read from its canonical text.
 
-    This is the only reader of canonical texts. All members of docs/audit.md are there and have
-    the types that it states; `data` is an object, `texts` an object of strings. What `data`
-    contains differs by action and is not checked.
+    This is the only reader of canonical texts. All members of docs/audit.md are present and have
+    the types specified there; `data` is an object, `texts` an object of strings. The content of
+    `data` differs by action and is not checked.
 
     Raises:
         UnreadableText: the text is not JSON, is nested more than `NESTING_MAX` levels deep,
-            contains half a surrogate pair or a number that no 64-bit float can represent, or is
-            not an object with these members.
+            contains half a surrogate pair or a number that no 64-bit float can represent, or is not
+            an object with these members.
     """
-    # Checked before anything recurses over the text, so that the depth of the caller's stack
-    # makes no difference.
+    # Checked before any recursion over the text, so that the depth of the caller's stack makes no
+    # difference.
     if _is_nested_too_deeply(text):
         raise UnreadableText(_NOT_JSON)
     try:
         text.encode()
         record = _DECODER.decode(text)
         if "\\u" in text:
-            # An escaped half of a surrogate pair is valid JSON that no page and no file can hold.
+            # An escaped half of a surrogate pair is valid JSON that no page and no file can
+            # contain.
             json.dumps(record, ensure_ascii=False).encode()
     except ValueError:
         raise UnreadableText(_NOT_JSON) from None
@@ -169,7 +171,7 @@ _MEMBERS: Mapping[str, tuple[type, ...]] = {
 
 
 def _has_members_of_an_event(record: Mapping[str, Any]) -> bool:
-    # The exact type, because True is an int to Python.
+    # The exact type, because True is an int in Python.
     return all(
         member in record and type(record[member]) in types for member, types in _MEMBERS.items()
     ) and all(isinstance(digest, str) for digest in record["texts"].values())
@@ -198,7 +200,7 @@ _BRACKET_OR_QUOTE = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 
 
 def _is_nested_too_deeply(text: str) -> bool:
-    """Whether arrays and objects are nested more than `NESTING_MAX` levels deep, in linear time."""
+    """Return whether the text is nested more than `NESTING_MAX` levels deep, in linear time."""
     if text.count("[") + text.count("{") <= NESTING_MAX:
         return False
     depth, in_string = 0, False
@@ -218,23 +220,23 @@ def _is_nested_too_deeply(text: str) -> bool:
 
 
 def event_hash(canonical_text: str) -> str:
-    """SHA-256 of the canonical text in UTF-8, as 64 lower-case hexadecimal digits."""
+    """Return the SHA-256 of the canonical text in UTF-8, as 64 lower-case hex digits."""
     return hashlib.sha256(canonical_text.encode()).hexdigest()
 
 
 def text_digest(text: str) -> str:
-    """SHA-256 of a free text in UTF-8, as 64 lower-case hexadecimal digits."""
+    """Return the SHA-256 of a free text in UTF-8, as 64 lower-case hex digits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def timestamp(moment: datetime) -> str:
-    """A moment in UTC with six decimals: ``2026-03-03T14:05:09.000000Z``."""
+    """Return a time in UTC with six decimals: ``2026-03-03T14:05:09.000000Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One stored link of a chain: its place, its canonical text and its hash as stored."""
+    """One stored link of a chain: its sequence number, its canonical text and its stored hash."""
 
     sequence: int
     canonical_text: str
@@ -243,9 +245,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class BrokenLink:
-    """The first place where a chain does not hold. `sequence` is where it was expected.
+    """The first link of a chain that is not valid. `sequence` is the expected sequence number.
 
-    `name` is that of the chain's model, empty where it is not known.
+    `name` is the name of the chain's model, empty if it is not known.
     """
 
     chain: str
@@ -260,11 +262,11 @@ class BrokenLink:
 
 @dataclass(slots=True)
 class ChainVerification:
-    """One chain, verified link by link in the order of its sequence.
+    """Verification of one chain, link by link in the order of its sequence.
 
-    `length` and `hash` are the last event that holds; set them to continue an earlier
-    verification. `broken` is what is wrong after that event, None where nothing is. Links that
-    follow a broken one are not looked at.
+    `length` and `hash` are those of the last valid event; set them to continue an earlier
+    verification. `broken` is the problem after that event, None if there is none. Links after a
+    broken one are not checked.
     """
 
     chain: str
@@ -275,8 +277,8 @@ class ChainVerification:
     def add(self, link: Link, problem_beside: str | None = None) -> None:
         """Verify the next link.
 
-        `problem_beside` is what is wrong with what is stored beside the link. It counts when the
-        link itself holds.
+        `problem_beside` is a problem of the data stored with the link. It counts if the link itself
+        is valid.
         """
         if self.broken is not None:
             return
@@ -306,10 +308,10 @@ def first_broken_link(
     *,
     head: tuple[int, str] | None = None,
 ) -> BrokenLink | None:
-    """Recompute a chain, given in the order of its sequence; None when every link holds.
+    """Recompute a chain, given in the order of its sequence; None if every link is valid.
 
-    `head` is the length and last hash that the chain is known to have, from the registry or from
-    where a head was kept; without it a cut tail cannot be seen.
+    `head` is the known length and last hash of the chain, from the registry or from a place where a
+    head was saved; without it a truncated chain is not detected.
     """
     verification = ChainVerification(chain)
     for link in links:
@@ -320,9 +322,9 @@ def first_broken_link(
 
 
 def link_problem(chain: str, link: Link, expected: int, previous: str) -> str | None:
-    """What is wrong with one link, None when it holds.
+    """Return the problem of one link, None if it is valid.
 
-    `expected` is the sequence that belongs here, `previous` the hash of the event before it.
+    `expected` is the sequence number that belongs here, `previous` the hash of the previous event.
     """
     if link.sequence != expected:
         return f"missing; event {link.sequence} stands in its place."
@@ -345,9 +347,9 @@ def link_problem(chain: str, link: Link, expected: int, previous: str) -> str | 
 
 
 def _shown(chain: str) -> str:
-    """The id of a chain in a sentence.
+    """Return the id of a chain for use in a sentence.
 
-    Escaped and cut where it is not one: PostgreSQL, for example, cannot store U+0000.
+    A text that cannot be an id is escaped and cut: PostgreSQL, for example, cannot store U+0000.
     """
     is_plain = chain.isprintable() and len(chain) <= _CHAIN_SHOWN
     return chain if is_plain else ascii(chain[:_CHAIN_SHOWN])

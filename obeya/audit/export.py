@@ -1,8 +1,8 @@
-"""The export of the audit log as JSON Lines, and its verification from the file alone.
+"""The export of the audit log as JSON Lines, and its verification from the file only.
 
-docs/audit.md describes the form. Each line is one event with all that its verification needs:
-the canonical text that was hashed, its hash, and the free texts of which the canonical text holds
-the digests. What stands under ``not_hashed`` is for people and proves nothing.
+docs/audit.md describes the format. Each line is one event with everything that its verification
+needs: the canonical text that was hashed, its hash, and the free texts whose digests the canonical
+text contains. The content of ``not_hashed`` is for readers and proves nothing.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from obeya.audit.chain import (
 )
 from obeya.audit.heads import SEQUENCE_MAX, ChainHead, KeptHeads
 
-# Far above the longest event that the registry writes, and little enough to hold.
+# Far above the longest event that the registry writes, and small enough for memory.
 LINE_MAX = 16 * 1024 * 1024
 CHAIN_MAX = 64
 
 
 class UnreadableExport(ValueError):
-    """The file is no export: a sentence that names the line, where there is one."""
+    """The file is not an export: a sentence with the line number, if there is one."""
 
     def __init__(self, sentence: str, line: int | None = None) -> None:
         super().__init__(sentence if line is None else f"Line {line}: {sentence}")
@@ -37,9 +37,9 @@ class UnreadableExport(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedEvent:
-    """One line of an export. `texts` holds the free texts that were not erased, by role.
+    """One line of an export. `texts` has the free texts that were not erased, by role.
 
-    `actor` and `model` are names as they were when it was exported; they are not hashed.
+    `actor` and `model` are names at the time of the export; they are not hashed.
     """
 
     chain: str
@@ -53,7 +53,7 @@ class ExportedEvent:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The event as the JSON object that a line of the export is."""
+        """The event as a JSON object, as in a line of the export."""
         return {
             "chain": self.chain,
             "sequence": self.sequence,
@@ -72,9 +72,9 @@ class ExportedEvent:
 
 @dataclass(slots=True)
 class ChainPart:
-    """What a file holds of one chain: its first and last event and how many were left out.
+    """The part of one chain in a file: first and last event, and how many are missing.
 
-    `name` is the model's, None for the site's chain; it is not hashed.
+    `name` is the model's name, None for the site chain; it is not hashed.
     """
 
     chain: str
@@ -87,15 +87,15 @@ class ChainPart:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it begins with the first event and none is missing after it."""
+        """Whether the part begins with the first event and no event is missing after it."""
         return self.first == 1 and not self.missing
 
 
 @dataclass(slots=True)
 class ExportReport:
-    """What the verification of a file found. `broken` names the first broken link of each chain.
+    """The result of the verification of a file. `broken` has the first broken link per chain.
 
-    `kept` names the heads kept elsewhere that the file does not bear out.
+    `kept` has the problems of heads that were saved elsewhere and do not match the file.
     """
 
     parts: dict[str, ChainPart] = field(default_factory=dict)
@@ -110,22 +110,21 @@ class ExportReport:
 
     @property
     def holds(self) -> bool:
-        """Whether every link holds and every kept head is borne out."""
+        """Whether every link is valid and every saved head matches."""
         return not self.broken and not self.kept
 
 
 def verify_export(
     file: BinaryIO, *, heads: tuple[ChainHead, ...] = (), gaps: bool = False
 ) -> ExportReport:
-    """Verify every chain in an export, each from the first of its events in the file on.
+    """Verify every chain in an export, each from its first event in the file.
 
-    The events of a chain have to stand in the order of their sequence; chains may be mixed.
-    `heads` are heads kept elsewhere. With `gaps` the file is an export under a filter: events
-    that it leaves out are counted instead of being taken for a break. Memory does not grow with
-    the number of events.
+    The events of a chain must be in the order of their sequence; chains may be mixed. `heads` are
+    heads saved elsewhere. With `gaps` the file is a filtered export: missing events are counted and
+    do not break the chain. Memory use does not grow with the number of events.
 
     Raises:
-        UnreadableExport: the file is no export.
+        UnreadableExport: the file is not an export.
     """
     report, kept = ExportReport(), KeptHeads(heads)
     for number, event in _events(file):
@@ -152,7 +151,7 @@ def verify_export(
 
 
 def _begin(event: ExportedEvent) -> ChainPart:
-    """The part of a chain before its first event, whose predecessor is taken at its word."""
+    """Return the part of a chain before its first event, whose stated predecessor is trusted."""
     previous = GENESIS if event.sequence == 1 else event.previous_hash
     return ChainPart(event.chain, event.model, event.sequence, event.sequence - 1, previous)
 
@@ -172,7 +171,7 @@ def _broken(part: ChainPart, event: ExportedEvent, *, gaps: bool) -> BrokenLink 
 
 
 def _text_problem(event: ExportedEvent) -> str | None:
-    """What is wrong with the free texts of an event whose link holds, None when nothing is."""
+    """Return the problem of the free texts of an event with a valid link, None if there is none."""
     digests = read_canonical_text(event.canonical_text)["texts"]
     for role, text in event.texts.items():
         try:
@@ -185,7 +184,7 @@ def _text_problem(event: ExportedEvent) -> str | None:
 
 
 def _erased(event: ExportedEvent) -> int:
-    """How many free texts an event whose link holds has lost."""
+    """Return how many free texts are missing from an event with a valid link."""
     return len(read_canonical_text(event.canonical_text)["texts"].keys() - event.texts.keys())
 
 
@@ -204,7 +203,7 @@ def _read(line: bytes, number: int) -> ExportedEvent:
     except UnicodeDecodeError:
         raise UnreadableExport("it is not UTF-8.", number) from None
     except (ValueError, RecursionError):
-        # No JSON, a number that no reader takes, or nested so deeply that none follows.
+        # Not JSON, a number that the parser refuses, or nesting too deep for the parser.
         raise UnreadableExport("it is not JSON.", number) from None
     if not isinstance(document, dict):
         raise UnreadableExport("it is not a JSON object.", number)
@@ -239,7 +238,7 @@ def _of(
     value = document.get(key, default)
     if value is None:
         raise UnreadableExport(f"“{key}” is missing.", number)
-    # True is an int to Python and no number to anybody else.
+    # In Python True is an int; in JSON it is not a number.
     if type(value) is not kind:
         raise UnreadableExport(f"“{key}” should be {_KINDS[kind]}.", number)
     return value

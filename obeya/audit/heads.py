@@ -1,8 +1,8 @@
-"""Heads of chains, kept elsewhere and compared later.
+"""Heads of chains, saved elsewhere and compared later.
 
-A head is the id of a chain, its length and the hash of its last event. Written as text it is one
-line: id, length and hash, then the name of what the chain is of, for people. As JSON it is a list
-of objects. `read_heads` takes either, and several that were kept one after the other.
+A head is the id of a chain, its length and the hash of its last event. As text it is one line: id,
+length and hash, then the name of the chain's model, for readers. As JSON it is a list of objects.
+`read_heads` reads both, and several saved outputs in one text.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LENGTH = re.compile(r"[0-9]{1,19}\Z")
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """How long a chain is and the hash of its last event. `name` None is the site's chain."""
+    """The length of a chain and the hash of its last event. `name` None is the site chain."""
 
     chain: str
     length: int
@@ -37,21 +37,21 @@ class ChainHead:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The head as JSON holds it."""
+        """The head as a JSON object."""
         return {"chain": self.chain, "length": self.length, "hash": self.hash, "name": self.name}
 
 
 def heads_as_json(heads: Iterable[ChainHead]) -> str:
-    """Heads as a JSON list, one to a line."""
+    """Return heads as a JSON list, one head per line."""
     lines = (json.dumps(head.document, ensure_ascii=False) for head in heads)
     return "[\n" + ",\n".join(f"  {line}" for line in lines) + "\n]"
 
 
 def read_heads(text: str) -> tuple[ChainHead, ...]:
-    """Read heads as text or as JSON.
+    """Read heads from text or JSON.
 
     Raises:
-        InvalidInput: it is neither; the sentence names the line.
+        InvalidInput: the text is neither; the sentence has the line number.
     """
     if text.lstrip().startswith("["):
         return _read_json(text)
@@ -107,10 +107,10 @@ def _some(heads: list[ChainHead]) -> tuple[ChainHead, ...]:
 
 @dataclass(slots=True)
 class KeptHeads:
-    """Heads that were kept, ticked off as a chain's events pass.
+    """Saved heads, compared with the events of the chains as they pass.
 
-    Call `see` with every event of every chain in order, then ask for `problems`. `told` begins
-    the sentence about what is no longer there.
+    Call `see` with every event of every chain in order, then call `problems`. `told` is the
+    beginning of the sentence about a head that does not match.
     """
 
     heads: tuple[ChainHead, ...]
@@ -126,7 +126,7 @@ class KeptHeads:
                 self._open.setdefault(head.chain, {}).setdefault(head.length, set()).add(head.hash)
 
     def see(self, chain: str, sequence: int, digest: str) -> None:
-        """An event passes, or the one before the first, of which only the hash is known."""
+        """Process an event, or the event before the first one, of which only the hash is known."""
         kept = self._open.get(chain)
         if kept is None:
             return
@@ -137,7 +137,7 @@ class KeptHeads:
             )
 
     def problems(self) -> tuple[BrokenLink, ...]:
-        """Every kept head that is no longer in its chain, or of which nothing was seen."""
+        """Return every saved head that is not in its chain, or whose chain was not seen."""
         found = list(self._problems)
         for chain, kept in self._open.items():
             for sequence in sorted(kept):
