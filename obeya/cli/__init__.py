@@ -20,7 +20,7 @@ from obeya.errors import RegistryError
 
 
 class Refused(click.ClickException):
-    """What the registry refused, with the exit status of its kind."""
+    """An error of the registry, with the exit status of its kind."""
 
     def __init__(self, error: RegistryError) -> None:
         super().__init__(str(error))
@@ -28,10 +28,10 @@ class Refused(click.ClickException):
 
 
 class ObeyaGroup(JoiningGroup):
-    """The commands that are part of the SDK, and those joined by entry points."""
+    """The commands of the SDK, and the commands that entry points add."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what the registry refuses ends in a sentence and an exit status."""
+        """Run the command; an error of the registry ends it with a sentence and an exit status."""
         try:
             return super().invoke(ctx)
         except RegistryError as error:

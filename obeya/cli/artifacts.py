@@ -1,4 +1,4 @@
-"""Commands that send and fetch what versions are made of."""
+"""Commands that upload and download the files of versions."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def download(session: Session, target: Path, model: str, version: str) -> None:
 
 
 def upload_to(session: Session, version: ModelVersion, source: Path) -> Artifact:
-    """Send a file or folder; what is done is said on standard error."""
+    """Upload a file or folder, with progress on standard error."""
     return session.registry.upload_artifact(
         version.model, version.version, source, progress=_progress
     )
 
 
 def say_artifact(version: ModelVersion, artifact: Artifact) -> None:
-    """Print what is stored, and what was found in it."""
+    """Print what is stored, and the warnings about it."""
     click.echo(f"{version} is made of {_sized(artifact)}, {artifact.digest}")
     for warning in artifact.warnings:
         click.echo(f"Warning: {warning}", err=True)

@@ -1,4 +1,4 @@
-"""`obeya audit`: an export is verified here, without a database; the rest is the server's."""
+"""`obeya audit`: verifies exports without a database; other commands come from the server."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from obeya.cli.options import database_options
 from obeya.cli.server import JoiningGroup, joined_commands, require_server
 from obeya.errors import InvalidInput
 
-# A head takes about 120 bytes: this is far more than anybody keeps.
+# A head takes about 120 bytes: this limit is far above any realistic number of heads.
 HEADS_MAX = 256 * 1024 * 1024
 PARTS_SHOWN = 20
 
 
 class Unreadable(click.ClickException):
-    """A file that cannot be read as what it should be."""
+    """A file that does not have the expected format."""
 
     exit_code = 2
 
 
 class AuditGroup(JoiningGroup):
-    """What needs no server, and what the server joins."""
+    """The commands that need no server, and those that the server package adds."""
 
     def joined(self) -> Mapping[str, Callable[[], object]]:
-        """The server's commands about the audit log."""
+        """Return the commands of the server package for the audit log."""
         commands = joined_commands("audit")
         return {name: partial(commands.__getitem__, name) for name in commands}
 
@@ -100,7 +100,7 @@ def _heads(path: str) -> tuple[ChainHead, ...]:
 
 
 def say_where_parts_begin(report: ExportReport) -> None:
-    """Say what the file does not hold, and so what its verification cannot speak of."""
+    """Print which events the file does not contain, so they are not verified."""
     parts = [part for part in report.parts.values() if not part.is_whole]
     for part in parts[:PARTS_SHOWN]:
         click.echo(_printable(_what_is_left_out(part)))
@@ -129,10 +129,10 @@ def conclude(
     rows: Sequence[str] = (),
     compared: int,
 ) -> None:
-    """Say what was found and end with 1 where anything is broken.
+    """Print the result, and exit with status 1 if anything is broken.
 
-    `broken` are links, `kept` the heads kept elsewhere that were not found again, `rows` what
-    stands beside the log and says otherwise; `compared` says how many heads there were.
+    `broken` are links, `kept` are saved heads that do not match, `rows` are database rows that
+    differ from the log; `compared` is the number of saved heads.
     """
     broken, kept = tuple(broken), tuple(kept)
     for sentence in (*map(str, (*broken, *kept)), *rows):
@@ -149,10 +149,10 @@ def conclude(
 
 
 def several(number: int, thing: str) -> str:
-    """``1 event``, ``3 events``."""
+    """Return a number with its noun: ``1 event``, ``3 events``."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _printable(text: str) -> str:
-    """What a file says, without what would steer a terminal."""
+    """Return the text of a file without control characters for the terminal."""
     return "".join(character if character.isprintable() else "�" for character in text)

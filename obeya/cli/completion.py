@@ -1,4 +1,4 @@
-"""`obeya completion`: what a shell needs to complete the command."""
+"""`obeya completion`: the shell completion script."""
 
 from __future__ import annotations
 

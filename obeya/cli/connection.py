@@ -1,4 +1,4 @@
-"""How commands reach a server, and what they share: its address, the token, a version's name."""
+"""The connection of commands to a server, and their common options: address, token, version."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A registry on a server, and whether a program reads what is printed."""
+    """A registry on a server, and whether the output is JSON for programs."""
 
     registry: RemoteRegistry
     as_json: bool
 
     def version(self, model: str, text: str) -> ModelVersion:
-        """The version by its number, an alias, or ``latest``.
+        """Return the version by its number, an alias, or ``latest``.
 
         Raises:
             NotFound: there is no such model, version or alias.
@@ -45,12 +45,12 @@ class Session:
         return self.registry.get_version_by_alias(model, text)
 
     def page(self, path: str) -> str:
-        """The address of a page of the site."""
+        """Return the address of a page of the server."""
         return f"{self.registry.url}{path}"
 
 
 def connected(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
-    """Give a command the options that say where the server is, and a `Session` as first."""
+    """Add the options for the server to a command, and pass it a `Session` first."""
 
     @click.option(
         "--url", envvar="OBEYA_URL", default=DEFAULT_URL, show_default=True, help="The server."
@@ -67,7 +67,7 @@ def connected(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
 
 
 def named_version(function: F) -> F:
-    """The options that name one version."""
+    """Add the options that identify one version."""
     function = click.option(
         "--version", required=True, metavar="N", help="Its number, an alias, or latest."
     )(function)
@@ -75,34 +75,34 @@ def named_version(function: F) -> F:
 
 
 def named_model(function: F) -> F:
-    """The option that names a model."""
+    """Add the option that identifies a model."""
     return click.option("--model", required=True, metavar="NAME", help="The registered model.")(
         function
     )
 
 
-class StageType(click.ParamType):  # type: ignore[type-arg]  # generic for types alone
-    """A stage by its name, in any case."""
+class StageType(click.ParamType):  # type: ignore[type-arg]  # generic for type checkers only
+    """A stage by its name, in upper or lower case."""
 
     name = "stage"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Stage:
-        """The stage of that name."""
+        """Return the stage with this name."""
         try:
             return Stage.parse(value)
         except InvalidInput as error:
             self.fail(str(error), param, ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """What the help shows."""
+        """Return the placeholder in the help text."""
         return "[" + "|".join(stage.value for stage in Stage) + "]"
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The stages that begin so."""
+        """Return the stages that begin with this text."""
         begun = incomplete.lower()
         return [CompletionItem(stage.value) for stage in Stage if stage.value.startswith(begun)]
 
@@ -111,10 +111,10 @@ STAGE = StageType()
 
 
 def pairs(values: tuple[str, ...], *, what: str) -> dict[str, str]:
-    """Options of the form ``key=value``, cut at the first ``=``.
+    """Return options of the form ``key=value`` by key, split at the first ``=``.
 
     Raises:
-        BadParameter: there is no ``=``, or a key stands twice.
+        BadParameter: there is no ``=``, or a key is given twice.
     """
     found: dict[str, str] = {}
     for text in values:
@@ -128,7 +128,7 @@ def pairs(values: tuple[str, ...], *, what: str) -> dict[str, str]:
 
 
 def numbers(values: tuple[str, ...]) -> dict[str, float]:
-    """Metrics of the form ``name=0.91``. Raises `BadParameter`."""
+    """Return metrics of the form ``name=0.91`` by name. Raises `BadParameter`."""
     found: dict[str, float] = {}
     for name, text in pairs(values, what="metric").items():
         try:

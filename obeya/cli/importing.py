@@ -1,4 +1,4 @@
-"""`obeya import` and `obeya export`: versions from files, and into files."""
+"""`obeya import` and `obeya export`: versions from files, and to files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Rows = Callable[[Path, Mapping[str, str]], Iterator[Row]]
 
 @dataclass(slots=True)
 class Report:
-    """What came of a file: how many rows it has, and what became of each."""
+    """The result of importing a file: the number of its rows, and their outcomes."""
 
     read: int = 0
     registered: int = 0
@@ -46,10 +46,10 @@ class Report:
 
 
 class ImportGroup(JoiningGroup):
-    """What a server takes, and what is brought in on the installation itself."""
+    """The imports into a server, and those that the server package adds for its installation."""
 
     def joined(self) -> Mapping[str, Callable[[], object]]:
-        """The server's commands that bring things in."""
+        """Return the import commands of the server package."""
         commands = joined_commands("import")
         return {name: partial(commands.__getitem__, name) for name in commands}
 
@@ -111,7 +111,7 @@ def _bring(
         with Progress(disable=session.as_json or dry_run) as progress:
             task = progress.add_task("Registering", total=total)
             stream = rows(file, mapping)
-            # The same rows of the same file have the same keys, so that they are done once.
+            # The same rows of the same file have the same keys, so that they are registered once.
             key = _digest(file, mapping)
             while batch := list(islice(stream, BATCH)):
                 _bring_batch(session, batch, report, "" if dry_run else key)
@@ -126,7 +126,7 @@ def _bring(
 
 
 def _bring_batch(session: Session, batch: list[Row], report: Report, key: str) -> None:
-    """Register the rows of a batch at once; where one of them cannot be, each by itself."""
+    """Register the rows of a batch in one request; if a row is refused, one by one."""
     report.read += len(batch)
     report.refused += [(row.line, row.problem) for row in batch if row.draft is None]
     good = [(row.line, row.draft) for row in batch if row.draft is not None]
@@ -153,7 +153,7 @@ def _bring_batch(session: Session, batch: list[Row], report: Report, key: str) -
 
 
 def _is_there(session: Session, draft: VersionDraft) -> bool:
-    """Whether the very version is there, and not only its number used up."""
+    """Return whether this version exists; its number can also be that of a deleted version."""
     if draft.version is None:
         return False
     try:
@@ -192,12 +192,12 @@ def _digest(file: Path, mapping: Mapping[str, str]) -> str:
 
 
 class ExportGroup(click.Group):
-    """Versions as a file, by the server; anything else is a directory for all of it."""
+    """Exports of versions from a server; any other argument is a directory for a full export."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The form that is the first word, else what writes a directory; options may precede."""
+        """Return the format in the first word, else the full export; options can come first."""
         place = self._first_word(args)
         if place is not None and (command := self.commands.get(args[place])):
             return args[place], command, args[:place] + args[place + 1 :]
@@ -205,14 +205,14 @@ class ExportGroup(click.Group):
         return "export", joined_entry_points()["export"].load(), args
 
     def _first_word(self, args: list[str]) -> int | None:
-        """Where the first word stands that is neither an option nor the value of one."""
+        """Return the index of the first word that is not an option or the value of one."""
         options = [
             option
             for command in self.commands.values()
             for option in command.params
             if isinstance(option, click.Option) and not option.is_flag
         ]
-        # The last two are those of the command that writes a directory.
+        # The last two are options of the full export.
         valued = {name for option in options for name in option.opts}
         valued |= {"--data-dir", "--database-url"}
         is_value = False

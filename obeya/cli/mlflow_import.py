@@ -1,4 +1,4 @@
-"""`obeya import mlflow`: everything that an MLflow registry holds."""
+"""`obeya import mlflow`: imports everything from an MLflow registry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from obeya.transfer.mlflow_server import Credentials, MlflowServer, SourceModel,
 
 REFUSED = 1
 RUN_LINK_TAG, MODEL_ID_TAG, SOURCE_TAG = "mlflow.run_link", "mlflow.model_id", "mlflow.source"
-# Far below what a request may hold, also where every version has long texts.
+# Far below the limit of a request, even if every version has long texts.
 CHARACTERS_AT_ONCE = 1_000_000
 CHARACTERS_OF_NUMBER = 24
 CHARACTERS_OF_DIGEST = 96
@@ -27,7 +27,10 @@ CHARACTERS_OF_DIGEST = 96
 
 @dataclass(slots=True)
 class Report:
-    """What came of an import; `refused` and the rest hold sentences."""
+    """The result of an import.
+
+    `refused`, `kept_aliases` and `without_files` are sentences, `unread_runs` are ids of runs.
+    """
 
     models: int = 0
     new_models: int = 0
@@ -42,7 +45,7 @@ class Report:
 
 
 class _Source:
-    """An MLflow registry, and the tracking server that knows its runs."""
+    """An MLflow registry, and the tracking server with its runs."""
 
     def __init__(
         self,
@@ -60,9 +63,9 @@ class _Source:
     def imported(
         self, model: SourceModel, version: SourceVersion, there: Collection[int] = ()
     ) -> ImportedVersion:
-        """A version as it is to be brought, with the last metrics of its run and its files.
+        """Return a version for the import, with the last metrics of its run and its files.
 
-        Those whose numbers are `there` get none.
+        Versions whose numbers are in `there` get no files.
         """
         uri, further = version.source, {}
         if version.source.startswith("models:/"):
@@ -84,7 +87,7 @@ class _Source:
         )
 
     def numbers_here(self, session: Session, name: str) -> Collection[int]:
-        """The numbers that the model has here already; asked only where files come along."""
+        """Return the version numbers that exist here; empty if no files are imported."""
         if self._store is None:
             return ()
         try:
@@ -219,7 +222,7 @@ def _counted(versions: Iterator[SourceVersion], report: Report) -> Iterator[Sour
 
 
 def _batches(versions: Iterator[ImportedVersion]) -> Iterator[tuple[ImportedVersion, ...]]:
-    """As many at once as a request holds, by number and by the length of their texts."""
+    """Yield batches that fit in one request, by number of versions and length of their texts."""
     batch: list[ImportedVersion] = []
     size = 0
     for version in versions:
@@ -234,7 +237,7 @@ def _batches(versions: Iterator[ImportedVersion]) -> Iterator[tuple[ImportedVers
 
 
 def _weight(version: ImportedVersion) -> int:
-    """About how many characters a version takes in a request."""
+    """Return approximately how many characters a version takes in a request."""
     texts = [version.description, version.artifact_path, *version.aliases]
     texts += [part for tag in version.tags.items() for part in tag]
     numbers = sum(len(name) + CHARACTERS_OF_NUMBER for name in version.metrics)

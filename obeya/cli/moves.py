@@ -1,4 +1,4 @@
-"""Commands that judge, make and take back moves."""
+"""Commands that check, move and roll back versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ARCHIVE = click.option(
     default=None,
     help="Archive what is in the stage now, or not. [as its open request says, else not]",
 )
-# What a check that fails and a refused move end with.
+# Exit status of a failed check and of a refused move.
 FAILED = 1
 
 
@@ -147,7 +147,7 @@ def _move(
                 return
             now = session.registry.get_version(version.model, version.version)
             if now.stage is to_stage:
-                # The last approval promoted it by itself.
+                # The last approval promoted it automatically.
                 move = session.registry.get_transitions(version.model, version.version)[-1]
             else:
                 continue
@@ -156,7 +156,7 @@ def _move(
 
 
 def _request_archives(session: Session, version: ModelVersion, to_stage: Stage) -> bool:
-    """Whether the open request for the move, on which people vote, archives what is there."""
+    """Return whether the open request for the move archives the versions in the target stage."""
     return any(
         request.archive_existing
         for request in session.registry.get_requests(version.model, version.version)
@@ -185,7 +185,10 @@ def _ask(
 def _is_open_or_moved(
     session: Session, version: ModelVersion, to_stage: Stage, until: float
 ) -> bool:
-    """Wait until the request has its approvals or the version moved; False once neither can be."""
+    """Wait until the request has its approvals or the version was moved.
+
+    Returns False when neither can happen any more or the time is up.
+    """
     while time.monotonic() < until:
         time.sleep(min(POLL_SECONDS, max(0.0, until - time.monotonic())))
         judgement = session.registry.can_promote(version.model, version.version, to_stage)

@@ -1,4 +1,4 @@
-"""Options that commands of the core and of the server share."""
+"""Options shared by commands of the core and of the server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def database_options(function: F) -> F:
-    """The options that say where the registry's data is."""
+    """Add the options for the location of the registry's data."""
     for option in (
         click.option("--database-url", metavar="URL", help="The database; SQLite if not given."),
         click.option("--data-dir", metavar="DIRECTORY", help="Where the data is [./data]."),

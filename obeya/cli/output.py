@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs."""
+"""The output of commands: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ _COLOURS = {
 
 
 def say_json(document: Any) -> None:
-    """Print a document."""
+    """Print a document as JSON."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; when it is piped no colour and no cut, a tab between columns."""
+    """Print a table.
+
+    Piped output has no colour and no truncation, and a tab between columns.
+    """
     console = Console()
     listed = [[_plain(cell) for cell in row] for row in rows]
     if not console.is_terminal:
@@ -48,7 +51,7 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def say_policy_result(policy_result: PolicyResult) -> None:
-    """Print each requirement of a policy result with what was observed, and its sentence."""
+    """Print each requirement of a policy result with its observation, and the summary sentence."""
     if policy_result.outcomes:
         console = Console()
         if console.is_terminal:
@@ -69,7 +72,7 @@ def say_policy_result(policy_result: PolicyResult) -> None:
 
 
 def say_judgement(judgement: TransitionJudgement) -> None:
-    """Print every reason against a move, and what only warns."""
+    """Print every refusal of a move, and the warnings."""
     for refusal in judgement.refusals:
         click.echo(f"refused: {refusal.sentence}")
     for warning in judgement.warnings:
@@ -77,12 +80,12 @@ def say_judgement(judgement: TransitionJudgement) -> None:
 
 
 def outcome_word(outcome: Outcome) -> str:
-    """The outcome in a word or two."""
+    """Return the outcome in one or two words."""
     return outcome.value.replace("_", " ")
 
 
 def version_line(version: ModelVersion) -> list[object]:
-    """A version as a row: model, version, stage, label, metrics, registered."""
+    """Return a version as a row: model, version, stage, label, metrics, registered."""
     metrics = ", ".join(
         f"{name}={number_text(value)}" for name, value in list(version.metrics.items())[:4]
     )
@@ -101,6 +104,6 @@ VERSION_COLUMNS = ("model", "version", "stage", "label", "metrics", "registered"
 
 
 def _plain(cell: object) -> str:
-    """One line, without what would steer a terminal."""
+    """Return one line without control characters for the terminal."""
     text = "" if cell is None else str(cell)
     return "".join(c if c.isprintable() else " " for c in text)

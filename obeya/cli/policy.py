@@ -1,4 +1,4 @@
-"""`obeya policy`: promotion policies as a file, of a server or of the installation itself."""
+"""`obeya policy`: promotion policies as a file, for a server or the local installation."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ InForce = Mapping[tuple[str | None, Stage | None], tuple[PromotionPolicy, int]]
 
 
 class BadFile(click.ClickException):
-    """A policy file that cannot be."""
+    """A policy file that is not valid."""
 
     exit_code = 2
 
 
 class ChangedMeanwhile(click.ClickException):
-    """Somebody made another revision between the reading and the writing."""
+    """Someone else created another revision between reading and writing."""
 
     exit_code = 4
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyChange:
-    """A policy that is to come into force, for a model or (None) the site.
+    """A policy to set: a model policy or (None) the default policy.
 
-    `revision` is the one in force that it was held against, 0 where there is none.
+    `revision` is that of the policy in force when the change was computed, 0 if there was none.
     """
 
     model: str | None
@@ -53,10 +53,10 @@ class PolicyChange:
 
 
 class PolicyGroup(JoiningGroup):
-    """What needs no server's part, and what that part joins."""
+    """The commands of the core, and those that the server package adds."""
 
     def joined(self) -> Mapping[str, Callable[[], object]]:
-        """The commands that are about the installation itself."""
+        """Return the commands for the local installation."""
         commands = joined_commands("policy")
         return {name: partial(commands.__getitem__, name) for name in commands}
 
@@ -157,7 +157,7 @@ def simulate(file: Path, url: str | None, token: str, *, as_json: bool) -> None:
 
 
 def read_file(file: Path) -> list[FilePolicy]:
-    """The policies of a file. Raises `BadFile` with its name and the line."""
+    """Return the policies of a file. Raises `BadFile` with its name and the line."""
     try:
         return read_policies(file.read_text("utf-8"))
     except PolicyFileError as error:
@@ -167,12 +167,12 @@ def read_file(file: Path) -> list[FilePolicy]:
 
 
 def refuse_unknown(file: Path, models: Iterable[str], metrics: Iterable[str]) -> None:
-    """Warn of metrics that no version has yet, and refuse a file with models that are not there.
+    """Warn about metrics that no version has yet, and refuse a file with unknown models.
 
-    A policy comes before the first version, so that a metric not measured yet is no mistake.
+    A policy can be set before the first version, so an unmeasured metric is not an error.
 
     Raises:
-        BadFile: a model is not there.
+        BadFile: a model does not exist.
     """
     for problem in metrics:
         click.echo(f"{file}: {problem} Nothing passes until one has.", err=True)
@@ -188,10 +188,10 @@ def apply_policies(
     *,
     dry_run: bool,
 ) -> None:
-    """Say what differs from what is in force, and `make` it so unless it is a dry run.
+    """Print the differences from the policies in force, and apply them unless it is a dry run.
 
     Raises:
-        ChangedMeanwhile: one was changed since `in_force` was read.
+        ChangedMeanwhile: a policy was changed after `in_force` was read.
     """
     changes = []
     for entry in wanted:
@@ -230,7 +230,7 @@ def _place(model: str | None, policy: PromotionPolicy) -> str:
 
 
 def _unknown_models(registry: RemoteRegistry, wanted: Iterable[FilePolicy]) -> Iterator[str]:
-    """The models that are named and not on the server, each with its line."""
+    """Yield a problem for each model that does not exist on the server, with its line."""
     for entry in wanted:
         if entry.model is not None:
             try:
@@ -240,7 +240,7 @@ def _unknown_models(registry: RemoteRegistry, wanted: Iterable[FilePolicy]) -> I
 
 
 def _unmeasured(registry: RemoteRegistry, wanted: Iterable[FilePolicy]) -> Iterator[str]:
-    """The metrics that are named and no version on the server has, each with its line."""
+    """Yield a problem for each metric that no version on the server has, with its line."""
     known: dict[str, bool] = {}
     for entry in wanted:
         for metric, line in sorted(entry.metric_lines.items(), key=lambda named: named[1]):

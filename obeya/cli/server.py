@@ -1,7 +1,7 @@
-"""Commands that need the server, joined to those that do not.
+"""Commands that need the server package, added to those that do not.
 
-They are known by name through the entry-point group `obeya.commands`; they are imported when they
-are run or listed, and Django only when they are run.
+Their names come from the entry-point group `obeya.commands`. They are imported when they are run or
+listed, and import Django only when they are run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 ENTRY_POINTS = "obeya.commands"
-# One module of each distribution that the extra `server` brings.
+# One module of each distribution that the extra `server` installs.
 SERVER_MODULES = (
     "axes",
     "cryptography",
@@ -31,7 +31,7 @@ SERVER_MODULES = (
 
 
 class ServerMissing(click.ClickException):
-    """The command is there, but not what it runs on."""
+    """The command exists, but the packages that it needs are not installed."""
 
     exit_code = 2
 
@@ -40,21 +40,21 @@ class ServerMissing(click.ClickException):
 
 
 class JoiningGroup(click.Group):
-    """Commands of its own, which need no server, and joined ones, which do.
+    """A group of commands that need no server, and joined commands that need one.
 
-    A command of its own stands in front of a joined one of the same name.
+    A command of the group has priority over a joined command of the same name.
     """
 
     def joined(self) -> Mapping[str, Callable[[], object]]:
-        """What loads each joined command, by name; the top level's are entry points."""
+        """Return the loader of each joined command by name; for the top level, entry points."""
         return {name: point.load for name, point in joined_entry_points().items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all commands, sorted."""
+        """Return the names of all commands, sorted."""
         return sorted({*super().list_commands(ctx), *self.joined()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
+        """Return the command with this name."""
         if command := super().get_command(ctx, cmd_name):
             return command
         if load := self.joined().get(cmd_name):
@@ -66,7 +66,7 @@ class JoiningGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is about to run; refused when it is joined and its server missing."""
+        """Return the command to run; refused if it is a joined one and the server is missing."""
         name, command, rest = super().resolve_command(ctx, args)
         if name not in self.commands and name in self.joined():
             require_server()
@@ -74,22 +74,22 @@ class JoiningGroup(click.Group):
 
 
 def joined_entry_points() -> dict[str, EntryPoint]:
-    """The entry points of commands that need the server, by name."""
+    """Return the entry points of commands that need the server, by name."""
     return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
 
 def joined_commands(name: str) -> Mapping[str, click.Command]:
-    """The commands of the joined group of that name; none where the server's part is missing."""
+    """Return the commands of a joined group by name; empty if the server package is missing."""
     point = joined_entry_points().get(name)
     group: Any = point.load() if point else None
     return group.commands if isinstance(group, click.Group) else {}
 
 
 def require_server() -> None:
-    """Go on where the server is installed.
+    """Check that the server is installed.
 
     Raises:
-        ServerMissing: it is not.
+        ServerMissing: it is not installed.
     """
     if any(map(_is_missing, SERVER_MODULES)):
         raise ServerMissing

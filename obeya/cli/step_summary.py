@@ -1,8 +1,8 @@
-"""Show a policy result in a pipeline: a table in the step summary, a note for each failure.
+"""Policy results in a pipeline: a table in the step summary, an annotation per failure.
 
-The summary is Markdown appended to the file that ``GITHUB_STEP_SUMMARY`` names; notes are the
-workflow commands of GitHub Actions, printed where ``GITHUB_ACTIONS`` is set. Forgejo and Gitea
-read both. Elsewhere nothing is written; ``OBEYA_STEP_SUMMARY`` names a file on any system.
+The summary is Markdown, appended to the file in ``GITHUB_STEP_SUMMARY``. Annotations are workflow
+commands of GitHub Actions, printed if ``GITHUB_ACTIONS`` is set. Forgejo and Gitea read both. On
+other systems nothing is written, unless ``OBEYA_STEP_SUMMARY`` is set to a file.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def summarise(
     *,
     address: str = "",
 ) -> None:
-    """Write the table of a policy result and the reasons of a refusal, where a pipeline shows them.
+    """Write the table of a policy result and the reasons of a refusal for the pipeline.
 
-    A summary that cannot be written is said and stops nothing.
+    A summary that cannot be written is reported; it stops nothing.
     """
     path = os.environ.get("OBEYA_STEP_SUMMARY") or os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
@@ -49,7 +49,7 @@ def markdown(
     *,
     address: str = "",
 ) -> str:
-    """The table as GitHub's Markdown; what comes from the registry is no markup in it."""
+    """Return the table as GitHub Markdown; texts from the registry are escaped."""
     lines = [f"### {_cell(title)}", ""]
     if policy_result is not None:
         lines += [_cell(policy_result.sentence), ""]
@@ -81,7 +81,7 @@ def _cell(text: str) -> str:
 
 
 def _escaped(text: str, also: str = "") -> str:
-    """As the workflow commands ask for it: no line breaks, and in properties no ``:`` or ``,``."""
+    """Escape a text for workflow commands: line breaks, and in properties ``:`` and ``,``."""
     for character in f"%\r\n{also}":
         text = text.replace(character, f"%{ord(character):02X}")
     return text

@@ -81,7 +81,7 @@ def register(
     Where its files cannot be stored the version stays without; obeya upload tries again.
     """
     if artifact is not None:
-        # What cannot be sent is found before anything is registered.
+        # Files that cannot be uploaded are detected before anything is registered.
         local_files(artifact)
     made = session.registry.register_model(
         name,
