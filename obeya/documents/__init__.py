@@ -1,6 +1,6 @@
-"""The JSON forms of what crosses the wire, written and read in one place.
+"""The JSON documents of the API, written and read in one place.
 
-For each kind of record there are ``<kind>_document``, which writes it, and
-``<kind>_from_document``, which reads it back equal. Members that a reader does not know are
-ignored, so that a newer server may send more. Times are ISO 8601 in UTC.
+For each kind of record ``<kind>_document`` writes the document, and ``<kind>_from_document`` reads
+it back to an equal record. Unknown members are ignored, so that a newer server can send more. Times
+are ISO 8601 in UTC.
 """

@@ -9,7 +9,7 @@ from obeya.documents.reading import Document, reading
 
 
 def artifact_document(artifact: Artifact) -> dict[str, Any]:
-    """What a version is made of."""
+    """Return an artifact as JSON: its digest, size, warnings and files."""
     return {
         "digest": artifact.digest,
         "size": artifact.size,
@@ -28,10 +28,10 @@ def artifact_document(artifact: Artifact) -> dict[str, Any]:
 
 @reading("artifact")
 def artifact_from_document(document: Document) -> Artifact:
-    """The artifact that `artifact_document` wrote.
+    """Read the artifact that `artifact_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not an artifact.
     """
     return Artifact(
         document["digest"],

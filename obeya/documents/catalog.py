@@ -11,7 +11,10 @@ from obeya.stages import Stage
 
 
 def version_document(version: ModelVersion) -> dict[str, Any]:
-    """A version as JSON: ``metrics`` are values, ``measurements`` have their samples and errors."""
+    """Return a version as JSON.
+
+    ``metrics`` are values, ``measurements`` have their samples and errors.
+    """
     return {
         "model": version.model,
         "version": version.version,
@@ -39,10 +42,10 @@ def version_document(version: ModelVersion) -> dict[str, Any]:
 
 @reading("model version")
 def version_from_document(document: Document) -> ModelVersion:
-    """The version that `version_document` wrote.
+    """Read the version that `version_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not a version.
     """
     return ModelVersion(
         model=document["model"],
@@ -70,7 +73,7 @@ def version_from_document(document: Document) -> ModelVersion:
 
 
 def metric_from_document(name: str, document: Document) -> Metric:
-    """The metric that `obeya.metrics.metric_document` wrote."""
+    """Read the metric that `obeya.metrics.metric_document` wrote."""
     return Metric(
         name,
         document["value"],
@@ -81,7 +84,7 @@ def metric_from_document(name: str, document: Document) -> Metric:
 
 
 def model_document(model: RegisteredModel) -> dict[str, Any]:
-    """A registered model with how many versions it has in each stage."""
+    """Return a registered model as JSON, with the number of versions in each stage."""
     return {
         "name": model.name,
         "description": model.description,
@@ -99,10 +102,10 @@ def model_document(model: RegisteredModel) -> dict[str, Any]:
 
 @reading("registered model")
 def model_from_document(document: Document) -> RegisteredModel:
-    """The model that `model_document` wrote.
+    """Read the model that `model_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not a model.
     """
     return RegisteredModel(
         name=document["name"],
@@ -120,7 +123,10 @@ def model_from_document(document: Document) -> RegisteredModel:
 
 
 def transition_document(move: StageTransition) -> dict[str, Any]:
-    """One move of one version; ``operation`` is shared by moves that were made together."""
+    """Return one move of one version as JSON.
+
+    ``operation`` is the same for moves of the same operation.
+    """
     return {
         "model": move.model,
         "version": move.version,
@@ -138,10 +144,10 @@ def transition_document(move: StageTransition) -> dict[str, Any]:
 
 @reading("transition")
 def transition_from_document(document: Document) -> StageTransition:
-    """The move that `transition_document` wrote.
+    """Read the move that `transition_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not a move.
     """
     return StageTransition(
         model=document["model"],

@@ -11,7 +11,7 @@ from obeya.metrics import Direction, Metric, MetricDefinition, Scale, metric_doc
 
 
 def comparison_document(comparison: VersionComparison) -> dict[str, Any]:
-    """Version ``b`` held against ``a``: every metric that either has, sorted by name."""
+    """Return the comparison of ``b`` with ``a``: every metric that either has, sorted by name."""
     return {
         "version_a": comparison.version_a,
         "version_b": comparison.version_b,
@@ -22,10 +22,10 @@ def comparison_document(comparison: VersionComparison) -> dict[str, Any]:
 
 @reading("comparison")
 def comparison_from_document(document: Document) -> VersionComparison:
-    """The comparison that `comparison_document` wrote.
+    """Read the comparison that `comparison_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not a comparison.
     """
     diffs = [_diff(row) for row in document["metric_diffs"]]
     return VersionComparison(
@@ -34,7 +34,7 @@ def comparison_from_document(document: Document) -> VersionComparison:
 
 
 def diff_document(diff: MetricDiff) -> dict[str, Any]:
-    """One metric of both sides with what is known of it and how they differ."""
+    """Return one metric of both sides with its definition and difference as JSON."""
     return {
         "definition": definition_document(diff.definition),
         "a": metric_document(diff.a) if diff.a else None,
@@ -46,7 +46,7 @@ def diff_document(diff: MetricDiff) -> dict[str, Any]:
 
 
 def definition_document(definition: MetricDefinition) -> dict[str, Any]:
-    """What is known of a metric."""
+    """Return the definition of a metric as JSON."""
     return {
         "name": definition.name,
         "direction": definition.direction.value,
@@ -58,7 +58,7 @@ def definition_document(definition: MetricDefinition) -> dict[str, Any]:
 
 
 def definition_from_document(document: Document) -> MetricDefinition:
-    """The definition that `definition_document` wrote."""
+    """Read the definition that `definition_document` wrote."""
     return MetricDefinition(
         name=document["name"],
         direction=Direction(document["direction"]),

@@ -21,7 +21,7 @@ from obeya.transitions.requests import Decision, RequestStatus, TransitionReques
 
 
 def request_document(request: TransitionRequest) -> dict[str, Any]:
-    """A request with its votes, and who approves the evidence as it stands."""
+    """Return a request as JSON, with its reviews and the approvers of the current evidence."""
     return {
         "id": request.id,
         "model": request.model,
@@ -51,10 +51,10 @@ def request_document(request: TransitionRequest) -> dict[str, Any]:
 
 @reading("transition request")
 def request_from_document(document: Document) -> TransitionRequest:
-    """The request that `request_document` wrote.
+    """Read the request that `request_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not a request.
     """
     return TransitionRequest(
         id=document["id"],
@@ -83,7 +83,7 @@ def request_from_document(document: Document) -> TransitionRequest:
 
 
 def waiver_document(waiver: Waiver) -> dict[str, Any]:
-    """A waiver with who granted it and why."""
+    """Return a waiver as JSON, with its reason and the user who granted it."""
     return {
         "id": waiver.id,
         "model": waiver.model,
@@ -100,10 +100,10 @@ def waiver_document(waiver: Waiver) -> dict[str, Any]:
 
 @reading("waiver")
 def waiver_from_document(document: Document) -> Waiver:
-    """The waiver that `waiver_document` wrote.
+    """Read the waiver that `waiver_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not a waiver.
     """
     return Waiver(
         id=document["id"],
@@ -120,16 +120,16 @@ def waiver_from_document(document: Document) -> Waiver:
 
 
 def guardrail_document(guardrail: Guardrail) -> dict[str, Any]:
-    """A guardrail, as events hold it too."""
+    """Return a guardrail as JSON, in the same form as in events."""
     return guardrail.to_document()
 
 
 @reading("guardrail")
 def guardrail_from_document(document: Document) -> Guardrail:
-    """The guardrail that `guardrail_document` wrote.
+    """Read the guardrail that `guardrail_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not a guardrail.
     """
     return Guardrail(
         document["metric"],
@@ -140,7 +140,7 @@ def guardrail_from_document(document: Document) -> Guardrail:
 
 
 def live_report_document(report: LiveReport) -> dict[str, Any]:
-    """What came of a reported live value."""
+    """Return the result of a reported live value as JSON."""
     return {
         "model": report.model,
         "version": report.version,
@@ -155,10 +155,10 @@ def live_report_document(report: LiveReport) -> dict[str, Any]:
 
 @reading("live report")
 def live_report_from_document(document: Document) -> LiveReport:
-    """The report that `live_report_document` wrote.
+    """Read the report that `live_report_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not a live report.
     """
     guardrail = document["guardrail"]
     return LiveReport(
@@ -173,15 +173,15 @@ def live_report_from_document(document: Document) -> LiveReport:
 
 
 def wip_limit_document(limit: WipLimit) -> dict[str, Any]:
-    """A WIP limit; whose it is stands beside it."""
+    """Return a WIP limit as JSON, without its model."""
     return {"stage": limit.stage.value, "limit": limit.limit, "mode": limit.mode.value}
 
 
 @reading("WIP limit")
 def wip_limit_from_document(document: Document) -> WipLimit:
-    """The limit that `wip_limit_document` wrote.
+    """Read the limit that `wip_limit_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not a WIP limit.
     """
     return WipLimit(Stage(document["stage"]), document["limit"], LimitMode(document["mode"]))

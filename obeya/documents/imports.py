@@ -1,4 +1,4 @@
-"""Imports as the API takes and answers them."""
+"""The requests and responses of imports as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from obeya.imports import ImportedModel, ImportReport
 
 
 def imported_model_document(model: ImportedModel) -> dict[str, Any]:
-    """A model that is to be imported."""
+    """Return a model to import as JSON."""
     return {
         "model": model.name,
         "origin": model.origin,
@@ -37,7 +37,7 @@ def imported_model_document(model: ImportedModel) -> dict[str, Any]:
 
 
 def import_report_document(report: ImportReport) -> dict[str, Any]:
-    """What became of a model."""
+    """Return the report of an import as JSON."""
     return {
         "model": report.model,
         "is_new": report.is_new,
@@ -50,10 +50,10 @@ def import_report_document(report: ImportReport) -> dict[str, Any]:
 
 @reading("report of an import")
 def import_report_from_document(document: Document) -> ImportReport:
-    """Read what `import_report_document` wrote.
+    """Read the report that `import_report_document` wrote.
 
     Raises:
-        MalformedDocument: it is something else.
+        MalformedDocument: the document is not a report of an import.
     """
     return ImportReport(
         model=str(document["model"]),

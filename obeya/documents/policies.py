@@ -10,15 +10,16 @@ from obeya.policy.policy import PromotionPolicy
 
 
 def policy_document(policy: PromotionPolicy) -> dict[str, Any]:
-    """A policy, as its revisions hold it too."""
+    """Return a policy as JSON, in the same form as in its revisions."""
     return policy.to_document()
 
 
 def policy_from_document(document: Document) -> PromotionPolicy:
-    """The policy that `policy_document` wrote, or somebody by hand.
+    """Read a policy that `policy_document` wrote or that was written by hand.
 
     Raises:
-        InvalidInput: a requirement is of no kind, or a value cannot be; the sentence says which.
+        InvalidInput: a requirement has an unknown kind, or a value is not valid; the sentence says
+            which.
     """
     try:
         return PromotionPolicy.from_document(document)

@@ -13,7 +13,7 @@ from obeya.transitions.judge import TransitionJudgement
 
 
 def policy_result_document(policy_result: PolicyResult) -> dict[str, Any]:
-    """A policy result as it is stored, with whether it passes and its sentence."""
+    """Return a policy result as stored, with whether it passed and its sentence."""
     return {
         **policy_result.to_document(),
         "passed": policy_result.passed,
@@ -23,21 +23,21 @@ def policy_result_document(policy_result: PolicyResult) -> dict[str, Any]:
 
 @reading("policy result")
 def policy_result_from_document(document: Document) -> PolicyResult:
-    """The policy result that `policy_result_document` wrote.
+    """Read the policy result that `policy_result_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not a policy result.
     """
     return PolicyResult.from_document(document)
 
 
 def refusal_documents(refusals: Iterable[Refusal]) -> list[dict[str, str]]:
-    """Refusals, as stored checks hold them too."""
+    """Return refusals as JSON, in the same form as in stored checks."""
     return [{"kind": r.kind.value, "code": r.code, "sentence": r.sentence} for r in refusals]
 
 
 def refusals_from_documents(documents: Iterable[Document]) -> tuple[Refusal, ...]:
-    """The refusals that `refusal_documents` wrote."""
+    """Read the refusals that `refusal_documents` wrote."""
     return tuple(
         Refusal(RefusalKind(document["kind"]), document["code"], document["sentence"])
         for document in documents
@@ -45,7 +45,7 @@ def refusals_from_documents(documents: Iterable[Document]) -> tuple[Refusal, ...
 
 
 def judgement_document(judgement: TransitionJudgement) -> dict[str, Any]:
-    """What every rule says of a move."""
+    """Return the judgement of a move by every rule as JSON."""
     return {
         "from_stage": judgement.from_stage.value,
         "to_stage": judgement.to_stage.value,
@@ -62,10 +62,10 @@ def judgement_document(judgement: TransitionJudgement) -> dict[str, Any]:
 
 @reading("judgement")
 def judgement_from_document(document: Document) -> TransitionJudgement:
-    """The judgement that `judgement_document` wrote.
+    """Read the judgement that `judgement_document` wrote.
 
     Raises:
-        MalformedDocument: it is none.
+        MalformedDocument: the document is not a judgement.
     """
     policy_result = document["policy_result"]
     return TransitionJudgement(

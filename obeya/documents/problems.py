@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457), and the errors that problem documents tell of."""
+"""Errors as problem documents (RFC 9457), and errors read from problem documents."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _EXTRA = ("field", "what", "permission", "revision", "digest")
 
 
 def problem_type(code: str) -> str:
-    """The stable URI of a kind of problem."""
+    """Return the stable URI of a kind of problem."""
     return f"urn:obeya:problem:{code.replace('_', '-')}"
 
 
 def problem_document(error: RegistryError, *, status: int | None = None) -> dict[str, Any]:
-    """The problem document of an error; `status` where it differs from the error's own."""
+    """Return the problem document of an error; `status` replaces the error's status."""
     status = status or error.http_status
     document: dict[str, Any] = {
         "type": problem_type(error.code),
@@ -70,7 +70,7 @@ def problem_document(error: RegistryError, *, status: int | None = None) -> dict
 
 
 def error_from_problem(document: Document) -> RegistryError:
-    """The error that `problem_document` wrote; a plain `RegistryError` for an unknown kind."""
+    """Read the error that `problem_document` wrote; `RegistryError` for an unknown kind."""
     sentence = str(document.get("detail") or document.get("title") or "The server refused.")
     make = _MAKERS.get(str(document.get("code")))
     if make is not None:

@@ -1,4 +1,4 @@
-"""Reading documents that somebody else wrote."""
+"""Reading of documents from other systems."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Document = Mapping[str, Any]
 
 
 class MalformedDocument(ValueError):
-    """A document is not of the kind that it was taken for."""
+    """A document does not have the expected kind."""
 
 
 def reading(
     kind: str,
 ) -> Callable[[Callable[Concatenate[Document, P], T]], Callable[Concatenate[Document, P], T]]:
-    """Let whatever is wrong with a document end as `MalformedDocument` that names its kind."""
+    """Convert every error of a reader to `MalformedDocument` with the kind of the document."""
 
     def decorate(
         read: Callable[Concatenate[Document, P], T],
@@ -42,12 +42,12 @@ def reading(
 
 
 def written_time(moment: datetime) -> str:
-    """A moment in UTC, as ISO 8601."""
+    """Return a time in UTC, as ISO 8601."""
     return moment.astimezone(UTC).isoformat()
 
 
 def read_time(text: str) -> datetime:
-    """The moment that `written_time` wrote, or anybody else with a time zone."""
+    """Read a time that `written_time` wrote, or any ISO 8601 time with a time zone."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text} has no time zone")
@@ -55,10 +55,10 @@ def read_time(text: str) -> datetime:
 
 
 def written_time_or_none(moment: datetime | None) -> str | None:
-    """As `written_time`; None stays None."""
+    """Like `written_time`; None is returned as None."""
     return None if moment is None else written_time(moment)
 
 
 def read_time_or_none(text: str | None) -> datetime | None:
-    """As `read_time`; None stays None."""
+    """Like `read_time`; None is returned as None."""
     return None if text is None else read_time(text)
