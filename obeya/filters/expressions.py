@@ -1,6 +1,6 @@
-"""What a filter says of a version, as frozen parts that judge one or are turned into a query.
+"""The parsed form of a filter: frozen nodes that match versions or are converted to a query.
 
-`str` of any of them is a text that `obeya.filters.language.parse_filter` reads as the same.
+`str` of any node is a text that `obeya.filters.language.parse_filter` parses to an equal node.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from obeya.policy.bounds import Comparison, number_text
 from obeya.records import ModelVersion
 from obeya.stages import Stage
 
-# Databases agree on the case of these letters alone.
+# Databases agree on the case of these letters only.
 _FOLDED = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _MICROSECOND = timedelta(microseconds=1)
 _Ordered = TypeVar("_Ordered", int, datetime)
 
 
 class Field(StrEnum):
-    """What a version has one of, or (`ALIAS`) a list of."""
+    """A field of a version; `ALIAS` is a list, every other field is a single value."""
 
     MODEL = "model"
     VERSION = "version"
@@ -41,23 +41,23 @@ class Field(StrEnum):
 
     @property
     def is_time(self) -> bool:
-        """Whether it holds a time."""
+        """Whether the field is a time."""
         return self in (Field.CREATED, Field.UPDATED, Field.ENTERED)
 
     @property
     def is_text(self) -> bool:
-        """Whether it holds a text, empty where nothing was stated."""
+        """Whether the field is a text, empty if not stated."""
         return not self.is_time and self not in (Field.VERSION, Field.STAGE)
 
     @property
     def may_be_missing(self) -> bool:
-        """Whether a version can be without."""
+        """Whether a version can lack the field."""
         return self.is_text and self is not Field.MODEL
 
 
 @dataclass(frozen=True, slots=True)
 class MetricName:
-    """The metric of a version, by its name."""
+    """A metric of a version, by its name."""
 
     name: str
 
@@ -67,7 +67,7 @@ class MetricName:
 
 @dataclass(frozen=True, slots=True)
 class TagKey:
-    """The tag of a version, by its key."""
+    """A tag of a version, by its key."""
 
     key: str
 
@@ -79,7 +79,7 @@ Subject: TypeAlias = Field | MetricName | TagKey
 
 
 class Operator(StrEnum):
-    """How a version's value is held against what the filter states."""
+    """The operator that compares a version's value with the value in the filter."""
 
     EQ = "="
     NE = "!="
@@ -92,7 +92,7 @@ class Operator(StrEnum):
 
     @property
     def comparison(self) -> Comparison:
-        """The comparison of numbers that it is; of `NE`, that which must not hold."""
+        """The comparison of numbers for this operator; for `NE`, the one that must be false."""
         return Comparison.EQ if self is Operator.NE else Comparison(self.value)
 
 
@@ -106,7 +106,7 @@ class Day:
     date: date
 
     def span(self, now: datetime) -> tuple[datetime, datetime]:
-        """The first and the last microsecond of the day."""
+        """Return the first and the last microsecond of the day."""
         first = datetime.combine(self.date, time(), UTC)
         return first, first + timedelta(days=1) - _MICROSECOND
 
@@ -121,7 +121,7 @@ class Moment:
     at: datetime
 
     def span(self, now: datetime) -> tuple[datetime, datetime]:
-        """The moment, twice."""
+        """Return the time, twice."""
         return self.at, self.at
 
     def __str__(self) -> str:
@@ -136,13 +136,13 @@ class Ago:
     unit: str
 
     def span(self, now: datetime) -> tuple[datetime, datetime]:
-        """The moment that was so long ago, twice."""
+        """Return the time so long before `now`, twice."""
         moment = now - self.length
         return moment, moment
 
     @property
     def length(self) -> timedelta:
-        """How long ago it is."""
+        """The length of time before now."""
         return self.number * UNITS[self.unit]
 
     def __str__(self) -> str:
@@ -161,14 +161,14 @@ When: TypeAlias = Day | Moment | Ago
 
 @dataclass(frozen=True, slots=True)
 class MetricTerm:
-    """A metric held against a number; false, whatever the sign, of a version without it."""
+    """A comparison of a metric with a number; always false for a version without the metric."""
 
     metric: str
     operator: Operator
     number: float
 
     def matches(self, version: ModelVersion, now: datetime) -> bool:
-        """Whether it is true of the version."""
+        """Return whether the term is true for the version."""
         value = version.metrics.get(self.metric)
         if value is None:
             return False
@@ -181,10 +181,10 @@ class MetricTerm:
 
 @dataclass(frozen=True, slots=True)
 class TextTerm:
-    """A text or a tag held against texts: one, or with `Operator.IN` any number.
+    """A comparison of a text or a tag with texts: one, or several with `Operator.IN`.
 
-    A tag that a version does not have is unlike nothing: ``!=`` is false of it too. An alias is
-    like a text where any of the version's is, and unlike it where none is.
+    For a tag that the version does not have, every operator is false, including ``!=``. Aliases
+    match if any alias of the version does; ``!=`` is true if no alias is equal.
     """
 
     subject: Field | TagKey
@@ -192,7 +192,7 @@ class TextTerm:
     texts: tuple[str, ...]
 
     def matches(self, version: ModelVersion, now: datetime) -> bool:
-        """Whether it is true of the version."""
+        """Return whether the term is true for the version."""
         values = texts_of(version, self.subject)
         match self.operator:
             case Operator.CONTAINS:
@@ -210,13 +210,13 @@ class TextTerm:
 
 @dataclass(frozen=True, slots=True)
 class NumberTerm:
-    """The version's number held against one, or with `Operator.IN` any number of them."""
+    """A comparison of the version number with a number, or several with `Operator.IN`."""
 
     operator: Operator
     numbers: tuple[int, ...]
 
     def matches(self, version: ModelVersion, now: datetime) -> bool:
-        """Whether it is true of the version."""
+        """Return whether the term is true for the version."""
         if self.operator is Operator.IN:
             return version.version in self.numbers
         return _holds(self.operator, version.version, self.numbers[0], self.numbers[0])
@@ -227,13 +227,13 @@ class NumberTerm:
 
 @dataclass(frozen=True, slots=True)
 class StageTerm:
-    """The version's stage is one of these, or with `Operator.NE` is not the one."""
+    """The version's stage is one of these, or with `Operator.NE` is not the given one."""
 
     operator: Operator
     stages: tuple[Stage, ...]
 
     def matches(self, version: ModelVersion, now: datetime) -> bool:
-        """Whether it is true of the version."""
+        """Return whether the term is true for the version."""
         return (version.stage in self.stages) is not (self.operator is Operator.NE)
 
     def __str__(self) -> str:
@@ -242,9 +242,10 @@ class StageTerm:
 
 @dataclass(frozen=True, slots=True)
 class TimeTerm:
-    """A time held against another. A day is equal to all that lies in it.
+    """A comparison of a time of the version with another time.
 
-    False where the time is not known, as `obeya.records.ModelVersion.updated_at` may be.
+    A day is equal to every time in it. The term is false if the time is not known:
+    `obeya.records.ModelVersion.updated_at` can be None.
     """
 
     field: Field
@@ -252,7 +253,7 @@ class TimeTerm:
     when: When
 
     def matches(self, version: ModelVersion, now: datetime) -> bool:
-        """Whether it is true of the version."""
+        """Return whether the term is true for the version."""
         moment = {
             Field.CREATED: version.created_at,
             Field.UPDATED: version.updated_at,
@@ -268,12 +269,12 @@ class TimeTerm:
 
 @dataclass(frozen=True, slots=True)
 class Has:
-    """The version has such a metric or tag, or the text is not empty."""
+    """The version has this metric or tag, or this text of the version is not empty."""
 
     subject: Subject
 
     def matches(self, version: ModelVersion, now: datetime) -> bool:
-        """Whether it is true of the version."""
+        """Return whether the term is true for the version."""
         if isinstance(self.subject, MetricName):
             return self.subject.name in version.metrics
         values = texts_of(version, self.subject)
@@ -285,12 +286,12 @@ class Has:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """True where the part is false."""
+    """True if the part is false."""
 
     part: Expression
 
     def matches(self, version: ModelVersion, now: datetime) -> bool:
-        """Whether it is true of the version."""
+        """Return whether the expression is true for the version."""
         return not self.part.matches(version, now)
 
     def __str__(self) -> str:
@@ -299,12 +300,12 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """True where all of its parts, two or more, are."""
+    """True if all of its parts are true. There are two or more."""
 
     parts: tuple[Expression, ...]
 
     def matches(self, version: ModelVersion, now: datetime) -> bool:
-        """Whether it is true of the version."""
+        """Return whether the expression is true for the version."""
         return all(part.matches(version, now) for part in self.parts)
 
     def __str__(self) -> str:
@@ -313,12 +314,12 @@ class And:
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """True where any of its parts, two or more, is."""
+    """True if any of its parts is true. There are two or more."""
 
     parts: tuple[Expression, ...]
 
     def matches(self, version: ModelVersion, now: datetime) -> bool:
-        """Whether it is true of the version."""
+        """Return whether the expression is true for the version."""
         return any(part.matches(version, now) for part in self.parts)
 
     def __str__(self) -> str:
@@ -330,7 +331,10 @@ Expression: TypeAlias = Term | Not | And | Or
 
 
 def texts_of(version: ModelVersion, subject: Field | TagKey) -> tuple[str, ...]:
-    """The texts that a version has of a text or tag: several of `Field.ALIAS`, none of no tag."""
+    """Return the texts of a version for a text field or tag.
+
+    `Field.ALIAS` can have several; an absent tag has none.
+    """
     if isinstance(subject, TagKey):
         return (version.tags[subject.key],) if subject.key in version.tags else ()
     if subject is Field.ALIAS:
@@ -348,12 +352,15 @@ def texts_of(version: ModelVersion, subject: Field | TagKey) -> tuple[str, ...]:
 
 
 def subject_text(subject: Subject) -> str:
-    """The subject as a filter writes it."""
+    """Return the subject as written in a filter."""
     return subject.value if isinstance(subject, Field) else str(subject)
 
 
 def _holds(operator: Operator, value: _Ordered, first: _Ordered, last: _Ordered) -> bool:
-    """Whether the value compares so with what lasts from `first` to `last`, both included."""
+    """Return whether the comparison of the value with the range `first` to `last` is true.
+
+    Both ends are included.
+    """
     match operator:
         case Operator.GT:
             return value > last
@@ -379,5 +386,5 @@ def _listed(subject: Subject, operator: Operator, values: list[str]) -> str:
 
 
 def _inside(part: Expression, *kinds: type[And | Or]) -> str:
-    """A part as it stands in another: in parentheses where it would be read otherwise."""
+    """Return a part for use in another part, in parentheses if they are needed."""
     return f"({part})" if isinstance(part, kinds) else str(part)

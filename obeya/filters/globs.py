@@ -1,4 +1,4 @@
-"""Globs of model names: ``*`` stands for any text, ``?`` for any one character."""
+"""Globs of model names: ``*`` matches any text, ``?`` any one character."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ GLOBS_MAX = 20
 
 
 def model_globs(globs: Iterable[str], *, whose: str) -> tuple[str, ...]:
-    """The globs as they are kept, each once. `whose` begins the sentence of a refusal.
+    """Return the globs as stored, without duplicates. `whose` is the subject of the error sentence.
 
     Raises:
-        InvalidInput: one that no model's name could match, or more than 20.
+        InvalidInput: a glob cannot match any model name, or there are more than 20.
     """
-    # A glob is as a model's name is: `*` and `?` may stand in names too.
+    # A glob has the syntax of a model name: names can contain `*` and `?` too.
     try:
         checked = tuple(dict.fromkeys(names.model_name(glob) for glob in globs))
     except InvalidInput as error:
@@ -28,6 +28,6 @@ def model_globs(globs: Iterable[str], *, whose: str) -> tuple[str, ...]:
 
 
 def glob_matches(glob: str, name: str) -> bool:
-    """Whether the name of a model matches."""
-    # A square bracket is itself; the library's translation takes linear time.
+    """Return whether the name of a model matches."""
+    # A square bracket is literal; the library's translation takes linear time.
     return fnmatchcase(name, glob.replace("[", "[[]"))

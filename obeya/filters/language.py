@@ -1,8 +1,8 @@
 """The filter language: ``metrics.imagenet_top1 >= 80 and tags.family = "resnet"``.
 
-`parse_filter` reads a filter, `parse_ordering` (in `obeya.filters.ordering`) what its result is
-sorted by. docs/filters.md describes both. The length, the number of terms and the nesting are
-bounded, so that no text costs more than a few milliseconds.
+`parse_filter` parses a filter, `parse_ordering` (in `obeya.filters.ordering`) the sort order of its
+result. docs/filters.md describes both. The length, the number of terms and the nesting are limited,
+so that no text takes more than a few milliseconds.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from obeya.values import version_number
 TERMS_MAX = 64
 NESTING_MAX = 16
 AGO_MAX = timedelta(days=36_500)
-# As many of any unit as can be reckoned with, and more than there may be of each.
+# Large enough to exceed the limit in every unit, small enough to calculate with.
 _AGO_MAX = 100_000_000
 
 KEYWORDS = frozenset({"and", "or", "not", "in", "contains", "has"})
@@ -67,27 +67,27 @@ _WHOLE = re.compile(r"v?0*(\d{1,10})\Z", re.ASCII | re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}[\d:.,Z+-]*\Z", re.ASCII | re.IGNORECASE)
 _AGO = re.compile(rf"(\d+)([{''.join(UNITS)}])\Z", re.ASCII | re.IGNORECASE)
-# Outside these years a moment cannot be taken to another time zone and back.
+# Outside these years a time cannot be converted to another time zone and back.
 _YEARS = range(1970, 9990)
 _T = TypeVar("_T")
 
 
 def parse_filter(text: str, *, field: str = "filter") -> Expression:
-    """Read a filter.
+    """Parse a filter.
 
     Raises:
-        FilterError: it cannot be read; the sentence quotes what was found and says what was
-            expected there, `field` is the one given.
+        FilterError: the text is not a filter; the sentence quotes what was found and says what was
+            expected, `field` is the one given.
     """
     return _FilterReader(text, field).filter()
 
 
 def is_filter(text: str) -> bool:
-    """Whether a text that is searched for is meant as a filter, if perhaps a wrong one.
+    """Return whether a search text is meant as a filter, even an invalid one.
 
-    It is where something in it is compared: a field with anything, or a word by a sign other
-    than ``=`` with a number; or where it asks whether a version ``has`` a field. All else, such as
-    ``resnet50 v3``, is words.
+    It is if something in it is compared: a field with anything, or a word with a number by an
+    operator other than ``=``; or if it checks whether a version ``has`` a field. Everything else,
+    such as ``resnet50 v3``, is words.
     """
     found, ends_well = _readable_tokens(text)
     for place, token in enumerate(found):
@@ -124,10 +124,10 @@ def is_filter(text: str) -> bool:
 
 
 def read_subject(reader: TokenReader) -> Subject:
-    """Read a field, ``metrics.NAME`` or ``tags.KEY``; the name may stand in quotes.
+    """Read a field, ``metrics.NAME`` or ``tags.KEY``; the name can be in quotes.
 
     Raises:
-        FilterError: it is none of them.
+        FilterError: it is none of these.
     """
     token = reader.token
     if token.kind is not Kind.WORD or token.keyword in KEYWORDS:
@@ -160,7 +160,7 @@ def _named(reader: TokenReader, token: Token, head: str, name: str) -> Subject:
 
 
 class _FilterReader:
-    """Reads expressions; `or` binds least, then `and`, then `not`."""
+    """Parser of expressions; `or` has the lowest precedence, then `and`, then `not`."""
 
     def __init__(self, text: str, field: str) -> None:
         self._reader = TokenReader(text, field=field)
@@ -267,7 +267,7 @@ class _FilterReader:
         return operator
 
     def _values(self, operator: Operator, read: Callable[[Token], _T]) -> tuple[_T, ...]:
-        """One value, or after ``in`` a list of them."""
+        """Return one value, or after ``in`` a list of values."""
         if operator is not Operator.IN:
             return (self._one(read),)
         self._reader.require(Kind.OPEN, "a list in parentheses")
@@ -341,7 +341,7 @@ class _FilterReader:
         return when
 
     def _literal(self, token: Token, what: str) -> str:
-        """The text of a token in quotes, or of a word that is no keyword."""
+        """Return the text of a token in quotes, or of a word that is not a keyword."""
         if token.kind is Kind.TEXT or (token.keyword and token.keyword not in KEYWORDS):
             return token.value
         raise self._reader.expected(what)
@@ -355,12 +355,12 @@ def _read_or_none(read: Callable[[], When]) -> When | None:
 
 
 def _utc(moment: datetime) -> datetime:
-    """The moment in UTC, which it is taken to be in where it does not say."""
+    """Return the time in UTC; a time without a zone is taken as UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _readable_tokens(text: str) -> tuple[list[Token], bool]:
-    """The tokens up to the first that is none, without the end; whether all are tokens."""
+    """Return the tokens before the first invalid one, without END, and whether all are valid."""
     found: list[Token] = []
     try:
         found.extend(tokens(text))

@@ -1,4 +1,4 @@
-"""What versions are sorted by: ``metrics.auc desc, created``."""
+"""The sort order of versions: ``metrics.auc desc, created``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _FIELDS = (Field.CREATED, Field.UPDATED, Field.ENTERED, Field.MODEL, Field.VERSI
 
 @dataclass(frozen=True, slots=True)
 class OrderingTerm:
-    """One thing that versions are sorted by. Those without the metric come last either way."""
+    """One sort key of versions.
+
+    Versions without the metric are last in both directions.
+    """
 
     subject: Field | MetricName
     descending: bool = False
@@ -26,7 +29,7 @@ class OrderingTerm:
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """What versions are sorted by, the first term first; what that leaves equal, by their age."""
+    """The sort order of versions, the most significant term first; ties are sorted by age."""
 
     terms: tuple[OrderingTerm, ...]
 
@@ -38,10 +41,10 @@ NEWEST_FIRST = Ordering((OrderingTerm(Field.CREATED, descending=True),))
 
 
 def parse_ordering(text: str) -> Ordering:
-    """Read an ordering; an empty text is the newest version first.
+    """Parse an ordering; an empty text means newest first.
 
     Raises:
-        FilterError: it cannot be read; its `field` is ``order_by``.
+        FilterError: the text is not an ordering; its `field` is ``order_by``.
     """
     reader = TokenReader(text, field="order_by")
     if reader.take_kind(Kind.END):

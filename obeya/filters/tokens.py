@@ -1,4 +1,4 @@
-"""The words of the filter language, where each stands, and what is said of a wrong one."""
+"""The tokens of the filter language, their positions, and the errors about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from enum import Enum, auto
 from obeya.errors import InvalidInput
 
 FILTER_MAX = 4_096
-# How much of the text an error shows on either side of what is wrong.
+# How much of the text an error shows on either side of the error position.
 _AROUND = 40
 _FOUND_MAX = 32
 
@@ -29,10 +29,10 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class FilterError(InvalidInput):
-    """A filter or an ordering that cannot be read.
+    """A filter or an ordering that cannot be parsed.
 
-    `position` is the character of `text`, counted from 0, at which it goes wrong; `end` the one
-    after what was found there, the same where the text ends too early.
+    `position` is the index in `text`, counted from 0, of the error; `end` is the index after the
+    offending text, equal to `position` if the text ends too early.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class FilterError(InvalidInput):
 
     @property
     def excerpt(self) -> tuple[str, str, str]:
-        """What stands before, at and after the place; cut, with “…”, where it is long."""
+        """The text before, at and after the error; long parts are cut with “…”."""
         start, stop = max(0, self.position - _AROUND), min(len(self.text), self.end + _AROUND)
         at = self.text[self.position : self.end]
         return (
@@ -56,7 +56,7 @@ class FilterError(InvalidInput):
 
 
 class Kind(Enum):
-    """What a token is. A TEXT stands in quotes, a NAME in backquotes."""
+    """The kind of a token. A TEXT is in quotes, a NAME in backquotes."""
 
     WORD = auto()
     TEXT = auto()
@@ -70,7 +70,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a filter from `position` up to `end`; `value` is without quotes and escapes."""
+    """A piece of a filter from `position` to `end`; `value` is without quotes and escapes."""
 
     kind: Kind
     value: str
@@ -79,15 +79,15 @@ class Token:
 
     @property
     def keyword(self) -> str:
-        """The word in lower case; empty for what is no word."""
+        """The word in lower case; empty if the token is not a word."""
         return self.value.lower() if self.kind is Kind.WORD else ""
 
 
 class TokenReader:
-    """Reads a text token by token; every error names `field` as what is wrong.
+    """Reads a text token by token; every error has `field` as its field.
 
     Raises:
-        FilterError: the text is too long, or some of it can be no token.
+        FilterError: the text is too long, or contains an invalid token.
     """
 
     def __init__(self, text: str, *, field: str = "filter") -> None:
@@ -106,41 +106,41 @@ class TokenReader:
 
     @property
     def token(self) -> Token:
-        """The token that is read next."""
+        """The next token."""
         return self._tokens[self._next]
 
     def take(self) -> Token:
-        """Read a token. The end stays, however often it is read."""
+        """Read a token. After the last token, END is returned every time."""
         token = self.token
         self._next = min(self._next + 1, len(self._tokens) - 1)
         return token
 
     def take_keyword(self, *keywords: str) -> bool:
-        """Read the next token if it is one of the keywords; whether it was."""
+        """Read the next token if it is one of the keywords; return whether it was."""
         if self.token.keyword not in keywords:
             return False
         self.take()
         return True
 
     def take_kind(self, kind: Kind) -> bool:
-        """Read the next token if it is of that kind; whether it was."""
+        """Read the next token if it has this kind; return whether it had."""
         if self.token.kind is not kind:
             return False
         self.take()
         return True
 
     def require(self, kind: Kind, what: str) -> None:
-        """Read a token of that kind, or refuse what stands there; `what` says what should."""
+        """Read a token of this kind, or raise an error that says `what` was expected."""
         if not self.take_kind(kind):
             raise self.expected(what)
 
     def expected(self, what: str, token: Token | None = None) -> FilterError:
-        """The error for a token, by default the next, that stands where `what` should be."""
+        """Return the error for a token, by default the next, where `what` was expected."""
         token = token or self.token
         return self.error(f"Found {self.found(token)} where {what} was expected.", token)
 
     def error(self, sentence: str, token: Token | None = None) -> FilterError:
-        """An error at a token, by default the next."""
+        """Return an error at a token, by default the next."""
         token = token or self.token
         return FilterError(
             sentence,
@@ -151,17 +151,17 @@ class TokenReader:
         )
 
     def found(self, token: Token) -> str:
-        """The token as an error quotes it."""
+        """Return the token as quoted in an error."""
         if token.kind is Kind.END:
             return "the end"
         return _quoted_in_error(self._text[token.position : token.end])
 
 
 def tokens(text: str, *, field: str = "filter") -> Iterator[Token]:
-    """The tokens of a text, END last.
+    """Yield the tokens of a text, END last.
 
     Raises:
-        FilterError: what comes next can be no token.
+        FilterError: the text contains an invalid token.
     """
     position = _skip_space(text, 0)
     while position < len(text):
@@ -180,14 +180,14 @@ def tokens(text: str, *, field: str = "filter") -> Iterator[Token]:
         kind, value = Kind[found.lastgroup.upper()], found[0]
         if kind in (Kind.TEXT, Kind.NAME):
             value = _unescaped(text, found.start() + 1, found.end() - 1, field)
-        # What is stored is normal; so is what it is held against.
+        # Stored texts are in NFC, so the texts compared with them are too.
         yield Token(kind, unicodedata.normalize("NFC", value), found.start(), found.end())
         position = _skip_space(text, found.end())
     yield Token(Kind.END, "", len(text), len(text))
 
 
 def quoted(text: str) -> str:
-    """The text in quotes, as a filter writes it, on one line."""
+    """Return the text in quotes, as written in a filter, on one line."""
     quote = "'" if text.count('"') > text.count("'") else '"'
     escaped = text.replace("\\", "\\\\").replace(quote, "\\" + quote)
     for outgoing_message, character in (("n", "\n"), ("r", "\r"), ("t", "\t")):
@@ -196,7 +196,7 @@ def quoted(text: str) -> str:
 
 
 def name_text(name: str) -> str:
-    """The name of a metric or a tag as a filter writes it: in quotes only where it must be."""
+    """Return the name of a metric or tag as written in a filter, in quotes only if needed."""
     return name if _WORD.fullmatch(name) else quoted(name)
 
 
