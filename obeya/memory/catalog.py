@@ -19,7 +19,7 @@ from obeya.values import MetricValues, as_metrics, as_tags, version_number
 
 
 def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
-    """Register a version, and its model when it is new."""
+    """Register a version, and its model if it is new."""
     name = names.model_name(draft.model)
     wanted = None if draft.version is None else version_number(draft.version)
     metrics, tags = as_metrics(draft.metrics), as_tags(draft.tags)
@@ -73,7 +73,7 @@ def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
 
 
 def log_metrics(store: MemoryStore, name: str, version: int, metrics: MetricValues) -> ModelVersion:
-    """Add metrics to a version, with an event when one of them is new or has another value."""
+    """Add metrics to a version, and an event if one of them is new or has a different value."""
     checked = as_metrics(metrics)
     model, found = store.find(name, version)
     old = found.measurements
@@ -89,7 +89,7 @@ def log_metrics(store: MemoryStore, name: str, version: int, metrics: MetricValu
 
 
 def set_description(store: MemoryStore, name: str, text: str, version: int | None) -> None:
-    """Describe a version, or (None) the model."""
+    """Set the description of a version, or (None) of the model."""
     text = names.description(text)
     model, found = store.find_either(name, version)
     if text == (model.description if found is None else found.description):
@@ -120,7 +120,7 @@ def rename_model(store: MemoryStore, name: str, new_name: str) -> None:
 
 
 def delete_version(store: MemoryStore, name: str, version: int) -> None:
-    """Delete a version with its aliases, and close what waited for it."""
+    """Delete a version with its aliases, and close its open requests and alerts."""
     model, found = store.find(name, version)
     del model.versions[found.version]
     model.aliases = {a: n for a, n in model.aliases.items() if n != found.version}
@@ -130,7 +130,7 @@ def delete_version(store: MemoryStore, name: str, version: int) -> None:
 
 
 def delete_model(store: MemoryStore, name: str) -> None:
-    """Delete a model with its versions; its chain stays."""
+    """Delete a model with its versions; its chain is kept."""
     model = store.model(name)
     for number in model.versions:
         store.left(model, number, None)

@@ -17,7 +17,7 @@ from obeya.transitions.guardrails import Guardrail, LiveReport
 
 
 def set_guardrail(store: MemoryStore, name: str, guardrail: Guardrail) -> None:
-    """Set the guardrail of a metric, and clear what the one before it raised."""
+    """Set the guardrail of a metric, and clear the alert of the previous one."""
     model = store.model(name)
     if model.guardrails.get(guardrail.metric) != guardrail:
         model.guardrails[guardrail.metric] = guardrail
@@ -26,7 +26,7 @@ def set_guardrail(store: MemoryStore, name: str, guardrail: Guardrail) -> None:
 
 
 def remove_guardrail(store: MemoryStore, name: str, metric: str) -> None:
-    """Remove the guardrail of a metric, and clear what it raised."""
+    """Remove the guardrail of a metric, and clear its alert."""
     stored = names.stored_form(metric)
     model = store.model(name)
     if model.guardrails.pop(stored, None) is None:
@@ -38,7 +38,7 @@ def remove_guardrail(store: MemoryStore, name: str, metric: str) -> None:
 def report_live_metric(
     store: MemoryStore, name: str, metric: str, value: float, version: int | None
 ) -> LiveReport:
-    """Compare a live value with its guardrail: raise or clear the andon, roll back if set so."""
+    """Compare a live value with its guardrail: raise or clear the alert, or roll back."""
     metric = names.metric_name(metric)
     value = finite(value, what=f"The live value of “{metric}”")
     model = store.model(name)

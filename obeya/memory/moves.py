@@ -36,7 +36,7 @@ def transition_stage(
 
 
 def rollback(store: MemoryStore, name: str, to_version: int | None, reason: str) -> StageTransition:
-    """Put the last good version (or `to_version`) back into Production."""
+    """Restore the last good version (or `to_version`) to Production."""
     reason = names.required_reason(reason, to="roll back")
     model = store.model(name)
     if to_version is not None:

@@ -21,7 +21,10 @@ from obeya.transitions.versions import next_stage
 
 
 def set_policy(store: MemoryStore, policy: PromotionPolicy, name: str | None) -> int:
-    """Add a revision, unless the one in force requires the same; its number."""
+    """Add a revision, unless the policy in force has the same requirements.
+
+    Returns the number of the revision in force.
+    """
     if policy.stage is None:
         raise InvalidInput("A policy needs a target stage to be stored.", field="stage")
     owner = store.owner(name)
@@ -36,7 +39,7 @@ def set_policy(store: MemoryStore, policy: PromotionPolicy, name: str | None) ->
 
 
 def remove_policy(store: MemoryStore, stage: Stage, name: str | None, reason: str) -> None:
-    """Take the policy of a stage out of force; its revisions stay."""
+    """Remove the policy of a stage; its revisions are kept."""
     stage, reason = Stage.parse(stage), names.reason(reason)
     owner = store.owner(name)
     present = owner.policies.in_force(stage)
@@ -59,7 +62,7 @@ def check_promotion_policy(
     policy: PromotionPolicy | None,
     to_stage: Stage | None,
 ) -> PolicyResult:
-    """Judge a version by `policy`, else by that of `to_stage`, else of its next stage."""
+    """Check a version against `policy`, else that of `to_stage`, else that of its next stage."""
     wanted = None if to_stage is None else Stage.parse(to_stage)
     model, found = store.find(name, version)
     stage = wanted or found.stage.next
@@ -116,7 +119,7 @@ def waive(
 
 
 def set_wip_limit(store: MemoryStore, limit: WipLimit, name: str | None) -> None:
-    """Limit how many versions a stage holds."""
+    """Limit the number of versions in a stage."""
     owner = store.owner(name)
     if owner.limits.get(limit.stage) != limit:
         owner.limits[limit.stage] = limit

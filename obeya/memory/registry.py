@@ -1,4 +1,4 @@
-"""A registry in memory: for notebooks and tests, and the model that others must match."""
+"""A registry in memory: for notebooks and tests, and the reference for other implementations."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from obeya.values import MetricValues, stage_and_name
 
 
 class InMemoryRegistry(ModelRegistry):
-    """A `ModelRegistry` in this process. Nothing outlives the object; every method is thread-safe.
+    """A `ModelRegistry` in this process. Nothing is persisted; every method is thread-safe.
 
-    The actor may do everything but what asks for two people: there are no permissions in memory.
-    `acting_as` gives the same registry to another actor. `clock` gives the time of each
-    write and must return aware times; `workflow` is that of every model.
+    The actor can do everything except what requires a second person: there are no permissions in
+    memory. `acting_as` returns the same registry for another actor. `clock` returns the time of
+    each write and must return aware times; `workflow` is the workflow of every model.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class InMemoryRegistry(ModelRegistry):
         self._lock = threading.RLock()
 
     def acting_as(self, actor: str) -> InMemoryRegistry:
-        """The same registry, with everything in it, in the hands of another actor."""
+        """Return the same registry, with all its contents, for another actor."""
         other = copy.copy(self)
         other._store = self._store.acting_as(actor)  # noqa: SLF001 - a copy of this one
         return other
@@ -300,11 +300,11 @@ class InMemoryRegistry(ModelRegistry):
             catalog.delete_model(self._store, name)
 
     def events(self, name: str | None = None) -> Sequence[AuditEvent]:
-        """The audit events of one model, or (None) of the site, oldest first."""
+        """Return the audit events of one model, or (None) of the site chain, oldest first."""
         with self._lock:
             return list(self._store.owner(name).chain.events)
 
     def verify(self) -> list[BrokenLink]:
-        """Recompute every chain; the first broken link of each that does not hold."""
+        """Recompute every chain; return the first broken link of each chain that has one."""
         with self._lock:
             return self._store.broken_links()

@@ -1,4 +1,4 @@
-"""Transition requests and votes in memory. The caller holds the registry's lock."""
+"""Transition requests and their reviews in memory. The caller holds the registry's lock."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def request_transition(
 
 
 def get_requests(store: MemoryStore, name: str, version: int | None) -> list[TransitionRequest]:
-    """Return the requests for one version, or for all of the model's, the newest first."""
+    """Return the requests of one version, or of all versions of the model, newest first."""
     model, _ = store.find_either(name, version)
     return [
         store.seen(model, request)
@@ -80,7 +80,7 @@ def get_requests(store: MemoryStore, name: str, version: int | None) -> list[Tra
 def approve(
     store: MemoryStore, name: str, version: int, comment: str, to_stage: Stage | None
 ) -> TransitionRequest:
-    """Approve the open request, and move the version where the policy promotes automatically."""
+    """Approve the open request, and move the version if the policy promotes automatically."""
     comment = names.reason(comment)
     model, request, vote = _vote(store, name, version, Decision.APPROVE, comment, to_stage)
     store.append(
@@ -110,7 +110,7 @@ def reject(
 def withdraw(
     store: MemoryStore, name: str, version: int, to_stage: Stage | None
 ) -> TransitionRequest:
-    """Withdraw the actor's own open request."""
+    """Withdraw the actor's open request."""
     model, request = _one_open(store, name, version, to_stage)
     requests.check_withdrawal(request.status, requested_by=request.requested_by, actor=store.actor)
     return store.close(model, request, RequestStatus.WITHDRAWN)

@@ -1,4 +1,4 @@
-"""What `InMemoryRegistry` keeps of one model."""
+"""The data of one model in `InMemoryRegistry`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Chain:
 
     @property
     def head(self) -> str:
-        """The hash that the next event follows."""
+        """The hash of the last event, which the next event contains."""
         return self.links[-1].hash if self.links else GENESIS
 
 
 @dataclass(slots=True)
 class Policies:
-    """The policies of one model, or the default ones: their revisions by stage, oldest first.
+    """The policies of one model, or the default policies: their revisions by stage, oldest first.
 
     `removed` are the stages whose last revision is no longer in force.
     """
@@ -42,7 +42,7 @@ class Policies:
     removed: set[Stage] = field(default_factory=set)
 
     def in_force(self, stage: Stage) -> tuple[PromotionPolicy, int] | None:
-        """The policy in force for a stage and the number of its revision."""
+        """Return the policy in force for a stage and the number of its revision, else None."""
         revisions = self.revisions.get(stage)
         if not revisions or stage in self.removed:
             return None
@@ -51,10 +51,10 @@ class Policies:
 
 @dataclass(slots=True)
 class Model:
-    """A registered model with its versions by number and its own policies by stage.
+    """A registered model with its versions by number and its model policies by stage.
 
-    `in_production` holds the numbers in the order in which they entered; the last is the champion.
-    `andons` holds the version and metric of those that are raised.
+    `in_production` has the version numbers in the order in which they entered Production; the last
+    is the champion. `andons` has the version and metric of each active alert.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Model:
 
 
 def moves_of(model: Model) -> list[StageTransition]:
-    """The moves of the versions that are there, registrations among them, oldest first."""
+    """Return the moves of the existing versions, with their registrations, oldest first."""
     archived: dict[str | None, list[int]] = defaultdict(list)
     for event in model.chain.events:
         if event.operation and event.to_stage is Stage.ARCHIVED and event.version is not None:
@@ -101,7 +101,7 @@ def moves_of(model: Model) -> list[StageTransition]:
 
 
 def evidence_of(version: ModelVersion) -> Evidence:
-    """What a version shows."""
+    """Return the evidence of a version."""
     return Evidence(
         version=version.version,
         metrics=version.measurements,

@@ -1,4 +1,4 @@
-"""What `InMemoryRegistry` keeps, and the steps that its methods are made of."""
+"""The data of `InMemoryRegistry`, and the operations on it that its methods share."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from obeya.values import version_number
 
 @dataclass(slots=True)
 class MemoryStore:
-    """All models with the policies, WIP limits and chain of the site.
+    """All models, and the default policies, WIP limits across models, and site chain.
 
     The caller holds the registry's lock.
     """
@@ -52,22 +52,22 @@ class MemoryStore:
     buried: list[Chain] = field(default_factory=list)
 
     def acting_as(self, actor: str, channel: Channel = Channel.PYTHON) -> MemoryStore:
-        """The same store, nothing copied, in the hands of another actor."""
+        """Return the same store for another actor; the data is shared, not copied."""
         return dataclasses.replace(self, actor=actor, channel=channel)
 
     def owner(self, name: str | None) -> Model | MemoryStore:
-        """The model, or (None) the store, whose policies and WIP limits are those of the site."""
+        """Return the model, or (None) the store, which has the policies and limits of no model."""
         return self if name is None else self.model(name)
 
     def model(self, name: str) -> Model:
-        """The model. Raises `NotFound`."""
+        """Return the model. Raises `NotFound`."""
         try:
             return self.models[names.stored_form(name)]
         except KeyError:
             raise model_not_found(name) from None
 
     def find(self, name: str, version: int) -> tuple[Model, ModelVersion]:
-        """The model and one of its versions. Raises `NotFound`."""
+        """Return the model and one of its versions. Raises `NotFound`."""
         model = self.model(name)
         try:
             return model, model.versions[version_number(version)]
@@ -75,11 +75,11 @@ class MemoryStore:
             raise version_not_found(model.name, version) from None
 
     def find_either(self, name: str, version: int | None) -> tuple[Model, ModelVersion | None]:
-        """The model and one of its versions, or (None) only the model. Raises `NotFound`."""
+        """Return the model and one of its versions, or (None) only the model. Raises `NotFound`."""
         return (self.model(name), None) if version is None else self.find(name, version)
 
     def issued(self, model: Model, version: ModelVersion) -> ModelVersion:
-        """The version with the aliases that point at it now, and mappings of its own."""
+        """Return a copy of the version with its current aliases, for callers."""
         aliases = sorted(a for a, number in model.aliases.items() if number == version.version)
         return dataclasses.replace(
             version,
@@ -89,7 +89,7 @@ class MemoryStore:
         )
 
     def replace(self, model: Model, version: ModelVersion) -> ModelVersion:
-        """Keep a changed version at its next revision."""
+        """Store a changed version with its next revision."""
         now = self.now(model.chain)
         changed = dataclasses.replace(version, revision=version.revision + 1, updated_at=now)
         model.versions[version.version] = changed
@@ -107,7 +107,7 @@ class MemoryStore:
         data: Mapping[str, Any],
         reason: str = "",
     ) -> None:
-        """Bring a version into a stage, with its event, and settle what waited for that."""
+        """Move a version to a stage, append the event, and close its open requests and alerts."""
         self.replace(model, dataclasses.replace(version, stage=to_stage, stage_entered_at=at))
         self.append(
             model.chain,
@@ -128,7 +128,10 @@ class MemoryStore:
     def refused(
         self, model: Model, version: ModelVersion, judgement: TransitionJudgement, reason: str
     ) -> TransitionRefused:
-        """The error for a move that may not be made, with its event unless the workflow refuses."""
+        """Return the error for a refused move.
+
+        Appends the event of the refusal, unless the workflow refuses the move.
+        """
         refusals = refusal_documents(judgement.refusals)
         if not judgement.refused_by(RefusalKind.WORKFLOW):
             self.append(
@@ -158,7 +161,7 @@ class MemoryStore:
         action: Action = Action.STAGE_TRANSITIONED,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        """Make a move, and with `archive_existing` archive the others in `to_stage` before it."""
+        """Move a version; with `archive_existing` archive the others in `to_stage` before."""
         operation, now = str(uuid.uuid4()), self.now(model.chain)
         if archive_existing and to_stage is not Stage.ARCHIVED:
             for other in [v for v in model.versions.values() if v.stage is to_stage]:
@@ -183,7 +186,7 @@ class MemoryStore:
         )
 
     def champion_of(self, model: Model, judged: ModelVersion) -> Evidence | None:
-        """The champion's evidence; None where there is none or it is the one judged."""
+        """Return the champion's evidence; None if there is none or `judged` is the champion."""
         champion = model.in_production[-1] if model.in_production else judged.version
         if champion == judged.version:
             return None
@@ -192,7 +195,7 @@ class MemoryStore:
     def policy_of(
         self, model: Model | None, stage: Stage
     ) -> tuple[PromotionPolicy | None, int | None]:
-        """The policy in force and its revision; None and None where there is none."""
+        """Return the policy in force and its revision; None and None if there is no policy."""
         own = model.policies.in_force(stage) if model else None
         return guarding_policy(own, self.policies.in_force(stage)) or (None, None)
 
@@ -204,7 +207,7 @@ class MemoryStore:
         *,
         archive_existing: bool = False,
     ) -> TransitionFacts:
-        """All that a move is judged by."""
+        """Return the inputs for judging a move."""
         policy, revision = self.policy_of(model, to_stage)
         now = self.now(model.chain)
         facts = TransitionFacts(
@@ -266,7 +269,7 @@ class MemoryStore:
         )
 
     def now(self, chain: Chain) -> datetime:
-        """The clock's time in UTC, but never before the last event of the chain."""
+        """Return the clock's time in UTC, but never before the last event of the chain."""
         now = self.clock().astimezone(UTC)
         return max(now, chain.events[-1].occurred_at) if chain.events else now
 
@@ -300,10 +303,13 @@ class MemoryStore:
         chain.events.append(event)
         chain.links.append(Link(event.sequence, text, event_hash(text)))
 
-    # What waits for a version
+    # Open requests and alerts of a version
 
     def seen(self, model: Model, request: TransitionRequest) -> TransitionRequest:
-        """A request as it stands: open ones with the digest of the evidence as it is now."""
+        """Return a request in its current state.
+
+        An open request gets the digest of the current evidence.
+        """
         if request.status is not RequestStatus.OPEN:
             return request
         version = model.versions[request.version]
@@ -313,11 +319,11 @@ class MemoryStore:
         return dataclasses.replace(request, evidence_digest=digest, status=status)
 
     def request(self, model: Model, request_id: str) -> TransitionRequest:
-        """The request as it was kept last."""
+        """Return the stored request with this id."""
         return next(r for r in model.requests if r.id == request_id)
 
     def keep(self, model: Model, request: TransitionRequest) -> TransitionRequest:
-        """Keep a changed request in its place."""
+        """Store a changed request in its place."""
         model.requests = [request if r.id == request.id else r for r in model.requests]
         return request
 
@@ -330,7 +336,10 @@ class MemoryStore:
         data: Mapping[str, Any] | None = None,
         comment: str = "",
     ) -> TransitionRequest:
-        """Close a request, with its event and the evidence as it stands."""
+        """Close a request, and append the event.
+
+        The request keeps the digest of the evidence at this time.
+        """
         if request.version in model.versions:
             request = self.seen(model, request)
         closed = self.keep(model, dataclasses.replace(request, status=status))
@@ -346,7 +355,7 @@ class MemoryStore:
         return closed
 
     def expire_requests(self, model: Model) -> None:
-        """Close the open requests whose time is over."""
+        """Close the open requests that expired."""
         now = self.now(model.chain)
         for request in model.requests:
             if request.status is RequestStatus.OPEN and now >= request.expires_at:
@@ -355,7 +364,10 @@ class MemoryStore:
                 )
 
     def left(self, model: Model, version: int, to_stage: Stage | None) -> None:
-        """Settle what waited for a version that moved, or (None) was deleted."""
+        """Close the open requests of a version that moved to `to_stage`, or (None) was deleted.
+
+        Its alerts are cleared, unless it moved to Production.
+        """
         for request in model.requests:
             if request.status is RequestStatus.OPEN and request.version == version:
                 as_asked = request.to_stage is to_stage
@@ -367,7 +379,7 @@ class MemoryStore:
     def clear_andons(
         self, model: Model, version: int | None = None, metric: str | None = None
     ) -> None:
-        """Clear what guardrails raised, of one version or one metric or both."""
+        """Clear alerts, of one version or one metric or both."""
         for andon in list(model.andons):
             if version in (None, andon[0]) and metric in (None, andon[1]):
                 model.andons.remove(andon)
@@ -376,7 +388,7 @@ class MemoryStore:
                 )
 
     def broken_links(self) -> list[BrokenLink]:
-        """The first broken link of each chain that does not hold, deleted models' among them."""
+        """Return the first broken link of each broken chain, including those of deleted models."""
         chains = [self.chain, *(model.chain for model in self.models.values()), *self.buried]
         broken = (first_broken_link(chain.uid, chain.links) for chain in chains)
         return [link for link in broken if link is not None]
