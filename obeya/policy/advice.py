@@ -1,4 +1,4 @@
-"""What is odd about a policy though it can be stored: bounds that no version can meet."""
+"""Problems of a policy that can be stored: limits that no version can meet."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from obeya.policy.rules import RequiredTag
 
 
 def contradictions(policy: PromotionPolicy) -> tuple[str, ...]:
-    """Why no version can ever pass, a sentence for each contradiction; empty when none is seen.
+    """Return why no version can ever pass, a sentence for each contradiction found.
 
-    Only absolute bounds and tags contradict each other for certain: a bound that is relative to
-    the champion moves with it.
+    Only absolute bounds and tags can contradict each other with certainty: a bound relative to the
+    champion moves with the champion.
     """
     bounds: dict[str, list[MetricRequirement]] = defaultdict(list)
     for requirement in policy.evidence_requirements:
@@ -35,9 +35,10 @@ def contradictions(policy: PromotionPolicy) -> tuple[str, ...]:
 
 
 def _clash(metric: str, asked: list[MetricRequirement]) -> str:
-    """Why no value meets all bounds of one metric; empty when one does.
+    """Return why no value meets all bounds of one metric; empty if a value does.
 
-    A value that meets them all is among the bounds, their neighbours and the middles between.
+    If any value meets all bounds, then one of these does: the bounds, their neighbours, and the
+    midpoints between them.
     """
     points = sorted({requirement.threshold for requirement in asked})
     tried = [

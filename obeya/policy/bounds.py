@@ -1,4 +1,4 @@
-"""Holding a value against a bound."""
+"""Comparison of a value with a bound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from obeya.errors import InvalidInput
 
 
 class Comparison(StrEnum):
-    """How an observed value is held against a bound."""
+    """The operator that compares an observed value with a bound."""
 
     GT = ">"
     GTE = ">="
@@ -19,16 +19,16 @@ class Comparison(StrEnum):
 
     @property
     def symbol(self) -> str:
-        """The sign as people read it: ``≥``."""
+        """The sign for display: ``≥``."""
         return {Comparison.GTE: "≥", Comparison.LTE: "≤"}.get(self, self.value)
 
     @property
     def is_strict(self) -> bool:
-        """Whether an equal value does not hold and one side is asked for: > and <."""
+        """Whether an equal value fails the comparison and one side is required: > and <."""
         return self in (Comparison.GT, Comparison.LT)
 
     def holds(self, value: float, bound: float) -> bool:
-        """Whether ``value <comparison> bound``. ``=`` compares within 1e-9 relative."""
+        """Return whether ``value <comparison> bound``. ``=`` compares within 1e-9 relative."""
         match self:
             case Comparison.GT:
                 return value > bound
@@ -43,10 +43,10 @@ class Comparison(StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> Comparison:
-        """Read ``>=``, ``≥``, ``==`` and their siblings.
+        """Parse ``>=``, ``≥``, ``==`` and the other comparison signs.
 
         Raises:
-            InvalidInput: it is none of them.
+            InvalidInput: the text is not a comparison.
         """
         signs = {"≥": ">=", "≤": "<=", "==": "="}
         sign = str(text).strip()
@@ -60,7 +60,7 @@ class Comparison(StrEnum):
 
 
 def number_text(value: float) -> str:
-    """A number with all its digits and no needless ones: ``0.9``, ``100``, ``1e-12``."""
+    """Return a number with all significant digits: ``0.9``, ``100``, ``1e-12``."""
     if value.is_integer() and abs(value) < 1e16:
         return str(int(value))
     return repr(value)

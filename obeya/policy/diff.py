@@ -1,4 +1,4 @@
-"""What differs between two policies, line by line and setting by setting, in words."""
+"""The differences between two policies, by requirement and by setting, as text."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from obeya.policy.rules import RequiredTag
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `old` is empty for what was added, `new` for what was removed.
+    """One difference. `old` is empty for an added line, `new` for a removed one.
 
-    `setting` names the setting that changed; empty where a requirement did.
+    `setting` is the name of the changed setting; empty if a requirement changed.
     """
 
     old: str
@@ -25,20 +25,20 @@ class Change:
 
     @property
     def is_added(self) -> bool:
-        """Whether the older policy did not ask for it."""
+        """Whether the older policy did not require it."""
         return not self.old
 
     @property
     def is_removed(self) -> bool:
-        """Whether the newer policy does not ask for it any more."""
+        """Whether the newer policy no longer requires it."""
         return not self.new
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyDiff:
-    """The changed, added and removed requirements, the changed settings, and what is the same.
+    """The changed, added and removed requirements, the changed settings, and the unchanged lines.
 
-    `is_reordered`: the same requirements stand in another order, which judges the same.
+    `is_reordered`: the same requirements are in a different order, which gives the same result.
     """
 
     changes: tuple[Change, ...]
@@ -47,16 +47,16 @@ class PolicyDiff:
 
     @property
     def is_empty(self) -> bool:
-        """Whether both ask for the same in the same order."""
+        """Whether both policies have the same requirements in the same order."""
         return not self.changes and not self.is_reordered
 
 
 def diff_policies(old: PromotionPolicy, new: PromotionPolicy) -> PolicyDiff:
-    """What became of each requirement and setting of `old` in `new`.
+    """Return what changed for each requirement and setting from `old` to `new`.
 
-    A requirement that is gone and one that came are one change where they ask about the same:
-    first those with the same sign, then those of the same metric or tag, then those of one kind
-    that a policy holds once.
+    A removed and an added requirement count as one change if they have the same subject: first
+    those with the same sign, then those of the same metric or tag, then those of a kind that a
+    policy has only once.
     """
     kept = {r.describe() for r in old.requirements} & {r.describe() for r in new.requirements}
     gone = [r for r in old.requirements if r.describe() not in kept]
@@ -69,7 +69,7 @@ def diff_policies(old: PromotionPolicy, new: PromotionPolicy) -> PolicyDiff:
                 pairs[twin.describe()] = before.describe()
                 gone.remove(before)
                 came.remove(twin)
-    # In the order of the newer policy, what is gone after it.
+    # In the order of the newer policy, followed by the removed requirements.
     changes = [
         Change(pairs.get(line, ""), line)
         for line in (r.describe() for r in new.requirements)

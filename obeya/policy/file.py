@@ -1,4 +1,4 @@
-"""Policy files: YAML that names the line where it is wrong."""
+"""Policy files: YAML, with errors that have line numbers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ HEAD = """\
 
 
 class PolicyFileError(Exception):
-    """What a file says makes no policy. `line`, of the first mistake, counts from 1.
+    """A file that does not contain valid policies. `line` is that of the first error, from 1.
 
-    `problems` holds a sentence for each mistake, which begins with its line.
+    `problems` has a sentence for each error, which begins with its line.
     """
 
     def __init__(self, line: int, sentence: str) -> None:
@@ -35,7 +35,7 @@ class PolicyFileError(Exception):
 
     @classmethod
     def of(cls, errors: Sequence[PolicyFileError]) -> PolicyFileError:
-        """One error that says what all of them say."""
+        """Return one error with the problems of all of them."""
         all_or_nothing = cls(errors[0].line, "")
         all_or_nothing.problems = tuple(problem for error in errors for problem in error.problems)
         all_or_nothing.args = ("\n".join(all_or_nothing.problems),)
@@ -44,9 +44,9 @@ class PolicyFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FilePolicy:
-    """One policy of a file, for a model or (None) the site, and the line where it starts.
+    """One policy of a file, a model policy or (None) a default policy, and its first line.
 
-    `metric_lines` says where each metric is named first.
+    `metric_lines` has the line of the first mention of each metric.
     """
 
     model: str | None
@@ -56,7 +56,7 @@ class FilePolicy:
 
 
 def write_policies(policies: Iterable[tuple[str | None, PromotionPolicy]]) -> str:
-    """The text of a file with these policies, each with its model or None for the site."""
+    """Return the text of a file with these policies, each with its model or None for default."""
     entries = []
     for model, policy in policies:
         where: dict[str, Any] = {"stage": policy.stage.value if policy.stage else None}
@@ -70,13 +70,13 @@ def write_policies(policies: Iterable[tuple[str | None, PromotionPolicy]]) -> st
 
 
 def read_policies(text: str) -> list[FilePolicy]:
-    """The policies of a file, in its order.
+    """Return the policies of a file, in its order.
 
-    Nothing but plain values is made of it: no tags, no anchors.
+    Only plain values are read: no tags, no anchors.
 
     Raises:
-        PolicyFileError: it is no YAML, holds a key that there is not or holds one twice, or a
-            policy that cannot be; all of the mistakes, unless it cannot be read at all.
+        PolicyFileError: the text is not YAML, has an unknown or duplicate key, or an invalid
+            policy; has all of the errors, unless the text cannot be read at all.
     """
     if len(text.encode()) > BYTES_MAX:
         raise PolicyFileError(1, f"The file is larger than {BYTES_MAX:,} bytes.")
@@ -89,7 +89,7 @@ def read_policies(text: str) -> list[FilePolicy]:
         except PolicyFileError as error:
             errors.append(error)
             continue
-        assert read.policy.stage is not None  # noqa: S101 - for mypy: _policy gives one
+        assert read.policy.stage is not None  # noqa: S101 - for mypy: _policy sets one
         place = (read.model, read.policy.stage)
         if place in found:
             whose = read.model or "the site"
@@ -149,7 +149,7 @@ def _policy(node: yaml.Node) -> FilePolicy:
     line = _line(node)
     parts = dict(_pairs(node, "A policy is a mapping with the keys “stage” and “requirements”."))
     errors: list[PolicyFileError] = []
-    # Any stage serves to read on where the stage is what is wrong.
+    # If the stage is invalid, any stage works for checking the rest.
     stage = Stage.STAGING
     try:
         stage = _stage(parts.pop("stage", None), line)
@@ -161,7 +161,7 @@ def _policy(node: yaml.Node) -> FilePolicy:
         model = _plain(value)
         if not isinstance(model, str) or not model:
             raise PolicyFileError(_line(value), "“model” is the name of a model.")
-    # Each requirement is read alone first, so that what is wrong is named by its own line.
+    # Each requirement is read separately first, so that an error has its line.
     metric_lines: dict[str, int] = {}
     for name, node_of, key_line in _parts_alone(parts):
         try:
@@ -181,7 +181,7 @@ def _policy(node: yaml.Node) -> FilePolicy:
 def _parts_alone(
     parts: Mapping[str, tuple[yaml.Node, yaml.Node]],
 ) -> Iterator[tuple[str, yaml.Node, int]]:
-    """Each requirement, and each other part of a policy, with its key and line."""
+    """Yield each requirement, and each other part of a policy, with its key and line."""
     for name, (key, value) in parts.items():
         if name != "requirements":
             yield name, value, _line(key)
@@ -223,7 +223,7 @@ def _pairs(node: yaml.Node, otherwise: str) -> Iterator[tuple[str, tuple[yaml.No
 
 
 def _plain(node: yaml.Node) -> Any:
-    """The node as plain Python values."""
+    """Return the node as plain Python values."""
     if isinstance(node, yaml.MappingNode):
         return {name: _plain(value) for name, (_, value) in _pairs(node, "")}
     if isinstance(node, yaml.SequenceNode):
@@ -238,7 +238,7 @@ def _plain(node: yaml.Node) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise PolicyFileError(_line(node), f"“{node.value[:64]}” is not a finite number.")
     if value is not None and not isinstance(value, str | bool | int | float):
-        # A date, say: whoever wrote it meant text.
+        # For example a date: the author meant text.
         return node.value
     return value
 

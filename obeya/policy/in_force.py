@@ -1,4 +1,4 @@
-"""Which policy guards a stage for a model."""
+"""The policy in force for a stage and a model."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ Policy = TypeVar("Policy")
 
 
 def guarding_policy(model_policy: Policy | None, default_policy: Policy | None) -> Policy | None:
-    """Return the policy of the model, else the default policy, else None."""
+    """Return the model policy, else the default policy, else None."""
     return default_policy if model_policy is None else model_policy

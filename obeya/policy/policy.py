@@ -1,4 +1,4 @@
-"""Promotion policies: what a version must show before it may enter a stage."""
+"""Promotion policies: the requirements of a version for entering a stage."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ REQUIREMENTS_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class PromotionPolicy:
-    """What a version must show before it may enter `stage`.
+    """The requirements that a version must meet to enter `stage`.
 
-    `requirements` may be of any kind that this module exports. `min_test_coverage` is a floor for
-    the metric ``test_coverage``, in that metric's own unit. `required_approvals` counts distinct
-    people; with `auto_promote` a request that has them all moves at once. In the mode
-    `Mode.WARN` nothing is refused: what fails, approvals among it, is a warning. A policy without
-    a stage can be checked but not stored.
+    `requirements` can be of any kind in `obeya.policy`. `min_test_coverage` is the minimum of the
+    metric ``test_coverage``, in that metric's unit. `required_approvals` counts different people;
+    with `auto_promote` a request is carried out immediately when it has all approvals. In the mode
+    `Mode.WARN` nothing is refused: failed requirements and missing approvals are warnings. A policy
+    without a stage can be checked but not stored.
 
     Raises:
-        InvalidInput: the stage takes no policy, a bound is not finite, a requirement stands
-            twice, more than one asks for a time, or a count is out of range.
+        InvalidInput: the stage cannot have a policy, a bound is not finite, there is a duplicate
+            requirement or more than one for the time in stage, or a count is out of range.
     """
 
     stage: Stage | None = None
@@ -97,7 +97,7 @@ class PromotionPolicy:
             )
 
     def require(self, requirement: Requirement) -> PromotionPolicy:
-        """This policy with one more requirement of any kind."""
+        """Return this policy with one more requirement of any kind."""
         return replace(self, requirements=(*self.requirements, requirement))
 
     @overload
@@ -139,28 +139,28 @@ class PromotionPolicy:
         in_percent: bool = False,
         beyond_noise: bool = False,
     ) -> PromotionPolicy:
-        """This policy with one more requirement relative to the champion."""
+        """Return this policy with one more requirement relative to the champion."""
         return self.require(
             ChampionRequirement(metric, comparison, offset, in_percent, beyond_noise)
         )
 
     def require_test_coverage(self, minimum: float) -> PromotionPolicy:
-        """This policy with a floor for the metric ``test_coverage``."""
+        """Return this policy with a minimum for the metric ``test_coverage``."""
         return replace(self, min_test_coverage=minimum)
 
     def require_approvals(self, count: int) -> PromotionPolicy:
-        """This policy with `count` approvals required."""
+        """Return this policy with `count` approvals required."""
         return replace(self, required_approvals=count)
 
     def asks_the_same_as(self, other: PromotionPolicy) -> bool:
-        """Whether both ask for the same, in whatever order."""
+        """Return whether both policies have the same requirements, in any order."""
         return replace(self, requirements=()) == replace(other, requirements=()) and set(
             self.requirements
         ) == set(other.requirements)
 
     @property
     def evidence_requirements(self) -> tuple[Requirement, ...]:
-        """All that evidence is held against: the requirements, and the coverage floor as one."""
+        """All requirements on evidence, including the minimum test coverage as a requirement."""
         if self.min_test_coverage is None:
             return self.requirements
         floor = MetricRequirement(TEST_COVERAGE, Comparison.GTE, self.min_test_coverage)
@@ -168,7 +168,7 @@ class PromotionPolicy:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Everything the policy says, a line each."""
+        """All requirements and settings of the policy, one line each."""
         count = self.required_approvals
         approvals = f"{count} {'approval' if count == 1 else 'approvals'}" if count else ""
         floor = self.min_test_coverage
@@ -180,21 +180,21 @@ class PromotionPolicy:
 
     @property
     def metric_names(self) -> frozenset[str]:
-        """Every metric that it speaks of."""
+        """Every metric in the requirements."""
         return frozenset(r.metric for r in self.evidence_requirements if r.metric)
 
     @property
     def asks_about_champion(self) -> bool:
-        """Whether a requirement holds the version against the champion."""
+        """Whether a requirement compares the version with the champion."""
         return self.asks_for(ChampionRequirement)
 
     def asks_for(self, *kinds: type) -> bool:
-        """Whether a requirement is of one of these kinds."""
+        """Return whether a requirement is of one of these kinds."""
         return any(isinstance(requirement, kinds) for requirement in self.requirements)
 
     @property
     def asks_about_noise(self) -> bool:
-        """Whether a requirement needs the definitions of metrics, which say what noise is."""
+        """Whether a requirement needs the metric definitions, which determine the noise."""
         return any(isinstance(r, ChampionRequirement) and r.beyond_noise for r in self.requirements)
 
     def check(
@@ -207,11 +207,10 @@ class PromotionPolicy:
         waivers: Iterable[Waiver] = (),
         at: datetime | None = None,
     ) -> PolicyResult:
-        """Hold every requirement against the evidence; never stops at the first failure.
+        """Check the evidence against every requirement, without stopping at a failure.
 
-        `waivers` are those of the version for this stage, of which those active `at` let the
-        requirements pass that they name. Approvals are not evidence: they are counted where a
-        move is judged.
+        `waivers` are those of the version for this stage; those active `at` let their requirements
+        pass. Approvals are not evidence: they are counted when a move is judged.
         """
         active = {
             line: waiver
@@ -230,11 +229,11 @@ class PromotionPolicy:
     def passes(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> bool:
-        """Whether `check` would pass, without its words and without waivers."""
+        """Return whether `check` would pass without waivers; does not create sentences."""
         return self.judge(definitions)(evidence, champion)
 
     def judge(self, definitions: Definitions) -> Callable[[Evidence, Evidence | None], bool]:
-        """`passes` as a function of the evidence and the champion, for very many of them."""
+        """Return `passes` as a function of evidence and champion, for many calls."""
         outcomes = tuple(requirement.outcome for requirement in self.evidence_requirements)
 
         def passes(evidence: Evidence, champion: Evidence | None) -> bool:
@@ -243,7 +242,7 @@ class PromotionPolicy:
         return passes
 
     def to_document(self) -> dict[str, Any]:
-        """The JSON form that is stored as a revision and read by `from_document`."""
+        """Return the JSON form that is stored as a revision and read by `from_document`."""
         return {
             "stage": self.stage.value if self.stage else None,
             "requirements": [requirement.to_document() for requirement in self.requirements],
@@ -255,7 +254,7 @@ class PromotionPolicy:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> PromotionPolicy:
-        """Read back what `to_document` wrote, by this version of the product or an older one."""
+        """Read what `to_document` wrote, in this or an older version of Obeya."""
         return cls(
             stage=Stage(document["stage"]) if document["stage"] else None,
             requirements=requirements_from_documents(document["requirements"]),
@@ -285,18 +284,18 @@ _REQUIREMENT_KEYS = {
 def requirements_from_documents(
     documents: Sequence[Mapping[str, Any]],
 ) -> tuple[Requirement, ...]:
-    """The requirements that `Requirement.to_document` wrote, in their order."""
+    """Read the requirements that `Requirement.to_document` wrote, in their order."""
     return tuple(requirement_from_document(row) for row in documents)
 
 
 def requirement_from_document(row: Mapping[str, Any]) -> Requirement:
-    """The requirement that its `to_document` wrote; the keys tell its kind.
+    """Read the requirement that its `to_document` wrote; the keys determine its kind.
 
     Raises:
-        InvalidInput: it is of no kind that there is.
+        InvalidInput: the keys are those of no known kind.
     """
     keys = frozenset(row)
-    # A mapping's pattern lets further keys pass, and a requirement that is dropped gates nothing.
+    # A mapping pattern also matches extra keys; ignoring one would silently drop a requirement.
     if keys in _REQUIREMENT_KEYS:
         match row:
             case {"metric": metric, "comparison": sign, "threshold": threshold}:

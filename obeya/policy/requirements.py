@@ -1,4 +1,4 @@
-"""What a policy can ask of a version, and how one requirement comes out."""
+"""The requirements on metrics, the protocol of all requirements, and their outcomes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NO_DEFINITIONS: Definitions = MappingProxyType({})
 
 
 class Outcome(StrEnum):
-    """How one requirement came out."""
+    """The outcome of one requirement."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -38,17 +38,17 @@ class Outcome(StrEnum):
 
     @property
     def lets_pass(self) -> bool:
-        """Whether a version may go on with this outcome."""
+        """Whether a requirement with this outcome lets the version pass."""
         return self in (Outcome.PASSED, Outcome.WAIVED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a version shows when it is judged.
+    """The properties of a version that a policy check uses.
 
-    `time_in_stage` is how long it has been in the stage that it would leave; None where that is
-    not known. `artifact_size` is what its files have in bytes, None where none are stored in the
-    registry; `artifact_warnings` is what was found in them, a sentence each.
+    `time_in_stage` is how long it has been in the stage that it would leave; None if not known.
+    `artifact_size` is the size of its files in bytes, None if the registry stores no files;
+    `artifact_warnings` are the findings in them, a sentence each.
     """
 
     version: int
@@ -64,12 +64,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequirementOutcome:
-    """One requirement held against the evidence.
+    """The outcome of checking one requirement against the evidence.
 
-    `requirement` is its line, which a waiver names. `metric` is empty for what asks for no
-    metric; `observed` the version's value, None when it has none; `bound` the value it was held
-    against; `baseline` the champion's value of the same metric, where there is one. `sentence`
-    says the outcome in words; `waiver` is the id of the waiver that let it pass.
+    `requirement` is its line, by which a waiver identifies it. `metric` is empty for a requirement
+    without a metric; `observed` is the version's value, None if it has none; `bound` is the value
+    that it was compared with; `baseline` is the champion's value of the same metric, if there is
+    one. `sentence` is the outcome as a sentence; `waiver` is the id of the waiver that let it pass.
     """
 
     requirement: str
@@ -87,7 +87,7 @@ class RequirementOutcome:
 
     @classmethod
     def of_rule(cls, requirement: str, outcome: Outcome, sentence: str) -> RequirementOutcome:
-        """The outcome of a requirement that asks for no metric."""
+        """Return the outcome of a requirement without a metric."""
         return cls(
             requirement=requirement,
             metric="",
@@ -99,37 +99,40 @@ class RequirementOutcome:
 
 
 class Requirement(Protocol):
-    """Anything a policy can ask of a version."""
+    """Anything that a policy can require of a version."""
 
     @property
     def metric(self) -> str:
-        """The metric it speaks of; empty when of none."""
+        """The metric of the requirement; empty if it has none."""
 
     def describe(self) -> str:
-        """The requirement in one line: ``accuracy ≥ 0.9``. A waiver names it by this line."""
+        """Return the requirement in one line: ``accuracy ≥ 0.9``.
+
+        A waiver identifies the requirement by this line.
+        """
 
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> Outcome:
-        """How it comes out; never raises for missing or odd values."""
+        """Return the outcome; never raises for missing or unusual values."""
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """The same outcome with what was seen, and a sentence."""
+        """Return the same outcome with the observed value and a sentence."""
 
     def to_document(self) -> dict[str, Any]:
-        """The JSON form that `obeya.policy.policy.requirement_from_document` reads."""
+        """Return the JSON form that `obeya.policy.policy.requirement_from_document` reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetricRequirement:
-    """A metric must compare with an absolute threshold, in the metric's own unit.
+    """A comparison of a metric with an absolute threshold, in the metric's unit.
 
     A version without the metric fails.
 
     Raises:
-        InvalidInput: the metric's name is none or the threshold is not finite.
+        InvalidInput: the metric's name is not valid or the threshold is not finite.
     """
 
     name: str
@@ -144,17 +147,17 @@ class MetricRequirement:
 
     @property
     def metric(self) -> str:
-        """The metric that the requirement is about, as of every kind of requirement."""
+        """The metric of the requirement, as in every kind of requirement."""
         return self.name
 
     def describe(self) -> str:
-        """The requirement in one line: ``accuracy ≥ 0.9``."""
+        """Return the requirement in one line: ``accuracy ≥ 0.9``."""
         return f"{self.name} {self.comparison.symbol} {number_text(self.threshold)}"
 
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> Outcome:
-        """Hold the threshold against the version's value."""
+        """Compare the version's value with the threshold."""
         metric = evidence.metrics.get(self.name)
         if metric is None:
             return Outcome.MISSING
@@ -164,7 +167,7 @@ class MetricRequirement:
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """The outcome in words; the champion's value is given beside it."""
+        """Return the outcome with a sentence, and with the champion's value for information."""
         metric = evidence.metrics.get(self.name)
         standing = champion.metrics.get(self.name) if champion else None
         outcome = self.outcome(evidence, champion, definitions)
@@ -189,7 +192,7 @@ class MetricRequirement:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """``{"metric": ..., "comparison": ">=", "threshold": ...}``."""
+        """Return ``{"metric": ..., "comparison": ">=", "threshold": ...}``."""
         return {
             "metric": self.name,
             "comparison": self.comparison.value,
@@ -198,7 +201,7 @@ class MetricRequirement:
 
 
 class _Finding(Enum):
-    """What comes of holding a metric against the champion's, in the order it is looked for."""
+    """The results of comparing a metric with the champion's, in the order of the checks."""
 
     NOT_MEASURED = (Outcome.MISSING, "{metric} was not measured.")
     NO_CHAMPION = (Outcome.PASSED, "{value}; there is no champion to compare with.")
@@ -232,22 +235,21 @@ class _Finding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ChampionRequirement:
-    """A metric must compare with the champion's value, moved by `offset`.
+    """A comparison of a metric with the champion's value plus `offset`.
 
-    The bound is the champion's value c plus `offset` in the metric's own unit, or with
-    `in_percent` c + |c|·offset/100, reckoned in decimals. “At most 1 % worse” is ``>=`` with −1
-    in percent for a metric that is better when higher, ``<=`` with 1 in percent for one that is
-    better when lower.
-    `beyond_noise` (only with > and <) also asks that the difference be larger than noise
+    The bound is the champion's value c plus `offset` in the metric's unit, or with `in_percent` c +
+    |c|·offset/100, calculated in decimals. “At most 1 % worse” is ``>=`` with −1 in percent for a
+    metric that is better when higher, ``<=`` with 1 in percent for one that is better when lower.
+    `beyond_noise` (only with > and <) also requires that the difference is larger than the noise
     (`obeya.metrics.within_noise`).
 
-    Where there is no champion it passes and says so. A version without the metric fails; values
-    that were measured on different named datasets, a champion without the metric, and noise that
-    neither side states cannot be compared, which fails too.
+    Without a champion the requirement passes and the sentence says so. A version without the metric
+    fails. Values measured on different named datasets, a champion without the metric, and unknown
+    noise are not comparable, which fails too.
 
     Raises:
-        InvalidInput: the metric's name is none, the offset is not finite, or noise is to be
-            exceeded in no direction.
+        InvalidInput: the metric's name is not valid, the offset is not finite, or `beyond_noise` is
+            set for a comparison without a direction.
     """
 
     metric: str
@@ -262,10 +264,10 @@ class ChampionRequirement:
         offset = finite(self.offset, what=f"The tolerance of “{self.metric}”")
         object.__setattr__(self, "offset", offset)
         if not offset:
-            # Nothing in percent and nothing in units are the same requirement.
+            # An offset of zero in percent and in units is the same requirement.
             object.__setattr__(self, "offset", 0.0)
             object.__setattr__(self, "in_percent", False)
-        # A policy that is read from a file may say anything here.
+        # A policy from a file can have any value here.
         if any(type(switch) is not bool for switch in (self.in_percent, self.beyond_noise)):
             raise InvalidInput(
                 f"in_percent and beyond_noise of “{self.metric}” are true or false.",
@@ -278,7 +280,7 @@ class ChampionRequirement:
             )
 
     def describe(self) -> str:
-        """The requirement in one line: ``accuracy ≥ champion − 1 %``."""
+        """Return the requirement in one line: ``accuracy ≥ champion − 1 %``."""
         unit = " %" if self.in_percent else ""
         sign = "−" if self.offset < 0 else "+"
         moved = f" {sign} {number_text(abs(self.offset))}{unit}" if self.offset else ""
@@ -286,9 +288,9 @@ class ChampionRequirement:
         return f"{self.metric} {self.comparison.symbol} champion{moved}{noise}"
 
     def bound(self, champion: float) -> float:
-        """The value to hold against, for a champion's value; may leave the range of numbers.
+        """Return the bound for a champion's value; it can be outside the range of floats.
 
-        It is reckoned in decimals, as people write them: 0.1 below 0.8 is 0.7, which the sum of
+        It is calculated in decimals, as people write them: 0.1 below 0.8 is 0.7, which the sum of
         the nearest binary fractions is not.
         """
         if not self.offset or not math.isfinite(champion):
@@ -301,13 +303,13 @@ class ChampionRequirement:
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> Outcome:
-        """Hold the version's value against the champion's."""
+        """Compare the version's value with the champion's."""
         return self._find(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """The outcome in words, with the bound that the champion's value gives."""
+        """Return the outcome with a sentence, and with the bound from the champion's value."""
         own = evidence.metrics.get(self.metric)
         standing = champion.metrics.get(self.metric) if champion else None
         bound = None if standing is None else self.bound(standing.value)
@@ -334,7 +336,7 @@ class ChampionRequirement:
     def _find(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> _Finding:
-        """The one place where it is decided; the words are made only where they are read."""
+        """Return the finding, without its sentence, which is formatted only when needed."""
         own = evidence.metrics.get(self.metric)
         if own is None:
             return _Finding.NOT_MEASURED
@@ -359,7 +361,7 @@ class ChampionRequirement:
         return _Finding.HOLDS
 
     def to_document(self) -> dict[str, Any]:
-        """``{"metric": ..., "comparison": ">=", "champion": {"offset": ..., ...}}``."""
+        """Return ``{"metric": ..., "comparison": ">=", "champion": {"offset": ..., ...}}``."""
         return {
             "metric": self.metric,
             "comparison": self.comparison.value,

@@ -1,4 +1,4 @@
-"""The outcome of a policy check."""
+"""The result of a policy check."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from obeya.stages import Stage
 
 
 class Mode(StrEnum):
-    """What a policy does with a version that fails it."""
+    """The effect of a policy on a version that fails it."""
 
     ENFORCE = "enforce"
     WARN = "warn"
@@ -21,12 +21,12 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PolicyResult:
-    """The outcome of a policy check: every requirement with what was seen.
+    """The result of a policy check: the outcome of every requirement.
 
-    `policy_revision` names the revision that judged; None for a policy that is not stored, and
-    with `has_policy` False when no policy guards the stage, in which case it passes, and
-    `is_gated` False too for a move that no policy can gate, such as a demotion.
-    A policy in the mode `Mode.WARN` refuses nothing: what fails is a warning.
+    `policy_revision` is the revision used for the check; None for a policy that is not stored. If
+    no policy applies to the stage, `has_policy` is False and the check passes. If no policy can
+    apply to the move, such as a demotion, `is_gated` is False too. A policy in the mode `Mode.WARN`
+    refuses nothing: failures are warnings.
     """
 
     outcomes: tuple[RequirementOutcome, ...] = ()
@@ -38,12 +38,12 @@ class PolicyResult:
 
     @property
     def passed(self) -> bool:
-        """Whether every requirement lets the version pass, whatever the mode."""
+        """Whether every requirement lets the version pass, in any mode."""
         return all(outcome.outcome.lets_pass for outcome in self.outcomes)
 
     @property
     def only_warns(self) -> bool:
-        """Whether the version fails and the policy refuses nothing for that."""
+        """Whether the version fails and the policy only warns."""
         return not self.passed and self.mode is Mode.WARN
 
     @property
@@ -53,7 +53,7 @@ class PolicyResult:
 
     @property
     def waived(self) -> tuple[RequirementOutcome, ...]:
-        """The requirements that pass by a waiver, in the policy's order."""
+        """The requirements that pass because of a waiver, in the policy's order."""
         return tuple(o for o in self.outcomes if o.outcome is Outcome.WAIVED)
 
     @property
@@ -78,7 +78,7 @@ class PolicyResult:
         return f"Passed: {total} of {total} {requirements}{where}."
 
     def to_document(self) -> dict[str, Any]:
-        """The JSON form that is stored with a check and read by `from_document`."""
+        """Return the JSON form that is stored with a check and read by `from_document`."""
         return {
             "stage": self.stage.value if self.stage else None,
             "policy_revision": self.policy_revision,
@@ -103,7 +103,7 @@ class PolicyResult:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> PolicyResult:
-        """Read back what `to_document` wrote, by this version of the product or an older one."""
+        """Read what `to_document` wrote, in this or an older version of Obeya."""
         return cls(
             outcomes=tuple(
                 RequirementOutcome(
@@ -128,15 +128,18 @@ class PolicyResult:
 
 
 def no_policy(stage: Stage | None) -> PolicyResult:
-    """The policy result where no policy guards the stage, or none can: it passes and says so."""
+    """Return the policy result for a stage without a policy: passed, with a sentence about it."""
     return PolicyResult(stage=stage, has_policy=False, is_gated=stage is None or stage.is_gated)
 
 
 def not_gated(stage: Stage) -> PolicyResult:
-    """The policy result on a move to `stage` that no policy can gate: it passes and says so."""
+    """Return the policy result for a move to `stage` to which no policy applies.
+
+    It is passed, with a sentence about it.
+    """
     return PolicyResult(stage=stage, has_policy=False, is_gated=False)
 
 
 def _float(number: float | None) -> float | None:
-    """A number read back from JSON, which does not keep 1.0 and 1 apart."""
+    """Return a number from JSON as a float: JSON does not distinguish 1.0 and 1."""
     return None if number is None else float(number)

@@ -1,4 +1,4 @@
-"""Requirements that ask for something other than a metric: time, tags, texts, artifacts."""
+"""Requirements without a metric: time in stage, tags, texts, artifacts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MEBIBYTES_MAX = 1024**3
 _MEBIBYTE = 1024**2
 _WARNINGS_SAID = 3
 
-# Suffixes of formats that run code when they are loaded, for they are, hold or may hold pickles:
-# Python's pickle module, joblib.dump, torch.save (also as pytorch_model.bin), cloudpickle, dill
-# and pandas' to_pickle.
+# Suffixes of formats that run code when loaded, because they are, contain or can contain pickles:
+# Python's pickle module, joblib.dump, torch.save (also as pytorch_model.bin), cloudpickle, dill and
+# pandas' to_pickle.
 PICKLE_SUFFIXES = frozenset(
     {
         ".bin",
@@ -43,10 +43,10 @@ _SEPARATORS = re.compile(r"[/\\?#&;=,:@!|\s]+")
 
 @dataclass(frozen=True, slots=True)
 class TimeInStage:
-    """The version must have been in the stage that it leaves for so many hours.
+    """A minimum time, in hours, of the version in the stage that it leaves.
 
     Raises:
-        InvalidInput: the hours are no number above 0 and up to 87,600 (ten years).
+        InvalidInput: the hours are not a number above 0 and up to 87,600 (ten years).
     """
 
     hours: float
@@ -63,20 +63,20 @@ class TimeInStage:
         object.__setattr__(self, "hours", hours)
 
     def describe(self) -> str:
-        """``at least 24 hours in the previous stage``."""
+        """Return ``at least 24 hours in the previous stage``."""
         unit = "hour" if self.hours == 1 else "hours"
         return f"at least {number_text(self.hours)} {unit} in the previous stage"
 
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> Outcome:
-        """How `check` comes out."""
+        """Return the outcome of `check`."""
         return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """Hold the time since the version entered its stage against the hours."""
+        """Compare the time since the version entered its stage with the required hours."""
         line = self.describe()
         if evidence.time_in_stage is None:
             return RequirementOutcome.of_rule(
@@ -84,7 +84,7 @@ class TimeInStage:
             )
         hours = evidence.time_in_stage.total_seconds() / 3600
         passed = hours >= self.hours
-        # Rounded towards what is missing, so that no sentence says 24 of 24 hours and fails.
+        # Rounded down, so that no sentence says 24 of 24 hours for a failure.
         shown = f"{int(hours * 10) / 10:g}"
         sentence = f"It is in its stage for {shown} hours" + (
             "." if passed else f"; required: {number_text(self.hours)}."
@@ -94,16 +94,16 @@ class TimeInStage:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """``{"hours_in_stage": ...}``."""
+        """Return ``{"hours_in_stage": ...}``."""
         return {"hours_in_stage": self.hours}
 
 
 @dataclass(frozen=True, slots=True)
 class RequiredTag:
-    """The version must have a tag; with `value` None any value will do.
+    """A tag that the version must have; with `value` None any value passes.
 
     Raises:
-        InvalidInput: the key or the value cannot be that of a tag.
+        InvalidInput: the key or the value is not valid for a tag.
     """
 
     key: str
@@ -117,32 +117,32 @@ class RequiredTag:
 
     @classmethod
     def parse(cls, line: str) -> RequiredTag:
-        """Read what `line` writes.
+        """Parse the text form of `line`.
 
         Raises:
-            InvalidInput: the line says no tag.
+            InvalidInput: the line is not a tag.
         """
         return cls(*read_tag(line))
 
     @property
     def line(self) -> str:
-        """``reviewed`` or ``risk = low``; what could be read otherwise is quoted as in JSON."""
+        """``reviewed`` or ``risk = low``; an ambiguous text is quoted as in JSON."""
         return tag_text(self.key, self.value, equals=" = ")
 
     def describe(self) -> str:
-        """``tag reviewed`` or ``tag risk = low``."""
+        """Return ``tag reviewed`` or ``tag risk = low``."""
         return f"tag {self.line}"
 
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> Outcome:
-        """How `check` comes out."""
+        """Return the outcome of `check`."""
         return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """Look for the tag on the version."""
+        """Check whether the version has the tag."""
         line, found = self.describe(), evidence.tags.get(self.key)
         if found is None:
             return RequirementOutcome.of_rule(
@@ -159,7 +159,7 @@ class RequiredTag:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """``{"tag": ..., "value": ...}``."""
+        """Return ``{"tag": ..., "value": ...}``."""
         return {"tag": self.key, "value": self.value}
 
 
@@ -170,19 +170,19 @@ class RequiredDescription:
     metric: ClassVar[str] = ""
 
     def describe(self) -> str:
-        """``a description``."""
+        """Return ``a description``."""
         return "a description"
 
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> Outcome:
-        """How `check` comes out."""
+        """Return the outcome of `check`."""
         return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """Ask for a text that is not blank."""
+        """Check that the description is not blank."""
         if evidence.description.strip():
             return RequirementOutcome.of_rule(
                 self.describe(), Outcome.PASSED, "It has a description."
@@ -192,30 +192,30 @@ class RequiredDescription:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """``{"description": true}``."""
+        """Return ``{"description": true}``."""
         return {"description": True}
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactDigest:
-    """The version's artifact must have a digest on record."""
+    """The version's artifact must have a recorded digest."""
 
     metric: ClassVar[str] = ""
 
     def describe(self) -> str:
-        """``an artifact with a digest``."""
+        """Return ``an artifact with a digest``."""
         return "an artifact with a digest"
 
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> Outcome:
-        """How `check` comes out."""
+        """Return the outcome of `check`."""
         return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """Ask for the digest that was recorded."""
+        """Check whether a digest was recorded."""
         if evidence.artifact_digest:
             return RequirementOutcome.of_rule(
                 self.describe(), Outcome.PASSED, f"The digest is {evidence.artifact_digest}."
@@ -224,35 +224,35 @@ class ArtifactDigest:
         return RequirementOutcome.of_rule(self.describe(), Outcome.MISSING, f"{what} on record.")
 
     def to_document(self) -> dict[str, Any]:
-        """``{"artifact_digest": true}``."""
+        """Return ``{"artifact_digest": true}``."""
         return {"artifact_digest": True}
 
 
 @dataclass(frozen=True, slots=True)
 class NoPickle:
-    """The version's artifact must be no pickle.
+    """The version's artifact must not contain a pickle.
 
-    Files that are stored in the registry are judged by their content: each that holds a pickle
-    fails, and each that could not be searched to its end. Of others only the name is known. A
-    pickle runs code when it is loaded (https://docs.python.org/3/library/pickle.html).
+    Files stored in the registry are checked by content: a file fails if it contains a pickle or
+    could not be searched completely. For other files only the name is known. A pickle runs code
+    when it is loaded (https://docs.python.org/3/library/pickle.html).
     """
 
     metric: ClassVar[str] = ""
 
     def describe(self) -> str:
-        """``an artifact that is no pickle``."""
+        """Return ``an artifact that is no pickle``."""
         return "an artifact that is no pickle"
 
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> Outcome:
-        """How `check` comes out."""
+        """Return the outcome of `check`."""
         return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """Look at what was found in the files, or at the suffix of the artifact's URI."""
+        """Check the findings in the files, or the suffixes in the artifact's URI."""
         line, uri = self.describe(), evidence.artifact_path
         if evidence.artifact_size is not None:
             if evidence.artifact_warnings:
@@ -265,7 +265,7 @@ class NoPickle:
             return RequirementOutcome.of_rule(
                 line, Outcome.MISSING, "It has no artifact on record."
             )
-        # All of them: "model.pkl.gz" is a pickle too.
+        # All suffixes: "model.pkl.gz" is a pickle too.
         suffix = next((s for s in _suffixes(uri) if s in PICKLE_SUFFIXES), None)
         if suffix is not None:
             return RequirementOutcome.of_rule(
@@ -278,16 +278,16 @@ class NoPickle:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """``{"no_pickle": true}``."""
+        """Return ``{"no_pickle": true}``."""
         return {"no_pickle": True}
 
 
 @dataclass(frozen=True, slots=True)
 class MaximumSize:
-    """The version's files, which must be stored in the registry, may have so many MiB together.
+    """A maximum total size, in MiB, of the version's files, which the registry must store.
 
     Raises:
-        InvalidInput: the bound is no number above 0 and up to 1,073,741,824 MiB (a pebibyte).
+        InvalidInput: the bound is not a number above 0 and up to 1,073,741,824 MiB (a pebibyte).
     """
 
     mebibytes: float
@@ -304,19 +304,19 @@ class MaximumSize:
         object.__setattr__(self, "mebibytes", bound)
 
     def describe(self) -> str:
-        """``an artifact of at most 500 MiB``."""
+        """Return ``an artifact of at most 500 MiB``."""
         return f"an artifact of at most {number_text(self.mebibytes)} MiB"
 
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> Outcome:
-        """How `check` comes out."""
+        """Return the outcome of `check`."""
         return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """Hold the size of all files together against the bound."""
+        """Compare the total size of all files with the bound."""
         line, size = self.describe(), evidence.artifact_size
         if size is None:
             return RequirementOutcome.of_rule(
@@ -332,12 +332,15 @@ class MaximumSize:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """``{"artifact_max_mib": ...}``."""
+        """Return ``{"artifact_max_mib": ...}``."""
         return {"artifact_max_mib": self.mebibytes}
 
 
 def _suffixes(uri: str) -> list[str]:
-    """Every suffix in any part of a URI, however it is escaped: none of them can hide one."""
+    """Return every suffix in any part of a URI.
+
+    Escapes are resolved, so that they cannot hide a suffix.
+    """
     plain = uri.lower()
     while (unescaped := unquote(plain)) != plain:
         plain = unescaped

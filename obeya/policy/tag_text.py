@@ -1,4 +1,4 @@
-"""A tag as people write it on one line, where any value will do or one value is meant."""
+"""The text form of a tag on one line, with or without a value."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _QUOTED = re.compile(r'("(?:[^"\\]|\\.)*")(?:\s*=\s*("(?:[^"\\]|\\.)*"))?\Z', re
 
 
 def tag_text(key: str, value: str | None, *, equals: str = "=") -> str:
-    """A tag on one line: ``family=resnet``, or the key alone.
+    """Return a tag on one line: ``family=resnet``, or only the key.
 
-    What would be read otherwise, such as a key with ``=`` in it, is put in quotes, as in JSON:
+    A text that would be parsed differently, such as a key with ``=`` in it, is quoted as in JSON:
     ``"a=b"="c "``.
     """
     plain = key if value is None else f"{key}{equals}{value}"
-    # It stays on its line.
+    # A text with a line break is quoted too.
     if plain.isprintable() and _reads_as(plain, key, value):
         return plain
     parts = (key,) if value is None else (key, value)
@@ -27,10 +27,10 @@ def tag_text(key: str, value: str | None, *, equals: str = "=") -> str:
 
 
 def read_tag(text: str) -> tuple[str, str | None]:
-    """Read what `tag_text` wrote, or a person: cut at the first ``=`` that is not in quotes.
+    """Parse a tag written by `tag_text` or by hand: split at the first unquoted ``=``.
 
     Raises:
-        InvalidInput: it names no tag that could be.
+        InvalidInput: the text is not a valid tag.
     """
     key, value = _unquoted(text) or _cut(text)
     if not key:
@@ -49,7 +49,7 @@ def _reads_as(text: str, key: str, value: str | None) -> bool:
 
 
 def _unquoted(text: str) -> tuple[str, str | None] | None:
-    """The parts of a tag that stands in quotes; None where it does not."""
+    """Return the parts of a tag in quotes; None if it is not quoted."""
     found = _QUOTED.match(text.strip())
     if found is None:
         return None
@@ -66,7 +66,10 @@ def _cut(text: str) -> tuple[str, str | None]:
 
 
 def _read(rule: Callable[[str], str], text: str, *, field: str) -> str:
-    """The text as one of the rules of `obeya.names` stores it; a refusal names `field`."""
+    """Check a text with one of the functions of `obeya.names` and return its stored form.
+
+    An error has `field` as its field.
+    """
     try:
         return rule(text)
     except InvalidInput as error:

@@ -1,7 +1,8 @@
-"""Policies as people write them down: the form of policy files, which docs/policies.md specifies.
+"""The text form of policies: the format of policy files, which docs/policies.md specifies.
 
-A requirement of a metric is one line of text (``imagenet_top1 >= 80``, ``auc >= champion - 1 %``,
-``auc > champion beyond noise``); any other requirement is a mapping with one telling key.
+A requirement on a metric is one line of text (``imagenet_top1 >= 80``, ``auc >= champion - 1 %``,
+``auc > champion beyond noise``); any other requirement is a mapping with a key that determines its
+kind.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from obeya.stages import Stage
 LINE_MAX = 1_000
 _NUMBER = r"[+-]?\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?|[+-]?\.\d+(?:[eE][+-]?\d+)?"
 _SIGN = r">=|<=|==|>|<|=|≥|≤"
-# It ends in no sign: what does is written as a mapping.
+# A metric with a sign at its end is written as a mapping instead.
 _METRIC = r".*[^\s<>=≥≤]"
-# The last sign on the line is the one that compares: a metric's name may hold others.
+# The last sign on the line is the comparison: the name of a metric can contain other signs.
 _AGAINST_VALUE = re.compile(rf"(?P<metric>{_METRIC})\s*(?P<sign>{_SIGN})\s*(?P<number>{_NUMBER})")
 _AGAINST_CHAMPION = re.compile(
     rf"(?P<metric>{_METRIC})\s*(?P<sign>{_SIGN})\s*champion"
@@ -32,10 +33,10 @@ _KEYS = ("mode", "min_test_coverage", "required_approvals", "auto_promote", "req
 
 
 def parse_requirement(item: object) -> Requirement:
-    """Read one requirement: a line of text or a mapping.
+    """Parse one requirement: a line of text or a mapping.
 
     Raises:
-        InvalidInput: it says no requirement; the sentence shows how one is written.
+        InvalidInput: it is not a requirement; the sentence shows how to write one.
     """
     if isinstance(item, Mapping):
         try:
@@ -68,7 +69,10 @@ def parse_requirement(item: object) -> Requirement:
 
 
 def requirement_text(requirement: Requirement) -> str | dict[str, Any]:
-    """The requirement as `parse_requirement` reads it: text where that says the same again."""
+    """Return the form of a requirement that `parse_requirement` reads.
+
+    It is a text if the text is parsed to an equal requirement, else a mapping.
+    """
     document = requirement.to_document()
     match requirement:
         case MetricRequirement():
@@ -90,7 +94,7 @@ def requirement_text(requirement: Requirement) -> str | dict[str, Any]:
 
 
 def policy_as_plain(policy: PromotionPolicy) -> dict[str, Any]:
-    """The policy without its stage, as plain values; what is as by default is left out."""
+    """Return the policy without its stage, as plain values; default values are left out."""
     plain: dict[str, Any] = {}
     empty = PromotionPolicy(policy.stage)
     if policy.mode is not empty.mode:
@@ -103,10 +107,10 @@ def policy_as_plain(policy: PromotionPolicy) -> dict[str, Any]:
 
 
 def policy_from_plain(stage: Stage, plain: Mapping[str, Any]) -> PromotionPolicy:
-    """Read back what `policy_as_plain` wrote.
+    """Read what `policy_as_plain` wrote.
 
     Raises:
-        InvalidInput: a key that there is not, or a value that cannot be. `field` names the key.
+        InvalidInput: a key is unknown, or a value is not valid. `field` is the key.
     """
     for key in plain:
         if key not in _KEYS:

@@ -1,4 +1,4 @@
-"""Waivers: a person lets named requirements of one version pass, for a while, with a reason."""
+"""Waivers: temporary exceptions to named requirements of one version, with a reason."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from obeya.stages import Stage, is_promotion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
-    """Requirements that are waived for one version's promotion into `stage`.
+    """Waived requirements for the promotion of one version to `stage`.
 
-    `requirements` are their lines as `Requirement.describe` says them: a policy that is edited
-    asks for something else, which is not waived. Times are UTC; `revoked_at` is None while
-    nobody took it back.
+    `requirements` are lines in the form of `Requirement.describe`: if the policy is edited, the new
+    requirement has a different line and is not waived. Times are UTC; `revoked_at` is None if the
+    waiver was not revoked.
     """
 
     id: str
@@ -33,11 +33,14 @@ class Waiver:
     revoked_at: datetime | None = None
 
     def is_active(self, at: datetime) -> bool:
-        """Whether it holds at a moment."""
+        """Return whether the waiver is active at this time."""
         return self.revoked_at is None and self.granted_at <= at < self.expires_at
 
     def to_document(self) -> dict[str, Any]:
-        """The JSON form that events and stored checks hold; who and why stand beside it."""
+        """Return the JSON form in events and stored checks.
+
+        The user who granted the waiver and the reason are stored beside it.
+        """
         return {
             "waiver": self.id,
             "requirements": list(self.requirements),
@@ -51,11 +54,13 @@ def waivable(
     stage: Stage,
     lines: Sequence[str],
 ) -> tuple[str, ...]:
-    """The lines, each once, when each is one of the `requirements` (None: no policy) of `stage`.
+    """Check that each line is one of the `requirements` of `stage` and return the lines once each.
+
+    `requirements` None means no policy.
 
     Raises:
-        InvalidInput: no line is given, no policy guards the stage or gates a version of
-            `from_stage` there, or it asks for no such line.
+        InvalidInput: no line is given, no policy applies to the stage or to a move from
+            `from_stage` to it, or the policy has no such line.
     """
     if stage.is_gated and not is_promotion(from_stage, stage):
         raise InvalidInput(
@@ -83,7 +88,7 @@ def waivable(
 
 
 def expiry(expires_at: datetime, now: datetime) -> datetime:
-    """`expires_at`, when a waiver granted now may end then.
+    """Return `expires_at` if it is a valid expiry for a waiver granted now.
 
     Raises:
         InvalidInput: it has no time zone or is not after now.
