@@ -1,1 +1,1 @@
-"""The registry over the network: `RemoteRegistry` keeps the contract through the JSON API."""
+"""The registry over the network: `RemoteRegistry` implements `ModelRegistry` with the JSON API."""

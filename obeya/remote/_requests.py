@@ -1,4 +1,4 @@
-"""Addresses and bodies of requests to the JSON API."""
+"""Paths and bodies of requests to the JSON API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from obeya.values import MetricValues, as_metrics, as_tags, version_number
 
 
 def model_path(name: str) -> tuple[str, ...]:
-    """The address of a model. What can be no name is that of nothing: `NotFound`."""
+    """Return the path of a model. Raises `NotFound` if the name is not a valid model name."""
     try:
         return "models", names.model_name(name)
     except InvalidInput:
@@ -24,22 +24,22 @@ def model_path(name: str) -> tuple[str, ...]:
 
 
 def version_path(name: str, version: int) -> tuple[str, ...]:
-    """The address of a version."""
+    """Return the path of a version."""
     return *model_path(name), "versions", str(version_number(version))
 
 
 def place_path(name: str, version: int | None) -> tuple[str, ...]:
-    """The address of a version, or (None) of the model."""
+    """Return the path of a version, or (None) of the model."""
     return model_path(name) if version is None else version_path(name, version)
 
 
 def owner_path(name: str | None) -> tuple[str, ...]:
-    """The address of a model, or (None) of the site."""
+    """Return the path of a model, or (None) the empty path, for what belongs to no model."""
     return () if name is None else model_path(name)
 
 
 def existing(rule: Callable[[str], str], text: str, what: str) -> str:
-    """The name of something that may be there. What can be no name is not: `NotFound`."""
+    """Return the name of something to look up. Raises `NotFound` if the name is not valid."""
     try:
         return rule(text)
     except InvalidInput:
@@ -47,12 +47,12 @@ def existing(rule: Callable[[str], str], text: str, what: str) -> str:
 
 
 def stage_value(stage: Stage | None) -> str | None:
-    """A stage as the API names it."""
+    """Return the API value of a stage."""
     return None if stage is None else Stage.parse(stage).value
 
 
 def gated_stage(stage: Stage, name: str | None) -> Stage:
-    """A stage that takes a policy. Raises `NotFound` for another: it has none."""
+    """Return a stage that can have a policy. Raises `NotFound` for any other stage."""
     wanted = Stage.parse(stage)
     if not wanted.is_gated:
         raise policy_not_found(wanted, name)
@@ -60,12 +60,12 @@ def gated_stage(stage: Stage, name: str | None) -> Stage:
 
 
 def metrics_body(metrics: MetricValues | None) -> dict[str, Any]:
-    """Metrics as the API takes them."""
+    """Return metrics as a request body."""
     return {name: metric_document(metric) for name, metric in as_metrics(metrics).items()}
 
 
 def draft_body(draft: VersionDraft) -> dict[str, Any]:
-    """A version that is to be registered, as the API takes it."""
+    """Return a version to register as a request body."""
     return {
         "model": draft.model,
         "version": None if draft.version is None else version_number(draft.version),
@@ -80,7 +80,7 @@ def draft_body(draft: VersionDraft) -> dict[str, Any]:
 
 
 def intent_body(intent: TransitionIntent) -> dict[str, Any]:
-    """A wanted transition, as the API takes it for a request."""
+    """Return an intended transition as the body of a transition request."""
     return {
         "to_stage": stage_value(intent.to_stage),
         "reason": intent.reason,

@@ -1,4 +1,4 @@
-"""Files to and from a server."""
+"""Upload and download of files."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _BREAKS_MAX = 5
 
 
 def no_progress(path: str, size: int) -> None:
-    """Say nothing of a file that is done."""
+    """Report nothing about a finished file."""
 
 
 def store_file(api: Transport, file: Path) -> str:
-    """Send the content of a file, unless the server has it already; its SHA-256."""
+    """Upload the content of a file, unless the server has it; return its SHA-256."""
     sha256 = sha256_of(file)
     if not api.exists("blobs", sha256):
         api.put_file("blobs", sha256, file=file)
@@ -38,7 +38,7 @@ def store_file(api: Transport, file: Path) -> str:
 
 
 def store_files(api: Transport, source: Path, progress: Progress) -> dict[str, Any]:
-    """Send a file, or every file of a folder; the body that makes an artifact of them."""
+    """Upload a file, or every file of a folder; return the request body for the artifact."""
     entries = []
     for path, file in local_files(source).items():
         entries.append(FileEntry(path, store_file(api, file)))
@@ -50,7 +50,7 @@ def store_files(api: Transport, source: Path, progress: Progress) -> dict[str, A
 
 
 def empty_folder(folder: Path) -> Path:
-    """The folder, when it does not exist or is empty. Raises `AlreadyExists`."""
+    """Return the folder if it does not exist or is empty. Raises `AlreadyExists`."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AlreadyExists(f"There is something at {folder} already.", field="target")
     return folder
@@ -63,12 +63,15 @@ def download(
     folder: Path,
     progress: Progress,
 ) -> None:
-    """Write the files of a version's artifact into a folder, which appears when all are whole."""
+    """Download the files of a version's artifact to a folder.
+
+    The folder is created only after every file is complete and verified.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".obeya-", dir=folder.parent))
     try:
         for file in artifact.files:
-            # The server's word is not trusted to lead nowhere else.
+            # The server's paths are not trusted: none may leave the folder.
             path = draft / artifact_path(file.path)
             path.parent.mkdir(parents=True, exist_ok=True)
             _download(api, version_address, file, path)

@@ -60,14 +60,14 @@ from obeya.values import MetricValues, as_tags, stage_and_name, version_number
 
 
 class RemoteRegistry(ModelRegistry):
-    """The registry of a server, as an account's token reaches it. Keeps `ModelRegistry`.
+    """The registry of a server, accessed with an API token. Implements `ModelRegistry`.
 
-    `url` and `token` are ``OBEYA_URL`` and ``OBEYA_TOKEN`` where they are not given. Errors are
-    those of the contract, with every refusal and the policy result; beside them `NotSignedIn` (the
-    token is none or over) and `Unreachable` (no server answered).
+    `url` and `token` default to ``OBEYA_URL`` and ``OBEYA_TOKEN``. The errors are those of
+    `ModelRegistry`, with every refusal and the policy result, and also `NotSignedIn` (the token is
+    invalid or expired) and `Unreachable` (no server answered).
 
     Raises:
-        InvalidInput: the address is none.
+        InvalidInput: the address is not valid.
     """
 
     def __init__(
@@ -346,14 +346,14 @@ class RemoteRegistry(ModelRegistry):
     def delete_model(self, name: str) -> None:
         self._api.delete(*model_path(name))
 
-    # Beyond the contract
+    # Beyond `ModelRegistry`
 
     def list_models(self, words: str = "") -> Iterator[RegisteredModel]:
-        """The registered models by name, those whose names hold all the words."""
+        """Return the registered models by name, those whose names contain all the words."""
         return map(model_from_document, self._api.pages("models", q=words or None))
 
     def get_model(self, name: str) -> RegisteredModel:
-        """A registered model as it stands. Raises `NotFound`."""
+        """Return the current state of a registered model. Raises `NotFound`."""
         return model_from_document(self._api.get(*model_path(name)))
 
     def search_versions(
@@ -364,13 +364,13 @@ class RemoteRegistry(ModelRegistry):
         order_by: str = "",
         page_size: int = PAGE,
     ) -> Iterator[ModelVersion]:
-        """The versions that a filter lets through, of one model or of all; the newest first.
+        """Return the versions that match a filter, of one model or of all, newest first.
 
-        They are fetched page by page as they are asked for.
-        docs/filters.md says how filters and orders are written.
+        They are fetched page by page during the iteration. docs/filters.md describes the syntax of
+        filters and orderings.
 
         Raises:
-            InvalidInput: the filter or the order cannot be read.
+            InvalidInput: the filter or the ordering is not valid.
         """
         owner = () if model is None else model_path(model)
         found = self._api.pages(
@@ -383,7 +383,7 @@ class RemoteRegistry(ModelRegistry):
         return map(version_from_document, found)
 
     def get_version_by_alias(self, name: str, alias: str) -> ModelVersion:
-        """The version that an alias points at. Raises `NotFound`."""
+        """Return the version that an alias points at. Raises `NotFound`."""
         return version_from_document(
             self._api.get(*model_path(name), "aliases", existing(names.alias, alias, "alias"))
         )
@@ -391,22 +391,22 @@ class RemoteRegistry(ModelRegistry):
     def register_versions(
         self, drafts: Sequence[VersionDraft], *, key: str = ""
     ) -> list[ModelVersion]:
-        """Register 1 to 1,000 versions, of one model or of several: all of them or none.
+        """Register 1 to 1,000 versions, of one or several models: all of them or none.
 
-        What was registered under a `key` of the caller's own is not registered again under it
-        within a week: the answer is then that of the first time.
+        The caller can give a `key`: a second call with the same key within a week registers nothing
+        and returns the first response.
 
         Raises:
-            AlreadyExists: a number or a label is taken.
+            AlreadyExists: a number or a label is already in use.
         """
         body = {"versions": [draft_body(draft) for draft in drafts]}
         found = self._api.send("POST", ("versions",), body=body, key=key)
         return [version_from_document(document) for document in found["items"]]
 
     def import_model(self, imported: ImportedModel) -> ImportReport:
-        """Bring in a model and up to 500 of its versions as they stand in another registry.
+        """Import a model and up to 500 of its versions from another registry.
 
-        What is there already stays as it is. It takes a token with the scope admin.
+        Existing versions are not changed. Requires a token with the scope admin.
         """
         found = self._api.post("imports", body=imported_model_document(imported))
         return import_report_from_document(found)
@@ -414,23 +414,23 @@ class RemoteRegistry(ModelRegistry):
     def store_check(
         self, name: str, version: int, to_stage: Stage | None = None
     ) -> tuple[str, PolicyResult]:
-        """Judge a version by its policy and store the result: the check's id and the result."""
+        """Check a version against its policy, store the check, and return its id and result."""
         path = (*version_path(name, version), "checks")
         stored = self._api.post(*path, body={"to_stage": stage_value(to_stage)})
         return str(stored["id"]), policy_result_from_document(stored["policy_result"])
 
     def get_policies(self) -> list[tuple[str | None, int, PromotionPolicy]]:
-        """The policies in force: whose (None: the site's), which revision, and what they ask."""
+        """Return the policies in force: model (None: default policy), revision and policy."""
         return [
             (row["model"], row["revision"], policy_from_document(row["policy"]))
             for row in self._api.get("policies")["items"]
         ]
 
     def replace_policy(self, policy: PromotionPolicy, name: str | None, revision: int) -> int:
-        """`set_policy`, if the policy in force still is of that revision (0: there is none).
+        """Set a policy if the policy in force still has this revision (0: there is none).
 
         Raises:
-            Conflict: it is not.
+            Conflict: the revision is different.
         """
         stage = policy.stage.value if policy.stage else ""
         document = self._api.send(
@@ -442,23 +442,23 @@ class RemoteRegistry(ModelRegistry):
         return int(document["revision"])
 
     def simulate_policy(self, policy: PromotionPolicy, name: str | None = None) -> dict[str, Any]:
-        """What a policy would do, to versions and past promotions, as the API says it."""
+        """Return the effect of a policy on versions and past promotions, as JSON from the API."""
         body = {"policy": policy.to_document(), "model": name}
         found: dict[str, Any] = self._api.post("policy-simulations", body=body)
         return found
 
     def get_guardrails(self, name: str) -> list[Guardrail]:
-        """The guardrails of a model, by metric."""
+        """Return the guardrails of a model, by metric."""
         found = self._api.get(*model_path(name), "guardrails")
         return [guardrail_from_document(document) for document in found["items"]]
 
     def get_waivers(self, name: str, version: int) -> list[Waiver]:
-        """The waivers of a version, the oldest first."""
+        """Return the waivers of a version, oldest first."""
         found = self._api.get(*version_path(name, version), "waivers")
         return [waiver_from_document(document) for document in found["items"]]
 
     def revoke_waiver(self, waiver_id: str, *, reason: str = "") -> Waiver:
-        """Take a waiver back before it expires.
+        """Revoke a waiver before it expires.
 
         Raises:
             AlreadyClosed: it was revoked or has expired.
@@ -467,29 +467,29 @@ class RemoteRegistry(ModelRegistry):
         return waiver_from_document(found)
 
     def audit_events(self, **chosen: str) -> Iterator[dict[str, Any]]:
-        """Events of the audit log, the newest first, each in the form of the export.
+        """Return events of the audit log, newest first, each in the form of the export.
 
-        `chosen` are ``model``, ``version``, ``actor``, ``action``, ``stage``, ``channel``,
-        ``since`` and ``until``.
+        `chosen` are the filters ``model``, ``version``, ``actor``, ``action``, ``stage``,
+        ``channel``, ``since`` and ``until``.
         """
         return self._api.pages("audit", "events", **chosen)
 
     def me(self) -> dict[str, Any]:
-        """Whom the token stands for, what it is, and what it may do."""
+        """Return the account of the token, the token's properties, and its permissions."""
         found: dict[str, Any] = self._api.get("me")
         return found
 
     # Artifacts
 
     def get_artifact(self, model: str, version: int) -> Artifact:
-        """The files of a version, and what was told of them. Raises `NotFound`."""
+        """Return the files of a version with the findings in them. Raises `NotFound`."""
         return artifact_from_document(self._api.get(*version_path(model, version), "artifact"))
 
     def store_file(self, file: Path) -> str:
-        """Send the content of a file, unless the server has it from before; its SHA-256.
+        """Upload the content of a file, unless the server has it; return its SHA-256.
 
         Raises:
-            TooLarge, StorageFull: the server has no room for it.
+            TooLarge, StorageFull: the server has no space for it.
         """
         return files.store_file(self._api, file)
 
@@ -501,16 +501,17 @@ class RemoteRegistry(ModelRegistry):
         *,
         progress: Progress = no_progress,
     ) -> Artifact:
-        """Make a version of a file or folder of this machine. It must be in Development.
+        """Upload a local file or folder as the artifact of a version, which must be in Development.
 
-        Content that the server has from before is not sent again, so that an upload that broke off
-        goes on where it was. `progress` is called with path and bytes of each file that is done.
+        Content that the server already has is not sent again, so an interrupted upload continues
+        where it stopped. `progress` is called with the path and size in bytes of each finished
+        file.
 
         Raises:
-            InvalidInput: there is no such file or folder, or a name in it cannot be.
-            Conflict: the version has left Development.
+            InvalidInput: there is no such file or folder, or a name in it is not valid.
+            Conflict: the version is no longer in Development.
             DigestMismatch: it was registered with another digest.
-            TooLarge, StorageFull: the server has no room for a file.
+            TooLarge, StorageFull: the server has no space for a file.
         """
         body = files.store_files(self._api, Path(source), progress)
         address = (*version_path(model, version), "artifact")
@@ -524,15 +525,15 @@ class RemoteRegistry(ModelRegistry):
         *,
         progress: Progress = no_progress,
     ) -> Artifact:
-        """Write the files of a version into a folder that is not there yet, or is empty.
+        """Download the files of a version to a folder that does not exist or is empty.
 
-        The folder appears when all files are whole and have the digests on record.
+        The folder is created when all files are complete and have their recorded digests.
 
         Raises:
             NotFound: no such version, or it has no files in the registry.
             AlreadyExists: there is something at `target`.
-            DigestMismatch: what came is not what is on record.
-            Unreachable: the server broke off, again and again.
+            DigestMismatch: a downloaded file does not have its recorded digest.
+            Unreachable: the connection was interrupted repeatedly.
         """
         folder = files.empty_folder(Path(target))
         artifact = self.get_artifact(model, version)

@@ -1,4 +1,4 @@
-"""One request to the JSON API: the token, time-outs, attempts, and errors made of problems."""
+"""Requests to the JSON API: token, time-outs, attempts, and errors from problem documents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ANSWER_MAX = 256 * 1024 * 1024
 PAGE = 500
 PIECE = 1024 * 1024
 ATTEMPTS = 5
-# What a server or a proxy says that is too busy at this moment.
+# Status codes of a server or proxy that is temporarily overloaded.
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 30.0
 
@@ -36,7 +36,7 @@ Query = Mapping[str, str | int | None]
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How many seconds to wait for a connection, and for the next bytes of an answer."""
+    """Seconds to wait for a connection, and for the next bytes of a response."""
 
     connect: float = 5.0
     read: float = 60.0
@@ -45,12 +45,12 @@ class Timeouts:
 class Transport:
     """Sends requests with a token and reads JSON.
 
-    What failed on the way is tried again, up to five times with growing pauses: reads, writes
-    that change the same thing to the same state, and POSTs, each of which bears one
-    Idempotency-Key for all its attempts. No redirect is followed: the token goes to one host.
+    Failed requests are retried, up to five times with increasing pauses: reads, idempotent writes,
+    and POSTs, each of which has one Idempotency-Key for all its attempts. Redirects are not
+    followed: the token is sent to one host only.
 
     Raises:
-        InvalidInput: the address is no http or https URL.
+        InvalidInput: the address is not an http or https URL.
     """
 
     def __init__(self, url: str, token: str, *, timeouts: Timeouts, attempts: int) -> None:
@@ -80,11 +80,11 @@ class Transport:
         return f"{type(self).__name__}({self.base!r})"
 
     def get(self, *path: str, **query: str | int | None) -> Any:
-        """The document at an address; the segments of the path are encoded here."""
+        """Return the document at a path; its segments are encoded here."""
         return self.send("GET", path, query=query)
 
     def pages(self, *path: str, **query: str | int | None) -> Iterator[Any]:
-        """Every item of a list, fetched page after page."""
+        """Yield every item of a list, fetched page by page."""
         cursor: str | None = ""
         while cursor is not None:
             page = self.send("GET", path, query={"limit": PAGE, **query, "cursor": cursor or None})
@@ -95,7 +95,7 @@ class Transport:
             yield from items
 
     def post(self, *path: str, body: Any) -> Any:
-        """Send a POST, once however often it is attempted."""
+        """Send a POST; it takes effect only once, even after several attempts."""
         return self.send("POST", path, body=body)
 
     def put(self, *path: str, body: Any) -> Any:
@@ -120,13 +120,13 @@ class Transport:
         if_match: int | None = None,
         key: str = "",
     ) -> Any:
-        """The answer's document; None where there is none.
+        """Return the document of the response; None if there is none.
 
-        `if_match` is a revision; `key` the Idempotency-Key of a POST, else one of its own.
+        `if_match` is a revision; `key` is the Idempotency-Key of a POST, by default a new one.
 
         Raises:
-            RegistryError: what the server refused, in the class of its kind.
-            Unreachable: no answer came that could be one of the registry.
+            RegistryError: the server refused; the class is that of the error.
+            Unreachable: no registry answered.
         """
         stated = {key: value for key, value in (query or {}).items() if value is not None}
         address = self._address(path) + (f"?{urlencode(stated)}" if stated else "")
@@ -142,7 +142,7 @@ class Transport:
         return self._read(*found, address)
 
     def exists(self, *path: str) -> bool:
-        """Whether a GET of the address is answered well; False where there is no such thing."""
+        """Return whether a GET of the path succeeds; False if it is not found."""
         try:
             self.get(*path)
         except NotFound:
@@ -150,7 +150,7 @@ class Transport:
         return True
 
     def put_file(self, *path: str, file: Path) -> Any:
-        """Send a file as the body of a PUT, read in pieces; each attempt begins anew."""
+        """Send a file as the body of a PUT, read in pieces; each attempt sends all of it."""
         headers = {
             **self._headers,
             "Content-Type": "application/octet-stream",
@@ -172,11 +172,11 @@ class Transport:
 
     @contextmanager
     def chunks(self, *path: str, start: int = 0) -> Iterator[Iterator[bytes]]:
-        """The content at an address from its byte `start` on, in pieces.
+        """Yield the content at a path from the byte `start`, in pieces.
 
         Raises:
-            RegistryError: what the server refused.
-            Unreachable: no answer came, or it broke off.
+            RegistryError: the server refused.
+            Unreachable: no response, or it was interrupted.
         """
         address = self._address(path)
         headers = {**self._headers, "Accept-Encoding": "identity"}
@@ -208,7 +208,7 @@ class Transport:
     def _attempted(
         self, once: Callable[[], tuple[int, bytes, str, float]]
     ) -> tuple[int, bytes, str]:
-        """What the server answered, tried again with growing pauses while it is too busy."""
+        """Return the response; retry with increasing pauses while the server is overloaded."""
         attempt = 0
         while True:
             attempt += 1
@@ -281,8 +281,8 @@ def _encoded(body: Any) -> bytes:
 
 
 def _spread() -> float:
-    # So that clients that failed at the same moment do not come back at the same moment.
-    return random.uniform(0.5, 1)  # noqa: S311 - nothing to be guessed
+    # Clients that failed at the same time should not retry at the same time.
+    return random.uniform(0.5, 1)  # noqa: S311 - not used for security
 
 
 def _seconds(text: str) -> float:
@@ -290,6 +290,6 @@ def _seconds(text: str) -> float:
 
 
 def _reason(error: Exception) -> str:
-    """Why, without the representation of objects that the library puts before it."""
+    """Return the reason, without the object representation that the library puts before it."""
     text = str(getattr(error, "reason", None) or error)
     return text.rpartition(": ")[2].rstrip(".") or type(error).__name__
