@@ -1,1 +1,1 @@
-"""What comes from and goes to other registries and installations."""
+"""Import from and export to other registries and installations."""

@@ -1,7 +1,7 @@
-"""The files of versions of an MLflow registry: found where its server keeps them, and handed on.
+"""The files of versions in an MLflow registry: located, fetched, and passed to a store.
 
-Nothing is fetched from any server but the one that was named, and no name that it tells becomes
-the name of a file on this machine.
+Files are fetched only from the server given by the caller, and no name from the server is used as a
+file name on this machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from obeya.errors import InvalidInput, NotFound, StorageFull, TooLarge, Unreacha
 from obeya.transfer.mlflow_server import FILES, FILES_API, MlflowServer
 
 Store = Callable[[Path], str]
-"""Keeps the content of a file of this machine and gives its SHA-256."""
+"""Stores the content of a local file and returns its SHA-256."""
 
 _LOGGED_MODEL = re.compile(r"models:/+(m-[0-9a-zA-Z]{1,64})(?:/(.*))?\Z")
 _RUN = re.compile(r"runs:/+([0-9a-zA-Z_-]{1,64})(?:/(.*))?\Z")
@@ -28,15 +28,15 @@ _STEPS_MAX = 4
 
 
 class FilesElsewhere(Exception):
-    """The files of a version cannot be had from here; the text says why."""
+    """The files of a version cannot be fetched from here; the text says why."""
 
 
 def stored_files(server: MlflowServer, uri: str, store: Store) -> Iterator[FileEntry]:
-    """The files at `uri`, each stored on the way.
+    """Yield the files at `uri`; each is stored during the iteration.
 
     Raises:
-        FilesElsewhere: neither the server nor this machine has them, or there is no room for one.
-        RegistryError: the registry itself refused; see `RemoteRegistry.store_file`.
+        FilesElsewhere: neither the server nor this machine has them, or there is no space for one.
+        RegistryError: our registry refused; see `RemoteRegistry.store_file`.
     """
     with _told_of():
         place = _place(server, uri)
@@ -61,7 +61,7 @@ def stored_files(server: MlflowServer, uri: str, store: Store) -> Iterator[FileE
 
 @contextmanager
 def _told_of() -> Iterator[None]:
-    """Say of what goes wrong at the source that the files are elsewhere."""
+    """Convert errors of the source to `FilesElsewhere`."""
     try:
         yield
     except (InvalidInput, NotFound, Unreachable) as error:
@@ -76,7 +76,7 @@ def _stored(file: Path, store: Store) -> str:
 
 
 def _place(server: MlflowServer, uri: str) -> str | Path:
-    """The path that the server keeps the files under, or where they lie on this machine."""
+    """Return the path of the files on the server, or their location on this machine."""
     for _ in range(_STEPS_MAX):
         if found := _LOGGED_MODEL.match(uri):
             uri = _below(server.folder_of_model(found[1]), found[2])
@@ -97,7 +97,7 @@ def _place(server: MlflowServer, uri: str) -> str | Path:
 
 
 def _kept_by(server: MlflowServer, uri: str) -> str | None:
-    """The path of what the server itself keeps; None where that is elsewhere."""
+    """Return the path of files that the server stores; None if they are elsewhere."""
     own = urlsplit(server.address)
     try:
         parts = urlsplit(uri)
@@ -118,12 +118,12 @@ def _below(folder: str, path: str | None) -> str:
 
 
 def _files_below(server: MlflowServer, folder: str) -> Iterator[tuple[str, int]]:
-    """Path and bytes of each file below a folder; at most as many as an artifact has."""
+    """Yield path and size in bytes of each file below a folder; fails above the artifact limit."""
     waiting, count = [folder], 0
     while waiting:
         here = waiting.pop()
         for name, size in server.listed_files(here):
-            # What the server tells is no path before it is seen to be one.
+            # A name from the server is used as a path only after it was checked.
             path = artifact_path(f"{here}/{name}" if here else name)
             count += 1
             if count > FILES_MAX:

@@ -1,8 +1,8 @@
-"""Reading an MLflow server: its registered models, their versions, and the metrics of runs.
+"""Client of an MLflow server: its registered models, their versions, and the metrics of runs.
 
-Speaks MLflow's REST API (https://mlflow.org/docs/latest/api_reference/rest-api.html) with nothing
-but GET, so that mlflow itself is not needed. Whatever the server sends is taken for text and
-numbers, and nothing that it names is opened.
+Uses only GET requests of MLflow's REST API
+(https://mlflow.org/docs/latest/api_reference/rest-api.html), so that mlflow is not needed.
+Everything from the server is treated as text and numbers; no address in it is opened.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _TRY_AGAIN = (429, 502, 503, 504)
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a server is shown: a token, or a name and a password; nothing where both are empty."""
+    """Credentials for a server: a token, or a name and a password; none if both are empty."""
 
     token: str = field(default="", repr=False)
     username: str = ""
     password: str = field(default="", repr=False)
 
     def headers(self) -> dict[str, str]:
-        """The header that says so."""
+        """Return the Authorization header."""
         if self.token:
             return {"Authorization": f"Bearer {self.token}"}
         if self.username or self.password:
@@ -57,7 +57,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class SourceVersion:
-    """A version as an MLflow registry tells of it; `stage` is MLflow's own word for it."""
+    """A version in an MLflow registry; `stage` is MLflow's name of the stage."""
 
     number: int
     stage: str
@@ -73,7 +73,7 @@ class SourceVersion:
 
 @dataclass(frozen=True, slots=True)
 class SourceModel:
-    """A registered model as an MLflow registry tells of it; `aliases` by the alias."""
+    """A registered model in an MLflow registry; `aliases` are version numbers by alias."""
 
     name: str
     created_at: datetime
@@ -83,10 +83,10 @@ class SourceModel:
 
 
 def _address(uri: str) -> SplitResult | None:
-    """The parts of an http address, or None."""
+    """Return the parts of an http address, or None."""
     try:
         parts = urlsplit(uri.strip())
-        # Reading the port is what checks it.
+        # Reading the port validates it.
         is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         return None
@@ -94,12 +94,12 @@ def _address(uri: str) -> SplitResult | None:
 
 
 class MlflowServer:
-    """A server that speaks MLflow's REST API.
+    """A server with MLflow's REST API.
 
-    No redirect is followed: what it is shown goes to one host.
+    Redirects are not followed: the credentials are sent to one host only.
 
     Raises:
-        InvalidInput: the address is none of a server.
+        InvalidInput: the address is not that of a server.
     """
 
     def __init__(
@@ -139,12 +139,12 @@ class MlflowServer:
         )
 
     def models(self) -> Iterator[str]:
-        """The names of the registered models, without MLflow's prompts."""
+        """Yield the names of the registered models, without MLflow's prompts."""
         for row in self._pages("registered-models/search", "registered_models", {}):
             yield _text(row, "name")
 
     def model(self, name: str) -> SourceModel:
-        """A registered model. Raises `NotFound`."""
+        """Return a registered model. Raises `NotFound`."""
         row = self._get("registered-models/get", {"name": name}).get("registered_model")
         if not isinstance(row, Mapping):
             raise self._unreadable("registered-models/get")
@@ -160,10 +160,11 @@ class MlflowServer:
         )
 
     def versions(self, name: str) -> Iterator[SourceVersion]:
-        """The versions of a model, by number.
+        """Yield the versions of a model, by number.
 
         Raises:
-            InvalidInput: the name holds both kinds of quotes, for which MLflow has no form.
+            InvalidInput: the name contains both kinds of quotes, which MLflow filters cannot
+                express.
         """
         quote = "'" if "'" not in name else '"'
         if quote in name:
@@ -187,28 +188,34 @@ class MlflowServer:
             )
 
     def download_uri(self, name: str, number: int) -> str:
-        """Where the files of a version are. Raises `NotFound`."""
+        """Return the location of the files of a version. Raises `NotFound`."""
         asked = {"name": name, "version": str(number)}
         return _text(self._get("model-versions/get-download-uri", asked), "artifact_uri")
 
     def run_of_model(self, model_id: str) -> str:
-        """The run that logged a model of MLflow 3; "" where none did. Raises `NotFound`."""
+        """Return the run that logged a model of MLflow 3, "" if there is none.
+
+        Raises `NotFound`.
+        """
         if not _MODEL_ID.match(model_id):
             raise NotFound(f"“{model_id[:64]}” is no id of a logged model.", what="run")
         return _told(self._get(f"logged-models/{model_id}", {}), "model", "source_run_id")
 
     def folder_of_model(self, model_id: str) -> str:
-        """Where a logged model of MLflow 3 has its files, "" where unsaid. Raises `NotFound`."""
+        """Return the location of a logged model's files in MLflow 3, "" if not stated.
+
+        Raises `NotFound`.
+        """
         if not _MODEL_ID.match(model_id):
             raise NotFound(f"“{model_id[:64]}” is no id of a logged model.", what="run")
         return _told(self._get(f"logged-models/{model_id}", {}), "model", "artifact_uri")
 
     def folder_of_run(self, run_id: str) -> str:
-        """Where a run has its files, "" where unsaid. Raises `NotFound`."""
+        """Return the location of a run's files, "" if not stated. Raises `NotFound`."""
         return _told(self._get("runs/get", {"run_id": run_id}), "run", "artifact_uri")
 
     def listed_files(self, folder: str) -> list[tuple[str, int | None]]:
-        """What the server keeps in a folder: each name, with bytes; a folder has None."""
+        """Return the names in a folder on the server, with sizes in bytes; None for a folder."""
         page = self._get(FILES, {"path": folder}, api=FILES_API)
         return [
             (_text(row, "path"), None if row.get("is_dir") else _whole(row.get("file_size")))
@@ -217,10 +224,10 @@ class MlflowServer:
 
     @contextmanager
     def file_content(self, path: str) -> Iterator[Iterator[bytes]]:
-        """The content of a file that the server keeps, in pieces.
+        """Yield the content of a file on the server, in pieces.
 
         Raises:
-            Unreachable: it did not come, or not whole.
+            Unreachable: there was no response, or it was incomplete.
         """
         address = f"{self.address}{FILES_API}/{FILES}/{quote(path)}"
         try:
@@ -241,9 +248,9 @@ class MlflowServer:
             raise Unreachable(f"{self.address} broke off: {_reason(error)}.") from None
 
     def run_metrics(self, run_id: str) -> dict[str, float]:
-        """The last value of each metric of a run, at most as many as a version may be given.
+        """Return the last value of each metric of a run, up to the limit of metrics per version.
 
-        Those that are not finite or whose names cannot be are left out.
+        Values that are not finite and metrics with invalid names are left out.
 
         Raises:
             NotFound: there is no such run.
@@ -253,11 +260,11 @@ class MlflowServer:
         found: dict[str, float] = {}
         for row in _rows(data, "metrics") if isinstance(data, Mapping) else ():
             try:
-                value = float(row.get("value"))  # type: ignore[arg-type]  # what is wrong raises
+                value = float(row.get("value"))  # type: ignore[arg-type]  # a wrong type raises
             except (TypeError, ValueError):
                 continue
             name = _text(row, "key")
-            # Its databases keep an infinite value as the largest finite one.
+            # MLflow's databases store an infinite value as the largest finite one.
             if math.isfinite(value) and abs(value) < sys.float_info.max and _is_metric_name(name):
                 found[name] = value
         return dict(islice(found.items(), METRICS_AT_ONCE_MAX))
@@ -331,7 +338,7 @@ def _text(document: Mapping[str, Any], member: str) -> str:
 
 
 def _told(document: Mapping[str, Any], member: str, what: str) -> str:
-    """What the ``info`` of an answer's member says."""
+    """Return a text from the ``info`` of a member of a response."""
     inner = document.get(member)
     info = inner.get("info") if isinstance(inner, Mapping) else None
     return _text(info, what) if isinstance(info, Mapping) else ""
@@ -342,7 +349,7 @@ def _tags(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _whole(value: object) -> int:
-    """A whole number, which the protocol may write as a text; 0 for what is none."""
+    """Return an integer, which the protocol can write as text; 0 for anything else."""
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 

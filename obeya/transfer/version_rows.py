@@ -18,14 +18,14 @@ from obeya.values import as_metrics, as_tags, version_number
 
 LINE_MAX = 8 * 1024 * 1024
 TEXTS = ("artifact_path", "label", "description", "source_run", "artifact_digest")
-# The name that files have for a field. Files written under either name are read.
+# The name of a field in files. Files with either name are read.
 FILE_NAMES = {"artifact_path": "artifact_uri"}
 FIELDS = ("model", "version", *TEXTS, *FILE_NAMES.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a file: the version it says, or why it says none."""
+    """A line of a file: its version, or why it has none."""
 
     line: int
     draft: VersionDraft | None
@@ -33,10 +33,10 @@ class Row:
 
     @property
     def version(self) -> VersionDraft:
-        """The version that the line says.
+        """The version of the line.
 
         Raises:
-            InvalidInput: it says none; the sentence is the row's problem.
+            InvalidInput: it has none; the sentence is the row's problem.
         """
         if self.draft is None:
             raise InvalidInput(f"Line {self.line}: {self.problem}")
@@ -44,10 +44,10 @@ class Row:
 
 
 def csv_rows(file: Path, mapping: Mapping[str, str]) -> Iterator[Row]:
-    """The rows of a CSV file; `mapping` names the field of a column, "" for one to be left out.
+    """Yield the rows of a CSV file; `mapping` is from column to field, "" to ignore the column.
 
     Raises:
-        InvalidInput: a column says nothing that is known, or there is none for the model.
+        InvalidInput: a column is unknown, or there is none for the model.
         UnicodeDecodeError: the file is not UTF-8.
     """
     with file.open(encoding="utf-8-sig", newline="") as lines:
@@ -58,7 +58,7 @@ def csv_rows(file: Path, mapping: Mapping[str, str]) -> Iterator[Row]:
 
 
 def jsonl_rows(file: Path, mapping: Mapping[str, str]) -> Iterator[Row]:
-    """The rows of a JSON Lines file; blank lines are none. `mapping` renames members.
+    """Yield the rows of a JSON Lines file, without blank lines. `mapping` renames members.
 
     Raises:
         UnicodeDecodeError: the file is not UTF-8.
@@ -70,7 +70,7 @@ def jsonl_rows(file: Path, mapping: Mapping[str, str]) -> Iterator[Row]:
 
 
 def as_document(version: ModelVersion) -> dict[str, Any]:
-    """A version as a line of JSON Lines that `jsonl_rows` reads."""
+    """Return a version as a line of JSON Lines that `jsonl_rows` reads."""
     return {
         "model": version.model,
         "version": version.version,
@@ -81,7 +81,7 @@ def as_document(version: ModelVersion) -> dict[str, Any]:
 
 
 def as_cells(version: ModelVersion) -> dict[str, str]:
-    """A version as the cells of a CSV row, by column."""
+    """Return a version as the cells of a CSV row, by column."""
     return {
         "model": version.model,
         "version": str(version.version),

@@ -1,7 +1,7 @@
-"""The files of a whole export: a manifest, a file of lines for each kind of thing, the contents.
+"""The files of a full export: a manifest, a file of lines per kind of record, the contents.
 
-docs/export.md describes the form. This module knows files, lines and digests, and not what the
-lines say.
+docs/export.md describes the format. This module handles files, lines and digests, and does not
+interpret the lines.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class BrokenExport(ValueError):
-    """The directory is no whole export, or not one that can be read; the sentence says where."""
+    """The directory is not a full export, or it cannot be read; the sentence says where."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """A file of lines: how many it has, and the SHA-256 of all of it."""
+    """A file of lines: the number of lines, and the SHA-256 of the whole file."""
 
     rows: int
     sha256: str
@@ -41,7 +41,7 @@ class ExportFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an export holds: its files by name, and how many contents of how many bytes."""
+    """The contents of an export: its files by name, and number and total size of the blobs."""
 
     files: Mapping[str, ExportFile]
     blobs: int
@@ -51,7 +51,7 @@ class Manifest:
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> ExportFile:
-    """Write a document to a line, and say what was written."""
+    """Write one document per line, and return the number of lines and the digest."""
     digest, count = hashlib.sha256(), 0
     with path.open("xb") as file:
         for row in rows:
@@ -64,7 +64,7 @@ def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> ExportFile:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest: the last file, without which there is no export."""
+    """Write the manifest: the last file, without which the export is not valid."""
     document = {
         "format": FORMAT,
         "obeya": manifest.obeya,
@@ -82,10 +82,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def write_blob(folder: Path, sha256: str, content: BinaryIO) -> int:
-    """Write a content under its digest, and say how many bytes it has.
+    """Write a content under its digest, and return its size in bytes.
 
     Raises:
-        BrokenExport: it is something else than its digest says.
+        BrokenExport: the content does not have this digest.
     """
     path = blob_path(folder, sha256)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,10 +101,10 @@ def write_blob(folder: Path, sha256: str, content: BinaryIO) -> int:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of an export.
+    """Return the manifest of an export.
 
     Raises:
-        BrokenExport: there is none, it cannot be read, or it is of another format.
+        BrokenExport: there is none, it cannot be read, or it has another format.
     """
     try:
         with open_inside(folder, folder / MANIFEST) as file:
@@ -143,13 +143,13 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_lines(folder: Path, name: str, told: ExportFile) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The documents of a file with the numbers of their lines.
+    """Yield the documents of a file with their line numbers.
 
-    Whether the file is the one of the manifest is known at its end: who acts on lines before has to
-    be able to undo that.
+    Whether the file matches the manifest is known only at its end: a caller that acts on lines
+    before must be able to undo that.
 
     Raises:
-        BrokenExport: the file is missing, has a line that is no document, or is another one.
+        BrokenExport: the file is missing, has a line that is not a document, or does not match.
     """
     digest, number = hashlib.sha256(), 0
     try:
@@ -169,10 +169,10 @@ def read_lines(folder: Path, name: str, told: ExportFile) -> Iterator[tuple[int,
 
 
 def blob_path(folder: Path, sha256: str) -> Path:
-    """Where the content with this digest lies in an export.
+    """Return the path of the content with this digest in an export.
 
     Raises:
-        BrokenExport: it is no digest.
+        BrokenExport: it is not a digest.
     """
     if not _SHA256.match(sha256):
         raise BrokenExport(f"“{sha256[:80]}” is no digest.")
@@ -180,17 +180,17 @@ def blob_path(folder: Path, sha256: str) -> Path:
 
 
 def open_inside(folder: Path, path: Path) -> BinaryIO:
-    """A file of an export, to be read and closed.
+    """Open a file of an export for reading; the caller closes it.
 
     Raises:
-        BrokenExport: a link on the way leads out of the export, or it is no file.
+        BrokenExport: a link in the path leads out of the export, or it is not a regular file.
         OSError: it cannot be read.
     """
     place = path.relative_to(folder)
     real = path.resolve()
     if not real.is_relative_to(folder.resolve()):
         raise BrokenExport(f"{place} leads out of the export.")
-    # A pipe would keep whoever opens it waiting for a writer.
+    # Opening a pipe would block until there is a writer.
     handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
