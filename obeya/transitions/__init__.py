@@ -1,1 +1,1 @@
-"""How versions move: the decision about a move, and what can refuse one or cause one."""
+"""The moves of versions: the judgement of a move, and what can refuse or cause one."""

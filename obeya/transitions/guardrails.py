@@ -1,4 +1,4 @@
-"""Guardrails: bounds for what is measured live of the version in Production."""
+"""Guardrails: limits for live metrics of the version in Production."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from obeya.policy.bounds import Comparison, number_text
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
-    """A live metric must compare with `bound`; a value that does not is a breach.
+    """A comparison of a live metric with `bound`; a value that fails it is a breach.
 
-    With `auto_rollback` a breach rolls the model back by itself.
+    With `auto_rollback` a breach rolls the model back automatically.
 
     Raises:
-        InvalidInput: the metric's name is none or the bound is not finite.
+        InvalidInput: the metric's name is not valid or the bound is not finite.
     """
 
     metric: str
@@ -33,11 +33,11 @@ class Guardrail:
         object.__setattr__(self, "bound", bound)
 
     def holds(self, value: float) -> bool:
-        """Whether a live value is within the bound."""
+        """Return whether a live value is within the bound."""
         return self.comparison.holds(value, self.bound)
 
     def to_document(self) -> dict[str, Any]:
-        """The JSON form that events hold."""
+        """Return the JSON form in events."""
         return {
             "metric": self.metric,
             "comparison": self.comparison.value,
@@ -46,16 +46,16 @@ class Guardrail:
         }
 
     def describe(self) -> str:
-        """``error_rate ≤ 0.02``."""
+        """Return ``error_rate ≤ 0.02``."""
         return f"{self.metric} {self.comparison.symbol} {number_text(self.bound)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveReport:
-    """What came of a reported live value.
+    """The result of a reported live value.
 
-    `guardrail` is the one that the metric has, None when it has none. `rolled_back_to` is the
-    version that the guardrail put back into Production, None when it did not.
+    `guardrail` is the guardrail of the metric, None if it has none. `rolled_back_to` is the version
+    that the guardrail restored to Production, None if it did not roll back.
     """
 
     model: str
@@ -73,7 +73,7 @@ class LiveReport:
 
     @property
     def sentence(self) -> str:
-        """What was reported, and what should hold."""
+        """The reported value, and for a breach the required one, as a sentence."""
         said = f"v{self.version}: live {self.metric} is {number_text(self.value)}"
         if self.guardrail is None or not self.breached:
             return f"{said}."

@@ -1,4 +1,4 @@
-"""What someone wants a version to do."""
+"""Intended transitions of versions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from obeya.stages import Stage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionIntent:
-    """A wanted transition, as every entry point hands it to the write path.
+    """An intended transition, as every entry point passes it to the write path.
 
     `to_stage` None means the next stage, for requests only. `archive_existing` archives the other
-    versions in the stage in the same operation. `expected_stage` and `expected_revision` are what
-    the caller looked at; None is not compared. Nothing is checked before the write.
+    versions in the stage in the same operation. `expected_stage` and `expected_revision` are the
+    state that the caller saw; None is not compared. Nothing is checked before the write.
     """
 
     to_stage: Stage | None = None

@@ -1,4 +1,4 @@
-"""Judging a move: workflow, policy, approvals and WIP limits together, all reasons at once."""
+"""The judgement of a move by workflow, policy, approvals and WIP limits, with every reason."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from obeya.transitions.requests import evidence_digest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionFacts:
-    """All that a move is judged by.
+    """The inputs for judging a move.
 
-    `policy` is the one that guards `to_stage`, None when none is set, and `policy_revision` its
-    number; `champion` is the evidence of the version now in Production, None when there is none
-    or it is this one; `approvers` are the people whose approvals count; `waivers` those of the
-    version for `to_stage`, of which those active `at` count; `loads` what the WIP limits of
-    `to_stage` count there. `definitions` may be left empty where the policy does not ask about
-    noise.
+    `policy` is the policy in force for `to_stage`, None if there is none, and `policy_revision` its
+    revision number; `champion` is the evidence of the version in Production, None if there is none
+    or it is this one; `approvers` are the users whose approvals count; `waivers` are those of the
+    version for `to_stage`, of which those active `at` count; `loads` are the version counts for the
+    WIP limits of `to_stage`. `definitions` can be empty if the policy does not use noise.
     """
 
     from_stage: Stage
@@ -41,7 +40,7 @@ class TransitionFacts:
     at: datetime | None = None
 
     def check_policy(self) -> PolicyResult:
-        """Hold the evidence against the policy alone; without one it passes and says so."""
+        """Check the evidence against the policy only; without a policy it passes and says so."""
         if self.policy is None:
             return no_policy(self.to_stage)
         return self.policy.check(
@@ -55,17 +54,17 @@ class TransitionFacts:
 
     @property
     def evidence_digest(self) -> str:
-        """What an approval of this move is bound to."""
+        """The digest that an approval of this move is bound to."""
         return evidence_digest(self.evidence, self.champion, self.policy, self.definitions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionJudgement:
-    """Whether a move may be made, and every reason why not.
+    """Whether a move is allowed, and every reason against it.
 
-    `policy_result` is the policy's, None where no policy can gate the move. `warnings` are what a
-    policy or a WIP limit says that only warns. `approvals_required` and `approvals_given` say
-    what is missing in people rather than in evidence.
+    `policy_result` is the result of the policy check, None if no policy applies to the move.
+    `warnings` are those of a policy or WIP limit that only warns. `approvals_required` and
+    `approvals_given` are the numbers of approvals.
     """
 
     from_stage: Stage
@@ -78,20 +77,19 @@ class TransitionJudgement:
 
     @property
     def allowed(self) -> bool:
-        """Whether nothing refuses the move."""
+        """Whether no rule refuses the move."""
         return not self.refusals
 
     def refused_by(self, kind: RefusalKind) -> bool:
-        """Whether a rule of this kind is among those that refuse."""
+        """Return whether a rule of this kind refuses the move."""
         return any(refusal.kind is kind for refusal in self.refusals)
 
 
 def judge_transition(facts: TransitionFacts) -> TransitionJudgement:
-    """Ask every rule about one move and collect all refusals.
+    """Judge a move by every rule and collect all refusals.
 
-    A policy speaks only on promotions (`is_promotion`), and also where the workflow refuses, so
-    that a person sees at once all that stands in the way. A WIP limit speaks on every move from
-    another stage.
+    A policy is checked only for promotions (`is_promotion`), even if the workflow refuses, so that
+    users see all blockers together. A WIP limit is checked for every move from another stage.
     """
     refusals: list[Refusal] = []
     warnings: list[Refusal] = []
@@ -127,7 +125,10 @@ def judge_transition(facts: TransitionFacts) -> TransitionJudgement:
 
 
 def judge_rollback(facts: TransitionFacts) -> TransitionJudgement:
-    """What the rules say of a rollback, which none of them refuses: all of it is a warning."""
+    """Judge a rollback, which no rule refuses.
+
+    Every refusal becomes a warning, except that of the workflow, which is ignored.
+    """
     judged = judge_transition(facts)
     said = tuple(r for r in judged.refusals if r.kind is not RefusalKind.WORKFLOW)
     return TransitionJudgement(

@@ -1,4 +1,4 @@
-"""WIP limits: how many versions a stage may hold."""
+"""WIP limits: how many versions a stage can have."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OCCUPANTS_NAMED = 5
 
 
 class LimitMode(StrEnum):
-    """What a full stage does with one more version."""
+    """The effect of a full stage on one more version."""
 
     BLOCK = "block"
     WARN = "warn"
@@ -21,12 +21,13 @@ class LimitMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WipLimit:
-    """At most `limit` versions in `stage`, of one model or of the whole site.
+    """At most `limit` versions in `stage`, of one model or of all models together.
 
-    It speaks on moves into the stage, by whatever way but a rollback; registering is no move.
+    It applies to moves into the stage from any interface, except rollbacks; a registration is not a
+    move.
 
     Raises:
-        InvalidInput: the stage is Archived, or the limit no whole number from 1.
+        InvalidInput: the stage is Archived, or the limit is not an integer from 1.
     """
 
     stage: Stage
@@ -49,10 +50,10 @@ class WipLimit:
 
 
 def limited_stage(stage: Stage | str) -> Stage:
-    """`stage`, when it may have a WIP limit.
+    """Return `stage` if it can have a WIP limit.
 
     Raises:
-        InvalidInput: it is no stage, or Archived, which takes whatever leaves the others.
+        InvalidInput: it is not a stage, or it is Archived, which must always accept versions.
     """
     parsed = Stage.parse(stage)
     if parsed is Stage.ARCHIVED:
@@ -64,10 +65,11 @@ def limited_stage(stage: Stage | str) -> Stage:
 
 @dataclass(frozen=True, slots=True)
 class StageLoad:
-    """A stage as a version is about to enter it.
+    """The versions in a stage that a version is about to enter.
 
-    `model` is None for the site's limit. `count` is how many versions the limit counts there
-    before the move, those left out that the move itself archives; `occupants` names some.
+    `model` is None for the limit across all models. `count` is the number of versions that the
+    limit counts before the move, without those that the move archives; `occupants` are the names of
+    some.
     """
 
     limit: WipLimit
@@ -77,11 +79,11 @@ class StageLoad:
 
     @property
     def is_full(self) -> bool:
-        """Whether one more would exceed the limit."""
+        """Whether one more version would exceed the limit."""
         return self.count >= self.limit.limit
 
     def refusal(self) -> Refusal:
-        """What a full stage says."""
+        """Return the refusal because of a full stage."""
         whose = "this model" if self.model is not None else "the site"
         named = ", ".join(self.occupants[:OCCUPANTS_NAMED])
         more = self.count - min(len(self.occupants), OCCUPANTS_NAMED)

@@ -1,4 +1,4 @@
-"""Transition requests: asking for a move that others approve."""
+"""Transition requests: moves that require the approval of others."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class _HasTarget(Protocol):
 _Request = TypeVar("_Request", bound=_HasTarget)
 
 OPEN_FOR = timedelta(days=14)
-"""How long a request stays open where nothing else is said."""
+"""How long a request stays open by default."""
 
 
 class RequestStatus(StrEnum):
-    """Where a request stands; all but OPEN are final."""
+    """The status of a request; all but OPEN are final."""
 
     OPEN = "open"
     COMPLETED = "completed"
@@ -49,7 +49,7 @@ CLOSED_BY = {
 
 
 class Decision(StrEnum):
-    """What a vote says."""
+    """The decision of a reviewer."""
 
     APPROVE = "approve"
     REJECT = "reject"
@@ -57,9 +57,10 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One person's vote, bound to the evidence that it was given on.
+    """One reviewer's decision, bound to the evidence at that time.
 
-    `may_approve` is whether the voter still has the permission to: an approval does not outlive it.
+    `may_approve` is whether the reviewer still has the permission; an approval without it does not
+    count.
     """
 
     voter: str
@@ -72,10 +73,10 @@ class Vote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionRequest:
-    """Somebody asks that a version be moved, and others vote. Times are UTC.
+    """A request to move a version, with the decisions of its reviewers. Times are UTC.
 
-    `votes` are in the order in which they were given. `evidence_digest` is that of the evidence
-    as it stands: an approval of another digest is stale and does not count.
+    `votes` are in the order in which they were given. `evidence_digest` is the digest of the
+    current evidence: an approval with another digest is stale and does not count.
     """
 
     id: str
@@ -94,12 +95,12 @@ class TransitionRequest:
 
     @property
     def approved_by(self) -> tuple[str, ...]:
-        """Who approves the evidence as it stands, in the order of their last votes."""
+        """The users who approve the current evidence, in the order of their last decisions."""
         return approvers(self.votes, self.requested_by, self.evidence_digest)
 
     @property
     def stale_approvals(self) -> tuple[Vote, ...]:
-        """The last votes that approved evidence that has changed since."""
+        """The last decisions of reviewers who approved evidence that has changed since."""
         return tuple(
             vote
             for vote in last_votes(self.votes)
@@ -108,7 +109,7 @@ class TransitionRequest:
 
 
 def last_votes(votes: Iterable[Vote]) -> tuple[Vote, ...]:
-    """Each person's last vote, in the order in which those were given."""
+    """Return each reviewer's last decision, in the order in which they were given."""
     last: dict[str, Vote] = {}
     for vote in votes:
         last.pop(vote.voter, None)
@@ -117,7 +118,7 @@ def last_votes(votes: Iterable[Vote]) -> tuple[Vote, ...]:
 
 
 def approvers(votes: Iterable[Vote], requested_by: str, digest: str) -> tuple[str, ...]:
-    """Who approves the evidence of this digest; the requester never counts."""
+    """Return the users who approve the evidence with this digest; the requester never counts."""
     return tuple(
         vote.voter
         for vote in last_votes(votes)
@@ -129,10 +130,10 @@ def approvers(votes: Iterable[Vote], requested_by: str, digest: str) -> tuple[st
 
 
 def check_requestable(from_stage: Stage, to_stage: Stage) -> None:
-    """Let a legal move be requested.
+    """Check that a move that the workflow allows can be requested.
 
     Raises:
-        InvalidInput: it is no promotion, so there is nothing to approve.
+        InvalidInput: it is not a promotion, so there is nothing to approve.
     """
     if not is_promotion(from_stage, to_stage):
         raise InvalidInput(
@@ -142,11 +143,11 @@ def check_requestable(from_stage: Stage, to_stage: Stage) -> None:
 
 
 def the_one(found: Sequence[_Request], version: str) -> _Request:
-    """The request that is meant among the open ones of a version.
+    """Return the only open request of a version.
 
     Raises:
         NotFound: there is none.
-        InvalidInput: there are several; the target stage has to be named.
+        InvalidInput: there are several; the caller must name the target stage.
     """
     if not found:
         raise NotFound(f"There is no open request for {version}.", what="request")
@@ -159,11 +160,11 @@ def the_one(found: Sequence[_Request], version: str) -> _Request:
 
 
 def check_withdrawal(status: RequestStatus, *, requested_by: str, actor: str) -> None:
-    """Let a person take back a request of this status.
+    """Check that the actor can withdraw a request with this status.
 
     Raises:
-        AlreadyClosed: it is decided already.
-        NotAllowed: it is somebody else's.
+        AlreadyClosed: it is already closed.
+        NotAllowed: someone else opened it.
     """
     if status is not RequestStatus.OPEN:
         raise AlreadyClosed(f"The request is {status.value} already.")
@@ -174,7 +175,7 @@ def check_withdrawal(status: RequestStatus, *, requested_by: str, actor: str) ->
 
 
 def promotes_by_itself(policy: PromotionPolicy | None, approving: Sequence[str]) -> bool:
-    """Whether the last approval moves the version, if every other rule lets it."""
+    """Return whether the last approval moves the version, if every other rule allows it."""
     return (
         policy is not None
         and policy.auto_promote
@@ -183,10 +184,10 @@ def promotes_by_itself(policy: PromotionPolicy | None, approving: Sequence[str])
 
 
 def check_vote(status: RequestStatus, *, requested_by: str, voter: str, decision: Decision) -> None:
-    """Let a person vote on a request of this status.
+    """Check that a user can approve or reject a request with this status.
 
     Raises:
-        AlreadyClosed: it is decided already.
+        AlreadyClosed: it is already closed.
         NotAllowed: the requester approves their own request.
     """
     if status is not RequestStatus.OPEN:
@@ -198,7 +199,7 @@ def check_vote(status: RequestStatus, *, requested_by: str, voter: str, decision
 
 
 def check_digest_seen(digest: str, expected: str | None) -> None:
-    """Compare the evidence that a voter saw (None: did not say) with what it is.
+    """Compare the evidence that a reviewer saw (None: not stated) with the current evidence.
 
     Raises:
         EvidenceChanged: it changed since.
@@ -211,7 +212,7 @@ def check_digest_seen(digest: str, expected: str | None) -> None:
 
 
 def comment_required(comment: str) -> str:
-    """The comment of a rejection.
+    """Check that the rejection has a comment and return it.
 
     Raises:
         InvalidInput: there is none.
@@ -227,11 +228,11 @@ def evidence_digest(
     policy: PromotionPolicy | None,
     definitions: Definitions = NO_DEFINITIONS,
 ) -> str:
-    """SHA-256, in hex, of what an approval is bound to.
+    """Return the SHA-256, in hex, of the evidence that an approval is bound to.
 
-    The version's metrics, description and artifact, the tags that the policy asks for, the
-    champion with its metrics, and the policy, as canonical JSON (RFC 8785); where the policy asks
-    about noise, also how the metrics that it asks about are scaled, which decides what noise is.
+    It covers the version's metrics, description and artifact, the tags that the policy requires,
+    the champion with its metrics, and the policy, as canonical JSON (RFC 8785). If the policy uses
+    noise, it also covers the scales of the metrics concerned, which determine the noise.
     """
     keys = {r.key for r in policy.requirements if isinstance(r, RequiredTag)} if policy else set()
     document: dict[str, Any] = {
@@ -251,7 +252,7 @@ def evidence_digest(
 
 
 def artifact_evidence(evidence: Evidence) -> dict[str, Any]:
-    """What is bound of the artifact; size and warnings only where its files are stored."""
+    """Return the evidence about the artifact; size and warnings only if its files are stored."""
     stated = {"uri": evidence.artifact_path, "digest": evidence.artifact_digest}
     if evidence.artifact_size is None:
         return stated
@@ -260,7 +261,7 @@ def artifact_evidence(evidence: Evidence) -> dict[str, Any]:
 
 
 def noise_scales(policy: PromotionPolicy, definitions: Definitions) -> dict[str, str]:
-    """How the metrics are scaled whose noise a policy asks about, by name."""
+    """Return the scales of the metrics whose noise a policy uses, by name."""
     return {
         requirement.metric: definition_for(requirement.metric, definitions).scale.value
         for requirement in policy.requirements

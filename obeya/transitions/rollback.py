@@ -1,4 +1,4 @@
-"""Rollback: which version goes back to Production."""
+"""Rollback: which version returns to Production."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from obeya.stages import Stage
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """That a version left Production; `by_rollback` when a rollback took it out."""
+    """A version left Production; `by_rollback` if because of a rollback."""
 
     version: int
     by_rollback: bool
@@ -23,15 +23,15 @@ def rollback_target(
     departures: Iterable[Departure],
     wanted: int | None = None,
 ) -> int:
-    """The number of the version that a rollback of `name` puts back into Production.
+    """Return the number of the version that a rollback of `name` restores to Production.
 
-    `stages` are the stages of the versions that are there, deleted ones not among them;
-    `departures` every leaving of Production, the last first. Without `wanted` it is the version
-    that left last, versions left out that are in Production again, whose last leaving was by a
-    rollback, or that are deleted.
+    `stages` are the stages of the existing versions, without deleted ones; `departures` are all
+    departures from Production, the last first. Without `wanted` it is the version that left last,
+    ignoring versions that are in Production again, whose last departure was by a rollback, or that
+    are deleted.
 
     Raises:
-        InvalidInput: `wanted` is in Production or never was, or none qualifies.
+        InvalidInput: `wanted` is in Production or never was, or no version qualifies.
     """
     last: dict[int, Departure] = {}
     for departure in departures:

@@ -1,4 +1,4 @@
-"""Rules about one version: its number, what a caller saw of it, where it goes next."""
+"""Rules for one version: its number, its expected state, its next stage."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from obeya.values import NUMBER_MAX
 
 
 def next_number(last: int, wanted: int | None, *, name: str, taken: Collection[int]) -> int:
-    """The number a new version gets: the next one, or `wanted` if no number was ever above it.
+    """Return the number of a new version: the next number, or `wanted` if it is above all others.
 
     Raises:
-        AlreadyExists: `wanted` is or was taken, or is below a number already given.
-        InvalidInput: the last number that can be was given.
+        AlreadyExists: `wanted` is or was in use, or is below a number that was used.
+        InvalidInput: the largest possible number was used.
     """
     if wanted is None:
         if last >= NUMBER_MAX:
@@ -34,7 +34,7 @@ def next_number(last: int, wanted: int | None, *, name: str, taken: Collection[i
 
 
 def next_stage(stage: Stage) -> Stage:
-    """The stage that a version is promoted to from `stage`.
+    """Return the stage that a version is promoted to from `stage`.
 
     Raises:
         InvalidInput: there is none after Production and Archived.
@@ -55,11 +55,13 @@ def check_expected(
     expected_stage: Stage | None,
     expected_revision: int | None,
 ) -> None:
-    """Compare what a caller saw (None: did not say) with what is. `name` names the version.
+    """Compare the state that a caller saw (None: not stated) with the current state.
+
+    `name` is the version in error sentences.
 
     Raises:
         Conflict: the version is in another stage or at another revision.
-        InvalidInput: `expected_stage` is no stage.
+        InvalidInput: `expected_stage` is not a stage.
     """
     seen = None if expected_stage is None else Stage.parse(expected_stage)
     if seen is not None and stage is not seen:
