@@ -1,4 +1,4 @@
-"""Webhooks: which events go to whom, in what form, signed how, and when they are tried again.
+"""Webhooks: subscriptions, payloads, signatures, and the schedule of attempts.
 
-The form is that of Standard Webhooks (https://www.standardwebhooks.com, version 1.0).
+The format is that of Standard Webhooks (https://www.standardwebhooks.com, version 1.0).
 """

@@ -1,4 +1,4 @@
-"""Endpoints: where messages go, and which events they are sent of."""
+"""Endpoints: their addresses, and the events they subscribe to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from obeya.stages import Stage
 HEADS = "audit.heads"
 TEST = "webhook.test"
 TYPES: tuple[str, ...] = (*(action.value for action in Action), HEADS)
-"""What an endpoint can ask for: each action of the audit log, and the daily heads of chains."""
+"""The event types of subscriptions: each action of the audit log, and the daily chain heads."""
 
 NAME_MAX = 100
 ADDRESS_MAX = 2_048
@@ -25,7 +25,7 @@ _MAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-
 
 
 class Target(StrEnum):
-    """What an endpoint is."""
+    """The kind of an endpoint."""
 
     WEBHOOK = "webhook"
     SLACK = "slack"
@@ -34,12 +34,12 @@ class Target(StrEnum):
 
     @property
     def label(self) -> str:
-        """The target for people."""
+        """The display name of the target."""
         return _LABELS[self]
 
     @property
     def is_signed(self) -> bool:
-        """Whether its messages carry a signature; the others read none."""
+        """Whether deliveries are signed; other targets do not check signatures."""
         return self is Target.WEBHOOK
 
 
@@ -53,14 +53,14 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Which events an endpoint is sent of. An empty part lets everything through.
+    """The events of an endpoint. An empty part matches every event.
 
-    `types` are actions of the log and ``audit.heads``, `models` globs of names, `stages` those that
-    a version leaves or enters. An event that has no model, or moves nothing, passes neither globs
-    nor stages.
+    `types` are actions of the log and ``audit.heads``, `models` are globs of model names, `stages`
+    are stages that a version leaves or enters. An event without a model does not match globs, and
+    an event without a move does not match stages.
 
     Raises:
-        InvalidInput: an unknown type or stage, or a glob that no name could match.
+        InvalidInput: a type or stage is unknown, or a glob cannot match any model name.
     """
 
     types: tuple[str, ...] = ()
@@ -87,13 +87,13 @@ class Subscription:
         from_stage: Stage | None = None,
         to_stage: Stage | None = None,
     ) -> bool:
-        """Whether an event of this type is sent. A test is sent to every endpoint."""
+        """Return whether an event of this type is sent. A test is sent to every endpoint."""
         if kind == TEST:
             return True
         if self.types and kind not in self.types:
             return False
         if kind == HEADS:
-            # They are of all models; who wants them says so.
+            # Heads cover all models, so an endpoint must subscribe to them explicitly.
             return kind in self.types
         if self.models and not (model and any(glob_matches(glob, model) for glob in self.models)):
             return False
@@ -101,7 +101,7 @@ class Subscription:
 
 
 def endpoint_name(text: str) -> str:
-    """What an endpoint is called. Raises `InvalidInput`."""
+    """Return the name of an endpoint, checked. Raises `InvalidInput`."""
     found = names.token_name(text.strip()) if text.strip() else ""
     if not found:
         raise InvalidInput("Give the endpoint a name.", field="name")
@@ -109,10 +109,10 @@ def endpoint_name(text: str) -> str:
 
 
 def endpoint_address(target: Target, text: str) -> str:
-    """Where messages go: an http or https URL, or an e-mail address.
+    """Return the address of an endpoint, checked: an http or https URL, or an e-mail address.
 
     Raises:
-        InvalidInput: it is none, or holds a name and a password.
+        InvalidInput: it is not an address, or it contains a name and a password.
     """
     address = text.strip()
     if target is Target.EMAIL:
@@ -123,7 +123,7 @@ def endpoint_address(target: Target, text: str) -> str:
         raise InvalidInput("That is no URL of a receiver.", field="address")
     try:
         parts = urlsplit(address)
-        # Reading the port is what checks it.
+        # Reading the port validates it.
         is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         is_one = False
@@ -139,7 +139,10 @@ def endpoint_address(target: Target, text: str) -> str:
 
 
 def shown_address(target: Target, address: str) -> str:
-    """The address without what may be a secret: paths of chat services let anybody post."""
+    """Return the address without parts that can be secret.
+
+    Anyone who knows the path of a chat service's webhook URL can post there.
+    """
     if target is Target.EMAIL:
         return address
     parts = urlsplit(address)
@@ -147,12 +150,12 @@ def shown_address(target: Target, address: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The parts of a field that takes several, one a line or with commas between."""
+    """Return the parts of a field with several values, separated by lines or commas."""
     return [word for line in text.replace(",", "\n").splitlines() if (word := line.strip())]
 
 
 def read_target(text: str) -> Target:
-    """The target of that name. Raises `InvalidInput`."""
+    """Return the target with this name. Raises `InvalidInput`."""
     try:
         return Target(text)
     except ValueError:
@@ -164,5 +167,5 @@ def read_target(text: str) -> Target:
 def subscription_of(
     types: Iterable[str], models: Iterable[str], stages: Iterable[str]
 ) -> Subscription:
-    """A subscription from words. Raises `InvalidInput`."""
+    """Return a subscription from texts. Raises `InvalidInput`."""
     return Subscription(tuple(types), tuple(models), tuple(Stage.parse(stage) for stage in stages))

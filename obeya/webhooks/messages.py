@@ -1,4 +1,4 @@
-"""Messages: what is sent of an event, for programs and for people."""
+"""The payloads of deliveries, for programs and for people."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ TEXT_MAX = 500
 def event_message(
     event: AuditEvent, hash_: str, *, actor: str, model: str | None
 ) -> dict[str, Any]:
-    """The message of an event; `actor` and `model` are the names that they have now.
+    """Return the payload of an event; `actor` and `model` are current names.
 
-    `data.id` is the event's for ever: its chain and its place in it. `data.data` is what the
-    event's own data holds, with old and new values; docs/audit.md says which for each action.
+    `data.id` identifies the event permanently: its chain and its sequence number. `data.data` is
+    the event's own data, with old and new values; docs/audit.md describes it for each action.
     """
     return {
         "type": event.action.value,
@@ -47,7 +47,7 @@ def event_message(
 def heads_message(
     heads: list[ChainHead], *, day: str, part: int, parts: int, at: datetime
 ) -> dict[str, Any]:
-    """The daily message of the heads of all chains, of which there may be several parts."""
+    """Return one part of the daily payload with the heads of all chains."""
     return {
         "type": HEADS,
         "timestamp": timestamp(at),
@@ -61,7 +61,7 @@ def heads_message(
 
 
 def trial_message(endpoint: str, *, by: str, at: datetime) -> dict[str, Any]:
-    """A message that says nothing but that it came."""
+    """Return the payload of a test, which has no other content."""
     return {
         "type": TEST,
         "timestamp": timestamp(at),
@@ -70,12 +70,12 @@ def trial_message(endpoint: str, *, by: str, at: datetime) -> dict[str, Any]:
 
 
 def body_of(message: Document) -> str:
-    """The message as it is sent and signed: JSON without blanks."""
+    """Return the payload as it is sent and signed: JSON without blanks."""
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
 def sentence_of(message: Document) -> str:
-    """The message in a sentence for people: ``resnet50 v4: ada moved the version …``."""
+    """Return the payload as a sentence for people: ``resnet50 v4: ada moved the version …``."""
     kind, data = str(message["type"]), message["data"]
     if kind == TEST:
         return f"A test of the endpoint “{data['endpoint']}”, sent by {data['sent_by']}."

@@ -1,4 +1,4 @@
-"""When a delivery is tried, tried again, and given up."""
+"""The schedule of delivery attempts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ BACK_OFF = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""How long after the attempt before each one is made; after the last the delivery has failed."""
+"""The pause between the previous attempt and each one; after the last the delivery has failed."""
 
 JITTER = 0.2
-"""By how much of itself a wait may be longer: what failed together is not tried together."""
+"""The largest random extension of a pause, as a fraction of it: it spreads repeated attempts."""
 
 DISABLED_AFTER = timedelta(days=5)
-"""An endpoint at which nothing arrived for so long is disabled."""
+"""An endpoint without a successful delivery for this long is disabled."""
 
 GONE = 410
 
 
 class DeliveryStatus(StrEnum):
-    """What became of a delivery."""
+    """The status of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -38,7 +38,7 @@ class DeliveryStatus(StrEnum):
 
     @property
     def label(self) -> str:
-        """The status for people."""
+        """The display name of the status."""
         return _LABELS[self]
 
 
@@ -51,9 +51,9 @@ _LABELS = {
 
 
 def next_attempt_at(made: int, at: datetime, chance: float) -> datetime | None:
-    """When the next attempt is due after `made` of them, the last one at `at`; None for never.
+    """Return when the next attempt is due after `made` attempts, the last one at `at`.
 
-    `chance` from 0 to 1 says by how much of the jitter it is later.
+    None if there are no more attempts. `chance`, from 0 to 1, is the fraction of the jitter to add.
     """
     if made >= len(BACK_OFF):
         return None

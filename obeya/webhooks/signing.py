@@ -1,4 +1,4 @@
-"""Secrets of endpoints, and signatures with them, as Standard Webhooks has it (version 1.0)."""
+"""Secrets and signatures of endpoints, as specified by Standard Webhooks (version 1.0)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ BYTES = 32
 
 
 def new_secret() -> str:
-    """A new secret: ``whsec_`` and 32 random bytes in base64."""
+    """Return a new secret: ``whsec_`` and 32 random bytes in base64."""
     return PREFIX + base64.b64encode(secrets.token_bytes(BYTES)).decode()
 
 
 def signed_headers(
     message_id: str, timestamp: int, body: str, keys: Iterable[str]
 ) -> Mapping[str, str]:
-    """The headers of a message: its id, when it is sent (Unix seconds), and its signatures.
+    """Return the headers of a delivery: id, time of sending (Unix seconds), and signatures.
 
-    One signature for each secret, so that a receiver may hold the old or the new one while they
-    are exchanged.
+    There is one signature per secret, so that a receiver can have the old or the new secret during
+    a rotation.
 
     Raises:
-        ValueError: a secret is none.
+        ValueError: a secret is not valid.
     """
     text = f"{message_id}.{timestamp}.{body}".encode()
     signatures = [
