@@ -115,7 +115,7 @@ def test_290_versions_were_tested_at_a_smaller_size_too(versions: list[VersionDr
 
 def test_versions_count_from_1_without_gaps(models: dict[str, DemoModel]) -> None:
     for model in models.values():
-        numbers = [version.number for version in model.versions]
+        numbers = [version.version for version in model.versions]
         assert numbers == list(range(1, len(numbers) + 1)), model.name
 
 
@@ -163,7 +163,7 @@ def test_accuracies_are_whole_numbers_of_images(versions: list[VersionDraft]) ->
 
 def test_a_version_by_hand(models: dict[str, DemoModel]) -> None:
     best = models["resnet50"].versions[-1]
-    assert (best.number, best.label) == (18, "a1_in1k")
+    assert (best.version, best.label) == (18, "a1_in1k")
     assert values(best) == {
         "imagenet_top1": 81.240,
         "imagenet_top5": 95.112,

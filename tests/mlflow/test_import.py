@@ -133,7 +133,7 @@ def _the_past_is_theirs_and_says_so(source: str, before: Any) -> None:
     events = AuditEvent.objects.filter(model__isnull=False)
     assert set(events.values_list("channel", flat=True)) == {Channel.IMPORT.value}
     moved = events.get(version=row, action=Action.STAGE_TRANSITIONED.value)
-    assert moved.timestamp == told[3].updated_at
+    assert moved.occurred_at == told[3].updated_at
     assert moved.recorded_at > before
     assert json.loads(moved.canonical_text)["data"]["imported"]["from"] == source
 

@@ -19,6 +19,7 @@ from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.tokens import Scope
+from tests.views.page_text import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
@@ -197,7 +198,7 @@ def test_the_site_may_let_callers_write_without_a_token(
     events = AuditEvent.objects.filter(version__number=2)
     assert set(events.values_list("actor__username", "channel")) == {("anonymous", "mlflow")}
     client.force_login(alice, BACKEND)
-    page = client.get(reverse("boards:board")).content.decode()
+    page = text_of(client.get(reverse("boards:board")))
     assert "register, change and move versions" in page
 
 

@@ -24,6 +24,7 @@ from obeya.audit.chain import text_digest
 from obeya.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound
 from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
+from obeya.transitions.intent import TransitionIntent
 
 pytestmark = pytest.mark.both_engines
 
@@ -225,8 +226,15 @@ def test_a_deleted_version_is_hidden_and_its_events_stay(act, new_events):
 def test_when_the_champion_is_deleted_the_version_before_it_follows(act):
     for minutes, number in enumerate((2, 1)):
         at = LATER + timedelta(minutes=minutes)
-        act(transition_stage, version=number, to_stage=Stage.STAGING, at=at)
-        act(transition_stage, version=number, to_stage=Stage.PRODUCTION, at=at)
+        act(
+            transition_stage, version=number, intent=TransitionIntent(to_stage=Stage.STAGING), at=at
+        )
+        act(
+            transition_stage,
+            version=number,
+            intent=TransitionIntent(to_stage=Stage.PRODUCTION),
+            at=at,
+        )
     assert model().champion.number == 1
     act(delete_version, version=1)
     assert model().champion.number == 2
@@ -245,8 +253,8 @@ def test_a_version_can_be_deleted_only_once(act, whole_database):
 
 def test_a_deleted_model_is_hidden_with_its_versions_and_its_events_stay(act, new_events):
     act(set_alias, alias="champion", version=2)
-    act(transition_stage, version=1, to_stage=Stage.STAGING)
-    act(transition_stage, version=1, to_stage=Stage.PRODUCTION)
+    act(transition_stage, version=1, intent=TransitionIntent(to_stage=Stage.STAGING))
+    act(transition_stage, version=1, intent=TransitionIntent(to_stage=Stage.PRODUCTION))
     new_events()
     events, pk = AuditEvent.objects.count(), model().pk
 
