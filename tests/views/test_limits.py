@@ -87,6 +87,7 @@ def test_a_limit_is_set_changed_and_removed(
         ({"stage": "staging", "limit": "3", "mode": "x"}, "Choose what a full stage does."),
         ({"stage": "archived", "limit": "3", "mode": "block"}, "archiving is always possible"),
         ({"stage": "nowhere", "limit": "3", "mode": "block"}, "nowhere"),
+        ({"stage": "%d", "limit": "", "mode": "x"}, "%d"),
     ],
 )
 def test_a_limit_that_makes_no_sense_is_a_400_with_a_sentence(
