@@ -1,8 +1,8 @@
-"""The frame of every write: lock, change, append, commit.
+"""The parts common to every write: lock, change, append events, commit.
 
-A write to a model holds that model's row; a write that belongs to no model holds the row of the
-site's chain. Events are appended to the chain whose head is on the row held, in the transaction
-of the change itself.
+A write to a model locks the model's row; a write that belongs to no model locks the row of the site
+chain. Events are appended to the chain whose head is on the locked row, in the transaction of the
+change itself.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ SITE_CHAIN_PK = 1
 
 
 class ChainWrite:
-    """A chain whose head row is held, and what will be appended to it on commit.
+    """A chain whose head row is locked, and the events to append to it on commit.
 
-    `at` is when the write happens on the chain: the time asked for, but never before the event
-    that is last in the chain.
+    `at` is the time of the write on the chain: the time given, but never before the last event of
+    the chain.
     """
 
     def __init__(self, head: RegisteredModel | SiteChain, actor: Actor, at: datetime) -> None:
@@ -51,13 +51,13 @@ class ChainWrite:
         self._changes: dict[str, Any] = {}
 
     def set_time(self, moment: datetime) -> None:
-        """Let what follows in this write have happened at `moment`, or at the event before it."""
+        """Set the time of what follows in this write: `moment`, but not before the last event."""
         last = self.head.chain_occurred_at
         self.at = moment if last is None else max(moment, last)
 
     @contextmanager
     def acting_as(self, actor: Actor) -> Iterator[None]:
-        """Let another actor do what follows in the same write."""
+        """Let another actor be the one who acts in what follows in the same write."""
         own, self.actor = self.actor, actor
         try:
             yield
@@ -75,7 +75,7 @@ class ChainWrite:
         data: Mapping[str, Any] | None = None,
         texts: Mapping[str, str] | None = None,
     ) -> AuditEvent:
-        """Append an event. It has its hash at once and its row when the write is flushed."""
+        """Append an event. Its hash is computed immediately; its row is written by `flush`."""
         head = self.head
         model = head if isinstance(head, RegisteredModel) else None
         texts = {role: text for role, text in (texts or {}).items() if text}
@@ -120,13 +120,13 @@ class ChainWrite:
         return row
 
     def change(self, **values: Any) -> None:
-        """Set columns of the head row; they are written together when the write is flushed."""
+        """Set columns of the head row; `flush` writes them together."""
         for column, value in values.items():
             setattr(self.head, column, value)
         self._changes.update(values)
 
     def flush(self) -> None:
-        """Write the events, their texts and messages, and the changed columns of the head row."""
+        """Write the events, their texts and deliveries, and the changed columns of the head row."""
         if self._pending:
             rows = [row for row, _ in self._pending]
             AuditEvent.objects.bulk_create(rows)
@@ -143,7 +143,7 @@ class ChainWrite:
 
 
 class ModelWrite(ChainWrite):
-    """A write that holds a model's row. `is_new`: this very write made it."""
+    """A write that holds the lock of a model's row. `is_new`: this write created the model."""
 
     def __init__(
         self, model: RegisteredModel, actor: Actor, at: datetime, *, is_new: bool = False
@@ -154,7 +154,7 @@ class ModelWrite(ChainWrite):
         self._open_requests: list[TransitionRequest] | None = None
 
     def version(self, number: int) -> ModelVersion:
-        """The version's row as it stands under the lock.
+        """Return the version's current row, under the lock.
 
         Raises:
             NotFound: the model has no such version, or it was deleted.
@@ -168,7 +168,7 @@ class ModelWrite(ChainWrite):
         return row
 
     def open_requests(self) -> list[TransitionRequest]:
-        """The requests that were open when this write first asked, the oldest first."""
+        """Return the requests that were open at the first call in this write, the oldest first."""
         if self._open_requests is None:
             rows = TransitionRequest.objects.filter(
                 version__model=self.model, status=RequestStatus.OPEN.value
@@ -179,7 +179,7 @@ class ModelWrite(ChainWrite):
         return self._open_requests
 
     def update_version(self, version: ModelVersion, **values: Any) -> None:
-        """Write columns of a version, and that it was changed."""
+        """Write columns of a version, with its new revision and time of update."""
         values = {"revision": version.revision + 1, "updated_at": self.at, **values}
         changed = ModelVersion.objects.filter(pk=version.pk, revision=version.revision).update(
             **values
@@ -191,24 +191,24 @@ class ModelWrite(ChainWrite):
         self.touch()
 
     def hold_site(self) -> None:
-        """Hold the site's row too, for what is counted over all models.
+        """Lock the row of the site chain too, for what is counted over all models.
 
-        Every write that holds both takes the model's first, so that none waits in a circle.
+        Every write that locks both takes the model's first, so that no deadlock is possible.
         """
         SiteChain.objects.select_for_update().get_or_create(pk=SITE_CHAIN_PK)
 
     def touch(self) -> None:
-        """Note that the model was changed."""
+        """Set the time of the model's last update."""
         self.change(updated_at=self.at)
 
     def count(self, stage: Stage, by: int) -> None:
-        """Keep the model's count of versions in `stage`."""
+        """Update the model's count of versions in `stage`."""
         self.change(**{f"{stage.value}_count": self.model.count_in(stage) + by})
 
 
 @contextmanager
 def writing_model(name: str, *, actor: Actor, at: datetime) -> Iterator[ModelWrite]:
-    """Hold a model's row for a write. What raises inside leaves nothing behind.
+    """Lock a model's row for a write. An exception inside rolls everything back.
 
     Raises:
         NotFound: there is no model of that name.
@@ -224,7 +224,7 @@ def writing_model(name: str, *, actor: Actor, at: datetime) -> Iterator[ModelWri
 
 @contextmanager
 def writing_new_or_present_model(name: str, *, actor: Actor, at: datetime) -> Iterator[ModelWrite]:
-    """Hold a model's row for a write, making the model if there is none of that name."""
+    """Lock a model's row for a write. Create the model if there is none of that name."""
     with transaction.atomic():
         model = _locked(name)
         if model is None:
@@ -235,7 +235,7 @@ def writing_new_or_present_model(name: str, *, actor: Actor, at: datetime) -> It
                     )
                 made = True
             except IntegrityError:
-                # Another writer made it between the look and the insert.
+                # Another writer created it between the check and the insert.
                 model, made = _locked(name), False
                 if model is None:
                     raise
@@ -250,7 +250,7 @@ def writing_new_or_present_model(name: str, *, actor: Actor, at: datetime) -> It
 
 @contextmanager
 def writing_site(*, actor: Actor, at: datetime) -> Iterator[ChainWrite]:
-    """Hold the site's chain for a write that belongs to no model."""
+    """Lock the site chain for a write that belongs to no model."""
     with transaction.atomic():
         chain, _ = SiteChain.objects.select_for_update().get_or_create(pk=SITE_CHAIN_PK)
         write = ChainWrite(chain, actor, at)

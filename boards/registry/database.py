@@ -1,4 +1,4 @@
-"""The registry on the server's database, as `obeya.registry.ModelRegistry` describes it."""
+"""The registry on the server's database, an implementation of `obeya.registry.ModelRegistry`."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ from obeya.values import MetricValues, stage_and_name
 class DatabaseRegistry(ModelRegistry):
     """A `ModelRegistry` for one actor; the methods call `boards.registry`.
 
-    `actor` is the account that acts, or None for the registry itself, `grant` what the token that
-    it came in by allows; `clock` gives the time of each write and must return aware times.
+    `actor` is the account that acts, or None for the registry itself; `grant` is what the token of
+    the request allows; `clock` returns the time of each write, which must be aware.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class DatabaseRegistry(ModelRegistry):
 
     @classmethod
     def of(cls, actor: Actor) -> DatabaseRegistry:
-        """The registry for somebody who came in already."""
+        """Return the registry for an authenticated actor."""
         return cls(actor=actor.user, channel=actor.channel, grant=actor.grant)
 
     def register_model(

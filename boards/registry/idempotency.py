@@ -1,8 +1,8 @@
-"""Answering a POST once, however often it is sent.
+"""Answer a POST once, however often it is sent.
 
-A request is claimed first, in a transaction of its own, so that a second one that comes meanwhile
-knows of it; then it is answered, and the answer kept, in one transaction. So a claim without an
-answer did nothing, and may be taken over by the next once whoever made it had time enough.
+A request is claimed first, in a separate transaction, so that a concurrent second one sees it; then
+it is answered, and the answer stored, in one transaction. So a claim without an answer has changed
+nothing. Once its owner had enough time, another request can take it over.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SERVER_ERROR = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer as it goes over the wire; `replayed` when it was given before."""
+    """An answer as it is sent; `replayed` if it was stored by an earlier request."""
 
     status: int
     headers: dict[str, str]
@@ -37,14 +37,14 @@ class Answer:
 def answer_once(
     *, user: User, key: str, fingerprint: str, answer: Callable[[], Answer], at: datetime
 ) -> Answer:
-    """What was answered to this key before, or what `answer` says now.
+    """Return what was answered to this key before, or else the result of `answer`.
 
-    `fingerprint` is that of the whole request. What `answer` writes is committed together with
-    its answer. An answer of 500 and above is not kept, and what led to it is undone.
+    `fingerprint` is that of the whole request. What `answer` writes is committed together with its
+    answer. An answer of 500 and above is not stored, and what led to it is rolled back.
 
     Raises:
-        IdempotencyKeyReused: the key came with another request before.
-        IdempotencyKeyInUse: the same request is being answered at this moment.
+        IdempotencyKeyReused: the key was used for another request before.
+        IdempotencyKeyInUse: the same request is being answered now.
     """
     claim = _claim(user, key, fingerprint, at)
     if isinstance(claim, Answer):
@@ -55,10 +55,10 @@ def answer_once(
             given = answer()
             if given.status >= SERVER_ERROR:
                 raise _Broken(given)
-            # Sealed, as an answer may hold a new token or secret.
+            # Sealed, because an answer can contain a new token or secret.
             kept = mine.update(status=given.status, headers=given.headers, answer=seal(given.body))
             if not kept:
-                # It took so long that another took it over.
+                # It took so long that another request took the claim over.
                 raise IdempotencyKeyInUse
             return given
     except _Broken as broken:
@@ -105,9 +105,9 @@ def _claim(user: User, key: str, fingerprint: str, at: datetime) -> uuid.UUID | 
 
 
 def _opened(answer: str) -> str:
-    """The answer that was kept. One sealed under another SECRET_KEY is lost."""
+    """Return the stored answer. One that was sealed under another SECRET_KEY is lost."""
     if not answer.startswith(SEALED):
-        # Kept by an earlier version.
+        # Stored by an earlier version, unsealed.
         return answer
     try:
         return unseal(answer)
@@ -116,7 +116,7 @@ def _opened(answer: str) -> str:
 
 
 def _sweep(at: datetime) -> None:
-    """Forget some of what was kept long enough; as much is added as is swept, or less."""
+    """Delete some expired answers: more per call than are added, if that many have expired."""
     old = IdempotentRequest.objects.filter(claimed_at__lt=at - KEPT_FOR).order_by("claimed_at")
     keys = list(old.values_list("pk", flat=True)[:SWEPT_AT_ONCE])
     if keys:

@@ -21,10 +21,10 @@ from obeya.webhooks.messages import body_of, event_message
 def send_of_events(
     events: Sequence[tuple[AuditEvent, audit.AuditEvent]], model: str | None
 ) -> None:
-    """Let every endpoint that wants one of the events have a message of it.
+    """Queue a delivery for every endpoint that subscribed to one of the events.
 
-    One statement where no endpoint is there. What was imported happened elsewhere, long ago: it is
-    not sent.
+    One statement if there are no endpoints. Imported events are not sent: they happened elsewhere,
+    long ago.
     """
     to_send = [(row, event) for row, event in events if event.channel is not Channel.IMPORT]
     if not to_send:
@@ -48,13 +48,13 @@ def send_of_events(
 
 
 def enabled_webhooks() -> Iterable[models.Webhook]:
-    """The endpoints that get anything; one statement."""
+    """Return the endpoints that are enabled; one statement."""
     return models.Webhook.objects.filter(removed_at=None, disabled_at=None).order_by("pk")
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A message, who gets it, and the event that it is of; None for a test and the daily heads."""
+    """A message, its endpoints and its event (None for a test and for the daily heads)."""
 
     message: dict[str, Any]
     webhooks: Sequence[models.Webhook]
@@ -64,7 +64,7 @@ class OutgoingMessage:
 def send(outgoing: Sequence[OutgoingMessage], *, at: datetime) -> list[models.WebhookMessage]:
     """Write messages and their deliveries, due at `at`, and wake the workers.
 
-    Two statements, three on PostgreSQL; none where there is nothing to send.
+    Two statements, three on PostgreSQL; none if there is nothing to send.
     """
     if not outgoing:
         return []

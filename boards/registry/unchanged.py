@@ -1,4 +1,4 @@
-"""Changes that belong together, and changes only where nobody else made one since."""
+"""Writes that belong together, and writes that require an unchanged version or model."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from obeya.transitions.versions import check_expected
 
 @contextmanager
 def all_or_nothing() -> Iterator[None]:
-    """Let all writes inside be made, or none."""
+    """Commit all writes inside, or none."""
     with transaction.atomic():
         yield
 
 
 @contextmanager
 def unchanged(*, name: str, version: int | None, revision: int) -> Iterator[None]:
-    """Hold a model's row for the writes inside, if a version of it is at `revision`.
+    """Lock a model's row for the writes inside, if a version of it is at `revision`.
 
-    Without `version` it is the model itself that must not have changed: its revision is the
-    number of its events. What raises inside undoes all of it.
+    Without `version` it is the model that must be unchanged: its revision is the number of its
+    events. An exception inside rolls everything back.
 
     Raises:
-        NotFound: no such model or version.
+        NotFound: there is no such model or version.
         Conflict: it was changed since.
     """
     with writing_model(name, actor=SYSTEM, at=datetime.now(UTC)) as held:

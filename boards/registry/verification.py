@@ -1,4 +1,4 @@
-"""Verifying the audit log, and noting what was found. No event: the log is not changed by it."""
+"""Verify the audit log and store the outcome. No event: the log is not changed by it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from boards.queries.verification.verification import VerificationReport, verify_
 from boards.queries.verification.verification_state import verification_state
 from obeya.audit.chain import ChainVerification
 
-# About two seconds of work: a page asks for it and waits.
+# About two seconds of work, because a page waits for it.
 EVENTS_MAX = 10_000
 CHAINS_MAX = 1_000
 RUNS_KEPT = 100
@@ -25,10 +25,10 @@ BATCH = 500
 def verify_new_events(
     *, events: int = EVENTS_MAX, chains: int = CHAINS_MAX, actor: Actor, at: datetime
 ) -> VerificationRun:
-    """Verify at most so many events that no verification came to yet, and note what was found.
+    """Verify up to so many events that no verification has covered yet, and store the outcome.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
     """
     actor.require(Permission.ADMINISTER, None)
     report = verify_new(events=events, chains=chains)
@@ -38,10 +38,10 @@ def verify_new_events(
 def record_verification(
     *, report: VerificationReport, actor: Actor, at: datetime
 ) -> VerificationRun:
-    """Note what a verification of every chain found.
+    """Store the outcome of a verification of every chain.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
     """
     actor.require(Permission.ADMINISTER, None)
     return _note(report, is_full=True, actor=actor, at=at)
@@ -66,7 +66,7 @@ def _note(
             chains=report.chains,
             events=report.events,
             left=verification_state().left,
-            # Rows beside a log that does not hold have nothing to be held against.
+            # If the log is broken, other rows have nothing to be compared with.
             broken=(list(map(str, report.broken)) or list(report.rows))[:BROKEN_KEPT],
             broken_count=len(report.broken) or len(report.rows),
         )
@@ -79,7 +79,7 @@ def _row(end: ChainVerification, at: datetime) -> VerifiedChain | None:
     try:
         chain = uuid.UUID(end.chain)
     except ValueError:
-        # The site's, where its row is gone: the run alone tells of it.
+        # The site chain, whose row no longer exists: only the run reports it.
         return None
     problem = str(end.broken) if end.broken else ""
     return VerifiedChain(

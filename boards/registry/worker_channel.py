@@ -1,4 +1,4 @@
-"""How a write tells the waiting workers of webhooks that there is a delivery to send."""
+"""How a write notifies the waiting delivery workers that there is a delivery to send."""
 
 from __future__ import annotations
 

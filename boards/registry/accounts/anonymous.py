@@ -1,4 +1,4 @@
-"""The account that acts for callers without a token, where the site lets them in."""
+"""The account that acts for callers without a token, if the settings allow such callers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USERNAME = "anonymous"
 
 
 class AnonymousAccess(StrEnum):
-    """What the site lets callers without a token do."""
+    """What callers without a token are allowed to do."""
 
     NONE = "none"
     READ = "read"
@@ -30,7 +30,7 @@ _SCOPES = {
 
 
 def anonymous_actor(*, access: AnonymousAccess, channel: Channel, at: datetime) -> Actor:
-    """The actor for a caller without a token; its service account is made when it is missing.
+    """Return the actor for a caller without a token. Create its service account if it is missing.
 
     `access` must not be NONE.
 

@@ -1,4 +1,4 @@
-"""Writes to API tokens: make, use, revoke."""
+"""Writes to API tokens: create, use, revoke."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ GROUP_OF_SCOPE = {
     Scope.APPROVE: "approver",
     Scope.ADMIN: "administrator",
 }
-"""The group that holds what a scope allows."""
+"""The group that has the permissions of each scope."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who came in by a token, and what it lets them do."""
+    """The account and the token of a request, and what the token grants."""
 
     user: User
     grant: Grant
@@ -64,12 +64,13 @@ def create_token(
     actor: Actor,
     at: datetime,
 ) -> tuple[ApiToken, str]:
-    """Make a token of `user` that is valid for `days`. Its text is returned and kept nowhere.
+    """Create a token of `user` that is valid for `days` days. Its text is returned and not stored.
 
     Raises:
-        NotAllowed: the account is another's, or a token asks, and the actor may not administer.
-        InvalidInput: the name, a scope, a glob or the days cannot be; the account itself may not
-            do what a scope allows; or it has 100 tokens already.
+        NotAllowed: the account is not the actor's own, or the actor came in by a token, and the
+            actor does not have the administer permission.
+        InvalidInput: the name, a scope, a glob or the days are invalid; the account itself does not
+            have the permissions of a scope; or it has 100 valid tokens already.
     """
     if actor.user != user or actor.grant is not None:
         actor.require(Permission.ADMINISTER, None)
@@ -117,10 +118,11 @@ def create_token(
 
 
 def revoke_token(*, uid: uuid.UUID, actor: Actor, at: datetime) -> ApiToken:
-    """End a token. The next request that bears it is refused.
+    """Revoke a token. The next request with it is refused.
 
     Raises:
-        NotFound: there is no such token, or it is another's and the actor may not administer.
+        NotFound: there is no such token, or it is not the actor's own and the actor does not have
+            the administer permission.
         AlreadyClosed: it was revoked already.
     """
     actor.require(Permission.VIEW, None)
@@ -139,9 +141,9 @@ def revoke_token(*, uid: uuid.UUID, actor: Actor, at: datetime) -> ApiToken:
 
 
 def use_token(*, text: str, at: datetime) -> Bearer | None:
-    """Who bears the token; None when it is none, was revoked, or is over.
+    """Return the bearer of a token, None if the token is invalid, expired or revoked.
 
-    Two statements at most: when it was last used is written once a minute.
+    Two statements at most: the time of last use is written once a minute.
     """
     if not is_token(text):
         return None
@@ -161,12 +163,14 @@ def use_token(*, text: str, at: datetime) -> Bearer | None:
 
 
 def service_account(*, username: str, scopes: Iterable[Scope], actor: Actor, at: datetime) -> User:
-    """The service account of that name, made if it is new, in the groups that the scopes need.
+    """Return the service account of that name, in the groups that the scopes need.
+
+    The account is created if it does not exist.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
         AlreadyExists: a person has that name.
-        InvalidInput: the name cannot be.
+        InvalidInput: the name is invalid.
     """
     actor.require(Permission.ADMINISTER, None)
     wanted = sorted({GROUP_OF_SCOPE[scope] for scope in scopes})

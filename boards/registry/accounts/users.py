@@ -1,4 +1,4 @@
-"""Writes to accounts: users, and links that sign one in once."""
+"""Writes to accounts: users and sign-in links."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from obeya.records import Action
 ADMINISTRATOR = "administrator"
 LINK_LIFETIME = timedelta(days=1)
 
-# Columns that are permissions themselves: of these the log holds what they became.
+# Columns that are permissions themselves: for these the log contains the new values.
 _FLAGS = ("is_active", "is_staff", "is_superuser")
 
 
@@ -38,12 +38,13 @@ def create_user(
     actor: Actor,
     at: datetime,
 ) -> User:
-    """Make an account in one of the groups. Without a password it signs in by one-time link.
+    """Create an account in one of the groups. Without a password it signs in by a sign-in link.
 
-    An administrator may also use the admin pages; a service comes in by token alone.
+    An administrator can also use the admin pages; a service account can use tokens only.
 
     Raises:
-        InvalidInput: no such group, or the name or address cannot be.
+        NotAllowed: the actor does not have the administer permission.
+        InvalidInput: there is no such group, or the name or address is invalid.
         AlreadyExists: the name is taken.
     """
     actor.require(Permission.ADMINISTER, None)
@@ -82,7 +83,7 @@ def create_user(
 
 
 def is_reserved(username: str) -> bool:
-    """Whether pages and exports call the registry itself by this name, in whatever case."""
+    """Return whether pages and exports use this name for the registry itself, ignoring case."""
     return User.normalize_username(username).strip().casefold() == SYSTEM_ACTOR
 
 
@@ -95,15 +96,16 @@ def record_user_change(
     actor: Actor,
     at: datetime,
 ) -> None:
-    """Log that the admin made an account or changed columns of it.
+    """Log that the admin created an account or changed columns of it.
 
-    The admin has written the account in the same transaction. `fields` are the columns changed:
-    the log has their names and never their values, but for those that are permissions. `before` is
-    what the account held then; groups and permissions that it gained or lost stand in the event
-    by name. A change of the password ends the account's open one-time links.
+    The admin has written the account in the same transaction. `fields` are the columns changed: the
+    log contains their names but not their values, except for those that are permissions. `before`
+    is what the account had before the change; the event lists the names of groups and permissions
+    that were added or removed. A change of the password invalidates the account's open sign-in
+    links.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
     """
     actor.require(Permission.ADMINISTER, None)
     after = account_permissions(user)
@@ -124,13 +126,13 @@ def record_user_change(
 
 
 def set_password(*, user: User, password: str, actor: Actor, at: datetime) -> None:
-    """Set the password of an account and end its open one-time links.
+    """Set the password of an account and invalidate its open sign-in links.
 
-    Whether the password is good enough, and whether who asks knew the old one, is for the form
-    to find out.
+    The form checks the strength of the password, and whether the old one was given.
 
     Raises:
-        NotAllowed: the account is another's, and the actor may not administer.
+        NotAllowed: the account is not the actor's own, and the actor does not have the administer
+            permission.
     """
     if actor.user != user:
         actor.require(Permission.ADMINISTER, None)
@@ -141,12 +143,13 @@ def set_password(*, user: User, password: str, actor: Actor, at: datetime) -> No
 
 
 def create_sign_in_link(*, user: User, actor: Actor, at: datetime) -> str:
-    """A new token that signs `user` in once within a day; older unused ones stop working.
+    """Create a sign-in link for `user` and return its token.
 
-    The event says for whom, and nothing of the token.
+    It works once, within a day; older unused links stop working. The event contains the account,
+    and nothing of the token.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
     """
     actor.require(Permission.ADMINISTER, None)
     token = secrets.token_urlsafe(32)
@@ -160,7 +163,7 @@ def create_sign_in_link(*, user: User, actor: Actor, at: datetime) -> str:
 
 
 def use_sign_in_link(*, token: str, at: datetime) -> User | None:
-    """The account that the token signs in, None when it was used, expired or never was."""
+    """Return the account that the token signs in, None if it was used, expired or never existed."""
     link = (
         OneTimeLink.objects.filter(
             token_hash=_digest(token),
@@ -171,15 +174,15 @@ def use_sign_in_link(*, token: str, at: datetime) -> User | None:
         .select_related("user")
         .first()
     )
-    # Of one table alone: on PostgreSQL, two who use the link at once would both pass a condition
-    # that joins another.
+    # A condition on this table only: on PostgreSQL, two concurrent uses of the link would both pass
+    # a condition that joins another table.
     if link is None or not OneTimeLink.objects.filter(pk=link.pk, used_at=None).update(used_at=at):
         return None
     return link.user
 
 
 def anyone_has_password() -> bool:
-    """Whether some active account can sign in with a password."""
+    """Return whether at least one active account can sign in with a password."""
     return (
         User.objects.filter(is_active=True)
         .exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX)

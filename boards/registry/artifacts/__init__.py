@@ -1,1 +1,1 @@
-"""Stored files, and the files of a version."""
+"""Stored files, and the files of versions."""

@@ -1,4 +1,4 @@
-"""Writes that store files, and that say which files a version is made of."""
+"""Writes that store files and attach them to versions."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ from obeya.refusals import Conflict
 from obeya.stages import Stage
 
 UNNAMED_FOR = timedelta(days=1)
-"""How long content that nothing names is kept: what was just sent will be named in a moment."""
+"""How long unreferenced content is kept: new content is attached only after it was uploaded."""
 
 
 def store_blob(
     *, body: Body, size: int | None, sha256: str = "", actor: Actor, at: datetime
 ) -> models.Blob:
-    """Store content under its SHA-256; what is there already is not stored twice.
+    """Store content under its SHA-256. Content that is already stored is not stored twice.
 
-    `size` is how much was announced, None where nothing was; `sha256` the digest it must have, if
-    any. No version changes by it, so that there is no event.
+    `size` is the announced size in bytes, None if none was announced; `sha256` is the digest that
+    the content must have, if any. No version changes, so there is no event.
 
     Raises:
-        NotAllowed: the actor may not register.
-        InvalidInput: a digest that is none, or less came than was announced.
+        NotAllowed: the actor does not have the register permission.
+        InvalidInput: the digest is not a SHA-256, or fewer bytes arrived than were announced.
         DigestMismatch, TooLarge, StorageFull: see `boards.files.blob_store.arrived`.
     """
     actor.require_anywhere(Permission.REGISTER)
     stated = checked_sha256(sha256) if sha256 else ""
     with blob_store.arrived(body, size=size, sha256=stated) as content:
-        # Touched before it is placed: from here on it is too young to be collected.
+        # Updated before the content is placed: from here on it is too recent to be collected.
         models.Blob.objects.filter(sha256=content.sha256).update(sent_at=at)
         with content.path.open("rb") as file:
             findings = findings_of(file, content.size)
@@ -71,7 +71,7 @@ def store_blob(
             if actor.user:
                 models.BlobUpload.objects.get_or_create(blob=blob, user=actor.user)
             if not blob_store.is_there(content.sha256):
-                # Collected since it was placed, as content that no row named.
+                # It was collected as unreferenced content after it was placed.
                 raise Conflict(
                     "The content was tidied away while it came; send it again.",
                     stage=None,
@@ -89,18 +89,18 @@ def set_artifact(
     actor: Actor,
     at: datetime,
 ) -> models.ModelVersion:
-    """Say which files a version is made of, all of them at once. The same files write nothing.
+    """Set all files of a version. The same files again write nothing.
 
-    Their content must have been stored before, by the actor or where the actor may read it.
-    `digest` is what `obeya.artifacts.manifest.artifact_digest` must give of them, if any.
+    Their content must have been stored before, by the actor or where the actor can read it.
+    `digest`, if given, must equal the result of `obeya.artifacts.manifest.artifact_digest`.
 
     Raises:
-        NotAllowed: the actor may not register.
-        NotFound: no such version, or content that was never sent.
-        InvalidInput: paths that cannot be, or cannot lie beside each other.
-        DigestMismatch: the files are others than `digest`, or than the version was registered
-            with.
-        Conflict: the version has left Development, and what it is made of is fixed.
+        NotAllowed: the actor does not have the register permission.
+        NotFound: there is no such version, or content was never uploaded.
+        InvalidInput: paths are invalid, or cannot exist beside each other.
+        DigestMismatch: the files do not have the digest `digest`, or the one that the version was
+            registered with.
+        Conflict: the version has left Development, and its files are fixed.
     """
     actor.require(Permission.REGISTER, name)
     entries = checked_entries(files)
@@ -132,14 +132,14 @@ def set_artifact(
 
 @dataclass(frozen=True, slots=True)
 class NamedContent:
-    """Files with their content, which is held so that none is collected meanwhile."""
+    """Files with the rows of their content, locked so that none is collected meanwhile."""
 
     entries: Sequence[FileEntry]
     blobs: Mapping[str, models.Blob]
 
 
 def attach_files(write: ModelWrite, row: models.ModelVersion, content: NamedContent) -> None:
-    """Let a version of the model that is held be made of these files."""
+    """Set the files of a version of the locked model."""
     digest = artifact_digest(content.entries)
     old = {"digest": row.artifact_digest, "size": row.artifact_size}
     models.ArtifactFile.objects.filter(version=row).delete()
@@ -166,10 +166,10 @@ def attach_files(write: ModelWrite, row: models.ModelVersion, content: NamedCont
 
 
 def named_content(entries: Sequence[FileEntry], *, actor: Actor) -> NamedContent:
-    """The content of files, held for the transaction.
+    """Return the content of files, locked for the transaction.
 
     Raises:
-        NotFound: content that was never sent, or that the actor neither sent nor may read.
+        NotFound: content was never uploaded, or the actor neither uploaded it nor can read it.
     """
     wanted = {entry.sha256 for entry in entries}
     readable = models.Blob.objects.filter(sha256__in=wanted)
@@ -196,8 +196,9 @@ def store_run_file(
     """Store a file of a run, as MLflow's clients do before they register a version of it.
 
     Raises:
-        NotAllowed: the actor may not register, or somebody else stored a file there.
-        InvalidInput: a path that cannot be.
+        NotAllowed: the actor does not have the register permission, or someone else stored a file
+            there.
+        InvalidInput: the path is invalid.
         AlreadyExists: the path is a folder, or leads through a file.
         TooLarge, StorageFull: see `boards.files.blob_store.arrived`.
     """
@@ -213,7 +214,7 @@ def store_run_file(
 
 
 def _require_place(path: str, actor: Actor) -> None:
-    """See that a file may lie there. Raises `AlreadyExists` or `NotAllowed`."""
+    """Check that a file can be stored at the path. Raises `AlreadyExists` or `NotAllowed`."""
     present = models.RunFile.objects.filter(path=path).first()
     if present is not None:
         _require_own([present], actor)
@@ -226,18 +227,21 @@ def _require_place(path: str, actor: Actor) -> None:
 def _run_files_below(folder: str) -> list[models.RunFile]:
     start = f"{folder}/"
     rows = models.RunFile.objects.filter(path__startswith=start)
-    # SQLite takes upper and lower case for the same here.
+    # SQLite compares without regard to case here.
     return [row for row in rows if row.path.startswith(start)]
 
 
 def delete_run_files(*, path: str, actor: Actor) -> int:
-    """Remove a file of a run, or a folder with all that is in it; how many there were.
+    """Remove a file of a run, or a folder with everything in it.
 
-    What versions are made of stays theirs.
+    Return the number of files removed.
+
+    Files of versions are kept.
 
     Raises:
-        NotAllowed: the actor may not register, or somebody else stored one of them.
-        NotFound: there is nothing.
+        NotAllowed: the actor does not have the register permission, or someone else stored one of
+            them.
+        NotFound: there is no such file or folder.
     """
     actor.require_anywhere(Permission.REGISTER)
     path = artifact_path(path)
@@ -251,7 +255,10 @@ def delete_run_files(*, path: str, actor: Actor) -> int:
 
 
 def _require_own(rows: Sequence[models.RunFile], actor: Actor) -> None:
-    """Let those on who stored these files, and who may administer. Raises `NotAllowed`."""
+    """Check that the actor stored all of these files, or has the administer permission.
+
+    Raises `NotAllowed` otherwise.
+    """
     if actor.user is None or actor.may(Permission.ADMINISTER):
         return
     for row in rows:
@@ -263,10 +270,11 @@ def _require_own(rows: Sequence[models.RunFile], actor: Actor) -> None:
 
 
 def collect_garbage(*, at: datetime, remove: bool) -> list[tuple[str, int]]:
-    """Content that no version and no run names and that nobody sent for a day: digest and size.
+    """Return the digest and size of content that is unreferenced and was not uploaded for a day.
 
-    What lies in the storage without a row is found too: a server that was killed may leave it.
-    Only with `remove` is it removed, and with it uploads that broke off and were never tidied up.
+    Unreferenced: no version and no run has it as a file. Stored content without a row is found too:
+    a server that was killed can leave it. It is removed only with `remove`, together with uploads
+    that were interrupted and never cleaned up.
     """
     if remove:
         for part in blob_store.unfinished_uploads((at - UNNAMED_FOR).timestamp()):
@@ -279,7 +287,7 @@ def collect_garbage(*, at: datetime, remove: bool) -> list[tuple[str, int]]:
     )
     for pk in list(unnamed.order_by("sha256").values_list("pk", flat=True)):
         with transaction.atomic():
-            # Asked again under the lock: it may have been sent, or named, since.
+            # Queried again under the lock: it may have been uploaded or referenced since.
             blob = unnamed.select_for_update(of=("self",)).filter(pk=pk).first()
             if blob is None:
                 continue
@@ -291,14 +299,15 @@ def collect_garbage(*, at: datetime, remove: bool) -> list[tuple[str, int]]:
 
 
 def _strays(at: datetime, *, remove: bool) -> list[tuple[str, int]]:
-    """Content that no row names, since a server was killed before it made one."""
+    """Return stored content without a row: the server was killed before it created the row."""
     found = []
     for sha256 in blob_store.stored_contents():
         if models.Blob.objects.filter(sha256=sha256).exists():
             continue
         with suppress(FileNotFoundError, ValueError), transaction.atomic():
             size = blob_store.size_of(sha256)
-            # With a row of its own it is held: who sends it now waits, and then sees it gone.
+            # The new row is the lock: a concurrent upload of the content waits for it, and then
+            # sees that the content was removed.
             row, is_new = models.Blob.objects.get_or_create(
                 sha256=sha256, defaults={"size": size, "created_at": at, "sent_at": at}
             )

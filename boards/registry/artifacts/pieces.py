@@ -32,7 +32,7 @@ def store_piece(
     try:
         whole = upload_pieces.opened(sending)
     except FileNotFoundError:
-        # Another window that sends the same file completed it first.
+        # Another browser window that uploads the same file completed it first.
         return received(sending)
     with whole:
         blob = store_blob(body=whole, size=sending.size, actor=actor, at=at)

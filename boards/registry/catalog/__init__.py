@@ -1,1 +1,1 @@
-"""Models and versions: register, describe, measure, tag, rename, delete."""
+"""Models and versions: register, describe, log metrics, tag, rename, delete."""

@@ -1,4 +1,4 @@
-"""Writes to models and versions that are there: describe, rename, configure, delete."""
+"""Writes to existing models and versions: describe, rename, configure, delete."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ HEADLINE_METRICS_MAX = 2
 def set_description(
     *, name: str, text: str, version: int | None = None, actor: Actor, at: datetime
 ) -> None:
-    """Describe a version, or (None) the model, in Markdown. The same text again writes nothing.
+    """Set the description of a version, or (None) of the model, in Markdown.
 
-    Raises:
-        NotAllowed, NotFound, InvalidInput: as everywhere.
+    The same text again writes nothing. Raises the usual `NotAllowed`, `NotFound`, `InvalidInput`.
     """
     actor.require(Permission.REGISTER, name)
     text = names.description(text)
@@ -45,7 +44,7 @@ def set_description(
 
 
 def rename_model(*, name: str, new_name: str, actor: Actor, at: datetime) -> None:
-    """Give a model another name; versions, history and chain stay with it.
+    """Rename a model. Its versions, history and chain are kept.
 
     Raises:
         AlreadyExists: another model has that name.
@@ -63,7 +62,7 @@ def rename_model(*, name: str, new_name: str, actor: Actor, at: datetime) -> Non
             write.touch()
             write.record(Action.MODEL_RENAMED, texts={"name": new_name, "previous_name": name})
     except IntegrityError:
-        # Another writer took the name between the look and the update.
+        # Another writer took the name between the check and the update.
         _require_free_name(new_name)
         raise
 
@@ -76,10 +75,10 @@ def configure_model(
     actor: Actor,
     at: datetime,
 ) -> None:
-    """Set a model's workflow ("" for the site's) and the metrics on its cards; None keeps.
+    """Set a model's workflow ("" for the default) and the metrics on its cards; None keeps a value.
 
     Raises:
-        InvalidInput: no such workflow, or more than two headline metrics.
+        InvalidInput: there is no such workflow, or there are more than two headline metrics.
     """
     actor.require(Permission.ADMINISTER, name)
     changes: dict[str, object] = {}
@@ -99,7 +98,7 @@ def configure_model(
 
 
 def delete_version(*, name: str, version: int, actor: Actor, at: datetime) -> None:
-    """Hide a version. Its events stay and its number is never given again."""
+    """Hide a version. Its events are kept, and its number is never used again."""
     actor.require(Permission.ADMINISTER, name)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
@@ -114,7 +113,7 @@ def delete_version(*, name: str, version: int, actor: Actor, at: datetime) -> No
 
 
 def delete_model(*, name: str, actor: Actor, at: datetime) -> None:
-    """Hide a model with its versions. Its events stay; another model may take the name."""
+    """Hide a model with its versions. Its events are kept; another model can take the name."""
     actor.require(Permission.ADMINISTER, name)
     with writing_model(name, actor=actor, at=at) as write:
         withdraw_requests(write)

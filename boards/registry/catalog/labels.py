@@ -70,7 +70,7 @@ def delete_tag(
 
 
 def set_alias(*, name: str, alias: str, version: int, actor: Actor, at: datetime) -> None:
-    """Point an alias at a version; an alias that is there moves."""
+    """Set an alias of a model to a version. An existing alias is moved."""
     actor.require(Permission.REGISTER, name)
     alias = names.alias(alias)
     with writing_model(name, actor=actor, at=at) as write:

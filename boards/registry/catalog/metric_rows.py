@@ -1,4 +1,4 @@
-"""Metrics of the core as rows."""
+"""Convert the core's metrics to rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from obeya.metrics import Metric
 def rows(
     version: models.ModelVersion, metrics: Iterable[Metric], at: datetime
 ) -> Iterator[models.Metric]:
-    """Unsaved rows of metrics logged at `at`."""
+    """Yield unsaved rows of metrics logged at `at`."""
     for metric in metrics:
         yield models.Metric(
             version=version,

@@ -1,4 +1,4 @@
-"""Writes to what versions show: metrics, what metrics mean, checks that are kept."""
+"""Writes to the metrics of versions and to the definitions of metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from obeya.metrics import MetricDefinition, metric_document
 from obeya.records import Action
 from obeya.values import MetricValues, as_metrics
 
-# What the columns hold; SQLite would take more.
+# Lengths of the columns, in characters; SQLite does not enforce them.
 UNIT_MAX = 24
 TITLE_MAX = 40
 
@@ -25,9 +25,9 @@ TITLE_MAX = 40
 def log_metrics(
     *, name: str, version: int, metrics: MetricValues, actor: Actor, at: datetime
 ) -> models.ModelVersion:
-    """Add metrics to a version; one that is there is replaced and its old value logged.
+    """Add metrics to a version. An existing metric is replaced, and its old value logged.
 
-    Metrics equal to those that are there write nothing.
+    Metrics equal to the existing ones write nothing.
     """
     actor.require(Permission.REGISTER, name)
     checked = as_metrics(metrics)
@@ -61,11 +61,11 @@ def log_metrics(
 
 
 def define_metric(*, definition: MetricDefinition, actor: Actor, at: datetime) -> None:
-    """Say what a metric's name means: direction, unit, scale, title, description.
+    """Define a metric name: direction, unit, scale, title, description.
 
     Raises:
-        NotAllowed: the actor may not define metrics.
-        InvalidInput: a name, unit or title that cannot be.
+        NotAllowed: the actor does not have the edit_policy permission.
+        InvalidInput: the name, unit or title is invalid.
     """
     actor.require(Permission.EDIT_POLICY, None)
     metric = names.metric_name(definition.name)

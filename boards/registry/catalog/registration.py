@@ -1,4 +1,4 @@
-"""Writes that register versions, one or many."""
+"""Writes that register one or many versions."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def create_model(
     """Register a model that has no version yet.
 
     Raises:
-        NotAllowed: the actor may not register.
-        InvalidInput: a name or text that cannot be.
+        NotAllowed: the actor does not have the register permission.
+        InvalidInput: the name or a text is invalid.
         AlreadyExists: there is a model of that name.
     """
     actor.require(Permission.REGISTER, name)
@@ -52,7 +52,7 @@ def create_model(
 
 
 def describe_new(write: ModelWrite, description: str, tags: Mapping[str, str]) -> None:
-    """Give the model that this very write made its description and its tags, both checked."""
+    """Set description and tags, both checked, of the model that this write created."""
     if description:
         write.change(description=description)
         write.record(Action.MODEL_DESCRIBED, texts={"description": description})
@@ -64,11 +64,11 @@ def describe_new(write: ModelWrite, description: str, tags: Mapping[str, str]) -
 
 
 def register_version(*, draft: VersionDraft, actor: Actor, at: datetime) -> models.ModelVersion:
-    """Register a version in Development, and its model when that is new.
+    """Register a version in Development, and its model if that is new.
 
     Raises:
-        NotAllowed: the actor may not register.
-        InvalidInput: a name, number, value or text that cannot be.
+        NotAllowed: the actor does not have the register permission.
+        InvalidInput: a name, number, value or text is invalid.
         AlreadyExists: the number or the label is taken.
     """
     actor.require(Permission.REGISTER, draft.model)
@@ -80,12 +80,12 @@ def register_versions(
 ) -> list[models.ModelVersion]:
     """Register 1 to 1,000 versions, of one model or of several, all of them or none.
 
-    Returns their rows in the order of `drafts`. What is wrong with a draft is said with its
-    place: the error's `field` begins with ``versions[17]``, counted from 0.
+    Returns their rows in the order of `drafts`. An error of one draft says its position: the
+    error's `field` begins with ``versions[17]``, counted from 0.
 
     Raises:
-        NotAllowed: the actor may not register one of them.
-        InvalidInput: their number, or something in one of them, cannot be.
+        NotAllowed: the actor does not have the register permission for one of the models.
+        InvalidInput: the number of drafts, or a part of one of them, is invalid.
         AlreadyExists: a number or a label is taken.
     """
     if not 1 <= len(drafts) <= VERSIONS_AT_ONCE_MAX:
@@ -102,10 +102,10 @@ def register_versions(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedDraft:
-    """A draft whose every part can be.
+    """A draft whose every part was checked.
 
-    `place` is where it stands among others, if anywhere; `event_data` is what its event has
-    besides.
+    `place` is its position in a list of drafts, None if there is no list; `event_data` are
+    additional members of its event.
     """
 
     model: str
@@ -121,7 +121,7 @@ class CheckedDraft:
 def checked_draft(
     draft: VersionDraft, place: int | None = None, event_data: Mapping[str, Any] | None = None
 ) -> CheckedDraft:
-    """The draft with every part as it is stored. Raises `InvalidInput`."""
+    """Check a draft and return it with every part as it is stored. Raises `InvalidInput`."""
     return CheckedDraft(
         model=names.model_name(draft.model),
         number=None if draft.version is None else version_number(draft.version),
@@ -147,8 +147,7 @@ def _register(
         by_model[draft.model].append(index)
     made: dict[int, models.ModelVersion] = {}
     with transaction.atomic():
-        # In the order of their names, so that two who register the same models never wait in a
-        # circle.
+        # In the order of their names, so that two writers of the same models cannot deadlock.
         for name in sorted(by_model):
             places = by_model[name]
             with writing_new_or_present_model(name, actor=actor, at=at) as write:
@@ -158,7 +157,7 @@ def _register(
 
 
 def register_in(write: ModelWrite, drafts: Sequence[CheckedDraft]) -> list[models.ModelVersion]:
-    """Register versions of the model that is held; a fixed number of statements."""
+    """Register versions of the locked model, with a fixed number of statements."""
     batch = _Batch(
         write=write,
         labels=_taken_labels(write.model, drafts),
@@ -172,7 +171,7 @@ def register_in(write: ModelWrite, drafts: Sequence[CheckedDraft]) -> list[model
 
 @dataclass(slots=True, kw_only=True)
 class _Batch:
-    """Versions of one model that are about to be made."""
+    """Versions of one model that are about to be created."""
 
     write: ModelWrite
     labels: set[str]
@@ -181,7 +180,7 @@ class _Batch:
     drafts: list[CheckedDraft] = field(default_factory=list)
 
     def add(self, draft: CheckedDraft) -> None:
-        """Give the draft its number, if that and its label are free."""
+        """Give the draft its number, if the number and the label are free."""
         write = self.write
         last = self.rows[-1].number if self.rows else write.model.last_number
         number = next_number(
@@ -213,7 +212,7 @@ class _Batch:
         )
 
     def save(self) -> list[models.ModelVersion]:
-        """Make the rows, and an event for each."""
+        """Create the rows, and an event for each."""
         write, made = self.write, models.ModelVersion.objects.bulk_create(self.rows)
         pairs = list(zip(made, self.drafts, strict=True))
         models.Metric.objects.bulk_create(
@@ -267,7 +266,7 @@ def _taken_numbers(model: models.RegisteredModel, drafts: Sequence[CheckedDraft]
 
 @contextmanager
 def _placed(place: int | None) -> Iterator[None]:
-    """Let what is wrong inside name the draft that it is about; None where there is but one."""
+    """Add the position of the draft to errors raised inside; None if there is only one draft."""
     try:
         yield
     except (InvalidInput, AlreadyExists) as error:

@@ -1,4 +1,4 @@
-"""Writes to guardrails, and what live values lead to."""
+"""Writes to guardrails, and the effects of live values."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from obeya.transitions.guardrails import Guardrail, LiveReport
 
 
 def set_guardrail(*, name: str, guardrail: Guardrail, actor: Actor, at: datetime) -> None:
-    """Keep a live metric of the Production version within a bound; one for each metric.
+    """Set the limit of a live metric of the Production version; one guardrail for each metric.
 
-    The same guardrail again writes nothing. Another clears what the one before raised: the next
-    value is judged anew.
+    The same guardrail again writes nothing. A different one clears the alerts that the earlier one
+    raised: the next value is judged again.
 
     Raises:
-        NotAllowed: the actor may not edit policies or, where the guardrail rolls back by itself
-            or did so until now, may not promote.
+        NotAllowed: the actor does not have the edit_policy permission or, if the guardrail rolls
+            back automatically or did so until now, the promote permission.
     """
     actor.require(Permission.EDIT_POLICY, name)
     if guardrail.auto_rollback:
@@ -54,11 +54,12 @@ def set_guardrail(*, name: str, guardrail: Guardrail, actor: Actor, at: datetime
 
 
 def remove_guardrail(*, name: str, metric: str, actor: Actor, at: datetime) -> None:
-    """Take a guardrail away, and clear what it raised.
+    """Remove a guardrail, and clear the alerts that it raised.
 
     Raises:
-        NotAllowed: the actor may not edit policies.
-        NotFound: the metric has none.
+        NotAllowed: the actor does not have the edit_policy permission or, if the guardrail rolls
+            back automatically, the promote permission.
+        NotFound: the metric has no guardrail.
     """
     actor.require(Permission.EDIT_POLICY, name)
     stored = names.stored_form(metric)
@@ -83,16 +84,18 @@ def report_live_metric(
     actor: Actor,
     at: datetime,
 ) -> LiveReport:
-    """Report what is measured live of a version in Production (None: of the champion).
+    """Report a live value of a version in Production (None: of the champion).
 
-    The last value is kept. One beyond the guardrail raises an andon, once, which a value within
-    it clears; a guardrail that rolls back does so, as an act of the guardrail, where no other
-    version is in Production: which of several is to go, people decide.
+    The last value is stored. A value that breaches the guardrail raises an alert (andon), once; a
+    value within the limit clears it. A guardrail with automatic rollback then rolls back, with the
+    guardrail as the actor, if no other version is in Production: with several, people decide which
+    one to replace.
 
     Raises:
-        NotAllowed: the actor may not register or, where the guardrail rolls back by itself, may
-            not promote.
-        InvalidInput: the version is not in Production, or nothing is, or the value is not finite.
+        NotAllowed: the actor does not have the register permission or, if the guardrail rolls back
+            automatically, the promote permission.
+        InvalidInput: the version is not in Production, or no version is, or the value is not
+            finite.
     """
     actor.require(Permission.REGISTER, name)
     metric = names.metric_name(metric)
@@ -125,7 +128,7 @@ def report_live_metric(
             try:
                 moved = roll_back(write, None, report.sentence)
             except InvalidInput:
-                # Nothing to go back to: the andon stays raised for people to see.
+                # No version to roll back to: the alert stays raised.
                 return report
         return replace(report, rolled_back_to=moved.version)
 

@@ -16,12 +16,12 @@ from obeya.transitions.limits import WipLimit, limited_stage
 
 
 def set_wip_limit(*, limit: WipLimit, name: str | None = None, actor: Actor, at: datetime) -> None:
-    """Limit how many versions a stage holds, of one model or (None) of the whole site.
+    """Limit the number of versions in a stage, of one model or (None) of the whole registry.
 
-    The same limit again writes nothing. What is beyond it already stays.
+    The same limit again writes nothing. Versions beyond the limit stay where they are.
 
     Raises:
-        NotAllowed: the actor may not edit policies.
+        NotAllowed: the actor does not have the edit_policy permission.
     """
     actor.require(Permission.EDIT_POLICY, name)
     values = {"limit": limit.limit, "mode": limit.mode.value}
@@ -37,11 +37,11 @@ def set_wip_limit(*, limit: WipLimit, name: str | None = None, actor: Actor, at:
 
 
 def remove_wip_limit(*, stage: Stage, name: str | None = None, actor: Actor, at: datetime) -> None:
-    """Take a WIP limit away.
+    """Remove a WIP limit.
 
     Raises:
-        NotAllowed: the actor may not edit policies.
-        NotFound: the stage has none.
+        NotAllowed: the actor does not have the edit_policy permission.
+        NotFound: the stage has no limit.
     """
     actor.require(Permission.EDIT_POLICY, name)
     stage = limited_stage(stage)

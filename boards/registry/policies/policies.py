@@ -1,4 +1,4 @@
-"""Writes to promotion policies. A revision, once made, is never changed."""
+"""Writes to promotion policies. A revision is never changed once it was created."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def set_policy(
     actor: Actor,
     at: datetime,
 ) -> models.PolicyRevision:
-    """Make `policy` the one in force for its stage, for one model or (None) the whole site.
+    """Put `policy` in force for its stage, as a model policy or (None) as the default policy.
 
-    `expected_revision` is the one that the actor was looking at, 0 where there was none. Returns
-    the revision in force. A policy that asks for the same makes no new one.
+    `expected_revision` is the one that the actor saw, 0 if there was none. Returns the revision in
+    force. A policy with the same requirements creates no new revision.
 
     Raises:
-        NotAllowed: the actor may not edit policies.
+        NotAllowed: the actor does not have the edit_policy permission.
         InvalidInput: the policy has no stage.
-        Conflict: another revision was made meanwhile.
+        Conflict: another revision was created since.
     """
     actor.require(Permission.EDIT_POLICY, name)
     if policy.stage is None:
@@ -47,13 +47,13 @@ def set_policy(
 def remove_policy(
     *, stage: Stage, name: str | None = None, reason: str = "", actor: Actor, at: datetime
 ) -> None:
-    """Take the policy of a stage out of force, of one model or (None) of the whole site.
+    """Remove the policy of a stage, of one model or (None) the default policy.
 
-    For a model without a policy of its own the site's holds. Revisions stay as they were made.
+    The default policy then applies to the model. Revisions are kept.
 
     Raises:
-        NotAllowed: the actor may not edit policies.
-        NotFound: no such model, or no policy in force.
+        NotAllowed: the actor does not have the edit_policy permission.
+        NotFound: there is no such model, or no policy in force.
     """
     actor.require(Permission.EDIT_POLICY, name)
     stage, reason = Stage.parse(stage), names.reason(reason)
@@ -107,7 +107,7 @@ def _revise(
     made = models.PolicyRevision.objects.create(
         model=model,
         stage=stage.value,
-        # One that was taken out of force keeps its number.
+        # The numbers of removed policies are not used again.
         number=last.number + 1 if last else 1,
         document=policy.to_document(),
         created_at=write.at,

@@ -31,12 +31,12 @@ def waive(
     actor: Actor,
     at: datetime,
 ) -> models.Waiver:
-    """Let named requirements pass for one version and `to_stage` (None: the next stage).
+    """Waive requirements of one version's move to `to_stage` (None: the next stage).
 
     Raises:
-        NotAllowed: the actor may not waive.
-        InvalidInput: the policy in force asks for no such thing, there is no reason, or the
-            expiry is not in the future.
+        NotAllowed: the actor does not have the waive permission.
+        InvalidInput: the policy in force has no such requirement, there is no reason, or the expiry
+            is not in the future.
     """
     actor.require(Permission.WAIVE, name)
     wanted = None if to_stage is None else Stage.parse(to_stage)
@@ -71,10 +71,10 @@ def waive(
 
 
 def revoke_waiver(*, uid: uuid.UUID, reason: str = "", actor: Actor, at: datetime) -> models.Waiver:
-    """Take a waiver back before it expires. What it let through stays where it is.
+    """Revoke a waiver before it expires. A version that it let pass is not moved back.
 
     Raises:
-        NotAllowed: the actor may not waive.
+        NotAllowed: the actor does not have the waive permission.
         NotFound: there is no such waiver.
         AlreadyClosed: it was revoked or has expired already.
     """

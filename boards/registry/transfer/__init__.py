@@ -1,1 +1,1 @@
-"""Imports from another registry, and of a whole export."""
+"""Imports from another registry, and from a whole export."""

@@ -1,8 +1,8 @@
-"""The write that takes over what another registry holds, past and stages included.
+"""The write that imports models from another registry, with their past and their stages.
 
-A version that stands in Production elsewhere is brought to Production, whatever workflow and
-policies say: it is there already. So it takes the administer permission, and every event says where
-it comes from, in a channel of its own and at the time that the other registry states.
+A version that is in Production in the other registry is moved to Production, whatever workflow and
+policies say: it is there already. This takes the administer permission, and every event has its
+origin, a separate channel, and the time that the other registry states.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from obeya.values import as_tags
 
 
 def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> ImportReport:
-    """Bring a model and up to 500 of its versions in, each with its number and its stage.
+    """Import a model and up to 500 of its versions, each with its number and its stage.
 
-    What is there already stays as it is. A version that cannot be is refused by itself, and the
-    others are brought; all that is brought is brought together.
+    Existing versions are not changed. An invalid version is refused separately, and the others are
+    imported, all in one transaction.
 
     Raises:
-        NotAllowed: the actor may not administer the model.
-        InvalidInput: the model's name or texts, the number of versions or their order cannot be.
+        NotAllowed: the actor does not have the administer permission for the model.
+        InvalidInput: the model's name or texts, the number of versions or their order are invalid.
     """
     actor.require(Permission.ADMINISTER, imported.name)
     name, origin = names.model_name(imported.name), names.artifact_path(imported.origin)
@@ -65,7 +65,7 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
 
 
 class _Import:
-    """Versions on their way into the model that is held."""
+    """The import of versions into the locked model."""
 
     def __init__(self, write: ModelWrite, origin: str, at: datetime) -> None:
         self._write = write
@@ -77,7 +77,7 @@ class _Import:
         self.kept_aliases: list[str] = []
 
     def bring(self, versions: tuple[ImportedVersion, ...]) -> None:
-        """Register and move what is new, in the order in which it happened."""
+        """Register and move the new versions, in the order in which it happened."""
         present = {
             row.number: row
             for row in models.ModelVersion.objects.filter(
@@ -181,7 +181,10 @@ class _Import:
 
 
 def _identity(version: ImportedVersion) -> tuple[str, str]:
-    """What tells a version from others of its number; what cannot be stored equals none."""
+    """Return what distinguishes a version from others with its number.
+
+    If it cannot be stored, the result equals that of no stored version.
+    """
     try:
         return names.artifact_path(version.artifact_path), names.source_run(version.source_run)
     except InvalidInput:
@@ -191,10 +194,10 @@ def _identity(version: ImportedVersion) -> tuple[str, str]:
 def _as_it_happened(
     versions: list[ImportedVersion], at: datetime
 ) -> Iterator[tuple[datetime, ImportedVersion, bool]]:
-    """Registrations by number and moves by time, each with its moment and whether it is a move.
+    """Yield registrations by number and moves by time, each with its time and whether it is a move.
 
-    No moment is after `at`, none of a registration before that of a lower number, and none of a
-    move before its registration: whatever the other registry's clock did.
+    No time is after `at`; a registration is not before that of a lower number, and a move is not
+    before its registration, whatever the other registry's clock did.
     """
     happened, latest = [], None
     for version in versions:
@@ -203,5 +206,5 @@ def _as_it_happened(
         happened.append((latest, version, False))
         if version.stage is not Stage.DEVELOPMENT:
             happened.append((max(latest, min(version.updated_at, at)), version, True))
-    # Stable: at the same moment a version is registered before it moves.
+    # The sort is stable: at the same time a version is registered before it moves.
     yield from sorted(happened, key=lambda step: step[0])

@@ -1,6 +1,6 @@
-"""The write that brings an empty installation to the state of a whole export.
+"""The write that restores a whole export into an empty installation.
 
-Nothing of it is an event: the log comes along, and is what it was.
+It writes no events: the log is imported unchanged.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ ID_MAX = 2**63 - 1
 
 
 class NotEmpty(Exception):
-    """There is something in the installation already."""
+    """The installation is not empty."""
 
 
 def require_empty() -> None:
-    """See that nothing is there yet.
+    """Check that the installation is empty.
 
     Raises:
-        NotEmpty: there is; the sentence says what.
+        NotEmpty: it is not; the sentence says what it contains.
     """
     for noun in NOUNS:
         if noun.model._default_manager.exists():
@@ -50,15 +50,14 @@ def require_empty() -> None:
 
 
 def import_rows(*, lines: Lines, dry_run: bool = False) -> Mapping[str, int]:
-    """Bring everything in, with the ids that it had, and verify it; how many rows of each file.
+    """Import everything with its ids, and verify it. Return the number of rows of each file.
 
-    `lines` gives the numbered documents of a file by its name. Everything comes or nothing does;
-    with `dry_run` nothing does.
+    `lines` returns the numbered documents of a file, by the file's name. Everything is imported or
+    nothing; with `dry_run` nothing is.
 
     Raises:
-        NotEmpty: there is something already.
-        BrokenExport: a line cannot be what it should, a chain does not hold, or what stands
-            beside the log says otherwise than it.
+        NotEmpty: the installation is not empty.
+        BrokenExport: a line is invalid, a chain is broken, or other rows contradict the log.
     """
     counts = {}
     with transaction.atomic():
@@ -93,7 +92,7 @@ def _import(
             for member, there in known.items():
                 held[member] += _joined(member, row, names[member], there, where)
             if isinstance(row, models.RegisteredModel) and row.champion_id:
-                # Versions come after the models that they are of.
+                # Versions are imported after their models.
                 champions.append((row.pk, row.champion_id))
                 row.champion_id = None
             rows.append((where, row))
@@ -116,20 +115,20 @@ def _row(noun: Noun, document: dict[str, Any], where: str) -> Model:
     if not isinstance(pk, int) or not 0 < pk <= ID_MAX:
         raise BrokenExport(f"{where}: its id is none.")
     if noun.model is models.User:
-        # Nobody knows a password here: people come in by a link.
+        # No one knows a password here: people sign in by a sign-in link.
         values["password"] = make_password(None)
     return noun.model(**values)
 
 
 def _value(column: Field[Any, Any], value: Any, where: str) -> Any:
-    """What a member says, which is exactly what would be written of it again."""
+    """Return a member's value, which must be written again exactly as it was read."""
     if value is None:
         return None
     try:
         found = column.to_python(value)
         again = written(column, found)
         column.run_validators(found)
-        # True equals 1, and is another thing.
+        # True equals 1, but is a different value.
         fits = again == value and isinstance(again, bool) == isinstance(value, bool)
     except (ValidationError, ValueError, TypeError, OverflowError):
         fits = False
@@ -141,7 +140,7 @@ def _value(column: Field[Any, Any], value: Any, where: str) -> Any:
 def _joined(
     member: str, row: Model, names: object, known: Mapping[str, int], where: str
 ) -> list[Model]:
-    """What ties an account to what it holds by these names."""
+    """Return the rows that connect an account with what these names mean (groups, permissions)."""
     if not isinstance(names, list):
         raise BrokenExport(f"{where}: {member} is no list of names.")
     through, column, _ = HELD[member]
@@ -152,12 +151,12 @@ def _joined(
 
 
 def _insert(noun: Noun, rows: Sequence[tuple[str, Model]]) -> None:
-    """Insert rows at once; where the database refuses, one by one, to say which it was."""
+    """Insert rows together; if the database refuses, one at a time, to find the line to report."""
     try:
         with transaction.atomic():
             noun.model._default_manager.bulk_create(row for _, row in rows)
     except (OperationalError, InterfaceError):
-        # The database itself is in trouble, and no line is to blame.
+        # The database itself has a problem; no line is the cause.
         raise
     except (DatabaseError, ValueError, TypeError, OverflowError) as error:
         if len(rows) > 1:
@@ -173,7 +172,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _check_references() -> None:
-    """See that every reference leads somewhere, before the commit would."""
+    """Check that every reference exists, before the commit would."""
     try:
         connection.check_constraints()
     except DatabaseError as error:
@@ -191,7 +190,7 @@ def _verify() -> None:
 
 
 def _continue_ids() -> None:
-    """Let the next rows get ids after those that came."""
+    """Let the ids of new rows continue after the imported ones."""
     tables = [noun.model for noun in NOUNS]
     with connection.cursor() as cursor:
         for statement in connection.ops.sequence_reset_sql(no_style(), tables):

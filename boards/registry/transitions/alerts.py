@@ -1,4 +1,4 @@
-"""Andons: what a guardrail raised, until it is cleared."""
+"""Alerts (andons): raised by a guardrail, until they are cleared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from obeya.transitions.guardrails import Guardrail
 def raise_andon(
     write: ModelWrite, version: models.ModelVersion, guardrail: Guardrail, value: float
 ) -> bool:
-    """Raise an andon, or bring the value of a raised one up to date. Whether it is new."""
+    """Raise an alert, or update the value of a raised one. Return whether it is new."""
     raised = models.Andon.objects.filter(
         version=version, metric=guardrail.metric, cleared_at=None
     ).first()
@@ -41,7 +41,7 @@ def clear_andons(
     version: models.ModelVersion | None = None,
     metric: str | None = None,
 ) -> None:
-    """Clear what is raised of the model: of one version, of one metric, or of both."""
+    """Clear the raised alerts of the model: of one version, of one metric, or of both."""
     raised = models.Andon.objects.filter(version__model=write.model, cleared_at=None)
     if version is not None:
         raised = raised.filter(version=version)

@@ -1,4 +1,4 @@
-"""Which version of a model is its champion."""
+"""The champion of a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from boards.registry.commit import ModelWrite
 from obeya.records import Action
 from obeya.stages import Stage
 
-# The place in the chain of a version's last entry: two may have entered at the same moment.
+# The position in the chain of a version's last entry: two can have entered at the same time.
 _LAST_ENTRY = Max(
     "events__sequence",
     filter=Q(
@@ -20,9 +20,9 @@ _LAST_ENTRY = Max(
 
 
 def update_champion(write: ModelWrite, *, entered: ModelVersion | None = None) -> None:
-    """Keep the model's champion the version that entered Production last.
+    """Set the model's champion to the version that entered Production last.
 
-    `entered` is the version that this write brought into Production, None when it brought none.
+    `entered` is the version that this write moved into Production, None if it moved none.
     """
     if entered is None:
         in_production = ModelVersion.objects.filter(

@@ -1,4 +1,4 @@
-"""Keeping a policy result with the evidence it was made on."""
+"""Store a policy result with its evidence."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def store_check(
     request: OpenRequest | None = None,
     is_rollback: bool = False,
 ) -> models.PolicyCheck:
-    """Freeze a policy result and its evidence; the caller holds the model's row."""
+    """Store a policy result with its evidence. The caller holds the lock on the model's row."""
     digest = facts.evidence_digest
     return models.PolicyCheck.objects.create(
         version=version,
@@ -73,7 +73,7 @@ def store_check(
 
 
 def _stored_artifact(evidence: Evidence) -> dict[str, Any]:
-    """What was found in the files, where they are stored here."""
+    """Return what was found in the files, if they are stored here."""
     if evidence.artifact_size is None:
         return {}
     warnings = list(evidence.artifact_warnings)
@@ -81,7 +81,7 @@ def _stored_artifact(evidence: Evidence) -> dict[str, Any]:
 
 
 def check_reference(check: models.PolicyCheck) -> dict[str, str]:
-    """What an event says of a stored check: its id, and the digest that proves it unchanged."""
+    """Return an event's reference to a stored check: its id and the digest of its content."""
     return {"check": str(check.uid), "check_digest": check_digest(check)}
 
 
@@ -117,12 +117,12 @@ def _evidence_document(evidence: Evidence) -> dict[str, Any]:
 def record_policy_check(
     *, name: str, version: int, to_stage: Stage | None = None, actor: Actor, at: datetime
 ) -> models.PolicyCheck:
-    """Judge a version by the policy of `to_stage` (None: its next stage), and store the result.
+    """Check a version against the policy of `to_stage` (None: its next stage); store the result.
 
-    Moves nothing.
+    The version is not moved.
 
     Raises:
-        InvalidInput: `to_stage` is no stage, or None and the version's has no next one.
+        InvalidInput: `to_stage` is not a stage, or is None and the version's stage has no next one.
     """
     actor.require(Permission.VIEW, name)
     wanted = None if to_stage is None else Stage.parse(to_stage)

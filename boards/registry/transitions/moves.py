@@ -1,4 +1,4 @@
-"""The steps of a move: judge it, keep the check, change the stage, settle what waited for it."""
+"""The steps of a move: judge it, store the check, change the stage, close requests and alerts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from obeya.transitions.limits import LimitMode
 
 @dataclass(frozen=True, slots=True)
 class FactsUnderLock:
-    """What a move is judged by, read where the model's row is held."""
+    """What a move is judged by, read under the lock of the model."""
 
     facts: TransitionFacts
     policy_revision: models.PolicyRevision | None
@@ -35,14 +35,17 @@ class FactsUnderLock:
 def read_facts(
     write: ModelWrite, row: models.ModelVersion, to_stage: Stage, *, archive_existing: bool
 ) -> FactsUnderLock:
-    """Read what a move is judged by. A blocking limit of the site takes the site's row too."""
+    """Read what a move is judged by.
+
+    A blocking limit of the whole registry locks the site row too.
+    """
     limits = limits_on({row.model_id})
     if any(
         limit.model_id is None and limit.stage == to_stage.value and limit.mode == LimitMode.BLOCK
         for limit in limits
     ):
         write.hold_site()
-        # Who held the site's row meanwhile may have changed its limit.
+        # The writer that held the lock on the site row before may have changed its limit.
         limits = limits_on({row.model_id})
     source = MoveFacts([row], limits=limits, with_digest=True, at=write.at)
     facts = source.of(row, to_stage, archive_existing=archive_existing)
@@ -61,9 +64,9 @@ def keep_check(
     *,
     is_rollback: bool = False,
 ) -> models.PolicyCheck | None:
-    """Keep the policy result of every promotion and of every move that is refused.
+    """Store the policy result of every promotion and of every move that is refused.
 
-    None for a move that no policy can gate and nothing refuses, and where the workflow refuses.
+    Returns None for an allowed move to which no policy can apply, and if the workflow refuses.
     """
     if judgement.refused_by(RefusalKind.WORKFLOW):
         return None
@@ -95,9 +98,9 @@ def make_move(
     action: Action = Action.STAGE_TRANSITIONED,
     data: Mapping[str, object] | None = None,
 ) -> StageTransition:
-    """Bring a version into a stage and with `archive_existing` the others there to Archived.
+    """Move a version to a stage and, with `archive_existing`, the others there to Archived.
 
-    Nothing is asked any more. All moves share one operation id.
+    Nothing is checked any more. All moves share one operation id.
     """
     from_stage = Stage(row.stage)
     operation = uuid.uuid4()

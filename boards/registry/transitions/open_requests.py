@@ -1,4 +1,4 @@
-"""Closing transition requests: by a decision, by a move, by time."""
+"""Close transition requests: by a decision, by a move, by expiry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def close_request(
     data: Mapping[str, Any] | None = None,
     comment: str = "",
 ) -> None:
-    """Close an open request, with its event. `digest` is that of the evidence now."""
+    """Close an open request, with its event. `digest` is that of the current evidence."""
     request.status = status.value
     request.closed_at = write.at
     request.closed_by = write.actor.user
@@ -42,7 +42,7 @@ def close_request(
 def settle_requests(
     write: ModelWrite, version: models.ModelVersion, to_stage: Stage | None
 ) -> None:
-    """Close what was asked for a version that has just moved, or (None) is deleted."""
+    """Close the requests of a version that has just moved, or (None) was deleted."""
     for request in write.open_requests():
         if request.version_id != version.pk or request.status != RequestStatus.OPEN.value:
             continue
@@ -63,7 +63,7 @@ def withdraw_requests(write: ModelWrite) -> None:
 
 
 def expire_requests(write: ModelWrite) -> None:
-    """Close the open requests of the model whose time is over; the registry does it."""
+    """Close the expired requests of the model, with the registry as the actor."""
     with write.acting_as(SYSTEM):
         for request in write.open_requests():
             if request.status != RequestStatus.OPEN.value or request.expires_at > write.at:
@@ -80,6 +80,6 @@ def expire_requests(write: ModelWrite) -> None:
 def present_digest(
     write: ModelWrite, version: models.ModelVersion, request: models.TransitionRequest
 ) -> str:
-    """The digest of the evidence as it stands, which approvals are held against."""
+    """Return the digest of the current evidence, with which approvals are compared."""
     source = MoveFacts([version], at=write.at, with_digest=True)
     return source.of(version, Stage(request.to_stage)).evidence_digest

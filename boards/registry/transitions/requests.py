@@ -35,15 +35,15 @@ def request_transition(
     actor: Actor,
     at: datetime,
 ) -> models.TransitionRequest:
-    """Ask that a version be moved once others approve.
+    """Request that a version be moved once others approve.
 
-    It stays open for `OBEYA_REQUEST_DAYS` days.
+    The request stays open for `OBEYA_REQUEST_DAYS` days.
 
     Raises:
-        NotAllowed: the actor may not move versions.
-        InvalidTransition: the workflow does not know this move.
+        NotAllowed: the actor does not have the transition permission.
+        InvalidTransition: the workflow does not contain this move.
         AlreadyExists: there is an open request for it.
-        InvalidInput: it is no promotion, or there is no next stage.
+        InvalidInput: the move is not a promotion, or there is no next stage.
     """
     actor.require(Permission.TRANSITION, name)
     wanted = None if intent.to_stage is None else Stage.parse(intent.to_stage)
@@ -94,18 +94,18 @@ def vote(
     actor: Actor,
     at: datetime,
 ) -> models.TransitionRequest:
-    """Approve or reject the open request for a version, on the evidence as it stands.
+    """Approve or reject the open request for a version, on the current evidence.
 
-    A rejection closes it. Where the policy promotes by itself, the last approval moves the
-    version, if every other rule lets it: the registry does so, and the event names the voter.
-    `expected_digest` is that of the evidence that the voter was looking at, `uid` the request:
-    one that was closed meanwhile is not mistaken for a newer one.
+    A rejection closes the request. If the policy promotes automatically, the last approval moves
+    the version, provided that all other rules allow it: the actor is the registry, and the event
+    has the voter's id. `expected_digest` is that of the evidence that the voter saw. `uid` is the
+    id of the request: one that was closed since is not confused with a newer one.
 
     Raises:
-        NotAllowed: the actor may not approve, or it is their own request.
+        NotAllowed: the actor does not have the approve permission, or it is their own request.
         NotFound: there is no open request.
-        AlreadyClosed: the request named by `uid` is decided already.
-        EvidenceChanged: the evidence is no longer as expected.
+        AlreadyClosed: the request with the id `uid` is closed already.
+        EvidenceChanged: the evidence has another digest than expected.
         InvalidInput: a rejection without a comment.
     """
     actor.require(Permission.APPROVE, name)
@@ -166,12 +166,12 @@ def withdraw(
     actor: Actor,
     at: datetime,
 ) -> models.TransitionRequest:
-    """Take back one's own open request; `uid` as in `vote`.
+    """Withdraw the actor's own open request; `uid` as in `vote`.
 
     Raises:
         NotFound: there is no open request.
-        AlreadyClosed: the request named by `uid` is decided already.
-        NotAllowed: it is somebody else's.
+        AlreadyClosed: the request with the id `uid` is closed already.
+        NotAllowed: it is someone else's request.
     """
     actor.require(Permission.VIEW, name)
     _expire_first(name, version, actor, at)
@@ -211,7 +211,7 @@ def _promote_by_itself(
 
 
 def _expire_first(name: str, version: int, actor: Actor, at: datetime) -> None:
-    """Close what is over in a write of its own: what comes after may be refused."""
+    """Close expired requests in a separate write: what follows may be refused."""
     with writing_model(name, actor=actor, at=at) as write:
         write.version(version)
         expire_requests(write)
@@ -226,7 +226,7 @@ def _open(row: models.ModelVersion) -> QuerySet[models.TransitionRequest]:
 def _the_one(
     write: ModelWrite, version: int, to_stage: Stage | None, uid: uuid.UUID | None
 ) -> tuple[models.ModelVersion, models.TransitionRequest]:
-    """The request that is meant: the one named, open or not, else the open one."""
+    """Return the request with this id, open or not, or else the open one."""
     row = write.version(version)
     if uid is not None:
         named = models.TransitionRequest.objects.filter(version=row, uid=uid)

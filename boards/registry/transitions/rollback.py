@@ -1,4 +1,4 @@
-"""Rollback: the last good version back into Production, in one transaction."""
+"""Rollback: put the last good version back into Production, in one transaction."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ def rollback(
     `expected_production`: the versions that the actor saw in Production, which would be archived.
 
     Raises:
-        NotAllowed: the actor may not promote.
-        NotFound: no such model or version.
+        NotAllowed: the actor does not have the promote permission.
+        NotFound: there is no such model or version.
         Conflict: other versions are in Production than expected.
-        InvalidInput: none qualifies, `to_version` is there or never was, or no reason.
+        InvalidInput: no version qualifies, `to_version` is in Production or never was, or there is
+            no reason.
     """
     actor.require(Permission.PROMOTE, name)
     reason = names.required_reason(reason, to="roll back")
@@ -50,7 +51,7 @@ def rollback(
 
 
 def roll_back(write: ModelWrite, to_version: int | None, reason: str) -> StageTransition:
-    """Roll the held model back; whoever the write acts as has done it."""
+    """Roll the locked model back, on behalf of the write's actor."""
     stages = {
         number: Stage(stage)
         for number, stage in models.ModelVersion.objects.filter(

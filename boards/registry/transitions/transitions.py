@@ -1,4 +1,4 @@
-"""The one way a version changes its stage."""
+"""The function through which a version changes its stage."""
 
 from __future__ import annotations
 
@@ -32,21 +32,22 @@ def transition_stage(
     actor: Actor,
     at: datetime,
 ) -> StageTransition:
-    """Move a version to another stage, if every rule lets it.
+    """Move a version to another stage, if all rules allow it.
 
-    The versions that the intent archives have an event each, under the same operation id. `at`:
-    when it happened; no event is earlier than the one before it.
+    Each version that the intent archives has its event, with the same operation id. `at`: the time
+    of the move; no event is earlier than the one before it.
 
-    A promotion leaves its check. A move that policy, approvals or a WIP limit refuse leaves one
-    event with its check; one that anything else refuses leaves nothing. A request for the move
-    is completed by it; one for another move of the version is withdrawn.
+    A promotion stores its check. A move that policy, approvals or a WIP limit refuse stores one
+    event with its check; a move that is refused for any other reason stores nothing. A request for
+    the same move is completed; a request for another move of the version is withdrawn.
 
     Raises:
-        NotAllowed (403): the actor may not make this move.
-        NotFound (404): no such model or version.
-        InvalidInput (400): no such stage, or the site asks for a reason and there is none.
-        Conflict (409): the version is no longer as expected.
-        TransitionRefused (422): carries every refusal; `InvalidTransition` by the workflow.
+        NotAllowed (403): the actor does not have the permission for this move.
+        NotFound (404): there is no such model or version.
+        InvalidInput (400): there is no such stage, or a reason is required and there is none.
+        Conflict (409): the version is not as expected.
+        TransitionRefused (422): contains every refusal; `InvalidTransition` if the workflow
+            refuses.
     """
     _require_some_permission(actor, intent.to_stage, name)
     to_stage, reason = Stage.parse(intent.to_stage or ""), names.reason(intent.reason)
@@ -76,7 +77,7 @@ def transition_stage(
 
 
 def _require_some_permission(actor: Actor, to_stage: Stage | None, name: str) -> None:
-    """Refuse strangers before anything is read, so that they learn nothing."""
+    """Refuse unauthorized actors before anything is read, so that they learn nothing."""
     if actor.may(Permission.PROMOTE):
         actor.require(Permission.PROMOTE, name)
     else:

@@ -1,4 +1,4 @@
-"""Writes of the workers that send messages: lease what is due, and record the attempts."""
+"""Writes of the delivery workers: lease due deliveries and record attempts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PENDING = DeliveryStatus.PENDING.value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leased:
-    """A delivery that is this worker's until the lease is over."""
+    """A delivery that is reserved for this worker until the lease expires."""
 
     pk: int
     lease: uuid.UUID
@@ -45,7 +45,10 @@ class Leased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of an attempt. `status_code` None: no answer came, and `error` says why."""
+    """The outcome of an attempt.
+
+    `status_code` None: there was no response, and `error` says why.
+    """
 
     milliseconds: int
     request_headers: Mapping[str, str] = field(default_factory=dict)
@@ -55,13 +58,13 @@ class Outcome:
 
     @property
     def arrived(self) -> bool:
-        """Whether the receiver has it: any answer from 200 to 299."""
+        """Whether the message was delivered: the response has a status from 200 to 299."""
         return self.status_code is not None and 200 <= self.status_code < 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """An attempt that ended at `made_at`; `chance` from 0 to 1 spreads the next one."""
+    """An attempt that ended at `made_at`; `chance` from 0 to 1 spreads the time of the next."""
 
     leased: Leased
     outcome: Outcome
@@ -72,8 +75,8 @@ class Attempt:
 def lease_due(*, limit: int, per_webhook: int, seconds: int, at: datetime) -> list[Leased]:
     """Lease up to `limit` deliveries that are due, for `seconds`.
 
-    At most `per_webhook` deliveries of an endpoint are leased at a time, whichever worker holds
-    them, so that an endpoint that hangs delays no other. An expired lease is taken over.
+    At most `per_webhook` deliveries of an endpoint are leased at a time, over all workers, so that
+    an endpoint that hangs delays no other. An expired lease is taken over.
     """
     leased = models.Delivery.objects.filter(webhook=OuterRef("pk"), leased_until__gt=at)
     due = models.Delivery.objects.filter(_is_due(at), _is_free(at), webhook=OuterRef("pk"))
@@ -92,14 +95,14 @@ def lease_due(*, limit: int, per_webhook: int, seconds: int, at: datetime) -> li
 
 
 def _counted(rows: QuerySet[models.Delivery]) -> QuerySet[Any, Any]:
-    """How many rows there are, for a subquery."""
+    """Return a query that counts the rows, for a subquery."""
     return rows.order_by().values("webhook").annotate(count=Count("pk")).values("count")
 
 
 def _lease(webhook: int, wanted: int, per_webhook: int, seconds: int, at: datetime) -> list[Leased]:
     lease, until = uuid.uuid4(), at + timedelta(seconds=seconds)
     with transaction.atomic():
-        # Locked, so that two workers do not both find room at one endpoint.
+        # Locked, so that two workers together do not exceed the limit of one endpoint.
         holder = models.Webhook.objects.select_for_update(of=("self",), skip_locked=True)
         row = holder.filter(pk=webhook, disabled_at=None, removed_at=None).first()
         if row is None:
@@ -120,7 +123,7 @@ def _lease(webhook: int, wanted: int, per_webhook: int, seconds: int, at: dateti
 
 
 def next_due(*, after: datetime) -> datetime | None:
-    """When the next retry is due or the next lease expires; None if neither will happen."""
+    """Return when the next retry is due or the next lease expires; None if neither will happen."""
     rows = models.Delivery.objects
     retry = rows.filter(status=_PENDING, next_attempt_at__gt=after)
     expiry = rows.filter(leased_until__gt=after)
@@ -140,9 +143,9 @@ def _is_free(at: datetime) -> Q:
 
 
 def record_attempts(attempts: Sequence[Attempt]) -> int:
-    """Record how attempts ended; returns how many. One whose lease was lost is not recorded.
+    """Record the outcome of attempts; return how many. One whose lease was lost is not recorded.
 
-    A 410 disables the endpoint, and so do five days of nothing but failures.
+    A 410 disables the endpoint, and so do five days of failures only.
     """
     with transaction.atomic():
         rows = models.Delivery.objects.select_for_update(of=("self",)).order_by("pk")
@@ -201,12 +204,12 @@ def _retry_or_fail(attempt: Attempt, attempts_made: int) -> None:
 
 
 def _storable(text: str) -> str:
-    """The beginning of what a receiver said, without what PostgreSQL takes into no text."""
+    """Return the beginning of a response, without characters that PostgreSQL refuses in texts."""
     return text[:EXCERPT_MAX].replace("\x00", "\ufffd")
 
 
 def _note_health(attempts: Sequence[Attempt]) -> None:
-    """Note since when the attempts of each endpoint fail; disable the ones that are given up."""
+    """Store since when the attempts of each endpoint fail; disable endpoints that fail too long."""
     arrived = {each.leased.webhook.pk for each in attempts if each.outcome.arrived}
     if arrived:
         healthy = models.Webhook.objects.filter(pk__in=arrived, failing_since__isnull=False)
@@ -229,17 +232,17 @@ def _note_failure(webhook: models.Webhook, outcome: Outcome, at: datetime) -> No
     try:
         disable_webhook(uid=webhook.uid, reason=why, actor=SYSTEM, at=at)
     except NotFound:
-        # It was removed meanwhile.
+        # It was removed since.
         return
 
 
 def replay(*, pk: int, actor: Actor, at: datetime) -> models.Delivery:
-    """Send a delivery once more, whatever became of it; its attempts stay on record.
+    """Send a delivery again, whatever its status; its attempts are kept.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
         NotFound: there is no such delivery.
-        InvalidInput: its endpoint is disabled or removed, or it is on its way.
+        InvalidInput: its endpoint is disabled or removed, or an attempt is in progress.
     """
     actor.require(Permission.ADMINISTER, None)
     with transaction.atomic():
@@ -256,12 +259,12 @@ def replay(*, pk: int, actor: Actor, at: datetime) -> models.Delivery:
 
 
 def replay_failed(*, uid: uuid.UUID, since: datetime, actor: Actor, at: datetime) -> int:
-    """Send all that failed or was cancelled since then once more; how many there are.
+    """Send all deliveries again that failed or were cancelled since then. Return their number.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
         NotFound: there is no such endpoint.
-        InvalidInput: it is disabled.
+        InvalidInput: the endpoint is disabled.
     """
     actor.require(Permission.ADMINISTER, None)
     webhook = models.Webhook.objects.filter(uid=uid, removed_at=None).first()
@@ -292,10 +295,11 @@ def _again(rows: QuerySet[models.Delivery], at: datetime) -> int:
 
 
 def publish_heads(*, at: datetime) -> int:
-    """Make the head of every chain known, once a day (UTC); how many, 0 where that was done.
+    """Publish the head of every chain, once a day (UTC). Return their number, 0 if already done.
 
-    The endpoints that ask for them get messages of up to 1,000 heads. The log of the process gets a
-    line with the digest of all, and one for each chain that grew since they were last made known.
+    The endpoints that subscribed to the heads get messages of up to 1,000 heads. The log of the
+    process gets a line with the digest of all heads, and one for each chain that grew since they
+    were last published.
     """
     day = at.astimezone(UTC).date()
     if models.HeadsPublished.objects.filter(day=day).exists():
@@ -331,7 +335,7 @@ def publish_heads(*, at: datetime) -> int:
 
 
 def _chains_since(event: int) -> set[str]:
-    """The chains that have an event after this one."""
+    """Return the ids of chains that have an event after this one."""
     events = models.AuditEvent.objects.filter(pk__gt=event)
     grown = set(events.filter(model__isnull=False).values_list("model__uid", flat=True).distinct())
     if events.filter(model__isnull=True).exists():
@@ -340,9 +344,9 @@ def _chains_since(event: int) -> set[str]:
 
 
 def sweep_deliveries(*, older_than: datetime) -> int:
-    """Remove deliveries that ended before then, with attempts and messages that none is left of.
+    """Delete deliveries that ended before then, with their attempts and their unused messages.
 
-    Returns how many deliveries; at most 1,000 go at a time.
+    Returns the number of deliveries, at most 1,000 per call.
     """
     with transaction.atomic():
         ended = models.Delivery.objects.filter(finished_at__lt=older_than).order_by("pk")

@@ -1,4 +1,4 @@
-"""Writes to webhooks: make, change, rotate, enable, disable, remove an endpoint, and try it."""
+"""Writes to webhooks: create, change, rotate, enable, disable, remove and test an endpoint."""
 
 from __future__ import annotations
 
@@ -45,11 +45,12 @@ def create_webhook(
     actor: Actor,
     at: datetime,
 ) -> tuple[models.Webhook, str]:
-    """Make an endpoint. Its secret is returned; afterwards it is only shown by a new one.
+    """Create an endpoint and return it with its secret, which is not shown again.
 
     Raises:
-        NotAllowed: the actor may not administer.
-        InvalidInput: the name or address cannot be, e-mail is not set up, or 100 are there.
+        NotAllowed: the actor does not have the administer permission.
+        InvalidInput: the name or address is invalid, e-mail is not set up, or there are 100
+            endpoints.
         AlreadyExists: an endpoint has that name.
     """
     actor.require(Permission.ADMINISTER, None)
@@ -79,14 +80,14 @@ def change_webhook(
     actor: Actor,
     at: datetime,
 ) -> models.Webhook:
-    """Change what an endpoint is called, where it is and what it is sent of.
+    """Change the name, address and subscription of an endpoint.
 
     The same values again write nothing.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
         NotFound: there is no such endpoint.
-        Conflict: it is not at `expected_revision` any more.
+        Conflict: its revision is not `expected_revision`.
         InvalidInput, AlreadyExists: see `create_webhook`.
     """
     actor.require(Permission.ADMINISTER, None)
@@ -109,12 +110,13 @@ def change_webhook(
 def rotate_secret(
     *, uid: uuid.UUID, overlap_hours: int = 24, actor: Actor, at: datetime
 ) -> tuple[models.Webhook, str]:
-    """Give an endpoint a new secret, which is returned.
+    """Replace the secret of an endpoint and return the new one.
 
-    For `overlap_hours` messages carry the signatures of both; with 0 the old one ends at once.
+    For `overlap_hours` hours messages have the signatures of both secrets; with 0 the old secret
+    becomes invalid immediately.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
         NotFound: there is no such endpoint.
         InvalidInput: the hours are not from 0 to 336.
     """
@@ -138,10 +140,10 @@ def rotate_secret(
 
 
 def enable_webhook(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Webhook:
-    """Let an endpoint get messages again, of what happens from now on.
+    """Enable an endpoint: it gets the events from now on.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
         NotFound: there is no such endpoint.
     """
     actor.require(Permission.ADMINISTER, None)
@@ -162,10 +164,10 @@ def enable_webhook(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Webh
 def disable_webhook(
     *, uid: uuid.UUID, reason: str = "", actor: Actor, at: datetime
 ) -> models.Webhook:
-    """Let an endpoint get nothing more; what is on its way to it is cancelled.
+    """Disable an endpoint: it gets no more events, and pending deliveries are cancelled.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
         NotFound: there is no such endpoint.
     """
     if actor is not SYSTEM:
@@ -180,10 +182,10 @@ def disable_webhook(
 
 
 def remove_webhook(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Webhook:
-    """Take an endpoint away; what was sent to it stays on record.
+    """Remove an endpoint; its deliveries are kept.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
         NotFound: there is no such endpoint.
     """
     actor.require(Permission.ADMINISTER, None)
@@ -196,12 +198,12 @@ def remove_webhook(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Webh
 
 
 def send_test(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Delivery:
-    """Send an endpoint a message that says nothing but that it came. No event.
+    """Send a test message to an endpoint. No event.
 
     Raises:
-        NotAllowed: the actor may not administer.
+        NotAllowed: the actor does not have the administer permission.
         NotFound: there is no such endpoint.
-        InvalidInput: it is disabled.
+        InvalidInput: the endpoint is disabled.
     """
     actor.require(Permission.ADMINISTER, None)
     with transaction.atomic():
@@ -270,7 +272,7 @@ def _record(
         data={
             "webhook": str(row.uid),
             "target": row.target,
-            # The rest of an address may be what lets anybody post to a chat.
+            # The rest of an address may be all that is needed to post to a chat.
             "address": shown_address(Target(row.target), row.address),
             "types": list(subscription.types),
             "models": list(subscription.models),
@@ -283,7 +285,7 @@ def _record(
 
 @contextmanager
 def _unique_name() -> Iterator[None]:
-    """Say of a name that is taken that it is."""
+    """Report that a name is taken."""
     try:
         yield
     except IntegrityError:
