@@ -1,1 +1,1 @@
-"""Who acts, what they are permitted, and secrets that the database stores sealed."""
+"""Actors, permissions, and the secrets that the database stores sealed."""

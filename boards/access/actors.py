@@ -1,4 +1,4 @@
-"""Who acts, how they came in, and what they may do that way."""
+"""Actors: the account that acts, its channel, and what it is allowed to do."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from obeya.tokens import Grant
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts and how they came in.
+    """The account that acts and the channel of the request.
 
-    `user` None is the registry itself. `grant` is what the token lets its bearer do, None for
-    who came in without one: an actor may do what both the account and the grant allow.
+    `user` None is the registry itself. `grant` is what the token of the request allows, None for a
+    request without a token: an actor is allowed what both the account and the grant allow.
     """
 
     user: User | None
@@ -27,20 +27,23 @@ class Actor:
 
     @property
     def uid(self) -> str:
-        """The stable id that the log holds."""
+        """The stable id that the log stores."""
         return str(self.user.uid) if self.user else audit.SYSTEM_ACTOR
 
     def may(self, permission: Permission) -> bool:
-        """Whether the actor has the permission, on some model at least."""
+        """Return whether the actor has the permission, for at least one model."""
         if self.grant and SCOPES[permission].isdisjoint(self.grant.scopes):
             return False
         return self.user is None or has_permission(self.user, permission)
 
     def require_anywhere(self, permission: Permission) -> None:
-        """As `require`, for what is then confined to the models that the token reaches.
+        """Check the permission for no model in particular.
+
+        The caller then limits the results to the models that the token covers.
 
         Raises:
-            NotAllowed: the account lacks the permission, or the token does not go so far.
+            NotAllowed: the account does not have the permission, or the token does not have the
+                scope.
         """
         require(self.user, permission)
         if self.grant and SCOPES[permission].isdisjoint(self.grant.scopes):
@@ -51,10 +54,11 @@ class Actor:
             )
 
     def require(self, permission: Permission, model: str | None) -> None:
-        """Let those go on who have the permission on a model, or (None) on what is the site's.
+        """Check that the actor has the permission for a model, or (None) for the whole registry.
 
         Raises:
-            NotAllowed: the account lacks the permission, or the token does not go so far.
+            NotAllowed: the account does not have the permission, or the token does not have the
+                scope or does not cover the model.
         """
         self.require_anywhere(permission)
         if self.grant is None:
@@ -65,9 +69,9 @@ class Actor:
 
 
 def display_name(user: User | str | None) -> str:
-    """The name that pages, documents and exports show for who did something.
+    """Return the name that pages, documents and exports show for an actor.
 
-    `user` is an account or, where only that was read, its username. None is the registry itself.
+    `user` is an account or, if only that was read, its username. None is the registry itself.
     """
     if user is None:
         return audit.SYSTEM_ACTOR

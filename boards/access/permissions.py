@@ -1,4 +1,4 @@
-"""Who may do what. Every door asks here and nowhere else."""
+"""Permissions and groups. All entry points check permissions here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from obeya.tokens import Scope
 
 
 class Permission(StrEnum):
-    """What an account may be allowed to do; the value is the permission's codename."""
+    """A permission of an account; the value is the permission's codename."""
 
     VIEW = "view_registry"
     REGISTER = "register"
@@ -57,7 +57,7 @@ SCOPES: Mapping[Permission, frozenset[Scope]] = MappingProxyType(
         Permission.ADMINISTER: frozenset({Scope.ADMIN}),
     }
 )
-"""The scopes of a token of which any one goes with the permission."""
+"""The scopes that grant a permission to a token; any one of them is enough."""
 
 _CONTRIBUTOR = (Permission.VIEW, Permission.REGISTER, Permission.TRANSITION)
 GROUPS: Mapping[str, tuple[Permission, ...]] = MappingProxyType(
@@ -72,7 +72,7 @@ GROUPS: Mapping[str, tuple[Permission, ...]] = MappingProxyType(
 
 
 def has_permission(user: User, permission: Permission) -> bool:
-    """Whether the account is active and holds the permission, itself or through a group."""
+    """Return whether the account is active and has the permission, directly or through a group."""
     return user.is_active and user.has_perm(f"boards.{permission.value}")
 
 
@@ -85,7 +85,7 @@ def holders(permission: Permission, user_ids: Collection[int]) -> set[int]:
 
 
 def people_who_may(permission: Permission) -> QuerySet[User]:
-    """The active accounts that hold the permission and sign in themselves: services do not."""
+    """Return the active accounts that have the permission and sign in, without service accounts."""
     found = User.objects.filter(_holds(permission), is_active=True, is_service=False)
     return found.distinct().order_by("pk")
 
@@ -97,24 +97,24 @@ def _holds(permission: Permission) -> Q:
 
 
 def require(user: User | None, permission: Permission) -> None:
-    """Let those with the permission go on. None stands for the registry itself, which may do all.
+    """Check that the account has the permission. None is the registry itself, with all permissions.
 
     Raises:
-        NotAllowed: the account lacks the permission.
+        NotAllowed: the account does not have the permission.
     """
     if user is not None and not has_permission(user, permission):
         raise NotAllowed(f"{user.username} may not {permission.deed}.", permission=permission.value)
 
 
 def permission_for_transition(from_stage: Stage | None, to_stage: Stage | None) -> Permission:
-    """Moves into and out of Production need another permission than all others."""
+    """Return the permission for a move: a separate one for moves into and out of Production."""
     if Stage.PRODUCTION in (from_stage, to_stage):
         return Permission.PROMOTE
     return Permission.TRANSITION
 
 
 def create_groups_after_migrate(using: str, **_: Any) -> None:
-    """Receiver of post_migrate: make the groups that are missing; those that exist are kept."""
+    """Create the missing groups and keep the existing ones. Receiver of post_migrate."""
     from django.contrib.auth.models import Group  # noqa: PLC0415 - apps are loading
 
     existing = set(Group.objects.using(using).values_list("name", flat=True))
@@ -129,7 +129,7 @@ def create_groups_after_migrate(using: str, **_: Any) -> None:
 
 
 def scopes_of(user: User) -> frozenset[Scope]:
-    """The scopes that a token of the account can have: those whose point it may do itself."""
+    """Return the scopes that a token of the account can have, from its own permissions."""
     return frozenset(
         scope for scope, permission in _POINT_OF_SCOPE.items() if has_permission(user, permission)
     )

@@ -1,4 +1,4 @@
-"""Texts that the database holds sealed, so that its dump or backup does not give them away.
+"""Texts that the database stores sealed, so that a dump or backup does not reveal them.
 
 Sealed with Fernet (AES-128-CBC and HMAC-SHA256, https://github.com/fernet/spec) under a key that is
 derived from SECRET_KEY; what was sealed under one of SECRET_KEY_FALLBACKS can still be opened.
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 SEALED = "gAAAA"
-"""How every sealed text begins: Fernet's version, and a time in this millennium."""
+"""The beginning of every sealed text: Fernet's version, and a time in this millennium."""
 
 
 class Unopenable(Exception):
@@ -22,12 +22,12 @@ class Unopenable(Exception):
 
 
 def seal(text: str) -> str:
-    """The text as only this installation can read it."""
+    """Return the text encrypted, so that only this installation can read it."""
     return _box().encrypt(text.encode()).decode()
 
 
 def unseal(sealed: str) -> str:
-    """The text that was sealed. Raises `Unopenable`."""
+    """Return the text that was sealed. Raises `Unopenable`."""
     try:
         return _box().decrypt(sealed.encode()).decode()
     except InvalidToken:

@@ -1,7 +1,7 @@
-"""Where content lies: on disk or in a bucket, each blob once under its SHA-256.
+"""Store content on disk or in a bucket, each blob once under its SHA-256.
 
-An upload is gathered in a directory of its own and hashed on the way. Only what is whole, within
-the limit and of the digest that was stated is placed, in one step; what is not is gone.
+An upload is received into a separate directory and hashed meanwhile. It is placed, in one step,
+only if it is complete, within the limit and has the stated digest; otherwise it is removed.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from obeya.errors import DigestMismatch, InvalidInput, StorageFull, TooLarge
 
 PIECE = 1024 * 1024
 _MEBIBYTE = 1024 * 1024
-# What comes in, and under which digest it was stored what came in pieces.
+# Uploads in progress, and the notes of the digest under which an upload in pieces was stored.
 _UNFINISHED = ("*.part", "*.stored")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Body(Protocol):
-    """Content that is coming in."""
+    """Content that is being received."""
 
     def read(self, size: int, /) -> bytes:
-        """Up to so many bytes; none at the end."""
+        """Return up to so many bytes; b"" at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Content that has come in whole and is not placed yet."""
+    """Content that was received completely and is not placed yet."""
 
     sha256: str
     size: int
@@ -49,15 +49,16 @@ class Arrived:
 
 @contextmanager
 def arrived(body: Body, *, size: int | None, sha256: str = "") -> Iterator[Arrived]:
-    """Gather content; when the block ends, what was not placed is removed.
+    """Receive content; when the block ends, it is removed unless it was placed.
 
-    `size` is how much was announced, None where nothing was; `sha256` the digest it must have.
+    `size` is the announced size in bytes, None if none was announced; `sha256` is the digest that
+    the content must have, "" for any.
 
     Raises:
-        TooLarge: it is over the limit of the site; without a byte read where that was announced.
-        InvalidInput: less came than was announced.
-        DigestMismatch: it is something else than was stated.
-        StorageFull: there is no room.
+        TooLarge: the content exceeds the upload limit; if the size was announced, no byte is read.
+        InvalidInput: fewer bytes arrived than were announced.
+        DigestMismatch: the content does not have the stated digest.
+        StorageFull: there is not enough free space.
     """
     require_room(size or 0)
     path = incoming() / f"{uuid.uuid4()}.part"
@@ -79,7 +80,10 @@ def arrived(body: Body, *, size: int | None, sha256: str = "") -> Iterator[Arriv
 
 
 def require_room(size: int) -> None:
-    """See that a file of so many bytes may come. Raises `TooLarge` or `StorageFull`."""
+    """Check that a file of so many bytes is allowed and fits.
+
+    Raises `TooLarge` or `StorageFull`.
+    """
     if size > _limit():
         raise _too_large(_limit())
     if size > shutil.disk_usage(incoming()).free:
@@ -87,7 +91,7 @@ def require_room(size: int) -> None:
 
 
 def incoming() -> Path:
-    """The directory where uploads lie until they are whole; made where it is missing."""
+    """Return the directory of uploads that are not complete yet; create it if it is missing."""
     folder: Path = settings.OBEYA_INCOMING_DIR
     with full_disk_as_error():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -100,7 +104,7 @@ def _limit() -> int:
 
 def _gather(body: Body, path: Path, limit: int) -> Arrived:
     digest, size = hashlib.sha256(), 0
-    # Buffered: an unbuffered write to a disk that fills up writes a part and raises no error.
+    # Buffered: an unbuffered write to a disk that becomes full writes a part and raises no error.
     with path.open("xb") as file:
         path.chmod(0o600)
         while piece := body.read(PIECE):
@@ -115,7 +119,7 @@ def _gather(body: Body, path: Path, limit: int) -> Arrived:
 
 
 def place(content: Arrived) -> None:
-    """Put content where it stays. What lies there already under its digest is replaced by it."""
+    """Move content to its final place. Content that is there under its digest is replaced."""
     storage, name = _storage(), _name(content.sha256)
     with full_disk_as_error():
         if not isinstance(storage, FileSystemStorage):
@@ -129,17 +133,17 @@ def place(content: Arrived) -> None:
 
 
 def open_blob(sha256: str) -> BinaryIO:
-    """The content of a blob, to be read and closed. Raises `FileNotFoundError`."""
+    """Open the content of a blob for reading; the caller closes it. Raises `FileNotFoundError`."""
     return cast(BinaryIO, _storage().open(_name(sha256), "rb"))
 
 
 def is_there(sha256: str) -> bool:
-    """Whether there is content under this digest."""
+    """Return whether there is content with this digest."""
     return _storage().exists(_name(sha256))
 
 
 def stored_contents() -> Iterator[str]:
-    """The digest of everything that lies here, whether a row names it or not."""
+    """Yield the digest of everything that is stored, with or without a row."""
     storage = _storage()
     for first in _folders(storage, "blobs"):
         for second in _folders(storage, f"blobs/{first}"):
@@ -154,22 +158,22 @@ def _folders(storage: Storage, path: str) -> list[str]:
 
 
 def placed_at(sha256: str) -> datetime:
-    """When content was placed last. Raises `FileNotFoundError`."""
+    """Return when content was last placed. Raises `FileNotFoundError`."""
     return _storage().get_modified_time(_name(sha256))
 
 
 def size_of(sha256: str) -> int:
-    """How many bytes content has. Raises `FileNotFoundError`."""
+    """Return the size of content in bytes. Raises `FileNotFoundError`."""
     return _storage().size(_name(sha256))
 
 
 def discard(sha256: str) -> None:
-    """Remove content; where there is none nothing is done."""
+    """Remove content; missing content is ignored."""
     _storage().delete(_name(sha256))
 
 
 def unfinished_uploads(older_than: float) -> list[Path]:
-    """What lies in the incoming directory and was not written to since that time stamp."""
+    """Return the files of the incoming directory that were not written since that timestamp (s)."""
     folder: Path = settings.OBEYA_INCOMING_DIR
     parts = [path for pattern in _UNFINISHED for path in folder.glob(pattern)]
     return sorted(part for part in parts if part.stat().st_mtime < older_than)
@@ -195,7 +199,7 @@ def _sync(folder: Path) -> None:
 
 @contextmanager
 def full_disk_as_error() -> Iterator[None]:
-    """Let a disk that is full within this raise `StorageFull`."""
+    """Raise `StorageFull` if the disk becomes full inside."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Files as they go out: always as attachments, never as something that a browser would show."""
+"""Send files, always as attachments: a browser never displays them."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ _UNSAFE = re.compile(r"[^\w.-]", re.ASCII)
 
 
 class BytesGone(RegistryError):
-    """The content of a file is not where it should be."""
+    """The content of a file is missing from the storage."""
 
     code = "bytes_gone"
     http_status = 500
 
 
 def file_response(request: HttpRequest, file: ArtifactFile) -> HttpResponseBase:
-    """The file, a part of it (Range), or that the caller has it already (If-None-Match).
+    """Return the file, a part of it (Range), or a 304 (If-None-Match).
 
-    Its ETag is its SHA-256. One range is served; of several the whole file is (RFC 9110, 14.2).
+    Its ETag is its SHA-256. One range is supported; a request for several gets the whole file (RFC
+    9110, 14.2).
 
     Raises:
-        BytesGone: it is not where it should be.
+        BytesGone: the content is missing from the storage.
     """
     etag = f'"{file.sha256}"'
     known = parse_etags(request.headers.get("If-None-Match", ""))
@@ -68,7 +69,7 @@ def _described(response: HttpResponseBase, file: ArtifactFile, etag: str) -> Htt
     response["Accept-Ranges"] = "bytes"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, no-cache"
-    # Whatever a browser makes of it, it can do nothing.
+    # Even if a browser displays it, it cannot do anything.
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response
 
@@ -83,7 +84,10 @@ def _opened(file: ArtifactFile) -> BinaryIO:
 
 
 def _asked_range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:
-    """Where the wanted part begins and ends; None for all, an empty one where there is none."""
+    """Return where the requested part begins and ends: None for the whole file.
+
+    An empty part if the range cannot be satisfied.
+    """
     found = _RANGE.match(request.headers.get("Range", "").strip())
     if found is None or not (found[1] or found[2]):
         return None

@@ -21,18 +21,18 @@ from obeya.errors import InvalidInput
 
 
 class NoFiles(FileUploadHandler):
-    """Passes over every file: no form here takes one, unless its view says so."""
+    """Skip every file: forms accept no files unless their view allows it."""
 
     def new_file(self, *args: object, **kwargs: object) -> None:
-        """Let the file be read to its end and kept nowhere."""
+        """Read the file to its end and store nothing."""
         raise SkipFile
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        """Never called; the base class wants it."""
+        """Never called; the base class requires it."""
         return None
 
     def file_complete(self, file_size: int) -> None:
-        """Never called; the base class wants it."""
+        """Never called; the base class requires it."""
 
 
 class IncomingFiles(FileUploadHandler):

@@ -1,8 +1,8 @@
 """Store the pieces of a file that is uploaded in several requests.
 
-The pieces of a file are joined in one file in the incoming directory. Its name is derived from who
-uploads what, with the site's secret key. It becomes a blob when the last piece has arrived; an
-upload that never gets that far is removed with the other unfinished uploads.
+The pieces of a file are joined in one file in the incoming directory. Its name is derived from the
+user, the file and the version, with the secret key. It becomes a blob when the last piece has
+arrived; an upload that is never completed is removed with the other unfinished uploads.
 
 Layout of the joined file: 8 bytes with the number of bytes that count (big-endian), then the
 content. A piece counts only when all of it has arrived:
@@ -12,8 +12,8 @@ content. A piece counts only when all of it has arrived:
 2. Under a lock, the whole piece is copied to the end of the joined file and synced to disk.
 3. The number of bytes that count is updated, as the last step.
 
-If the server is killed during step 1 or 2, the number is unchanged: what lies behind the counted
-bytes is ignored and overwritten by the next piece.
+If the server is killed during step 1 or 2, the number is unchanged: what follows the counted bytes
+is ignored and overwritten by the next piece.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def append(sending: Sending, body: Body, *, length: int, offset: int) -> int:
     from the number that is returned. A piece that does not arrive completely is removed.
 
     Raises:
-        TooLarge: the whole file exceeds the limit of the site.
+        TooLarge: the whole file exceeds the upload limit.
         InvalidInput: the piece reaches past the end of the file, or the body is shorter than
             `length`.
         StorageFull: the disk is full.

@@ -1,4 +1,4 @@
-"""Who there is."""
+"""Accounts, sign-in links, API tokens, and requests that are answered once."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from obeya.tokens import SHOWN_LENGTH
 
 
 class User(AbstractUser):
-    """A person or a service. `uid` is the stable id that the audit log holds.
+    """A person or a service. `uid` is the stable id that the audit log stores.
 
-    A service has no password and comes in by token only.
+    A service account has no password and authenticates by token only.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -26,7 +26,7 @@ class User(AbstractUser):
 
 
 class OneTimeLink(models.Model):
-    """A link that signs one account in, once. Only the SHA-256 of its token is kept."""
+    """A link that signs one account in, once. Only the SHA-256 of its token is stored."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="one_time_links")
     token_hash = models.CharField(max_length=64, unique=True)
@@ -42,10 +42,10 @@ class OneTimeLink(models.Model):
 
 
 class ApiToken(models.Model):
-    """A token for programs. Only its SHA-256 is kept, and how it begins, to tell it by.
+    """A token for programs. Only its SHA-256 and its beginning, to identify it, are stored.
 
-    `scopes` and `model_globs` are those of `obeya.tokens.Grant`. It ends at `expires_at`, or when
-    it is revoked. `last_used_at` is written at most once a minute.
+    `scopes` and `model_globs` are those of `obeya.tokens.Grant`. The token is valid until
+    `expires_at`, or until it is revoked. `last_used_at` is written at most once a minute.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -70,10 +70,10 @@ class ApiToken(models.Model):
 
 
 class IdempotentRequest(models.Model):
-    """A POST that came with an Idempotency-Key, and what it was answered.
+    """A POST with an Idempotency-Key, and the answer to it.
 
-    `claim` changes each time somebody begins to answer it. `answer` is written in the
-    transaction of what it did, so that a request without an answer did nothing. It is sealed: see
+    `claim` changes each time a process begins to answer it. `answer` is written in the transaction
+    of the changes, so that a request without an answer changed nothing. It is sealed: see
     `boards.access.sealing`.
     """
 

@@ -1,6 +1,6 @@
-"""Files: what is stored, who sent it, and which versions and runs name it.
+"""Files: stored content, its uploaders, and the files of versions and runs.
 
-Content is kept once under its SHA-256, as a blob; everything else names blobs.
+Content is stored once under its SHA-256, as a blob; everything else refers to blobs.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from obeya.artifacts.paths import PATH_MAX
 
 
 class Blob(models.Model):
-    """Content that is stored. Its row is made after the content lies there, and removed before.
+    """Stored content. The row is created after the content was placed, and removed before.
 
-    `findings` is what `obeya.artifacts.findings` told of it.
+    `findings` is the result of `obeya.artifacts.findings`.
     """
 
     sha256 = models.CharField(max_length=64, unique=True)
     size = models.PositiveBigIntegerField()
     findings = models.JSONField(default=dict)
     created_at = models.DateTimeField()
-    # The last time that somebody sent it: what was just sent will be named in a moment.
+    # The time of the last upload: new content is attached to a version only after its upload.
     sent_at = models.DateTimeField()
 
     class Meta:
@@ -40,7 +40,7 @@ class Blob(models.Model):
 
 
 class BlobUpload(models.Model):
-    """That an account sent a blob: only who has the content may name it by its digest."""
+    """An account's upload of a blob: an account can refer by digest only to content that it has."""
 
     blob = models.ForeignKey(Blob, models.CASCADE, related_name="uploads")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
@@ -75,7 +75,7 @@ class ArtifactFile(models.Model):
 
 
 class RunFile(models.Model):
-    """A file that a client of MLflow stored, before any version was made of it."""
+    """A file that an MLflow client stored, before a version was created from it."""
 
     path = models.CharField(max_length=PATH_MAX, unique=True)
     blob = models.ForeignKey(Blob, models.PROTECT, related_name="run_files")

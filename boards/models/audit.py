@@ -14,9 +14,9 @@ from obeya.records import MOVES, Channel
 
 
 class ChainHead(models.Model):
-    """The end of a chain of events: how long it is, its last hash and when that happened.
+    """The end of a chain of events: its length, its last hash and the time of its last event.
 
-    Kept on the row that the write path holds locked while it appends.
+    Stored on the row that the write path locks while it appends.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -29,7 +29,7 @@ class ChainHead(models.Model):
 
 
 class SiteChain(ChainHead):
-    """The chain of all that belongs to no model. There is one row."""
+    """The chain of all events that belong to no model. There is one row."""
 
     class Meta:
         default_permissions = ()
@@ -83,7 +83,8 @@ class AuditEvent(models.Model):
             models.Index(fields=["actor", "-occurred_at", "-id"], name="event_actor_when"),
             models.Index(fields=["action", "-occurred_at", "-id"], name="event_action_when"),
             models.Index(fields=["channel", "-occurred_at", "-id"], name="event_channel_when"),
-            # These two hold all that counting a past board asks for, so that no row is read for it.
+            # These two contain all columns that counting a past board needs, so that no row is
+            # read.
             models.Index(
                 fields=["to_stage", "-occurred_at", "-id", "action", "model", "version"],
                 condition=~models.Q(to_stage=""),
@@ -106,15 +107,15 @@ class AuditEvent(models.Model):
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the event says beyond its columns: old and new values, the stored check, ...
+        """What the event contains beyond its columns: old and new values, the stored check, ...
 
-        Empty where the text cannot be read.
+        Empty if the text cannot be parsed.
         """
         return event_data(self.canonical_text) or {}
 
 
 def event_members(canonical_text: str) -> dict[str, Any] | None:
-    """The members of an event; None where its text cannot be read.
+    """Return the members of an event; None if its text cannot be parsed.
 
     Pages show the other columns of such an event; the verification reports it as a broken link.
     """
@@ -125,13 +126,13 @@ def event_members(canonical_text: str) -> dict[str, Any] | None:
 
 
 def event_data(canonical_text: str) -> dict[str, Any] | None:
-    """The member `data` of an event; None where its text cannot be read."""
+    """Return the member `data` of an event; None if its text cannot be parsed."""
     members = event_members(canonical_text)
     return None if members is None else members["data"]
 
 
 class AuditText(models.Model):
-    """The free text of an event by its role; the event's hash covers only its digest."""
+    """A free text of an event, by its role; the event's hash covers only its digest."""
 
     event = models.ForeignKey(AuditEvent, models.PROTECT, related_name="texts")
     role = models.CharField(max_length=32)
@@ -153,7 +154,7 @@ class _Moves(models.Manager["StageTransition"]):
 
 
 class StageTransition(AuditEvent):
-    """The events that moved a version, its registration among them."""
+    """The events that moved a version, including its registration."""
 
     objects: ClassVar[_Moves] = _Moves()
 

@@ -15,10 +15,10 @@ from obeya.stages import WORKFLOWS, Stage
 
 
 class RegisteredModel(ChainHead):
-    """A model. Its row is what every write to the model or its versions locks.
+    """A model. Every write to the model or its versions locks its row.
 
     The counts are of the versions not deleted, by stage. `champion` is the version that entered
-    Production last, while it is there. An empty `workflow` means the site's.
+    Production last, while it is there. An empty `workflow` means the default workflow.
     """
 
     name = models.CharField(max_length=names.MODEL_NAME_MAX)
@@ -73,7 +73,7 @@ class RegisteredModel(ChainHead):
         return self.name
 
     def count_in(self, stage: Stage) -> int:
-        """How many versions of the model are in `stage`."""
+        """Return the number of versions of the model in `stage`."""
         return int(getattr(self, f"{stage.value}_count"))
 
 
@@ -91,7 +91,7 @@ class ModelVersion(models.Model):
     description = models.TextField(blank=True)
     artifact_uri = models.CharField(max_length=names.URI_MAX, blank=True)
     artifact_digest = models.CharField(max_length=names.ARTIFACT_DIGEST_MAX, blank=True)
-    # Null while no files of it are stored here.
+    # Null if no files of it are stored here.
     artifact_size = models.PositiveBigIntegerField(null=True, editable=False)
     artifact_warnings = models.JSONField(default=list, blank=True, editable=False)
     source_run = models.CharField(max_length=250, blank=True)
@@ -193,7 +193,7 @@ class VersionTag(models.Model):
 
 
 class Alias(models.Model):
-    """A name that points at one version of a model."""
+    """An alias of one version of a model."""
 
     model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="aliases")
     version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="aliases")

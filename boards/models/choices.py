@@ -1,4 +1,4 @@
-"""The core's enums as the choices of columns."""
+"""The core's enums as choices of columns."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ STAGES = [(stage.value, stage.label) for stage in Stage]
 
 
 def choices(enum: type[StrEnum]) -> list[tuple[str, str]]:
-    """Each member's value with a readable form of it."""
+    """Return each member's value with a readable form of it."""
     return [(member.value, words(member.value)) for member in enum]
 
 
 def words(value: str) -> str:
-    """The readable form of a value."""
+    """Return the readable form of a value."""
     return value.replace("_", " ")

@@ -1,4 +1,4 @@
-"""What versions show: metrics, what metrics mean, and the checks that were stored."""
+"""Evidence: metrics, definitions of metrics, and stored checks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from obeya.metrics import Direction, Scale
 
 
 class Metric(models.Model):
-    """One measurement of one version; fields as `obeya.metrics.Metric`."""
+    """One measurement of one version; the fields are those of `obeya.metrics.Metric`."""
 
     version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="metrics")
     name = models.CharField(max_length=names.METRIC_NAME_MAX)
@@ -47,7 +47,7 @@ class Metric(models.Model):
 
 
 class MetricDefinition(models.Model):
-    """What a metric's name means; fields as `obeya.metrics.MetricDefinition`."""
+    """The definition of a metric; the fields are those of `obeya.metrics.MetricDefinition`."""
 
     name = models.CharField(max_length=names.METRIC_NAME_MAX, unique=True)
     title = models.CharField(max_length=40, blank=True)
@@ -70,11 +70,11 @@ class MetricDefinition(models.Model):
 
 
 class PolicyCheck(models.Model):
-    """A stored check: the policy result, and the evidence frozen as it was when it was made.
+    """A stored check: the policy result, and the evidence frozen at the time of the check.
 
-    `evidence` holds the metrics of the version and of the champion of that moment, the approvals
+    `evidence` contains the metrics of the version and of the champion at that time, the approvals
     and the waivers; `evidence_digest` is what approvals were bound to. `allowed` is null for a
-    check that was asked for and moved nothing.
+    check that was run without a move.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

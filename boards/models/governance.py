@@ -1,4 +1,4 @@
-"""What governs moves beside policies: requests and votes, waivers, guardrails, WIP limits."""
+"""What governs moves besides policies: requests and votes, waivers, guardrails, WIP limits."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ _FINITE = {"gte": -sys.float_info.max, "lte": sys.float_info.max}
 class TransitionRequest(models.Model):
     """A request to move a version; fields as in `obeya.transitions.requests.TransitionRequest`.
 
-    `evidence_digest` is empty while it is open, then that of the evidence when it was closed. A
-    row may stand as open past `expires_at`, until the next write to its model closes it.
+    `evidence_digest` is empty while the request is open, then that of the evidence when it was
+    closed. A row can still have the status open after `expires_at`, until the next write to its
+    model closes it.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -71,7 +72,7 @@ class TransitionRequest(models.Model):
 
 
 class Vote(models.Model):
-    """One vote on a request, bound to the evidence that it was given on. Never changed."""
+    """One vote on a request, bound to the evidence at the time of the vote. Never changed."""
 
     request = models.ForeignKey(TransitionRequest, models.PROTECT, related_name="votes")
     voter = models.ForeignKey(
@@ -91,7 +92,7 @@ class Vote(models.Model):
 
 
 class Waiver(models.Model):
-    """Requirements waived for one version; fields as `obeya.policy.waivers.Waiver`."""
+    """Requirements waived for one version; fields as in `obeya.policy.waivers.Waiver`."""
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="waivers")
@@ -125,7 +126,7 @@ class Waiver(models.Model):
 
 
 class Guardrail(models.Model):
-    """A bound for a live metric; fields as `obeya.transitions.guardrails.Guardrail`."""
+    """A limit for a live metric; fields as in `obeya.transitions.guardrails.Guardrail`."""
 
     model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="guardrails")
     metric = models.CharField(max_length=names.METRIC_NAME_MAX)
@@ -148,7 +149,7 @@ class Guardrail(models.Model):
 
 
 class LiveValue(models.Model):
-    """The last value of a live metric that was reported of a version."""
+    """The last reported value of a live metric of a version."""
 
     version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="live_values")
     metric = models.CharField(max_length=names.METRIC_NAME_MAX)
@@ -170,7 +171,7 @@ class LiveValue(models.Model):
 
 
 class Andon(models.Model):
-    """That a live value was beyond its guardrail, with both as they were; open until cleared."""
+    """An alert (andon): a live value that breached its guardrail, with both; open until cleared."""
 
     version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="andons")
     metric = models.CharField(max_length=names.METRIC_NAME_MAX)
@@ -200,7 +201,7 @@ class Andon(models.Model):
 
 
 class WipLimit(models.Model):
-    """How many versions a stage may hold, of one model or (null) of the whole site."""
+    """The maximum number of versions in a stage, of one model or (null) of the whole registry."""
 
     model = models.ForeignKey(RegisteredModel, models.CASCADE, null=True, related_name="wip_limits")
     stage = models.CharField(

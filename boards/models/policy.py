@@ -13,7 +13,7 @@ from obeya.stages import Stage
 
 
 class PolicyRevision(models.Model):
-    """One revision of the policy of a stage, for one model or (null) for the site.
+    """One revision of the policy of a stage: a model policy, or (null) the default policy.
 
     `document` is the result of `obeya.policy.policy.PromotionPolicy.to_document`. The revision in
     force is the one that is not superseded; nothing else of a row ever changes.

@@ -1,4 +1,4 @@
-"""What verifications of the audit log found. None of it is evidence: the log alone is."""
+"""Outcomes of verifications of the audit log. Only the log is evidence; these are not."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from obeya.records import Channel
 
 
 class VerificationRun(models.Model):
-    """One verification: who made it, of how much, and what it found.
+    """One verification: its actor, its extent, and its outcome.
 
-    `is_full` says that every chain was recomputed from its first event; otherwise from where the
-    verification before it had come to. `events` were recomputed; `left` were not, when the run
-    was bounded. `broken` holds a sentence for each chain that was found broken.
+    `is_full` means that every chain was recomputed from its first event; otherwise from where the
+    verification before it ended. `events` were recomputed; `left` were not, if the run was bounded.
+    `broken` has a sentence for each chain that is broken.
     """
 
     made_at = models.DateTimeField()
@@ -41,7 +41,7 @@ class VerifiedChain(models.Model):
     """How far a chain was verified: up to which event, and that event's hash.
 
     `chain` is the id of the chain. `problem` says what is wrong with the link after that event,
-    empty where nothing was found wrong.
+    empty if nothing is wrong.
     """
 
     chain = models.UUIDField(unique=True)

@@ -1,4 +1,4 @@
-"""Webhooks: endpoints, the messages that were made of events, and their deliveries."""
+"""Webhooks: endpoints, the messages created from events, and their deliveries."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ EXCERPT_MAX = 4_096
 class Webhook(models.Model):
     """An endpoint; `types`, `model_globs` and `stages` are its `Subscription`.
 
-    The secrets are sealed (`boards.access.sealing`). The previous one signs beside the current one
-    until `previous_until`. `failing_since` is when the attempts began to fail without one that did
-    not. One that was removed is hidden and gets nothing; its deliveries stay.
+    The secrets are sealed (`boards.access.sealing`). The previous secret signs beside the current
+    one until `previous_until`. `failing_since` is the start of a sequence of failed attempts
+    without a success. An endpoint that was removed is hidden and gets nothing; its deliveries are
+    kept.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -60,9 +61,9 @@ class Webhook(models.Model):
 
 
 class WebhookMessage(models.Model):
-    """A message as it is sent to every endpoint that wants it; `body` is what is signed.
+    """A message as it is sent to every subscribed endpoint; `body` is what is signed.
 
-    `event` is null of a test and of the daily heads.
+    `event` is null for a test and for the daily heads.
     """
 
     message_id = models.CharField(max_length=MESSAGE_ID_MAX, unique=True)
@@ -80,10 +81,10 @@ class WebhookMessage(models.Model):
 
 
 class Delivery(models.Model):
-    """That a message goes to an endpoint, and how far that is.
+    """The delivery of a message to an endpoint, with its status.
 
-    While a worker is at it, `lease` is the worker's and `leased_until` says until when: after that
-    it is another's to take.
+    While a worker processes it, `lease` is the worker's lease and `leased_until` its end: after
+    that another worker can take it over.
     """
 
     webhook = models.ForeignKey(Webhook, models.PROTECT, related_name="deliveries")
@@ -130,10 +131,10 @@ class Delivery(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One attempt: what was sent beside the body, and what came back.
+    """One attempt: what was sent besides the body, and the response.
 
-    `status_code` is null where no answer came; `error` says why then. `response` is the beginning
-    of the answer.
+    `status_code` is null if there was no response; then `error` says why. `response` is the
+    beginning of the response.
     """
 
     delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="attempts")
@@ -154,10 +155,10 @@ class DeliveryAttempt(models.Model):
 
 
 class HeadsPublished(models.Model):
-    """That the heads of all chains were made known on a day (UTC).
+    """The publication of the heads of all chains on a day (UTC).
 
-    `digest` is the SHA-256 of them as `obeya audit head` prints them, `last_event` the id of the
-    newest event by then.
+    `digest` is the SHA-256 of the heads as `obeya audit head` prints them, `last_event` the id of
+    the newest event at that time.
     """
 
     day = models.DateField(unique=True)
