@@ -1,1 +1,1 @@
-"""Reads: each turns a fixed number of statements into frozen dataclasses."""
+"""Queries: each returns frozen dataclasses, from a fixed number of statements."""

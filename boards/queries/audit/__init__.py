@@ -1,1 +1,1 @@
-"""The audit log as people and programs read it, and what can be read from it alone."""
+"""Pages and exports of the audit log, and what is read from the log only."""

@@ -1,7 +1,7 @@
-"""The board as it was, from the audit log alone.
+"""The board on a past date, from the audit log only.
 
-A version stands where its last move at or before the moment took it, unless it or its model had
-been deleted by then. Within a chain time never goes back, so “last” is by time and id.
+A version was in the stage of its last move at or before the time, unless it or its model was
+deleted by then. Times within a chain never decrease, so “last” means by time and id.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from obeya.stages import Stage
 PAGE = 50
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?\Z", re.ASCII)
-# What takes a version out of its stage: a move elsewhere, or its deletion.
+# A version leaves its stage by a move to another one, or by its deletion.
 _EXITS = (*MOVES, Action.VERSION_DELETED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastCard:
-    """One version as it stood. `since` is when it entered the stage, `actor` who moved it there.
+    """A version on a past date.
 
-    `name_then` is what the model was called then, empty when it is called the same today.
-    `event` is the id of the move.
+    `since` is when it entered the stage, `actor` moved it there. `name_then` is the model's name on
+    that date, empty if the name is the same today. `event` is the id of the move.
     """
 
     event: int
@@ -56,7 +56,7 @@ class PastCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastColumn:
-    """One stage: how many versions it held, exactly, and one page of them, last entered first."""
+    """One stage: its exact number of versions and one page of them, last entered first."""
 
     stage: Stage
     count: int
@@ -66,14 +66,14 @@ class PastColumn:
 
 @dataclass(frozen=True, slots=True)
 class PastBoard:
-    """The whole board as of a moment."""
+    """The whole board at a past time."""
 
     moment: datetime
     columns: tuple[PastColumn, ...]
 
     @property
     def count(self) -> int:
-        """How many versions there were."""
+        """The number of versions on the board."""
         return sum(column.count for column in self.columns)
 
 
@@ -81,7 +81,7 @@ class PastBoard:
 class ProductionStay:
     """A version's time in Production. `until` None means that it is still there.
 
-    `actor` is who moved it in, by the event with the id `event`.
+    `actor` moved it there, in the event with the id `event`.
     """
 
     number: int
@@ -98,12 +98,12 @@ class ProductionStay:
 
 
 def place_of(moment: datetime, event: int) -> str:
-    """The cursor after which an event is the first, newest first."""
+    """Return the cursor of the page that begins with an event, newest first."""
     return str(Cursor(moment, event + 1))
 
 
 def local_moment(text: str) -> datetime | None:
-    """The moment as it is written, without a time zone; None where it is none."""
+    """Return the written time, without a time zone; None if it is invalid."""
     try:
         read = datetime.fromisoformat(text) if _MOMENT.match(text) else None
     except ValueError:
@@ -112,10 +112,10 @@ def local_moment(text: str) -> datetime | None:
 
 
 def parse_moment(text: str, *, now: datetime) -> datetime:
-    """Read ``2026-03-03T12:00``, in the reader's time zone; a day alone is its last moment.
+    """Parse ``2026-03-03T12:00``, in the reader's time zone; a date means its last moment.
 
     Raises:
-        InvalidInput: it is no moment, or later than `now`.
+        InvalidInput: it is not a time, or it is later than `now`.
     """
     text = text.strip()
     read = local_moment(text)
@@ -124,7 +124,7 @@ def parse_moment(text: str, *, now: datetime) -> datetime:
             f"“{text[:32]}” is not a moment; write it like 2026-03-03T12:00.", field="at"
         )
     if len(text) == len("2026-03-03"):
-        # A day that is not over yet is seen as it is now.
+        # Today means now.
         moment = midnight(read.date() + timedelta(days=1)) - timedelta(microseconds=1)
         moment = min(moment, now) if midnight(read.date()) <= now else moment
     else:
@@ -135,7 +135,7 @@ def parse_moment(text: str, *, now: datetime) -> datetime:
 
 
 def board_as_of(moment: datetime, board_filter: BoardFilter) -> PastBoard:
-    """The first page of every column as of `moment`; of the filter, words and model apply.
+    """Return the first page of every column at `moment`. Only words and model of the filter apply.
 
     Seven statements whatever the number of versions, one more with a model in the filter.
     """
@@ -156,15 +156,16 @@ def board_as_of(moment: datetime, board_filter: BoardFilter) -> PastBoard:
 def column_as_of(
     moment: datetime, board_filter: BoardFilter, stage: Stage, after: Cursor | None
 ) -> tuple[tuple[PastCard, ...], str | None]:
-    """The next page of one column, and the cursor of the one after it."""
+    """Return the next page of one column, and the cursor of the one after it."""
     ids = _entry_ids(moment, _within(board_filter), stage, after)
     return _page(ids, _cards(ids[:PAGE], moment))
 
 
 def in_production_on(model: models.RegisteredModel, day: date) -> tuple[ProductionStay, ...]:
-    """The versions in Production at any time of a day of the reader's time zone; two statements.
+    """Return the versions in Production at any time of a day in the reader's time zone.
 
-    The one that entered last comes first; a version that left and came back stands there twice.
+    The one that entered last comes first; a version that left and came back appears twice. Two
+    statements.
     """
     start, end = midnight(day), midnight(day + timedelta(days=1))
     production = Stage.PRODUCTION.value
@@ -199,10 +200,10 @@ def in_production_on(model: models.RegisteredModel, day: date) -> tuple[Producti
 
 
 def _within(board_filter: BoardFilter) -> Q:
-    """The part of the filter that the past can answer, as a condition on events."""
+    """Return the part of the filter that applies to past events, as a condition on them."""
     within = Q()
     if board_filter.model:
-        # Deleted ones too: the model may have been there then.
+        # Deleted ones too: the model may have existed then.
         named = models.RegisteredModel.objects.filter(name=board_filter.model)
         within &= Q(model__in=list(named.values_list("pk", flat=True)))
     if board_filter.text and not board_filter.expression:
@@ -212,7 +213,7 @@ def _within(board_filter: BoardFilter) -> Q:
 
 
 def _standing_models(moment: datetime) -> Q:
-    """The condition that an event's model had not been deleted by the moment."""
+    """Return the condition that an event's model had not been deleted by then."""
     gone = models.AuditEvent.objects.filter(
         action=Action.MODEL_DELETED.value, occurred_at__lte=moment
     )
@@ -222,7 +223,7 @@ def _standing_models(moment: datetime) -> Q:
 def _entry_ids(
     moment: datetime, within: Q, stage: Stage, after: Cursor | None
 ) -> list[tuple[int, datetime]]:
-    """A page of the moves that hold as of the moment, and one more: ids and times."""
+    """Return ids and times of a page of the moves in effect at `moment`, and of one more."""
     later = models.AuditEvent.objects.filter(
         Q(occurred_at__gt=OuterRef("occurred_at")) | Q(pk__gt=OuterRef("pk")),
         version=OuterRef("version"),
@@ -232,7 +233,7 @@ def _entry_ids(
     )
     entries = models.AuditEvent.objects.filter(
         _standing_models(moment),
-        # SQLite takes the partial index only where its condition is repeated.
+        # SQLite uses the partial index only if its condition is repeated.
         ~Q(to_stage=""),
         ~Exists(later),
         within,
@@ -248,13 +249,13 @@ def _entry_ids(
 
 
 def _counts(moment: datetime, within: Q) -> Mapping[Stage, int]:
-    """How many versions each stage held: those that entered less those that left."""
+    """Count the versions in each stage: those that entered minus those that left."""
     stages = [stage.value for stage in Stage]
     events = models.AuditEvent.objects.filter(
         _standing_models(moment), within, occurred_at__lte=moment
     ).order_by()
-    # Which action it was is asked of each event as it is counted: as a condition it would lead
-    # SQLite to the index of actions, which holds nothing else that is asked for.
+    # The action is checked in the count: as a condition it would make SQLite use the index of
+    # actions, which contains none of the other columns.
     entered = events.filter(~Q(to_stage=""), to_stage__in=stages).values_list("to_stage")
     left = events.filter(~Q(from_stage=""), from_stage__in=stages).values_list("from_stage")
     counts: Counter[str] = Counter()
@@ -274,7 +275,7 @@ def _page(
 
 
 def _cards(ids: Sequence[tuple[int, datetime]], moment: datetime) -> dict[int, PastCard]:
-    """Cards by the id of their move; two statements."""
+    """Return cards by the id of their move; two statements."""
     rows = [row for row in _rows([pk for pk, _ in ids]) if row.model and row.version]
     names = _names_then({row.model_id for row in rows}, moment)
     return {
@@ -309,7 +310,7 @@ def _rows(ids: Sequence[int]) -> QuerySet[models.AuditEvent]:
 
 
 def _names_then(model_ids: set[int | None], moment: datetime) -> dict[int | None, str]:
-    """What models were called that were renamed since, unless that text was erased."""
+    """Return the former names of models that were renamed since, unless that text was erased."""
     renamed = models.AuditText.objects.filter(
         role="previous_name",
         event__model__in=model_ids,

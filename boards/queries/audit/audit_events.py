@@ -1,4 +1,4 @@
-"""Pages of events as they are exported: each can be verified by itself."""
+"""Pages of events as they are exported: each event can be verified separately."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from obeya.audit.export import ExportedEvent
 def events_page(
     chosen: AuditFilter, within: Q, *, after: Cursor | None, limit: int
 ) -> tuple[list[dict[str, Any]], Cursor | None]:
-    """Events newest first, each as a line of the export has it, and where to go on, if anywhere.
+    """Return events newest first, as in the export, and the cursor to continue from or None.
 
     Three statements, and one more for each of the filters actor, model and version, and for a
     stage.
 
     Raises:
-        InvalidInput: the filter names an account, a model or a version that never was.
+        InvalidInput: the filter has an account, a model or a version that never existed.
     """
     rows: list[models.AuditEvent] = []
     for condition in conditions_of(chosen, None):

@@ -47,18 +47,18 @@ COLUMNS = (
 
 
 class ExportForm(StrEnum):
-    """The forms of an export; the value is the ending of the file's name."""
+    """The formats of an export; the value is the file extension."""
 
     CSV = "csv"
     JSON_LINES = "jsonl"
 
     @property
     def media_type(self) -> str:
-        """What the file is, for a browser."""
+        """The media type of the file."""
         return "text/csv; charset=utf-8" if self is ExportForm.CSV else "application/x-ndjson"
 
 
-# What is read of an event: as plain values, because an export makes a great many.
+# The columns that are read of an event: as plain values, because an export has very many.
 _FIELDS = (
     "pk",
     "occurred_at",
@@ -81,7 +81,7 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """An event with its free texts and the id of its chain. `model` None is the site's chain."""
+    """An event with its free texts and the id of its chain. `model` None: the site chain."""
 
     pk: int
     occurred_at: datetime
@@ -105,12 +105,13 @@ class _Found:
 def export_lines(
     form: ExportForm, chosen: AuditFilter, scope: Scope | None = None
 ) -> Iterator[str]:
-    """The lines of an export, oldest event first; those of one chain in the order of the chain.
+    """Yield the lines of an export, oldest event first; within a chain in the chain's order.
 
-    The events are read a chunk at a time, up to the last one that was there at the start.
+    The events are read in chunks, up to the last one that existed at the start.
 
     Raises:
-        InvalidInput: at once, the filter names an account, a model or a version that never was.
+        InvalidInput: immediately, if the filter has an account, a model or a version that never
+            existed.
     """
     found = _all(conditions_of(chosen, scope))
     return csv_lines(found) if form is ExportForm.CSV else json_lines(found)
@@ -125,7 +126,7 @@ def _all(conditions: tuple[Q, ...]) -> Iterator[_Found]:
 
 
 def _each(condition: Q, last: int) -> Iterator[_Found]:
-    """A chunk by keyset at a time: no statement and no cursor stays open in between."""
+    """Read in chunks by keyset, so that no statement and no cursor stays open in between."""
     site = models.SiteChain.objects.values_list("uid", flat=True).first()
     events = (
         models.AuditEvent.objects.filter(condition)
@@ -160,7 +161,8 @@ def _each(condition: Q, last: int) -> Iterator[_Found]:
             event_hash,
             previous_hash,
         ) in rows:
-            # Said here and not to the database, which would take it for something to seek by.
+            # Checked here and not by the database, which would use the condition to choose an
+            # index.
             if pk <= last:
                 yield _Found(
                     pk=pk,
@@ -187,7 +189,7 @@ def _each(condition: Q, last: int) -> Iterator[_Found]:
 
 
 def json_lines(found: Iterable[_Found]) -> Iterator[str]:
-    """One line for each event, in the form of docs/audit.md."""
+    """Yield one line for each event, in the format of docs/audit.md."""
     for each in found:
         event = ExportedEvent(
             chain=each.chain,
@@ -203,15 +205,15 @@ def json_lines(found: Iterable[_Found]) -> Iterator[str]:
 
 
 class _Echo:
-    """What csv.writer writes to, handed back."""
+    """A file for csv.writer that returns what is written."""
 
     def write(self, text: str) -> str:
-        """The text."""
+        """Return the text."""
         return text
 
 
 def csv_lines(found: Iterable[_Found]) -> Iterator[str]:
-    """A line of column names, then one for each event; cells that look like formulas escaped."""
+    """Yield a line of column names, then one for each event. Cells like formulas are escaped."""
     writer: Any = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for each in found:

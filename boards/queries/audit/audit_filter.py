@@ -1,4 +1,4 @@
-"""Which events of the audit log are asked for: read from a form, turned into conditions."""
+"""The filter of audit events: read from a form and converted to conditions."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from obeya.stages import Stage
 FILTER_TEXT_MAX = 256
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
-# Outside these years a moment cannot be taken to another time zone and back.
+# Outside these years a time cannot be converted to another time zone and back.
 YEARS = range(1970, 9990)
 _T = TypeVar("_T")
 
 
 class Side(StrEnum):
-    """Which side of a move a stage is on."""
+    """The side of a move that a stage is on."""
 
     INTO = "into"
     OUT_OF = "out_of"
@@ -42,10 +42,10 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """Which events are shown. Empty fields let everything through.
+    """A filter of events. Empty fields match everything.
 
     `actor` is a username, or ``system`` for the registry itself; `stage` a stage that the event
-    leads into or out of, by `side` (None: either); `since` and `until` are days of the reader's
+    leads into or out of, by `side` (None: either); `since` and `until` are days in the reader's
     time zone, both included.
     """
 
@@ -61,10 +61,9 @@ class AuditFilter:
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> tuple[AuditFilter, dict[str, str]]:
-        """Read the fields by name.
+        """Parse the fields, given by name.
 
-        Returns the filter of those that can be read, and for each that cannot a sentence that
-        says why.
+        Returns the filter of the valid fields, and a sentence with the reason for each invalid one.
         """
         problems: dict[str, str] = {}
 
@@ -100,10 +99,10 @@ class AuditFilter:
 
     @property
     def conditions(self) -> tuple[Q, ...]:
-        """The conditions on events of all fields but actor, model and version.
+        """The conditions on events of all fields except actor, model and version.
 
-        An event fulfils one of them at most. Each is answered by one index in the order of time;
-        joined by OR they would be by none.
+        An event matches one of them at most. Each uses one index in the order of time; joined by OR
+        they would use none.
         """
         condition = Q()
         if self.action:
@@ -116,7 +115,7 @@ class AuditFilter:
             condition &= Q(occurred_at__lt=midnight(self.until + timedelta(days=1)))
         if self.stage is None:
             return (condition,)
-        # The negations say nothing new; SQLite takes a partial index only if they are there.
+        # The negations are redundant; without them SQLite does not use a partial index.
         into = Q(to_stage=self.stage.value) & ~Q(to_stage="")
         out_of = Q(from_stage=self.stage.value) & ~Q(from_stage="")
         match self.side:
@@ -128,9 +127,9 @@ class AuditFilter:
 
 
 def named_condition(chosen: AuditFilter) -> Q:
-    """The condition of actor, model and version, whose names are looked up first.
+    """Return the condition of actor, model and version, whose names are looked up first.
 
-    With ids in hand each condition seeks in an index of its own that is sorted by time.
+    With ids each condition uses a separate index that is sorted by time.
 
     Raises:
         InvalidInput: there never was such an account, model or version.
@@ -164,7 +163,7 @@ def named_condition(chosen: AuditFilter) -> Q:
 
 
 def midnight(day: date) -> datetime:
-    """When the day begins in the site's time zone."""
+    """Return when the day begins in the current time zone."""
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
@@ -182,10 +181,10 @@ def _number(text: str) -> int:
 
 
 def parse_day(text: str) -> date:
-    """Read ``2026-03-31``.
+    """Parse ``2026-03-31``.
 
     Raises:
-        InvalidInput: it is no day.
+        InvalidInput: it is not a date.
     """
     try:
         day = date.fromisoformat(text) if _DATE.match(text) else None

@@ -1,4 +1,4 @@
-"""The audit log as people read it: newest first, filtered, a page at a time."""
+"""The page of the audit log: newest first, filtered, one page at a time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DETAILS_MAX = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """A model, or one version of it, whose history is read; deleted ones have one too.
+    """The model, or version of it, of a history. Deleted ones have a history too.
 
     `chain_length` and `chain_hash` are the head of the model's chain.
     """
@@ -54,15 +54,15 @@ class Scope:
 
     @property
     def is_deleted(self) -> bool:
-        """Whether what the history is of was deleted."""
+        """Whether the model or version of the history was deleted."""
         return self.model_is_deleted or self.version_is_deleted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
-    """One event. `model` and `number` are None where the event belongs to none.
+    """One event. `model` and `number` are None if the event belongs to no model or version.
 
-    `about` is the account that it is about, empty where it is about none.
+    `about` is the account that it concerns, empty if there is none.
     """
 
     pk: int
@@ -96,7 +96,7 @@ class EventRow:
 
     @property
     def short_hash(self) -> str:
-        """Enough of the hash to tell events apart by eye."""
+        """The start of the hash, long enough to distinguish events by eye."""
         return self.hash[:8]
 
     @property
@@ -106,7 +106,7 @@ class EventRow:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the event says that something was refused."""
+        """Whether the event is a refused move."""
         return self.action is Action.TRANSITION_REFUSED
 
 
@@ -119,7 +119,9 @@ class AuditPage:
 
 
 def scope_of(name: str, number: int | None = None) -> Scope:
-    """What a history is of; a deleted model is found when no other has taken its name.
+    """Return the model or version of a history.
+
+    A deleted model is found if no other model has its name.
 
     Raises:
         NotFound: there never was such a model or version.
@@ -157,13 +159,13 @@ def scope_of(name: str, number: int | None = None) -> Scope:
 def audit_page(
     chosen: AuditFilter, scope: Scope | None = None, after: Cursor | None = None
 ) -> AuditPage:
-    """The events that the filter lets through, within `scope` where there is one.
+    """Return a page of the events that match the filter, within `scope` if there is one.
 
-    Two statements, one more where events are about accounts, and one for each of the filters
-    actor, model and version, and for a stage on either side.
+    Two statements, one more if events concern accounts, and one for each of the filters actor,
+    model and version, and for a stage on either side.
 
     Raises:
-        InvalidInput: the filter names an account, a model or a version that never was.
+        InvalidInput: the filter has an account, a model or a version that never existed.
     """
     rows = [
         row
@@ -186,10 +188,10 @@ def audit_page(
 
 
 def conditions_of(chosen: AuditFilter, scope: Scope | None) -> tuple[Q, ...]:
-    """What an event has to fulfil one of: the filter's conditions within the scope.
+    """Return the filter's conditions within the scope; an event has to match one of them.
 
     Raises:
-        InvalidInput: the filter names an account, a model or a version that never was.
+        InvalidInput: the filter has an account, a model or a version that never existed.
     """
     within = named_condition(chosen)
     if scope is not None:
@@ -229,7 +231,7 @@ def _events() -> QuerySet[models.AuditEvent]:
 
 
 def _texts(event_ids: Iterable[int]) -> Mapping[int, dict[str, str]]:
-    """The free texts of events by role, cut where they are longer than a page should show."""
+    """Return the free texts of events by role, cut to the length that a page shows."""
     texts: dict[int, dict[str, str]] = defaultdict(dict)
     for event_id, role, text in (
         models.AuditText.objects.filter(event__in=list(event_ids))
@@ -241,7 +243,7 @@ def _texts(event_ids: Iterable[int]) -> Mapping[int, dict[str, str]]:
 
 
 def _people(uids: Iterable[uuid.UUID | None]) -> Mapping[uuid.UUID | None, str]:
-    """The names of accounts by the ids that events call them by."""
+    """Return the usernames of accounts by the ids in events."""
     wanted = set(filter(None, uids))
     if not wanted:
         return {}
@@ -254,7 +256,7 @@ def _event_row(
     texts: dict[str, str],
     people: Mapping[uuid.UUID | None, str],
 ) -> EventRow:
-    """The row of an event; `data` is None where the event cannot be read."""
+    """Return the row of an event; `data` is None if the event cannot be parsed."""
     about = people.get(uid_of(data.get("user")), "") if data else ""
     if data and about:
         data = {k: v for k, v in data.items() if k != "user"}

@@ -1,4 +1,4 @@
-"""What an event says beyond its columns, for people."""
+"""The details of an event, in readable form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from obeya.policy.policy import PromotionPolicy
 
 VALUE_MAX = 300
 
-# The keys of an event's data that are not shown as they stand.
+# The keys of an event's data that are not shown in their raw form.
 _ELSEWHERE = {
     "alias",
     "check",
@@ -46,7 +46,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*(Z|[+-]\d\d:\d\d)\Z")
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One thing an event says. `has_old` tells a change from a plain fact."""
+    """One detail of an event. `has_old`: it is a change, not a plain fact."""
 
     label: str
     value: str
@@ -57,7 +57,7 @@ class Detail:
 
 UNREADABLE = Detail("details", "unreadable")
 
-# What reading `data` can raise whose values do not have the types that the registry writes.
+# What reading `data` can raise if values do not have the types that the registry writes.
 _WRONG_TYPES = (
     ArithmeticError,
     AttributeError,
@@ -69,10 +69,10 @@ _WRONG_TYPES = (
 
 
 def details_of(data: Mapping[str, Any] | None, texts: Mapping[str, str]) -> tuple[Detail, ...]:
-    """Everything of an event's data and free texts except the check, which has a separate page.
+    """Return the details of an event's data and free texts, without the check: it has its own page.
 
-    `data` is None where the event cannot be read. The first detail is then `UNREADABLE`, as it is
-    where someone changed `data` in the database to what the registry does not write.
+    `data` is None if the event cannot be parsed. The first detail is then `UNREADABLE`. It is so
+    too if someone changed `data` in the database to what the registry does not write.
     """
     if data is not None:
         try:
@@ -88,7 +88,7 @@ def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Deta
     is_guardrail = data.keys() >= _GUARDRAIL
     if is_guardrail:
         yield Detail("guardrail", _guardrail(data))
-    # That an andon was raised over.
+    # The guardrail that an alert was raised for.
     breached = _mapping(data.get("guardrail"))
     if breached.keys() >= _GUARDRAIL:
         yield Detail("guardrail", f"{_guardrail(breached)}, was {_value(data.get('value'))}")
@@ -99,7 +99,7 @@ def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Deta
         and value not in ("", None)
         and not (is_guardrail and key in _GUARDRAIL)
     ]
-    # What is only yes or no tells least.
+    # Plain yes or no is the least important.
     yield from (fact for fact in facts if fact.value not in ("yes", "no"))
     yield from _imported(_mapping(data.get("imported")))
     yield from _change(data)
@@ -119,7 +119,7 @@ def _guardrail(document: Mapping[str, Any]) -> str:
 
 
 def _imported(document: Mapping[str, Any]) -> Iterator[Detail]:
-    """Where an imported version comes from, and what that registry's clock said."""
+    """Yield the origin of an imported version, and the times that the other registry states."""
     for label, key in (
         ("imported from", "from"),
         ("made there", "created_at"),
@@ -130,7 +130,7 @@ def _imported(document: Mapping[str, Any]) -> Iterator[Detail]:
 
 
 def _change(data: Mapping[str, Any]) -> Iterator[Detail]:
-    """A change of an alias, of a tag, or of several columns at once."""
+    """Yield a change of an alias, of a tag, or of several columns."""
     old, new = data.get("old"), data.get("new")
     if "alias" in data:
         if old is None:
@@ -157,7 +157,7 @@ def _metrics(metrics: Mapping[str, Any]) -> Iterator[Detail]:
 
 
 def _judgement(data: Mapping[str, Any]) -> Iterator[Detail]:
-    """What policies said or were told, and what took a version's place."""
+    """Yield policy results, policies, waived and refused requirements, and replaced versions."""
     if "passed" in data:
         yield Detail("policy result", "passed" if data["passed"] else "failed")
     for line in data.get("requirements", ()):
@@ -212,7 +212,7 @@ def _value(value: object) -> str:
 
 
 def _local_time(text: str) -> str | None:
-    """A moment in the time zone of the pages; None where there is no such moment.
+    """Return a time in the current time zone; None if there is no such time.
 
     A tag can have any value, such as a date with the month 13.
     """
@@ -227,5 +227,5 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def cut(text: str, longest: int) -> str:
-    """The text, or its start and an ellipsis where it is longer."""
+    """Return the text, or its start and an ellipsis if it is longer."""
     return text if len(text) <= longest else f"{text[:longest]}…"

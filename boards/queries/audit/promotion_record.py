@@ -1,4 +1,4 @@
-"""The promotion record: one event of a chain with all that it was decided on, as it was then."""
+"""The promotion record: one event of a chain with everything that it was decided on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RECORDED = (
     Action.WAIVER_GRANTED,
     Action.WAIVER_REVOKED,
 )
-"""The actions that a record can be asked of."""
+"""The actions that have a record."""
 
 SEQUENCE_MAX = 2**63 - 1
 
@@ -44,7 +44,7 @@ class OtherMove:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUsed:
-    """The request that a move answered."""
+    """The request that a move completed."""
 
     uid: uuid.UUID
     requested_by: str
@@ -54,10 +54,10 @@ class RequestUsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOnRecord:
-    """The check that was kept with the event.
+    """The check that was stored with the event.
 
-    `is_sound` tells whether it still has the digest that the event holds; `stated_digest` is
-    that digest, `present_digest` what the check has now, which is that of `document`.
+    `stated_digest` is the digest in the event, `present_digest` the check's current one, which is
+    that of `document`. `is_sound`: they are equal.
     """
 
     uid: uuid.UUID
@@ -69,13 +69,13 @@ class CheckOnRecord:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing of it was changed since the event was written."""
+        """Whether the check is unchanged since the event was written."""
         return self.stated_digest == self.present_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverRecord:
-    """The waiver that an event granted or took back. `revoked_at` is as of today."""
+    """The waiver that an event granted or revoked. `revoked_at` is the current state."""
 
     uid: str
     requirements: tuple[str, ...]
@@ -89,13 +89,13 @@ class WaiverRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionRecord:
-    """One event and what it stands on.
+    """One event and everything that it was decided on.
 
-    `reason_of_operation` is that of another event of the same operation, where this one has none.
-    `approved_by` is whose approval made the registry move it, empty where a person did.
-    `check_is_missing`: the event names a check that is not there any more. `refusals` are those
-    of a refused move. `details_are_readable`: the event's text can be read and its `data` has the
-    types that the registry writes; otherwise nothing of `data` is shown. The last three tell
+    `reason_of_operation` is that of another event of the same operation, if this one has none.
+    `approved_by` is whose approval made the registry move it, empty if a person moved it.
+    `check_is_missing`: the event refers to a check that no longer exists. `refusals` are those of a
+    refused move. `details_are_readable`: the event's text can be parsed and its `data` has the
+    types that the registry writes; otherwise nothing of `data` is shown. The last three fields say
     whether the event is in its chain as it was written.
     """
 
@@ -132,7 +132,7 @@ class PromotionRecord:
 
     @property
     def kind(self) -> str:
-        """What it is a record of, in a word or two."""
+        """The kind of record, in one or two words."""
         match self.action:
             case Action.TRANSITION_REFUSED:
                 return "Refusal"
@@ -153,7 +153,7 @@ class PromotionRecord:
 
     @property
     def link_is_sound(self) -> bool:
-        """Whether the event stands in its chain as it was written; the rest is not looked at."""
+        """Whether the event is in its chain as it was written; other events are not checked."""
         return all(
             (
                 self.details_are_readable,
@@ -165,15 +165,15 @@ class PromotionRecord:
 
     @property
     def check_is_sound(self) -> bool:
-        """Whether the frozen check is what the event says; true where the event names none."""
+        """Whether the frozen check matches the event; true if the event refers to no check."""
         return not self.check_is_missing and (self.check is None or self.check.is_sound)
 
 
 def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
-    """The record of one event; at most eight statements.
+    """Return the record of one event; at most eight statements.
 
     Raises:
-        NotFound: there is no such event, or it is neither a move, a refusal nor a waiver.
+        NotFound: there is no such event, or it is not a move, a refusal or a waiver.
     """
     if not 0 < sequence <= SEQUENCE_MAX:
         raise NotFound("There is no such event.", what="event")
@@ -240,9 +240,9 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
 
 
 def _checked_data(data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The data of an event, None where a member that a record shows does not have its type.
+    """Return the data of an event, None if a member that a record shows has the wrong type.
 
-    The registry writes no such data; someone who can write to the database can.
+    The registry never writes such data; someone with write access to the database can.
     """
     if data is None:
         return None
@@ -290,7 +290,7 @@ def _check(row: models.AuditEvent, data: Mapping[str, Any]) -> CheckOnRecord | N
 
 
 def _reason_of_operation(row: models.AuditEvent) -> str:
-    """Why the whole was done, which the event of one version alone may say."""
+    """Return the reason of the whole operation; only one version's event may have it."""
     if row.operation is None:
         return ""
     texts = models.AuditText.objects.filter(
@@ -300,7 +300,7 @@ def _reason_of_operation(row: models.AuditEvent) -> str:
 
 
 def _others(row: models.AuditEvent) -> tuple[OtherMove, ...]:
-    """What else the operation moved, in the order of the chain."""
+    """Return the other moves of the operation, in the order of the chain."""
     if row.operation is None:
         return ()
     events = models.AuditEvent.objects.filter(
@@ -317,7 +317,10 @@ def _others(row: models.AuditEvent) -> tuple[OtherMove, ...]:
 
 
 def _waiver(event: models.AuditEvent, data: Mapping[str, Any]) -> WaiverRecord | None:
-    """The waiver as the event that granted it says; its row tells only whether it was revoked."""
+    """Return the waiver from the event that granted it.
+
+    From its row only whether it was revoked.
+    """
     granted = event
     if event.action != Action.WAIVER_GRANTED.value:
         found = models.AuditEvent.objects.filter(

@@ -11,7 +11,7 @@ FORMAT = 1
 
 
 def record_document(record: PromotionRecord) -> dict[str, Any]:
-    """All that the page shows, and the stored check as it stands; times are UTC."""
+    """Return everything that the page shows, and the current stored check; times are UTC."""
     return {
         "format": FORMAT,
         "kind": record.kind.lower(),

@@ -1,4 +1,4 @@
-"""The andons that are raised."""
+"""The raised alerts (andons)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LISTED_MAX = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaisedAndon:
-    """A guardrail that is breached: by which version, since when, and in one sentence."""
+    """A breached guardrail: version and metric, since when, and one sentence."""
 
     pk: int
     model: str
@@ -29,9 +29,9 @@ class RaisedAndon:
 
 @dataclass(frozen=True, slots=True)
 class Andons:
-    """Those that are raised, the newest first: `shown` at once, `folded` on demand.
+    """The raised alerts, newest first: `shown` immediately, `folded` on demand.
 
-    `count` is how many there are in all; `LISTED_MAX` are listed.
+    `count` is the total; `LISTED_MAX` are listed.
     """
 
     count: int
@@ -40,12 +40,12 @@ class Andons:
 
     @property
     def unlisted(self) -> int:
-        """How many are neither shown nor folded."""
+        """The number of alerts that are neither shown nor folded."""
         return self.count - len(self.shown) - len(self.folded)
 
 
 def raised_andons(model: models.RegisteredModel | None = None) -> Andons:
-    """The raised andons of one model, or (None) of all; one statement."""
+    """Return the raised alerts of one model, or (None) of all; one statement."""
     rows = models.Andon.objects.filter(cleared_at=None)
     if model is not None:
         rows = rows.filter(version__model=model)

@@ -1,4 +1,4 @@
-"""The board: four columns of cards, a fixed number of statements whatever their number."""
+"""The board: four columns of cards, with a fixed number of statements for any number of cards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ HEADLINES = 2
 
 
 class Lamp(StrEnum):
-    """Would the version pass into its next stage? Each has a shape of its own on the card."""
+    """Whether the version would pass into its next stage.
+
+    Each value has its own shape on the card.
+    """
 
     PASSES = "passes"
     ATTENTION = "attention"
@@ -42,7 +45,7 @@ class Lamp(StrEnum):
 class Card:
     """One version on the board. `champion` is the number of its model's champion, if any.
 
-    `is_breached`: an andon is raised over it.
+    `is_breached`: an alert is raised for it.
     """
 
     pk: int
@@ -70,11 +73,11 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One stage: how many versions it holds and one page of their cards.
+    """One stage: its number of versions and one page of their cards.
 
-    `count` is exact, or `COUNT_CAP` with `count_is_capped` when a filter lets more through.
-    `limits` are the WIP limits that are shown with it. `next_cursor` leads to the following page,
-    None on the last.
+    `count` is exact, or `COUNT_CAP` with `count_is_capped` if a filter matches more. `limits` are
+    the WIP limits that are shown with it. `next_cursor` leads to the following page, None on the
+    last.
     """
 
     stage: Stage
@@ -94,17 +97,17 @@ class Board:
 
     @property
     def count(self) -> int:
-        """How many versions all columns hold; a lower bound when `count_is_capped`."""
+        """The number of versions in all columns; a lower bound if `count_is_capped`."""
         return sum(column.count for column in self.columns)
 
     @property
     def count_is_capped(self) -> bool:
-        """Whether some column's count is capped."""
+        """Whether the count of at least one column is capped."""
         return any(column.count_is_capped for column in self.columns)
 
 
 def board(board_filter: BoardFilter) -> Board:
-    """The first page of every column, the versions that entered last first."""
+    """Return the first page of every column, the versions that entered last first."""
     pages = {stage: _page(board_filter, stage, None) for stage in Stage}
     counts = stage_counts(board_filter)
     limits = column_limits(board_filter)
@@ -130,13 +133,13 @@ def board(board_filter: BoardFilter) -> Board:
 def column_page(
     board_filter: BoardFilter, stage: Stage, after: Cursor | None
 ) -> tuple[tuple[Card, ...], str | None]:
-    """The next page of one column, and the cursor of the one after it."""
+    """Return the next page of one column, and the cursor of the one after it."""
     rows, cursor = _page(board_filter, stage, after)
     return tuple(_cards(rows)), cursor
 
 
 def stage_counts(board_filter: BoardFilter) -> Mapping[Stage, tuple[int, bool]]:
-    """How many versions each stage holds under the filter, and whether that is capped."""
+    """Return the number of versions in each stage under the filter, and whether it is capped."""
     counts = _counts(board_filter)
     if board_filter.only_model:
         return {stage: (count, False) for stage, count in counts.items()}
@@ -146,10 +149,10 @@ def stage_counts(board_filter: BoardFilter) -> Mapping[Stage, tuple[int, bool]]:
 def cards_of(
     model_id: int, moved: int, others: Sequence[int], board_filter: BoardFilter
 ) -> list[Card]:
-    """The cards to show after a move, by the numbers of a model's versions, without deleted ones.
+    """Return the cards to show after a move, by the numbers of versions, without deleted ones.
 
-    `others` are shown only where the filter lets them through; the version that was moved stays
-    in sight even if it no longer would. The statements do not grow with `others`.
+    `others` are included only if they match the filter; the version that was moved is always
+    included. The number of statements does not grow with `others`.
     """
     versions = models.ModelVersion.objects.filter(model=model_id, number__in=others)
     matching = board_filter.apply(versions).values("pk")
@@ -180,7 +183,7 @@ def _page(
 
 
 def _counts(board_filter: BoardFilter) -> dict[Stage, int]:
-    """Exact from the models' own counts where they suffice, else counted up to the cap + 1."""
+    """Return exact counts from the models' counters if possible, else count up to the cap + 1."""
     if board_filter.only_model:
         rows = models.RegisteredModel.objects.filter(deleted_at=None)
         if board_filter.model:
@@ -195,10 +198,10 @@ def _counts(board_filter: BoardFilter) -> dict[Stage, int]:
 
 
 def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
-    """Cards with their metrics and lamps; a fixed number of statements for any number of rows."""
+    """Yield cards with their metrics and status; a fixed number of statements for any rows."""
     policies = PoliciesInForce({row.model_id for row in rows})
     headlines = {row.model_id: _headlines(row.model, policies) for row in rows}
-    # A model without headlines shows its first metrics by name, so none can be left out.
+    # A model without headline metrics shows its first metrics by name, so all must be read.
     named = all(headlines.values())
     facts = MoveFacts(rows, policies, shown=set().union(*headlines.values()) if named else None)
     breached = _breached(rows)
@@ -240,7 +243,7 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
 
 
 def _breached(rows: Iterable[models.ModelVersion]) -> set[int]:
-    """Those of the versions over which an andon is raised; one statement."""
+    """Return the ids of the versions with a raised alert; one statement."""
     raised = models.Andon.objects.filter(version__in=[row.pk for row in rows], cleared_at=None)
     return set(raised.values_list("version_id", flat=True))
 
@@ -248,7 +251,7 @@ def _breached(rows: Iterable[models.ModelVersion]) -> set[int]:
 def headlines_of(
     rows: Sequence[models.RegisteredModel],
 ) -> dict[int, tuple[MeasuredMetric, ...]]:
-    """The headline metrics of the champions of models, by model; three statements.
+    """Return the headline metrics of the models' champions, by model id; three statements.
 
     Models without a champion are left out. Each row's `champion` must have been fetched with it.
     """
@@ -265,12 +268,12 @@ def headlines_of(
 
 
 def headline_names(model: models.RegisteredModel) -> tuple[str, ...]:
-    """The names of the metrics that stand for a model; empty where nothing says which."""
+    """Return the names of the model's headline metrics; empty if none are configured."""
     return _headlines(model, PoliciesInForce({model.pk}))
 
 
 def _headlines(model: models.RegisteredModel, policies: PoliciesInForce) -> tuple[str, ...]:
-    """The model's own headline metrics, else the site's, else its Production policy's first."""
+    """Return the model's headline metrics, else the default, else its Production policy's first."""
     if model.headline_metrics:
         return tuple(model.headline_metrics)
     if settings.OBEYA_HEADLINE_METRICS:
@@ -283,9 +286,9 @@ def _headlines(model: models.RegisteredModel, policies: PoliciesInForce) -> tupl
 def _lamp(
     row: models.ModelVersion, judgement: TransitionJudgement | None, *, makes_room: bool
 ) -> tuple[Lamp, str, str]:
-    """The lamp, its word on the card, and the sentence behind it.
+    """Return the status, its words on the card, and the explanation.
 
-    `makes_room`: the next stage is full, and archiving what the model has there is all it takes.
+    `makes_room`: the next stage is full, and archiving the model's versions there would be enough.
     """
     if judgement is None:
         if row.model.champion_id == row.pk:

@@ -1,4 +1,4 @@
-"""One model: its versions with all their metrics, and who was in Production when."""
+"""The page of a model: its versions with all metrics, and its history in Production."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAGE = 100
 SORTED_MAX = 500
 SPANS_MAX = 200
 COLUMNS_MAX = 40
-# Stages are sorted as the board has them, not by the letters of their names.
+# Stages are sorted in the order of the board, not by the letters of their names.
 _BOARD_ORDER = Case(
     *(When(stage=stage.value, then=Value(place)) for place, stage in enumerate(Stage)),
     output_field=IntegerField(),
@@ -36,10 +36,10 @@ SORTS = {"version": "number", "stage": "stage", "label": "label", "registered": 
 
 @dataclass(frozen=True, slots=True)
 class VersionsQuery:
-    """How the versions are sorted, and the number that the page begins below.
+    """The order of the versions, and the number that the page begins below.
 
     `by` is one of `SORTS` or ``metric:NAME``. Only the order by version, newest first, is paged;
-    every other shows the first `SORTED_MAX`.
+    every other order shows the first `SORTED_MAX`.
     """
 
     by: str = "version"
@@ -48,10 +48,10 @@ class VersionsQuery:
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> VersionsQuery:
-        """Read the parameters ``sort`` (behind ``-`` for descending) and ``below``.
+        """Parse the parameters ``sort`` (with the prefix ``-`` for descending) and ``below``.
 
         Raises:
-            InvalidInput: one of them cannot be.
+            InvalidInput: one of them is invalid.
         """
         sort, below = values.get("sort") or "-version", values.get("below", "")
         by = sort.removeprefix("-")
@@ -73,7 +73,7 @@ class VersionsQuery:
 
     @property
     def metric(self) -> str:
-        """The metric that is sorted by; empty for other orders."""
+        """The metric of the order; empty for other orders."""
         return self.by.removeprefix("metric:") if self.by.startswith("metric:") else ""
 
 
@@ -92,7 +92,7 @@ class VersionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductionSpan:
-    """When a version was in Production. `until` None means it still is.
+    """A time of a version in Production. `until` None means that it is still there.
 
     `was_deleted`: it left by being deleted.
     """
@@ -105,7 +105,7 @@ class ProductionSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPage:
-    """All that the page shows. `next_below` leads to older versions, None where there are none."""
+    """The page. `next_below` leads to older versions, None if there are none."""
 
     name: str
     description: str
@@ -126,17 +126,17 @@ class ModelPage:
 
     @property
     def was_left(self) -> bool:
-        """Whether some version left Production, so that there is one to roll back to."""
+        """Whether a version has left Production, so that a rollback has a target."""
         return any(span.until is not None and not span.was_deleted for span in self.spans)
 
     @property
     def versions(self) -> int:
-        """How many versions there are."""
+        """The number of versions."""
         return sum(count for _, count in self.counts)
 
 
 def model_page(name: str, query: VersionsQuery) -> ModelPage:
-    """One model's page; ten statements whatever the number of versions.
+    """Return the page of a model; ten statements for any number of versions.
 
     Raises:
         NotFound: there is no model of that name.
@@ -182,9 +182,10 @@ def model_page(name: str, query: VersionsQuery) -> ModelPage:
 
 
 def production_spans(model: models.RegisteredModel) -> tuple[ProductionSpan, ...]:
-    """Who was in Production when, from the log, the latest entry last; one statement.
+    """Return the versions' times in Production, from the log, the latest entry last; one statement.
 
-    At most the last `SPANS_MAX` moves into and out of Production are read; a deletion is one out.
+    At most the last `SPANS_MAX` moves into and out of Production are read; a deletion counts as a
+    move out.
     """
     production = Stage.PRODUCTION.value
     moves = (
@@ -215,7 +216,7 @@ def production_spans(model: models.RegisteredModel) -> tuple[ProductionSpan, ...
 
 
 def _columns(model: models.RegisteredModel, measured: list[dict[str, Metric]]) -> list[str]:
-    """The metrics by name: those that stand for the model, then what most versions have."""
+    """Return metric names: first the headline metrics, then those that most versions have."""
     counts = Counter(name for metrics in measured for name in metrics)
     headlines = headline_names(model)
     rank = {name: place for place, name in enumerate(headlines)}

@@ -1,4 +1,4 @@
-"""Registered models as the core knows them."""
+"""Registered models as records of the core."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from obeya.stages import Stage
 
 
 def model_records(rows: Sequence[models.RegisteredModel]) -> list[RegisteredModel]:
-    """Models with all that belongs to them, in the order given; three statements.
+    """Return models with everything that belongs to them, in the order given; three statements.
 
     Each row's `owner` and `champion` must have been fetched with it.
     """
@@ -59,9 +59,9 @@ def model_records(rows: Sequence[models.RegisteredModel]) -> list[RegisteredMode
 def models_page(
     within: Q, *, text: str = "", after: str = "", limit: int
 ) -> tuple[list[models.RegisteredModel], str | None]:
-    """Models by name: those behind the name `after`, and the name to go on from, if any.
+    """Return models by name, after the name `after`, and the name to continue from or None.
 
-    `text`: words that each must be in the name. One statement.
+    `text`: words that must all be in the name. One statement.
     """
     found = models.RegisteredModel.objects.filter(within, deleted_at=None)
     for word in text.split():

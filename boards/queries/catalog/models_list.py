@@ -32,7 +32,7 @@ _TOTAL = F("development_count") + F("staging_count") + F("production_count") + F
 
 @dataclass(frozen=True, slots=True)
 class ModelsQuery:
-    """What is asked of the list. `sort` is one of `SORTS`, behind ``-`` for descending.
+    """The search and order of the list. `sort` is one of `SORTS`, ``-`` before it for descending.
 
     `after` is the sorted value and the id of the last model of the page before.
     """
@@ -43,10 +43,10 @@ class ModelsQuery:
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> ModelsQuery:
-        """Read the parameters ``q``, ``sort`` and ``after``.
+        """Parse the parameters ``q``, ``sort`` and ``after``.
 
         Raises:
-            InvalidInput: one of them cannot be.
+            InvalidInput: one of them is invalid.
         """
         text, sort = names.search_text(values.get("q", "")), values.get("sort") or "name"
         if sort.removeprefix("-") not in SORTS:
@@ -58,7 +58,7 @@ class ModelsQuery:
 
     @property
     def by(self) -> str:
-        """The column that is sorted by."""
+        """The column of the order."""
         return self.sort.removeprefix("-")
 
     @property
@@ -68,12 +68,12 @@ class ModelsQuery:
 
     @property
     def order(self) -> Order:
-        """The order of the list, and of models that are equal in it."""
+        """The order of the list, with the id as the last key."""
         key = replace(_COLUMNS[self.by], ascending=not self.descending)
         return Order(self.sort, (key, SortKey("pk", Kind.NUMBER, ascending=key.ascending)))
 
     def url(self, **changes: str) -> str:
-        """The query string of this list, sorted or searched another way, from its first page."""
+        """Return the query string of the first page with another order or search."""
         parameters = {"q": self.text, "sort": "" if self.sort == "name" else self.sort, **changes}
         return urlencode({name: value for name, value in parameters.items() if value})
 
@@ -91,7 +91,7 @@ class ModelRow:
 
     @property
     def versions(self) -> int:
-        """How many versions there are."""
+        """The number of versions."""
         return sum(count for _, count in self.counts)
 
 
@@ -105,7 +105,7 @@ class ModelsList:
 
 
 def models_list(query: ModelsQuery) -> ModelsList:
-    """One page; five statements whatever its size."""
+    """Return one page; five statements whatever its size."""
     rows = (
         models.RegisteredModel.objects.filter(deleted_at=None)
         .annotate(version_total=_TOTAL)

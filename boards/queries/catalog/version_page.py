@@ -1,4 +1,4 @@
-"""One version: its evidence, its policy result for the next stage, its moves."""
+"""The page of a version: its evidence, its policy result for the next stage, its moves."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class CheckLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagChip:
-    """A tag of the version, and the query string of the board that shows all with the same.
+    """A tag of the version, and the query string of the board that shows all with the same tag.
 
-    A value too long for an address is left out of it: `has_value` is then false.
+    If the value is too long for a URL, it is left out and `has_value` is false.
     """
 
     key: str
@@ -62,7 +62,7 @@ class TagChip:
 
     @classmethod
     def of(cls, key: str, value: str) -> Self:
-        """The chip of a tag."""
+        """Return the chip of a tag."""
         has_value = len(value) <= VALUE_IN_ADDRESS_MAX
         same = BoardFilter(tags=((key, value if has_value else None),))
         return cls(key=key, value=value, query=same.query_string, has_value=has_value)
@@ -70,9 +70,9 @@ class TagChip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionPage:
-    """All that the page shows. `judgement` is None where there is no next stage.
+    """The page. `judgement` is None if there is no next stage.
 
-    `files` holds the first 200 of the artifact's by path.
+    `files` are the first 200 files of the artifact, by path.
     """
 
     version: ModelVersion
@@ -101,7 +101,7 @@ class VersionPage:
 
 
 def version_page(name: str, number: int) -> VersionPage:
-    """One version's page; a fixed number of statements.
+    """Return the page of a version; a fixed number of statements.
 
     Raises:
         NotFound: there is no such model or version.

@@ -1,1 +1,1 @@
-"""Stored policy checks, as they were frozen."""
+"""Stored policy checks, with their frozen evidence."""

@@ -1,4 +1,4 @@
-"""One stored policy check, as it was frozen when it was made; nothing is judged again."""
+"""The page of a stored policy check, as it was frozen; nothing is judged again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from obeya.stages import Stage
 
 @dataclass(frozen=True, slots=True)
 class RecordPlace:
-    """Where the event stands that a check was made for."""
+    """The event that a check was made for."""
 
     chain: uuid.UUID
     sequence: int
@@ -30,10 +30,10 @@ class RecordPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckPage:
-    """A stored check. `allowed` is None for one that was asked for and moved nothing.
+    """A stored check. `allowed` is None for a check that was run without a move.
 
-    `stage_now` and `steps`, what to do about each failure, are the only things not frozen.
-    `record` is the event of the move or refusal that it was made for.
+    Only `stage_now` and `steps`, what to do about each failure, are not frozen. `record` is the
+    event of the move or refusal that the check was made for.
     """
 
     uid: uuid.UUID
@@ -55,12 +55,12 @@ class CheckPage:
 
     @property
     def only_warns(self) -> bool:
-        """Whether the policy fails it and refuses nothing for that."""
+        """Whether the version fails a policy that only warns."""
         return self.result.policy_result.only_warns
 
     @property
     def lamp(self) -> Lamp:
-        """The shape of the whole check."""
+        """The status of the whole check."""
         lamp = self.result.lamp
         if lamp is Lamp.PASSES and (self.allowed is False or self.awaits_approvals):
             return Lamp.ATTENTION
@@ -68,7 +68,7 @@ class CheckPage:
 
     @property
     def word(self) -> str:
-        """The whole check in a few words."""
+        """The outcome of the whole check in a few words."""
         if not self.result.policy_result.has_policy:
             return "No policy" if self.allowed is not False else "Refused"
         if self.only_warns:
@@ -84,23 +84,23 @@ class CheckPage:
 
     @property
     def required_approvals(self) -> int:
-        """How many approvals the policy asked for."""
+        """The number of approvals that the policy required."""
         return self.result.policy.required_approvals if self.result.policy else 0
 
     @property
     def awaits_approvals(self) -> bool:
-        """Whether the policy asks for approvals that this check does not count."""
+        """Whether the policy requires approvals that this check does not have."""
         given = len(self.result.evidence.approvals)
         return given < self.required_approvals and not self.allowed
 
     @property
     def waived(self) -> int:
-        """How many requirements a waiver let pass."""
+        """The number of requirements that passed by a waiver."""
         return sum(row.outcome.outcome is Outcome.WAIVED for row in self.result.outcomes)
 
     @property
     def approval_refusals(self) -> tuple[Refusal, ...]:
-        """The refusals for want of approvals."""
+        """The refusals because of missing approvals."""
         return tuple(r for r in self.refusals if r.kind is RefusalKind.APPROVALS)
 
     @property
@@ -110,18 +110,18 @@ class CheckPage:
 
     @property
     def plea(self) -> str:
-        """How the reason of a request starts that asks for a waiver."""
+        """The start of the reason of a request for a waiver."""
         lines = "; ".join(failure.requirement for failure in self.result.policy_result.failures)
         return f"Please waive: {lines}. Because "
 
     @property
     def is_still_to_move(self) -> bool:
-        """Whether the version is where it was and may still be moved as the check was about."""
+        """Whether the version is still in the stage of the check, and the move was not made."""
         return not self.allowed and not self.is_deleted and self.stage_now is self.from_stage
 
 
 def check_page(uid: uuid.UUID) -> CheckPage:
-    """The stored check; three statements.
+    """Return the page of a stored check; three statements.
 
     Raises:
         NotFound: there is no such check.
@@ -164,7 +164,7 @@ def check_page(uid: uuid.UUID) -> CheckPage:
 
 
 def _record(check: models.PolicyCheck) -> RecordPlace | None:
-    """The event that was written with the check: of the same version, at the same moment."""
+    """Return the event that was written with the check: of the same version, at the same time."""
     if check.allowed is None:
         return None
     events = models.AuditEvent.objects.filter(
@@ -177,7 +177,7 @@ def _record(check: models.PolicyCheck) -> RecordPlace | None:
 
 
 def _document(row: models.PolicyCheck, policy_result: PolicyResult) -> dict[str, Any]:
-    """The check as JSON: what was stored, and the names that go with it."""
+    """Return the check as JSON: what was stored, with names."""
     revision = row.policy_revision
     return {
         "id": str(row.uid),

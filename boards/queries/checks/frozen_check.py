@@ -1,4 +1,4 @@
-"""The evidence that a stored check froze, read back; nothing is judged again."""
+"""Read the frozen evidence of a stored check; nothing is judged again."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ class OutcomeRow:
 
     @property
     def lamp(self) -> Lamp:
-        """The shape of the outcome."""
+        """The status of the outcome."""
         return _WORDS[self.outcome.outcome][0]
 
     @property
     def word(self) -> str:
-        """The outcome in a word."""
+        """The outcome in one or two words."""
         if self.outcome.outcome is Outcome.MISSING and self.outcome.metric:
             return "not measured"
         return _WORDS[self.outcome.outcome][1]
 
     @property
     def says_more(self) -> bool:
-        """Whether its sentence says more than its numbers do."""
+        """Whether its sentence contains more than its numbers."""
         passed_by_number = self.outcome.outcome is Outcome.PASSED and self.outcome.bound is not None
         return not passed_by_number
 
     @property
     def lets_pass(self) -> bool:
-        """Whether the version may go on with this outcome."""
+        """Whether this outcome lets the version pass."""
         return self.outcome.outcome.lets_pass
 
 
@@ -86,7 +86,7 @@ class ApprovalUsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyUsed:
-    """The revision that judged. `model` is None for the site's policy."""
+    """The policy revision of a check. `model` is None for a default policy."""
 
     number: int
     model: str | None
@@ -99,7 +99,7 @@ class PolicyUsed:
 
 @dataclass(frozen=True, slots=True)
 class MetricLine:
-    """One metric beside the champion's, and what else is stated of its measurement."""
+    """One metric beside the champion's, and details of its measurement."""
 
     measured: MeasuredMetric
     notes: str
@@ -107,12 +107,12 @@ class MetricLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownEvidence:
-    """What a check was made on, or what a request is decided on.
+    """The evidence of a check, or of a request.
 
-    `champion` is the number of the champion of that moment, None when there was none or it was
-    the version itself. A stored check has the `tags` that a policy asked for, and `request` is the
-    request that was open for the move. Checks that were stored before something was frozen lack
-    it.
+    `champion` is the number of the champion at that time, None if there was none or it was the
+    version itself. A stored check has the `tags` that a policy required; `request` is the request
+    that was open for the move. Checks that were stored by earlier versions lack what was not frozen
+    then.
     """
 
     metrics: tuple[MetricLine, ...]
@@ -129,7 +129,7 @@ class ShownEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """A policy result with the evidence that it was made on and the policy that it was made by."""
+    """A policy result with its evidence and its policy."""
 
     policy_result: PolicyResult
     outcomes: tuple[OutcomeRow, ...]
@@ -139,20 +139,20 @@ class CheckResult:
 
     @property
     def only_warns(self) -> bool:
-        """Whether what fails refuses nothing: the policy only warns, or it was a rollback."""
+        """Whether failures refuse nothing: the policy only warns, or it was a rollback."""
         return self.policy_result.mode is Mode.WARN or self.is_rollback
 
     @property
     def lamp(self) -> Lamp:
-        """The shape of the policy result."""
+        """The status of the policy result."""
         return policy_result_lamp(self.policy_result)
 
 
 def stored_result(check: models.PolicyCheck) -> CheckResult:
-    """The result of a stored check; the definitions of metrics are those of today.
+    """Return the result of a stored check, with the current definitions of metrics.
 
-    One statement. The check's `policy_revision`, and the `model` and `created_by` of it, must have
-    been fetched with it.
+    One statement. The check's `policy_revision`, and its `model` and `created_by`, must have been
+    fetched with it.
     """
     document, defined = check.evidence, definitions()
     champion = document.get("champion") or {}
@@ -201,7 +201,7 @@ def metric_lines(
     champions: Mapping[str, Metric],
     defined: Mapping[str, MetricDefinition],
 ) -> tuple[MetricLine, ...]:
-    """Every metric that a version or its champion has, by name."""
+    """Return every metric that a version or its champion has, by name."""
     return tuple(
         MetricLine(measured(name, own, champions, defined), metric_notes(own.get(name)))
         for name in sorted({*own, *champions})
@@ -213,7 +213,7 @@ def _metrics(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Metric]:
 
 
 def waiver_used(waiver: Waiver) -> WaiverUsed:
-    """A waiver as it stands, in the form of those that were frozen."""
+    """Return a current waiver in the form of the frozen ones."""
     return WaiverUsed(
         uid=waiver.id,
         requirements=waiver.requirements,
@@ -229,7 +229,7 @@ def outcome_rows(
     defined: Mapping[str, MetricDefinition],
     waivers: Sequence[WaiverUsed] = (),
 ) -> tuple[OutcomeRow, ...]:
-    """The outcomes of a policy result with their units and waivers, in the policy's order."""
+    """Return the outcomes of a policy result with their units and waivers, in policy order."""
     by_id = {waiver.uid: waiver for waiver in waivers}
     return tuple(
         OutcomeRow(
@@ -242,7 +242,10 @@ def outcome_rows(
 
 
 def policy_used(revision: models.PolicyRevision | None) -> PolicyUsed | None:
-    """The revision that judged; its `model` and `created_by` must have been fetched with it."""
+    """Return the revision of a check.
+
+    Its `model` and `created_by` must have been fetched with it.
+    """
     if revision is None:
         return None
     policy = PromotionPolicy.from_document(revision.document)
@@ -258,7 +261,10 @@ def policy_used(revision: models.PolicyRevision | None) -> PolicyUsed | None:
 
 
 def policy_result_lamp(policy_result: PolicyResult) -> Lamp:
-    """The shape of a policy result: with a policy that only warns, what fails is a warning."""
+    """Return the status of a policy result.
+
+    With a policy that only warns, a failure is a warning.
+    """
     if not policy_result.has_policy:
         return Lamp.NONE
     if not policy_result.passed:
@@ -267,7 +273,7 @@ def policy_result_lamp(policy_result: PolicyResult) -> Lamp:
 
 
 def metric_notes(metric: Metric | None) -> str:
-    """What is stated of a measurement beside its value: samples, error, dataset."""
+    """Return the details of a measurement besides its value: samples, error, dataset."""
     if metric is None:
         return ""
     notes = []

@@ -1,4 +1,4 @@
-"""What to do about each requirement that does not let a version pass."""
+"""What to do about each requirement that a version fails."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from obeya.policy.rules import (
 class NextStep:
     """One requirement and what meets it.
 
-    `command` is a call in Python, empty where none helps; `until` the moment from which it is
-    met by waiting alone.
+    `command` is a call in Python, empty if no call helps; `until` is the time from which it is met
+    by waiting only.
     """
 
     requirement: str
@@ -42,9 +42,9 @@ def next_steps(
     *,
     entered_at: datetime,
 ) -> tuple[NextStep, ...]:
-    """A step for each failure, in the policy's order; metrics not measured share one command.
+    """Return a step for each failure, in the policy's order; missing metrics share one command.
 
-    `entered_at` is when the version entered the stage that it would leave.
+    `entered_at` is when the version entered its current stage.
     """
     asked = {r.describe(): r for r in policy.evidence_requirements} if policy else {}
     steps: list[NextStep] = []

@@ -1,1 +1,1 @@
-"""Versions side by side."""
+"""Comparisons of versions."""

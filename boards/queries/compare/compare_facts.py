@@ -1,4 +1,4 @@
-"""What versions show beside their metrics, laid side by side."""
+"""What versions have besides their metrics, side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Value = str | datetime | Stage | None
 
 
 class FactKind(StrEnum):
-    """How a fact is shown."""
+    """How a fact is displayed."""
 
     TEXT = "text"
     CODE = "code"
@@ -25,7 +25,7 @@ class FactKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FactCell:
-    """One version's value, None where it has none, and whether it is the baseline's too."""
+    """One version's value (None if it has none), and whether the baseline has the same."""
 
     value: Value
     is_same: bool
@@ -41,18 +41,18 @@ class FactRow:
 
     @property
     def differs(self) -> bool:
-        """Whether any version has something else than the baseline."""
+        """Whether any version's value differs from the baseline's."""
         return any(value != self.values[0] for value in self.values)
 
     @property
     def cells(self) -> tuple[FactCell, ...]:
-        """The values, each with whether it is the baseline's."""
+        """The values, each with whether it equals the baseline's."""
         return tuple(FactCell(value, value == self.values[0]) for value in self.values)
 
 
 @dataclass(frozen=True, slots=True)
 class FactSection:
-    """Facts of one sort under a title."""
+    """Facts of one kind under a title."""
 
     title: str
     rows: tuple[FactRow, ...]
@@ -61,9 +61,9 @@ class FactSection:
 def fact_sections(
     versions: Sequence[ModelVersion], *, only_differences: bool = False
 ) -> tuple[FactSection, ...]:
-    """Record, tags, source and description of versions, the baseline's first; reads nothing.
+    """Return record, tags, source and description of versions, the baseline's first. No statements.
 
-    Sections and rows in which no version has anything are left out.
+    Sections and rows in which no version has a value are left out.
     """
     sections = (
         FactSection("Record", _record(versions)),
@@ -106,7 +106,7 @@ def _record(versions: Sequence[ModelVersion]) -> tuple[FactRow, ...]:
 
 def _tags(versions: Sequence[ModelVersion]) -> tuple[FactRow, ...]:
     keys = sorted({key for version in versions for key in version.tags})
-    # A tag may be there and empty, which is not the same as not being there.
+    # A tag can exist with an empty value, which differs from a missing tag.
     return tuple(
         FactRow(
             key,

@@ -1,4 +1,4 @@
-"""Versions side by side, one of them the baseline."""
+"""The comparison page: versions side by side, one of them the baseline."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from obeya.records import ModelVersion
 from obeya.values import version_number
 
 VERSIONS_MAX = 6
-# How many versions of the compared models, and how many other models' champions, are offered.
+# The maximum number of suggested versions of the compared models, and of other champions.
 OFFERS_MAX = 60
 _AS_SHOWN = re.compile(r"(.+)\s+v([0-9]+)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class VersionRef:
-    """A version as a URL names it: ``resnet50:17``."""
+    """A version as it is written in URLs: ``resnet50:17``."""
 
     model: str
     number: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``NAME:NUMBER``, cut at the last colon, or ``NAME vNUMBER`` as pages write it.
+        """Parse ``NAME:NUMBER``, split at the last colon, or ``NAME vNUMBER`` as pages write it.
 
         Raises:
-            InvalidInput: it is of neither form.
+            InvalidInput: it has neither form.
         """
         text = text.strip()
         model, colon, number = text.rpartition(":")
@@ -59,7 +59,7 @@ class VersionRef:
 class Side:
     """One version of the comparison.
 
-    `place` is its place among the page's refs; `comparison` is None for the baseline.
+    `place` is its index in the page's refs; `comparison` is None for the baseline.
     """
 
     place: int
@@ -69,16 +69,16 @@ class Side:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether the others are held against this one."""
+        """Whether the others are compared with this one."""
         return self.comparison is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparePage:
-    """One to six versions, the baseline first, and how each other one stands to it.
+    """One to six versions, the baseline first, and the comparison of each other one with it.
 
-    `refs` are in the order of the address; where `champion_was_added`, the first of them is the
-    champion that was not among the versions asked for.
+    `refs` are in the order of the URL; if `champion_was_added`, the first of them is the champion
+    that the request did not list.
     """
 
     refs: tuple[VersionRef, ...]
@@ -89,7 +89,7 @@ class ComparePage:
 
     @property
     def challengers(self) -> tuple[Side, ...]:
-        """All sides but the baseline."""
+        """All versions except the baseline."""
         return self.sides[1:]
 
     @property
@@ -99,16 +99,16 @@ class ComparePage:
 
     @property
     def different(self) -> tuple[MetricRow, ...]:
-        """The metrics in which some version is not equal to the baseline."""
+        """The metrics in which at least one version differs from the baseline."""
         return tuple(row for row in self.comparison.rows if row.differs)
 
 
 def compare_page(refs: Sequence[VersionRef], baseline: int | None = None) -> ComparePage:
-    """Hold versions against one of them; five statements however many there are.
+    """Compare versions with one of them; five statements for any number of versions.
 
-    `refs` are one to six different ones. `baseline` is a place among them; None takes the
-    champion of the first one's model, which is put in front of them if it is not there and there
-    is room, and the first where there is no champion.
+    `refs` are one to six different versions. `baseline` is an index in them. None means the
+    champion of the first one's model: if it is not among them, it is added as the first, up to the
+    maximum. Without a champion, None means the first.
 
     Raises:
         NotFound: there is no such model or version.
@@ -149,7 +149,7 @@ def compare_page(refs: Sequence[VersionRef], baseline: int | None = None) -> Com
 
 
 def version_offers(refs: Sequence[VersionRef]) -> tuple[VersionRef, ...]:
-    """Other versions of the same models, and other models' champions; two statements."""
+    """Return other versions of the same models, and other models' champions; two statements."""
     mine = models.ModelVersion.objects.filter(
         model__name__in={names.stored_form(ref.model) for ref in refs},
         deleted_at=None,
@@ -169,7 +169,7 @@ def version_offers(refs: Sequence[VersionRef]) -> tuple[VersionRef, ...]:
 
 
 def _rows(refs: Sequence[VersionRef]) -> list[models.ModelVersion]:
-    """The rows of the versions in the order given; one statement unless one is not there."""
+    """Return the rows of the versions in the order given; one statement unless one is missing."""
     wanted = [(names.stored_form(ref.model), ref.number) for ref in refs]
     condition = Q(pk__in=())
     for name, number in wanted:

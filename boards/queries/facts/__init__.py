@@ -1,1 +1,1 @@
-"""What a write may read: rows as the core's records, and the evidence that moves are judged by."""
+"""Queries for the write path: rows as records of the core, and the evidence for moves."""

@@ -1,4 +1,4 @@
-"""What an account was given, to tell what a change of it gave or took."""
+"""The groups and permissions of an account, to log what a change of it adds or removes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from boards.models import User
 
 @dataclass(frozen=True, slots=True)
 class AccountPermissions:
-    """The groups of an account and the permissions that it holds itself, by name."""
+    """The groups of an account and its direct permissions, by name."""
 
     groups: frozenset[str] = frozenset()
     permissions: frozenset[str] = frozenset()
 
 
 def account_permissions(user: User) -> AccountPermissions:
-    """What the account holds now."""
+    """Return the current groups and permissions of the account."""
     held = user.user_permissions.values_list("content_type__app_label", "codename")
     return AccountPermissions(
         frozenset(user.groups.values_list("name", flat=True)),

@@ -1,4 +1,4 @@
-"""The files of a version, and those of runs."""
+"""The files of versions and of runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from obeya.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A file or a folder, as a folder lists it; `path` is a whole one, a folder has no size."""
+    """A file or a folder in a folder; `path` is the full path, `size` is None for a folder."""
 
     path: str
     size: int | None
@@ -32,7 +32,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """A folder of an artifact; `size` in bytes and `count` are those of all files below it."""
+    """A folder of an artifact; `size` (bytes) and `count` are those of all files below it."""
 
     name: str
     folders: tuple[Folder, ...]
@@ -42,7 +42,7 @@ class Folder:
 
 
 def tree_of(files: Sequence[ArtifactFile], name: str = "", depth: int = 0) -> Folder:
-    """Files, sorted by path, as the tree of folders that their paths make."""
+    """Return files, sorted by path, as a tree of folders."""
     here: list[ArtifactFile] = []
     below: dict[str, list[ArtifactFile]] = {}
     for file in files:
@@ -62,7 +62,7 @@ def tree_of(files: Sequence[ArtifactFile], name: str = "", depth: int = 0) -> Fo
 
 
 def artifact_of(version: models.ModelVersion) -> Artifact:
-    """What a version is made of; one statement, none where no files are stored."""
+    """Return the artifact of a version; one statement, none if no files are stored."""
     files: tuple[ArtifactFile, ...] = ()
     if version.artifact_size is not None:
         rows = models.ArtifactFile.objects.filter(version=version).select_related("blob")
@@ -73,7 +73,7 @@ def artifact_of(version: models.ModelVersion) -> Artifact:
 
 
 def file_of(version: models.ModelVersion, path: str) -> ArtifactFile:
-    """One file of a version. Raises `NotFound`, and `InvalidInput` for what can be no path."""
+    """Return one file of a version. Raises `NotFound`, and `InvalidInput` for an invalid path."""
     rows = models.ArtifactFile.objects.filter(
         version=version, path=artifact_path(path)
     ).select_related("blob")
@@ -84,7 +84,7 @@ def file_of(version: models.ModelVersion, path: str) -> ArtifactFile:
 
 
 def run_file(path: str) -> ArtifactFile:
-    """A file of a run. Raises `NotFound`, and `InvalidInput` for what can be no path."""
+    """Return a file of a run. Raises `NotFound`, and `InvalidInput` for an invalid path."""
     row = models.RunFile.objects.filter(path=artifact_path(path)).select_related("blob").first()
     if row is None:
         raise NotFound(f"There is no file “{path[:64]}”.", what="file")
@@ -92,21 +92,21 @@ def run_file(path: str) -> ArtifactFile:
 
 
 def run_files_below(folder: str) -> list[tuple[str, str]]:
-    """Path within the folder and SHA-256 of each file of a run below a folder."""
+    """Return path within the folder and SHA-256 of each file of a run below a folder."""
     start = f"{folder}/"
     rows = models.RunFile.objects.filter(path__startswith=start).order_by("path")
     return [
         (path.removeprefix(start), sha256)
         for path, sha256 in rows.values_list("path", "blob__sha256")
-        # SQLite takes upper and lower case for the same here.
+        # SQLite compares without regard to case here.
         if path.startswith(start)
     ]
 
 
 def folder_of_logged_model(model_id: str) -> str:
-    """The folder of the files of a logged model of MLflow 3, "" where none are here.
+    """Return the folder of the files of a logged model of MLflow 3, "" if none are stored.
 
-    Its clients store them below ``models/<id>/artifacts/`` of the experiment's folder.
+    MLflow clients store them below ``models/<id>/artifacts/`` of the experiment's folder.
     """
     tail = f"models/{model_id}/artifacts/"
     rows = models.RunFile.objects.filter(Q(path__startswith=tail) | Q(path__contains=f"/{tail}"))
@@ -118,27 +118,27 @@ def folder_of_logged_model(model_id: str) -> str:
 
 
 def listed_run_files(folder: str) -> list[Listed]:
-    """What is in a folder of the files of runs, "" for the topmost, and not what is below that."""
+    """List a folder of the files of runs ("" for the root), without what is below its folders."""
     start = f"{folder}/" if folder else ""
     rows = models.RunFile.objects.filter(path__startswith=start)
     return _one_level(rows.values_list("path", "blob__size"), start)
 
 
 def listed_files(version: models.ModelVersion, folder: str) -> list[Listed]:
-    """The same for the files of a version."""
+    """List a folder of the files of a version, like `listed_run_files`."""
     start = f"{folder}/" if folder else ""
     rows = models.ArtifactFile.objects.filter(version=version, path__startswith=start)
     return _one_level(rows.values_list("path", "blob__size"), start)
 
 
 def blob_is_here(sha256: str, user_id: int) -> bool:
-    """Whether the account sent this content before, and it is there."""
+    """Return whether the account uploaded this content before and it is stored."""
     sent = models.BlobUpload.objects.filter(blob__sha256=sha256, user=user_id).exists()
     return sent and blob_store.is_there(sha256)
 
 
 def received(sending: Sending) -> Received:
-    """What is here of a file that comes in pieces."""
+    """Return what has been received of a file that is uploaded in pieces."""
     sha256 = upload_pieces.finished_as(sending)
     if sha256 and blob_is_here(sha256, sending.user):
         return Received(sending.size, sha256)
@@ -146,13 +146,13 @@ def received(sending: Sending) -> Received:
 
 
 def entries_of(version: models.ModelVersion) -> list[FileEntry]:
-    """Path and digest of each file of a version."""
+    """Return path and digest of each file of a version."""
     rows = models.ArtifactFile.objects.filter(version=version)
     return [FileEntry(*row) for row in rows.values_list("path", "blob__sha256")]
 
 
 def differing_artifacts() -> list[str]:
-    """A sentence for each version whose files do not give its digest."""
+    """Return a sentence for each version whose files do not have its digest."""
     warnings = []
     rows = models.ModelVersion.objects.exclude(artifact_size=None).select_related("model")
     for row in rows.order_by("pk").iterator(chunk_size=500):
@@ -169,7 +169,7 @@ def _stored(row: models.ArtifactFile | models.RunFile) -> ArtifactFile:
 def _one_level(rows: Any, start: str) -> list[Listed]:
     found: dict[str, int | None] = {}
     for path, size in rows:
-        # SQLite takes upper and lower case for the same where it looks for a beginning.
+        # SQLite compares prefixes without regard to case.
         if not path.startswith(start):
             continue
         name, slash, _ = path[len(start) :].partition("/")

@@ -1,4 +1,4 @@
-"""The digest of a stored check, which the event that names the check holds."""
+"""The digest of a stored check, which the event of the check contains."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from obeya.audit.chain import document_digest
 
 
 def check_digest(check: models.PolicyCheck) -> str:
-    """SHA-256, in hex, over all that a check froze."""
+    """Return the SHA-256, in hex, of everything that a check froze."""
     return document_digest(digested_document(check))
 
 
 def digested_document(check: models.PolicyCheck) -> dict[str, Any]:
-    """What the digest is over."""
+    """Return the document that the digest is computed from."""
     return {
         "id": str(check.uid),
         "from_stage": check.from_stage,

@@ -1,4 +1,4 @@
-"""Values of an event's `data` of types that the reader of canonical texts does not check."""
+"""Members of an event's `data` whose types the parser of canonical texts does not check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 def uid_of(value: object) -> uuid.UUID | None:
-    """Return the UUID that a string contains; None where the value is not such a string."""
+    """Return the UUID that a string contains; None if the value is not such a string."""
     if not isinstance(value, str):
         return None
     try:
@@ -17,7 +17,7 @@ def uid_of(value: object) -> uuid.UUID | None:
 
 
 def moment_of(value: object) -> datetime | None:
-    """Return the moment of an ISO 8601 string with a time zone; None for any other value."""
+    """Return the time of an ISO 8601 string with a time zone; None for any other value."""
     if not isinstance(value, str):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What the moves of versions are judged by, read for one version or for a page of them."""
+"""What moves of versions are judged by, read for one version or for a page of them."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from obeya.transitions.limits import OCCUPANTS_NAMED, LimitMode, StageLoad, WipL
 
 
 def workflow_of(model: models.RegisteredModel) -> Workflow:
-    """The model's own workflow, else the site's."""
+    """Return the model's workflow, else the default workflow."""
     return workflow_named(model.workflow or settings.OBEYA_WORKFLOW)
 
 
 class MoveFacts:
     """What every move of some versions is judged by.
 
-    A fixed number of statements, at most ten, however many versions there are. Each row's
-    `model` and its `champion` must have been fetched with it. `shown` are the metrics that the
-    caller reads from `metrics` besides those that policies ask for; None means all.
-    `limits` are the WIP limits where the caller has read them. `with_digest`: the digest of the
-    evidence is asked for, even where nobody has voted yet.
+    A fixed number of statements, at most ten, for any number of versions. Each row's `model` and
+    its `champion` must have been fetched with it. `shown` are the metrics that the caller reads
+    from `metrics` besides those that policies require; None means all. `limits` are the WIP limits
+    if the caller has read them. `with_digest`: the digest of the evidence is needed even without
+    votes.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class MoveFacts:
         self._requests = open_requests(ids, self.at)
         # Without a policy there is nothing to waive.
         self._waivers = waivers_of(ids) if self.policies.all else {}
-        # An approval is bound to all that a version shows, so nothing can be left out then.
+        # An approval is bound to all evidence of a version, so nothing can be left out then.
         self._is_whole = with_digest or any(r.votes for r in self._requests.values())
         champions = {row.model.champion_id for row in rows if row.model.champion_id}
         self.metrics = self._metrics({*ids, *champions}, shown)
@@ -67,15 +67,17 @@ class MoveFacts:
 
     @cached_property
     def definitions(self) -> Definitions:
-        """What metrics mean; read when it is first asked for."""
+        """The definitions of metrics; read at the first access."""
         return definitions()
 
     def request_of(self, row: models.ModelVersion, stage: Stage) -> OpenRequest | None:
-        """The open request to move a version to `stage`, None when there is none."""
+        """Return the open request to move a version to `stage`, None if there is none."""
         return self._requests.get((row.pk, stage.value))
 
     def evidence_of(self, row: models.ModelVersion) -> tuple[Evidence, Evidence | None]:
-        """What a version shows, and its model's champion, None where it is the champion."""
+        """Return the evidence of a version, and that of its champion or None if it is the
+        champion.
+        """
         evidence = Evidence(
             version=row.number,
             metrics=self.metrics.get(row.pk, {}),
@@ -97,7 +99,7 @@ class MoveFacts:
     def of(
         self, row: models.ModelVersion, to_stage: Stage, *, archive_existing: bool = False
     ) -> TransitionFacts:
-        """What the move of one of the versions to `to_stage` is judged by."""
+        """Return what the move of one of the versions to `to_stage` is judged by."""
         found = self.policies.of(row.model_id, to_stage)
         policy = found.policy if found else None
         evidence, champion = self.evidence_of(row)
@@ -143,7 +145,7 @@ class MoveFacts:
         return tags
 
     def _read_descriptions(self, rows: Sequence[models.ModelVersion]) -> dict[int, str]:
-        """Pages do not fetch them with their rows, for they may be long."""
+        """Pages do not fetch descriptions with their rows, because they can be long."""
         if not self._is_whole and not self.policies.asks_for(RequiredDescription):
             return {}
         if not any("description" in row.get_deferred_fields() for row in rows):
@@ -180,7 +182,7 @@ class MoveFacts:
 
 
 def limits_on(model_ids: Collection[int]) -> list[models.WipLimit]:
-    """The WIP limits of models and of the site; one statement."""
+    """Return the WIP limits of models and of the whole registry; one statement."""
     rows = models.WipLimit.objects.filter(Q(model__in=model_ids) | Q(model=None))
     return list(rows.order_by("-model"))
 
@@ -192,10 +194,10 @@ def facts_for(
     archive_existing: bool = False,
     at: datetime | None = None,
 ) -> tuple[TransitionFacts, models.PolicyRevision | None]:
-    """What a move of one version is judged by, and the policy revision among it.
+    """Return what a move of one version is judged by, and the revision of its policy.
 
-    `version.model` must be the row as it stands, locked where the move will be made. What fills
-    a stage is named.
+    `version.model` must be the current row, locked if the move will be made. The versions that fill
+    a stage are listed.
     """
     source = MoveFacts([version], with_digest=True, at=at)
     facts = source.of(version, to_stage, archive_existing=archive_existing)
@@ -203,7 +205,7 @@ def facts_for(
 
 
 def named_occupants(version: models.ModelVersion, facts: TransitionFacts) -> TransitionFacts:
-    """The facts with some of the versions named that fill the target stage."""
+    """Return the facts with some of the versions that fill the target stage."""
     if not any(load.is_full for load in facts.loads):
         return facts
     there = (

@@ -15,7 +15,7 @@ from obeya.stages import Stage
 def transitions(
     model: models.RegisteredModel, version: models.ModelVersion | None = None
 ) -> list[StageTransition]:
-    """The moves of a version, or (None) of all the model's versions, oldest first.
+    """Return the moves of a version, or (None) of all the model's versions, oldest first.
 
     Two statements, three for a single version. The registration is the first move.
     """
@@ -29,9 +29,10 @@ def transitions_page(
     after: int | None,
     limit: int,
 ) -> tuple[list[StageTransition], int | None]:
-    """As `transitions`, those behind the event numbered `after`, and where to go on, if anywhere.
+    """Return a page of moves as `transitions`: those after the event numbered `after`.
 
-    The number is that of the event in the model's chain.
+    The second value is the number to continue from, None on the last page. The numbers are those of
+    events in the model's chain.
     """
     rows = list(_moves(model, version).filter(sequence__gt=after or 0)[: limit + 1])
     shown = rows[:limit]
@@ -72,7 +73,7 @@ def _told(
 
 
 def event_reasons(event_ids: list[int]) -> dict[int, str]:
-    """The reasons given with events, by event; one statement."""
+    """Return the reasons of events, by event; one statement."""
     return dict(
         models.AuditText.objects.filter(event__in=event_ids, role="reason").values_list(
             "event_id", "text"

@@ -1,4 +1,4 @@
-"""Judging a version by what is in the database."""
+"""Judge a version by what is in the database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def policy_result_for(
     *,
     at: datetime,
 ) -> PolicyResult:
-    """Hold a version against `policy`, else that of `to_stage`, else that of its next stage."""
+    """Check a version against `policy`, else that of `to_stage`, else that of its next stage."""
     stage = to_stage or Stage(version.stage).next
     if policy is None:
         return (

@@ -1,4 +1,4 @@
-"""Transition requests that are open, with their votes."""
+"""Open transition requests, with their votes."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from obeya.transitions.requests import Decision, RequestStatus, Vote
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """An open request of a page: its row and the votes so far, the first first."""
+    """An open request: its row and the votes so far, the oldest first."""
 
     row: models.TransitionRequest
     votes: tuple[Vote, ...]
 
     @property
     def requested_by(self) -> str:
-        """The name of who asked for it."""
+        """The name of the requester."""
         return display_name(self.row.requested_by)
 
     def approvers(self, digest: str) -> tuple[str, ...]:
-        """The names of those who approve the evidence of this digest."""
+        """Return the names of those who approve the evidence with this digest."""
         return requests.approvers(self.votes, self.requested_by, digest)
 
 
 def open_requests(version_ids: Collection[int], at: datetime) -> dict[tuple[int, str], OpenRequest]:
-    """The requests open at a moment, by version and target stage; two statements."""
+    """Return the requests open at a time, by version and target stage; two statements."""
     rows = list(
         models.TransitionRequest.objects.filter(
             version__in=version_ids, status=RequestStatus.OPEN.value, expires_at__gt=at
@@ -48,7 +48,7 @@ def open_requests(version_ids: Collection[int], at: datetime) -> dict[tuple[int,
 
 
 def open_request_uid(version_id: int, stage: Stage, at: datetime) -> uuid.UUID | None:
-    """The request to move a version to `stage` that is open at a moment; one statement."""
+    """Return the request to move a version to `stage` that is open at a time; one statement."""
     return (
         models.TransitionRequest.objects.filter(
             version=version_id,
@@ -62,7 +62,10 @@ def open_request_uid(version_id: int, stage: Stage, at: datetime) -> uuid.UUID |
 
 
 def votes_of(rows: Collection[models.TransitionRequest]) -> dict[int, list[Vote]]:
-    """The votes on requests, by request, the first first; two statements, none without requests."""
+    """Return the votes on requests, by request, the oldest first.
+
+    Two statements, none without requests.
+    """
     votes: dict[int, list[Vote]] = defaultdict(list)
     if not rows:
         return votes

@@ -22,7 +22,7 @@ class PolicyInForce:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the policy of one model, not a default policy."""
+        """Whether it is a model policy, not a default policy."""
         return self.row.model_id is not None
 
     @property
@@ -32,7 +32,7 @@ class PolicyInForce:
 
 
 class PoliciesInForce:
-    """The policies that guard the versions of some models, of `stage` or of every one.
+    """The policies that apply to the versions of some models, of `stage` or of every stage.
 
     One statement.
     """
@@ -49,13 +49,13 @@ class PoliciesInForce:
         }
 
     def of(self, model_id: int | None, stage: Stage) -> PolicyInForce | None:
-        """The model's own policy of a stage, else the default policy, else None."""
+        """Return the model policy of a stage, else the default policy, else None."""
         return guarding_policy(
             self._in_force.get((model_id, stage.value)), self._in_force.get((None, stage.value))
         )
 
     def row_of(self, model_id: int | None, stage: Stage) -> models.PolicyRevision | None:
-        """The revision of `of`."""
+        """Return the revision of the policy that `of` returns."""
         found = self.of(model_id, stage)
         return found.row if found else None
 
@@ -65,12 +65,12 @@ class PoliciesInForce:
         return [found.policy for found in self._in_force.values()]
 
     def asks_for(self, kind: type) -> bool:
-        """Whether some policy holds a requirement of this kind."""
+        """Return whether some policy has a requirement of this kind."""
         return any(isinstance(r, kind) for policy in self.all for r in policy.requirements)
 
     @property
     def metric_names(self) -> set[str]:
-        """Every metric that some policy speaks of."""
+        """Every metric that some policy refers to."""
         return {
             requirement.metric
             for policy in self.all
@@ -80,13 +80,13 @@ class PoliciesInForce:
 
 
 def policy_in_force(model: models.RegisteredModel | None, stage: Stage) -> PolicyInForce | None:
-    """The policy that guards `stage` for a model, or (None) by default; one statement."""
+    """Return the policy for `stage` of a model, or (None) the default policy; one statement."""
     model_id = model.pk if model else None
     return PoliciesInForce([] if model_id is None else [model_id], stage).of(model_id, stage)
 
 
 def policies_of(model: models.RegisteredModel) -> tuple[tuple[Stage, PolicyInForce | None], ...]:
-    """The policy that guards each stage for a model; one statement."""
+    """Return the policy for each stage of a model; one statement."""
     policies = PoliciesInForce([model.pk])
     return tuple((stage, policies.of(model.pk, stage)) for stage in Stage if stage.is_gated)
 
@@ -94,12 +94,12 @@ def policies_of(model: models.RegisteredModel) -> tuple[tuple[Stage, PolicyInFor
 def policies_in_force(
     within: Q | None = None,
 ) -> list[tuple[str | None, PolicyInForce]]:
-    """The default policies, with None, then those of models with their names, by name and stage.
+    """Return the default policies, with None, then model policies with names, by name and stage.
 
-    `within` confines the models' own to some models; None to none. One statement.
+    `within` limits the model policies to some models; None means all. One statement.
     """
     rows = revisions_in_force().filter(model__deleted_at=None)
-    # An empty condition holds for all, yet “or” would leave it out.
+    # An empty condition matches everything, but “or” would ignore it.
     if within:
         rows = rows.filter(Q(model=None) | within)
     found = [
@@ -117,14 +117,14 @@ def _place(model: str | None, found: PolicyInForce) -> tuple[bool, str, int]:
 
 
 def revisions_in_force() -> QuerySet[models.PolicyRevision]:
-    """The revisions that are in force, of models and of the site."""
+    """Return the revisions in force, of models and of the whole registry."""
     return models.PolicyRevision.objects.filter(superseded_at=None)
 
 
 def has_own_policy(model: str, stage: Stage | OuterRef | None = None) -> Exists:
-    """Whether a row's model has a policy of its own for `stage`, for any stage where None.
+    """Return whether a row's model has a model policy for `stage`, or (None) for any stage.
 
-    The default policy guards where it has not. `model` is the path to the model's id from the row.
+    Otherwise the default policy applies. `model` is the path from the row to the model's id.
     """
     own = revisions_in_force().filter(model=OuterRef(model))
     if stage is not None:

@@ -1,4 +1,4 @@
-"""Rows as the core's records."""
+"""Rows as records of the core."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from obeya.values import version_number
 
 
 def find_model(name: str) -> models.RegisteredModel:
-    """The model's row.
+    """Return the model's row.
 
     Raises:
         NotFound: there is no model of that name, or it was deleted.
@@ -31,7 +31,7 @@ def find_model(name: str) -> models.RegisteredModel:
 
 
 def find_version(model: models.RegisteredModel, number: int) -> models.ModelVersion:
-    """The version's row, its `model` set to the row given.
+    """Return the version's row, its `model` set to the row given.
 
     Raises:
         NotFound: the model has no such version, or it was deleted.
@@ -46,7 +46,7 @@ def find_version(model: models.RegisteredModel, number: int) -> models.ModelVers
 
 
 def find_named_version(name: str, number: int) -> models.ModelVersion:
-    """The row of a version of the model of that name, its `model` and `owner` fetched with it.
+    """Return the row of a version by the model's name, with its `model` and `owner`.
 
     Raises:
         NotFound: there is no such model or the model has no such version, or it was deleted.
@@ -61,12 +61,12 @@ def find_named_version(name: str, number: int) -> models.ModelVersion:
         )
         .first()
     )
-    # What is not found is looked for again, one after the other, to say which of them is missing.
+    # If it is not found, model and version are queried separately, to report which one is missing.
     return row if row is not None else find_version(find_model(name), number)
 
 
 def metric_records(version_ids: Iterable[int]) -> dict[int, dict[str, Metric]]:
-    """The metrics of versions by name; one statement however many versions there are."""
+    """Return the metrics of versions by name; one statement for any number of versions."""
     found: dict[int, dict[str, Metric]] = defaultdict(dict)
     for row in models.Metric.objects.filter(version__in=list(version_ids)).order_by("name"):
         found[row.version_id][row.name] = metric_record(row)
@@ -74,12 +74,12 @@ def metric_records(version_ids: Iterable[int]) -> dict[int, dict[str, Metric]]:
 
 
 def metric_record(row: models.Metric) -> Metric:
-    """A stored metric as the core knows it."""
+    """Return a stored metric as a record of the core."""
     return Metric.stored(row.name, row.value, row.samples, row.standard_error, row.dataset)
 
 
 def definitions() -> dict[str, MetricDefinition]:
-    """All metric definitions by name; one statement."""
+    """Return all metric definitions by name; one statement."""
     return {
         row.name: MetricDefinition(
             name=row.name,
@@ -94,7 +94,7 @@ def definitions() -> dict[str, MetricDefinition]:
 
 
 def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
-    """Versions with all that belongs to them, in the order given; three statements.
+    """Return versions with everything that belongs to them, in the order given; three statements.
 
     Each row's `model` and `owner` must have been fetched with it.
     """
@@ -140,13 +140,13 @@ def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
 
 
 def versions_of(model: models.RegisteredModel, stage: Stage | None = None) -> list[ModelVersion]:
-    """A model's versions, of one stage or of all, by number."""
+    """Return a model's versions, of one stage or of all, by number."""
     rows = list(_rows_of(model, stage).order_by("number"))
     return version_records(_with_model(rows, model))
 
 
 def versions_in_stage(stage: Stage, within: Q) -> list[ModelVersion]:
-    """Return the versions in a stage that `within` lets through, by model and number.
+    """Return the versions in a stage that match `within`, by model and number.
 
     Three statements for each thousand versions.
     """
@@ -167,7 +167,7 @@ def versions_in_stage(stage: Stage, within: Q) -> list[ModelVersion]:
 def latest_version(
     model: models.RegisteredModel, stage: Stage | None = None
 ) -> ModelVersion | None:
-    """The version with the highest number, of one stage or of all; None when there is none."""
+    """Return the version with the highest number, of one stage or of all; None if there is none."""
     rows = list(_rows_of(model, stage).order_by("-number")[:1])
     return version_records(_with_model(rows, model))[0] if rows else None
 
@@ -186,7 +186,7 @@ def _with_model(
 
 
 def owner_names() -> list[str]:
-    """The names of the accounts that own a version; one statement."""
+    """Return the names of the accounts that own a version; one statement."""
     owns = models.ModelVersion.objects.filter(owner=OuterRef("pk"), deleted_at=None)
     return list(
         models.User.objects.filter(Exists(owns))

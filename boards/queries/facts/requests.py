@@ -1,4 +1,4 @@
-"""Transition requests as the core knows them."""
+"""Transition requests as records of the core."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from obeya.transitions.requests import RequestStatus, TransitionRequest
 def requests_of(
     model: models.RegisteredModel, version: models.ModelVersion | None, at: datetime
 ) -> list[TransitionRequest]:
-    """The requests for a version, or (None) for all of the model's, the newest first."""
+    """Return the requests for a version, or (None) for all of the model's, the newest first."""
     rows = models.TransitionRequest.objects.filter(version__model=model, version__deleted_at=None)
     if version is not None:
         rows = rows.filter(version=version)
@@ -34,7 +34,7 @@ def requests_page(
     limit: int,
     at: datetime,
 ) -> tuple[list[models.TransitionRequest], Cursor | None]:
-    """Requests, the newest first, and where to go on, if anywhere; one statement."""
+    """Return requests, the newest first, and the cursor to continue from or None; one statement."""
     found = models.TransitionRequest.objects.filter(
         within & with_status(status, at),
         version__deleted_at=None,
@@ -48,9 +48,9 @@ def requests_page(
 
 
 def with_status(status: RequestStatus | None, at: datetime) -> Q:
-    """The condition that a request stands so at a moment; None asks for nothing.
+    """Return the condition that a request has this status at a time; None matches every status.
 
-    A row stands as open past its end, until the next write to its model closes it.
+    A row can have the status open after its expiry, until the next write to its model closes it.
     """
     is_open = Q(status=RequestStatus.OPEN.value)
     match status:
@@ -64,7 +64,7 @@ def with_status(status: RequestStatus | None, at: datetime) -> Q:
 
 
 def request_record(row: models.TransitionRequest, at: datetime) -> TransitionRequest:
-    """One request as the core knows it."""
+    """Return one request as a record of the core."""
     rows = with_people(models.TransitionRequest.objects.filter(pk=row.pk))
     return request_records(list(rows), at)[0]
 
@@ -72,14 +72,14 @@ def request_record(row: models.TransitionRequest, at: datetime) -> TransitionReq
 def with_people(
     rows: QuerySet[models.TransitionRequest],
 ) -> QuerySet[models.TransitionRequest]:
-    """The rows with all that `request_records` reads of them."""
+    """Return the rows with everything that `request_records` reads of them."""
     return rows.select_related("version__model__champion", "requested_by", "closed_by")
 
 
 def request_records(
     rows: Sequence[models.TransitionRequest], at: datetime
 ) -> list[TransitionRequest]:
-    """Requests as the core knows them, in the order given; a fixed number of statements.
+    """Return requests as records of the core, in the order given; a fixed number of statements.
 
     Each row's `version`, its `model`, that one's `champion` and `requested_by` must have been
     fetched with it.

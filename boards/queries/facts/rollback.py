@@ -1,4 +1,4 @@
-"""Which version a rollback would put back, and what its dialog shows."""
+"""The target of a rollback, and the choices of its dialog."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHOICES_MAX = 50
 
 
 def departures_of(model: models.RegisteredModel) -> Iterator[Departure]:
-    """Every leaving of Production, the last first; read as far as it is asked for."""
+    """Yield every departure from Production, the last first; rows are read as they are consumed."""
     left = (
         models.StageTransition.objects.filter(model=model, from_stage=Stage.PRODUCTION.value)
         .order_by("-sequence")
@@ -31,7 +31,7 @@ def departures_of(model: models.RegisteredModel) -> Iterator[Departure]:
 
 
 def rollback_candidate(model: models.RegisteredModel) -> int | None:
-    """The number of the version that a rollback would put back; None where it must be named."""
+    """Return the number of the default target of a rollback; None if one must be chosen."""
     stages = {
         number: Stage(stage)
         for number, stage in models.ModelVersion.objects.filter(
@@ -46,10 +46,10 @@ def rollback_candidate(model: models.RegisteredModel) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackChoice:
-    """A version that once was in Production and may be put back.
+    """A version that was in Production once and can be put back.
 
-    `by_rollback`: a rollback took it out. `warnings` are what policy and WIP limits say of it,
-    which block nothing.
+    `by_rollback`: a rollback archived it. `warnings` are those of policy and WIP limits; they block
+    nothing.
     """
 
     number: int
@@ -62,11 +62,11 @@ class RollbackChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackPlan:
-    """What a rollback of a model may do.
+    """The possible rollbacks of a model.
 
-    `candidate` is the version that goes back unless another is named, None where one must be
-    named. `choices` are what can go back, the one that left last first, at most `CHOICES_MAX`;
-    `standing` the versions in Production now, and `standing_pk` the row of one of them.
+    `candidate` is the default target, None if one must be chosen. `choices` are the possible
+    targets, the one that left last first, at most `CHOICES_MAX`; `standing` are the versions in
+    Production now, and `standing_pk` the row of one of them.
     """
 
     model: str
@@ -77,12 +77,12 @@ class RollbackPlan:
     standing_pk: int | None
 
     def choice(self, number: int | None) -> RollbackChoice | None:
-        """The choice of this number; None where it is none."""
+        """Return the choice with this number; None if there is none."""
         return next((choice for choice in self.choices if choice.number == number), None)
 
 
 def rollback_plan(model: models.RegisteredModel) -> RollbackPlan:
-    """What the dialog shows; a fixed number of statements whatever the number of versions."""
+    """Return the content of the dialog; a fixed number of statements for any number of versions."""
     left: dict[int, tuple[datetime, bool]] = {}
     departures = []
     for number, action, moment in (

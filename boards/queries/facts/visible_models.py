@@ -1,4 +1,4 @@
-"""The models that an actor's token reaches."""
+"""The models that an actor's token covers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from boards.access.actors import Actor
 
 
 def visible_models(actor: Actor, model: str = "model") -> Q:
-    """The condition that rows belong to models within the actor's grant.
+    """Return the condition that rows belong to models within the actor's grant.
 
-    `model` is the path from the row to its model, "" for models themselves. No statement for who
-    is not confined to some models, one else.
+    `model` is the path from the row to its model, "" for models themselves. One statement if the
+    grant is limited to some models, none otherwise.
     """
     grant = actor.grant
     if grant is None or not grant.models:

@@ -1,4 +1,4 @@
-"""Waivers as the core knows them."""
+"""Waivers as records of the core."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from obeya.stages import Stage
 
 
 def waivers_of(version_ids: Collection[int]) -> dict[int, list[Waiver]]:
-    """Every waiver of versions, by version, the oldest first; one statement."""
+    """Return every waiver of versions, by version, the oldest first; one statement."""
     found: dict[int, list[Waiver]] = defaultdict(list)
     rows = models.Waiver.objects.filter(version__in=version_ids)
     for row in (
@@ -25,7 +25,7 @@ def waivers_of(version_ids: Collection[int]) -> dict[int, list[Waiver]]:
 
 
 def waiver_record(row: models.Waiver) -> Waiver:
-    """A stored waiver; its version, its model and who granted it must have been fetched."""
+    """Return a stored waiver; its version, its model and `granted_by` must have been fetched."""
     return Waiver(
         id=str(row.uid),
         model=row.version.model.name,

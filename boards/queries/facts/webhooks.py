@@ -1,4 +1,4 @@
-"""Endpoints and what was sent to them, for administrators."""
+"""Webhook endpoints and their deliveries, for administrators."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """An endpoint as it stands.
+    """The current state of an endpoint.
 
-    `pending` counts what is on its way, `failed` and `delivered` what ended so within a day;
-    `last_delivered_at` is within the time that deliveries are kept.
+    `pending` counts unfinished deliveries, `failed` and `delivered` those that ended so within a
+    day; `last_delivered_at` is within the retention time of deliveries.
     """
 
     row: models.Webhook
@@ -36,13 +36,13 @@ class Endpoint:
 
     @property
     def disables_at(self) -> datetime | None:
-        """When it will be disabled unless something arrives."""
+        """When it will be disabled unless a delivery succeeds."""
         since = self.row.failing_since
         return since + DISABLED_AFTER if since else None
 
     @property
     def document(self) -> dict[str, Any]:
-        """The endpoint as JSON, with its times as they are."""
+        """The endpoint as JSON, with its times as datetimes."""
         row = self.row
         return {
             "id": str(row.uid),
@@ -74,13 +74,13 @@ class DeliveryPage:
 
 
 def endpoints(at: datetime) -> tuple[Endpoint, ...]:
-    """All endpoints that were not removed, by name; two statements."""
+    """Return all endpoints that were not removed, by name; two statements."""
     rows = list(models.Webhook.objects.filter(removed_at=None).order_by("name", "pk"))
     return tuple(_with_counts(rows, at))
 
 
 def endpoint(uid: uuid.UUID, at: datetime) -> Endpoint:
-    """One endpoint; two statements. Raises `NotFound`."""
+    """Return one endpoint; two statements. Raises `NotFound`."""
     row = models.Webhook.objects.filter(uid=uid, removed_at=None).first()
     if row is None:
         raise NotFound("There is no such endpoint.", what="webhook")
@@ -90,7 +90,7 @@ def endpoint(uid: uuid.UUID, at: datetime) -> Endpoint:
 def deliveries(
     row: models.Webhook, *, status: DeliveryStatus | None, before: int | None, limit: int
 ) -> DeliveryPage:
-    """A page of an endpoint's deliveries; one statement."""
+    """Return a page of an endpoint's deliveries; one statement."""
     found = models.Delivery.objects.filter(webhook=row).select_related("message")
     if status is not None:
         found = found.filter(status=status.value)
@@ -101,7 +101,7 @@ def deliveries(
 
 
 def delivery(pk: int) -> tuple[models.Delivery, tuple[models.DeliveryAttempt, ...]]:
-    """A delivery with its attempts, the newest first; two statements. Raises `NotFound`."""
+    """Return a delivery with its attempts, the newest first; two statements. Raises `NotFound`."""
     row = models.Delivery.objects.select_related("message", "webhook").filter(pk=pk).first()
     if row is None:
         raise NotFound("There is no such delivery.", what="delivery")
@@ -109,7 +109,7 @@ def delivery(pk: int) -> tuple[models.Delivery, tuple[models.DeliveryAttempt, ..
 
 
 def subscription_of_row(row: models.Webhook) -> Subscription:
-    """What an endpoint is sent of."""
+    """Return the subscription of an endpoint."""
     return Subscription(
         tuple(row.types), tuple(row.model_globs), tuple(Stage(stage) for stage in row.stages)
     )

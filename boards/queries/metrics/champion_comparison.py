@@ -1,4 +1,4 @@
-"""A metric of a version beside the champion's, as every page shows it."""
+"""A metric of a version beside the champion's, as pages show it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from obeya.metrics import Metric, MetricDefinition, definition_for
 
 @dataclass(frozen=True, slots=True)
 class MeasuredMetric:
-    """What a version shows in one metric; None where it, or the champion, was not measured.
+    """A version's value of one metric; None if it, or the champion, was not measured.
 
-    `champion` is None too for the champion itself.
+    `champion` is also None for the champion itself.
     """
 
     definition: MetricDefinition
@@ -22,12 +22,12 @@ class MeasuredMetric:
 
     @property
     def value(self) -> float | None:
-        """The value in the metric's unit; None when it was not measured."""
+        """The value in the metric's unit; None if it was not measured."""
         return self.metric.value if self.metric else None
 
     @property
     def diff(self) -> MetricDiff | None:
-        """How it stands to the champion; None unless both were measured."""
+        """The difference from the champion; None unless both were measured."""
         if self.metric is None or self.champion is None:
             return None
         return MetricDiff(self.definition, self.champion, self.metric)
@@ -39,5 +39,5 @@ def measured(
     standing: Mapping[str, Metric],
     defined: Mapping[str, MetricDefinition],
 ) -> MeasuredMetric:
-    """The metric called `name` of a version, `standing` being the champion's metrics."""
+    """Return the metric called `name` of a version; `standing` are the champion's metrics."""
     return MeasuredMetric(definition_for(name, defined), own.get(name), standing.get(name))

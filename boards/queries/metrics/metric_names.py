@@ -1,4 +1,4 @@
-"""Which metrics there are: by their names, without reading the values."""
+"""The names of metrics, found without reading the values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROBES_MAX = 500
 
 
 def metric_names() -> tuple[str, ...]:
-    """Known metric names, defined ones and measured ones, sorted; at most 500 of each.
+    """Return known metric names, defined ones and measured ones, sorted; at most 500 of each.
 
     Two statements.
     """
@@ -22,10 +22,10 @@ def metric_names() -> tuple[str, ...]:
 
 
 def _measured_names() -> list[str]:
-    """The first distinct names of metrics.
+    """Return the first distinct names of metrics.
 
-    Each step seeks the next name in the index, so the cost grows with the names and not, as
-    that of DISTINCT does, with the rows.
+    Each step seeks the next name in the index, so the cost grows with the names and not with the
+    rows, as that of DISTINCT does.
     """
     table = connection.ops.quote_name(models.Metric._meta.db_table)
     with connection.cursor() as cursor:
@@ -45,7 +45,7 @@ def _measured_names() -> list[str]:
 
 
 def unmeasured(asked: Iterable[str]) -> tuple[str, ...]:
-    """Those of the metrics that no version has, sorted; a statement for each 500 of them.
+    """Return the metrics that no version has, sorted; one statement for each 500 of them.
 
     Each name is one probe of an index, so the cost does not grow with the rows.
     """

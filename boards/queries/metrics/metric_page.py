@@ -1,4 +1,4 @@
-"""What is known of one metric's name."""
+"""The page of a metric."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from obeya.metrics import Direction, MetricDefinition, definition_for, known_dir
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricPage:
-    """A metric's definition, or what its name tells where `is_defined` is false.
+    """A metric's definition, or one derived from its name if `is_defined` is false.
 
-    `by_name` is the direction that the name alone would give; `versions` how many versions,
-    deleted ones left out, were measured in it.
+    `by_name` is the direction according to the name only; `versions` is the number of versions with
+    the metric, without deleted ones.
     """
 
     definition: MetricDefinition
@@ -24,7 +24,7 @@ class MetricPage:
 
 
 def metric_page(name: str) -> MetricPage:
-    """The metric called `name`, which need not have been measured yet; two statements."""
+    """Return the metric called `name`, which may be unmeasured; two statements."""
     defined = definitions()
     return MetricPage(
         definition=definition_for(name, defined),

@@ -1,1 +1,1 @@
-"""What every list that is read page by page needs: cursors, and whole numbers of addresses."""
+"""Common parts of paged lists: cursors, and whole numbers in URLs."""

@@ -1,7 +1,7 @@
-"""Keyset paging: the order of a list, cursors of places in it, and the rows after a place.
+"""Keyset paging: the order of a list, cursors of positions in it, and the rows after a position.
 
-A page is read from where the page before it ended, so that no page costs more than another and
-rows that come or go meanwhile neither repeat nor hide others.
+A page is read from where the page before it ended, so that no page costs more than another and rows
+that are added or removed meanwhile neither repeat nor hide others.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Value: TypeAlias = float | int | str | datetime | None
 
 
 def microseconds(moment: datetime) -> int:
-    """How many microseconds after the beginning of 1970 a moment is; `LATEST` is the last."""
+    """Return the microseconds between the beginning of 1970 and a time; `LATEST` is the maximum."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
@@ -48,7 +48,7 @@ class CursorOfAnotherOrder(BrokenCursor):
 
 
 class Kind(Enum):
-    """What the values of a column are. A measure is a finite number or None."""
+    """The type of a column's values. A measure is a finite number or None."""
 
     NAME = auto()
     NUMBER = auto()
@@ -60,7 +60,8 @@ class Kind(Enum):
 class SortKey:
     """A column that rows are sorted by, as its path from the row.
 
-    `nulls_last` says that the column can be null, and that such rows come last either way.
+    `nulls_last` means that the column can be null, and that such rows come last in either
+    direction.
     """
 
     column: str
@@ -81,9 +82,9 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How a list is sorted: by its first key, then by the next. No two rows are equal in all.
+    """The order of a list: by its first key, then by the next. No two rows are equal in all keys.
 
-    A cursor fits the orders of one `name` only.
+    A cursor is valid only for orders with the same `name`.
     """
 
     name: str
@@ -95,13 +96,13 @@ class Order:
         return [key.order_by for key in self.keys]
 
     def cursor(self, values: Sequence[Value]) -> str:
-        """The cursor of the place just after the row that has these values, one for each key."""
+        """Return the cursor of the position after the row with these values, one for each key."""
         written = [microseconds(v) if isinstance(v, datetime) else v for v in values]
         document = json.dumps([self._digest, written], ensure_ascii=False, separators=(",", ":"))
         return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
 
     def parse(self, text: str) -> tuple[Value, ...] | None:
-        """Return the values that a cursor was written from; None for an empty text.
+        """Return the values that a cursor was created from; None for an empty text.
 
         Raises:
             BrokenCursor: it is not a cursor, or one of another order.
@@ -125,7 +126,10 @@ class Order:
         return tuple(_read(key.kind, value) for key, value in zip(self.keys, values, strict=True))
 
     def beyond(self, values: Sequence[Value]) -> Q:
-        """The rows after the place: equal to it in the first keys and beyond it in the next."""
+        """Return the condition for rows after the position.
+
+        Such a row is equal in the first keys and beyond the position in the next one.
+        """
         beyond, equal, seek = Q(pk__in=()), Q(), Q()
         for place, (key, value) in enumerate(zip(self.keys, values, strict=True)):
             if value is None:
@@ -136,7 +140,7 @@ class Order:
             if key.nulls_last:
                 further |= Q(**{f"{key.column}__isnull": True})
             elif place == 0:
-                # Implied by all that follows; it is what an index can seek by.
+                # Implied by the rest; an index can use it.
                 seek = Q(**{f"{key.column}__{direction}e": value})
             beyond |= equal & further
             equal &= Q(**{key.column: value})
@@ -148,7 +152,7 @@ class Order:
 
 
 def _read(kind: Kind, value: Any) -> Value:
-    """A value out of a cursor, if a column of this kind can have it."""
+    """Return a value of a cursor, if a column of this kind can have it."""
     match kind:
         case Kind.NAME if isinstance(value, str) and names.stored_form(value) == value:
             return value
@@ -169,17 +173,17 @@ def _whole(value: Any, at_most: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The place just after a row in a list sorted by a time: that time, and the row's id."""
+    """The position after a row in a list sorted by a time: that time, and the row's id."""
 
     moment: datetime
     pk: int
 
     @classmethod
     def parse(cls, text: str) -> Cursor | None:
-        """Read what `str` wrote; None for an empty text.
+        """Parse what `str` wrote; None for an empty text.
 
         Raises:
-            BrokenCursor: it is no cursor.
+            BrokenCursor: it is not a cursor.
         """
         match by_time("moment").parse(text):
             case (datetime() as moment, int(pk)):
@@ -190,16 +194,16 @@ class Cursor:
         return by_time("moment").cursor((self.moment, self.pk))
 
     def older(self, field: str) -> Q:
-        """The rows after this place in the order ``-field, -id``."""
+        """Return the condition for the rows after this position in the order ``-field, -id``."""
         return by_time(field).beyond((self.moment, self.pk))
 
     def newer(self, field: str) -> Q:
-        """The rows after this place in the order ``field, id``, which is the other way round."""
+        """Return the condition for the rows after this position in the order ``field, id``."""
         return by_time(field, ascending=True).beyond((self.moment, self.pk))
 
 
 def by_time(field: str, *, ascending: bool = False) -> Order:
-    """The order of a list by a time and by id, the newest first unless `ascending`."""
+    """Return the order of a list by a time and by id, the newest first unless `ascending`."""
     keys = (
         SortKey(field, Kind.MOMENT, ascending=ascending),
         SortKey("pk", Kind.NUMBER, ascending=ascending),

@@ -1,4 +1,4 @@
-"""The guardrails of a model with what was reported live."""
+"""The guardrails of a model with its reported live values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from obeya.transitions.guardrails import Guardrail
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveReading:
-    """The last value of a live metric of one version; `holds` None where no guardrail judges."""
+    """The last live value of a metric of one version; `holds` is None if there is no guardrail."""
 
     version: int
     metric: str
@@ -24,7 +24,7 @@ class LiveReading:
 
 @dataclass(frozen=True, slots=True)
 class GuardrailRow:
-    """A guardrail and the last value of each version in Production, empty where none came."""
+    """A guardrail and the last value of each version in Production, empty if none was reported."""
 
     guardrail: Guardrail
     readings: tuple[LiveReading, ...]
@@ -32,10 +32,10 @@ class GuardrailRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardrailsPanel:
-    """What the section on a model's guardrails shows.
+    """The section of a model's guardrails.
 
-    `unguarded` are live values of metrics that have no guardrail; `production` the versions now
-    in Production, of which alone values can be reported.
+    `unguarded` are live values of metrics that have no guardrail; `production` are the versions in
+    Production now, the only ones whose values can be reported.
     """
 
     model: str
@@ -52,7 +52,7 @@ class GuardrailsPanel:
 
 
 def guardrails_of(model: models.RegisteredModel) -> dict[str, Guardrail]:
-    """The guardrails of a model by metric; one statement."""
+    """Return the guardrails of a model by metric; one statement."""
     return {
         row.metric: Guardrail(row.metric, Comparison(row.comparison), row.bound, row.auto_rollback)
         for row in models.Guardrail.objects.filter(model=model).order_by("metric")
@@ -60,7 +60,7 @@ def guardrails_of(model: models.RegisteredModel) -> dict[str, Guardrail]:
 
 
 def guardrails_panel(model: models.RegisteredModel) -> GuardrailsPanel:
-    """The guardrails of a model and its last live values; three statements."""
+    """Return the guardrails of a model and its last live values; three statements."""
     guardrails = guardrails_of(model)
     production = dict(
         models.ModelVersion.objects.filter(

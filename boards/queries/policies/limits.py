@@ -1,4 +1,4 @@
-"""The WIP limits with what they count."""
+"""The WIP limits with the counts that they apply to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMITED = tuple(stage for stage in Stage if stage is not Stage.ARCHIVED)
 
 @dataclass(frozen=True, slots=True)
 class StageLimit:
-    """A WIP limit and how many versions it counts; `model` None for the site's."""
+    """A WIP limit and its current count; `model` is None for the limit of the whole registry."""
 
     limit: WipLimit
     model: str | None
@@ -30,17 +30,17 @@ class StageLimit:
 
     @property
     def beyond(self) -> int:
-        """How many versions are there beyond the limit."""
+        """The number of versions beyond the limit."""
         return max(0, self.count - self.limit.limit)
 
     @property
     def blocks(self) -> bool:
-        """Whether a full stage refuses a move rather than warns."""
+        """Whether a full stage refuses a move, instead of a warning."""
         return self.limit.mode is LimitMode.BLOCK
 
     @property
     def sentence(self) -> str:
-        """The limit in words: whose it is, how much it lets in, and what a full stage does."""
+        """The limit in words: its model, its number, and the effect of a full stage."""
         whose = f"{self.model} may have" if self.model is not None else "The site may have"
         deed = "refuses" if self.blocks else "warns"
         return (
@@ -53,8 +53,8 @@ class StageLimit:
 class StageLimits:
     """One stage in the list of limits.
 
-    `count` is how many versions it holds, of the model or of the whole site; `own` the limit
-    that the list is about, `site` beside a model's own the site's.
+    `count` is its number of versions, of the model or of the whole registry; `own` is the limit
+    that the list shows, `site` is that of the whole registry in the list of a model.
     """
 
     stage: Stage
@@ -65,21 +65,21 @@ class StageLimits:
 
 @dataclass(frozen=True, slots=True)
 class LimitsPanel:
-    """The limits of one model, or (`model` None) of the site, a row for each stage."""
+    """The limits of one model, or (`model` None) of the whole registry, one row for each stage."""
 
     model: str | None
     rows: tuple[StageLimits, ...]
 
 
 def wip_limits(model: models.RegisteredModel | None) -> list[WipLimit]:
-    """The limits of a model, or (None) of the site, by stage; one statement."""
+    """Return the limits of a model, or (None) of the whole registry, by stage; one statement."""
     rows = models.WipLimit.objects.filter(model=model)
     found = [WipLimit(Stage(row.stage), row.limit, LimitMode(row.mode)) for row in rows]
     return sorted(found, key=lambda limit: limit.stage.position)
 
 
 def limits_panel(model: models.RegisteredModel | None = None) -> LimitsPanel:
-    """The limits of a model or of the site; two statements."""
+    """Return the limits of a model or of the whole registry; two statements."""
     wanted = Q(model=None) if model is None else Q(model=None) | Q(model=model)
     found = {
         (row.model_id is None, row.stage): row for row in models.WipLimit.objects.filter(wanted)
@@ -106,9 +106,9 @@ def limits_panel(model: models.RegisteredModel | None = None) -> LimitsPanel:
 
 
 def column_limits(board_filter: BoardFilter) -> Mapping[Stage, tuple[StageLimit, ...]]:
-    """The limits that the board's columns show: the model's where one is filtered by, the site's.
+    """Return the limits for the board's columns: those of the filter's model, then the global ones.
 
-    One statement, and one more where the site has limits.
+    One statement, and one more if there are limits of the whole registry.
     """
     wanted = Q(model=None)
     if board_filter.model:

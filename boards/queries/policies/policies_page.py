@@ -28,9 +28,9 @@ REVISIONS_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class StagePolicy:
-    """The policy that guards a stage; `revision` None when none is set.
+    """The policy of a stage; `revision` is None if none is set.
 
-    `asks` are its requirements, each with how often it is waived now.
+    `asks` are its requirements, each with the number of its active waivers.
     """
 
     stage: Stage
@@ -40,7 +40,7 @@ class StagePolicy:
 
 @dataclass(frozen=True, slots=True)
 class ModelPolicies:
-    """The policies that a model has of its own, in the order of the stages."""
+    """The model policies of a model, in the order of the stages."""
 
     model: str
     policies: tuple[StagePolicy, ...]
@@ -48,7 +48,7 @@ class ModelPolicies:
 
 @dataclass(frozen=True, slots=True)
 class PoliciesPage:
-    """The site's policies, one for each gated stage, and a page of models with their own.
+    """The default policies, one for each gated stage, and a page of models with model policies.
 
     `next_after` is the model name after which the next page starts, None on the last.
     """
@@ -59,16 +59,16 @@ class PoliciesPage:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no policy was ever set for the site."""
+        """Whether no default policy was ever set."""
         return all(policy.revision is None for policy in self.site)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyEditor:
-    """One policy with what its form shows.
+    """One policy with the content of its form.
 
-    `revisions` are the newest of them. `site` is the site's revision that a model's policy
-    replaces.
+    `revisions` are the newest of them. `site` is the revision of the default policy that a model
+    policy replaces.
     """
 
     stage: Stage
@@ -79,24 +79,24 @@ class PolicyEditor:
 
     @property
     def in_force(self) -> Revision | None:
-        """The revision in force, None when none was set, or the last was removed."""
+        """The revision in force, None if none was set, or the last was removed."""
         newest = self.revisions[0] if self.revisions else None
         return newest if newest and newest.superseded_at is None else None
 
     @property
     def number(self) -> int:
-        """The number of the revision in force, 0 when there is none."""
+        """The number of the revision in force, 0 if there is none."""
         return self.in_force.number if self.in_force else 0
 
     @property
     def start(self) -> PromotionPolicy:
-        """What the form starts from: the policy in force, else the site's, else an empty one."""
+        """The initial policy of the form: the one in force, else the default, else an empty one."""
         source = self.in_force or self.site
         return source.policy if source else PromotionPolicy(self.stage)
 
 
 def policies_page(at: datetime, after: str = "") -> PoliciesPage:
-    """The policies in force; `after` is the model name to go on from. Five statements."""
+    """Return the policies in force; `after` is the model name to continue from. Five statements."""
     site = {
         row.stage: revision_of(row)
         for row in revisions_in_force().filter(model=None).select_related("created_by")
@@ -136,10 +136,10 @@ def policies_page(at: datetime, after: str = "") -> PoliciesPage:
 
 
 def policy_editor(stage: str, name: str | None = None) -> PolicyEditor:
-    """The policy of a stage for one model or (None) the site; at most five statements.
+    """Return the policy of a stage for one model or (None) by default; at most five statements.
 
     Raises:
-        NotFound: no such model, or a stage that takes no policy.
+        NotFound: there is no such model, or a stage that takes no policy.
     """
     gated = gated_stage(stage)
     model = None if name is None else find_model(name)

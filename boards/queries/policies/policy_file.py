@@ -1,4 +1,4 @@
-"""What a file of policies names that is not there."""
+"""Models and metrics of a policy file that do not exist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from obeya import names
 
 
 def unknown_models(named: Iterable[tuple[str, int]]) -> list[str]:
-    """The models, each given with its line, that are not there."""
+    """Return a sentence for each model that does not exist; each is given with its line."""
     wanted = [(names.stored_form(model), model, line) for model, line in named]
     there = set(
         models.RegisteredModel.objects.filter(
@@ -25,7 +25,10 @@ def unknown_models(named: Iterable[tuple[str, int]]) -> list[str]:
 
 
 def unknown_metrics(named: Iterable[tuple[str, int]]) -> list[str]:
-    """The metrics, each given with its line, that no version has and nobody defined."""
+    """Return a sentence for each unknown metric: no version has it, and no one defined it.
+
+    Each metric is given with its line.
+    """
     wanted = list(named)
     defined = set(models.MetricDefinition.objects.values_list("name", flat=True))
     missing = set(unmeasured(metric for metric, _ in wanted)) - defined

@@ -1,4 +1,4 @@
-"""The revisions of a stage's policy: each with what it changed, and any two held side by side."""
+"""The revisions of a stage's policy, each with its changes, and comparisons of two of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GATED = tuple(stage for stage in Stage if stage.is_gated)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """One revision. `changes` is what it made of the one before; None for the first."""
+    """One revision. `changes` is the difference from the one before; None for the first."""
 
     number: int
     policy: PromotionPolicy
@@ -40,25 +40,25 @@ class Revision:
 
     @property
     def coverage(self) -> str:
-        """The floor for test coverage in words; empty when there is none."""
+        """The minimum test coverage in words; empty if there is none."""
         floor = self.policy.min_test_coverage
         return "" if floor is None else f"test coverage ≥ {number_text(floor)}"
 
     @property
     def approvals(self) -> str:
-        """The approvals in words; empty when none are needed."""
+        """The approvals in words; empty if none are required."""
         count = self.policy.required_approvals
         return "" if not count else f"{count} {'approval' if count == 1 else 'approvals'}"
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Everything the revision asks for, a line each."""
+        """Everything that the revision requires, one line each."""
         return self.policy.lines
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedRevisions:
-    """Two revisions and what differs; the older of them is always `old`."""
+    """Two revisions and their difference; the older of them is always `old`."""
 
     old: Revision
     new: Revision
@@ -69,9 +69,9 @@ class ComparedRevisions:
 class RevisionsPage:
     """A page of the revisions of a stage's policy, the newest first.
 
-    `model` is None for the site's. `next_before` is the number before which the next page starts,
-    None on the last. `compared` is None where there are no two revisions. `waived` says how often
-    each requirement is waived now.
+    `model` is None for a default policy. `next_before` is the number before which the next page
+    starts, None on the last. `compared` is None if there are no two revisions. `waived` is the
+    number of active waivers of each requirement.
     """
 
     stage: Stage
@@ -88,10 +88,10 @@ class RevisionsPage:
 
 
 def gated_stage(text: str) -> Stage:
-    """The stage of an address.
+    """Return the stage of a URL.
 
     Raises:
-        NotFound: it takes no policy.
+        NotFound: the stage takes no policy.
     """
     gated = next((stage for stage in GATED if stage.value == text.lower()), None)
     if gated is None:
@@ -110,12 +110,12 @@ def revisions_page(
     before: int | None = None,
     pair: tuple[int, int] | None = None,
 ) -> RevisionsPage:
-    """The revisions for one model or (None) the site; at most five statements.
+    """Return the revisions for one model or (None) of the default policy; at most five statements.
 
-    `pair` are the numbers of the two to compare; the newest and the one before it where None.
+    `pair` are the numbers of the two to compare; None means the newest and the one before it.
 
     Raises:
-        NotFound: no such model, no such revision, or a stage that takes no policy.
+        NotFound: there is no such model or revision, or the stage takes no policy.
     """
     gated = gated_stage(stage)
     model = None if name is None else find_model(name)
@@ -141,13 +141,13 @@ def revisions_page(
 def revision_rows(
     model: models.RegisteredModel | None, stage: Stage
 ) -> QuerySet[models.PolicyRevision]:
-    """The stored revisions of a stage's policy, with who made them."""
+    """Return the stored revisions of a stage's policy, with their authors."""
     rows = models.PolicyRevision.objects.filter(model=model, stage=stage.value)
     return rows.select_related("created_by")
 
 
 def with_changes(rows: list[models.PolicyRevision]) -> tuple[Revision, ...]:
-    """Revisions, the newest first, each with what it changed; the last row has none before it."""
+    """Return revisions, newest first, each with its changes; the last row has none before it."""
     older = [*rows[1:], None][: len(rows)]
     return tuple(revision_of(row, before) for row, before in zip(rows, older, strict=True))
 
@@ -155,7 +155,7 @@ def with_changes(rows: list[models.PolicyRevision]) -> tuple[Revision, ...]:
 def revision_of(
     row: models.PolicyRevision, before: models.PolicyRevision | None = None
 ) -> Revision:
-    """A stored revision, with what it changed where the one before is given."""
+    """Return a stored revision, with its changes if the one before is given."""
     policy = PromotionPolicy.from_document(row.document)
     changes = None
     if before is not None:

@@ -1,4 +1,4 @@
-"""How often each requirement is waived now."""
+"""The number of active waivers of each requirement."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from obeya.stages import Stage
 
 @dataclass(frozen=True, slots=True)
 class WaivedLine:
-    """A requirement and the number of active waivers that name it.
+    """A requirement and the number of active waivers for it.
 
-    `is_asked`: the policy in force still asks for it; a waiver of anything else does nothing.
+    `is_asked`: the policy in force still has the requirement; other waivers have no effect.
     """
 
     line: str
@@ -31,7 +31,7 @@ class WaivedLine:
     def of(
         cls, policy: PromotionPolicy | None, waived: Mapping[str, int]
     ) -> tuple[WaivedLine, ...]:
-        """Each requirement of a policy in its order, then what is waived and not asked for."""
+        """Return each requirement of a policy in its order, then waived lines that it lacks."""
         asked = {r.describe(): r.describe() for r in policy.requirements} if policy else {}
         if policy and policy.min_test_coverage is not None:
             floor = policy.evidence_requirements[-1].describe()
@@ -43,10 +43,10 @@ class WaivedLine:
 
 
 def waived_lines(at: datetime, *stages: Stage) -> dict[int | None, Counter[str]]:
-    """How many waivers that are active at a moment name each requirement; one statement.
+    """Count the waivers of each requirement that are active at a time; one statement.
 
-    By the id of the model where it has a policy of its own for the waiver's stage, else by None,
-    for then the site's policy is what they waive.
+    By the id of the model if it has a model policy for the waiver's stage, else by None, because
+    then the default policy is waived.
     """
     rows = models.Waiver.objects.filter(
         stage__in=[stage.value for stage in stages],

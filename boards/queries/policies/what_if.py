@@ -1,8 +1,8 @@
-"""What a draft policy would do: to the versions that are there, and to past promotions.
+"""The impact of a draft policy: on existing versions, and on past promotions.
 
-Everything is judged by the core; the database only hands out what the draft asks for. Versions and
-their metrics are read side by side in the order of their ids, so that a hundred thousand of them
-are never held at once.
+The core judges everything; the database only returns what the draft requires. Versions and their
+metrics are read in parallel in the order of their ids, so that a hundred thousand of them are never
+in memory at the same time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 Part = TypeVar("Part")
 MetricRow = tuple[int, str, float, int | None, float | None, str]
 
-# What a check freezes beside metrics, by the kinds of requirement that look at it.
+# What a check freezes besides metrics, by the kinds of requirement that use it.
 _FROZEN_PARTS = {
     RequiredTag: "tags",
     RequiredDescription: "description",
@@ -57,7 +57,7 @@ _FROZEN_PARTS = {
 
 @dataclass(frozen=True, slots=True)
 class NamedVersion:
-    """A version, to be linked to."""
+    """A version, for a link."""
 
     model: str
     number: int
@@ -65,7 +65,7 @@ class NamedVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """One past promotion as the draft would have judged it."""
+    """One past promotion and the draft's result for it."""
 
     model: str
     number: int
@@ -76,16 +76,16 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
-    """What a draft would do.
+    """The impact of a draft policy.
 
-    A version is judged by what it shows, which approvals are no part of; a past promotion by what
-    was frozen of it, the approvals that it had among it.
+    A version is judged by its evidence, which does not include approvals; a past promotion by its
+    frozen evidence, which includes its approvals.
 
-    `approvals_aside`: the draft asks for approvals, which the versions were not judged by.
-    `passing` and `failing` name the first versions of either kind; `refused` the newest past
-    promotions that it would have refused, and `promotions` all of them where there are fewer than
-    ten. Of `without_evidence` past promotions nothing was frozen that the draft could judge; they
-    are not among the `promoted`.
+    `approvals_aside`: the draft requires approvals, which were ignored for the versions. `passing`
+    and `failing` are the first versions of either kind; `refused` the newest past promotions that
+    it would have refused, and `promotions` all of them if there are fewer than ten. For
+    `without_evidence` past promotions nothing was frozen that the draft could judge; they are not
+    included in `promoted`.
     """
 
     only_warns: bool
@@ -102,37 +102,37 @@ class WhatIf:
 
     @property
     def would_fail(self) -> int:
-        """How many versions would not pass."""
+        """The number of versions that would not pass."""
         return self.versions - self.would_pass
 
     @property
     def has_few_promotions(self) -> bool:
-        """Whether there are too few past promotions for a count to say anything."""
+        """Whether there are too few past promotions for a count to be meaningful."""
         return self.promoted < FEW_PROMOTIONS
 
     @property
     def unnamed_passing(self) -> int:
-        """How many more versions would pass than are named."""
+        """The number of passing versions that are not listed."""
         return self.would_pass - len(self.passing)
 
     @property
     def unnamed_failing(self) -> int:
-        """How many more versions would not pass than are named."""
+        """The number of failing versions that are not listed."""
         return self.would_fail - len(self.failing)
 
     @property
     def unnamed_refused(self) -> int:
-        """How many more past promotions would have been refused than are named."""
+        """The number of refused past promotions that are not listed."""
         return self.would_refuse - len(self.refused)
 
 
 def what_if(
     policy: PromotionPolicy, stage: Stage, model: models.RegisteredModel | None, at: datetime
 ) -> WhatIf:
-    """Run a draft for `stage` against every version it would hold for and every past promotion.
+    """Judge every version that a draft for `stage` would apply to, and every past promotion.
 
-    That of the site holds for the models that have no policy of their own for the stage. At most
-    eleven statements.
+    A default policy applies to the models that have no model policy for the stage. At most eleven
+    statements.
     """
     judge = policy.judge(definitions() if policy.asks_about_noise else NO_DEFINITIONS)
     versions = would_pass = 0
@@ -162,13 +162,13 @@ def what_if(
         would_refuse=len(refused),
         refused=tuple(p for p in promotions if not p.passes),
         promotions=promotions if few else (),
-        # Counted apart: a promotion that is undone meanwhile must not make it negative.
+        # Counted separately: a promotion that is removed meanwhile must not make it negative.
         without_evidence=max(0, _promotions_made(stage, model) - len(judged)),
     )
 
 
 def _in_scope(prefix: str, stage: Stage, model: models.RegisteredModel | None) -> Q:
-    """The condition for rows whose model, at `prefix`, the draft would hold for, deleted or not."""
+    """Return the condition that the draft applies to the model at `prefix`, deleted or not."""
     if model is not None:
         return Q(**{prefix: model})
     return Q(~has_own_policy(prefix, stage))
@@ -177,11 +177,11 @@ def _in_scope(prefix: str, stage: Stage, model: models.RegisteredModel | None) -
 def _versions(
     policy: PromotionPolicy, stage: Stage, model: models.RegisteredModel | None, at: datetime
 ) -> Iterator[tuple[int, Evidence, Evidence | None]]:
-    """The id of each version with what it shows and what its champion does, by their ids."""
+    """Yield the id of each version with its evidence and that of its champion, by id."""
     champions = _champions(policy, stage, model) if policy.asks_about_champion else {}
     metrics = _beside(_metric_rows(policy, model), _metrics)
     tags = _beside(_tag_rows(policy, model), _tags)
-    # What the draft does not ask for is not read.
+    # What the draft does not require is not read.
     columns = {
         "description": policy.asks_for(RequiredDescription),
         "artifact_uri": policy.asks_for(ArtifactDigest, NoPickle),
@@ -214,10 +214,10 @@ def _versions(
 
 
 def _beside(rows: Iterable[Row], part_of: Callable[[Iterable[Row]], Part]) -> Callable[[int], Part]:
-    """What belongs to a version, asked for in the order of the versions' ids.
+    """Return a function that returns what belongs to a version; call it in the order of the ids.
 
-    `rows` start with the id of a version and are sorted by it; `part_of` makes one version's part
-    of its rows. It is asked once for each version.
+    `rows` start with the id of a version and are sorted by it; `part_of` converts one version's
+    rows. Call the function once for each version.
     """
     groups = groupby(rows, key=itemgetter(0))
     nothing: Iterable[Row] = ()
@@ -243,7 +243,7 @@ def _metrics(rows: Iterable[MetricRow]) -> dict[str, Metric]:
 def _metric_rows(
     policy: PromotionPolicy, model: models.RegisteredModel | None
 ) -> Iterable[MetricRow]:
-    """The metrics that the draft speaks of, by version; also of versions that are none of its."""
+    """Return the metrics that the draft refers to, by version, including versions out of scope."""
     if not policy.metric_names:
         return ()
     rows = models.Metric.objects.filter(name__in=policy.metric_names)
@@ -274,7 +274,7 @@ def _tags(rows: Iterable[tuple[int, str, str]]) -> dict[str, str]:
 def _champions(
     policy: PromotionPolicy, stage: Stage, model: models.RegisteredModel | None
 ) -> dict[int, tuple[int, Evidence]]:
-    """The id of each model's champion and what it shows, by the id of the model."""
+    """Return the id and evidence of each model's champion, by the id of the model."""
     scope = {"pk": model.pk} if model is not None else {"deleted_at": None}
     crowned = models.RegisteredModel.objects.filter(champion__isnull=False, **scope)
     measured = models.Metric.objects.filter(
@@ -292,10 +292,10 @@ def _champions(
 def _judged_promotions(
     policy: PromotionPolicy, judge: Judge, stage: Stage, model: models.RegisteredModel | None
 ) -> Iterator[tuple[datetime, int, bool]]:
-    """When each past promotion was made, the id of its check, and whether it passes the draft.
+    """Yield the time of each past promotion, the id of its check, and whether it passes the draft.
 
-    They are judged on the evidence that was frozen then. One of which too little was frozen is
-    left out, and so is a rollback, which is no promotion: no policy stops it.
+    They are judged on the frozen evidence. Promotions with too little frozen evidence are left out,
+    and so are rollbacks, which are not promotions: no policy stops them.
     """
     parts = {part for kind, part in _FROZEN_PARTS.items() if policy.asks_for(kind)}
     if policy.required_approvals:
@@ -340,7 +340,7 @@ def _frozen(check: Mapping[str, Any], side: Mapping[str, Any], asked: frozenset[
 
 
 def _promotions(judged: Iterable[tuple[datetime, int, bool]]) -> tuple[Promotion, ...]:
-    """The promotions of some checks, the newest first; one statement."""
+    """Return the promotions of some checks, the newest first; one statement."""
     passes = {pk: passed for _, pk, passed in judged}
     rows = models.PolicyCheck.objects.filter(pk__in=passes).order_by("-made_at", "-pk")
     read = ("pk", "version__model__name", "version__number", "made_at", "uid")
@@ -351,7 +351,7 @@ def _promotions(judged: Iterable[tuple[datetime, int, bool]]) -> tuple[Promotion
 
 
 def _promotions_made(stage: Stage, model: models.RegisteredModel | None) -> int:
-    """How many promotions the log tells of; one statement."""
+    """Count the promotions in the log; one statement."""
     before = [other.value for other in Stage if is_promotion(other, stage)]
     return models.AuditEvent.objects.filter(
         _in_scope("version__model", stage, model),
@@ -362,7 +362,7 @@ def _promotions_made(stage: Stage, model: models.RegisteredModel | None) -> int:
 
 
 def _names(pks: Iterable[int]) -> dict[int, NamedVersion]:
-    """The names of versions by their ids; one statement."""
+    """Return the names of versions by their ids; one statement."""
     rows = models.ModelVersion.objects.filter(pk__in=list(pks))
     return {
         pk: NamedVersion(name, number)

@@ -1,4 +1,4 @@
-"""What changed of the evidence that votes are bound to, told from the audit log."""
+"""Changes of the evidence that votes are bound to, from the audit log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OF_VERSION = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceChange:
-    """One change: who made it when, what it was, and the values where they are short."""
+    """One change: its actor and time, a sentence, and the values if they are short."""
 
     at: datetime
     who: str
@@ -39,10 +39,10 @@ class EvidenceChange:
 def evidence_changes(
     version: models.ModelVersion, stage: Stage, since: datetime
 ) -> tuple[EvidenceChange, ...]:
-    """What was changed since a moment, the first first; two statements.
+    """Return what was changed since a time, the oldest first; two statements.
 
-    Of the version its metrics, description, tags and files; of the champion its metrics, and who it
-    is; and the policy that guards `stage`. Changes made in the very moment are told too.
+    Of the version: metrics, description, tags and files. Of the champion: metrics, and which
+    version it is. And the policy for `stage`. Changes at exactly that time are included.
     """
     champion = version.model.champion_id
     about = Q(version=version, action__in=_OF_VERSION)

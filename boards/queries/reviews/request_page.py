@@ -1,4 +1,4 @@
-"""One transition request with the whole evidence that a reviewer decides on."""
+"""The page of a transition request with all evidence for a reviewer."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from obeya.transitions.requests import Decision, RequestStatus, Vote, last_votes
 class VoteLine:
     """One vote.
 
-    `is_stale`: it was given on evidence that changed since; `is_last`: it is the last of its
-    voter, the only one that can count.
+    `is_stale`: the evidence was changed since; `is_last`: it is the last of its voter, the only one
+    that can count.
     """
 
     vote: Vote
@@ -42,23 +42,23 @@ class VoteLine:
 
     @property
     def approves(self) -> bool:
-        """Whether it says yes."""
+        """Whether it is an approval."""
         return self.vote.decision is Decision.APPROVE
 
     @property
     def counts(self) -> bool:
-        """Whether it is an approval of the evidence as it stands."""
+        """Whether it is an approval of the current evidence."""
         return self.approves and self.is_last and not self.is_stale
 
     @property
     def short_digest(self) -> str:
-        """Enough of the evidence's digest to tell two apart by eye."""
+        """The start of the evidence's digest, long enough to distinguish two by eye."""
         return self.vote.evidence_digest[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class EndedBy:
-    """What became of the version, so that the request was over. No stage: it was deleted."""
+    """The event that closed the request. `to_stage` None: the version was deleted."""
 
     action: Action
     to_stage: Stage | None
@@ -71,12 +71,12 @@ class EndedBy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPage:
-    """All that the page shows.
+    """The page.
 
-    `judgement` is None for a request that is closed. `result` is what is decided on, as it is now
-    while the request is open, else as it was frozen; None for one that was closed without a move.
-    `archives` are the numbers of the versions that the move would archive. `check` is the frozen
-    check of a completed one. `changes` are what changed since the first stale vote.
+    `judgement` is None for a closed request. `result` is the current one while the request is open,
+    else the frozen one; None for a request that was closed without a move. `archives` are the
+    numbers of the versions that the move would archive. `check` is the frozen check of a completed
+    request. `changes` are those since the first stale vote.
     """
 
     uid: uuid.UUID
@@ -117,26 +117,26 @@ class RequestPage:
 
     @property
     def short_digest(self) -> str:
-        """Enough of the evidence's digest to tell two apart by eye."""
+        """The start of the evidence's digest, long enough to distinguish two by eye."""
         return self.evidence_digest[:12]
 
     @property
     def stale_approvals(self) -> int:
-        """How many approvals do not count because the evidence changed since."""
+        """The number of approvals that do not count because the evidence was changed since."""
         return sum(line.approves and line.is_last and line.is_stale for line in self.votes)
 
     @property
     def rejection(self) -> str:
-        """What was said when it was rejected; empty where nobody rejected it."""
+        """The comment of the rejection; empty if there is none."""
         return next((v.vote.comment for v in self.votes if v.is_last and not v.approves), "")
 
     def vote_of(self, username: str) -> VoteLine | None:
-        """A person's last vote."""
+        """Return a person's last vote."""
         return next((v for v in self.votes if v.is_last and v.vote.voter == username), None)
 
 
 def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
-    """One request; a fixed number of statements.
+    """Return the page of a request; a fixed number of statements.
 
     Raises:
         NotFound: there is no such request.
@@ -194,7 +194,7 @@ def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
 def _present(
     row: models.TransitionRequest, at: datetime
 ) -> tuple[TransitionJudgement, CheckResult, str]:
-    """The evidence as it stands, and what every rule says to it."""
+    """Return the judgement of the current evidence, that evidence and its digest."""
     version, stage = row.version, Stage(row.to_stage)
     source = MoveFacts([version], with_digest=True, at=at)
     facts = source.of(version, stage, archive_existing=row.archive_existing)
@@ -229,7 +229,7 @@ def _present(
 
 
 def _frozen(row: models.TransitionRequest) -> tuple[uuid.UUID | None, CheckResult | None]:
-    """The evidence that was frozen when the request was completed."""
+    """Return the evidence that was frozen when the request was completed."""
     check = (
         models.PolicyCheck.objects.filter(
             version=row.version_id, allowed=True, evidence__request=str(row.uid)
@@ -241,7 +241,7 @@ def _frozen(row: models.TransitionRequest) -> tuple[uuid.UUID | None, CheckResul
 
 
 def _ended_by(row: models.TransitionRequest) -> EndedBy | None:
-    """The move or deletion of the version that closed the request; None where a person did."""
+    """Return the move or deletion that closed the request; None if a person closed it."""
     if row.closed_at is None or row.status == RequestStatus.REJECTED.value:
         return None
     found = models.AuditEvent.objects.filter(

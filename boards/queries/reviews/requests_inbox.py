@@ -1,4 +1,4 @@
-"""The inbox of transition requests: what waits for a person, what is theirs, and all."""
+"""The inbox of transition requests: those that need a person's review, their own, and all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NAME_MAX = 256
 
 
 class Inbox(StrEnum):
-    """Which requests are listed."""
+    """The views of the inbox."""
 
     WAITING = "waiting"
     MINE = "mine"
@@ -40,13 +40,13 @@ class Inbox(StrEnum):
 
     @property
     def label(self) -> str:
-        """The view as its link says it."""
+        """The text of the view's link."""
         return {"waiting": "Waits for me", "mine": "Mine", "all": "All"}[self.value]
 
 
 @dataclass(frozen=True, slots=True)
 class InboxQuery:
-    """What is listed; `status` and `model` narrow the view of all."""
+    """The view of the inbox; `status` and `model` filter the view of all requests."""
 
     inbox: Inbox = Inbox.ALL
     status: RequestStatus | None = None
@@ -54,7 +54,7 @@ class InboxQuery:
 
     @classmethod
     def parse(cls, values: Mapping[str, str], *, default: Inbox) -> InboxQuery:
-        """Read the fields of an address.
+        """Parse the parameters of a URL.
 
         Raises:
             InvalidInput: there is no such view or status, or the name is too long.
@@ -74,13 +74,13 @@ class InboxQuery:
         )
 
     def shows(self, row: InboxRow) -> bool:
-        """Whether a row that may be shown is: what waits is not voted on as the evidence stands."""
+        """Return whether the view lists a row: waiting means no vote on the current evidence."""
         return self.inbox is not Inbox.WAITING or row.my_vote is None or row.my_vote_is_stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxRow:
-    """One request. `judgement` is None for one that is closed; `my_vote` None without one."""
+    """One request. `judgement` is None if it is closed; `my_vote` is None without a vote."""
 
     uid: uuid.UUID
     model: str
@@ -106,7 +106,7 @@ class InboxRow:
 
     @property
     def lamp(self) -> Lamp:
-        """The shape of the evidence as it stands; of a closed request none is shown."""
+        """The status of the current evidence; a closed request has none."""
         if self.judgement is None or self.judgement.policy_result is None:
             return Lamp.NONE
         return policy_result_lamp(self.judgement.policy_result)
@@ -123,11 +123,11 @@ class InboxPage:
 def requests_inbox(
     user: models.User, query: InboxQuery, at: datetime, after: Cursor | None = None
 ) -> InboxPage:
-    """A page of requests; a fixed number of statements whatever their number.
+    """Return a page of requests; a fixed number of statements for any number of requests.
 
-    What waits for a person are the open requests of others that they may approve and have not
-    voted on as the evidence stands. Only the evidence's digest tells which these are: the page
-    is filled in at most ten rounds, each of a fixed number of statements.
+    The requests that need a person's review are the open requests of others that they can approve
+    and have not voted on with the current evidence. Only the evidence's digest shows which these
+    are: the page is filled in at most ten rounds, each of a fixed number of statements.
     """
     found = _listed(user, query, at)
     rows: list[InboxRow] = []
@@ -147,10 +147,10 @@ def requests_inbox(
 
 
 def waiting_count(user: models.User, at: datetime) -> int:
-    """How many requests wait for a person, at most one more than `COUNT_CAP`.
+    """Count the requests that need a person's review, at most one more than `COUNT_CAP`.
 
-    One statement; where something changed after the person voted, the evidence of those
-    requests is read too, to tell whether it was that which changed.
+    One statement; if something was changed after the person voted, the evidence of those requests
+    is read too, to find out whether the evidence changed.
     """
     if not has_permission(user, Permission.APPROVE):
         return 0
@@ -179,10 +179,10 @@ def _listed(
 
 
 def _waiting(user: models.User, at: datetime) -> QuerySet[Any]:
-    """The requests that may wait for a person.
+    """Return the requests that may need a person's review.
 
-    Those without a vote of theirs do. Those with one do if the evidence changed since, which
-    only its digest tells: they are left out where nothing changed that it is made of.
+    Those without a vote of theirs do. Those with one do if the evidence changed since, which only
+    its digest shows: they are left out if no part of the evidence changed.
     """
     mine = models.Vote.objects.filter(request=OuterRef("pk"), voter=user).order_by("-pk")
     newer_policy = models.PolicyRevision.objects.filter(

@@ -1,4 +1,4 @@
-"""Waivers as people read them: of one version, and all of them a page at a time."""
+"""The pages of waivers: of one version, and all of them, one page at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OF_VERSION_MAX = 20
 
 
 class WaiverState(StrEnum):
-    """Whether a waiver holds."""
+    """The state of a waiver."""
 
     ACTIVE = "active"
     EXPIRED = "expired"
@@ -32,14 +32,14 @@ class WaiverState(StrEnum):
 
 
 class WaiverView(StrEnum):
-    """Which waivers are listed."""
+    """The views of the list."""
 
     ACTIVE = "active"
     PAST = "past"
 
     @classmethod
     def parse(cls, text: str) -> WaiverView:
-        """Read the view of an address; active is meant where none is named.
+        """Parse the view of a URL; the default is active.
 
         Raises:
             InvalidInput: there is no such view.
@@ -51,7 +51,7 @@ class WaiverView(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverLine:
-    """One waiver at a moment. `revoked_by` is empty for one that was not revoked."""
+    """One waiver at a time. `revoked_by` is empty if it was not revoked."""
 
     uid: uuid.UUID
     waiver: Waiver
@@ -61,7 +61,7 @@ class WaiverLine:
 
     @property
     def is_active(self) -> bool:
-        """Whether it holds."""
+        """Whether it is in effect."""
         return self.state is WaiverState.ACTIVE
 
 
@@ -74,7 +74,10 @@ class WaiversPage:
 
 
 def waivers_page(view: WaiverView, at: datetime, after: Cursor | None = None) -> WaiversPage:
-    """A page of the waivers that hold at a moment, or of those that do no more; one statement."""
+    """Return a page of the waivers that are active at a time, or of the past ones.
+
+    One statement.
+    """
     holds = Q(revoked_at=None, expires_at__gt=at)
     found = _rows().filter(holds if view is WaiverView.ACTIVE else ~holds)
     if after is not None:
@@ -88,13 +91,13 @@ def waivers_page(view: WaiverView, at: datetime, after: Cursor | None = None) ->
 
 
 def waivers_of_version(version: models.ModelVersion, at: datetime) -> tuple[WaiverLine, ...]:
-    """The last waivers of a version, the newest first; one statement."""
+    """Return the last waivers of a version, the newest first; one statement."""
     rows = _rows().filter(version=version).order_by("-granted_at", "-pk")[:OF_VERSION_MAX]
     return tuple(_lines(rows, at))
 
 
 def waiver_line(uid: uuid.UUID, at: datetime) -> WaiverLine:
-    """One waiver; one statement.
+    """Return one waiver; one statement.
 
     Raises:
         NotFound: there is no such waiver.
@@ -106,7 +109,7 @@ def waiver_line(uid: uuid.UUID, at: datetime) -> WaiverLine:
 
 
 def stages_with_policy(version: models.ModelVersion) -> tuple[Stage, ...]:
-    """The stages ahead of a version whose policy in force could be waived; one statement."""
+    """Return the stages ahead of a version that have a policy in force; one statement."""
     policies = PoliciesInForce([version.model_id])
     here = Stage(version.stage)
     return tuple(

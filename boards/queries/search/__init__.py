@@ -1,1 +1,1 @@
-"""Finding versions and models: filters, orders and pages."""
+"""Search for versions and models: filters, orders and pages."""

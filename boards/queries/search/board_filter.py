@@ -33,7 +33,7 @@ WORDS_MAX = 8
 CONDITIONS_MAX = 8
 # A metric's name, a comparison and a number with all its digits.
 CONDITION_MAX = names.METRIC_NAME_MAX + 64
-# Every card links back to the board with its filter, which makes a long one dear.
+# Every card links back to the board with its filter, which makes long filters expensive.
 EXPRESSION_MAX = 1_024
 
 _CONDITION = re.compile(
@@ -44,7 +44,7 @@ _VERSION = re.compile(r"v([0-9]+)\Z", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class MetricCondition:
-    """A metric held against a number; a version without the metric does not match."""
+    """A metric compared with a number; a version without the metric does not match."""
 
     metric: str
     comparison: Comparison
@@ -52,7 +52,7 @@ class MetricCondition:
 
     @classmethod
     def parse(cls, text: str) -> MetricCondition:
-        """Read ``imagenet_top1 >= 80``.
+        """Parse ``imagenet_top1 >= 80``.
 
         Raises:
             InvalidInput: it is not a metric, a comparison and a finite number.
@@ -86,18 +86,18 @@ class MetricCondition:
 
     @property
     def term(self) -> MetricTerm:
-        """The same in the filter language."""
+        """The same condition in the filter language."""
         return MetricTerm(self.metric, Operator(self.comparison.value), self.number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardFilter:
-    """Which versions the board shows. Empty fields let everything through.
+    """The filter of the board. Empty fields match everything.
 
-    `text`: words that each must be in the model's name or the version's label, or be its number
-    (``v3``); or a text in the filter language, which `expression` then holds as it was read, in
-    place of words. `model` and `owner` are exact names. `tags` are pairs of key and value; a
-    value None asks only that the tag is there. All of them are held in the form that is stored.
+    `text`: words that must each be in the model's name or the version's label, or be its number
+    (``v3``); or a text in the filter language, which is then parsed into `expression`, instead of
+    words. `model` and `owner` are exact names. `tags` are pairs of key and value; a value of None
+    matches any value of the tag. All of them have the stored form.
     """
 
     text: str = ""
@@ -109,10 +109,10 @@ class BoardFilter:
 
     @classmethod
     def parse(cls, lists: Mapping[str, Sequence[str]]) -> BoardFilter:
-        """Read the parameters ``q``, ``model``, ``owner``, ``tag`` and ``metric``.
+        """Parse the parameters ``q``, ``model``, ``owner``, ``tag`` and ``metric``.
 
         Raises:
-            InvalidInput: one of them cannot be; `field` names it.
+            InvalidInput: one of them is invalid; `field` is its name.
         """
 
         def last(name: str) -> str:
@@ -134,12 +134,12 @@ class BoardFilter:
 
     @property
     def only_model(self) -> bool:
-        """Whether nothing but the model is filtered, so that the model's own counts hold."""
+        """Whether only the model is filtered, so that the model's counters can be used."""
         return not (self.text or self.owner or self.tags or self.metrics)
 
     @property
     def parameters(self) -> list[tuple[str, str]]:
-        """The filter as URL parameters, empty ones left out."""
+        """The filter as URL parameters, without empty ones."""
         single = [("q", self.text), ("model", self.model), ("owner", self.owner)]
         return [
             *((name, value) for name, value in single if value),
@@ -149,11 +149,11 @@ class BoardFilter:
 
     @property
     def query_string(self) -> str:
-        """The filter as it stands behind the ``?`` of a URL; empty when there is none."""
+        """The filter as the query string of a URL, without the ``?``; empty if there is none."""
         return urlencode(self.parameters)
 
     def apply(self, versions: QuerySet[models.ModelVersion]) -> QuerySet[models.ModelVersion]:
-        """The versions that the filter lets through; at most one row for each."""
+        """Return the versions that match the filter; at most one row for each."""
         words = [] if self.expression else self.text.split()[:WORDS_MAX]
         for word in words:
             matches = contains("model__name", word) | contains("label", word)
@@ -167,7 +167,7 @@ class BoardFilter:
         return versions
 
     def _expressions(self) -> Iterator[Expression]:
-        """All but the words, in the filter language."""
+        """Yield everything except the words, in the filter language."""
         if self.expression:
             yield self.expression
         if self.model:
@@ -182,7 +182,7 @@ class BoardFilter:
 
 
 def _search(text: str) -> tuple[str, Expression | None]:
-    """What is searched for: words, or a filter with what it says."""
+    """Parse a search: words, or a filter with its expression."""
     if not is_filter(text):
         return names.search_text(text), None
     if len(text) > EXPRESSION_MAX:
@@ -195,7 +195,7 @@ def _search(text: str) -> tuple[str, Expression | None]:
 
 
 def _read(rule: Callable[[str], str], text: str, *, field: str) -> str:
-    """The text as one of the rules of `obeya.names` stores it; a refusal names `field`."""
+    """Return the text as a function of `obeya.names` stores it; an error has the given `field`."""
     try:
         return rule(text)
     except InvalidInput as error:

@@ -13,9 +13,9 @@ _SqlAndParams = tuple[str, tuple[str | int, ...]]
 
 
 class Like(Func):
-    """Whether a text is like a pattern: ``%`` is any text, ``_`` any character, no escapes.
+    """Whether a text matches a pattern: ``%`` is any text, ``_`` any character, no escapes.
 
-    The case of letters matters unless `any_case`, which on SQLite goes from A to Z only.
+    Case matters unless `any_case`, which on SQLite applies to A to Z only.
     """
 
     output_field = BooleanField()
@@ -29,7 +29,7 @@ class Like(Func):
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: Any
     ) -> _SqlAndParams:
-        """LIKE or ILIKE, with the backslash as a character like any other."""
+        """LIKE or ILIKE, with the backslash as an ordinary character."""
         column, params = compiler.compile(self.source_expressions[0])
         operator = "ILIKE" if self._any_case else "LIKE"
         return f"({column}) {operator} %s ESCAPE ''", (*params, self._pattern)
@@ -37,7 +37,7 @@ class Like(Func):
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: Any
     ) -> _SqlAndParams:
-        """LIKE knows no case there, and GLOB knows it."""
+        """LIKE ignores case on SQLite; GLOB does not."""
         column, params = compiler.compile(self.source_expressions[0])
         if self._any_case:
             return f"({column}) LIKE %s", (*params, self._pattern)

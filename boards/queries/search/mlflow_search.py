@@ -1,7 +1,7 @@
-"""Models and versions as MLflow's clients search for them: clauses, an order, and pages by keyset.
+"""The search of MLflow's clients for models and versions: clauses, an order, and keyset pages.
 
-What the clauses mean is MLflow's: a clause on a tag lets through what has the tag, also with
-``!=``; prompts, which MLflow keeps among its models, are found by those who ask for them.
+Clauses have MLflow's meaning: a clause on a tag matches only what has the tag, also with ``!=``;
+prompts, which MLflow stores among its models, are found only if the filter requests them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """One comparison. `tag` is the tag's key, None where `column` names a column of the row.
+    """One comparison. `tag` is the tag's key, None if `column` is a column of the row.
 
     `comparator` is one of ``= != < <= > >= LIKE ILIKE IN``, or ``NOT IN``; `value` is a text or a
     number, for the last two a tuple of texts.
@@ -41,7 +41,7 @@ class Clause:
 def search_models(
     within: Q, clauses: Sequence[Clause], order: Order, after: Sequence[Value] | None, limit: int
 ) -> tuple[list[models.RegisteredModel], bool]:
-    """The models that all clauses let through, and whether there are more behind them.
+    """Return the models that match all clauses, and whether there are more after them.
 
     `after` is the values of the order's keys at the row to continue from. One statement.
     """
@@ -53,7 +53,7 @@ def search_models(
 def search_versions(
     within: Q, clauses: Sequence[Clause], order: Order, after: Sequence[Value] | None, limit: int
 ) -> tuple[list[models.ModelVersion], bool]:
-    """The same for versions; their `model` and `owner` are fetched with them."""
+    """Return versions like `search_models`, with their `model` and `owner`."""
     found = models.ModelVersion.objects.filter(within, deleted_at=None)
     found = _filtered(found, clauses, models.VersionTag.objects.filter(version=OuterRef("pk")))
     return _page(found.select_related("model", "owner"), order, after, limit)
@@ -62,9 +62,9 @@ def search_versions(
 def latest_versions(
     rows: Sequence[models.RegisteredModel], stages: Collection[Stage] = tuple(Stage)
 ) -> list[models.ModelVersion]:
-    """The version with the highest number in each of the stages of each model, by number.
+    """Return the version with the highest number in each of the stages of each model, by number.
 
-    One statement; none where the stages are empty. `model` and `owner` are fetched with them.
+    One statement; none if the stages are empty. `model` and `owner` are fetched with them.
     """
     filled = {stage: [row.pk for row in rows if row.count_in(stage)] for stage in stages}
     newest = [Q(pk__in=_latest_in(stage, ids)) for stage, ids in filled.items() if ids]
@@ -84,7 +84,7 @@ def _latest_in(stage: Stage, model_ids: Sequence[int]) -> QuerySet[Any, Any]:
 
 
 def cursor_of(row: Model, order: Order) -> str:
-    """The cursor of the place after a row that was fetched."""
+    """Return the cursor of the position after a row that was fetched."""
     paths = [key.column.split("__") for key in order.keys]
     return order.cursor([reduce(getattr, path, row) for path in paths])  # type: ignore[misc]
 

@@ -1,7 +1,7 @@
 """Expressions of the filter language as conditions on rows of versions.
 
-What an expression means is said by its `matches` in `obeya.filters.expressions`; the condition
-holds for the same versions.
+The meaning of an expression is defined by its `matches` in `obeya.filters.expressions`; the
+condition matches the same versions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from obeya.filters.expressions import (
 )
 from obeya.policy.bounds import Comparison
 
-# Where the search for the ends of what is equal to a number starts.
+# Where the search for the bounds of what equals a number starts.
 _NEARLY_EQUAL = 1e-9
 TIMES = {
     Field.CREATED: "created_at",
@@ -51,10 +51,12 @@ _TEXTS = {
 
 
 def condition(expression: Expression, *, now: datetime) -> Q:
-    """The condition on rows of `boards.models.ModelVersion`; at most one row for each version.
+    """Return the condition on rows of `boards.models.ModelVersion`.
 
-    What all versions sought must have is asked so that an index can lead to them; what stands
-    below an ``or`` or a ``not`` so that it is asked of each version.
+    At most one row for each version.
+
+    Terms that every version must match are written so that an index can be used; terms below an
+    ``or`` or a ``not`` so that they are checked for each version.
     """
     return _condition(expression, now, leads=True)
 
@@ -114,7 +116,7 @@ def _text(term: TextTerm, *, leads: bool) -> Q:
 
 
 def _texts_held(term: TextTerm, column: str) -> Q:
-    """The condition that a column is like the term's texts, also for ``!=``."""
+    """Return the condition that a column matches the term's texts, also for ``!=``."""
     if term.operator is Operator.CONTAINS:
         return contains(column, term.texts[0])
     if len(term.texts) == 1:
@@ -123,7 +125,7 @@ def _texts_held(term: TextTerm, column: str) -> Q:
 
 
 def contains(column: str, part: str) -> Q:
-    """The condition that a text has `part` in it, in whatever case."""
+    """Return the condition that a text contains `part`, ignoring case."""
     return Q(**{f"{column}__icontains": part})
 
 
@@ -152,14 +154,14 @@ def _has(subject: Field | MetricName | TagKey, *, leads: bool) -> Q:
 
 
 def _of_version(rows: QuerySet[Any, Any], *, leads: bool) -> Q:
-    """The condition that the version has one of these rows."""
+    """Return the condition that the version has one of these rows."""
     if leads:
         return Q(pk__in=rows.values("version"))
     return Q(Exists(rows.filter(version=OuterRef("pk"))))
 
 
 def _held(operator: Operator, column: str, first: object, last: object) -> Q:
-    """The condition that a column compares so with what lasts from `first` to `last`."""
+    """Return the condition that a column compares so with the range from `first` to `last`."""
     match operator:
         case Operator.GT:
             return Q(**{f"{column}__gt": last})
@@ -180,7 +182,7 @@ def _asks_equality(operator: Operator) -> bool:
 
 
 def _equal_to(number: float) -> tuple[float, float]:
-    """The least and the largest number that `Comparison.EQ` holds equal to `number`."""
+    """Return the smallest and the largest number that equal `number` by `Comparison.EQ`."""
     slack = abs(number) * _NEARLY_EQUAL
     return _outermost(number, number - slack, -math.inf), _outermost(
         number, number + slack, math.inf
@@ -188,7 +190,7 @@ def _equal_to(number: float) -> tuple[float, float]:
 
 
 def _outermost(number: float, start: float, outwards: float) -> float:
-    """The last number from `start` outwards, else the first inwards, that is equal."""
+    """Return the last equal number outwards from `start`, else the first inwards."""
     holds: Callable[[float], bool] = lambda other: Comparison.EQ.holds(other, number)  # noqa: E731
     edge = start
     while holds(following := math.nextafter(edge, outwards)):

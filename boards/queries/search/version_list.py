@@ -1,7 +1,7 @@
-"""Pages of versions under a filter, sorted as asked: by keyset, so that no page costs the others.
+"""Pages of versions under a filter, in any order: by keyset, so that every page costs the same.
 
-Those that lack the metric that is sorted by come last; what the ordering leaves equal is sorted by
-age.
+Versions without the metric that is sorted by come last; versions that are equal in the ordering are
+sorted by age.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _COLUMNS = {**TIMES, Field.MODEL: "model__name", Field.VERSION: "number"}
 
 @dataclass(frozen=True, slots=True)
 class VersionPage:
-    """Some versions, and the cursor of those that follow; None on the last page."""
+    """Some versions, and the cursor of the following ones; None on the last page."""
 
     versions: tuple[ModelVersion, ...]
     next_cursor: str | None
@@ -48,12 +48,12 @@ def list_versions(
     limit: int = 50,
     within: Q | None = None,
 ) -> VersionPage:
-    """A page of the versions that an expression lets through; at most five statements.
+    """Return a page of the versions that match an expression; at most five statements.
 
-    `within` is a further condition on their rows; `now` what relative times are reckoned from.
+    `within` is a further condition on their rows; relative times are relative to `now`.
 
     Raises:
-        InvalidInput: `after` is no cursor of this ordering.
+        InvalidInput: `after` is not a cursor of this ordering.
     """
     rows = models.ModelVersion.objects.filter(within or Q(), deleted_at=None)
     if expression is not None:
@@ -101,10 +101,10 @@ def _sorted(
     after: Sequence[Value] | None,
     limit: int,
 ) -> list[models.ModelVersion]:
-    """The first rows after a place.
+    """Return the first rows after a position.
 
-    Sorted by a metric they are read in two halves, so that the index of its values gives the
-    first: those that have it, then those that do not.
+    Sorted by a metric they are read in two parts, so that the index of its values can be used:
+    first those that have the metric, then those that do not.
     """
     first, order = ordering.terms[0].subject, _order(ordering)
     rows = _annotated(rows.select_related("model", "owner"), ordering)
@@ -126,7 +126,7 @@ def _sorted(
 def _annotated(
     rows: QuerySet[models.ModelVersion], ordering: Ordering
 ) -> QuerySet[models.ModelVersion]:
-    """The rows with the value that each term of the ordering sorts by."""
+    """Return the rows with the value that each term of the ordering sorts by."""
     for place, term in enumerate(ordering.terms):
         column = _column(place, term.subject)
         if isinstance(term.subject, MetricName):

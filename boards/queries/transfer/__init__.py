@@ -1,1 +1,1 @@
-"""A whole installation as documents."""
+"""The whole installation as documents."""

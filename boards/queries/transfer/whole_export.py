@@ -1,4 +1,4 @@
-"""Everything of an installation as documents, for its whole export.
+"""All data of an installation as documents, for its whole export.
 
 A document is a row: its columns by their names, references as the ids of rows in the other files.
 """
@@ -24,9 +24,9 @@ CHUNK = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """One kind of thing: its file and table, and the columns that stay where they are.
+    """One exported table: its file and model, and the columns that are not exported.
 
-    `held` are the members that list names of what rows hold beside their columns.
+    `held` are the members that list the names of rows that are related to a row.
     """
 
     file: str
@@ -89,12 +89,12 @@ STAY: Mapping[type[Model], str] = {
 
 
 def names_of_groups() -> dict[str, int]:
-    """The groups there are, by name."""
+    """Return the ids of all groups, by name."""
     return dict(Group.objects.values_list("name", "pk"))
 
 
 def names_of_permissions() -> dict[str, int]:
-    """The permissions there are, by the names that programs ask for: ``boards.promote``."""
+    """Return the ids of all permissions, by the names in code: ``boards.promote``."""
     rows = Permission.objects.values_list("content_type__app_label", "codename", "pk")
     return {f"{app}.{codename}": pk for app, codename, pk in rows}
 
@@ -107,14 +107,14 @@ HELD: Mapping[str, tuple[type[Model], str, Callable[[], dict[str, int]]]] = {
         names_of_permissions,
     ),
 }
-"""What accounts hold: the table, its column, and the names of what that refers to."""
+"""Groups and permissions of accounts: the table, its column, and the ids by name."""
 
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Read one state of everything within this, whatever is written meanwhile."""
+    """Read one consistent state of all tables inside, whatever is written meanwhile."""
     if connection.vendor == "sqlite":
-        # A transaction of Django's would take the lock of all writers.
+        # One of Django's transactions would take the lock of all writers.
         with connection.cursor() as cursor:
             cursor.execute("BEGIN DEFERRED")
         try:
@@ -129,7 +129,7 @@ def snapshot() -> Iterator[None]:
 
 
 def documents(noun: Noun) -> Iterator[dict[str, Any]]:
-    """The rows of a noun by their ids, a thousand at a time."""
+    """Yield the rows of a table by their ids, a thousand at a time."""
     columns = [(column.attname, column.name, column) for column in noun.columns]
     held = {name: _held(name) for name in noun.held}
     names = [attname for attname, *_ in columns]
@@ -148,19 +148,19 @@ def documents(noun: Noun) -> Iterator[dict[str, Any]]:
 
 
 def count_rows() -> int:
-    """How many rows an export has, and contents."""
+    """Return the number of rows and contents in an export."""
     return sum(noun.model._default_manager.count() for noun in NOUNS) + models.Blob.objects.count()
 
 
 def stored_blobs() -> Iterator[tuple[str, int]]:
-    """Digest and bytes of every stored content."""
+    """Yield digest and size in bytes of all stored content."""
     yield from models.Blob.objects.order_by("pk").values_list("sha256", "size").iterator()
 
 
 def written(column: Field[Any, Any], value: object) -> object:
-    """The value of a column as it stands in a document."""
+    """Return the value of a column as it is in a document."""
     if isinstance(column, JSONField):
-        # PostgreSQL keeps JSON in an order of its own.
+        # PostgreSQL stores JSON in another order.
         return _sorted(value)
     if isinstance(value, datetime):
         return timestamp(value)

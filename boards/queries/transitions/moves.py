@@ -1,4 +1,4 @@
-"""Where a version may go from here, and why not elsewhere."""
+"""The possible moves of a version, and the reasons why others are not possible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from obeya.stages import Stage, is_promotion
 from obeya.transitions.judge import TransitionJudgement, judge_transition
 from obeya.transitions.limits import OCCUPANTS_NAMED
 
-# Checks, refusals, requests, aliases and the like leave a version's revision as it is.
+# Checks, refusals, requests, aliases and the like do not change a version's revision.
 _REVISING = (
     *MOVES,
     Action.METRICS_LOGGED,
@@ -30,10 +30,10 @@ _REVISING = (
 class MoveOption:
     """One stage as the target of a move by one person.
 
-    `judgement` is of the move alone, `clearing` of the move that archives what the model has there,
-    None where it has nothing there. `missing_permission` is the permission that the person lacks,
-    None when it is held. `occupants` are the numbers of the model's other versions in that stage.
-    `may_ask` tells whether the person may open requests, `request` is the one open for this move.
+    `judgement` is for the move only, `clearing` for the move that archives the model's versions in
+    that stage, None if it has none there. `missing_permission` is the permission that the person
+    lacks, None if they have it. `occupants` are the numbers of the model's other versions in that
+    stage. `may_ask`: the person can open requests; `request` is the open request for this move.
     """
 
     stage: Stage
@@ -46,28 +46,28 @@ class MoveOption:
 
     @property
     def allowed(self) -> bool:
-        """Whether this person's move there would be made, in one way at least."""
+        """Whether this person's move would be accepted, with or without archiving."""
         return self.missing_permission is None and self.judged.allowed
 
     @property
     def is_here(self) -> bool:
-        """Whether it is the stage the version is in."""
+        """Whether it is the version's current stage."""
         return self.judgement.from_stage is self.stage
 
     @property
     def needs_room(self) -> bool:
-        """Whether the move would be made only if what is there is archived."""
+        """Whether the move would be accepted only if the versions there are archived."""
         return self.allowed and not self.judgement.allowed
 
     @property
     def may_archive(self) -> bool:
-        """Whether archiving what is there is offered: where it makes room, and in Production."""
+        """Whether archiving the versions there is offered: if that helps, and in Production."""
         has_others = bool(self.occupants) and self.allowed
         return has_others and (self.needs_room or self.stage is Stage.PRODUCTION)
 
     @property
     def judged(self) -> TransitionJudgement:
-        """The judgement of the way that is offered first."""
+        """The judgement of the variant that is offered first."""
         if self.clearing is None:
             return self.judgement
         if self.stage is Stage.PRODUCTION or self.clearing.allowed > self.judgement.allowed:
@@ -76,21 +76,21 @@ class MoveOption:
 
     @property
     def occupants_text(self) -> str:
-        """The occupants in words, some of them named: ``v1, v3``."""
+        """The numbers of some of the occupants: ``v1, v3``."""
         named = ", ".join(f"v{number}" for number in self.occupants[-OCCUPANTS_NAMED:])
         more = len(self.occupants) - OCCUPANTS_NAMED
         return f"{named} and {more:,} more" if more > 0 else named
 
     @property
     def is_warned(self) -> bool:
-        """Whether the move would be made with a waiver, a warning or by making room."""
+        """Whether the move would be accepted with a waiver, a warning or archiving."""
         policy_result = self.judged.policy_result
         by_waiver = policy_result is not None and bool(policy_result.waived)
         return self.needs_room or by_waiver or bool(self.judged.warnings)
 
     @property
     def full(self) -> str:
-        """What a full stage says where archiving would make room; empty elsewhere."""
+        """The refusals of a full stage if archiving would help; empty otherwise."""
         if not self.needs_room:
             return ""
         return " ".join(
@@ -113,14 +113,14 @@ class MoveOption:
 
     @property
     def why_not(self) -> str:
-        """Every reason against the move in one line; empty when there is none."""
+        """All reasons against the move in one line; empty if there is none."""
         if self.missing_permission is not None:
             return f"You may not {self.missing_permission.deed}."
         return " ".join(refusal.sentence for refusal in self.judged.refusals)
 
 
 def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveOption, ...]:
-    """All four stages as targets, in the order of the board. `version.model` must be fetched."""
+    """Return all four stages as targets, in board order. `version.model` must have been fetched."""
     occupants: dict[str, list[int]] = {}
     for stage, number in (
         models.ModelVersion.objects.filter(model=version.model, deleted_at=None)
@@ -158,7 +158,7 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
 
 @dataclass(frozen=True, slots=True)
 class LastChange:
-    """Who changed a version last, in what way, and when."""
+    """The last change of a version: its actor, action and time."""
 
     name: str
     action: Action
@@ -166,7 +166,7 @@ class LastChange:
 
 
 def last_change(version: models.ModelVersion) -> LastChange | None:
-    """The last of the events that made a new revision of the version; one statement."""
+    """Return the last event that changed the version's revision; one statement."""
     event = (
         models.AuditEvent.objects.filter(version=version, action__in=_REVISING)
         .select_related("actor")

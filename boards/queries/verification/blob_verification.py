@@ -1,4 +1,4 @@
-"""Stored content held against its digests."""
+"""Compare stored content with its digests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from boards.files import blob_store
 
 @dataclass(frozen=True, slots=True)
 class ExaminedBlob:
-    """One blob; `fault` says what is wrong with it and who names it, "" where it is whole."""
+    """One blob; `fault` says what is wrong with it and what uses it, "" if it is intact."""
 
     sha256: str
     size: int
@@ -20,7 +20,7 @@ class ExaminedBlob:
 
 
 def examined_blobs() -> Iterator[ExaminedBlob]:
-    """Read all that is stored and reckon its digests anew."""
+    """Read all stored content and recompute its digests."""
     for blob in models.Blob.objects.order_by("sha256").iterator(chunk_size=500):
         fault = _fault(blob)
         yield ExaminedBlob(blob.sha256, blob.size, f"{fault} {_named_by(blob)}" if fault else "")

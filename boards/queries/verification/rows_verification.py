@@ -1,8 +1,8 @@
-"""Whether the rows that pages read say what the audit log says they should.
+"""Compare the rows that pages read with the audit log.
 
-The log proves itself by its hashes. What stands beside it, the stored checks, the waivers, the
-stage of each version, is compared with it here: in batches, in the order of the events, so that
-memory does not grow with the log.
+The log proves itself by its hashes. Other rows (stored checks, waivers, stages of versions) are
+compared with it here: in batches, in the order of the events, so that memory use does not grow with
+the log.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ABOUT_WAIVERS = (Action.WAIVER_GRANTED, Action.WAIVER_REVOKED)
 
 
 def differing_rows() -> Iterator[str]:
-    """A sentence for each row that says otherwise than the log, with its model and version."""
+    """Yield a sentence for each row that contradicts the log, with its model and version."""
     yield from _differing_checks()
     yield from _differing_waivers()
     yield from _misplaced_versions()
@@ -35,11 +35,11 @@ def differing_rows() -> Iterator[str]:
 
 
 def _differing_checks() -> Iterator[str]:
-    """Stored checks that were rewritten or are gone, by the digests that events hold of them."""
+    """Yield a sentence for each stored check that was changed or removed, by digests in events."""
     events = models.AuditEvent.objects.filter(canonical_text__contains='"check_digest"')
     rows = events.order_by("pk").values_list("canonical_text", "model__name", "version__number")
     for batch in _batches(rows):
-        # A text that cannot be read says nothing here: its chain is reported as broken.
+        # A text that cannot be parsed is skipped here: its chain is reported as broken.
         stated = [(event_data(text) or {}, f"{name} v{number}") for text, name, number in batch]
         uids = {uid for data, _ in stated if (uid := uid_of(data.get("check")))}
         found: dict[uuid.UUID | None, models.PolicyCheck] = {
@@ -57,12 +57,12 @@ def _differing_checks() -> Iterator[str]:
 
 
 def _differing_waivers() -> Iterator[str]:
-    """Waivers that say otherwise than the events that granted and revoked them."""
+    """Yield a sentence for each waiver that contradicts the events that granted or revoked it."""
     events = models.AuditEvent.objects.filter(action__in=[a.value for a in _ABOUT_WAIVERS])
     rows = events.order_by("pk").values_list(
         "canonical_text", "action", "occurred_at", "actor__uid", "model__name", "version__number"
     )
-    # Counted first: what is written meanwhile has its event among those that are read after.
+    # Counted first: the event of a later write is among those that are read after.
     rows_there = models.Waiver.objects.aggregate(
         granted=Count("pk"), revoked=Count("pk", filter=Q(revoked_at__isnull=False))
     )
@@ -105,7 +105,10 @@ def _differing_column(row: models.Waiver, said: Mapping[str, Any], actor: object
 
 
 def _misplaced_versions() -> Iterator[str]:
-    """Versions whose stage is not where their last move brought them; one statement."""
+    """Yield a sentence for each version whose stage is not the target of its last move.
+
+    One statement.
+    """
     last = models.AuditEvent.objects.filter(
         version=OuterRef("pk"), action__in=[action.value for action in MOVES]
     ).order_by("-sequence")
@@ -121,7 +124,10 @@ def _misplaced_versions() -> Iterator[str]:
 
 
 def _miscounted_models() -> Iterator[str]:
-    """Models whose counts or champion do not fit their versions; one statement."""
+    """Yield a sentence for each count or champion that does not match the model's versions.
+
+    One statement.
+    """
     there = Q(versions__deleted_at=None)
     counted = {
         f"{stage.value}_there": Count("versions", filter=there & Q(versions__stage=stage.value))
@@ -143,7 +149,7 @@ def _miscounted_models() -> Iterator[str]:
 
 
 def _shown(stated: object) -> str:
-    """An id in a sentence, escaped and cut where an event states something that is not one."""
+    """Return an id for a sentence, escaped and cut if it is not a valid id."""
     return str(stated) if uid_of(stated) or stated is None else ascii(stated)[:64]
 
 

@@ -1,4 +1,4 @@
-"""Verifying the audit log in the database."""
+"""Verify the audit log in the database."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ROWS_MAX = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationReport:
-    """How many chains and events were recomputed, and how far each chain holds.
+    """The number of recomputed chains and events, and how far each chain is intact.
 
-    `kept` are the heads kept elsewhere that are no longer in the chains; `rows` sentences about
-    rows beside the log that say otherwise than it, the first thousand of them.
+    `kept` are the heads stored elsewhere that are no longer in the chains; `rows` are sentences
+    about rows outside the log that contradict it, the first thousand of them.
     """
 
     chains: int
@@ -40,17 +40,17 @@ class VerificationReport:
 
     @property
     def broken(self) -> tuple[BrokenLink, ...]:
-        """The first broken link of each bad chain."""
+        """The first broken link of each broken chain."""
         return tuple(end.broken for end in self.ends if end.broken)
 
 
 def verify_chains(heads: tuple[ChainHead, ...] = ()) -> VerificationReport:
-    """Recompute every chain, compare each text with its row's columns and each head with its end.
+    """Recompute every chain; compare each text with its row's columns and each head with its end.
 
-    `heads` are heads kept elsewhere, which have to be in the chains still; so has what was
-    verified before. Reads the whole log once, in the order of the chains; memory does not grow
-    with its length. A chain's head is read in the same statement as its events, so that what is
-    written meanwhile is not taken for a break.
+    `heads` are heads stored elsewhere, which must still be in the chains; so must what was verified
+    before. Reads the whole log once, in the order of the chains; memory use does not grow with its
+    length. A chain's head is read in the same statement as its events, so that concurrent writes do
+    not look like a break.
     """
     known = {
         row.pk: (str(row.uid), (row.chain_length, row.chain_hash))
@@ -72,8 +72,8 @@ def verify_chains(heads: tuple[ChainHead, ...] = ()) -> VerificationReport:
             _add(verification, row)
         verification.end(head)
         if verification.broken:
-            # The next verification begins with the first event again: more of the chain may
-            # change before the break is mended.
+            # The next verification begins with the first event again: more of the chain may change
+            # before the break is repaired.
             verification = ChainVerification(chain, broken=verification.broken)
         ends.append(verification)
     for model_id, (chain, head) in known.items():
@@ -98,9 +98,10 @@ def _verified_before() -> tuple[ChainHead, ...]:
 def _held_against(
     ends: list[ChainVerification], before: KeptHeads
 ) -> tuple[ChainVerification, ...]:
-    """The ends, those that no longer hold what was verified before among the broken.
+    """Return the ends; chains that lost what was verified before are among the broken ones.
 
-    They stay where they had been verified to, so that the next verification finds it again.
+    They keep the point that they were verified up to, so that the next verification finds the break
+    again.
     """
     lost = {link.chain: link for link in before.problems()}
     points = {head.chain: head for head in before.heads}
@@ -114,7 +115,7 @@ def _held_against(
 
 
 def _with_names(ends: tuple[ChainVerification, ...]) -> tuple[ChainVerification, ...]:
-    """The ends, the broken ones with the names of their models."""
+    """Return the ends, the broken ones with the names of their models."""
     broken = [end.chain for end in ends if end.broken]
     rows = models.RegisteredModel.objects.filter(uid__in=broken) if broken else ()
     names = {str(row.uid): row.name for row in rows}
@@ -147,7 +148,7 @@ def _events() -> Iterator[models.AuditEvent]:
 
 
 def _place(row: Any) -> tuple[int | None, str, tuple[int, str]]:
-    """The chain that an event stands in, and where that chain's head says it ends."""
+    """Return the chain of an event, and where its head says that the chain ends."""
     if row.model is not None:
         return row.model_id, str(row.model.uid), (row.model.chain_length, row.model.chain_hash)
     if row.site_uid is None:
@@ -157,7 +158,7 @@ def _place(row: Any) -> tuple[int | None, str, tuple[int, str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Behind:
-    """A chain that has events beyond those verified, or a problem; `model` None is the site's."""
+    """A chain with unverified events or a problem; `model` None is the site chain."""
 
     model: int | None
     chain: str
@@ -166,10 +167,10 @@ class _Behind:
 
 
 def verify_new(*, events: int, chains: int) -> VerificationReport:
-    """Verify what no verification came to yet, at most so many events of so many chains.
+    """Verify what no verification has covered yet, at most so many events of so many chains.
 
-    Each chain is taken up where its verification had come to; what was verified before is taken
-    at its word.
+    Each chain is continued where its last verification ended; earlier events are not verified
+    again.
     """
     ends: list[ChainVerification] = []
     left = events
@@ -214,7 +215,7 @@ def _behind(limit: int) -> Iterator[_Behind]:
 
 
 def _verify_on(behind: _Behind, limit: int) -> tuple[ChainVerification, int]:
-    """Verify one chain from where its verification had come to, and say how much that was."""
+    """Verify one chain from where its verification ended; return the result and the event count."""
     (length, digest), seen = behind.verified, 0
     verification = ChainVerification(behind.chain, length, digest)
     if behind.head[0] < length:
@@ -239,7 +240,7 @@ def _verify_on(behind: _Behind, limit: int) -> tuple[ChainVerification, int]:
 
 
 def _from(behind: _Behind) -> QuerySet[models.AuditEvent]:
-    """The events of a chain from the last one verified, which is looked at again, to its head."""
+    """Return the events of a chain from the last verified one, checked again, to its head."""
     return (
         models.AuditEvent.objects.filter(
             model=behind.model,
@@ -264,9 +265,9 @@ def _add(verification: ChainVerification, row: models.AuditEvent) -> None:
 
 
 def _differing_column(row: models.AuditEvent) -> str | None:
-    """The first column that differs from the text that was hashed, None when all agree.
+    """Return the first column that differs from the hashed text, None if all agree.
 
-    A free text that was erased is no difference; one that was changed is.
+    An erased free text is no difference; a changed one is.
     """
     try:
         record = read_canonical_text(row.canonical_text)
@@ -289,7 +290,7 @@ def _differing_column(row: models.AuditEvent) -> str | None:
     for column, value in columns.items():
         if record[column] != value:
             return column
-    # The same number of another model's version would read alike.
+    # The same version number of another model would look the same.
     if row.version is not None and row.version.model_id != row.model_id:
         return "version"
     for text in row.texts.all():

@@ -19,7 +19,7 @@ PROBLEMS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastVerification:
-    """The verification made last. `is_full`: of every chain from its first event on."""
+    """The last verification. `is_full`: of every chain from its first event on."""
 
     made_at: datetime
     made_by: str
@@ -32,7 +32,8 @@ class LastVerification:
 class VerificationState:
     """How much of the log, or of one chain, was verified.
 
-    `last` is None when nothing ever was. `problems` are sentences, the first of `problem_count`.
+    `last` is None if there was no verification. `problems` are the first of `problem_count`
+    sentences.
     """
 
     last: LastVerification | None
@@ -43,13 +44,13 @@ class VerificationState:
 
     @property
     def left(self) -> int:
-        """How many events were not verified yet."""
+        """The number of events that were not verified yet."""
         return max(0, self.events - self.verified)
 
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """How far one chain was verified; `verified_at` None when it never was."""
+    """How far one chain was verified; `verified_at` is None if it never was."""
 
     verified: int
     problem: str
@@ -57,7 +58,7 @@ class ChainState:
 
 
 def verification_state() -> VerificationState:
-    """The state of all chains; five statements."""
+    """Return the state of all chains; five statements."""
     run = models.VerificationRun.objects.select_related("made_by").order_by("-pk").first()
     lengths = [
         chains.aggregate(events=Sum("chain_length"))["events"] or 0
@@ -82,19 +83,19 @@ def verification_state() -> VerificationState:
         events=sum(lengths),
         verified=verified,
         problems=tuple(problems[:PROBLEMS_SHOWN]),
-        # A chain without an id of its own stands in the run alone.
+        # A problem of a chain without an id is only in the run.
         problem_count=max(run.broken_count, len(problems)),
     )
 
 
 def chain_state(chain: str) -> ChainState:
-    """The state of one chain; one statement."""
+    """Return the state of one chain; one statement."""
     row = models.VerifiedChain.objects.filter(chain=uuid.UUID(chain)).first()
     return ChainState(row.length, row.problem, row.verified_at) if row else ChainState(0, "", None)
 
 
 def chain_heads(name: str | None = None) -> Iterator[ChainHead]:
-    """The heads of all chains, or of the models of one name, deleted ones among them."""
+    """Yield the heads of all chains, or of the models of one name, including deleted ones."""
     if name is None:
         for site in models.SiteChain.objects.order_by("pk"):
             yield ChainHead(str(site.uid), site.chain_length, site.chain_hash)
