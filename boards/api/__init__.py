@@ -1,1 +1,1 @@
-"""The JSON API under ``/api/v1/``: documents in and out, problems for errors, tokens for people."""
+"""The JSON API under ``/api/v1/``: JSON documents, problem documents for errors, API tokens."""

@@ -1,4 +1,4 @@
-"""What the API answers: documents with their ETags, and pages of lists."""
+"""Responses of the API: documents with ETags, and pages of lists."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def answer(
     revision: int | None = None,
     location: str = "",
 ) -> HttpResponse:
-    """A document as JSON; `revision` becomes its ETag."""
+    """Return a document as JSON; `revision` becomes its ETag."""
     response = HttpResponse(
         json.dumps(document, ensure_ascii=False), status=status, content_type="application/json"
     )
@@ -34,31 +34,31 @@ def answer(
 
 
 def created(document: Mapping[str, Any], **more: Any) -> HttpResponse:
-    """The document of what was made."""
+    """Return the document of a created object."""
     return answer(document, status=HTTPStatus.CREATED, **more)
 
 
 def done() -> HttpResponse:
-    """That there is nothing to say."""
+    """Return an empty response (204)."""
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 def page(items: Sequence[Any], after: str | None) -> HttpResponse:
-    """One page of a list, and where the next begins."""
+    """Return one page of a list, and the cursor of the next."""
     return answer({"items": list(items), "next": after or None})
 
 
 def is_known(request: HttpRequest, revision: int) -> bool:
-    """Whether the caller has this revision already, by If-None-Match."""
+    """Return whether the client has this revision already, by If-None-Match."""
     known = [etag.removeprefix("W/") for etag in parse_etags(_header(request, "If-None-Match"))]
     return f'"{revision}"' in known or "*" in known
 
 
 def expected_revision(request: HttpRequest) -> int | None:
-    """The revision that If-Match asks for; None where it asks for none in particular.
+    """Return the revision in If-Match; None if there is none in particular.
 
     Raises:
-        InvalidInput: it is no ETag of this API.
+        InvalidInput: it is not an ETag of this API.
     """
     text = _header(request, "If-Match")
     if not text or text == "*":
@@ -71,10 +71,10 @@ def expected_revision(request: HttpRequest) -> int | None:
 
 @contextmanager
 def if_match(request: HttpRequest, name: str, version: int | None = None) -> Iterator[None]:
-    """Hold a model while it, or one of its versions, is as If-Match says.
+    """Lock a model while it, or one of its versions, has the revision in If-Match.
 
     Raises:
-        Conflict: it is not.
+        Conflict: it has another revision.
     """
     revision = expected_revision(request)
     if revision is None:

@@ -1,4 +1,4 @@
-"""The API as one thing: its routers, its description, what it reads and how it refuses."""
+"""The API object: its routers, its description, its parser and its error handlers."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ change conditional: 412 when somebody was faster.
 
 
 class ObeyaAPI(NinjaAPI):
-    """Names its operations as their functions are named."""
+    """An API whose operation ids are the names of the functions."""
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
-        """``list_models`` and so on: no two functions share a name."""
+        """Return ``list_models`` and so on; function names are unique."""
         return str(operation.view_func.__name__)
 
     def get_openapi_schema(self, **where: Any) -> OpenAPISchema:
-        """The document that is published, with what holds for many operations."""
+        """Return the published document, with the parts that are common to many operations."""
         schema = super().get_openapi_schema(**where)
         completed(schema)
         return schema

@@ -1,4 +1,4 @@
-"""The one way into the API: a token first, then the size, then once only."""
+"""Checks before every API operation: the token, then the size, then the idempotency key."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ View = Callable[..., HttpResponseBase]
 
 
 class ApiRequest(HttpRequest):
-    """A request that came with a token."""
+    """A request with a valid token."""
 
     user: User
     actor: Actor
@@ -41,22 +41,22 @@ class ApiRequest(HttpRequest):
 
 
 class TokenAuth(AuthBase):
-    """Tells the OpenAPI document how to sign in; the guard has done it before."""
+    """Describes the authentication in the OpenAPI document; the guard has already checked it."""
 
     openapi_type = "http"
     openapi_scheme = "bearer"
 
     def __call__(self, request: HttpRequest) -> Actor | None:
-        """The actor that the guard found."""
+        """Return the actor that the guard found."""
         return getattr(request, "actor", None)
 
 
 def guard(
     patterns: Iterable[URLPattern], *, public: frozenset[str], streaming: frozenset[str]
 ) -> list[URLPattern]:
-    """The same addresses, each behind a token but for those named in `public`.
+    """Return the same URL patterns, each with a token check except those in `public`.
 
-    Those named in `streaming` read their bodies piece by piece, and bound them themselves.
+    Views in `streaming` read their bodies in pieces, and limit the size themselves.
     """
     guarded = []
     for pattern in patterns:
@@ -109,7 +109,7 @@ def _guarded(view: View, *, is_streaming: bool) -> View:
 
 
 def _sign_in(request: ApiRequest) -> None:
-    """Let the bearer of a valid token in; sessions and their cookies have no say here."""
+    """Authenticate the bearer of a valid token; sessions and their cookies are ignored."""
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         raise NotSignedIn("Send a token: Authorization: Bearer obeya_…")
@@ -130,7 +130,7 @@ def _idempotency_key(request: HttpRequest) -> str:
 
 
 def _is_small(request: HttpRequest) -> bool:
-    """Whether the body is within bounds, by what it says of itself; nothing of it was read."""
+    """Return whether the body is within the limit, by its Content-Length; nothing was read."""
     stated = request.META.get("CONTENT_LENGTH") or "0"
     return stated.isdigit() and int(stated) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 

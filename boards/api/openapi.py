@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond what can be told from the functions themselves."""
+"""Parts of the OpenAPI document that cannot be derived from the functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from boards.api.schemas.basics import Problem
 
 Document = dict[str, Any]
 
-# Reads that answer 304 to who has the revision, and writes that are made only to the one stated.
+# Reads that can answer 304, and writes that can be limited to the revision in If-Match.
 CACHED = frozenset({"get_model", "get_model_policy", "get_site_policy", "get_version"})
 CONDITIONAL = frozenset(
     {
@@ -60,7 +60,10 @@ _IF_NONE_MATCH = {
 
 
 def completed(document: Document) -> Document:
-    """The document with what holds for many operations: problems, preconditions, keys, names."""
+    """Return the document with the parts common to many operations.
+
+    These are problems, preconditions, idempotency keys and names.
+    """
     document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     for method, operation in operations(document):
         name = operation["operationId"]
@@ -82,7 +85,7 @@ def completed(document: Document) -> Document:
 
 
 def operations(document: Document) -> Iterator[tuple[str, Document]]:
-    """Each operation of the document with its method, in lower case."""
+    """Yield each operation of the document with its method, in lower case."""
     for path in document["paths"].values():
         yield from path.items()
 

@@ -1,4 +1,4 @@
-"""Which page of a list is asked for."""
+"""Paging parameters and cursors of the API's lists."""
 
 from __future__ import annotations
 
@@ -30,39 +30,39 @@ _BY_NUMBER = Order("number", (SortKey("number", Kind.NUMBER),))
 
 
 def name_cursor(name: str | None) -> str | None:
-    """The cursor of the place after a name; None for the end of a list."""
+    """Return the cursor of the position after a name; None for the end of a list."""
     return None if name is None else _BY_NAME.cursor([name])
 
 
 def name_place(cursor: str) -> str:
-    """What `name_cursor` was given; "" for the beginning of a list.
+    """Return what `name_cursor` was given; "" for the beginning of a list.
 
     Raises:
-        InvalidInput: it is no cursor.
+        InvalidInput: it is not a cursor.
     """
     return str(_value(_BY_NAME, cursor) or "")
 
 
 def number_cursor(number: int | None) -> str | None:
-    """The cursor of the place after a whole number; None for the end of a list."""
+    """Return the cursor of the position after a whole number; None for the end of a list."""
     return None if number is None else _BY_NUMBER.cursor([number])
 
 
 def number_place(cursor: str) -> int | None:
-    """What `number_cursor` was given; None for the beginning of a list.
+    """Return what `number_cursor` was given; None for the beginning of a list.
 
     Raises:
-        InvalidInput: it is no cursor.
+        InvalidInput: it is not a cursor.
     """
     number = _value(_BY_NUMBER, cursor)
     return number if isinstance(number, int) else None
 
 
 def time_place(cursor: str) -> Cursor | None:
-    """The place in a list that is sorted by a time; None for the beginning of a list.
+    """Return the position in a list that is sorted by a time; None for the beginning.
 
     Raises:
-        InvalidInput: it is no cursor.
+        InvalidInput: it is not a cursor.
     """
     try:
         return Cursor.parse(cursor)

@@ -1,4 +1,4 @@
-"""Every error of the API as a problem document (RFC 9457)."""
+"""All errors of the API as problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _SENTENCES = {
 
 
 def problem(error: RegistryError, *, status: int | None = None) -> HttpResponse:
-    """The answer for an error of the registry."""
+    """Return the response for an error of the registry."""
     return _answer(problem_document(error, status=status))
 
 
 def plain_problem(status: int, sentence: str = "") -> HttpResponse:
-    """The answer for what went wrong outside the registry."""
+    """Return the response for an error outside the registry."""
     code = _CODES.get(status, "error")
     return _answer(
         {
@@ -58,7 +58,7 @@ def plain_problem(status: int, sentence: str = "") -> HttpResponse:
 
 
 def add_problem_handlers(api: NinjaAPI) -> None:
-    """Let the API answer errors as problems."""
+    """Register handlers that answer errors as problems."""
 
     @api.exception_handler(RegistryError)
     def refused(request: HttpRequest, error: RegistryError) -> HttpResponse:
@@ -90,7 +90,7 @@ def add_problem_handlers(api: NinjaAPI) -> None:
 
 
 class ProblemMiddleware:
-    """Makes a problem of every other error that leaves the API, whatever answered it."""
+    """Converts every other error response of the API to a problem."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -125,7 +125,7 @@ def _located(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _place(parts: Iterable[object]) -> str:
-    # The second part of a body's place is the name that the function gave to its parameter.
+    # The second part of a position in the body is the name of the function's parameter.
     source, *rest = map(str, parts)
     return ".".join([source, *(rest[1:] if source == "body" else rest)])[:200]
 

@@ -1,4 +1,4 @@
-"""The page that shows the OpenAPI document to people."""
+"""The page that displays the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from boards.api.openapi import operations
 
 Schema: TypeAlias = Mapping[str, Any]
 
-# Deeper than any document of the API is nested; a schema that holds itself ends here.
+# Deeper than any document of the API is nested; it stops recursive schemas.
 _DEPTH_MAX = 8
 _EXAMPLES = {"string": "text", "integer": 1, "number": 0.9, "boolean": True, "null": None}
 _BY_FORMAT = {
@@ -28,7 +28,7 @@ _BY_FORMAT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """What an operation takes in its path, its query or a header."""
+    """A parameter of an operation: in its path, its query or a header."""
 
     name: str
     place: str
@@ -39,7 +39,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationEntry:
-    """One operation: how it is called, with what, and what it answers."""
+    """One operation: its call, its parameters and its response."""
 
     id: str
     method: str
@@ -56,21 +56,21 @@ class OperationEntry:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The operations about one thing."""
+    """The operations on one kind of object."""
 
     name: str
     operations: tuple[OperationEntry, ...]
 
     @property
     def slug(self) -> str:
-        """Its name in the page's address."""
+        """Its name in the page's URL."""
         return self.name.lower().replace(" ", "-")
 
 
 @login_not_required
 @require_safe
 def reference(request: HttpRequest) -> HttpResponse:
-    """Every operation of the JSON API, with examples made from the document's own schemas."""
+    """Show every operation of the JSON API, with examples generated from the document's schemas."""
     document = api.get_openapi_schema(path_prefix="/api/v1/")
     base = request.build_absolute_uri("/").rstrip("/")
     context = {
@@ -131,7 +131,7 @@ def _content(part: Schema) -> Schema | None:
 
 
 def _type(schema: Schema) -> str:
-    """What may stand there, in a few words."""
+    """Return a short description of the allowed values."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     for several in ("anyOf", "oneOf"):
@@ -153,7 +153,7 @@ def _type(schema: Schema) -> str:
 
 
 def _example(schemas: Schema, schema: Schema, depth: int = 0) -> Any:
-    """A value that a schema describes."""
+    """Return an example value of a schema."""
     if "$ref" in schema:
         schema = schemas[str(schema["$ref"]).rpartition("/")[2]]
     if depth > _DEPTH_MAX:

@@ -1,4 +1,4 @@
-"""The reader of JSON bodies that the API uses."""
+"""The parser of JSON bodies of the API."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from boards.json_object import json_object
 
 
 class StrictParser(Parser):
-    """Reads a body as `boards.json_object` does."""
+    """Parses a body by `boards.json_object`."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
-        """The object that the body holds.
+        """Return the object in the body.
 
         Raises:
-            InvalidInput: it is no JSON, or no object.
+            InvalidInput: the body is not JSON, or not an object.
         """
         return json_object(request.body)

@@ -1,4 +1,4 @@
-"""The addresses of the JSON API, each behind the guard."""
+"""The URLs of the JSON API, each behind the guard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ app_name = "api"
 
 
 def nothing_here(request: HttpRequest, rest: str) -> HttpResponse:
-    """What is asked for at an address that the API does not have."""
+    """Answer 404 at a URL that the API does not have."""
     return plain_problem(404)
 
 
