@@ -1,8 +1,8 @@
 """Models and versions as MLflow's messages, in the JSON form of Protocol Buffers.
 
-Times are milliseconds since the beginning of 1970. Whole numbers of 64 bits are written as texts,
-as the form asks for (https://protobuf.dev/programming-guides/json/); so are versions, which are
-texts in MLflow. What is empty is left out where MLflow leaves it out.
+Times are milliseconds since the beginning of 1970. Whole numbers of 64 bits are written as strings,
+as the format requires (https://protobuf.dev/programming-guides/json/); so are versions, which are
+strings in MLflow. Empty fields are left out where MLflow leaves them out.
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ RUN_LINK_TAG = "mlflow.run_link"
 MODEL_ID_TAG = "mlflow.model_id"
 SOURCE_TAG = "mlflow.source"
 OWN_TAGS = frozenset({RUN_LINK_TAG, MODEL_ID_TAG, SOURCE_TAG})
-"""Tags that hold what MLflow has fields for; they come back in those."""
+"""Tags whose values MLflow has fields for; they are returned in those fields."""
 
 Document = dict[str, Any]
 
 
 def milliseconds(moment: datetime) -> str:
-    """A moment as the protocol writes it."""
+    """Return a time as the protocol writes it."""
     return str(microseconds(moment) // 1_000)
 
 
 def model_documents(rows: Sequence[models.RegisteredModel]) -> list[Document]:
-    """Models with their tags, aliases and latest versions, in the order given; four statements."""
+    """Return models with their tags, aliases and latest versions, in the order given.
+
+    Four statements.
+    """
     ids = [row.pk for row in rows]
     latest: dict[int, list[models.ModelVersion]] = defaultdict(list)
     for version in latest_versions(rows):
@@ -70,7 +73,7 @@ def version_documents(
     *,
     aliases: Mapping[int, Sequence[str]] | None = None,
 ) -> list[Document]:
-    """Versions with their tags, in the order given; one statement.
+    """Return versions with their tags, in the order given; one statement.
 
     Each row's `model` and `owner` must have been fetched with it. `aliases` by the row's id.
     """
@@ -80,7 +83,7 @@ def version_documents(
 
 
 def with_aliases(rows: Sequence[models.ModelVersion]) -> list[Document]:
-    """Versions with their aliases too, which the answers of searches do without."""
+    """Return versions with their aliases, which search responses do not include."""
     pks = [row.pk for row in rows]
     found = _grouped(models.Alias.objects.filter(version__in=pks), "version_id", "name", "name")
     aliases = {pk: [alias for alias, _ in pairs] for pk, pairs in found.items()}

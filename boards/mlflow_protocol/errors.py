@@ -1,6 +1,6 @@
-"""Errors as MLflow's clients read them: a code, a message, and the status that goes with the code.
+"""Errors in the form of MLflow: a code, a message, and the code's HTTP status.
 
-No refusal has a status of 5xx or 429: clients would send the same request again for minutes.
+No refusal has a status of 5xx or 429: clients would repeat the request for minutes.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _CODES = (
 
 
 class ProtocolError(Exception):
-    """An error that is the protocol's own. `code` is one of MLflow's error codes."""
+    """An error with one of MLflow's error codes, `code`."""
 
     def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ class ProtocolError(Exception):
         self.status = status or _STATUSES[code]
 
     def response(self) -> JsonResponse:
-        """The answer that tells a client."""
+        """Return the response."""
         answer = JsonResponse(
             {"error_code": self.code, "message": str(self)},
             status=self.status,
@@ -80,19 +80,19 @@ class ProtocolError(Exception):
 
 
 def invalid(message: str) -> ProtocolError:
-    """The error for a parameter that cannot be."""
+    """Return the error for an invalid parameter."""
     return ProtocolError(INVALID_PARAMETER_VALUE, message)
 
 
 def model_missing(name: str) -> ProtocolError:
-    """The error for a model that is not there, in MLflow's words."""
+    """Return the error for a missing model, with MLflow's message."""
     return ProtocolError(
         RESOURCE_DOES_NOT_EXIST, f"Registered Model with name={name[:256]} not found"
     )
 
 
 def version_missing(name: str, version: object) -> ProtocolError:
-    """The error for a version that is not there, in MLflow's words."""
+    """Return the error for a missing version, with MLflow's message."""
     return ProtocolError(
         RESOURCE_DOES_NOT_EXIST,
         f"Model Version (name={name[:256]}, version={version}) not found",
@@ -100,9 +100,9 @@ def version_missing(name: str, version: object) -> ProtocolError:
 
 
 def translated(error: RegistryError, *, name: str, version: str) -> ProtocolError:
-    """What the registry refused, as the protocol says it.
+    """Return an error of the registry as an error of the protocol.
 
-    `name` and `version` are those of the request, empty where it has none.
+    `name` and `version` are those of the request, empty if it has none.
     """
     match error:
         case NotFound(what="model") if not version:
@@ -116,13 +116,13 @@ def translated(error: RegistryError, *, name: str, version: str) -> ProtocolErro
         case _:
             message = str(error)
     code = next((code for kind, code in _CODES if isinstance(error, kind)), BAD_REQUEST)
-    # A file that is too large, or for which there is no room, is told by its status alone.
+    # There is no error code for a file that is too large or does not fit; only the status says it.
     status = error.http_status if isinstance(error, TooLarge | StorageFull) else None
     return ProtocolError(code, message, status=status)
 
 
 def _refusal(error: TransitionRefused, name: str, version: str) -> str:
-    """Every reason, each on a line of its own."""
+    """Return every reason, each on a separate line."""
     move = f"{stage_name(error.from_stage)} to {stage_name(error.to_stage)}"
     reasons = "".join(f"\n- {refusal.sentence}" for refusal in error.refusals)
     return f"{name} version {version} may not move from {move}:{reasons}"

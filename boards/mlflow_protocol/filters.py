@@ -1,9 +1,9 @@
-"""MLflow's filter strings and orders, read into clauses and sort keys.
+"""Parse MLflow's filter strings and orders into clauses and sort keys.
 
 The grammar is that of `search_registered_models` and `search_model_versions` in MLflow 3
 (https://mlflow.org/docs/latest/ml/search/): comparisons joined by AND, without OR and without
-parentheses. Attributes are written as they are known, in that case; comparators and AND in any.
-Texts stand between single or double quotes, in which nothing is escaped.
+parentheses. The names of attributes are case-sensitive; comparators and AND are not. Strings are in
+single or double quotes, without escapes.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _SHOWN = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Searchable:
-    """What may be searched and sorted by: MLflow's names of attributes, each with its column.
+    """What can be searched and sorted by: MLflow's names of attributes, each with its column.
 
-    `listed` are those that IN and NOT IN may compare, `numbers` those that hold whole numbers.
+    `listed` are the attributes that IN and NOT IN can compare, `numbers` those with whole numbers.
     """
 
     attributes: Mapping[str, str]
@@ -99,10 +99,10 @@ class _Token:
 
 
 def read_filter(text: str, searchable: Searchable) -> list[Clause]:
-    """The clauses of a filter string; none for an empty one.
+    """Return the clauses of a filter string; none for an empty one.
 
     Raises:
-        ProtocolError: it cannot be read; the message says where and what is expected.
+        ProtocolError: it is invalid; the message says where and what is expected.
     """
     if len(text) > FILTER_MAX:
         raise invalid(f"A filter string can have at most {FILTER_MAX:,} characters.")
@@ -118,10 +118,10 @@ def read_filter(text: str, searchable: Searchable) -> list[Clause]:
 
 
 def read_order(clauses: Sequence[str], searchable: Searchable) -> Order:
-    """What to sort by, completed so that no two rows are equal.
+    """Return the order, completed so that no two rows are equal.
 
     Raises:
-        ProtocolError: a clause cannot be read, or two name the same attribute.
+        ProtocolError: a clause is invalid, or two have the same attribute.
     """
     keys: list[SortKey] = []
     for text in clauses:
@@ -164,7 +164,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Reader:
-    """Reads tokens from the left to the right."""
+    """Reads tokens from left to right."""
 
     def __init__(self, tokens: list[_Token], searchable: Searchable) -> None:
         self._tokens = tokens
@@ -176,7 +176,7 @@ class _Reader:
         return self._place >= len(self._tokens)
 
     def conjunction(self) -> None:
-        """Pass over an AND."""
+        """Read an AND."""
         token = self._next("AND")
         if token.kind != "word" or token.text.upper() != "AND":
             raise invalid(
@@ -269,7 +269,7 @@ class _Reader:
                 f"Expected a whole number for the attribute '{key}'. "
                 f"Got value {token.text[:_SHOWN]}"
             )
-        # Past what a version can have, every number compares alike.
+        # Every number above the maximum compares the same.
         return max(-1, min(int(digits), NUMBER_MAX + 1))
 
     def _listed(self) -> tuple[str, ...]:
@@ -310,7 +310,7 @@ def _unquoted(key: str) -> str:
 
 
 def _stored(text: str) -> str:
-    """A text as it would have been stored, so that equal texts compare equal."""
+    """Return a text in its stored form, so that equal texts compare equal."""
     try:
         return names.tag_value(text)
     except InvalidInput as error:

@@ -1,4 +1,4 @@
-"""What a request gives, from its query string or its JSON body, in the types of the protocol."""
+"""The fields of a request, from its query string or its JSON body, in the protocol's types."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _HINT = "See the API docs for more information about request parameters."
 
 
 class Given:
-    """The fields of a request. Those that nobody asks for are passed over, as MLflow does.
+    """The fields of a request. Unknown fields are ignored, as in MLflow.
 
-    `site` is the address of this server as the client knows it.
+    `site` is the URL of this server as the client knows it.
 
-    Every method raises `ProtocolError` for a value of another type than the protocol has there.
+    Every method raises `ProtocolError` for a value of another type than the protocol defines.
     """
 
     def __init__(self, fields: Mapping[str, Any], *, site: str = "") -> None:
@@ -32,11 +32,11 @@ class Given:
 
     @classmethod
     def by(cls, request: HttpRequest) -> Given:
-        """The query string of a GET that has one, else the body.
+        """Return the query string of a GET that has one, else the body.
 
         Raises:
-            ProtocolError: the body is no JSON object, or is not said to be JSON.
-            InvalidInput: the same, where the reader of JSON says what is wrong.
+            ProtocolError: the body is not a JSON object, or its content type is not JSON.
+            InvalidInput: the body is not a JSON object; raised by the JSON parser.
         """
         if request.method in ("GET", "HEAD") and (request.GET or not request.body):
             return cls(
@@ -49,7 +49,7 @@ class Given:
         return cls(fields, site=request.build_absolute_uri("/"))
 
     def text(self, field: str) -> str:
-        """A text, "" where there is none."""
+        """Return a text, "" if it is missing."""
         value = self._fields.get(field)
         if value is None:
             return ""
@@ -58,22 +58,22 @@ class Given:
         return value
 
     def has(self, field: str) -> bool:
-        """Whether the field was sent with a value."""
+        """Return whether the field was sent with a value."""
         return self._fields.get(field) is not None
 
     def shown(self, field: str) -> str:
-        """What was sent for a field, of whatever type, for a message about it."""
+        """Return what was sent for a field, of any type, for an error message."""
         return str(self._fields.get(field, ""))[:_SHOWN]
 
     def required(self, field: str) -> str:
-        """A text that has to be there and not empty."""
+        """Return a text that must not be missing or empty."""
         text = self.text(field)
         if not text:
             raise invalid(f"Missing value for required parameter '{field}'. {_HINT}")
         return text
 
     def texts(self, field: str) -> list[str]:
-        """A list of texts; in a query string a field that stands once is a list of one."""
+        """Return a list of texts; a single field of a query string is a list of one."""
         value = self._fields.get(field)
         if value is None:
             return []
@@ -83,10 +83,10 @@ class Given:
         return listed
 
     def version(self) -> int:
-        """The number of a version, which the protocol writes as a text.
+        """Return the number of a version, which the protocol writes as a string.
 
         Raises:
-            ProtocolError: there is none, or it is no whole number.
+            ProtocolError: it is missing, or not a whole number.
             NotFound: no version can have this number.
         """
         value = self._fields.get("version")
@@ -102,7 +102,7 @@ class Given:
         return number
 
     def limit(self, field: str, *, default: int, at_most: int) -> int:
-        """A number of results, from 1 to `at_most`."""
+        """Return a number of results, from 1 to `at_most`."""
         value = self._fields.get(field)
         if value is None:
             return default
@@ -121,7 +121,7 @@ class Given:
         return number
 
     def flag(self, field: str) -> bool:
-        """True or false; false where there is neither."""
+        """Return true or false; false if it is missing."""
         value = self._fields.get(field)
         if value is None:
             return False
@@ -132,7 +132,7 @@ class Given:
         return value
 
     def tags(self) -> dict[str, str]:
-        """The tags, sent as a list of objects with a key and a value."""
+        """Return the tags, sent as a list of objects with a key and a value."""
         value = self._fields.get("tags")
         if value is None:
             return {}
@@ -143,7 +143,7 @@ class Given:
             if not isinstance(tag, dict):
                 raise _wrong("tags", tag)
             pair = Given(tag)
-            # Where a key stands twice the last one holds, as it would by setting one by one.
+            # The last one of duplicate keys counts, as if they were set one by one.
             tags[pair.required("key")] = pair.text("value")
         return tags
 

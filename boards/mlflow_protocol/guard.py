@@ -1,7 +1,7 @@
-"""The one way into the protocol: who is there, what they give, and errors in MLflow's form.
+"""Checks before every endpoint: authentication, parameters, and errors in MLflow's form.
 
-Clients sign in by the means that MLflow has: a token as bearer (MLFLOW_TRACKING_TOKEN), or as the
-password of basic authentication (MLFLOW_TRACKING_USERNAME and _PASSWORD), whatever the user name.
+Clients authenticate as MLflow's do: a token as bearer (MLFLOW_TRACKING_TOKEN), or as the password
+of basic authentication (MLFLOW_TRACKING_USERNAME and _PASSWORD), with any user name.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 def endpoint(**by_method: Endpoint) -> View:
-    """The view of an address: what it does for each method, as in ``POST=create``."""
+    """Return the view of a URL: one function for each method, as in ``POST=create``."""
 
     def answer(request: HttpRequest, actor: Actor, method: str) -> HttpResponse:
         given = Given.by(request)
@@ -59,7 +59,7 @@ def endpoint(**by_method: Endpoint) -> View:
 
 
 def guarded(answer: Callable[..., HttpResponseBase], *, methods: Iterable[str]) -> View:
-    """The view that calls ``answer(request, actor, method, **from_the_address)``."""
+    """Return the view that calls ``answer(request, actor, method, **from_the_address)``."""
 
     @login_not_required
     @csrf_exempt
@@ -85,8 +85,8 @@ def guarded(answer: Callable[..., HttpResponseBase], *, methods: Iterable[str]) 
             return ProtocolError(
                 TEMPORARILY_UNAVAILABLE, "The registry's database is busy; try again."
             ).response()
-        except Exception:  # noqa: BLE001 - whatever it is, the client reads JSON alone
-            # A page of HTML would tell a client nothing.
+        except Exception:  # noqa: BLE001 - whatever it is, the client reads only JSON
+            # A client could not read an HTML page.
             _log.exception("%s failed", request.path)
             return ProtocolError(
                 INTERNAL_ERROR, "Something broke. The server's log says what."
@@ -96,11 +96,11 @@ def guarded(answer: Callable[..., HttpResponseBase], *, methods: Iterable[str]) 
 
 
 def signed_in(request: HttpRequest) -> Actor:
-    """Who calls. Sessions and their cookies have no say here.
+    """Return the actor of the request. Sessions and their cookies are ignored.
 
     Raises:
-        NotSignedIn: there is no token, or one that is none of this registry's, and the site lets
-            nobody in without.
+        NotSignedIn: there is no token and callers without a token are not allowed, or the token is
+            not valid in this registry.
     """
     at = timezone.now()
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")

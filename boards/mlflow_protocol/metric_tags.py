@@ -1,6 +1,6 @@
 """Tags of versions that are metrics: ``metrics.NAME`` with a number.
 
-The protocol has no message that logs a metric to a version. A client says it by such a tag.
+The protocol has no message that logs a metric to a version. A client uses such a tag instead.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ PREFIX = "metrics."
 
 
 def metrics_of_tags(tags: Mapping[str, str]) -> dict[str, float]:
-    """The metrics among these tags.
+    """Return the metrics among these tags.
 
     Raises:
-        ProtocolError: one of them is no finite number.
+        ProtocolError: one of them is not a finite number.
     """
     return dict(
         metric for key, value in tags.items() if (metric := metric_of_tag(key, value)) is not None
@@ -26,10 +26,10 @@ def metrics_of_tags(tags: Mapping[str, str]) -> dict[str, float]:
 
 
 def metric_of_tag(key: str, value: str) -> tuple[str, float] | None:
-    """The name and the value of the metric that a tag is; None for every other tag.
+    """Return the name and the value of a tag that is a metric; None for every other tag.
 
     Raises:
-        ProtocolError: the value is no finite number.
+        ProtocolError: the value is not a finite number.
     """
     if not key.startswith(PREFIX) or key == PREFIX:
         return None

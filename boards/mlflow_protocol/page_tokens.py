@@ -1,4 +1,4 @@
-"""Page tokens: the cursors of searches, refused in MLflow's words."""
+"""Page tokens: the cursors of searches, with MLflow's error message."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from boards.queries.paging.keyset import BrokenCursor, Order, Value
 
 
 def read_page_token(token: str, order: Order) -> tuple[Value, ...] | None:
-    """The place of a token; None for none.
+    """Return the position of a token; None without a token.
 
     Raises:
-        ProtocolError: it was not made here, or for another order.
+        ProtocolError: it was not created here, or for another order.
     """
     try:
         return order.parse(token)

@@ -1,4 +1,4 @@
-"""The run that a version came from, as the site's tracking server knows it."""
+"""The run that a version came from, read from the configured tracking server."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _OF_LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-zA-Z]+)(?:/|\Z)")
 
 @dataclass(frozen=True, slots=True)
 class SourceRun:
-    """A run by its id, "" where none is known, and the last value of each of its metrics."""
+    """A run by its id, "" if unknown, and the last value of each of its metrics."""
 
     run_id: str
     metrics: dict[str, float] = field(default_factory=dict)
 
 
 def source_run(*, run_id: str, model_id: str, source: str) -> SourceRun:
-    """The run that a version names, or that logged the model of MLflow 3 that it names.
+    """Return the run of a version, or the run that logged its MLflow 3 model.
 
-    Without a tracking server, and where that does not answer, what was named and no metrics: a
-    version can be registered all the same. Must not be called within a transaction.
+    Without a tracking server, or if it does not respond, the result has the given id and no
+    metrics: the version can be registered all the same. Must not be called within a transaction.
     """
     if not settings.OBEYA_MLFLOW_TRACKING_URI:
         return SourceRun(run_id)

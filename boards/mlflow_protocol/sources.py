@@ -1,7 +1,7 @@
-"""Versions that were made from other versions: sources such as ``models:/churn/3``.
+"""Versions that were created from other versions: sources such as ``models:/churn/3``.
 
-Every other source is opaque text: kept as it came, given back, never opened. It is compared with
-the addresses of files that are stored here, and with nothing else.
+Every other source is opaque text: stored and returned unchanged, never opened. It is only compared
+with the URLs of files that are stored here.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _OF_VERSION = re.compile(r"models:/(?P<name>[^/@:]+)(?:/(?P<what>[^/@]+)|@(?P<al
 
 
 def original_of(source: str, actor: Actor) -> models.ModelVersion | None:
-    """The version that a source names by number, alias or stage; None for other sources.
+    """Return the version of a source with a number, alias or stage; None for other sources.
 
     Raises:
-        ProtocolError: there is no such version, or the actor may not see it.
+        ProtocolError: there is no such version, or the actor cannot see it.
     """
     match = _OF_VERSION.match(source)
     if match is None:
@@ -58,10 +58,10 @@ def original_of(source: str, actor: Actor) -> models.ModelVersion | None:
 
 
 def files_here(source: str, original: models.ModelVersion | None, site: str) -> list[FileEntry]:
-    """The files that a source names and that are stored here; none for every other source.
+    """Return the files of a source if they are stored here; none otherwise.
 
-    Of a version they are that one's; else the source is a folder of ours by its address, or a
-    logged model of MLflow 3 whose files lie in one.
+    The source is a version, or else the URL of a folder on this server, or a logged model of MLflow
+    3 whose files are in such a folder.
     """
     if original is not None:
         return entries_of(original)

@@ -1,4 +1,4 @@
-"""Stages by their names in MLflow, whose None is Development."""
+"""Stages by their names in MLflow, where None is Development."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _NAMES = {Stage.DEVELOPMENT: NONE, **{stage: stage.label for stage in list(Stage
 
 
 def stage_name(stage: Stage | str) -> str:
-    """The name that clients know a stage by."""
+    """Return the name of a stage in MLflow."""
     return _NAMES[Stage(stage)]
 
 
 def read_stage(text: str) -> Stage:
-    """The stage of a name, in any case; Development has both its names.
+    """Return the stage of a name, ignoring case; Development has both names.
 
     Raises:
         InvalidInput: no stage has that name.

@@ -1,4 +1,4 @@
-"""The addresses of the protocol."""
+"""The URLs of the protocol."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from boards.mlflow_protocol.guard import endpoint, guarded
 app_name = "mlflow"
 
 MLFLOW_VERSION = "3.17.2"
-"""The version of MLflow whose protocol this is."""
+"""The version of MLflow whose protocol is implemented."""
 
 
 @csrf_exempt
 @login_not_required
 def nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
-    """For endpoints that MLflow has and this registry has not."""
+    """Answer that an MLflow endpoint is not implemented here."""
     return ProtocolError(
         ENDPOINT_NOT_FOUND,
         f"{request.path} is not implemented here; docs/mlflow.md lists what is.",
@@ -29,19 +29,19 @@ def nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
 
 @login_not_required
 def health(request: HttpRequest) -> HttpResponse:
-    """What MLflow's own servers answer while they are up."""
+    """Answer as MLflow's servers do while they are running."""
     return HttpResponse("OK", content_type="text/plain")
 
 
 @login_not_required
 def version(request: HttpRequest) -> HttpResponse:
-    """The version of MLflow that clients may take this for."""
+    """Return the version of MLflow that clients can assume."""
     return HttpResponse(MLFLOW_VERSION, content_type="text/plain")
 
 
 @login_not_required
 def server_info(request: HttpRequest) -> HttpResponse:
-    """What clients ask of a server before they use parts of it."""
+    """Return what clients ask a server before they use some of its features."""
     return JsonResponse({"store_type": "SqlStore", "workspaces_enabled": False})
 
 

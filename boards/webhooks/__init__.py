@@ -1,1 +1,1 @@
-"""Sending messages: what a worker does with deliveries that are due."""
+"""Send messages: the worker and its deliveries."""

@@ -1,4 +1,4 @@
-"""A message in the form that its target reads."""
+"""A message in the format of its target."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SUBJECT_MAX = 150
 
 
 def posted(target: Target, body: str, site: str) -> str:
-    """What is posted: the message itself, or a text in the form of a chat.
+    """Return the body of the POST: the message itself, or a text in the format of a chat.
 
-    `site` is where people find this registry, as ``https://registry.example.org``.
+    `site` is the URL of this registry, such as ``https://registry.example.org``.
     """
     if target is Target.WEBHOOK:
         return body
@@ -31,7 +31,7 @@ def posted(target: Target, body: str, site: str) -> str:
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        # A text run is not read as Markdown, which a name or reason could be.
+        # A text run is not parsed as Markdown; a name or a reason could contain Markdown.
         "body": [
             {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": sentence}]},
         ],
@@ -42,7 +42,7 @@ def posted(target: Target, body: str, site: str) -> str:
 
 
 def mail_of(body: str, site: str) -> tuple[str, str]:
-    """Subject and text of the message as an e-mail."""
+    """Return subject and text of the message as an e-mail."""
     message = json.loads(body)
     sentence = sentence_of(message)
     subject = " ".join(f"[Obeya] {sentence}".split())
@@ -52,7 +52,7 @@ def mail_of(body: str, site: str) -> tuple[str, str]:
 
 
 def link_of(message: Mapping[str, Any], site: str) -> str:
-    """The page that a message is about: that of the version, the model, or the log."""
+    """Return the URL of the message's page: that of the version, the model, or the log."""
     data = message["data"]
     model = (data.get("model") or {}).get("name")
     try:
@@ -61,6 +61,6 @@ def link_of(message: Mapping[str, Any], site: str) -> str:
         if model:
             return f"{site}{reverse('boards:model', args=[model])}"
     except NoReverseMatch:
-        # A name that is the path of no page.
+        # The name is not valid in the path of a page.
         pass
     return f"{site}{reverse('boards:audit')}"

@@ -1,8 +1,9 @@
-"""Which addresses a message may go to: those of the open internet, and those the site names.
+"""Allowed addresses of receivers: those of the public internet, and the configured networks.
 
-An endpoint is an address that a person typed, and the worker stands inside the site's network. So
-every address that a name leads to is looked at, whatever form it hides in, and the connection goes
-to the very address that was looked at: a name that leads elsewhere a moment later leads nowhere.
+A person enters the address of an endpoint, and the worker runs inside the network of the
+installation. So every address that a name resolves to is checked, in every notation, and the
+connection uses the checked address itself: if the name resolves to another address later, that has
+no effect.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ Address = IPv4Address | IPv6Address
 
 _NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
 _COMPATIBLE = ip_network("::/96")
-# What is global by its number and still within a cloud: https://azure.microsoft.com (WireServer),
-# the service addresses of RFC 7050 and Oracle's.
+# Addresses that are global by their number but internal to a cloud: https://azure.microsoft.com
+# (WireServer), the service addresses of RFC 7050 and Oracle's.
 _WITHIN_CLOUDS = (
     ip_network("168.63.129.16/32"),
     ip_network("192.0.0.0/24"),
@@ -33,15 +34,15 @@ _WITHIN_CLOUDS = (
 
 
 class Forbidden(Exception):
-    """The receiver's name leads to an address that no message may go to."""
+    """The receiver's name resolves to an address that is not allowed."""
 
 
 def addresses_of(host: str, port: int, allowed: Iterable[Network]) -> list[tuple[int, str]]:
-    """The addresses of a receiver, each with its family.
+    """Return the addresses of a receiver, each with its family.
 
     Raises:
-        Forbidden: one of them is within a network, and not one of those `allowed`.
-        OSError: the name leads nowhere.
+        Forbidden: one of them is in a private network that is not in `allowed`.
+        OSError: the name cannot be resolved.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses: list[tuple[int, str]] = list(
@@ -57,7 +58,7 @@ def addresses_of(host: str, port: int, allowed: Iterable[Network]) -> list[tuple
 
 
 def may_be_reached(text: str, allowed: Iterable[Network] = ()) -> bool:
-    """Whether a message may go to the address."""
+    """Return whether the address is an allowed receiver."""
     address = _unwrapped(ip_address(text.partition("%")[0]))
     if any(address in network for network in allowed):
         return True
@@ -70,7 +71,7 @@ def may_be_reached(text: str, allowed: Iterable[Network] = ()) -> bool:
 
 
 def _unwrapped(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, else itself."""
+    """Return the IPv4 address that is embedded in an IPv6 address, else the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped:

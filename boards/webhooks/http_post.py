@@ -1,4 +1,4 @@
-"""One POST to one receiver: no redirect, no proxy, no second look-up, and an end to it."""
+"""One POST to one receiver: no redirect, no proxy, no second name resolution, and a time limit."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ RESPONSE_MAX = 4_096
 
 
 class NoAnswer(Exception):
-    """No answer came; the text says why."""
+    """There was no response; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the receiver answered; `text` is its beginning."""
+    """The receiver's response; `text` is its beginning."""
 
     status: int
     text: str
@@ -36,11 +36,11 @@ def post(
     *,
     allowed: Iterable[Network] = (),
 ) -> Answer:
-    """Send a body and read the beginning of the answer, all within 15 seconds.
+    """Send a body and read the beginning of the response, all within 15 seconds.
 
     Raises:
-        Forbidden: the receiver's address is within a network; see `boards.webhooks.guard`.
-        NoAnswer: the receiver cannot be reached, took too long, or speaks no HTTP.
+        Forbidden: the receiver's address is in a private network; see `boards.webhooks.guard`.
+        NoAnswer: the receiver cannot be reached, took too long, or its response is not HTTP.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -51,11 +51,11 @@ def post(
     except OSError as error:
         raise NoAnswer(f"{host} cannot be reached: {_reason(error)}.") from None
     if parts.scheme == "https":
-        # The handshake comes later, when somebody watches how long it takes.
+        # The handshake is done later, when the timer is running.
         line = ssl.create_default_context().wrap_socket(
             line, server_hostname=host, do_handshake_on_connect=False
         )
-    # Whatever the receiver does meanwhile, a drop at a time included, this ends it.
+    # Whatever the receiver does, even sending one byte at a time, this ends the connection.
     late = threading.Event()
     watch = threading.Timer(SECONDS, _cut, (line, late))
     watch.daemon = True
@@ -63,7 +63,7 @@ def post(
     try:
         answer = _exchange(line, host, port, target, body, headers)
     except TimeoutError:
-        # A single wait took all the time there was: the socket noticed before the timer did.
+        # A single wait used up all the time: the socket's timeout came before the timer's.
         late.set()
     except (OSError, http.client.HTTPException, ValueError) as error:
         if not late.is_set():
@@ -71,7 +71,7 @@ def post(
     finally:
         watch.cancel()
         line.close()
-    # What was cut off can look like an answer that ended early.
+    # An interrupted response can look like one that ended early.
     if late.is_set():
         raise NoAnswer(f"{host} gave no whole answer within {SECONDS:g} seconds.")
     return answer
@@ -110,7 +110,7 @@ def _exchange(
 
 
 def _connected(addresses: list[tuple[int, str]], port: int) -> socket.socket:
-    """A connection to the first address that takes one: those that were looked at, no others."""
+    """Connect to the first address that accepts. Only the checked addresses are used."""
     error: OSError | None = None
     for family, address in addresses:
         plain = socket.socket(family, socket.SOCK_STREAM)
@@ -129,7 +129,7 @@ def _connected(addresses: list[tuple[int, str]], port: int) -> socket.socket:
 def _cut(line: socket.socket, late: threading.Event) -> None:
     late.set()
     try:
-        # The line itself, below what encrypts it: the thread that reads from it sees an end.
+        # The socket below the encryption: the reading thread gets an end of file.
         socket.socket.shutdown(line, socket.SHUT_RDWR)
     except OSError:
         return

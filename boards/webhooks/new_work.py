@@ -1,7 +1,7 @@
 """How a worker waits until there is something to send.
 
 SQLite: `PRAGMA data_version` changes when another connection has written; it reads no table.
-PostgreSQL: whoever writes a delivery notifies the channel that a thread here listens to.
+PostgreSQL: every write of a delivery notifies the channel that a thread listens to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.db import connection, connections
 from boards.registry.worker_channel import CHANNEL
 
 SECONDS_BETWEEN_LOOKS = 0.05
-# A pooler between worker and PostgreSQL may swallow notifications.
+# A connection pooler between worker and PostgreSQL can lose notifications.
 SECONDS_WITHOUT_NOTIFICATION = 5.0
 SECONDS_TO_STOP_LISTENING = 0.5
 
@@ -26,15 +26,15 @@ logger = logging.getLogger(__name__)
 
 
 class NewWork(Protocol):
-    """Tells a worker that something may have changed."""
+    """Notifies a worker of a possible change."""
 
     def begin(self) -> None:
-        """Remember the present state: what changes from now on ends the next `wait`."""
+        """Remember the current state: a change from now on ends the next `wait`."""
 
     def wait(self, seconds: float) -> bool:
         """Wait until the worker's event is set or something changed, at most for `seconds`.
 
-        Returns False where the time passed and nothing happened.
+        Returns False if the time passed and nothing happened.
         """
 
 
@@ -65,7 +65,7 @@ class _DataVersion:
 
 
 def _data_version() -> int:
-    """The version of the file as this thread's connection sees it; its own writes do not count."""
+    """Return the version of the file for this thread's connection; its own writes do not count."""
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA data_version")
         return int(cursor.fetchone()[0])
@@ -91,7 +91,7 @@ def _listening(wake: threading.Event) -> Iterator[None]:
         yield
     finally:
         stopping.set()
-        # It may be connecting to a host that does not answer.
+        # The thread may be connecting to a host that does not respond.
         thread.join(2 * SECONDS_TO_STOP_LISTENING)
 
 
@@ -100,7 +100,7 @@ def _listen(wake: threading.Event, stopping: threading.Event) -> None:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {CHANNEL}")
-            # For what was written before this connection listened.
+            # For deliveries that were written before this connection listened.
             wake.set()
             while not stopping.is_set():
                 with connection.wrap_database_errors:

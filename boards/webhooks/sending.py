@@ -23,7 +23,7 @@ _MAIL_ACCEPTED = 250
 
 
 def attempt(leased: Leased, *, site: str, at: datetime) -> Outcome:
-    """Send the message once, and say what came of it. Never raises for what a receiver does."""
+    """Send the message once and return the outcome. Never raises because of a receiver."""
     began = time.monotonic()
     headers: dict[str, str] = {}
     result: dict[str, Any]
@@ -61,7 +61,7 @@ def _headers(leased: Leased, target: Target, body: str, at: datetime) -> dict[st
 
 
 def secrets_of(webhook: Webhook, at: datetime) -> list[str]:
-    """The secrets that sign now, the present one first. Raises `Unopenable`."""
+    """Return the secrets that sign now, the current one first. Raises `Unopenable`."""
     keys = [unseal(webhook.sealed_secret)]
     if webhook.sealed_previous and webhook.previous_until and at < webhook.previous_until:
         keys.append(unseal(webhook.sealed_previous))

@@ -1,6 +1,6 @@
 """The worker: leases the deliveries that are due, sends them and records the attempts.
 
-One thread talks to the database; the others only send. So an attempt costs no connection, and
+One thread uses the database; the others only send. So an attempt needs no database connection, and
 attempts that end together are recorded together.
 """
 
@@ -48,12 +48,12 @@ class Worker:
         self._chores_at = timezone.now()
 
     def stop(self) -> None:
-        """Lease nothing more; `run` returns once the attempts under way are recorded."""
+        """Lease nothing more; `run` returns once the attempts in progress are recorded."""
         self._stopping.set()
         self._wake.set()
 
     def run(self) -> None:
-        """Send until stopped. Whatever goes wrong is logged, and the worker tries again."""
+        """Send until stopped. All errors are logged, and the worker tries again."""
         room = BUSY_ENDPOINTS * settings.OBEYA_WEBHOOK_CONCURRENCY
         with (
             ThreadPoolExecutor(room, thread_name_prefix="delivery") as pool,
@@ -63,7 +63,7 @@ class Worker:
                 try:
                     self._work(pool, room, new_work)
                 except Exception:
-                    # A worker that ended here would leave every delivery unsent.
+                    # If the worker ended here, no delivery would be sent any more.
                     logger.exception("Sending was interrupted; the worker will try again.")
                     connections.close_all()
                     self._stopping.wait(SECONDS_AFTER_TROUBLE)
@@ -72,14 +72,14 @@ class Worker:
 
     def _work(self, pool: ThreadPoolExecutor, room: int, new_work: NewWork) -> None:
         """Record what has ended, send what is due, and wait if there was nothing to do."""
-        # First: whatever happens from here on ends the wait below.
+        # First: a change from here on ends the wait below.
         self._wake.clear()
         new_work.begin()
         is_idle = not self._record_ended()
         at = timezone.now()
         if at >= self._chores_at:
             if do_chores(at):
-                # The rest comes after the attempts that have ended meanwhile.
+                # The rest follows after the attempts that have ended meanwhile are recorded.
                 is_idle = False
             else:
                 self._chores_at = at + CHORES_EVERY
@@ -93,9 +93,9 @@ class Worker:
             new_work.wait((due - timezone.now()).total_seconds())
 
     def _record_ended(self) -> int:
-        """Record the attempts that have ended; returns how many there were.
+        """Record the attempts that have ended; return their number.
 
-        What cannot be recorded because of trouble with the database is recorded the next time.
+        Attempts that cannot be recorded because of a database error are recorded the next time.
         """
         ended = {each for each in self._under_way if each.done()}
         self._under_way -= ended
@@ -133,7 +133,7 @@ def lease(room: int) -> Sequence[Leased]:
 
 
 def send(leased: Leased, *, site: str) -> Attempt:
-    """Make one attempt of a delivery. Uses no database."""
+    """Make one attempt of a delivery, without the database."""
     outcome = attempt(leased, site=site, at=timezone.now())
     # Spreads retries; not a secret.
     chance = random.random()  # noqa: S311

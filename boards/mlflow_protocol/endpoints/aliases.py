@@ -23,7 +23,7 @@ LATEST = "latest"
 
 
 def set_alias(actor: Actor, given: Given) -> Document:
-    """Point an alias at a version."""
+    """Set an alias to a version."""
     label_writes.set_alias(
         name=given.required("name"),
         alias=given.required("alias"),
@@ -35,7 +35,7 @@ def set_alias(actor: Actor, given: Given) -> Document:
 
 
 def delete_alias(actor: Actor, given: Given) -> Document:
-    """Remove an alias; one that is not there is none to remove."""
+    """Remove an alias; a missing one is not an error."""
     try:
         label_writes.delete_alias(
             name=given.required("name"),
@@ -50,7 +50,7 @@ def delete_alias(actor: Actor, given: Given) -> Document:
 
 
 def get_version(actor: Actor, given: Given) -> Document:
-    """The version that an alias points at; ``latest`` is that with the highest number."""
+    """Return the version of an alias; ``latest`` is the version with the highest number."""
     name, alias = given.required("name"), given.required("alias")
     actor.require(Permission.VIEW, name)
     model = find_model(name)

@@ -1,7 +1,7 @@
-"""Files by the protocol that MLflow's clients speak to servers that keep files for them.
+"""Files by the protocol of MLflow's clients for servers that proxy artifact storage.
 
-There are two trees. Below ``versions/<uid of the model>/<number>/`` are the files of versions, to
-be read; everything else is what clients stored for their runs.
+There are two trees. Below ``versions/<uid of the model>/<number>/`` are the files of versions,
+read-only; everything else is what clients stored for their runs.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from obeya.errors import NotFound
 
 _OF_VERSION = re.compile(r"versions/([0-9a-f-]{36})/([1-9][0-9]{0,9})(?:/(.+))?\Z", re.DOTALL)
 _VERSIONS = "versions"
-# What the clients look for in an answer to tell that they have to send files whole.
+# The clients search for this text in a response to decide that they have to send whole files.
 _NO_PARTS = "Multipart upload is not supported for the current artifact repository"
 
 
 def address_of(version: models.ModelVersion, site: str) -> str:
-    """Where a client finds the files of a version that are stored here."""
+    """Return the URL where a client finds the files of a version that are stored here."""
     return f"{site}{FOLDER}{_VERSIONS}/{version.model.uid}/{version.number}"
 
 
 def list_files(actor: Actor, given: Given) -> Document:
-    """What is in a folder. One that is not there is empty, as a bucket has it."""
+    """List a folder. A missing folder is empty, as in a bucket."""
     actor.require_anywhere(Permission.VIEW)
     text = given.text("path").strip("/")
     folder = artifact_path(text) if text else ""
@@ -69,7 +69,7 @@ def list_files(actor: Actor, given: Given) -> Document:
 
 
 def file(request: HttpRequest, actor: Actor, method: str, path: str) -> HttpResponseBase:
-    """Read, store or delete one."""
+    """Read, store or delete a file."""
     actor.require_anywhere(Permission.VIEW)
     path = artifact_path(path)
     found = _OF_VERSION.match(path)
@@ -89,7 +89,7 @@ def file(request: HttpRequest, actor: Actor, method: str, path: str) -> HttpResp
 
 
 def in_parts(request: HttpRequest, actor: Actor, method: str) -> HttpResponseBase:
-    """Say that files come whole: they are streamed, and no part of one is ever kept."""
+    """Refuse uploads in parts: files are sent whole and streamed, and no part is ever stored."""
     raise ProtocolError(NOT_IMPLEMENTED, _NO_PARTS)
 
 

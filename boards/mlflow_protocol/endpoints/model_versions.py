@@ -47,10 +47,10 @@ PAGE_MAX = 10_000
 
 
 def create(actor: Actor, given: Given) -> Document:
-    """Register the next version of a model that is there.
+    """Register the next version of an existing model.
 
-    A version whose source is another version gets where that one's files are, and their digest.
-    Files that are stored here, of that version or of the run, become the version's own.
+    A version whose source is another version gets the artifact URI and digest of that version.
+    Files that are stored here, of that version or of the run, become the new version's files.
     """
     name, source = given.required("name"), given.required("source")
     actor.require(Permission.REGISTER, name)
@@ -86,12 +86,12 @@ def create(actor: Actor, given: Given) -> Document:
 
 
 def get(actor: Actor, given: Given) -> Document:
-    """A version with its tags and aliases."""
+    """Return a version with its tags and aliases."""
     return _answer(_found(actor, given))
 
 
 def update(actor: Actor, given: Given) -> Document:
-    """Describe a version."""
+    """Set the description of a version."""
     set_description(
         name=given.required("name"),
         version=given.version(),
@@ -103,7 +103,7 @@ def update(actor: Actor, given: Given) -> Document:
 
 
 def transition_stage(actor: Actor, given: Given) -> Document:
-    """Move a version, if every rule lets it. Moving it to where it is moves nothing."""
+    """Move a version, if all rules allow it. A move to its current stage does nothing."""
     stage = read_stage(given.required("stage"))
     archive_existing = given.flag("archive_existing_versions")
     if archive_existing and not stage.is_gated:
@@ -140,7 +140,7 @@ def _others_in_its_stage(row: models.ModelVersion) -> Iterable[models.ModelVersi
 
 
 def delete(actor: Actor, given: Given) -> Document:
-    """Hide a version. Its number is never given again."""
+    """Hide a version. Its number is never used again."""
     delete_version(
         name=given.required("name"), version=given.version(), actor=actor, at=timezone.now()
     )
@@ -148,7 +148,7 @@ def delete(actor: Actor, given: Given) -> Document:
 
 
 def search(actor: Actor, given: Given) -> Document:
-    """The versions that a filter lets through, at most `PAGE_MAX` in one answer."""
+    """Return the versions that match a filter, at most `PAGE_MAX` in one response."""
     actor.require_anywhere(Permission.VIEW)
     order = read_order(given.texts("order_by"), VERSIONS)
     limit = given.limit("max_results", default=RESULTS_DEFAULT, at_most=RESULTS_MAX)
@@ -166,14 +166,14 @@ def search(actor: Actor, given: Given) -> Document:
 
 
 def get_download_uri(actor: Actor, given: Given) -> Document:
-    """Where the files of a version are: here, or as text that nothing here opens."""
+    """Return where the files of a version are: the URL of this server, or the stored URI."""
     row = _found(actor, given)
     is_here = row.artifact_size is not None
     return {"artifact_uri": address_of(row, given.site) if is_here else row.artifact_uri}
 
 
 def set_tag(actor: Actor, given: Given) -> Document:
-    """Set a tag of a version; one named ``metrics.NAME`` logs the metric too."""
+    """Set a tag of a version; a tag named ``metrics.NAME`` also logs the metric."""
     name, version = given.required("name"), given.version()
     key, value, at = given.required("key"), given.text("value"), timezone.now()
     metric = metric_of_tag(key, value)
@@ -185,7 +185,7 @@ def set_tag(actor: Actor, given: Given) -> Document:
 
 
 def delete_tag(actor: Actor, given: Given) -> Document:
-    """Remove a tag of a version; one that is not there is none to remove."""
+    """Remove a tag of a version; a missing one is not an error."""
     try:
         label_writes.delete_tag(
             name=given.required("name"),

@@ -38,19 +38,19 @@ def create(actor: Actor, given: Given) -> Document:
 
 
 def get(actor: Actor, given: Given) -> Document:
-    """A model with its tags, its aliases and the latest version of each stage."""
+    """Return a model with its tags, its aliases and the latest version of each stage."""
     return _answer(_found(actor, given.required("name")))
 
 
 def rename(actor: Actor, given: Given) -> Document:
-    """Give a model another name."""
+    """Rename a model."""
     new_name = given.required("new_name")
     rename_model(name=given.required("name"), new_name=new_name, actor=actor, at=timezone.now())
     return _answer(find_model(new_name))
 
 
 def update(actor: Actor, given: Given) -> Document:
-    """Describe a model."""
+    """Set the description of a model."""
     name = given.required("name")
     set_description(name=name, text=given.text("description"), actor=actor, at=timezone.now())
     return _answer(find_model(name))
@@ -63,7 +63,7 @@ def delete(actor: Actor, given: Given) -> Document:
 
 
 def search(actor: Actor, given: Given) -> Document:
-    """The models that a filter lets through."""
+    """Return the models that match a filter."""
     actor.require_anywhere(Permission.VIEW)
     order = read_order(given.texts("order_by"), MODELS)
     rows, has_more = search_models(
@@ -80,7 +80,7 @@ def search(actor: Actor, given: Given) -> Document:
 
 
 def get_latest_versions(actor: Actor, given: Given) -> Document:
-    """The latest version of each stage asked for, of every stage without one."""
+    """Return the latest version of each requested stage, or of every stage if none is given."""
     stages = {read_stage(stage) for stage in given.texts("stages")}
     row = _found(actor, given.required("name"))
     return {"model_versions": with_aliases(latest_versions([row], stages or tuple(Stage)))}
@@ -99,7 +99,7 @@ def set_tag(actor: Actor, given: Given) -> Document:
 
 
 def delete_tag(actor: Actor, given: Given) -> Document:
-    """Remove a tag of a model; one that is not there is none to remove."""
+    """Remove a tag of a model; a missing one is not an error."""
     try:
         label_writes.delete_tag(
             name=given.required("name"), key=given.required("key"), actor=actor, at=timezone.now()
