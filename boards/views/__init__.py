@@ -1,1 +1,1 @@
-"""Pages, and the fragments of them that htmx asks for."""
+"""Pages, and their fragments for htmx."""

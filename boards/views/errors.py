@@ -1,4 +1,4 @@
-"""Errors as people see them: one page, or one fragment where htmx asked."""
+"""Error pages, and error fragments for htmx."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ TITLES = {
 
 
 class RegistryErrorMiddleware:
-    """Answers what the registry refuses, unless the view answered it itself."""
+    """Answers errors of the registry, unless the view handled them itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on; what is refused comes back through `process_exception`."""
+        """Pass the request on; errors of the registry are handled by `process_exception`."""
         answer = self._get_response(request)
         if isinstance(answer, HttpResponseNotAllowed) and not answer.content:
             page = error_answer(
@@ -42,14 +42,14 @@ class RegistryErrorMiddleware:
         return answer
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer a `RegistryError` with its status and sentence; leave all else alone."""
+        """Answer a `RegistryError` with its status and sentence; ignore all other exceptions."""
         if isinstance(exception, RegistryError):
             return error_answer(request, exception.http_status, str(exception))
         return None
 
 
 def error_answer(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
-    """The error as a page, or as a fragment for htmx."""
+    """Return the error as a page, or as a fragment for htmx."""
     # The request may have failed before the middleware that sets `htmx`.
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
     template = "error.html#problem" if htmx and not htmx.boosted else "error.html"
@@ -69,7 +69,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """For a form whose token is missing or old."""
+    """Answer a form whose CSRF token is missing or too old."""
     return error_answer(
         request,
         403,
@@ -84,5 +84,5 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler for 500; asks nothing of the database."""
+    """Django's handler for 500; does not use the database."""
     return HttpResponse(render_to_string("500.html"), status=500)

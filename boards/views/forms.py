@@ -1,7 +1,7 @@
-"""What all forms of pages share.
+"""Base classes and fields of all forms.
 
-A form only reads text into values; the write path decides what it accepts, so that pages, API
-and command line refuse the same things with the same sentences.
+A form only parses text into values; the write path decides what it accepts, so that pages, API and
+command line refuse the same things with the same sentences.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class FormRenderer(TemplatesSetting):
 class PageForm(forms.Form):
     """A form of a page. `ids` is the pattern of its elements' ids, distinct on the page.
 
-    `error_fields` maps the `field` of an `InvalidInput` to the form's field where the names differ.
+    `error_fields` maps the `field` of an `InvalidInput` to the form's field if the names differ.
     """
 
     template_name = "_form.html"
@@ -51,7 +51,7 @@ class PageForm(forms.Form):
         self.refusal: RegistryError | None = None
 
     def refuse(self, error: RegistryError) -> None:
-        """Show the sentence of `error` at its field, or above the form where it has none."""
+        """Show the sentence of `error` at its field, or above the form if it has none."""
         self.refusal = error
         field = getattr(error, "field", None) or ""
         field = self.error_fields.get(field, field)
@@ -92,7 +92,7 @@ class ParsedField(forms.Field):
 
 
 class _WithDisabledOptions(forms.widgets.ChoiceWidget):
-    """A choice of which some options can be seen but not chosen."""
+    """A choice with some options that are visible but cannot be chosen."""
 
     def __init__(
         self,
@@ -112,11 +112,11 @@ class _WithDisabledOptions(forms.widgets.ChoiceWidget):
 
 
 class Select(_WithDisabledOptions, forms.Select):
-    """A list of which one option is chosen."""
+    """A list from which one option is chosen."""
 
 
 class Checkboxes(_WithDisabledOptions, forms.CheckboxSelectMultiple):
-    """A list of which any number of options is chosen."""
+    """A list from which any number of options is chosen."""
 
 
 def choice_of(choices: type[ChoiceT], sentence: str) -> Callable[[str], ChoiceT]:
@@ -132,19 +132,19 @@ def choice_of(choices: type[ChoiceT], sentence: str) -> Callable[[str], ChoiceT]
 
 
 def text_input(style: str = "", **attrs: Any) -> forms.TextInput:
-    """A line of text; `style` is a further class of it."""
+    """Return the widget for a line of text; `style` is an additional class."""
     return forms.TextInput({"class": f"input {style}".strip(), **attrs})
 
 
 def text_area(*, rows: int, **attrs: Any) -> forms.Textarea:
-    """Several lines of text."""
+    """Return the widget for several lines of text."""
     return forms.Textarea({"class": "input", "rows": rows, **attrs})
 
 
 def select(
     choices: Iterable[tuple[str, str]] = (), disabled: Collection[str] = (), **attrs: Any
 ) -> Select:
-    """A list of which one option is chosen."""
+    """Return the widget of a list from which one option is chosen."""
     return Select({"class": "input", **attrs}, choices, disabled)
 
 
@@ -155,11 +155,11 @@ def reason_field(
     required: bool = False,
     parse: Callable[[str], str] = str,
 ) -> ParsedField:
-    """Why something is done, as it is typed."""
+    """Return the field for the reason of a change."""
     widget = text_area(rows=rows, maxlength=names.REASON_MAX, required=required)
     return ParsedField(label, widget=widget, parse=parse)
 
 
 def with_mark(label: str, mark: str) -> SafeString:
-    """A label with a quiet remark in brackets."""
+    """Return a label with a quiet remark in brackets."""
     return format_html('{} <span class="quiet">({})</span>', label, mark)

@@ -1,4 +1,4 @@
-"""What every page view starts from: a typed request, its actor, and the permission it needs."""
+"""Common parts of page views: the typed request, its actor, and permission checks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ P = ParamSpec("P")
 
 
 class Request(HttpRequest):
-    """A request of somebody who is signed in, with what django-htmx adds."""
+    """A request of a signed-in user, with the attributes of django-htmx."""
 
     user: User
     htmx: HtmxDetails
@@ -31,9 +31,9 @@ View = Callable[Concatenate[Request, P], HttpResponseBase]
 
 
 def needs(permission: Permission) -> Callable[[View[P]], View[P]]:
-    """Let only those with the permission reach the view; others get the 403 page or fragment.
+    """Require the permission for the view; others get the 403 page or fragment.
 
-    Signing in comes before: every view needs it unless it is marked otherwise.
+    Signing in is checked before: every view requires it unless it is marked otherwise.
     """
 
     def decorate(view: View[P]) -> View[P]:
@@ -48,12 +48,12 @@ def needs(permission: Permission) -> Callable[[View[P]], View[P]]:
 
 
 def page_actor(request: Request) -> Actor:
-    """Who acts through a page."""
+    """Return the actor of a page's request."""
     return Actor(request.user, Channel.PAGE)
 
 
 def page_address(request: Request) -> SplitResult:
-    """The address of the page that htmx asked from, in parts; empty where it cannot be read."""
+    """Return the URL of the page that an htmx request came from, in parts; empty if invalid."""
     try:
         return urlsplit(request.htmx.current_url or "")
     except ValueError:
@@ -61,7 +61,7 @@ def page_address(request: Request) -> SplitResult:
 
 
 def next_of(request: Request) -> str:
-    """Where a plain form leads back to, from ``next``; empty unless it is within this site."""
+    """Return the URL to go back to after a plain form, from ``next``; empty unless it is local."""
     target = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()

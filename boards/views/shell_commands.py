@@ -1,4 +1,4 @@
-"""Commands that pages print to be copied: they reach this registry from anywhere, with a token."""
+"""Commands that pages show for copying: they use this registry from any machine, with a token."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from boards.views.http import Request
 
 
 def register_command(request: Request, name: str = "my-model") -> str:
-    """The command that registers a version of the model; empty for who may not register any."""
+    """Return the command that registers a version; empty without the register permission."""
     if not has_permission(request.user, Permission.REGISTER):
         return ""
     return _here(request, f"obeya register {shlex.quote(name)} --metric accuracy=0.93")
 
 
 def python_command(request: Request, call: str) -> str:
-    """The command that calls a method of the registry and prints the sentence of its answer."""
+    """Return the command that calls a method of the registry and prints its result's sentence."""
     script = f"from obeya import RemoteRegistry; print(RemoteRegistry().{call}.sentence)"
     return _here(request, f"python -c {shlex.quote(script)}")
 
 
 def quoted(text: str) -> str:
-    """The text as a literal of Python; it needs no escape within the shell's single quotes."""
-    # As JSON, which is Python too.
+    """Return the text as a Python literal; it needs no escape in the shell's single quotes."""
+    # JSON strings are valid Python literals.
     return json.dumps(text, ensure_ascii=False)
 
 
 def _here(request: Request, command: str) -> str:
-    """The command with what it needs to know; it says so where there is no token yet."""
+    """Return the command with its environment; it reports a missing token."""
     home = request.build_absolute_uri("/").rstrip("/")
     tokens = request.build_absolute_uri(reverse("boards:tokens"))
     return (

@@ -1,4 +1,4 @@
-"""The heads of tables that sort by a press on them."""
+"""Headings of sortable table columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A column's head: its title, where a press leads, and how it is sorted now.
+    """A column's heading: its title, the URL of its link, and the current order.
 
     `aria_sort` is ``ascending``, ``descending`` or empty.
     """
@@ -22,10 +22,10 @@ class Head:
 def head(
     name: str, title: str, by: str, *, descending: bool, first: bool, hint: str = "", **keep: str
 ) -> Head:
-    """The head of the column `name` in a table sorted by `by`.
+    """Return the heading of the column `name` in a table sorted by `by`.
 
-    A press sorts by the column, from the top down if `first`; pressed again it turns round.
-    `keep` are the other parameters of the address.
+    The link sorts by the column, descending if `first`; if the table is sorted by it already, the
+    link reverses the order. `keep` are the other parameters of the URL.
     """
     sorted_now = name == by
     turn = not descending if sorted_now else first

@@ -1,4 +1,4 @@
-"""Spans of time as the bars of a drawing."""
+"""The layout of time spans as bars."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHORTEST = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One span, in the drawing's units."""
+    """One span, in the units of the drawing."""
 
     span: ProductionSpan
     x: float
@@ -42,7 +42,7 @@ class Timeline:
 
 
 def timeline(spans: Sequence[ProductionSpan]) -> Timeline | None:
-    """Lay the latest spans out; None when no version was ever in Production."""
+    """Return the layout of the latest spans; None if no version was ever in Production."""
     if not spans:
         return None
     shown = list(spans)[-BARS_MAX:]

@@ -1,4 +1,4 @@
-"""Signing in and out, the one-time link, the password, and the theme."""
+"""Signing in and out, the sign-in link, the password, and the theme."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ sign_out = LogoutView.as_view(next_page=reverse_lazy("boards:sign_in"))
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
-    """Sign in by a one-time link.
+    """Sign in by a sign-in link.
 
-    Opening the link only shows a button, so that a preview by a mail or chat program does not
-    use it up.
+    Opening the link only shows a button, so that a preview by a mail or chat program does not use
+    it up.
     """
     if request.method != "POST":
         return render(request, "sign_in_once.html")
@@ -53,7 +53,7 @@ def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def set_password(request: Request) -> HttpResponse:
-    """Choose a password; who has one already has to know it, others may put it off."""
+    """Set a password; a user who has one must enter it, others can skip this page."""
     has_one = request.user.has_usable_password()
     form = password_form(request.user, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
@@ -74,7 +74,7 @@ def set_password(request: Request) -> HttpResponse:
 @login_not_required
 @require_POST
 def set_theme(request: HttpRequest) -> HttpResponse:
-    """Keep the reader's theme in a cookie; anything but light and dark follows the system."""
+    """Store the user's theme in a cookie; anything but light and dark follows the system."""
     target = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
         target = reverse("boards:board")

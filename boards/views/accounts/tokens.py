@@ -1,4 +1,4 @@
-"""The page of an account's API tokens: what there is, making one, ending one."""
+"""The page of an account's API tokens: list, create and revoke."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from obeya.errors import AlreadyClosed, InvalidInput
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.VIEW)
 def tokens(request: Request) -> HttpResponse:
-    """The tokens of one's own account, and the form of a new one.
+    """Show the tokens of the user's account, and the form of a new one.
 
-    The answer to the form that made one shows its text, once.
+    The response to the form that created a token shows its text, once.
     """
     allowed = scopes_of(request.user)
     form = TokenForm(request.POST if request.method == "POST" else None, allowed=allowed)
@@ -51,7 +51,7 @@ def tokens(request: Request) -> HttpResponse:
 @require_POST
 @needs(Permission.VIEW)
 def revoke_token(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """End a token of one's own, or of anybody for who administers."""
+    """Revoke a token of the user's account; administrators can revoke every token."""
     try:
         ended = token_writes.revoke_token(uid=uid, actor=page_actor(request), at=timezone.now())
         messages.success(request, f"The token “{ended.name}” is revoked.")

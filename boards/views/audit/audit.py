@@ -29,7 +29,7 @@ from obeya.records import Action, Channel
 from obeya.stages import Stage
 
 FIELDS = ("actor", "action", "model", "version", "stage", "side", "since", "until", "channel")
-# What a model's or a version's own history leaves out, because its address says it.
+# The history of a model or version has no fields for what its URL says.
 SCOPED = ("model", "version")
 # Lines of an export are sent in pieces of about this many characters.
 PIECE = 64 * 1024
@@ -38,21 +38,21 @@ PIECE = 64 * 1024
 @require_safe
 @needs(Permission.VIEW)
 def audit(request: Request) -> HttpResponse:
-    """Every event of every chain."""
+    """Show the events of all chains."""
     return _answer(request, None)
 
 
 @require_safe
 @needs(Permission.VIEW)
 def model_history(request: Request, name: str) -> HttpResponse:
-    """The chain of one model."""
+    """Show the chain of one model."""
     return _answer(request, scope_of(name))
 
 
 @require_safe
 @needs(Permission.VIEW)
 def version_history(request: Request, name: str, number: int) -> HttpResponse:
-    """The events of one version."""
+    """Show the events of one version."""
     return _answer(request, scope_of(name, number))
 
 
@@ -61,9 +61,9 @@ def version_history(request: Request, name: str, number: int) -> HttpResponse:
 def export_audit(
     request: Request, form: str, name: str | None = None, number: int | None = None
 ) -> HttpResponseBase:
-    """The events that the page's filter lets through, as a file; the page where it cannot be read.
+    """Send the events that match the page's filter as a file, or the page if the filter is invalid.
 
-    The file is sent as it is read: memory does not grow with its length.
+    The file is streamed: memory use does not grow with its length.
     """
     if form not in set(ExportForm):
         raise Http404
@@ -85,7 +85,7 @@ def export_audit(
 @require_POST
 @needs(Permission.ADMINISTER)
 def verify_audit(request: Request) -> HttpResponse:
-    """Verify what no verification came to yet, within bounds, and say so on the page."""
+    """Verify what no verification has covered yet, within limits, and show the outcome."""
     run = verify_new_events(actor=page_actor(request), at=timezone.now())
     sentence = f"Verified {run.events:,} event{'' if run.events == 1 else 's'}"
     if run.broken_count:
@@ -99,7 +99,7 @@ def verify_audit(request: Request) -> HttpResponse:
 def _filter(
     request: Request, scope: Scope | None
 ) -> tuple[dict[str, str], AuditFilter, dict[str, str]]:
-    """The fields as given, the filter of those that can be read, and what is wrong with others."""
+    """Return the given fields, the filter of the valid ones, and the problems of the others."""
     values = {
         field: request.GET.get(field, "").strip()
         for field in FIELDS
@@ -109,7 +109,7 @@ def _filter(
 
 
 def _answer(request: Request, scope: Scope | None) -> HttpResponse:
-    """The page, or for htmx the events alone. A filter that cannot be read shows no events."""
+    """Return the page, or for htmx only the events. An invalid filter shows no events."""
     values, chosen, problems = _filter(request, scope)
     page = AuditPage((), None)
     after = request.GET.get("after", "")
@@ -148,12 +148,12 @@ def _answer(request: Request, scope: Scope | None) -> HttpResponse:
 
 
 def _address(request: Request) -> str:
-    """The page's own address, also where an export answers with the page."""
+    """Return the URL of the page, also if an export is answered with the page."""
     return escape_uri_path(request.path.rpartition("/")[0] + "/")
 
 
 def _state(request: Request, scope: Scope | None) -> dict[str, object]:
-    """How far the log, or the chain of the scope's model, was verified."""
+    """Return how far the log, or the chain of the scope's model, was verified."""
     if scope is not None:
         return {"chain_state": chain_state(scope.chain)}
     return {
@@ -168,7 +168,7 @@ def _file_name(scope: Scope | None, form: str) -> str:
 
 
 def _pieces(lines: Iterator[str]) -> Iterator[str]:
-    """The lines in larger pieces, each of which is compressed and sent by itself."""
+    """Join lines to larger pieces, each of which is compressed and sent separately."""
     piece: list[str] = []
     length = 0
     for line in lines:

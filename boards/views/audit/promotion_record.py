@@ -1,4 +1,4 @@
-"""The promotion record of an event: a page that prints, and JSON."""
+"""The promotion record of an event: a printable page, and JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from boards.views.http import Request, needs
 @require_safe
 @needs(Permission.VIEW)
 def record(request: Request, chain: uuid.UUID, sequence: int) -> HttpResponse:
-    """Who did it, when and why, by which policy, on what evidence, and how to verify that."""
+    """Show who made the change, when and why, the policy, the evidence, and how to verify it."""
     context = {"section": "audit", "record": promotion_record(chain, sequence)}
     return render(request, "record.html", context)
 
@@ -25,7 +25,7 @@ def record(request: Request, chain: uuid.UUID, sequence: int) -> HttpResponse:
 @require_safe
 @needs(Permission.VIEW)
 def record_json(request: Request, chain: uuid.UUID, sequence: int) -> HttpResponse:
-    """The same as JSON."""
+    """Send the record as JSON."""
     return JsonResponse(
         record_document(promotion_record(chain, sequence)),
         json_dumps_params={"ensure_ascii": False, "indent": 2},

@@ -1,1 +1,1 @@
-"""The board, the board on a past date, and the answers to a move."""
+"""The board, the board on a past date, and the responses to a move."""

@@ -25,17 +25,17 @@ from boards.views.shell_commands import register_command
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
 
-# Where a drop ends what others began, the dialog asks before the move is made.
+# A move to these stages ends what others began: the dialog opens before it.
 ASKING = frozenset({Stage.PRODUCTION, Stage.ARCHIVED})
 
 
 @require_safe
 @needs(Permission.VIEW)
 def board(request: Request) -> HttpResponse:
-    """The whole board; only its columns where htmx asks for them as the filter changes.
+    """Show the whole board; for htmx, when the filter changes, only its columns.
 
-    A field of the filter that cannot be read answers 400, with the sentence below the filter and
-    the board as the other fields have it.
+    An invalid field of the filter answers 400, with the error below the filter and the board
+    filtered by the other fields.
     """
     if is_past(request):
         return board_as_of(request)
@@ -48,7 +48,7 @@ def board(request: Request) -> HttpResponse:
         "given": {name: values[-1] for name, values in lists.items()},
         "error": error,
         "board": board_queries.board(board_filter),
-        # The site may ask for a reason, which a drop alone cannot give.
+        # A reason may be required, which a drop cannot give.
         "asking": frozenset(Stage) if settings.OBEYA_REQUIRE_REASON else ASKING,
         "may_roll_back": has_permission(request.user, Permission.PROMOTE),
         "may_limit": has_permission(request.user, Permission.EDIT_POLICY),
@@ -75,7 +75,7 @@ def board(request: Request) -> HttpResponse:
 @require_safe
 @needs(Permission.VIEW)
 def board_column(request: Request, stage: str) -> HttpResponse:
-    """A further page of one column: its cards where htmx asks, else a page of their own."""
+    """Show a further page of one column: its cards for htmx, else a separate page."""
     if is_past(request):
         return column_as_of(request, stage)
     board_filter = BoardFilter.parse(dict(request.GET.lists()))
@@ -99,7 +99,7 @@ def board_column(request: Request, stage: str) -> HttpResponse:
 
 
 def _readable(lists: dict[str, list[str]]) -> tuple[BoardFilter, InvalidInput | None]:
-    """The filter of the fields that can be read, and what is wrong with the first that cannot."""
+    """Return the filter of the valid fields, and the error of the first invalid one."""
     first: InvalidInput | None = None
     while lists:
         try:
@@ -112,7 +112,7 @@ def _readable(lists: dict[str, list[str]]) -> tuple[BoardFilter, InvalidInput | 
 
 
 def filter_of_page(request: Request) -> BoardFilter:
-    """The filter of the board that an htmx request was made from; none where it is unreadable."""
+    """Return the filter of the board that an htmx request came from; empty if it is invalid."""
     try:
         return BoardFilter.parse(parse_qs(page_address(request).query))
     except InvalidInput:
@@ -120,7 +120,7 @@ def filter_of_page(request: Request) -> BoardFilter:
 
 
 def _set_address(request: Request, response: HttpResponse, board_filter: BoardFilter) -> None:
-    """Put the filter into the address bar, without a step back for every letter typed."""
+    """Put the filter into the URL of the page, without a history entry for every letter typed."""
     address = reverse("boards:board")
     if board_filter:
         address += f"?{board_filter.query_string}"

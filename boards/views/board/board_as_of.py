@@ -1,4 +1,4 @@
-"""The board as it was, read-only: its columns, their further pages, and a model's Production."""
+"""The board on a past date, read-only: its columns, their further pages; a model's Production."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from obeya.filters.language import is_filter
 from obeya.stages import Stage
 
 AT = "at"
-# What of the board's filter the log can answer for the past.
+# The fields of the board's filter that can be applied to the past.
 FIELDS = ("q", "model")
 SECONDS = len("2026-03-03T12:00:00")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductionOn:
-    """What the form on a model's page was asked, and the answer; `day` None where nothing was."""
+    """The form on a model's page and its answer; `day` is None if nothing was asked."""
 
     today: date
     day: date | None = None
@@ -38,12 +38,12 @@ class ProductionOn:
 
 
 def is_past(request: Request) -> bool:
-    """Whether the board is asked for as of a moment."""
+    """Return whether the board of a past time is requested."""
     return bool(request.GET.get(AT, "").strip())
 
 
 def board_as_of(request: Request) -> HttpResponse:
-    """The board as of `?at=`; a moment or filter that cannot be read gets a sentence and 400."""
+    """Show the board at `?at=`; an invalid time or filter gets an error message and 400."""
     given = request.GET.get(AT, "").strip()
     moment, board_filter, problem = None, BoardFilter(), None
     try:
@@ -68,7 +68,7 @@ def board_as_of(request: Request) -> HttpResponse:
 
 
 def column_as_of(request: Request, stage: str) -> HttpResponse:
-    """A further page of one column as of `?at=`: its cards for htmx, else a page of their own."""
+    """Show a further page of one column at `?at=`: its cards for htmx, else a separate page."""
     given = request.GET.get(AT, "").strip()
     moment = as_of.parse_moment(given, now=timezone.now())
     board_filter, column = _filter(request), Stage.parse(stage)
@@ -91,7 +91,7 @@ def column_as_of(request: Request, stage: str) -> HttpResponse:
 
 
 def answer_production_on(request: Request, name: str) -> ProductionOn:
-    """What was in Production on the day ``?production_on=``, in the reader's time zone."""
+    """Return what was in Production on the day ``?production_on=``, in the reader's time zone."""
     given, today = request.GET.get("production_on", "").strip(), timezone.localdate()
     if not given:
         return ProductionOn(today=today)
@@ -112,12 +112,12 @@ def _filter(request: Request) -> BoardFilter:
 
 
 def _compares(request: Request) -> bool:
-    """Whether the search is a filter of what is true now, which the log cannot answer."""
+    """Return whether the search is a filter on current values, which the log does not contain."""
     return is_filter(request.GET.get("q", ""))
 
 
 def _left_out(request: Request) -> list[str]:
-    """What of the present board's filter does not apply."""
+    """Return the parts of the board's current filter that do not apply."""
     fields = [name for name in ("owner", "tag", "metric") if request.GET.get(name)]
     return ["comparison in the search", *fields] if _compares(request) else fields
 
@@ -127,7 +127,7 @@ def _query(given: str, board_filter: BoardFilter) -> str:
 
 
 def _field(given: str) -> str:
-    """What was given as an input of the type datetime-local takes it; empty where it is none."""
+    """Return the given time as the value of a datetime-local input; empty if it is invalid."""
     local = as_of.local_moment(given)
     if local is None:
         return ""

@@ -1,4 +1,4 @@
-"""What is answered once a version was moved, by whichever dialog."""
+"""The response to a move, common to all dialogs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from obeya.records import StageTransition
 
 
 def moved_answer(request: Request, moved: StageTransition) -> HttpResponse:
-    """The fresh cards and a toast for the board; elsewhere the page again, with a message."""
+    """Return the new cards and a toast for the board; for other pages a reload with a message."""
     sentence = _sentence(moved)
     history = reverse("boards:model_history", args=[moved.model]) if moved.is_rollback else ""
     shown = _shown_on_board(request, moved) if request.htmx and is_board(request) else None
@@ -45,9 +45,9 @@ def moved_answer(request: Request, moved: StageTransition) -> HttpResponse:
 
 
 def _shown_on_board(request: Request, moved: StageTransition) -> dict[str, Any] | None:
-    """What the board shows of a move; None where the version has been deleted since.
+    """Return what the board shows of a move; None if the version was deleted since.
 
-    The move is made, so that nothing here may say that something was not found.
+    The move was made, so nothing here may answer that something was not found.
     """
     try:
         model = find_model(moved.model)
@@ -70,7 +70,7 @@ def _shown_on_board(request: Request, moved: StageTransition) -> dict[str, Any] 
 def board_context(
     request: Request, model: models.RegisteredModel, version: int, others: Sequence[int] = ()
 ) -> dict[str, Any]:
-    """The cards of a model's versions, by number, as the board that was asked from shows them."""
+    """Return the cards of a model's versions, by number, for the board of the request."""
     board_filter = filter_of_page(request)
     return {
         "filter": board_filter,
@@ -83,7 +83,7 @@ def board_context(
 
 
 def is_board(request: Request) -> bool:
-    """Whether the board is what an htmx request was made from."""
+    """Return whether an htmx request came from the board."""
     page = page_address(request)
     here = (request.scheme, request.get_host(), reverse("boards:board"))
     return (page.scheme, page.netloc, page.path) == here

@@ -1,4 +1,4 @@
-"""Files of versions, as browsers fetch them."""
+"""Downloads of versions' files."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ from boards.views.http import Request, needs
 @require_safe
 @needs(Permission.VIEW)
 def download_file(request: Request, name: str, number: int, path: str) -> HttpResponseBase:
-    """One file, as an attachment."""
+    """Send one file, as an attachment."""
     return file_response(request, file_of(find_named_version(name, number), path))

@@ -1,7 +1,7 @@
-"""The form that stores the files of a version, and the pieces that its script sends before.
+"""The form that stores the files of a version, and the pieces that its script uploads before.
 
-Without scripts the form brings the files themselves. With them each file is sent in pieces, which
-go on where they broke off, and the form says by path and SHA-256 which files there are.
+Without JavaScript the form contains the files themselves. With it each file is uploaded in pieces,
+which can be resumed, and the form contains path and SHA-256 of each file.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from obeya.errors import InvalidInput, NotAllowed, NotFound, RegistryError
 MODIFIED_MAX = 40
 
 
-# Not without the form's token: it is asked for further in, once it is said where files go.
+# Not without a CSRF check: `_set_artifact` does it, after the upload handler was set.
 @csrf_exempt
 @require_POST
 @needs(Permission.REGISTER)
 def set_artifact(request: Request, name: str, number: int) -> HttpResponseBase:
-    """Make a version of the files that the form brings, or that it names."""
+    """Set the files of a version: those that the form contains, or that it refers to."""
     find_named_version(name, number)
     announced = whole_number(request.META.get("CONTENT_LENGTH", ""), at_most=ID_MAX)
     try:
@@ -75,11 +75,11 @@ def _set_artifact(request: Request, name: str, number: int) -> HttpResponse:
 
 
 def _brought(request: Request) -> list[FileEntry]:
-    """The files of the form, stored. Raises `InvalidInput` where there are none."""
+    """Store and return the files of the form. Raises `InvalidInput` if there are none."""
     brought = request.FILES.getlist("file")
     if not brought:
         raise InvalidInput("Choose the files of this version first.", field="files")
-    # All names first: of files that cannot lie beside each other none is stored.
+    # All names first: if they cannot exist beside each other, no file is stored.
     paths = [artifact_path(file.name or "") for file in brought]
     actor, at = page_actor(request), timezone.now()
     return [
@@ -92,7 +92,7 @@ def _brought(request: Request) -> list[FileEntry]:
 
 
 def _named(request: Request) -> list[FileEntry]:
-    """The files that were sent in pieces. Raises `InvalidInput`."""
+    """Return the files that were uploaded in pieces. Raises `InvalidInput`."""
     try:
         files = json.loads(request.POST["files"])
         return [FileEntry(str(file["path"]), str(file["sha256"])) for file in files]
@@ -106,7 +106,7 @@ def _named(request: Request) -> list[FileEntry]:
 def store_piece(request: Request, name: str, number: int) -> HttpResponse:
     """Return how many bytes of a file are stored (GET), or add the body at ``offset`` (PUT).
 
-    The query names the file: its ``path``, its ``size`` in bytes and when it was ``modified``.
+    The query identifies the file: its ``path``, its ``size`` in bytes and when it was ``modified``.
     A PUT counts only when the whole body has arrived.
     """
     asked = request.GET

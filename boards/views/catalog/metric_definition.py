@@ -1,4 +1,4 @@
-"""What a metric's name means: the form for those who may say it."""
+"""The form of a metric's definition."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from obeya.errors import InvalidInput
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.EDIT_POLICY)
 def define_metric(request: Request) -> HttpResponse:
-    """``?name=...``: the form of a metric's definition, and saving it.
+    """Show the form for the metric ``?name=...``, and save it.
 
-    The name stands in the query because it may hold slashes. `next` is where to go afterwards.
+    The name is in the query because it can contain slashes. `next` is where to go afterwards.
     """
     name = names.metric_name(request.GET.get("name", ""))
     page = metric_page(name)

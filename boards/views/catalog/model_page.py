@@ -28,7 +28,7 @@ from obeya.metrics import Direction
 @require_safe
 @needs(Permission.VIEW)
 def model(request: Request, name: str) -> HttpResponse:
-    """The model's versions with every metric, and who was in Production when."""
+    """Show the model's versions with all metrics, and its history in Production."""
     query = VersionsQuery.parse(request.GET.dict())
     page = model_page(name, query)
     heads, metric_heads = _heads(page)
@@ -56,7 +56,7 @@ def model(request: Request, name: str) -> HttpResponse:
 
 
 def _heads(page: ModelPage) -> tuple[list[Head], list[Head]]:
-    """The heads of the table: the fixed columns', and the metrics'."""
+    """Return the headings of the table: those of the fixed columns, and those of the metrics."""
     query = page.query
     fixed = [
         head(
@@ -74,7 +74,7 @@ def _heads(page: ModelPage) -> tuple[list[Head], list[Head]]:
             column.short_title,
             query.by,
             descending=query.descending,
-            # The best first: the highest, or where lower is better the lowest.
+            # The best first: the highest, or if lower is better the lowest.
             first=column.direction is not Direction.LOWER,
             hint=f"{column.name}{f', {column.unit}' if column.unit else ''}",
         )

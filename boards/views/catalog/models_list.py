@@ -18,7 +18,7 @@ from boards.views.table_head import head
 @require_safe
 @needs(Permission.VIEW)
 def models(request: Request) -> HttpResponse:
-    """A page of models; only the table where htmx asks for it as the search is typed."""
+    """Show a page of models; for htmx, while the search is typed, only the table."""
     query = ModelsQuery.parse(request.GET.dict())
     partial = request.htmx and not request.htmx.boosted
     response = render(

@@ -18,14 +18,14 @@ from obeya.errors import RegistryError
 @require_safe
 @needs(Permission.VIEW)
 def version(request: Request, name: str, number: int) -> HttpResponse:
-    """The version's evidence, its policy result for the next stage, and its moves."""
+    """Show the version's evidence, its policy result for the next stage, and its moves."""
     return show_version(request, name, number)
 
 
 def show_version(
     request: Request, name: str, number: int, *, upload_problem: RegistryError | None = None
 ) -> HttpResponse:
-    """The page, with a sentence beside the form of its files where they were refused."""
+    """Return the page, with the error beside the form of its files if they were refused."""
     page = version_page(name, number)
     return render(
         request,

@@ -1,4 +1,4 @@
-"""Asking for a policy check, and the page of a stored one."""
+"""Run a policy check, and the page of a stored one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from obeya.stages import Stage
 @require_POST
 @needs(Permission.VIEW)
 def check_policy(request: Request, name: str, number: int) -> HttpResponse:
-    """Judge a version by the policy of ``to_stage``, else of its next stage, and keep that."""
+    """Check a version against the policy of ``to_stage``, else of its next stage, and store it."""
     wanted = request.POST.get("to_stage", "").strip()
     made = record_policy_check(
         name=name,
@@ -44,7 +44,7 @@ def check(request: Request, uid: uuid.UUID) -> HttpResponse:
 
 
 def result_context(request: Request, uid: uuid.UUID) -> dict[str, Any]:
-    """A policy result and what this person may do about it.
+    """Return a stored check and what the user can do about it.
 
     Raises:
         NotFound: there is no such check.
@@ -62,7 +62,7 @@ def result_context(request: Request, uid: uuid.UUID) -> dict[str, Any]:
 @require_safe
 @needs(Permission.VIEW)
 def check_json(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """The stored check as JSON."""
+    """Send the stored check as JSON."""
     return JsonResponse(
         dict(check_page(uid).document), json_dumps_params={"ensure_ascii": False, "indent": 2}
     )

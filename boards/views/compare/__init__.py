@@ -1,1 +1,1 @@
-"""Versions side by side, as a page and as CSV."""
+"""Comparisons of versions, as a page and as CSV."""

@@ -1,4 +1,4 @@
-"""Versions side by side, as a page and as CSV."""
+"""Comparisons of versions, as a page and as CSV."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TWO = 2
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A version at the head of its column, and where its links lead."""
+    """A version at the top of its column, and the URLs of its links."""
 
     side: Side
     baseline_url: str
@@ -40,10 +40,10 @@ class Head:
 @require_safe
 @needs(Permission.VIEW)
 def compare(request: Request) -> HttpResponse:
-    """``?v=NAME:NUMBER&v=NAME:NUMBER&baseline=0&differences=1``: two to six versions.
+    """Show ``?v=NAME:NUMBER&v=NAME:NUMBER&baseline=0&differences=1``: two to six versions.
 
-    With fewer than two it asks for them. 400: what cannot be read. 404: what is not there. Both
-    show what was asked for in a form, to be mended.
+    With fewer than two it shows a form for them. 400: the query is invalid. 404: there is no such
+    version. Both show the query in a form, to be corrected.
     """
     try:
         query = CompareQuery.parse(request.GET)
@@ -58,7 +58,7 @@ def compare(request: Request) -> HttpResponse:
 @require_safe
 @needs(Permission.VIEW)
 def compare_csv(request: Request) -> HttpResponse:
-    """The metrics of the same comparison as CSV, a line for each metric and challenger."""
+    """Send the metrics of the same comparison as CSV, a line for each metric and challenger."""
     query = CompareQuery.parse(request.GET)
     page = compare_page(query.refs, query.baseline) if query.refs else None
     if page is None or len(page.sides) < TWO:
@@ -74,10 +74,10 @@ def compare_csv(request: Request) -> HttpResponse:
 @require_safe
 @needs(Permission.VIEW)
 def compare_model(request: Request, name: str) -> HttpResponse:
-    """A model's own address for comparing leads to the page for all.
+    """Redirect from a model's comparison URL to the comparison page.
 
-    ``?a=1&b=2`` are numbers of the model's versions, held against the first; so are v's without
-    a model's name.
+    ``?a=1&b=2`` are numbers of the model's versions, compared with the first; v's without a model's
+    name are also versions of the model.
     """
     query = QueryDict(mutable=True)
     pair = [request.GET[side] for side in ("a", "b") if request.GET.get(side)]
@@ -92,7 +92,7 @@ def compare_model(request: Request, name: str) -> HttpResponse:
 
 
 def _page(request: Request, query: CompareQuery, page: ComparePage) -> HttpResponse:
-    # From here on the baseline is stated, so that links and copies of the address keep it.
+    # From here on the baseline is explicit, so that links and copies of the URL keep it.
     pinned = CompareQuery(page.refs, page.baseline, query.only_differences)
     only = query.only_differences
     rows = page.different if only else page.comparison.rows

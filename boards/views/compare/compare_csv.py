@@ -33,9 +33,9 @@ Cell = str | float | None
 
 
 def comparison_csv(page: ComparePage, *, only_differences: bool = False) -> str:
-    """A header, then a line for each metric and challenger, where either side was measured.
+    """Return a header, then a line for each metric and challenger, if either side was measured.
 
-    Numbers carry all their digits; what is not there or not defined is an empty cell.
+    Numbers have all their digits; missing or undefined values are empty cells.
     """
     lines = io.StringIO()
     writer = csv.writer(lines)
@@ -47,7 +47,7 @@ def comparison_csv(page: ComparePage, *, only_differences: bool = False) -> str:
 
 
 def file_name(page: ComparePage) -> str:
-    """A name for the file that every file system and header takes."""
+    """Return a file name that is valid in every file system and header."""
     names = "-".join(str(ref).replace(":", "-v") for ref in page.refs)
     plain = re.sub(r"[^A-Za-z0-9._]+", "-", names).strip("-.")[:_NAME_MAX].rstrip("-.")
     return f"compare-{plain}.csv" if plain else "compare.csv"

@@ -1,4 +1,4 @@
-"""The address of a comparison: which versions, which of them the baseline, what is left out."""
+"""The query of a comparison: its versions, the baseline, and what is hidden."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from obeya.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class CompareQuery:
-    """What an address asks for: ``?v=resnet50:17&v=resnet101:5&baseline=0&differences=1``.
+    """The query ``?v=resnet50:17&v=resnet101:5&baseline=0&differences=1``.
 
-    `baseline` is a place among `refs`; None leaves the choice to the page.
+    `baseline` is an index in `refs`; None lets the page choose.
     """
 
     refs: tuple[VersionRef, ...]
@@ -27,10 +27,10 @@ class CompareQuery:
 
     @classmethod
     def parse(cls, values: QueryDict) -> Self:
-        """Read it. Empty v's are left out, and so is a version that was named before.
+        """Parse the query. Empty and repeated v's are left out.
 
         Raises:
-            InvalidInput: a v or the baseline cannot be read, or there are too many versions.
+            InvalidInput: a v or the baseline is invalid, or there are too many versions.
         """
         given = [VersionRef.parse(text) for text in stated(values)]
         refs = tuple(dict.fromkeys(given))
@@ -50,7 +50,7 @@ class CompareQuery:
                     "is none of them.",
                     field="baseline",
                 )
-            # A place among all that were named, also those that were named twice.
+            # An index in all v's, including repeated ones.
             baseline = refs.index(given[place])
         return cls(refs, baseline, values.get("differences", "") not in ("", "0"))
 
@@ -66,25 +66,28 @@ class CompareQuery:
 
     @property
     def url(self) -> str:
-        """The page's address."""
+        """The URL of the page."""
         return f"{reverse('boards:compare')}?{self.query_string}"
 
     @property
     def csv_url(self) -> str:
-        """The address of the same as CSV."""
+        """The URL of the same comparison as CSV."""
         return f"{reverse('boards:compare_csv')}?{self.query_string}"
 
     @property
     def toggled(self) -> Self:
-        """The same with everything shown, or with the differences alone."""
+        """The same query with everything shown, or with the differences only."""
         return replace(self, only_differences=not self.only_differences)
 
     def with_baseline(self, place: int) -> Self:
-        """The same held against another of the versions."""
+        """Return the same query with another baseline."""
         return replace(self, baseline=place)
 
     def without(self, place: int) -> Self:
-        """The same without one of the versions; the first is the baseline if it was that one."""
+        """Return the same query without one version.
+
+        The first is the baseline if that was removed.
+        """
         kept = self.refs[:place] + self.refs[place + 1 :]
         baseline = self.baseline or 0
         if baseline == place:
@@ -95,5 +98,5 @@ class CompareQuery:
 
 
 def stated(values: QueryDict) -> list[str]:
-    """The v's that are not empty, as they were written."""
+    """Return the v's that are not empty, as they were written."""
     return [text.strip() for text in values.getlist("v") if text.strip()]

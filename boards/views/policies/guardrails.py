@@ -22,9 +22,9 @@ from obeya.transitions.guardrails import LiveReport
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.VIEW)
 def set_guardrail(request: Request, name: str) -> HttpResponse:
-    """A model's guardrails on a page of their own; a POST sets one.
+    """Show a model's guardrails on a separate page; a POST sets one.
 
-    400: the form makes no sense, and is shown again with the sentence.
+    400: the form is invalid, and is shown again with the error.
     """
     if request.method != "POST":
         return _page(request, name)
@@ -47,7 +47,7 @@ def set_guardrail(request: Request, name: str) -> HttpResponse:
 @require_POST
 @needs(Permission.VIEW)
 def remove_guardrail(request: Request, name: str) -> HttpResponse:
-    """Take a guardrail away, and the andons with it that it raised."""
+    """Remove a guardrail, and clear the alerts that it raised."""
     metric = request.POST.get("metric", "")
     guardrail_writes.remove_guardrail(
         name=name, metric=metric, actor=page_actor(request), at=timezone.now()
@@ -59,7 +59,7 @@ def remove_guardrail(request: Request, name: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.VIEW)
 def report_live_metric(request: Request, name: str) -> HttpResponse:
-    """Report what is measured live of a version in Production. 400 as in `set_guardrail`."""
+    """Report a live value of a version in Production. 400 as in `set_guardrail`."""
     if request.method != "POST":
         return _back(name)
     require(request.user, Permission.REGISTER)

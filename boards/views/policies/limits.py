@@ -1,4 +1,4 @@
-"""WIP limits of the site and of a model."""
+"""WIP limits of the whole registry and of a model."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from obeya.transitions.limits import LimitMode
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.VIEW)
 def set_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
-    """The limits of the site, or of a model; a POST sets one.
+    """Show the limits of the whole registry, or of a model; a POST sets one.
 
-    400: the form makes no sense, and is shown again with the sentence beside its stage.
+    400: the form is invalid, and is shown again with the error beside its stage.
     """
     if request.method != "POST":
         return _page(request, name)
@@ -51,7 +51,7 @@ def set_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
 @require_POST
 @needs(Permission.VIEW)
 def remove_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
-    """Take the limit of a stage away; where it is gone already, that is no error."""
+    """Remove the limit of a stage; a missing limit is not an error."""
     require(request.user, Permission.EDIT_POLICY)
     stage = Stage.parse(request.POST.get("stage", ""))
     try:

@@ -1,4 +1,4 @@
-"""What the model's page and the pages of its guardrails and limits show alike."""
+"""Template context common to the model's page and the pages of its guardrails and limits."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def operations_context(
     guardrail_form: GuardrailForm | None = None,
     live_value_form: LiveValueForm | None = None,
 ) -> dict[str, Any]:
-    """The andons, guardrails and limits of a model, with what this person may do to them.
+    """Return the alerts, guardrails and limits of a model, with the user's permissions for them.
 
-    A form that was sent and refused is shown again as it was typed.
+    A refused form is shown again with its text.
     """
     panel = guardrails_panel(model)
     live_value_form = live_value_form or LiveValueForm()
@@ -48,7 +48,7 @@ def operations_context(
 def limits_context(
     request: Request, panel: LimitsPanel, form: LimitForm | None = None
 ) -> dict[str, Any]:
-    """The WIP limits of a model or the site, each with its form; `form` is one that was refused."""
+    """Return the WIP limits of a panel, each with its form; `form` is one that was refused."""
     return {
         "wip_limits": panel,
         "limit_rows": [
@@ -60,7 +60,7 @@ def limits_context(
 
 
 def report_command(request: Request, panel: GuardrailsPanel) -> str:
-    """The shell command that reports a live value of the model, for any names there are."""
+    """Return the shell command that reports a live value of the model, quoted for any name."""
     metric = panel.metrics[0] if panel.metrics else SAMPLE_METRIC
     return python_command(
         request,

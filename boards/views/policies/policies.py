@@ -1,4 +1,4 @@
-"""The promotion policies: the list of those in force, and the form that makes a revision."""
+"""The promotion policies: the list of those in force, and the form that creates a revision."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from obeya.refusals import Conflict
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is known of a draft before it is saved; the warnings do not stop saving."""
+    """The preview of a draft before it is saved; the warnings do not prevent saving."""
 
     what_if: WhatIf
     contradictions: tuple[str, ...]
@@ -42,7 +42,7 @@ class Draft:
 @require_safe
 @needs(Permission.VIEW)
 def policies(request: Request) -> HttpResponse:
-    """The policies in force. ``?model=...&stage=...`` leads on to that model's form."""
+    """Show the policies in force. ``?model=...&stage=...`` redirects to that model's form."""
     model, stage = request.GET.get("model", "").strip(), request.GET.get("stage", "")
     problem, status = "", 200
     if model:
@@ -67,10 +67,10 @@ def policies(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.EDIT_POLICY)
 def edit_policy(request: Request, stage: str, name: str | None = None) -> HttpResponse:
-    """The form of a stage's policy for the site or for one model.
+    """Show the form of a stage's policy: the default policy, or a model policy.
 
     The buttons that add and remove a requirement answer with the form and save nothing; saving
-    leads back here with what came of it.
+    redirects back here with a message.
     """
     editor = policy_editor(stage, name)
     if request.method != "POST":
@@ -98,7 +98,7 @@ def edit_policy(request: Request, stage: str, name: str | None = None) -> HttpRe
 @require_POST
 @needs(Permission.EDIT_POLICY)
 def remove_policy(request: Request, stage: str, name: str | None = None) -> HttpResponse:
-    """Take the policy of a stage out of force; for a model the site's holds then."""
+    """Remove the policy of a stage; without a model policy the default policy applies."""
     editor = policy_editor(stage, name)
     policy_writes.remove_policy(
         stage=editor.stage,
@@ -137,23 +137,24 @@ def _save(request: Request, editor: PolicyEditor, policy: PromotionPolicy) -> Ht
 
 
 def _seen(text: str) -> int | None:
-    """The revision that the form was made from; None where it does not say."""
+    """Return the revision that the form was created from; None if it does not say."""
     if not text:
         return None
     number = whole_number(text)
-    # What is no number was never a revision, so it is refused like an old one.
+    # Text that is not a number never was a revision, so it is refused like an old one.
     return -1 if number is None else number
 
 
 def _tried(
     request: Request, editor: PolicyEditor, form: PolicyForm, policy: PromotionPolicy | None
 ) -> HttpResponse:
-    """What the draft would do; for htmx that alone, without it the page with the form as typed."""
+    """Return the impact preview of the draft; without htmx the page with the form as typed."""
     status = 200 if policy else 400
     draft = _draft(editor, policy) if policy else None
     if request.htmx:
         context = {"draft": draft, "editor": editor, "form": form}
-        # What is being typed is no mistake yet, so htmx gets an answer that it puts in place.
+        # Incomplete input is not an error yet: htmx gets a status with which it replaces the
+        # preview.
         response = render(request, "policy_edit.html#draft", context)
         patch_vary_headers(response, ["HX-Request"])
         return response
@@ -177,7 +178,7 @@ def _form(
     status: int = 200,
     draft: Draft | None = None,
 ) -> HttpResponse:
-    """The page, or for htmx the form alone."""
+    """Return the page, or for htmx only the form."""
     was_changed = status == Conflict.http_status
     context = {
         "section": "policies",
@@ -188,8 +189,8 @@ def _form(
         "modes": list(Mode),
         "draft": draft,
         "was_changed": was_changed,
-        # The revision that the person looks at, so that saving over another's is noticed. Only
-        # the answer that tells of the other makes it newer.
+        # The revision that the user saw, so that overwriting another's change is noticed. Only the
+        # response that reports the other change updates it.
         "seen": editor.number if was_changed else request.POST.get("revision", editor.number),
     }
     template = "policy_edit.html#editor" if request.htmx else "policy_edit.html"

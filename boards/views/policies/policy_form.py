@@ -1,4 +1,4 @@
-"""The form of a promotion policy: text from the page, and the policy that it says."""
+"""The form of a promotion policy: text from the page, and the policy that it describes."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from obeya.values import NUMBER_MAX
 
 @dataclass(slots=True, kw_only=True)
 class PolicyForm:
-    """What the form shows. `problems` are sentences by field, those of rows are on the rows.
+    """The content of the form. `problems` are sentences by field; those of rows are on the rows.
 
-    `tags` holds one required tag a line, as `RequiredTag.parse` reads it.
+    `tags` contains one required tag per line, as `RequiredTag.parse` reads it.
     """
 
     rows: list[RequirementRow] = field(default_factory=list)
@@ -55,7 +55,7 @@ class PolicyForm:
 
     @property
     def mistakes(self) -> tuple[str, ...]:
-        """What cannot be read, in the order of the form; those of rows with the row's number."""
+        """The errors, in the order of the form; those of rows with the row's number."""
         of_rows = (
             f"Requirement {number}: {sentence}"
             for number, row in enumerate(self.rows, 1)
@@ -65,7 +65,7 @@ class PolicyForm:
 
     @classmethod
     def of(cls, policy: PromotionPolicy) -> PolicyForm:
-        """The form that says `policy`, with a blank row where it asks for no metric."""
+        """Return the form of `policy`, with a blank row if it has no metric requirement."""
         kinds = {type(requirement) for requirement in policy.requirements}
         hours = [r.hours for r in policy.requirements if isinstance(r, TimeInStage)]
         tags = [r for r in policy.requirements if isinstance(r, RequiredTag)]
@@ -87,7 +87,7 @@ class PolicyForm:
 
     @classmethod
     def read(cls, posted: QueryDict) -> PolicyForm:
-        """The form as it was sent. Rows beyond what a policy can hold are left out."""
+        """Return the form as it was sent. Rows beyond the maximum of a policy are left out."""
         rows = zip_longest(
             posted.getlist("metric"),
             posted.getlist("comparison"),
@@ -121,15 +121,15 @@ class PolicyForm:
         self.rows.append(RequirementRow(is_new=True))
 
     def remove_row(self, place: str) -> None:
-        """Take out the requirement at `place`, counted from 0; a place that is none is left."""
+        """Remove the requirement at `place`, counted from 0; an invalid place is ignored."""
         number = whole_number(place)
         if number is not None:
             del self.rows[number : number + 1]
 
     def policy(self, stage: Stage) -> PromotionPolicy | None:
-        """The policy that the form says; None when something in it cannot be.
+        """Return the policy that the form describes; None if something in it is invalid.
 
-        What cannot be is then in the problems of the form and of its rows.
+        The errors are then in the problems of the form and of its rows.
         """
         policy = PromotionPolicy(stage, auto_promote=self.auto_promote)
         for row in self.rows:
@@ -207,7 +207,7 @@ class PolicyForm:
 def _with(
     policy: PromotionPolicy, requirement: Requirement, problems: dict[str, str], name: str
 ) -> PromotionPolicy:
-    """The policy with the requirement; where it cannot have it, the problem is noted."""
+    """Return the policy with the requirement; if it is refused, store the problem."""
     try:
         return policy.require(requirement)
     except InvalidInput as error:
@@ -216,5 +216,5 @@ def _with(
 
 
 def pressed(posted: Mapping[str, str]) -> str:
-    """Which button sent the form: ``save``, ``add``, ``remove`` or ``try``."""
+    """Return which button sent the form: ``save``, ``add``, ``remove`` or ``try``."""
     return next((button for button in ("add", "remove", "try") if button in posted), "save")

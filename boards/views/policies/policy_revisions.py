@@ -17,7 +17,7 @@ from obeya.errors import NotFound
 @require_safe
 @needs(Permission.VIEW)
 def revisions(request: Request, stage: str, name: str | None = None) -> HttpResponse:
-    """All revisions, a page at a time; ``?old=1&new=3`` shows what differs between two."""
+    """Show all revisions, a page at a time; ``?old=1&new=3`` shows the difference of two."""
     before = whole_number(request.GET.get("before", ""))
     problem, status, pair = "", 200, None
     asked = [request.GET.get(side, "") for side in ("old", "new")]

@@ -1,4 +1,4 @@
-"""The rows of a policy's form that ask for a metric: as they are typed, and what they say."""
+"""The rows of a policy's form with metric requirements: their text, and their meaning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NUMBER_TEXT_MAX = 64
 
 
 class Against(StrEnum):
-    """What a metric is held against."""
+    """What a metric is compared with."""
 
     VALUE = "value"
     CHAMPION = "champion"
@@ -26,7 +26,7 @@ class Against(StrEnum):
 
     @property
     def label(self) -> str:
-        """The choice as the form shows it."""
+        """The text of the choice in the form."""
         return {
             Against.VALUE: "this value",
             Against.CHAMPION: "the champion",
@@ -37,7 +37,7 @@ class Against(StrEnum):
 
     @classmethod
     def of(cls, requirement: ChampionRequirement) -> Against:
-        """The choice that says how a requirement is held against the champion."""
+        """Return the choice for a requirement that compares with the champion."""
         return {
             (False, False): Against.CHAMPION,
             (True, False): Against.CHAMPION_PERCENT,
@@ -58,9 +58,9 @@ class Against(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class RequirementRow:
-    """One metric requirement as it was typed, with a sentence for each field that cannot be.
+    """One metric requirement as it was typed, with a sentence for each invalid field.
 
-    `threshold` is the bound, or how far from the champion's value it lies.
+    `threshold` is the limit, or its distance from the champion's value.
     """
 
     metric: str = ""
@@ -72,12 +72,12 @@ class RequirementRow:
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing was typed; such a row is no requirement and no mistake."""
+        """Whether the row is blank. Blank rows are ignored."""
         return not (self.metric.strip() or self.threshold.strip())
 
 
 def rows_of(policy: PromotionPolicy) -> list[RequirementRow]:
-    """A row for each metric that the policy asks for."""
+    """Return a row for each metric requirement of the policy."""
     rows = []
     for requirement in policy.requirements:
         if isinstance(requirement, MetricRequirement):
@@ -98,7 +98,7 @@ def rows_of(policy: PromotionPolicy) -> list[RequirementRow]:
 
 
 def requirement_of(row: RequirementRow) -> MetricRequirement | ChampionRequirement | None:
-    """The row's requirement; None when a field of it cannot be, which is then in its problems."""
+    """Return the row's requirement; None if a field is invalid, with the error in its problems."""
     metric = comparison = number = against = None
     try:
         metric = names.metric_name(row.metric)
@@ -114,7 +114,7 @@ def requirement_of(row: RequirementRow) -> MetricRequirement | ChampionRequireme
         row.problems["against"] = "Choose what the metric is held against."
     relative = against not in (None, Against.VALUE)
     try:
-        # As good as the champion is what a row says that names no distance from it.
+        # A row without a distance from the champion means: as good as the champion.
         text = row.threshold if row.threshold.strip() or not relative else "0"
         number = number_of(text, "The threshold")
     except InvalidInput as error:
@@ -133,10 +133,10 @@ def requirement_of(row: RequirementRow) -> MetricRequirement | ChampionRequireme
 
 
 def number_of(text: str, what: str) -> float:
-    """The finite number that somebody typed.
+    """Return the finite number in a text.
 
     Raises:
-        InvalidInput: it is none; the sentence names `what`.
+        InvalidInput: it is not one; the sentence contains `what`.
     """
     text = text.strip().replace("−", "-")
     if not text:

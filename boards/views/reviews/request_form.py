@@ -1,4 +1,4 @@
-"""Asking for a move that others approve: the form, as a page and as a dialog."""
+"""The form that requests approval for a move, as a page and as a dialog."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ ERRORS = (AlreadyExists, InvalidInput, NotAllowed, TransitionRefused)
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.VIEW)
 def request_transition(request: Request, name: str, number: int) -> HttpResponse:
-    """Open a request for a version's promotion; a reason is asked for.
+    """Open a request for a version's promotion; a reason is required.
 
     A redirect to the request: it is open. 400: no reason, or no such stage. 403: no permission to
-    move versions. 409: there is an open one already. 422: the workflow knows no such move.
+    move versions. 409: there is an open request already. 422: the workflow does not contain the
+    move.
     """
     if request.method != "POST":
         reason = request.GET.get("reason", "")
@@ -93,7 +94,7 @@ def _form(request: Request, name: str, number: int, form: RequestForm) -> HttpRe
 
 
 def _is_requestable(option: MoveOption) -> bool:
-    """Whether the workflow knows the move and it is one that policies gate."""
+    """Return whether the workflow contains the move and policies can apply to it."""
     judgement = option.judgement
     return is_promotion(judgement.from_stage, option.stage) and not judgement.refused_by(
         RefusalKind.WORKFLOW

@@ -1,4 +1,4 @@
-"""Transition requests: the inbox, the page of one, and the votes on it."""
+"""Transition requests: the inbox, the page of one, and votes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ ERRORS = (AlreadyClosed, EvidenceChanged, InvalidInput, NotAllowed)
 @require_safe
 @needs(Permission.VIEW)
 def inbox(request: Request) -> HttpResponse:
-    """What waits for the reader, what they asked for, or every request.
+    """Show the requests that need the user's review, the user's own, or all requests.
 
-    400: the address names a view, a status or a page that there is not.
+    400: the URL has an unknown view, status or page.
     """
     may_approve = has_permission(request.user, Permission.APPROVE)
     query = InboxQuery(Inbox.ALL)
@@ -67,18 +67,18 @@ def inbox(request: Request) -> HttpResponse:
 @require_safe
 @needs(Permission.VIEW)
 def request_page(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """One request with the whole evidence, its votes and what the reader may do."""
+    """Show one request with all evidence, its votes and the user's possible actions."""
     return _page(request, uid, VoteForm())
 
 
 @require_POST
 @needs(Permission.VIEW)
 def vote(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """Approve or reject a request, on the evidence that the form was made from.
+    """Approve or reject a request, on the evidence that the form showed.
 
-    A redirect: the vote counts. 400: a rejection without a comment. 403: no permission, or one's
-    own request. 409: the evidence changed or the request is closed. What is refused shows the page
-    as it is now, with the sentence and the comment that was typed.
+    A redirect: the vote counts. 400: a rejection without a comment. 403: no permission, or the
+    user's own request. 409: the evidence changed or the request is closed. A refused vote shows the
+    current page, with the error and the comment that was typed.
     """
     page = read_request(uid, timezone.now())
     form = VoteForm(request.POST)
@@ -90,7 +90,7 @@ def vote(request: Request, uid: uuid.UUID) -> HttpResponse:
                 version=page.number,
                 decision=decision,
                 comment=form.cleaned_data["comment"],
-                # A form that says nothing of what its reader saw is not taken for the present.
+                # A form without the digest of what the user saw is not assumed to be up to date.
                 expected_digest=request.POST.get("expected_digest", ""),
                 uid=uid,
                 actor=page_actor(request),
@@ -107,7 +107,7 @@ def vote(request: Request, uid: uuid.UUID) -> HttpResponse:
 @require_POST
 @needs(Permission.VIEW)
 def withdraw(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """Take one's own request back. 403: it is somebody else's. 409: it is closed already."""
+    """Withdraw the user's own request. 403: it is someone else's. 409: it is closed already."""
     page = read_request(uid, timezone.now())
     try:
         request_writes.withdraw(
@@ -118,7 +118,7 @@ def withdraw(request: Request, uid: uuid.UUID) -> HttpResponse:
             at=timezone.now(),
         )
     except ERRORS as error:
-        # The page has one place for what was refused, whichever of its buttons was pressed.
+        # The page has one place for errors, whichever of its buttons was pressed.
         form = VoteForm(request.POST)
         form.refuse(error)
         return _page(request, uid, form)

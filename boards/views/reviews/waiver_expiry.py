@@ -1,4 +1,4 @@
-"""When a waiver ends, as its form says it: after some days, or with a day of a calendar."""
+"""The expiry of a waiver as its form states it: after some days, or on a date."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _ZONE_MAX = 64
 
 
 def waiver_end(choice: str, day: str, zone: str, now: datetime) -> datetime:
-    """Return the moment at which the waiver ends; a day is included to its end.
+    """Return the time at which the waiver ends; a date is included to its end.
 
-    `choice` is one of `DAYS` as text, or `UNTIL` with the `day`. `zone` is the time zone of whose
-    calendar the day is: the reader's, else the site's.
+    `choice` is one of `DAYS` as text, or `UNTIL` with the `day`. `zone` is the time zone of the
+    date: the reader's, else the configured one.
 
     Raises:
-        InvalidInput: nothing was chosen, or the day is none or not in the future.
+        InvalidInput: nothing was chosen, or the date is invalid or not in the future.
     """
     if choice in map(str, DAYS):
         return now + timedelta(days=int(choice))
@@ -47,7 +47,7 @@ def waiver_end(choice: str, day: str, zone: str, now: datetime) -> datetime:
 
 
 def _zone(name: str) -> ZoneInfo:
-    """The zone of that name, else the site's; what a browser sends is taken for a name only."""
+    """Return the zone of that name, else the configured one. The name comes from a browser."""
     if name and len(name) <= _ZONE_MAX:
         try:
             return ZoneInfo(name)

@@ -1,4 +1,4 @@
-"""Waivers: the list, the form that grants one, and the page that takes one back."""
+"""Waivers: the list, the form that grants one, and the page that revokes one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from obeya.stages import Stage
 @require_safe
 @needs(Permission.VIEW)
 def waivers(request: Request) -> HttpResponse:
-    """The waivers that hold, or those that do no more."""
+    """Show the active waivers, or the past ones."""
     view, page, problem = WaiverView.ACTIVE, WaiversPage((), None), ""
     after = request.GET.get("after", "")
     try:
@@ -62,10 +62,10 @@ def waivers(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.WAIVE)
 def waive(request: Request, name: str, number: int) -> HttpResponse:
-    """Let requirements pass for one version, for a while; they are chosen by their lines.
+    """Waive requirements of one version temporarily; they are chosen by their lines.
 
-    A redirect: granted. 400: nothing chosen, no reason, or an expiry that is past or cannot be
-    read. 403: no permission to waive.
+    A redirect: granted. 400: nothing chosen, no reason, or an expiry that is past or invalid. 403:
+    no permission to waive.
     """
     if request.method != "POST":
         chosen = request.GET.getlist("requirement")
@@ -98,7 +98,7 @@ def waive(request: Request, name: str, number: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.WAIVE)
 def revoke_waiver(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """Take a waiver back. 403: no permission to waive. 409: it holds no more."""
+    """Revoke a waiver. 403: no permission to waive. 409: it is not active any more."""
     line = waiver_line(uid, timezone.now())
     form = RevokeForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -138,13 +138,13 @@ def _form(request: Request, name: str, number: int, form: WaiverForm) -> HttpRes
     if stage is not None:
         facts = facts_for(version, stage)[0]
         rows = outcome_rows(facts.check_policy(), definitions())
-        # What fails comes first: it is what one came for.
+        # Failing requirements come first: they are the reason to open this page.
         context["outcomes"] = sorted(rows, key=lambda row: row.lets_pass)
     return render(request, "waive.html", context, status=form.status)
 
 
 def _stage(request: Request, now_in: str, stages: tuple[Stage, ...]) -> Stage | None:
-    """The stage asked for, else the next one, else the first that a policy guards."""
+    """Return the requested stage, else the next one, else the first one with a policy."""
     wanted = request.POST.get("to_stage") or request.GET.get("to_stage", "")
     following = Stage(now_in).next
     for stage in stages:

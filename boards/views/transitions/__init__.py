@@ -1,1 +1,1 @@
-"""The dialogs of a move and of a rollback."""
+"""The dialogs of moves and rollbacks."""

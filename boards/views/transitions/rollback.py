@@ -1,4 +1,4 @@
-"""Rolling a model back: the dialog, what it would do, and the rollback."""
+"""The rollback of a model: the dialog, its preview, and the rollback itself."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from obeya.refusals import Conflict
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.PROMOTE)
 def rollback(request: Request, name: str) -> HttpResponse:
-    """The rollback dialog, and the rollback itself.
+    """Show the rollback dialog, or roll back.
 
-    200 or a redirect: rolled back. 400: the form makes no sense, or that version cannot go back.
-    404: no such version. 409: something else is in Production than the form said. What cannot be
-    done shows the dialog again, with everything as it is now. ``?part=plan`` asks for the middle
-    of the dialog alone, as it is for another version.
+    200 or a redirect: rolled back. 400: the form is invalid, or that version cannot be put back.
+    404: no such version. 409: other versions are in Production than the form says. Errors show the
+    dialog again, with the current state. ``?part=plan`` returns only the middle of the dialog, for
+    another version.
     """
     if request.method != "POST":
         return _dialog(request, name, RollbackForm(), wanted=request.GET.get("to_version", ""))
@@ -79,7 +79,7 @@ def _text(plan: RollbackPlan) -> str:
 
 
 def _seen(text: str | None) -> set[int] | None:
-    """The versions that the form showed in Production; None where it does not say."""
+    """Return the versions that the form showed in Production; None if it does not say."""
     if text is None:
         return None
     numbers = set()

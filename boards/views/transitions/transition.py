@@ -1,4 +1,4 @@
-"""Moving a version: the dialog, the move, and what a drag may know before the drop."""
+"""The move of a version: the dialog, the move, and what a drag shows before the drop."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ ERRORS = (InvalidInput, NotAllowed, Conflict, TransitionRefused)
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.VIEW)
 def transition_stage(request: Request, name: str, number: int) -> HttpResponse:
-    """The move dialog, and the move itself.
+    """Show the move dialog, or move the version.
 
-    200 or a redirect: moved. 400: the form makes no sense. 403: no permission to this move. 409:
-    somebody changed the version since the page was made. 422: the rules refuse, all reasons
-    listed. Refusals show the dialog again with the version as it is now.
+    200 or a redirect: moved. 400: the form is invalid. 403: no permission for this move. 409:
+    someone changed the version since the page was loaded. 422: the move is refused, with all
+    reasons. Refusals show the dialog again with the current version.
     """
     if request.method != "POST":
         return _dialog(request, name, number, wanted=request.GET.get("to", ""))
@@ -62,7 +62,7 @@ def transition_stage(request: Request, name: str, number: int) -> HttpResponse:
 @require_safe
 @needs(Permission.VIEW)
 def moves(request: Request, name: str, number: int) -> JsonResponse:
-    """What each stage says to this version, for a card that was picked up."""
+    """Return the possible moves of this version by stage, for a card that is being dragged."""
     version = find_named_version(name, number)
     return JsonResponse(
         {
@@ -143,9 +143,9 @@ def _by_policy(error: TransitionRefused) -> bool:
 
 
 def _selected(options: tuple[MoveOption, ...], wanted: str) -> Stage | None:
-    """The stage asked for, else the first further on that would be allowed.
+    """Return the requested stage, else the first one ahead to which the move is allowed.
 
-    Never Archived by itself: where nothing leads back, two presses of a key would be final.
+    Never Archived by default: if archiving is final, two key presses would be irreversible.
     """
     try:
         return Stage.parse(wanted)

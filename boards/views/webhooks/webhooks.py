@@ -1,4 +1,4 @@
-"""The pages of webhooks: endpoints, what was sent to them, and what may be done about it."""
+"""The pages of webhooks: endpoints, their deliveries, and the actions on them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PAGE = 50
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.ADMINISTER)
 def webhooks(request: Request) -> HttpResponse:
-    """All endpoints, and the form of a new one. The answer that made one shows its secret, once."""
+    """Show all endpoints, and the form of a new one; a new endpoint's secret is shown once."""
     form = NewEndpointForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         values = form.cleaned_data
@@ -86,7 +86,7 @@ def _form_context(form: EndpointForm) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.ADMINISTER)
 def webhook(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """One endpoint, with what was sent to it; a POST changes it."""
+    """Show one endpoint with its deliveries; a POST changes it."""
     if request.method != "POST":
         return _one(request, uid)
     form = ChangedEndpointForm(request.POST)
@@ -142,7 +142,7 @@ def _one(
 @require_POST
 @needs(Permission.ADMINISTER)
 def rotate_secret(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """Give an endpoint a new secret; the answer shows it, once."""
+    """Replace the secret of an endpoint; the response shows the new one, once."""
     form = SecretForm(request.POST)
     if form.is_valid():
         try:
@@ -162,7 +162,7 @@ def rotate_secret(request: Request, uid: uuid.UUID) -> HttpResponse:
 @require_POST
 @needs(Permission.ADMINISTER)
 def change_state(request: Request, uid: uuid.UUID, deed: str) -> HttpResponse:
-    """Enable, disable, try or remove an endpoint."""
+    """Enable, disable, test or remove an endpoint."""
     function, sentence = _DEEDS[deed]
     function(uid=uid, actor=page_actor(request), at=timezone.now())
     messages.success(request, sentence)
@@ -183,7 +183,7 @@ _DEEDS: dict[str, tuple[Callable[..., object], str]] = {
 @require_POST
 @needs(Permission.ADMINISTER)
 def replay_failed(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """Send all that failed or was cancelled within some days once more."""
+    """Send all deliveries again that failed or were cancelled within some days."""
     form = ReplayForm(request.POST)
     if not form.is_valid():
         return _one(request, uid, replay_form=form)
@@ -197,7 +197,7 @@ def replay_failed(request: Request, uid: uuid.UUID) -> HttpResponse:
 @require_safe
 @needs(Permission.ADMINISTER)
 def delivery(request: Request, pk: int) -> HttpResponse:
-    """A delivery: what was sent, and what came back of each attempt."""
+    """Show a delivery: what was sent, and the response to each attempt."""
     row, attempts = queries.delivery(pk)
     context = {"section": "account", "delivery": row, "attempts": attempts}
     return render(request, "delivery.html", context)
@@ -206,7 +206,7 @@ def delivery(request: Request, pk: int) -> HttpResponse:
 @require_POST
 @needs(Permission.ADMINISTER)
 def replay(request: Request, pk: int) -> HttpResponse:
-    """Send a delivery once more."""
+    """Send a delivery again."""
     delivery_writes.replay(pk=pk, actor=page_actor(request), at=timezone.now())
     messages.success(request, "The delivery is due; load the page again to see what came.")
     return redirect("boards:delivery", pk)
