@@ -7,18 +7,18 @@ from django.db.models.signals import post_migrate
 
 
 class BoardsConfig(AppConfig):
-    """Installs what lives in the database beside the tables after every migration."""
+    """The app; installs database triggers and groups after every migration."""
 
     name = "boards"
     verbose_name = "Model registry"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Join what has to run after each migration and what checks it."""
+        """Connect the receivers of post_migrate, and import the checks."""
         from boards import checks, triggers  # noqa: F401, PLC0415 - apps are loading
         from boards.access import permissions  # noqa: PLC0415 - apps are loading
 
-        # A migration that remakes a table on SQLite drops its triggers with it, so they are put
-        # back after every migration, not by one of them.
+        # A migration that recreates a table on SQLite drops its triggers with it, so they are
+        # created again after every migration, not by one of them.
         post_migrate.connect(triggers.install_after_migrate, sender=self)
         post_migrate.connect(permissions.create_groups_after_migrate, sender=self)

@@ -1,4 +1,4 @@
-"""System checks that look at the database: run by ``check --database default`` and at start."""
+"""System checks that use the database: run by ``check --database default`` and at startup."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from boards.triggers import TABLE, missing_triggers
 def audit_log_is_guarded(
     databases: Sequence[str] | None = None, **_: Any
 ) -> Sequence[CheckMessage]:
-    """Name the triggers that are missing from the audit log."""
+    """Report the triggers that are missing from the audit log."""
     problems = []
     for alias in databases or ():
         connection = connections[alias]

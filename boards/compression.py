@@ -1,4 +1,4 @@
-"""Answers are packed for the way, but for files."""
+"""Compress responses, except files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from django.middleware.gzip import GZipMiddleware
 
 
 class CompressTexts(GZipMiddleware):
-    """Leaves streams alone: a file that is packed on the way has no length and no ranges."""
+    """Does not compress streams: a compressed file would have no length and no ranges."""
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        """Pack what is a text in memory."""
+        """Compress a response that is in memory."""
         if response.streaming:
             return response
         return super().process_response(request, response)

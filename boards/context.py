@@ -1,4 +1,4 @@
-"""What every page's template may use."""
+"""Variables for the templates of all pages."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ THEMES = ("light", "dark")
 
 
 def site(request: HttpRequest) -> dict[str, str | Callable[[], int]]:
-    """What the top bar says: theme, notice, what callers without a token may do, what waits.
+    """Return the content of the top bar.
 
-    Each is "" where there is none; the theme then is the system's.
-
-    `waiting_requests` is asked for by the top bar alone, so that fragments do without.
+    It contains the theme, the notice, what callers without a token are allowed to do, and the
+    number of requests that need the user's review. Each text is "" if there is none; without a
+    theme the system's is used. `waiting_requests` is called only by the top bar, so that fragments
+    do not run its query.
     """
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return {

@@ -1,4 +1,4 @@
-"""The way in for whoever has no password yet."""
+"""The first sign-in, when no account has a password yet."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ FIRST_ACCOUNT = "admin"
 
 
 def one_time_link_path(user: User, *, actor: Actor) -> str:
-    """The path of a new link that signs the account in, once."""
+    """Create a sign-in link for the account and return its path."""
     token = create_sign_in_link(user=user, actor=actor, at=timezone.now())
     return reverse("boards:sign_in_once", args=[token])
 
 
 def first_administrator() -> User | None:
-    """The account whose link lets the first person in; None when there is none to offer.
+    """Return the account for the first sign-in link; None if there is none.
 
-    It is the active administrator named ``admin`` in whatever case, else the active one that was
-    made first. Where there is no administrator and nobody of that name either, ``admin`` is made.
+    It is the active administrator named ``admin`` (ignoring case), else the active one that was
+    created first. If there is no administrator and no account of that name, ``admin`` is created.
     """
     found = _administrator()
     if found is None and not User.objects.filter(username__iexact=FIRST_ACCOUNT).exists():
@@ -42,6 +42,6 @@ def _administrator() -> User | None:
 
 
 def _make_first_account(at: datetime) -> None:
-    # Another server of this registry may have made it since the look.
+    # Another server of this registry may have created it since the check.
     with suppress(AlreadyExists):
         create_user(username=FIRST_ACCOUNT, group=ADMINISTRATOR, actor=SYSTEM, at=at)

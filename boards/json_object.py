@@ -1,4 +1,4 @@
-"""Reading JSON bodies: what JSON does not know, and what two readers could read differently."""
+"""Parse JSON bodies strictly: refuse what is not JSON, and what parsers may read differently."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from obeya.errors import InvalidInput
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """The object that a body holds, as RFC 8259 has it: no NaN, no member twice.
+    """Return the object in a body, by RFC 8259: no NaN, no duplicate members.
 
     Raises:
-        InvalidInput: it is no JSON, or no object.
+        InvalidInput: it is not JSON, or not an object.
     """
     try:
         document = json.loads(body, object_pairs_hook=_members, parse_constant=_no_constant)
@@ -26,7 +26,7 @@ def json_object(body: bytes) -> dict[str, Any]:
             field="body",
         ) from None
     except ValueError:
-        # Python's own limit for the digits of a whole number.
+        # Python's limit for the digits of a whole number.
         raise InvalidInput("The body has a number with too many digits.", field="body") from None
     if not isinstance(document, dict):
         raise InvalidInput("The body has to be a JSON object.", field="body")

@@ -1,4 +1,4 @@
-"""Databases with only some of the migrations that were replaced by one."""
+"""Databases with only some of the migrations that were squashed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LAST_WITH_THEM = "457acaf"
 
 
 def partial_history(connection: BaseDatabaseWrapper) -> str:
-    """Why this version cannot upgrade the database and what to do; empty where it can.
+    """Return why this version cannot upgrade the database and what to do; empty if it can.
 
-    Django uses the migration that replaces the others only where all or none of them are applied.
-    With some of them it looks for the replaced files, which no longer exist, and treats the app as
-    one without migrations: `migrate` fails with a traceback, and nothing counts as missing.
+    Django uses the squashed migration only if all or none of the replaced ones are applied. With
+    some of them it looks for the replaced files, which no longer exist, and treats the app as one
+    without migrations: `migrate` fails with a traceback, and no migration counts as missing.
     """
     applied = MigrationRecorder(connection).applied_migrations()
     present = [replaced for replaced in _REPLACED if replaced in applied]

@@ -1,9 +1,9 @@
-"""What makes the database itself refuse to change the audit log.
+"""Triggers that make the database refuse changes of the audit log.
 
-SQLite: UPDATE and DELETE abort; so does an INSERT that would take the place of an event, because
-``INSERT OR REPLACE`` fires no DELETE trigger. PostgreSQL: the same for UPDATE and DELETE, and for
-TRUNCATE; the triggers are ENABLE ALWAYS, so that ``session_replication_role`` does not pass them
-by. See docs/audit.md for what this does and does not protect from.
+SQLite: UPDATE and DELETE abort; so does an INSERT that would replace an event, because ``INSERT OR
+REPLACE`` fires no DELETE trigger. PostgreSQL: the same for UPDATE and DELETE, and for TRUNCATE; the
+triggers are ENABLE ALWAYS, so that ``session_replication_role`` does not skip them. docs/audit.md
+describes what this protects from, and what it does not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from boards.models import AuditEvent
 
 TABLE = AuditEvent._meta.db_table
 
-# No statement here holds anything but the table's own name.
+# The statements contain no input, only the table's name.
 _SQLITE = {
     f"{TABLE}_no_update": f"""
         CREATE TRIGGER {TABLE}_no_update BEFORE UPDATE ON {TABLE}
@@ -50,7 +50,7 @@ _POSTGRESQL = {
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
-    """The names of the triggers that should guard the log and do not."""
+    """Return the names of the triggers that are missing or disabled."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute(
@@ -68,7 +68,7 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers that are missing; does nothing when all are there."""
+    """Create the triggers that are missing; does nothing if all exist."""
     missing = missing_triggers(connection)
     if not missing:
         return
@@ -85,7 +85,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
 
 
 def install_after_migrate(using: str, **_: Any) -> None:
-    """Receiver of post_migrate: the triggers are there after every migration."""
+    """Create the missing triggers after every migration. Receiver of post_migrate."""
     connection = connections[using]
     if TABLE in connection.introspection.table_names():
         install(connection)

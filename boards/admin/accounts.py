@@ -1,4 +1,4 @@
-"""Accounts."""
+"""Accounts and groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from boards.admin.read_only import ReadOnlyAdmin, actor_of
 from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
 from boards.registry.accounts.users import is_reserved, record_user_change
 
-# What the form of a new account calls its password.
+# The password fields in the form of a new account.
 _PASSWORD_FIELDS = {"usable_password", "password1", "password2"}
 
 admin.site.unregister(Group)
@@ -27,7 +27,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(ReadOnlyAdmin):
-    """Groups. What each may do is part of the program; who is in them is told by accounts."""
+    """Groups. Their permissions are fixed in the code; members are changed on accounts."""
 
     list_display = ("name", "permission_names")
     fields = ("name", "permission_names")
@@ -42,18 +42,18 @@ class GroupAdmin(ReadOnlyAdmin):
 
 
 class NewAccountForm(AdminUserCreationForm):
-    """A new account, under a name that is nobody's."""
+    """A new account, with a name that is not reserved."""
 
     def clean_username(self) -> str:
-        """Refuse the registry's own name."""
+        """Refuse the reserved name of the registry itself."""
         return _nobodys(super().clean_username())
 
 
 class AccountForm(UserChangeForm):
-    """An account, perhaps under another name."""
+    """An account whose name can be changed."""
 
     def clean_username(self) -> str:
-        """Refuse the registry's own name."""
+        """Refuse the reserved name of the registry itself."""
         return _nobodys(self.cleaned_data["username"])
 
 
@@ -65,7 +65,7 @@ def _nobodys(username: str) -> str:
 
 @admin.register(models.User)
 class UserAdmin(DjangoUserAdmin):
-    """Accounts. They are never deleted, as the log names them; they are made inactive."""
+    """Accounts. They are never deleted, because the log refers to them; they are made inactive."""
 
     list_display = ("username", "email", "is_active", "is_staff", "is_superuser", "last_login")
     fieldsets = (
@@ -77,20 +77,20 @@ class UserAdmin(DjangoUserAdmin):
     readonly_fields = ("uid", "last_login", "date_joined")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody."""
+        """Return False for everyone."""
         return False
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: models.User | None = None
     ) -> tuple[str, ...]:
-        """Only a superuser gives permissions to accounts or makes another superuser."""
+        """Let only superusers give permissions to accounts or create other superusers."""
         fields = tuple(super().get_readonly_fields(request, obj))
         if _is_superuser(request):
             return fields
         return (*fields, "is_superuser", "is_staff", "groups", "user_permissions")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Log what was made or changed, in the admin's own transaction."""
+        """Log what was created or changed, in the admin's own transaction."""
         before = account_permissions(form.instance) if change else AccountPermissions()
         super().save_related(request, form, formsets, change)
         if form.changed_data or not change:
@@ -105,10 +105,10 @@ class UserAdmin(DjangoUserAdmin):
             )
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002 - Django's name
-        """Log that the password was changed or taken away, in one transaction with the change.
+        """Log that the password was changed or removed, in one transaction with the change.
 
-        Django saves it inside its view; that it did shows in the hash, which is never twice the
-        same.
+        Django saves it inside its view; the hash, which is never the same twice, shows whether it
+        did.
         """
         if request.method != "POST":
             return super().user_change_password(request, id, form_url)
@@ -131,7 +131,7 @@ class UserAdmin(DjangoUserAdmin):
             return answer
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody but a superuser changes a superuser, whose password would be a way around."""
+        """Let only superusers change superusers; otherwise their password could be taken over."""
         if isinstance(obj, models.User) and obj.is_superuser and not _is_superuser(request):
             return False
         return bool(super().has_change_permission(request, obj))

@@ -1,4 +1,4 @@
-"""Stored content, and what names it."""
+"""Stored content and the files that refer to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from boards.admin.read_only import OfVersionAdmin, ReadOnlyAdmin
 
 @admin.register(models.Blob)
 class BlobAdmin(ReadOnlyAdmin):
-    """Content by its digest."""
+    """Stored content by its digest."""
 
     list_display = ("sha256", "size", "created_at", "sent_at")
     search_fields = ("=sha256",)
@@ -19,7 +19,7 @@ class BlobAdmin(ReadOnlyAdmin):
 
 @admin.register(models.BlobUpload)
 class BlobUploadAdmin(ReadOnlyAdmin):
-    """Who sent which content."""
+    """Which account uploaded which content."""
 
     list_display = ("blob", "user")
     list_select_related = ("blob", "user")
@@ -39,7 +39,7 @@ class ArtifactFileAdmin(OfVersionAdmin):
 
 @admin.register(models.RunFile)
 class RunFileAdmin(ReadOnlyAdmin):
-    """Files that clients of MLflow stored for their runs."""
+    """Files that MLflow clients stored for their runs."""
 
     list_display = ("path", "user", "stored_at")
     list_select_related = ("user",)

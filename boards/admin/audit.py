@@ -1,4 +1,4 @@
-"""The log."""
+"""The audit log."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from obeya.records import Action
 
 
 class ActionFilter(admin.SimpleListFilter):
-    """Filter by each action of `Action`, as the column has no choices to filter by."""
+    """Filter by each member of `Action`, because the column has no choices to filter by."""
 
     title = "action"
     parameter_name = "action__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Each action with its words."""
+        """Return each action with its words."""
         return choices(Action)
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[models.AuditEvent]
     ) -> QuerySet[models.AuditEvent]:
-        """Only events of the action that was picked."""
+        """Return only events of the selected action."""
         picked = self.value()
         return queryset if picked is None else queryset.filter(action=picked)
 
 
 class EventAdmin(ReadOnlyAdmin):
-    """Events of the log."""
+    """Events of the audit log."""
 
     list_display = (
         "occurred_at",
@@ -77,7 +77,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="version")
     def number(self, event: models.AuditEvent) -> str:
-        """``v4``, or nothing."""
+        """``v4``, or a hyphen."""
         return f"v{event.version.number}" if event.version else "-"
 
     @admin.display(description="hash")
@@ -112,7 +112,7 @@ class AuditTextAdmin(ReadOnlyAdmin):
 
 @admin.register(models.SiteChain)
 class SiteChainAdmin(ReadOnlyAdmin):
-    """The head of the site's chain."""
+    """The head of the site chain."""
 
     list_display = ("uid", "chain_length", "chain_hash", "chain_occurred_at")
     readonly_fields = ("uid", "chain_length", "chain_hash", "chain_occurred_at")

@@ -23,15 +23,15 @@ from obeya.errors import NotFound, RegistryError
 from obeya.stages import Stage
 from obeya.transitions.intent import TransitionIntent
 
-# Each version of an action is a write of its own; more would outlast a request.
+# An action writes each version separately; more would take longer than a request can.
 ACTION_MAX = 200
 
-# It deletes rows without asking the write path.
+# It deletes rows without the write path.
 admin.site.disable_action("delete_selected")
 
 
 class ReasonForm(ActionForm):
-    """Asks why beside the list of actions; the reason goes into the log."""
+    """A field for the reason beside the list of actions; the log contains the reason."""
 
     reason = forms.CharField(required=False, max_length=names.REASON_MAX, label="Reason")
 
@@ -100,7 +100,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def hide(
         self, request: HttpRequest, queryset: QuerySet[models.ModelVersion]
     ) -> HttpResponse | None:
-        """Ask, then hide the versions; their events stay."""
+        """Ask for confirmation, then hide the versions; their events are kept."""
         rows = _chosen(self, request, queryset.select_related("model"))
         return _hide(
             self,
@@ -136,7 +136,7 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
     def hide(
         self, request: HttpRequest, queryset: QuerySet[models.RegisteredModel]
     ) -> HttpResponse | None:
-        """Ask, then hide the models with their versions; their events stay."""
+        """Ask for confirmation, then hide the models with their versions; their events are kept."""
         rows = _chosen(self, request, queryset)
         return _hide(self, request, [(row.pk, row.name, _hide_model(row)) for row in rows])
 
@@ -164,7 +164,7 @@ def _hide_model(row: models.RegisteredModel) -> Hiding:
 def _hide(
     model_admin: ReadOnlyAdmin, request: HttpRequest, rows: Sequence[tuple[int, str, Hiding]]
 ) -> HttpResponse | None:
-    """The page that asks whether to hide `rows`, or, once that was answered, the hiding."""
+    """Return the page that asks for confirmation, or hide `rows` once it was given."""
     if "sure" not in request.POST:
         context = {
             **model_admin.admin_site.each_context(request),
@@ -184,7 +184,7 @@ def _hide(
 
 
 def _chosen(model_admin: ReadOnlyAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-    """The rows that were ticked; none, with a word about it, when they are too many."""
+    """Return the selected rows; none, with an error message, if there are too many."""
     rows = list(queryset[: ACTION_MAX + 1])
     if len(rows) > ACTION_MAX:
         model_admin.message_user(

@@ -20,7 +20,7 @@ class MetricAdmin(OfVersionAdmin):
 
 @admin.register(models.MetricDefinition)
 class MetricDefinitionAdmin(ReadOnlyAdmin):
-    """What metrics mean."""
+    """Definitions of metrics."""
 
     list_display = ("name", "title", "direction", "unit", "scale", "updated_at")
     list_filter = ("direction", "scale")
@@ -42,7 +42,7 @@ class PolicyRevisionAdmin(DocumentAdmin):
 
     @admin.display(description="policy")
     def policy(self, revision: models.PolicyRevision) -> SafeString:
-        """What it asks for, as JSON."""
+        """The policy as JSON."""
         return self.indented(revision.document)
 
 

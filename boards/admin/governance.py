@@ -52,7 +52,7 @@ class GuardrailAdmin(ReadOnlyAdmin):
 
 @admin.register(models.LiveValue)
 class LiveValueAdmin(OfVersionAdmin):
-    """The last live values that were reported."""
+    """The last reported live values."""
 
     list_display = ("title", "metric", "value", "reported_at")
     search_fields = ("version__model__name", "metric")
@@ -60,7 +60,7 @@ class LiveValueAdmin(OfVersionAdmin):
 
 @admin.register(models.Andon)
 class AndonAdmin(OfVersionAdmin):
-    """Andons, raised and cleared."""
+    """Alerts (andons), raised and cleared."""
 
     list_display = ("title", "metric", "comparison", "bound", "value", "raised_at", "cleared_at")
     list_filter = (("cleared_at", admin.EmptyFieldListFilter),)
@@ -69,7 +69,7 @@ class AndonAdmin(OfVersionAdmin):
 
 @admin.register(models.WipLimit)
 class WipLimitAdmin(ReadOnlyAdmin):
-    """WIP limits of models and, without a model, of the site."""
+    """WIP limits of models and, without a model, of the whole registry."""
 
     list_display = ("stage", "model", "limit", "mode")
     list_select_related = ("model",)

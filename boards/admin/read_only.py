@@ -1,4 +1,4 @@
-"""Tables that administrators can see and nobody can change in the admin."""
+"""Tables that administrators can see and no one can change in the admin."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from obeya.records import Channel
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """A table that administrators can see and nobody can change here."""
+    """A table that administrators can see and no one can change here."""
 
     list_per_page = 50
     show_full_result_count = False
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Only administrators."""
+        """Return whether the user is an administrator."""
         return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Only administrators."""
+        """Return whether the user is an administrator."""
         return isinstance(request.user, models.User) and has_permission(
             request.user, Permission.ADMINISTER
         )
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody."""
+        """Return False for everyone."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody."""
+        """Return False for everyone."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody."""
+        """Return False for everyone."""
         return False
 
 
@@ -61,18 +61,18 @@ class OfVersionAdmin(ReadOnlyAdmin):
 
 
 class DocumentAdmin(ReadOnlyAdmin):
-    """A table with JSON columns, which are shown indented."""
+    """A table with JSON columns, which are displayed indented."""
 
     documents: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod
     def indented(document: object) -> SafeString:
-        """JSON for people."""
+        """Return a document as indented JSON."""
         return format_html("<pre>{}</pre>", json.dumps(document, ensure_ascii=False, indent=2))
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Who acts in the admin."""
+    """Return the actor of a request to the admin."""
     if not isinstance(request.user, models.User):
         raise TypeError("the admin lets only accounts in")
     return Actor(request.user, Channel.PAGE)

@@ -1,4 +1,4 @@
-"""Webhooks: endpoints, messages and deliveries. They are managed on pages of their own."""
+"""Webhooks: endpoints, messages and deliveries. They have separate pages for management."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class WebhookMessageAdmin(ReadOnlyAdmin):
 
 @admin.register(models.Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    """Deliveries, and how far each is."""
+    """Deliveries, with their status."""
 
     list_display = ("message", "webhook", "status", "attempts_made", "next_attempt_at")
     list_filter = ("status",)
@@ -43,7 +43,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 @admin.register(models.DeliveryAttempt)
 class DeliveryAttemptAdmin(ReadOnlyAdmin):
-    """Attempts, with what came back."""
+    """Attempts, with the responses."""
 
     list_display = ("delivery", "made_at", "status_code", "milliseconds")
     list_select_related = ("delivery",)
@@ -54,7 +54,7 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
 
 @admin.register(models.HeadsPublished)
 class HeadsPublishedAdmin(ReadOnlyAdmin):
-    """The days on which the heads of all chains were made known."""
+    """The days on which the heads of all chains were published."""
 
     list_display = ("day", "published_at")
     ordering = ("-day",)

@@ -1,1 +1,1 @@
-"""What `manage.py` gets from this app."""
+"""Extensions of `manage.py`."""

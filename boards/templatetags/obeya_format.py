@@ -1,4 +1,4 @@
-"""How numbers, differences and times are written on every page."""
+"""The format of numbers, differences and times on all pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ register = template.Library()
 SIGNIFICANT = 4
 _MAY_BREAK = SafeString("<wbr>")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-# Half the width of a bar of change, in pixels.
+# Half the width of a change bar, in pixels.
 _BAR = 48
 _ARROWS = {
     DiffOutcome.WITHIN_NOISE: "≈",
@@ -35,7 +35,7 @@ _WORDS = {
     DiffOutcome.ONLY_A: "only the first has it",
     DiffOutcome.ONLY_B: "only the second has it",
 }
-# The same for a column of a table whose head says what is held against what.
+# The same for a table column whose heading says what is compared with what.
 _SHORT_WORDS = {
     **_WORDS,
     DiffOutcome.NOT_COMPARABLE: "not comparable",
@@ -46,7 +46,7 @@ _SHORT_WORDS = {
 
 @register.filter
 def short(value: float | None) -> str:
-    """At most four significant digits, thousands separated; a dash for None."""
+    """Return at most four significant digits, thousands separated; a dash for None."""
     if value is None:
         return "–"
     if value == 0:
@@ -63,13 +63,13 @@ def short(value: float | None) -> str:
 
 @register.filter
 def full(value: float | None) -> str:
-    """All digits of a number; a dash for None."""
+    """Return all digits of a number; a dash for None."""
     return "–" if value is None else number_text(value).replace("-", "−")
 
 
 @register.filter
 def signed(value: float | None) -> str:
-    """A difference with its sign: ``+0.8``, ``−1.2``, ``0``."""
+    """Return a difference with its sign: ``+0.8``, ``−1.2``, ``0``."""
     if value is None:
         return "–"
     return f"+{short(value)}" if value > 0 else short(value)
@@ -77,15 +77,15 @@ def signed(value: float | None) -> str:
 
 @register.filter
 def percent(value: float | None) -> str:
-    """A percent change with its sign; says where it is undefined."""
+    """Return a percent change with its sign, or that it is undefined."""
     return "undefined" if value is None else f"{signed(value)} %"
 
 
 @register.simple_tag
 def diff(metric_diff: MetricDiff | None, against: str = "the champion") -> SafeString:
-    """A difference as arrow, sign and number; the words and the percentage in its title.
+    """Return a difference as arrow, sign and number; words and percentage are in its title.
 
-    `against` names what it is a difference to.
+    `against` says what it is a difference from.
     """
     if metric_diff is None:
         return SafeString("")
@@ -118,41 +118,41 @@ def diff(metric_diff: MetricDiff | None, against: str = "the champion") -> SafeS
 
 @register.filter
 def breakable(name: str) -> SafeString:
-    """A name that may break after its underscores and hyphens before it breaks inside a word."""
+    """Return a name that can break after its underscores and hyphens rather than inside a word."""
     parts = re.split(r"(?<=[_-])", name)
     return format_html_join(_MAY_BREAK, "{}", ((part,) for part in parts))
 
 
 @register.filter
 def outcome_word(outcome: DiffOutcome) -> str:
-    """The outcome of a comparison in words."""
+    """Return the outcome of a comparison in words."""
     return _WORDS[outcome]
 
 
 @register.filter
 def outcome_short(outcome: DiffOutcome) -> str:
-    """The outcome in a word or two, for the column of a version held against a baseline."""
+    """Return the outcome in one or two words, for the column of a version beside a baseline."""
     return _SHORT_WORDS[outcome]
 
 
 @register.filter
 def count(comparison: VersionComparison, outcome: str) -> int:
-    """In how many of the judged metrics a version came out this way."""
+    """Return in how many of the compared metrics a version has this outcome."""
     return comparison.count(DiffOutcome(outcome))
 
 
 @register.filter
 def with_shares(row: MetricRow) -> list[tuple[MetricDiff | None, float | None]]:
-    """The diffs of a row, each with the length of its bar."""
+    """Return the diffs of a row, each with the length of its bar."""
     return list(zip(row.diffs, row.shares, strict=True))
 
 
 @register.simple_tag
 def change_bar(share: float | None, outcome: DiffOutcome) -> SafeString:
-    """A bar from a centre line: to the right where the value rose, to the left where it fell.
+    """Return a bar from a centre line: to the right if the value rose, to the left if it fell.
 
-    `share` is its length, −1 to 1; None where there is no percent change, which draws the line
-    alone. Better is filled, worse hatched, all else hollow, so that it tells without colour.
+    `share` is its length, −1 to 1; None if there is no percent change, which draws only the line.
+    Better is filled, worse hatched, everything else hollow, so that it is readable without colour.
     """
     length = 0 if share is None else round(abs(share) * _BAR)
     if share and not length:
@@ -171,7 +171,7 @@ def change_bar(share: float | None, outcome: DiffOutcome) -> SafeString:
 
 @register.filter
 def age(moment: datetime) -> str:
-    """How long ago, in the largest whole unit: ``3 d``, ``2 h``, ``5 min``, ``now``."""
+    """Return the age in the largest whole unit: ``3 d``, ``2 h``, ``5 min``, ``now``."""
     seconds = (timezone.now() - moment) / timedelta(seconds=1)
     if seconds < _MINUTE:
         return "now"
@@ -185,20 +185,20 @@ def age(moment: datetime) -> str:
 
 @register.filter
 def ago(moment: datetime) -> SafeString:
-    """A moment as its age, the exact time with zone in its title."""
+    """Return the age of a time, with the exact time and zone in its title."""
     return _time(moment, age(moment))
 
 
 @register.filter
 def ago_in_words(moment: datetime) -> SafeString:
-    """The same within a sentence: ``3 d ago``, ``just now``."""
+    """Return the age within a sentence: ``3 d ago``, ``just now``."""
     text = age(moment)
     return _time(moment, "just now" if text == "now" else f"{text} ago")
 
 
 @register.filter
 def exact(moment: datetime) -> SafeString:
-    """A moment to the minute, the seconds and the zone in its title."""
+    """Return a time to the minute, with seconds and zone in its title."""
     return _time(moment, timezone.localtime(moment).strftime("%Y-%m-%d %H:%M"))
 
 

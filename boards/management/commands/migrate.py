@@ -12,10 +12,10 @@ from boards.migration_history import partial_history
 
 
 class Command(migrate.Command):
-    """Refuse in a sentence where Django would fail with a traceback."""
+    """Refuses with one sentence where Django would fail with a traceback."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate, unless only some of the migrations that were replaced by one are applied."""
+        """Migrate, unless only some of the migrations that were squashed are applied."""
         problem = partial_history(connections[options["database"]])
         if problem:
             raise CommandError(problem)

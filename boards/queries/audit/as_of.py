@@ -124,7 +124,7 @@ def parse_moment(text: str, *, now: datetime) -> datetime:
             f"“{text[:32]}” is not a moment; write it like 2026-03-03T12:00.", field="at"
         )
     if len(text) == len("2026-03-03"):
-        # Today means now.
+        # Today is not over yet: it is shown as of now.
         moment = midnight(read.date() + timedelta(days=1)) - timedelta(microseconds=1)
         moment = min(moment, now) if midnight(read.date()) <= now else moment
     else:

@@ -22,7 +22,7 @@ from obeya.stages import Stage
 
 @dataclass(frozen=True, slots=True)
 class RecordPlace:
-    """The event that a check was made for."""
+    """The position of a check's event in its chain."""
 
     chain: uuid.UUID
     sequence: int

@@ -75,9 +75,7 @@ class MoveFacts:
         return self._requests.get((row.pk, stage.value))
 
     def evidence_of(self, row: models.ModelVersion) -> tuple[Evidence, Evidence | None]:
-        """Return the evidence of a version, and that of its champion or None if it is the
-        champion.
-        """
+        """Return the evidence of a version and of its champion (None if that is the version)."""
         evidence = Evidence(
             version=row.number,
             metrics=self.metrics.get(row.pk, {}),

@@ -267,7 +267,7 @@ def _add(verification: ChainVerification, row: models.AuditEvent) -> None:
 def _differing_column(row: models.AuditEvent) -> str | None:
     """Return the first column that differs from the hashed text, None if all agree.
 
-    An erased free text is no difference; a changed one is.
+    An erased free text does not count as a difference; a changed one does.
     """
     try:
         record = read_canonical_text(row.canonical_text)
