@@ -1,1 +1,1 @@
-"""The Django project around the registry: settings, addresses, start-up."""
+"""The Django project of the registry: settings, URLs, startup."""

@@ -1,7 +1,7 @@
-"""Reading settings from the environment: a value that makes no sense is refused, never guessed at.
+"""Read settings from the environment. Invalid values are refused, never guessed.
 
-Every function takes the name of the variable first, so that docs/settings.md can be checked
-against the code.
+Every function takes the name of the variable first, so that docs/settings.md can be checked against
+the code.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _making = ContextVar("_making", default=True)
 
 @contextmanager
 def nothing_is_made() -> Iterator[None]:
-    """Within this, directories and keys that are missing are not made: a name may be mistyped."""
+    """Do not create missing directories and keys inside: a name may be mistyped."""
     token = _making.set(False)
     try:
         yield
@@ -39,17 +39,17 @@ def nothing_is_made() -> Iterator[None]:
 
 
 def is_making() -> bool:
-    """Whether directories and keys that are missing are made."""
+    """Return whether missing directories and keys are created."""
     return _making.get()
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable, without the space around it; the default when it is unset or empty."""
+    """Return the variable without surrounding space; the default if it is unset or empty."""
     return os.environ.get(name, "").strip() or default
 
 
 def flag(name: str, *, default: bool = False) -> bool:
-    """Whether the variable says yes (1, true, yes, on) or no (0, false, no, off)."""
+    """Return whether the variable means yes (1, true, yes, on) or no (0, false, no, off)."""
     value = os.environ.get(name, "").strip().lower()
     if value in _YES:
         return True
@@ -59,12 +59,12 @@ def flag(name: str, *, default: bool = False) -> bool:
 
 
 def words(name: str) -> list[str]:
-    """The variable's parts between commas, without the empty ones."""
+    """Return the comma-separated parts of the variable, without empty ones."""
     return [word for part in os.environ.get(name, "").split(",") if (word := part.strip())]
 
 
 def one_of(name: str, allowed: Collection[str], default: str) -> str:
-    """The variable, which has to be one of those allowed."""
+    """Return the variable, which must be one of the allowed values."""
     value = text(name, default)
     if value not in allowed:
         raise ImproperlyConfigured(
@@ -74,7 +74,7 @@ def one_of(name: str, allowed: Collection[str], default: str) -> str:
 
 
 def port(name: str, default: int) -> int:
-    """The variable as a port number; 0 stands for any free one."""
+    """Return the variable as a port number; 0 means any free port."""
     value = text(name, str(default))
     if not value.isascii() or not value.isdigit() or int(value) > _MAX_PORT:
         raise ImproperlyConfigured(f"{name} is “{value}”; it has to be a number up to {_MAX_PORT}.")
@@ -82,7 +82,7 @@ def port(name: str, default: int) -> int:
 
 
 def count(name: str, default: int) -> int:
-    """The variable as a whole number from 1 up."""
+    """Return the variable as a whole number, at least 1."""
     value = text(name, str(default))
     if not value.isascii() or not value.isdigit() or int(value) < 1:
         raise ImproperlyConfigured(f"{name} is “{value}”; it has to be a whole number from 1 up.")
@@ -90,7 +90,7 @@ def count(name: str, default: int) -> int:
 
 
 def time_zone(name: str, default: str) -> str:
-    """The variable as the name of a time zone, such as Europe/Paris."""
+    """Return the variable as the name of a time zone, such as Europe/Paris."""
     value = text(name, default)
     try:
         ZoneInfo(value)
@@ -102,7 +102,10 @@ def time_zone(name: str, default: str) -> str:
 
 
 def server_address(name: str) -> str:
-    """The variable as the address of a server, such as https://mlflow.example.org; "" if unset."""
+    """Return the variable as the URL of a server, such as https://mlflow.example.org.
+
+    "" if unset.
+    """
     value = text(name).rstrip("/")
     if value and not _SERVER_ADDRESS.fullmatch(value):
         raise ImproperlyConfigured(
@@ -112,7 +115,7 @@ def server_address(name: str) -> str:
 
 
 def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """The variable's networks between commas, such as 10.0.0.0/8."""
+    """Return the comma-separated networks of the variable, such as 10.0.0.0/8."""
     try:
         return tuple(ip_network(word) for word in words(name))
     except ValueError as error:
@@ -122,7 +125,7 @@ def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 
 def email(name: str, url: str) -> dict[str, Any]:
-    """The settings of a mail server from its URL, such as smtp+tls://user:password@host:587."""
+    """Return the settings of a mail server from a URL like smtp+tls://user:password@host:587."""
     if not url:
         return {}
     try:
@@ -133,7 +136,7 @@ def email(name: str, url: str) -> dict[str, Any]:
 
 
 def directory(name: str, default: str) -> Path:
-    """The variable as a directory; one that is missing is made, for its owner alone."""
+    """Return the variable as a directory; create it, readable for its owner only, if missing."""
     path = Path(text(name, default)).expanduser().resolve()
     if not is_making():
         return path
@@ -147,9 +150,9 @@ def directory(name: str, default: str) -> Path:
 
 
 def artifact_storage(name: str, where: str) -> dict[str, Any]:
-    """The storage of files: a directory, or a bucket as ``s3://BUCKET/PREFIX``.
+    """Return the storage of files: a directory, or a bucket as ``s3://BUCKET/PREFIX``.
 
-    The bucket's server, region and credentials are what boto3 takes from its own variables.
+    boto3 reads the bucket's server, region and credentials from its own variables.
     """
     if not where.startswith("s3://"):
         return {
@@ -178,10 +181,10 @@ def artifact_storage(name: str, where: str) -> dict[str, Any]:
             "location": (found["prefix"] or "").strip("/"),
             "file_overwrite": True,
             "default_acl": None,
-            # What is read is spooled to disk above this.
+            # Larger content is spooled to disk while it is read.
             "max_memory_size": 8 * 1024 * 1024,
             "client_config": Config(
-                # Servers other than Amazon's refuse the checksums that boto3 adds by itself.
+                # Servers other than Amazon's refuse the checksums that boto3 adds by default.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
                 retries={"max_attempts": 5, "mode": "standard"},
@@ -192,7 +195,7 @@ def artifact_storage(name: str, where: str) -> dict[str, Any]:
 
 
 def database(name: str, *, data: Path, sqlite_synchronous: str) -> dict[str, Any]:
-    """The database that the variable's URL names, else an SQLite file in the data directory."""
+    """Return the database of the variable's URL, else an SQLite file in the data directory."""
     url = text(name)
     try:
         config = environ.Env.db_url_config(url) if url else {"ENGINE": "django.db.backends.sqlite3"}
@@ -202,13 +205,13 @@ def database(name: str, *, data: Path, sqlite_synchronous: str) -> dict[str, Any
     if engine == "django.db.backends.sqlite3":
         return _sqlite(config, data=data, synchronous=sqlite_synchronous)
     if engine == "django.db.backends.postgresql":
-        # A connection is kept for a minute, and asked whether it is alive before it is used again.
+        # A connection is kept for a minute, and checked before it is used again.
         return {**config, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     raise ImproperlyConfigured(f"{name} has to begin with sqlite:// or postgresql://.")
 
 
 def _sqlite(config: dict[str, Any], *, data: Path, synchronous: str) -> dict[str, Any]:
-    """One writer at a time that waits its turn, and readers who never wait.
+    """Return settings for one writer at a time, which waits, and readers that never wait.
 
     IMMEDIATE takes the write lock when a transaction begins, so that a writer waits for the one
     before it (up to `timeout` seconds) instead of failing at its first write.
@@ -221,23 +224,23 @@ def _sqlite(config: dict[str, Any], *, data: Path, synchronous: str) -> dict[str
             "timeout": 20,
             "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};",
         },
-        # A file, because a database in memory knows neither WAL nor the timeout.
+        # A file, because an in-memory database supports neither WAL nor the timeout.
         "TEST": {"NAME": str(data / "test.sqlite3")},
     }
 
 
 def secret_key(name: str, *, path: Path) -> str:
-    """The variable, else what the file holds; the first start makes the file, for its owner alone.
+    """Return the variable, else the content of the file; the first start creates the file.
 
-    Safe when several processes start at once: the file appears complete or not at all, and only
-    the first to link it wins.
+    The file is readable for its owner only. Safe if several processes start at the same time: the
+    file appears complete or not at all, and only the first process to link it succeeds.
     """
     if given := text(name):
         return given
     with suppress(FileNotFoundError, NotADirectoryError):
         return _nonempty(path)
     if not is_making():
-        # Good for a command that signs nothing.
+        # Enough for a command that signs nothing.
         return secrets.token_urlsafe(50)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

@@ -1,4 +1,4 @@
-"""Answers for whatever watches the server: is it up, and can it do its work."""
+"""Health checks for monitoring: is the server running, and can it handle requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from boards.triggers import missing_triggers
 
 
 class _Migrated:
-    """Whether every migration is applied: asked until the answer is yes, then remembered."""
+    """Whether every migration is applied: checked until it is, then remembered."""
 
     known = False
 
@@ -23,7 +23,7 @@ class _Migrated:
 @never_cache
 @require_safe
 def livez(request: HttpRequest) -> HttpResponse:
-    """200 while the process answers at all; asks nothing of the database."""
+    """Answer 200 as long as the process responds; does not use the database."""
     return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
@@ -31,7 +31,7 @@ def livez(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when requests can be answered, else 503 and one line for each thing that is missing."""
+    """Answer 200 if requests can be handled, else 503 and one line for each problem."""
     missing = what_is_missing()
     return HttpResponse(
         "\n".join(missing or ["ok"]) + "\n",
@@ -41,7 +41,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def what_is_missing() -> list[str]:
-    """What keeps this process from doing its work, in sentences; empty when nothing does."""
+    """Return what prevents this process from handling requests, in sentences; empty if nothing."""
     try:
         if not _Migrated.known:
             executor = MigrationExecutor(connection)

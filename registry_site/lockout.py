@@ -1,4 +1,4 @@
-"""What happens after too many failed log-ins. Called by django-axes."""
+"""The response after too many failed sign-ins. Called by django-axes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from boards.views.errors import error_answer
 
 
 def connection_address(request: HttpRequest) -> str:
-    """The address of the connection's other end, whatever headers claim."""
+    """Return the address of the connection's peer; headers are ignored."""
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def locked_out(
     request: HttpRequest, response: HttpResponse | None, credentials: Mapping[str, Any] | None
 ) -> HttpResponse:
-    """The answer to somebody who is locked out."""
+    """Return the response for a locked-out client."""
     return error_answer(
         request, 429, "Too many failed sign-ins to this account. Wait 15 minutes, then try again."
     )

@@ -1,4 +1,4 @@
-"""Where templates and static files lie: in the checkout, or inside the package in a wheel."""
+"""Where templates and static files are: in the checkout, or inside the package in a wheel."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def bundled(name: str) -> Path:
-    """The directory `name`, inside this package if it is there, else beside it.
+    """Return the directory `name`, inside this package if it is there, else beside it.
 
-    The package's own comes first: beside an installed package lie other people's directories.
+    The package comes first: beside an installed package are directories of other packages.
     """
     inside = PACKAGE / name
     return inside if inside.is_dir() else PACKAGE.parent / name

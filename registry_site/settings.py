@@ -1,4 +1,4 @@
-"""The site's settings. All that may differ between sites comes from the environment.
+"""The settings of the installation. Everything that can differ comes from the environment.
 
 docs/settings.md lists every variable.
 """
@@ -16,7 +16,7 @@ from registry_site import environment as env
 from registry_site.environment import is_making
 from registry_site.paths import STATIC_DIR, TEMPLATES_DIR
 
-# --- This site ------------------------------------------------------------------------------------
+# --- This installation ----------------------------------------------------------------------------
 
 OBEYA_DATA_DIR = env.directory("OBEYA_DATA_DIR", "data")
 OBEYA_HOST = env.text("OBEYA_HOST", "127.0.0.1")
@@ -45,14 +45,14 @@ DEBUG = env.flag("OBEYA_DEBUG")
 SECRET_KEY = env.secret_key("OBEYA_SECRET_KEY", path=OBEYA_DATA_DIR / "secret-key")
 SECRET_KEY_FALLBACKS = env.words("OBEYA_SECRET_KEY_FALLBACKS")
 
-# A wildcard address is nobody's name; a site that listens on one has to say what it is called.
+# A wildcard address is not a host name; a server that listens on one needs its names configured.
 _WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 _OWN_NAME = {f"[{OBEYA_HOST}]" if ":" in OBEYA_HOST else OBEYA_HOST} - {"[::]"} - _WILDCARDS
 ALLOWED_HOSTS = env.words("OBEYA_ALLOWED_HOSTS") or sorted(_LOCAL_NAMES | _OWN_NAME)
 CSRF_TRUSTED_ORIGINS = env.words("OBEYA_TRUSTED_ORIGINS")
 
-# --- Parts ----------------------------------------------------------------------------------------
+# --- Apps, middleware and templates ---------------------------------------------------------------
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -63,9 +63,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     # The templates of widgets, for FORM_RENDERER.
     "django.forms",
-    # After auth, which makes the permissions that our groups are made of.
+    # After auth, which creates the permissions that our groups consist of.
     "boards",
-    # Not django_htmx: its middleware does without, and its static files are not wanted here.
+    # Not django_htmx: its middleware works without it, and its static files are not needed.
     "template_partials",
     "csp",
     "axes",
@@ -73,23 +73,23 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    # Above all that answers, so that files, redirects and errors carry the policy too.
+    # Above everything that answers, so that files, redirects and errors have the policy too.
     "boards.api.problems.ProblemMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Pads each answer at random, so that its length tells nothing of the form token in it.
+    # Pads each response at random, so that its length reveals nothing about the CSRF token in it.
     "boards.compression.CompressTexts",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    # Every view asks who is there, unless it is marked otherwise.
+    # Every view requires signing in, unless it is marked otherwise.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "boards.views.errors.RegistryErrorMiddleware",
-    # Last, as its documentation asks: it replaces the answer to a log-in that was locked out.
+    # Last, as its documentation requires: it replaces the response to a locked-out sign-in.
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -101,7 +101,7 @@ TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [TEMPLATES_DIR],
-        # template_partials puts its loader around the usual two, cached.
+        # template_partials wraps the usual two loaders, cached.
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -122,12 +122,12 @@ DATABASES = {
     "default": env.database(
         "DATABASE_URL",
         data=OBEYA_DATA_DIR,
-        # FULL loses no acknowledged promotion when the power fails; NORMAL is faster and may.
+        # FULL loses no acknowledged promotion in a power failure; NORMAL is faster but can.
         sqlite_synchronous=env.one_of("OBEYA_SQLITE_SYNCHRONOUS", ("FULL", "NORMAL"), "FULL"),
     )
 }
 
-# --- Files that browsers fetch --------------------------------------------------------------------
+# --- Static files and artifacts -------------------------------------------------------------------
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [STATIC_DIR]
@@ -137,18 +137,19 @@ STORAGES = {
     "staticfiles": {"BACKEND": "registry_site.static.HashedStaticFiles"},
     "artifacts": env.artifact_storage("OBEYA_ARTIFACTS", OBEYA_ARTIFACTS),
 }
-# Where uploads lie until they are whole: beside what they become, so that one rename places them.
+# Where uploads are until they are complete: beside their destination, so that one rename places
+# them.
 _IN_BUCKET = OBEYA_ARTIFACTS.startswith("s3://")
 _FILES_DIR = OBEYA_DATA_DIR if _IN_BUCKET else Path(OBEYA_ARTIFACTS).expanduser().resolve()
 OBEYA_INCOMING_DIR = _FILES_DIR / "incoming"
-# `obeya serve` collects the files. Where nobody did, they are served from where they lie.
+# `obeya serve` collects the files. If they were not collected, they are served from their source.
 WHITENOISE_USE_FINDERS = DEBUG or not (STATIC_ROOT / "staticfiles.json").is_file()
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 if is_making():
     STATIC_ROOT.mkdir(exist_ok=True)
 
-# --- Who is there ---------------------------------------------------------------------------------
+# --- Accounts and sign-in -------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "boards.User"
 AUTHENTICATION_BACKENDS = [
@@ -168,9 +169,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
-# The tenth failed log-in to an account from an address shuts that address out of that account for
-# a quarter of an hour; trying on meanwhile does not make it longer. The address is that of the
-# connection: headers, which anybody can forge, have no say.
+# The tenth failed sign-in to an account from an address locks that address out of that account for
+# 15 minutes; further attempts do not extend this. The address is that of the connection: headers,
+# which anyone can forge, are ignored.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -198,9 +199,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
-# One bound for every body that is read as a whole: forms, the API and the MLflow protocol.
+# One limit for every body that is read as a whole: forms, the API and the MLflow protocol.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
-# A form brings files only where a view asks for them; elsewhere they would fill the disk.
+# A form may contain files only if its view allows them; elsewhere they would fill the disk.
 FILE_UPLOAD_HANDLERS = ["boards.files.upload_handlers.NoFiles"]
 SECURE_REFERRER_POLICY = "same-origin"
 CSRF_FAILURE_VIEW = "boards.views.errors.csrf_failure"
@@ -214,12 +215,12 @@ CSRF_COOKIE_SECURE = OBEYA_HTTPS
 SECURE_SSL_REDIRECT = OBEYA_HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if OBEYA_HTTPS else 0
-# Encryption ends at the proxy in front, which says so in this header and has to overwrite what
-# clients send. Without OBEYA_HTTPS the header has no say.
+# Encryption ends at the proxy in front, which sets this header and has to overwrite what clients
+# send. Without OBEYA_HTTPS the header is ignored.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if OBEYA_HTTPS else None
 SILENCED_SYSTEM_CHECKS = [
-    # Both would speak for host names that are not ours: those below this one, and the browsers'
-    # built-in lists, which a name leaves only after months.
+    # Both would affect host names that are not ours: those below this one, and the browsers'
+    # built-in lists, from which a name is removed only after months.
     "security.W005",  # SECURE_HSTS_INCLUDE_SUBDOMAINS
     "security.W021",  # SECURE_HSTS_PRELOAD
 ]
@@ -248,7 +249,7 @@ TIME_ZONE = env.time_zone("OBEYA_TIME_ZONE", "UTC")
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
-    """Filter that lets every record pass, without its traceback."""
+    """Filter that keeps every record, without its traceback."""
     record.exc_info = None
     return True
 
@@ -266,9 +267,9 @@ LOGGING: dict[str, Any] = {
         "level": env.one_of("OBEYA_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
     },
     "loggers": {
-        # Django's own handlers would say everything twice, or mail it to nobody.
+        # Django's own handlers would log everything twice, or mail it to no one.
         "django": {"handlers": [], "level": "INFO"},
-        # A 404 is the business of whoever asked.
+        # A 404 matters only to the client.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"filters": ["in_one_line"]},
         "axes": {"level": "WARNING"},

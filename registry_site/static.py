@@ -1,4 +1,4 @@
-"""How static files are named and collected."""
+"""Names and collection of static files."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped
-    """Names with a digest of the content once the files were collected, plain names before."""
+    """Uses names with a digest of the content once the files were collected, plain names before."""
 
-    # A script that imports another asks for it by its hashed name.
+    # A script that imports another refers to it by its hashed name.
     support_js_module_import_aggregation = True
 
     def url(self, name: str | None, force: bool = False) -> str:
-        """The address of the file."""
+        """Return the URL of the file."""
         if not self.hashed_files and not force:
             return StaticFilesStorage.url(self, name)
         return str(super().url(name, force))
 
 
 def collect_if_changed() -> None:
-    """Collect the static files, unless those collected last are the ones there are now."""
+    """Collect the static files, unless they are unchanged since the last time."""
     marker = Path(settings.STATIC_ROOT) / ".collected"
     present = _fingerprint()
     with suppress(FileNotFoundError):
@@ -38,7 +38,7 @@ def collect_if_changed() -> None:
 
 
 def _fingerprint() -> str:
-    """Differs when a file was added, removed, renamed or written."""
+    """Return a value that changes when a file was added, removed, renamed or written."""
     digest = hashlib.sha256()
     for finder in get_finders():
         for name, storage in sorted(finder.list([]), key=lambda found: found[0]):

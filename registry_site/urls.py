@@ -1,4 +1,4 @@
-"""The addresses of the whole site."""
+"""The URLs of all pages and APIs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ admin.site.index_title = "Administration"
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
-    # One's own password is changed on one page, which leaves an event; Django's would leave none.
+    # Users change their own password on one page, which logs an event; Django's page would not.
     path("admin/password_change/", RedirectView.as_view(pattern_name="boards:set_password")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("boards.api.urls")),

@@ -1,4 +1,4 @@
-"""What a WSGI server runs."""
+"""The entry point of WSGI servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The address that a server printed, kept beside its data for commands that print links."""
+"""The address that a server printed, stored in its data directory for commands that print links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ FILE = "address"
 
 @contextmanager
 def kept_address(directory: Path, address: str) -> Iterator[None]:
-    """Keep the address of a server that runs within this; a lock on the file says that it does."""
+    """Store the address of a server that runs inside.
+
+    A lock on the file shows that it is running.
+    """
     path = directory / FILE
     with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
@@ -21,16 +24,16 @@ def kept_address(directory: Path, address: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # Another server on the same data may have put its own there since.
+            # Another server on the same data may have stored its address since.
             with suppress(OSError):
                 if path.read_text("utf-8") == address:
                     path.unlink()
 
 
 def running_address(directory: Path) -> str | None:
-    """The address of the server that runs on this data; None when none does.
+    """Return the address of the server that runs on this data; None if none does.
 
-    What a server left that was killed does not count: its lock went with it.
+    The file of a server that was killed does not count: its lock was released.
     """
     try:
         with (directory / FILE).open(encoding="utf-8") as file:

@@ -1,7 +1,7 @@
-"""The processes that send messages: a worker, and beside `obeya serve` one that keeps it running.
+"""The processes that send messages: a worker, and for `obeya serve` one that keeps it running.
 
-The keeper is a process and no thread: the server makes its own processes by forking, at any moment,
-and a fork in the middle of another start would hold that start's pipes open.
+The keeper is a process and not a thread: the server forks its own processes at any time, and a fork
+during another start would keep that start's pipes open.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ SECONDS_UNTIL_AGAIN = 1.0
 
 
 def deliver(site: str, *, parent: int | None = None) -> None:
-    """Send until SIGINT or SIGTERM, or until the parent is another; None for whatever parent.
+    """Send until SIGINT or SIGTERM, or until the parent process changes (None: ignore the parent).
 
-    What takes longer than a few seconds then is left to others: its lease runs out.
+    An attempt that takes longer than a few seconds after that is left to other workers, when its
+    lease expires.
     """
     from boards.webhooks.worker import Worker
 
@@ -36,7 +37,7 @@ def deliver(site: str, *, parent: int | None = None) -> None:
     thread.join(SECONDS_TO_FINISH)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Threads that still wait for a receiver would keep the process.
+    # Threads that still wait for a receiver would keep the process running.
     os._exit(0)
 
 
@@ -44,18 +45,18 @@ class Keeper:
     """The process that keeps a worker running beside the server."""
 
     def __init__(self, site: str) -> None:
-        """Start it, before the server makes processes of its own."""
+        """Start the process, before the server starts processes."""
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", "registry_site.cli._deliver", "keep", site],
             stdin=subprocess.DEVNULL,
         )
 
     def ask_to_stop(self) -> None:
-        """Let the worker finish what is under way."""
+        """Stop the worker after the attempts in progress."""
         self._process.terminate()
 
     def stop(self) -> None:
-        """End it, by force after a few seconds."""
+        """Stop the process, by force after a few seconds."""
         self._process.terminate()
         try:
             self._process.wait(SECONDS_TO_FINISH + 1)
@@ -65,7 +66,7 @@ class Keeper:
 
 
 def _keep(site: str) -> None:
-    """Run a worker, and another when it ends, until told to stop or the parent is gone."""
+    """Run a worker, and another when it ends, until stopped or until the parent has ended."""
     parent, process = os.getppid(), _worker(site)
     while not _is_told(SECONDS_BETWEEN_LOOKS) and os.getppid() == parent:
         if process.poll() is not None:
@@ -96,7 +97,7 @@ def _is_told(seconds: float) -> bool:
 def _main() -> None:
     deed, site = sys.argv[1:]
     parent = os.getppid()
-    # First, so that no thread is there that a signal could come to instead.
+    # First, so that no other thread exists that could receive a signal.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     if deed == "keep":
         _keep(site)

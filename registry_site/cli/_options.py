@@ -1,4 +1,4 @@
-"""Options that several commands take, and how they reach the settings."""
+"""Options common to several commands, and how they are passed to the settings."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _SERVER = {
 
 
 class Misconfigured(click.ClickException):
-    """A setting that makes no sense, or a database that cannot be used."""
+    """A setting is invalid, or the database cannot be used."""
 
     exit_code = 2
 
 
 def address_options(function: F) -> F:
-    """The options that say where people find the server, for commands that do not start it."""
+    """Add the options with the server's address, for commands that do not start it."""
     for option in (
         click.option("--port", type=int, help="The server's port [that of the running one]."),
         click.option("--host", metavar="ADDRESS", help="The server's host [of the running one]."),
@@ -46,7 +46,7 @@ def address_options(function: F) -> F:
 
 
 def server_options(function: F) -> F:
-    """The options of commands that run the server."""
+    """Add the options of commands that run the server."""
     for option in (
         click.option("--https/--no-https", default=None, help="A proxy in front speaks HTTPS."),
         click.option("--trusted-origins", metavar="URLS", help="Origins of forms, with commas."),
@@ -61,16 +61,17 @@ def server_options(function: F) -> F:
 
 
 def set_up(**options: Any) -> None:
-    """Put the options that were given into the environment and load Django.
+    """Put the given options into the environment and load Django.
 
-    A data directory that is missing is made.
+    A missing data directory is created.
     """
     for option, variable in (_DATABASE | _SERVER).items():
         value = options.get(option)
         if value is not None:
             os.environ[variable] = str(int(value)) if isinstance(value, bool) else str(value)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_site.settings")
-    # What a command writes is for its own account alone, also where the data directory is not.
+    # Files that a command writes are readable for its own account only, even if the data directory
+    # is readable for others.
     os.umask(0o077)
 
     import django
@@ -83,10 +84,10 @@ def set_up(**options: Any) -> None:
 
 
 def set_up_existing(**options: Any) -> None:
-    """The same for commands about a registry that is there already: they make nothing.
+    """Do the same for commands about an existing registry: they create nothing.
 
     Raises:
-        Misconfigured: there is no registry, or not one of this version.
+        Misconfigured: there is no registry, or it has another version.
     """
     from registry_site.environment import nothing_is_made
 
@@ -104,7 +105,7 @@ def set_up_existing(**options: Any) -> None:
 
 
 def _what_is_wrong() -> str:
-    """Why the database is no registry that this version can use; empty when it is one."""
+    """Return why the database is not a registry that this version can use; empty if it is."""
     from django.conf import settings
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
@@ -118,7 +119,7 @@ def _what_is_wrong() -> str:
         place = str(settings.OBEYA_DATA_DIR)
         ways = "makes one there; another directory is named with --data-dir or OBEYA_DATA_DIR"
     nothing = f"There is no registry in {place}. `obeya serve` {ways}."
-    # Asked first, as opening an SQLite database makes its file.
+    # Checked first, because opening an SQLite database creates its file.
     if connection.vendor == "sqlite" and not _is_filled(connection.settings_dict["NAME"]):
         return nothing
     executor = MigrationExecutor(connection)

@@ -1,4 +1,4 @@
-"""How `obeya serve` hears that it should stop."""
+"""How `obeya serve` receives the signals to stop."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def call_when_stopped(stop: Callable[[], object]) -> None:
-    """Call `stop` at the first SIGINT or SIGTERM, from a thread; to be called in the main thread.
+    """Call `stop` at the first SIGINT or SIGTERM, from a thread; call this in the main thread.
 
-    Processes made from now on block both from their first moment, so that none is lost before they
-    listen themselves.
+    Processes started from now on block both signals from the beginning, so that none is lost before
+    they handle them.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
 

@@ -1,4 +1,4 @@
-"""What every start of the server does: bring the database up to date, then serve."""
+"""Common steps of starting the server: update the database, then serve."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 # Any number, as long as every start of this version and later ones uses the same.
 _POSTGRESQL_LOCK = 0x0BE7A
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not listened on
-# More than there are cores: one that waits for the database keeps none of them busy.
+# More than there are cores: a thread that waits for the database does not use one.
 _THREADS_PER_WORKER = 8
 _SECONDS_TO_STOP = 8
 
 
 def prepare() -> None:
-    """Migrate, check, collect static files, drop old sessions. One start at a time does this."""
+    """Migrate, check, collect static files, delete old sessions; one start at a time."""
     from django.conf import settings
     from django.core.checks import run_checks
     from django.core.management import CommandError, call_command
@@ -53,10 +53,10 @@ def prepare() -> None:
 
 
 def free_port() -> int:
-    """The port to listen on, which is free now; the sentence of the error says what to do if not.
+    """Return the port to listen on, which is free now; the error says what to do if it is not.
 
-    Asked before anything else is done, and asked by us: the server would share a port with
-    another server of the same user without a word.
+    Checked before anything else is done, and checked here: the server would share a port with
+    another server of the same user without an error.
     """
     from django.conf import settings
 
@@ -116,20 +116,20 @@ def serve(port: int) -> None:
             keeper.ask_to_stop()
         server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
-    # First, so that no thread is there that a signal could come to instead.
+    # First, so that no other thread exists that could receive a signal.
     server.on_startup(lambda: call_when_stopped(stop))
     server.on_startup(announcer.start)
     if keeper:
         server.on_shutdown(keeper.stop)
     with kept_address(settings.OBEYA_DATA_DIR, address(port)):
         server.serve()
-    # Whoever closed the terminal cannot be told.
+    # The terminal may have been closed.
     with suppress(OSError):
         click.echo("Stopped.")
 
 
 def _first_sign_in(port: int) -> list[str]:
-    """Lines about how the first person gets in; none once somebody has a password."""
+    """Return lines about the first sign-in; none if someone has a password."""
     from boards.access.actors import SYSTEM
     from boards.first_sign_in import first_administrator, one_time_link_path
     from boards.registry.accounts.users import anyone_has_password
@@ -151,11 +151,11 @@ def _first_sign_in(port: int) -> list[str]:
 
 
 def address(port: int | None = None, path: str = "/") -> str:
-    """Where people find a path of this site, as a URL; the port is the one that is set if None."""
+    """Return the public URL of a path of this server; `port` None means the configured port."""
     from django.conf import settings
 
     if settings.OBEYA_HTTPS:
-        # Behind a proxy: people use its address, not this process's.
+        # Behind a proxy: people use its address, not that of this process.
         if settings.CSRF_TRUSTED_ORIGINS:
             return f"{settings.CSRF_TRUSTED_ORIGINS[0]}{path}"
         return f"https://{settings.ALLOWED_HOSTS[0].lstrip('.')}{path}"
@@ -165,9 +165,9 @@ def address(port: int | None = None, path: str = "/") -> str:
 
 
 def _announce(server: AbstractServer[Any], host: str, port: int, lines: list[str]) -> None:
-    """Print the lines once something answers HTTP."""
+    """Print the lines once the server answers HTTP."""
     pause = threading.Event()
-    # Nothing happens in this thread while the workers are made: they may be forks.
+    # This thread does nothing while the workers start: they may be forks.
     while len(server.wrks) < server.workers:
         pause.wait(0.05)
     while True:
@@ -192,7 +192,7 @@ def _to_stderr(config: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold off other starts on the same data directory or PostgreSQL database."""
+    """Exclude other starts on the same data directory or PostgreSQL database."""
     from django.conf import settings
     from django.db import connection
 

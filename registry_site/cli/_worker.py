@@ -1,4 +1,4 @@
-"""What each process of `obeya serve` runs: the site, for as long as its parent lives."""
+"""The application of each process of `obeya serve`, as long as its parent is running."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECONDS_TO_FINISH = 3
 
 
 def _end_with_parent() -> None:
-    """End when the parent was killed, so that the port is free for the next start."""
+    """End if the parent was killed, so that the port is free for the next start."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
@@ -27,25 +27,25 @@ def _end_with_parent() -> None:
 
 
 def _stop_when_told() -> None:
-    """Do what the server does on SIGTERM, once, whichever thread the signal comes to.
+    """Do what the server does on SIGTERM, once, whichever thread receives the signal.
 
-    Python runs handlers in the main thread alone, and that waits for a lock: of the two signals
-    within a moment that a Ctrl-C brings (the terminal's to all processes, the parent's to each) it
-    may notice neither. So all threads block them and this one fetches what comes.
+    Python runs handlers in the main thread only, which waits for a lock: of the two signals that
+    Ctrl-C causes within a moment (the terminal's to all processes, the parent's to each) it may
+    notice neither. So all threads block them and this one waits for them.
     """
     number = signal.sigwait({signal.SIGTERM})
     handler = signal.getsignal(number)
     if callable(handler):
         handler(number, None)
     else:
-        # It does not serve yet.
+        # The server is not running yet.
         os._exit(0)
 
 
-# The parent's handlers, where this process is a fork of it.
+# Reset the parent's handlers, if this process is a fork of it.
 for _number in STOPPING:
     signal.signal(_number, signal.SIG_DFL)
-# Threads inherit this. Nobody fetches SIGINT: the parent has it too and tells its workers.
+# Threads inherit this. SIGINT is never received: the parent gets it too and stops its workers.
 signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
 threading.Thread(target=_stop_when_told, daemon=True).start()
 threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -39,7 +39,7 @@ def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
     try:
         record_verification(report=report, actor=Actor(None, Channel.CLI), at=timezone.now())
     except DatabaseError as error:
-        # Whoever may only read verifies as well as anybody.
+        # A user with read-only access can verify too.
         click.echo(f"The result was not noted for the audit page: {error}", err=True)
     conclude(
         report.chains,
@@ -100,7 +100,7 @@ def export(*, model: str | None, form: str, **options: Any) -> None:
     from boards.queries.audit.audit_export import ExportForm, export_lines
     from boards.queries.audit.audit_filter import AuditFilter
 
-    # As it is hashed and specified, whatever the terminal speaks.
+    # In the specified encoding, whatever the terminal uses.
     output = sys.stdout.buffer
     try:
         for line in export_lines(ExportForm(form), AuditFilter(model=model or "")):

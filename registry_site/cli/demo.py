@@ -46,6 +46,6 @@ def _load_unless_in_use() -> None:
 
 
 def _shown(models: Iterator[T], number: int) -> Iterator[T]:
-    """The same models, with a bar on the terminal that says how far they are."""
+    """Yield the same models, with a progress bar on the terminal."""
     with click.progressbar(models, length=number, label="Loading the sample models") as bar:
         yield from bar

@@ -1,4 +1,4 @@
-"""`obeya doctor`: what is wrong with an installation, and what to do about it."""
+"""`obeya doctor`: the problems of an installation, and what to do about them."""
 
 from __future__ import annotations
 

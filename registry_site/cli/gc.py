@@ -1,4 +1,4 @@
-"""`obeya gc`: remove stored content that nothing names."""
+"""`obeya gc`: remove unreferenced stored content."""
 
 from __future__ import annotations
 

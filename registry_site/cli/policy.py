@@ -73,7 +73,8 @@ def _make(changes: Sequence[PolicyChange]) -> None:
     from obeya.records import Channel
 
     with transaction.atomic():
-        # Models first, by name, and the site last: the order in which every write holds rows.
+        # Models first, by name, and the default policies last: the order in which every write locks
+        # rows.
         for change in sorted(changes, key=lambda c: (c.model is None, c.model or "")):
             set_policy(
                 policy=change.policy,

@@ -97,27 +97,27 @@ def link(name: str, **options: Any) -> None:
 
 
 def _account(name: str) -> User | None:
-    """The account of that name, of whatever case: no two names differ by it alone."""
+    """Return the account of that name, ignoring case: no two names differ only by case."""
     from boards.models import User
 
     return User.objects.filter(username__iexact=User.normalize_username(name.strip())).first()
 
 
 def _command(verb: str, name: str, options: dict[str, Any], *more: str) -> str:
-    """Another command about an account of the same registry, to be copied."""
+    """Return another command about an account of the same registry, for copying."""
     if directory := options.get("data_dir"):
         more = (*more, "--data-dir", directory)
     if options.get("database_url"):
-        # Not the URL itself: it may hold a password.
+        # Not the URL itself: it can contain a password.
         more = (*more, "--database-url", "URL")
     return shlex.join(("obeya", "user", verb, name, *more))
 
 
 def _print_link(name: str, path: str, options: dict[str, Any]) -> None:
-    """Print the link, with a sentence that says where it leads; the link alone is the last line.
+    """Print the link, after a sentence that says where it leads; the last line is only the link.
 
-    What the options say counts before the address of the server that runs on the data, and that
-    before the environment, which need not be the server's.
+    The options have priority over the address of the server that runs on the data, and that over
+    the environment, which can differ from the server's.
     """
     from django.conf import settings
 
@@ -135,7 +135,7 @@ def _print_link(name: str, path: str, options: dict[str, Any]) -> None:
 
 
 def _password(name: str, email: str, *, from_stdin: bool) -> str | None:
-    """The password that was given, None when there is none to ask for."""
+    """Return the password that was given, None if there is none."""
     from django.contrib.auth import password_validation
     from django.core.exceptions import ValidationError
 

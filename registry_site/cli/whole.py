@@ -32,14 +32,14 @@ from obeya.transfer.whole_export import (
 )
 from registry_site.cli._options import Misconfigured, set_up, set_up_existing
 
-# With fewer rows it is over before a bar is read.
+# With fewer rows the command ends before a progress bar would be useful.
 MANY = 10_000
 Told = Callable[[int], None]
 T = TypeVar("T")
 
 
 class Unusable(click.ClickException):
-    """An export that cannot be read, or a place that it cannot go to."""
+    """An export that is invalid, or a place that it cannot be written to."""
 
     exit_code = 1
 
@@ -154,7 +154,7 @@ def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -
         require_empty()
         with _progress("Verifying" if dry_run else "Importing", total, quiet=quiet) as told:
             for sha256, size in _blobs(directory, manifest):
-                # What another installation stored there is its own, and is not taken back.
+                # Content that was stored here before is not removed if the import fails.
                 known = blob_store.is_there(sha256)
                 _bring_blob(directory, sha256, size, dry_run=dry_run)
                 if not known:
@@ -177,7 +177,7 @@ def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -
 
 
 def _blobs(directory: Path, manifest: Manifest) -> list[tuple[str, int]]:
-    """Digest and bytes of the contents that the export tells of."""
+    """Return digest and size in bytes of the contents that the export lists."""
     found = []
     for number, row in read_lines(directory, "blobs.jsonl", manifest.files["blobs.jsonl"]):
         sha256, size = row.get("sha256"), row.get("size")
@@ -216,7 +216,7 @@ def _bring_blob(directory: Path, sha256: str, size: int, *, dry_run: bool) -> No
 
 @contextmanager
 def _progress(label: str, total: int, *, quiet: bool) -> Iterator[Told]:
-    """What to tell of each step that is done: a bar on standard error, where somebody looks."""
+    """Yield a function to call after each step: it updates a progress bar on a terminal."""
     if quiet or total < MANY or not sys.stderr.isatty():
         yield lambda _: None
         return

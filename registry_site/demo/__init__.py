@@ -1,1 +1,1 @@
-"""The demo registry: real models, worked forward by rules."""
+"""The demo registry: real models, with moves simulated by rules."""

@@ -1,7 +1,7 @@
-"""Loading the demo registry: real models and metrics, worked forward by rules on simulated dates.
+"""Load the demo registry: real models and metrics, with moves by rules on simulated dates.
 
-Everything goes through the write path, so boards, histories and audit chains are what they would
-be had it happened. The dates are simulated: the data carries none.
+Everything uses the write path, so boards, histories and audit chains are as if it had happened. The
+dates are simulated, because the data contains none.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """What was loaded, counted in the log."""
+    """The number of loaded objects, counted in the log."""
 
     models: int
     versions: int
@@ -95,7 +95,10 @@ class DemoReport:
 
 @dataclass(order=True, slots=True)
 class _Deed:
-    """Something that happens to a version at a time; `place` keeps the order among equals."""
+    """Something that happens to a version at a time.
+
+    `place` orders what happens at the same time.
+    """
 
     at: datetime
     place: int
@@ -108,11 +111,11 @@ def load_demo(
     now: datetime,
     progress: Callable[[Iterator[DemoModel], int], Iterator[DemoModel]],
 ) -> DemoReport:
-    """Load the models that never were there. One transaction per model, all of it or nothing.
+    """Load the models that never existed, each in one transaction.
 
-    `now` is the moment up to which the demo is worked forward. `progress` wraps the iteration
-    over the models, given with their number, and may show it. What people changed since an
-    earlier call stays: rules are set only where there are none.
+    `now` is the time up to which the demo is simulated. `progress` wraps the iteration over the
+    models, given with their number, and can show it. Changes that people made since an earlier call
+    are kept: definitions and policies are set only if there are none.
     """
     last = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     _set_rules(now - SPAN)
@@ -137,13 +140,13 @@ def load_demo(
 
 
 def _names_ever_registered() -> set[str]:
-    """Also those of models that were renamed or deleted since."""
+    """Return the names of all models, including those that were renamed or deleted since."""
     named = AuditText.objects.filter(role="name", event__action=Action.MODEL_REGISTERED.value)
     return set(named.values_list("text", flat=True))
 
 
 def _report(last: int) -> DemoReport:
-    """What the events after `last` say was done; a registration is a version, not a move."""
+    """Return the counts of the events after `last`; a registration is a version, not a move."""
     done = Counter(AuditEvent.objects.filter(pk__gt=last).values_list("action", flat=True))
     return DemoReport(
         models=done[Action.MODEL_REGISTERED.value],
@@ -154,18 +157,18 @@ def _report(last: int) -> DemoReport:
 
 
 def _account(name: str, group: str, at: datetime) -> User:
-    """A service account: it has no password and signs in to nothing."""
+    """Return an account without a password, which cannot sign in; create it if it is missing."""
     user = User.objects.filter(username=name).first()
     return user or create_user(username=name, group=group, actor=SYSTEM, at=at)
 
 
 def _registry_at(user: User | None, at: datetime) -> DatabaseRegistry:
-    """The registry as somebody uses it at a moment; None stands for the registry itself."""
+    """Return the registry for an account at a time; None is the registry itself."""
     return DatabaseRegistry(actor=user, clock=lambda: at, channel=Channel.CLI)
 
 
 def _set_rules(at: datetime) -> None:
-    """Say what metrics mean and what policies ask, where nobody has said it yet."""
+    """Set metric definitions and default policies, if there are none."""
     actor = Actor(None, Channel.CLI)
     defined = set(DefinitionRow.objects.values_list("name", flat=True))
     for definition in METRIC_DEFINITIONS:

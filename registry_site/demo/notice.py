@@ -1,7 +1,7 @@
-"""Whether what the registry holds is the demo, and the notice that every page then shows.
+"""Whether the registry contains the demo, and the notice that every page then shows.
 
-The data directory remembers it, by the id of the database's own chain: another database that is
-served from the same directory later is not taken for the demo.
+The data directory stores it, with the id of the database's site chain: another database that is
+served from the same directory later is not mistaken for the demo.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ NOTICE = "Demo: real timm models with their measured metrics; the dates are simu
 
 
 def loading_mark() -> Path:
-    """A file that is there only while models are loaded, so that a broken-off start goes on."""
+    """Return the path of a file that exists only while models are loaded.
+
+    An interrupted start resumes if the file exists.
+    """
     return Path(settings.OBEYA_DATA_DIR) / "demo-is-loading"
 
 
 def remember_loaded() -> None:
-    """Note that the demo was loaded into this database, whole."""
+    """Store that the demo was loaded completely into this database."""
     _loaded_mark().write_text(f"{SiteChain.objects.get().uid}\n", "utf-8")
     loading_mark().unlink(missing_ok=True)
 
@@ -30,7 +33,7 @@ def remember_loaded() -> None:
 def show_notice_of_demo() -> None:
     """Let this process and its workers show the notice, if this is the demo.
 
-    A notice that the site has of its own stays, also an empty one.
+    A configured notice has priority, even an empty one.
     """
     if "OBEYA_NOTICE" not in os.environ and _holds_demo():
         os.environ["OBEYA_NOTICE"] = settings.OBEYA_NOTICE = NOTICE

@@ -1,7 +1,7 @@
 """The last days of the demo: an open request, a waiver, a rollback and a guardrail.
 
-Each is played by the first model, by name, that it fits. All figures are those of the data; the
-dates are simulated like the others.
+Each uses the first suitable model, by name. All figures are those of the data; the dates are
+simulated like the others.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ def play_scenes(
     reviews: models.User,
     registry_of: RegistryOf,
 ) -> None:
-    """Play each scene that has not been played, where some model fits it.
+    """Create each scene that does not exist, if a model is suitable.
 
-    `policy` is the site's for Production; the model of the request gets it with one approval.
+    `policy` is the default policy for Production; the model of the request gets it with one
+    approval.
     """
     if not models.TransitionRequest.objects.exists():
         _open_request(now - REQUESTED, policy, pipeline, registry_of)
@@ -106,7 +107,7 @@ def _roll_back(at: datetime, releases: models.User, registry_of: RegistryOf) -> 
 
 
 def _in_staging(at: datetime) -> Iterator[tuple[models.ModelVersion, TransitionJudgement]]:
-    """The versions that were in Staging before a moment, and how they stand for Production."""
+    """Yield the versions in Staging before a time, with their judgements for Production."""
     rows = models.ModelVersion.objects.filter(
         stage=Stage.STAGING.value,
         deleted_at=None,

@@ -1,8 +1,7 @@
 """The demonstration data: published results of the pretrained image models of timm.
 
 The figures are real. They come from huggingface/pytorch-image-models (Apache-2.0); data/README.md
-says from which commit, how they were selected and what each means. Nothing here depends on
-Django.
+says from which commit, how they were selected and what each means. Nothing here depends on Django.
 """
 
 from __future__ import annotations
@@ -27,8 +26,9 @@ class DemoModel:
     """One architecture and its versions, by number.
 
     A version is one set of pretrained weights. It is numbered from 1 by ImageNet top-1 accuracy,
-    lowest first, because the source has no dates; its label is timm's tag (``a1_in1k``). The tag
-    ``family`` is always there, ``pretrain`` and ``distilled`` where they are known to apply.
+    lowest first, because the source has no dates; its label is timm's tag (``a1_in1k``). Every
+    version has the tag ``family``; it has ``pretrain`` and ``distilled`` if they are known to
+    apply.
     """
 
     name: str
@@ -37,10 +37,10 @@ class DemoModel:
 
 @dataclass(frozen=True, slots=True)
 class DemoMetricDefinition:
-    """What a metric means.
+    """The definition of a metric.
 
-    `scale` is ``percent`` for a proportion written from 0 to 100. `samples` and `dataset` are
-    those of every measurement of the metric.
+    `scale` is ``percent`` for a proportion written from 0 to 100. `samples` and `dataset` are those
+    of every measurement of the metric.
     """
 
     name: str
@@ -156,7 +156,7 @@ _DEFINITIONS = {definition.name: definition for definition in METRIC_DEFINITIONS
 
 
 def read_models() -> tuple[DemoModel, ...]:
-    """Every model with its versions, by name; read as `obeya import csv` reads the file."""
+    """Return every model with its versions, by name; reads the file as `obeya import csv` does."""
     with as_file(files("registry_site.demo") / "data" / "timm-versions.csv") as file:
         drafts = [_with_datasets(row.version) for row in csv_rows(file, {})]
     return tuple(
@@ -166,7 +166,7 @@ def read_models() -> tuple[DemoModel, ...]:
 
 
 def _with_datasets(draft: VersionDraft) -> VersionDraft:
-    """The version with what a CSV file cannot say: on what each accuracy was measured."""
+    """Return the version with the dataset of each accuracy, which a CSV file cannot contain."""
     metrics = as_metrics(draft.metrics)
     return replace(
         draft,
