@@ -2,13 +2,14 @@
 
     python scripts/build_demo_data.py SOURCE_DIR [--out FILE]
 
-SOURCE_DIR holds nine files of the `results/` folder of huggingface/pytorch-image-models
-(Apache-2.0) at commit aa4b5850c1543fa488abf260f18390eda46cf85d; SOURCES below names them. The
-output has one row per model version and is the same byte for byte on every run. What each column
-means, and which traps of the source are handled how, is in registry_site/demo/data/README.md.
+SOURCE_DIR contains nine files of the `results/` folder of huggingface/pytorch-image-models
+(Apache-2.0) at commit aa4b5850c1543fa488abf260f18390eda46cf85d; SOURCES below lists them. The
+output has one row per model version and is the same byte for byte on every run.
+registry_site/demo/data/README.md says what each column means, and how pitfalls of the source are
+handled.
 
-timm names pretrained weights `architecture.tag`: the architecture is the registered model, each
-tag is one version of it. Figures stay text from end to end, so nothing is rounded on the way.
+In timm, pretrained weights are called `architecture.tag`: the architecture is the registered model,
+each tag is one version of it. Figures are text from input to output, so nothing is rounded.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ TAGS = ("family", "pretrain", "distilled")
 
 
 def smaller_top1(size: int) -> str:
-    """The metric of the top-1 accuracy at a smaller image size, in pixels."""
+    """Return the name of the metric for top-1 accuracy at a smaller image size, in pixels."""
     return f"imagenet_top1_at_{size}"
 
 
@@ -90,14 +91,14 @@ METRICS = (
     "gpu_samples_per_s",
     *map(smaller_top1, SMALLER_IMAGE_SIZES),
 )
-# As `obeya import csv` reads them.
+# The columns that `obeya import csv` reads.
 OUTPUT_COLUMNS = (
     *("model", "version", "label"),
     *(f"metrics.{name}" for name in METRICS),
     *(f"tags.{name}" for name in TAGS),
 )
 
-# How an architecture's name begins, and the family it belongs to; the longest match decides.
+# The prefixes of architecture names for each family; the longest match decides.
 FAMILY_PREFIXES: dict[str, Sequence[str]] = {
     "beit": ["beit"],
     # timm's "bring your own attention": ResNet-like networks with self-attention blocks.
@@ -209,7 +210,7 @@ FAMILY_PREFIXES: dict[str, Sequence[str]] = {
     "starnet": ["starnet"],
     "swiftformer": ["swiftformer"],
     "swin": ["swin"],
-    # Miniature networks that timm makes for tests, whatever design they imitate.
+    # Miniature networks that timm creates for tests, whatever design they imitate.
     "test": ["test_"],
     "tinynet": ["tinynet"],
     "tinyvit": ["tiny_vit"],
@@ -225,7 +226,7 @@ FAMILY_PREFIXES: dict[str, Sequence[str]] = {
     "xcit": ["xcit"],
 }
 
-# The words of a version's name that name training data. `openai` stands for the data of the CLIP
+# The words of a version's name that denote training data. `openai` denotes the data of the CLIP
 # weights that OpenAI published, which the tags give no other name.
 DATA_WORDS = frozenset(
     {
@@ -244,8 +245,8 @@ DATA_WORDS = frozenset(
         "yfcc100m",
     }
 )
-# Words that tell of an earlier or additional training stage without naming its data: fine-tuned,
-# linear classifier only, semi-supervised label distillation.
+# Words for an earlier or additional training stage without naming its data: fine-tuned, linear
+# classifier only, semi-supervised label distillation.
 UNNAMED_STAGE_WORDS = frozenset({"ft", "lc", "ssld"})
 DISTILLED_WORDS = frozenset({"dist", "distilled"})
 
@@ -256,7 +257,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the source must contain, and what the output contains, as numbers of things."""
+    """The expected numbers of the source and of the output."""
 
     models: int
     models_with_several_versions: int
@@ -298,7 +299,7 @@ class Source:
 
 
 def read_rows(folder: Path, name: str) -> list[dict[str, str]]:
-    """The rows of one source file.
+    """Return the rows of one source file.
 
     Raises:
         SourceError: the file is missing or its columns are not the expected ones.
@@ -322,7 +323,7 @@ def read_rows(folder: Path, name: str) -> list[dict[str, str]]:
 
 
 def read_sized(folder: Path, name: str, size_column: str) -> Sized:
-    """The rows of one file by name and image size (pixels), which together must be unique."""
+    """Return the rows of one file by name and image size (pixels), together unique."""
     rows: dict[tuple[str, int], Row] = {}
     for row in read_rows(folder, name):
         if not row[size_column].isdecimal():
@@ -335,7 +336,7 @@ def read_sized(folder: Path, name: str, size_column: str) -> Sized:
 
 
 def read_source(folder: Path) -> Source:
-    """All nine files; see SOURCES."""
+    """Return all nine files; see SOURCES."""
     cpu = read_sized(folder, CPU_FILE, "infer_img_size")
     if any(row["infer_batch_size"] != "1" for row in cpu.values()):
         raise SourceError(f"{CPU_FILE} has a batch size other than 1: step times are per batch.")
@@ -351,7 +352,7 @@ def read_source(folder: Path) -> Source:
 
 
 def number(text: str) -> str:
-    """A figure as plain decimal text: ``1,014.45`` (a thousands comma) becomes ``1014.45``.
+    """Return a figure as plain decimal text: ``1,014.45`` (a thousands comma) becomes ``1014.45``.
 
     Raises:
         SourceError: it is not a finite, non-negative number.
@@ -367,7 +368,7 @@ def number(text: str) -> str:
 
 
 def family(architecture: str) -> str:
-    """The architecture family, by the longest matching entry of FAMILY_PREFIXES.
+    """Return the architecture family, by the longest matching entry of FAMILY_PREFIXES.
 
     Raises:
         SourceError: no entry matches.
@@ -384,19 +385,19 @@ def family(architecture: str) -> str:
 
 
 def words(name: str) -> list[str]:
-    """The words of an architecture's, tag's or version's name, in order."""
+    """Return the words of an architecture's, tag's or version's name, in order."""
     return name.replace(".", "_").split("_")
 
 
 def pretrain(name: str, file_says: str | None) -> str:
-    """The data a version was trained on before its last stage; ``""`` where nothing says it.
+    """Return the data a version was trained on before its last stage; ``""`` if unknown.
 
     The version's name decides. timm's tags list data in training order and end with ``in1k``, the
     data of the last stage: ``laion2b_ft_in12k_in1k`` gives ``laion2b+in12k``. A name with no data
-    but ImageNet-1k gives ``in1k``, unless a word of UNNAMED_STAGE_WORDS tells of a stage whose
-    data it does not name; then `file_says` decides. That is the entry of model_metadata-in1k.csv
-    (``in1k-dist``: the data, then the technique, which is dropped); the caller passes it only
-    where the architecture has a single version, as the file does not tell versions apart.
+    but ImageNet-1k gives ``in1k``, unless a word of UNNAMED_STAGE_WORDS denotes a stage whose data
+    it does not name; then `file_says` decides. That is the entry of model_metadata-in1k.csv
+    (``in1k-dist``: the data, then the technique, which is dropped); the caller passes it only if
+    the architecture has a single version, because the file does not distinguish versions.
     """
     data = [word for word in words(name) if word in DATA_WORDS]
     if not data or data[-1] != "in1k":
@@ -409,12 +410,15 @@ def pretrain(name: str, file_says: str | None) -> str:
 
 
 def is_distilled(name: str) -> bool:
-    """Whether a version's name (architecture or tag) has the word ``dist`` or ``distilled``."""
+    """Return whether a version's name contains the word ``dist`` or ``distilled``.
+
+    The name is that of the architecture or of the tag.
+    """
     return not DISTILLED_WORDS.isdisjoint(words(name))
 
 
 def image_sizes(headline: Sized) -> dict[str, list[int]]:
-    """The image sizes (pixels) each version was tested at: one or two, smallest first."""
+    """Return the image sizes (pixels) of each version's tests: one or two, smallest first."""
     sizes: dict[str, list[int]] = {}
     for name, size in headline:
         sizes.setdefault(name, []).append(size)
@@ -426,7 +430,7 @@ def image_sizes(headline: Sized) -> dict[str, list[int]]:
 
 
 def in_version_order(names: Iterable[str], headline: Sized) -> list[tuple[str, int]]:
-    """Version names with their number within the architecture, by architecture and number.
+    """Return version names with their number, by architecture and number.
 
     The source has no dates, so versions are numbered by their headline top-1 accuracy on
     ImageNet-1k, lowest first; equal ones by tag.
@@ -448,7 +452,7 @@ def in_version_order(names: Iterable[str], headline: Sized) -> list[tuple[str, i
 
 
 def figure(rows: Sized, name: str, size: int, column: str) -> str:
-    """One figure, ``""`` where it was not measured."""
+    """Return one figure, ``""`` if it was not measured."""
     row = rows.get((name, size))
     if row is None:
         return ""
@@ -461,12 +465,12 @@ def figure(rows: Sized, name: str, size: int, column: str) -> str:
 def version_row(
     source: Source, name: str, version: int, sizes: Sequence[int], file_says: str | None
 ) -> dict[str, str]:
-    """One output row.
+    """Return one output row.
 
     Accuracies are percent at the larger tested image size (the headline size, pixels);
     `param_count_m` is in millions; `cpu_step_ms` is milliseconds per image (batch size 1) and
     `gpu_samples_per_s` images per second, both of the architecture at the headline size.
-    `file_says` is what `pretrain` takes.
+    `file_says` is passed to `pretrain`.
     """
     architecture, _, tag = name.partition(".")
     size = sizes[-1]
@@ -495,7 +499,7 @@ def version_row(
 
 
 def build(source: Source) -> list[dict[str, str]]:
-    """All output rows, by model name and version number."""
+    """Return all output rows, by model name and version number."""
     sizes = image_sizes(source.headline)
     siblings = Counter(name.partition(".")[0] for name in sizes)
     only_versions = {name: said for name, said in source.pretrain.items() if siblings[name] == 1}
@@ -506,7 +510,7 @@ def build(source: Source) -> list[dict[str, str]]:
 
 
 def count(rows: Sequence[Row]) -> Counts:
-    """What the rows contain."""
+    """Count what the rows contain."""
     per_model = Counter(row["model"] for row in rows)
     return Counts(
         models=len(per_model),
@@ -527,7 +531,7 @@ def count(rows: Sequence[Row]) -> Counts:
 
 
 def filled(rows: Sequence[Row], column: str) -> int:
-    """How many rows have something in a column."""
+    """Return how many rows have a value in a column."""
     return sum(bool(row[column]) for row in rows)
 
 
@@ -535,7 +539,7 @@ def check(found: Counts) -> None:
     """Compare with EXPECTED.
 
     Raises:
-        SourceError: a number differs; names every one that does.
+        SourceError: a number differs; the message lists every one that does.
     """
     wrong = [
         f"{field.name.replace('_', ' ')}: expected {getattr(EXPECTED, field.name):,}, "
@@ -557,7 +561,7 @@ def write(rows: Sequence[Row], path: Path) -> None:
 
 
 def summary(rows: Sequence[Row], counts: Counts) -> str:
-    """The counts, how full each optional column is, and how often each tag value occurs."""
+    """Return the counts, the filled rows of each tag, and how often each tag value occurs."""
     lines = [
         f"{getattr(counts, field.name):>6,}  {field.name.replace('_', ' ')}"
         for field in fields(Counts)
@@ -571,7 +575,7 @@ def summary(rows: Sequence[Row], counts: Counts) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(description="Build the demonstration data set.")
     parser.add_argument("source", type=Path, metavar="SOURCE_DIR", help="the results CSV files")
     parser.add_argument("--out", type=Path, default=OUTPUT, help="default: %(default)s")

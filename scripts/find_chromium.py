@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Print the path of a Chromium that the browser tests can use; get one if need be.
+"""Print the path of a Chromium that the browser tests can use; install one if necessary.
 
-Looked for: $OBEYA_CHROMIUM, then the PATH, then what Playwright downloaded. When nothing is found,
-Debian's package is installed if this is root on Debian or Ubuntu, else Playwright downloads one.
-With --no-install, or when that fails too: a sentence, and exit status 1.
+Search order: $OBEYA_CHROMIUM, the PATH, Playwright's download. If nothing is found, Debian's
+package is installed if this is root on Debian or Ubuntu, else Playwright downloads one. With
+--no-install, or if that fails too: a sentence, and exit status 1.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class NoChromium(Exception):
 
 
 def find_chromium(*, install: bool = False) -> str:
-    """The path of a usable Chromium.
+    """Return the path of a usable Chromium.
 
     Raises:
         NoChromium: there is none, and none could be installed.
@@ -60,7 +60,7 @@ def _present() -> str | None:
 
 
 def _works(path: str) -> bool:
-    """Whether the browser starts: on some systems its name leads to a hint on how to install it."""
+    """Return whether the browser starts: on some systems the name only prints how to install it."""
     try:
         answer = subprocess.run(
             [path, "--version"], capture_output=True, timeout=60, check=False, text=True
@@ -71,7 +71,7 @@ def _works(path: str) -> bool:
 
 
 def _downloaded() -> str | None:
-    """The Chromium that Playwright downloaded, if it did."""
+    """Return the path of the Chromium that Playwright downloaded, None if there is none."""
     script = (
         "from playwright.sync_api import sync_playwright\n"
         "with sync_playwright() as playwright: print(playwright.chromium.executable_path)"
@@ -106,7 +106,7 @@ def _debian_packages() -> bool:
 
 
 def _run(command: list[str], environment: dict[str, str] | None = None) -> bool:
-    """Run a command with its output on stderr, since stdout is for the path."""
+    """Run a command with its output on stderr, because stdout is for the path."""
     print("+", *command, file=sys.stderr, flush=True)
     try:
         done = subprocess.run(command, stdout=sys.stderr, env=environment, check=False)

@@ -3,8 +3,8 @@
 
     python scripts/screenshots.py [--out DIRECTORY] [--data-dir DIRECTORY] [--readme]
 
-Starts `obeya demo` on a free port with a data directory of its own, which is removed afterwards;
-with --data-dir a directory that stays. With --readme only the pictures that the README shows.
+Starts `obeya demo` on a free port with a temporary data directory, or with the one that --data-dir
+states, which is kept. With --readme only the pictures that the README shows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ README_MAX_BYTES = 400_000
 SECONDS_TO_START = 180
 LINK = re.compile(r"http://\S+/sign-in/once/\S+")
 MODEL = "resnet50"
-# A board that fits the picture, with cards in every column.
+# A filter whose board fits the picture, with cards in every column.
 FILTER = "/?q=resnet"
 
 
@@ -78,7 +78,7 @@ def main() -> int:
 
 @contextmanager
 def running_demo(data: Path) -> Iterator[str]:
-    """Run the demo; yields the link that signs the administrator in."""
+    """Run the demo and yield the link that signs the administrator in."""
     log = data / "screenshots.log"
     data.mkdir(parents=True, exist_ok=True)
     obeya = Path(sys.executable).with_name("obeya")
@@ -106,7 +106,7 @@ def running_demo(data: Path) -> Iterator[str]:
 
 
 def chromium() -> str:
-    """The path of the browser; what is missing was printed when there is none."""
+    """Return the path of the browser; if there is none, the finder has printed what is missing."""
     finder = ROOT / "scripts" / "find_chromium.py"
     found = subprocess.run([sys.executable, finder], stdout=subprocess.PIPE, text=True, check=False)
     if found.returncode:
@@ -115,7 +115,7 @@ def chromium() -> str:
 
 
 def sign_in(browser: Browser, link: str) -> StorageState:
-    """Use the link up; what is returned lets other windows in."""
+    """Use the sign-in link; return the state that signs other windows in."""
     page = browser.new_page()
     page.goto(link)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
@@ -126,7 +126,7 @@ def sign_in(browser: Browser, link: str) -> StorageState:
 
 
 def picture(page: Page, path: Path, address: str | None = None, *, whole: bool = False) -> None:
-    """Open an address, if one is given, and write what the window shows."""
+    """Open a URL, if one is given, and write a picture of the window."""
     if address is not None:
         page.goto(address)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ def picture(page: Page, path: Path, address: str | None = None, *, whole: bool =
 
 
 def tour(page: Page, out: Path, look: str) -> None:
-    """Every page and the states of the board."""
+    """Take pictures of every page and of the states of the board."""
 
     def take(name: str, address: str | None = None, *, whole: bool = True) -> None:
         picture(page, out / f"{name}-{look}.png", address, whole=whole)
@@ -177,7 +177,7 @@ def tour(page: Page, out: Path, look: str) -> None:
 
 
 def visitor(browser: Browser, origin: str, theme: str, size: str, out: Path) -> None:
-    """What is seen by whoever is not signed in."""
+    """Take a picture of the page that visitors see before they sign in."""
     page = browser.new_page(
         base_url=origin,
         viewport=SIZES[size],
@@ -188,7 +188,7 @@ def visitor(browser: Browser, origin: str, theme: str, size: str, out: Path) -> 
 
 
 def hold(page: Page) -> None:
-    """Pick up the first card of Staging and hold it near the next column."""
+    """Pick up the first card of Staging and drag it near the next column."""
     foot = page.locator("#cards-staging [data-card] .card-foot").first
     foot.scroll_into_view_if_needed()
     box = foot.evaluate("foot => foot.getBoundingClientRect().toJSON()")
@@ -199,7 +199,7 @@ def hold(page: Page) -> None:
 
 
 def refuse(page: Page) -> None:
-    """Ask for a move that the policy refuses, as a drop on the column does."""
+    """Request a move that the policy refuses, as a drop on the column does."""
     page.evaluate(
         """() => {
           const card = document.querySelector("#cards-staging [data-card]:has(.lamp-fails)");
@@ -212,7 +212,7 @@ def refuse(page: Page) -> None:
 
 
 def versions(page: Page) -> list[int]:
-    """The numbers of the model's versions."""
+    """Return the numbers of the model's versions."""
     page.goto(f"/?model={MODEL}")
     names = page.locator("[data-board] [data-card]").evaluate_all(
         "cards => cards.map((card) => card.dataset.name)"

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Write docs/webhook-events.md: a message of every type, as the registry makes it.
+"""Write docs/webhook-events.md: a message of every type, as the registry creates it.
 
     python scripts/webhook_events.py
 
-Everything that can happen happens in a throw-away registry, with an endpoint that wants all of it.
+Everything that can happen happens in a temporary registry, with an endpoint that is subscribed to
+all events.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ mean. `make webhook-events` writes this page.
 
 
 def main() -> None:
-    """Make every event and write the page."""
+    """Create every event and write the page."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["OBEYA_DATA_DIR"] = folder
         os.environ["DJANGO_SETTINGS_MODULE"] = "registry_site.settings"
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def page_of(found: dict[str, Any]) -> str:
-    """The page: a heading and a block for each type, sorted."""
+    """Return the page: a heading and a block for each type, sorted."""
     parts = [HEAD]
     for kind in sorted(found):
         block = json.dumps(found[kind], ensure_ascii=False, indent=2)
@@ -50,7 +51,7 @@ def page_of(found: dict[str, Any]) -> str:
 
 
 def messages() -> dict[str, Any]:
-    """The first message of every type."""
+    """Return the first message of every type."""
     from boards.models import WebhookMessage
 
     make_everything_happen()
@@ -60,8 +61,8 @@ def messages() -> dict[str, Any]:
     return found
 
 
-def make_everything_happen() -> None:  # noqa: PLR0915 - a story, told in its order
-    """One of each action, by the functions of the write path."""
+def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of calls
+    """Trigger one event of each action, through the functions of the write path."""
     from boards.access.actors import SYSTEM, Actor
     from boards.models import User, Waiver
     from boards.registry.accounts.tokens import create_token, revoke_token

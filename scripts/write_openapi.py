@@ -1,4 +1,4 @@
-"""Write docs/openapi.json, the description of the JSON API, as the code has it now.
+"""Write docs/openapi.json, the description of the JSON API, from the current code.
 
 python scripts/write_openapi.py
 """
@@ -15,7 +15,7 @@ OUTPUT = ROOT / "docs/openapi.json"
 
 
 def openapi_text() -> str:
-    """The document as it is committed; Django has to be set up."""
+    """Return the document as it is committed; Django has to be set up."""
     from boards.api.api import api
 
     schema = api.get_openapi_schema(path_prefix="/api/v1/")
