@@ -79,7 +79,7 @@ def display_name(user: User | str | None) -> str:
 
 
 def owner_name(owner: User | None) -> str:
-    """Return the username of an owner, empty where there is none."""
+    """Return the username of an owner, empty if there is none."""
     return owner.username if owner else ""
 
 

@@ -35,8 +35,8 @@ class Given:
         """Return the query string of a GET that has one, else the body.
 
         Raises:
-            ProtocolError: the body is not a JSON object, or its content type is not JSON.
-            InvalidInput: the body is not a JSON object; raised by the JSON parser.
+            ProtocolError: the content type of the body is not JSON.
+            InvalidInput: the body is not a JSON object.
         """
         if request.method in ("GET", "HEAD") and (request.GET or not request.body):
             return cls(

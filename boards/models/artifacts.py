@@ -16,7 +16,10 @@ from obeya.artifacts.paths import PATH_MAX
 
 
 class Blob(models.Model):
-    """Stored content. The row is created after the content was placed, and removed before.
+    """Stored content.
+
+    The row is created after the content was placed, and removed in the transaction that removes
+    the content.
 
     `findings` is the result of `obeya.artifacts.findings`.
     """

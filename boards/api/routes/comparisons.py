@@ -1,4 +1,4 @@
-"""Versions side by side."""
+"""Comparisons of versions."""
 
 from __future__ import annotations
 

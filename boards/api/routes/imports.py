@@ -1,4 +1,4 @@
-"""Taking over what another registry holds."""
+"""Imports from another registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promotion policies, what a draft would do, and metric definitions."""
+"""Promotion policies, impact previews of drafts, and metric definitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens, and who one is by one's token."""
+"""Tokens, and the account of the request's token."""
 
 from __future__ import annotations
 

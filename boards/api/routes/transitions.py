@@ -1,4 +1,4 @@
-"""Moves: what rules say of them, making them, taking them back, and their history."""
+"""Moves: their judgement, transitions, rollbacks and history."""
 
 from __future__ import annotations
 

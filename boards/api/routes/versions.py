@@ -1,4 +1,4 @@
-"""Versions: register, read, describe, measure, tag."""
+"""Versions: register, read, describe, log metrics, tag."""
 
 from __future__ import annotations
 

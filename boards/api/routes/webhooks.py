@@ -1,4 +1,4 @@
-"""Endpoints of webhooks, and what is sent to them. All of it takes the permission to administer."""
+"""Webhook endpoints and their deliveries. Everything requires the administer permission."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the descriptions of documents share."""
+"""Types common to several schemas."""
 
 from __future__ import annotations
 

@@ -16,12 +16,12 @@ from obeya.imports import VERSIONS_AT_ONCE_MAX
 
 def _text(value: object) -> object:
     if not isinstance(value, str):
-        # What would say whether a number counts seconds or milliseconds?
+        # A number would not say whether it is in seconds or in milliseconds.
         raise ValueError("It has to be a text, ISO 8601 with an offset from UTC.")  # noqa: TRY004
     return value
 
 
-# Times come as texts, which the strictness of the other members does not let in.
+# Times are sent as texts, which the strict mode of the other members would refuse.
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text)]
 
 

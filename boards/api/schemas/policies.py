@@ -1,4 +1,4 @@
-"""Policies, and what a draft would do."""
+"""Policies, and impact previews of drafts."""
 
 from __future__ import annotations
 

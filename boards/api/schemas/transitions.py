@@ -1,4 +1,4 @@
-"""Moves and what rules say of them."""
+"""Moves and their judgement."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def set_password(request: Request) -> HttpResponse:
-    """Set a password; a user who has one must enter it, others can skip this page."""
+    """Set a password; users with a password must enter it first, others can skip this page."""
     has_one = request.user.has_usable_password()
     form = password_form(request.user, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():

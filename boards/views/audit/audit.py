@@ -168,7 +168,7 @@ def _file_name(scope: Scope | None, form: str) -> str:
 
 
 def _pieces(lines: Iterator[str]) -> Iterator[str]:
-    """Join lines to larger pieces, each of which is compressed and sent separately."""
+    """Join lines into larger pieces, each of which is compressed and sent separately."""
     piece: list[str] = []
     length = 0
     for line in lines:
