@@ -41,7 +41,7 @@ class ObeyaGroup(JoiningGroup):
 @click.group(cls=ObeyaGroup, name="obeya", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("obeya"), prog_name="obeya", message="%(prog)s %(version)s")
 def main() -> None:
-    """A registry for machine-learning models that you can see."""
+    """A model registry with a board, promotion policies and an audit log."""
 
 
 for command in (

@@ -18,10 +18,10 @@ from obeya.records import ModelVersion
 @named_version
 @connected
 def upload(session: Session, source: Path, model: str, version: str) -> None:
-    """Store the file or folder SOURCE as what a version is made of.
+    """Upload the file or folder SOURCE as the files of a version.
 
-    The version has to be in Development. What the server has from before is not sent again: an
-    upload that broke off goes on where it was.
+    The version must be in Development. Files that the server already has are not sent again; an
+    interrupted upload resumes where it stopped.
     """
     found = session.version(model, version)
     artifact = upload_to(session, found, source)
@@ -36,9 +36,9 @@ def upload(session: Session, source: Path, model: str, version: str) -> None:
 @named_version
 @connected
 def download(session: Session, target: Path, model: str, version: str) -> None:
-    """Fetch the files of a version into the folder TARGET, which is made.
+    """Download the files of a version into the folder TARGET, which is created.
 
-    Each file has to have the digest that is on record; if one has not, nothing is left.
+    Each file must match its recorded digest; if one does not, nothing is kept.
     """
     found = session.version(model, version)
     artifact = session.registry.download_artifact(

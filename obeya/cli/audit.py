@@ -47,22 +47,22 @@ def audit() -> None:
     "--against",
     metavar="HEADS",
     type=click.Path(exists=True, dir_okay=False),
-    help="Heads that were kept, as `obeya audit head` prints them.",
+    help="Heads stored earlier, as `obeya audit head` prints them.",
 )
 @click.option(
-    "--gaps", is_flag=True, help="FILE was exported under a filter: events may be left out."
+    "--gaps", is_flag=True, help="FILE was exported with a filter: events may be missing."
 )
 @database_options
 @click.pass_context
 def verify(
     ctx: click.Context, /, file: str | None, against: str | None, *, gaps: bool, **options: Any
 ) -> None:
-    """Recompute every chain of the audit log; name the first broken link of each.
+    """Verify every chain of the audit log and list the first broken link of each.
 
-    With FILE, an export as JSON Lines (- for standard input), that alone is read: no database,
-    no server. Without it the database is.
+    Reads the database, or only FILE, an export as JSON Lines (- for standard input); with FILE it
+    needs no database and no server.
 
-    Exits with 0 when every link holds, 1 when one is broken, 2 when nothing could be verified.
+    Exit status 0: every link is intact; 1: a link is broken; 2: nothing could be verified.
     """
     heads = _heads(against) if against else ()
     if file is None:

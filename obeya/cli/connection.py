@@ -69,7 +69,7 @@ def connected(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
 def named_version(function: F) -> F:
     """Add the options that identify one version."""
     function = click.option(
-        "--version", required=True, metavar="N", help="Its number, an alias, or latest."
+        "--version", required=True, metavar="N", help="A version number, an alias, or latest."
     )(function)
     return named_model(function)
 

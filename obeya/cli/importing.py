@@ -56,11 +56,11 @@ class ImportGroup(JoiningGroup):
 
 @click.group("import", cls=ImportGroup)
 def import_() -> None:
-    """Bring versions in from files or from MLflow, or a whole installation from its export.
+    """Import versions from files or MLflow, or an installation from its export.
 
-    A version that cannot be is refused by itself and named, a row of a file by its line; the
-    others come in. The same file imported again within a week registers nothing twice, also when
-    it was interrupted; what comes from MLflow never comes twice.
+    An invalid version is refused and reported (a row of a file by its line); the others are
+    imported. Importing the same file again within a week registers nothing twice, even after an
+    interruption; versions from MLflow are never imported twice.
     """
 
 
@@ -68,8 +68,10 @@ def _command(kind: str, rows: Rows) -> Callable[[Callable[..., None]], click.Com
     def make(function: Callable[..., None]) -> click.Command:
         @import_.command(kind)
         @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-        @click.option("--map", "mapping", multiple=True, metavar="COLUMN=FIELD", help="May repeat.")
-        @click.option("--dry-run", is_flag=True, help="Only read the file and say what it holds.")
+        @click.option(
+            "--map", "mapping", multiple=True, metavar="COLUMN=FIELD", help="Can be repeated."
+        )
+        @click.option("--dry-run", is_flag=True, help="Only read the file and report its contents.")
         @connected
         @wraps(function)
         def command(
@@ -86,8 +88,8 @@ def _command(kind: str, rows: Rows) -> Callable[[Callable[..., None]], click.Com
 def from_csv() -> None:
     """Register the versions of a CSV file with a header.
 
-    Columns: model (required), version, label, description, artifact_uri, artifact_digest,
-    source_run, metrics.NAME and tags.KEY. An empty cell says nothing. --map says which field
+    Columns: model (required), version, label, description, artifact_path, artifact_digest,
+    source_run, metrics.NAME and tags.KEY. Empty cells are ignored. --map says which field
     another column is: --map top1=metrics.imagenet_top1.
     """
 
@@ -96,8 +98,8 @@ def from_csv() -> None:
 def from_jsonl() -> None:
     """Register the versions of a JSON Lines file.
 
-    Each line is an object with model, and where wanted version, label, description, artifact_uri,
-    artifact_digest, source_run, metrics and tags; a metric is a number, or an object with value,
+    Each line is an object with model and optionally version, label, description, artifact_path,
+    artifact_digest, source_run, metrics and tags. A metric is a number, or an object with value,
     samples, standard_error and dataset.
     """
 
@@ -225,32 +227,32 @@ class ExportGroup(click.Group):
 
 @click.group(cls=ExportGroup, context_settings={"ignore_unknown_options": True})
 def export() -> None:
-    """Write versions to standard output, or everything into a directory.
+    """Write versions to standard output, or a whole installation to a directory.
 
-    `obeya export csv` and `obeya export jsonl` write the versions of a server, as `obeya import`
-    reads them. `obeya export DIRECTORY` writes everything of an installation, log and files
-    included, and takes --data-dir; a directory of the name csv is written ./csv.
+    `obeya export csv` and `obeya export jsonl` write a server's versions in the form that `obeya
+    import` reads. `obeya export DIRECTORY` writes a whole installation, including its log and
+    files, and takes --data-dir; write a directory named csv as ./csv.
     """
 
 
 @export.command("csv")
 @click.option("--model", metavar="NAME", help="Only the versions of this model.")
-@click.option("--filter", "where", default="", help="Only the versions that it lets through.")
+@click.option("--filter", "where", default="", help="Only the versions that match the filter.")
 @connected
 def to_csv(session: Session, model: str | None, where: str) -> None:
-    """Write versions as CSV, sorted by model and number.
+    """Write versions as CSV, sorted by model and version.
 
-    Stages and aliases are the registry's own and not among the columns.
+    Stages and aliases are not included.
     """
     _export(session, "csv", model, where)
 
 
 @export.command("jsonl")
 @click.option("--model", metavar="NAME", help="Only the versions of this model.")
-@click.option("--filter", "where", default="", help="Only the versions that it lets through.")
+@click.option("--filter", "where", default="", help="Only the versions that match the filter.")
 @connected
 def to_jsonl(session: Session, model: str | None, where: str) -> None:
-    """Write versions as JSON Lines, sorted by model and number."""
+    """Write versions as JSON Lines, sorted by model and version."""
     _export(session, "jsonl", model, where)
 
 

@@ -123,10 +123,12 @@ class _Source:
 
 @click.command
 @click.option("--tracking-uri", required=True, metavar="URI", help="The MLflow server of the runs.")
-@click.option("--registry-uri", metavar="URI", help="That of the registry, where it is another.")
-@click.option("--model", "wanted", multiple=True, metavar="NAME", help="Only this. May repeat.")
-@click.option("--with-artifacts", is_flag=True, help="Copy the files of the versions too.")
-@click.option("--dry-run", is_flag=True, help="Only read the source and say what it holds.")
+@click.option("--registry-uri", metavar="URI", help="The MLflow registry, if it is another server.")
+@click.option(
+    "--model", "wanted", multiple=True, metavar="NAME", help="Only this model. Can be repeated."
+)
+@click.option("--with-artifacts", is_flag=True, help="Also copy the files of the versions.")
+@click.option("--dry-run", is_flag=True, help="Only read the source and report its contents.")
 @click.option("--source-token", envvar="MLFLOW_TRACKING_TOKEN", default="", help="Its token.")
 @click.option("--source-user", envvar="MLFLOW_TRACKING_USERNAME", default="", help="Or a name,")
 @click.option("--source-password", envvar="MLFLOW_TRACKING_PASSWORD", default="", help="and that.")
@@ -143,14 +145,14 @@ def from_mlflow(
     with_artifacts: bool,
     dry_run: bool,
 ) -> None:
-    """Bring in what an MLflow registry holds, with stages, aliases and times.
+    """Import an MLflow registry with its stages, aliases and times.
 
-    Versions keep their numbers and stand in their stages at once, unjudged; the log says that they
-    were imported, and when MLflow says that it happened. What is there already stays as it is, so
-    that the command may be run again, also after it was interrupted. Files are copied from where
-    the tracking server keeps them, and from folders of this machine; what lies elsewhere, in a
-    bucket say, is named and stays there. It takes a token of ours with
-    the scope admin; MLflow's own variables hold what its server asks for.
+    Versions keep their numbers and stages; no policy is checked. The log says that they were
+    imported, and when MLflow says each change happened. Existing versions are not changed, so the
+    command can run again, also after an interruption. Files are copied from the tracking server
+    and from folders of this machine; files elsewhere, such as in a bucket, stay there and are
+    listed. Needs an Obeya token with the admin scope; MLflow's environment variables contain the
+    credentials for its server.
     """
     credentials = Credentials(source_token, source_user, source_password)
     tracking = MlflowServer(tracking_uri, credentials)

@@ -24,7 +24,7 @@ POLL_SECONDS = 2.0
 ARCHIVE = click.option(
     "--archive-existing/--keep-existing",
     default=None,
-    help="Archive what is in the stage now, or not. [as its open request says, else not]",
+    help="Archive the versions now in the stage, or not. [as in the open request, else no]",
 )
 # Exit status of a failed check and of a refused move.
 FAILED = 1
@@ -32,12 +32,12 @@ FAILED = 1
 
 @click.command
 @named_version
-@click.option("--stage", type=STAGE, help="To enter it. [the next stage]")
+@click.option("--stage", type=STAGE, help="The target stage. [the next stage]")
 @connected
 def check(session: Session, model: str, version: str, stage: Stage | None) -> None:
-    """Judge a version by the promotion policy alone, and keep the policy result.
+    """Check a version against the promotion policy and store the policy result.
 
-    Exit status 0: it passes; 1: it fails.
+    Exit status 0: passed; 1: failed.
     """
     found = session.version(model, version)
     to_stage = stage or next_stage(found.stage)
@@ -61,14 +61,14 @@ def check(session: Session, model: str, version: str, stage: Stage | None) -> No
 
 @click.command
 @named_version
-@click.option("--stage", type=STAGE, help="Where to. [the next stage]")
-@click.option("--reason", default="", help="Why; kept in the audit log.")
+@click.option("--stage", type=STAGE, help="The target stage. [the next stage]")
+@click.option("--reason", default="", help="The reason, stored in the audit log.")
 @ARCHIVE
 @click.option(
     "--wait",
     type=click.IntRange(min=0),
     metavar="SECONDS",
-    help="Where only approvals are missing, ask for them and wait so long.",
+    help="If only approvals are missing, request them and wait up to this long.",
 )
 @connected
 def promote(
@@ -80,7 +80,7 @@ def promote(
     archive_existing: bool | None,
     wait: int | None,
 ) -> None:
-    """Move a version to its next stage, or to --stage, if every rule lets it.
+    """Move a version to its next stage, or to --stage, if every rule allows it.
 
     Exit status 0: moved; 1: refused, with every reason.
     """
@@ -91,8 +91,8 @@ def promote(
 
 @click.command
 @named_version
-@click.option("--stage", type=STAGE, required=True, help="Where to.")
-@click.option("--reason", default="", help="Why; kept in the audit log.")
+@click.option("--stage", type=STAGE, required=True, help="The target stage.")
+@click.option("--reason", default="", help="The reason, stored in the audit log.")
 @ARCHIVE
 @connected
 def transition(
@@ -103,7 +103,7 @@ def transition(
     reason: str,
     archive_existing: bool | None,
 ) -> None:
-    """Move a version to a stage, if every rule lets it.
+    """Move a version to a stage, if every rule allows it.
 
     Exit status 0: moved; 1: refused, with every reason.
     """
@@ -239,9 +239,13 @@ def _say_refused(session: Session, title: str, refused: TransitionRefused) -> No
 
 @click.command
 @named_version
-@click.option("--stage", type=STAGE, help="To enter it. [the next stage]")
-@click.option("--reason", default="", help="Why; who votes reads it.")
-@click.option("--archive-existing", is_flag=True, help="Archive what is in the stage by then.")
+@click.option("--stage", type=STAGE, help="The target stage. [the next stage]")
+@click.option("--reason", default="", help="The reason, for the reviewers.")
+@click.option(
+    "--archive-existing",
+    is_flag=True,
+    help="Archive the versions that are in the stage at the time of the move.",
+)
 @connected
 def request(
     session: Session,
@@ -251,7 +255,7 @@ def request(
     reason: str,
     archive_existing: bool,
 ) -> None:
-    """Ask that a version be moved once others approve."""
+    """Request approval for a move."""
     number = session.version(model, version).version
     made = session.registry.request_transition(
         model, number, stage, reason=reason, archive_existing=archive_existing
@@ -265,14 +269,16 @@ def request(
 
 @click.command
 @named_version
-@click.option("--stage", type=STAGE, help="Which request, where there are several.")
-@click.option("--comment", default="", help="What to say with it.")
-@click.option("--reject", "rejects", is_flag=True, help="Reject it instead; needs a comment.")
+@click.option(
+    "--stage", type=STAGE, help="The request's target stage, if there are several requests."
+)
+@click.option("--comment", default="", help="A comment.")
+@click.option("--reject", "rejects", is_flag=True, help="Reject the request; requires a comment.")
 @connected
 def approve(
     session: Session, model: str, version: str, stage: Stage | None, comment: str, rejects: bool
 ) -> None:
-    """Approve the open request for a version, on the evidence as it stands."""
+    """Approve (or --reject) the open request for a version."""
     number = session.version(model, version).version
     vote = session.registry.reject if rejects else session.registry.approve
     made = vote(model, number, comment=comment, to_stage=stage)
@@ -285,11 +291,15 @@ def approve(
 
 @click.command
 @named_model
-@click.option("--to-version", type=click.IntRange(min=1), help="Which. [the last good one]")
-@click.option("--reason", required=True, help="Why; kept in the audit log.")
+@click.option(
+    "--to-version",
+    type=click.IntRange(min=1),
+    help="The version to go back to. [the last good one]",
+)
+@click.option("--reason", required=True, help="The reason, stored in the audit log.")
 @connected
 def rollback(session: Session, model: str, to_version: int | None, reason: str) -> None:
-    """Put the last good version back into Production and archive the rest."""
+    """Move the last good version back to Production and archive the others there."""
     move = session.registry.rollback(model, to_version, reason=reason)
     if session.as_json:
         say_json(transition_document(move))

@@ -13,8 +13,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def database_options(function: F) -> F:
     """Add the options for the location of the registry's data."""
     for option in (
-        click.option("--database-url", metavar="URL", help="The database; SQLite if not given."),
-        click.option("--data-dir", metavar="DIRECTORY", help="Where the data is [./data]."),
+        click.option("--database-url", metavar="URL", help="The database. [SQLite]"),
+        click.option("--data-dir", metavar="DIRECTORY", help="The data directory [./data]."),
     ):
         function = option(function)
     return function

@@ -64,7 +64,7 @@ class PolicyGroup(JoiningGroup):
 def _where(function: F) -> F:
     for option in (
         click.option("--token", envvar="OBEYA_TOKEN", default="", help="An API token."),
-        click.option("--url", envvar="OBEYA_URL", help="The server; without it the installation."),
+        click.option("--url", envvar="OBEYA_URL", help="The server. [the installation itself]"),
     ):
         function = option(function)
     return database_options(function)
@@ -72,9 +72,9 @@ def _where(function: F) -> F:
 
 @click.group(cls=PolicyGroup)
 def policy() -> None:
-    """Promotion policies as a file.
+    """Manage promotion policies as a file.
 
-    Of the server that --url or OBEYA_URL names, or of the installation itself (--data-dir).
+    Uses the server in --url or OBEYA_URL, else the installation itself (--data-dir).
     """
 
 
@@ -82,7 +82,7 @@ def policy() -> None:
 @_where
 @click.pass_context
 def export(ctx: click.Context, /, url: str | None, token: str, **options: Any) -> None:
-    """Write the policies in force to standard output, as YAML."""
+    """Write the current policies to standard output as YAML."""
     if _is_about_installation(url, options):
         _hand_over(ctx, "export", **options)
         return
@@ -92,7 +92,7 @@ def export(ctx: click.Context, /, url: str | None, token: str, **options: Any) -
 
 @policy.command
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Only say what would change; exit status 10.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change; exit status 10.")
 @_where
 @click.pass_context
 def apply(
@@ -105,11 +105,11 @@ def apply(
     token: str,
     **options: Any,
 ) -> None:
-    """Make the policies of a YAML file those in force. Policies it does not name stay.
+    """Apply the policies of a YAML file. Policies that it does not list stay.
 
     Exit status 0: applied, or nothing to do; 10 with --dry-run: something would change; 2: the
-    file cannot be; 4: a policy was changed meanwhile. On the installation itself all of them
-    change or none; over the network each by itself, in the order of the file.
+    file is invalid; 4: a policy was changed meanwhile. On the installation itself all policies
+    change or none does; over the network they change one by one, in the order of the file.
     """
     if _is_about_installation(url, options):
         _hand_over(ctx, "apply", file=file, dry_run=dry_run, **options)
@@ -135,7 +135,7 @@ def apply(
 @click.option("--token", envvar="OBEYA_TOKEN", default="", help="An API token.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def simulate(file: Path, url: str | None, token: str, *, as_json: bool) -> None:
-    """Say what the policies of a file would do, to versions and to past promotions."""
+    """Show how the policies of a file would judge versions and past promotions."""
     registry = RemoteRegistry(url, token)
     found = [
         (entry, registry.simulate_policy(entry.policy, entry.model)) for entry in read_file(file)

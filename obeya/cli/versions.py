@@ -31,35 +31,35 @@ from obeya.stages import Stage
 
 _LIST_MAX = 100
 SAMPLES = click.option(
-    "--samples", type=click.IntRange(min=1), help="On how many examples all of them were measured."
+    "--samples", type=click.IntRange(min=1), help="The number of samples, for all metrics."
 )
-DATASET = click.option("--dataset", default="", help="The evaluation dataset of all of them.")
+DATASET = click.option("--dataset", default="", help="The evaluation dataset, for all metrics.")
 
 
 @click.command
 @click.argument("name")
-@click.option("--version", type=click.IntRange(min=1), help="Its number. [the next]")
-@click.option("--metric", "metrics", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.option("--version", type=click.IntRange(min=1), help="The version number. [the next]")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME=VALUE", help="Can be repeated.")
 @SAMPLES
 @DATASET
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="May be repeated.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Can be repeated.")
 @click.option(
     "--artifact",
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE_OR_DIR",
-    help="Its files, which are stored in the registry.",
+    help="The files, which are stored in the registry.",
 )
 @click.option(
     "--artifact-path",
     "--artifact-uri",
     default="",
     metavar="URI",
-    help="Where its files are.",
+    help="Where the files are.",
 )
-@click.option("--artifact-digest", default="", metavar="SHA256", help="The digest of its files.")
-@click.option("--label", default="", help="A name of its own, such as a date or a tag.")
-@click.option("--description", default="", help="What it is, in Markdown.")
-@click.option("--source-run", default="", help="The run that made it.")
+@click.option("--artifact-digest", default="", metavar="SHA256", help="The digest of the files.")
+@click.option("--label", default="", help="A label, such as a semantic version.")
+@click.option("--description", default="", help="A description in Markdown.")
+@click.option("--source-run", default="", help="The run that created it.")
 @connected
 def register(
     session: Session,
@@ -76,9 +76,9 @@ def register(
     description: str,
     source_run: str,
 ) -> None:
-    """Register a version of the model NAME in Development; the model too, when it is new.
+    """Register a version of the model NAME in Development; create the model if it is new.
 
-    Where its files cannot be stored the version stays without; obeya upload tries again.
+    If its files cannot be stored, the version is registered without them; run obeya upload again.
     """
     if artifact is not None:
         # Files that cannot be uploaded are detected before anything is registered.
@@ -126,9 +126,9 @@ def log_metrics(
     samples: int | None,
     dataset: str,
 ) -> None:
-    """Add metrics to a version; one that is there is replaced, its old value logged.
+    """Add metrics to a version. An existing metric is replaced; the log keeps its old value.
 
-    What is not said of a metric again, such as the samples that it was measured on, is not kept.
+    Details that you do not repeat for a metric, such as its samples, are removed.
     """
     measured = _measured(metrics, samples, dataset)
     number = session.version(model, version).version
@@ -149,8 +149,8 @@ def _measured(metrics: tuple[str, ...], samples: int | None, dataset: str) -> di
 
 @click.command("list")
 @click.argument("words", nargs=-1)
-@click.option("--stage", type=STAGE, help="The versions in this stage.")
-@click.option("--model", metavar="NAME", help="The versions of this model.")
+@click.option("--stage", type=STAGE, help="List the versions in this stage.")
+@click.option("--model", metavar="NAME", help="List the versions of this model.")
 @click.option("--filter", "where", default="", help='Such as: metrics.auc >= 0.9 and label = "rc1"')
 @click.option("--order-by", default="", help="Such as: metrics.auc desc, created")
 @click.option("--limit", type=click.IntRange(min=1), default=_LIST_MAX, show_default=True)
@@ -164,7 +164,7 @@ def list_(
     order_by: str,
     limit: int,
 ) -> None:
-    """List models whose names hold WORDS, or versions where a stage, model or filter is given."""
+    """List models whose names contain WORDS, or versions by stage, model or filter."""
     if stage is None and model is None and not where and not order_by:
         _list_models(session, " ".join(words), limit)
         return
@@ -206,7 +206,7 @@ def _list_models(session: Session, words: str, limit: int) -> None:
 
 @click.command
 @named_model
-@click.option("--version", metavar="N", help="One version: its number, an alias, or latest.")
+@click.option("--version", metavar="N", help="One version: a number, an alias, or latest.")
 @connected
 def show(session: Session, model: str, version: str | None) -> None:
     """Show a model, or one of its versions."""
@@ -275,7 +275,7 @@ _WORDS = {
 @click.argument("b", metavar="B")
 @connected
 def compare(session: Session, model: str, a: str, b: str) -> None:
-    """Hold version B of a model against version A, metric by metric."""
+    """Compare version B of a model with version A, metric by metric."""
     first, second = session.version(model, a), session.version(model, b)
     found = session.registry.compare_versions(model, first.version, second.version)
     if session.as_json:
@@ -299,7 +299,7 @@ def compare(session: Session, model: str, a: str, b: str) -> None:
 
 @click.command
 @named_model
-@click.option("--version", metavar="N", help="Only of this version.")
+@click.option("--version", metavar="N", help="Only this version.")
 @connected
 def history(session: Session, model: str, version: str | None) -> None:
     """Show the moves of a model's versions, oldest first."""

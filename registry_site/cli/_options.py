@@ -48,13 +48,17 @@ def address_options(function: F) -> F:
 def server_options(function: F) -> F:
     """Add the options of commands that run the server."""
     for option in (
-        click.option("--https/--no-https", default=None, help="A proxy in front speaks HTTPS."),
-        click.option("--trusted-origins", metavar="URLS", help="Origins of forms, with commas."),
-        click.option("--allowed-hosts", metavar="NAMES", help="Names it answers to, with commas."),
+        click.option("--https/--no-https", default=None, help="A proxy in front serves HTTPS."),
+        click.option(
+            "--trusted-origins", metavar="URLS", help="Trusted origins, separated by commas."
+        ),
+        click.option(
+            "--allowed-hosts", metavar="NAMES", help="Allowed host names, separated by commas."
+        ),
         click.option("--workflow", metavar="NAME", help="strict, returns or open [strict]."),
         click.option("--workers", type=int, help="Processes [one per core, at most 4]."),
-        click.option("--port", type=int, help="Port; 0 takes a free one [8000]."),
-        click.option("--host", metavar="ADDRESS", help="Address to listen on [127.0.0.1]."),
+        click.option("--port", type=int, help="The port; 0 chooses a free one [8000]."),
+        click.option("--host", metavar="ADDRESS", help="The address to listen on [127.0.0.1]."),
     ):
         function = option(function)
     return database_options(function)

@@ -52,14 +52,14 @@ def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
 
 
 @audit.command
-@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @click.option("--model", metavar="NAME", help="Only the chain of this model.")
 @database_options
 def head(*, as_json: bool, model: str | None, **options: Any) -> None:
-    """Print the head of every chain, to be kept elsewhere.
+    """Print the head of every chain, to store elsewhere.
 
-    One line for each: the chain's id, its length, the hash of its last event, and its model.
-    `obeya audit verify --against` compares them later.
+    One line per chain: its id, its length, the hash of its last event, and its model. `obeya audit
+    verify --against` compares them later.
     """
     set_up_existing(**options)
 

@@ -19,14 +19,14 @@ Finding = tuple[bool, str]
 
 
 @click.command
-@click.option("--blobs", is_flag=True, help="Also read all stored files and check their digests.")
+@click.option("--blobs", is_flag=True, help="Also read every stored file and check its digest.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @database_options
 def doctor(*, blobs: bool, as_json: bool, **options: Any) -> None:
-    """Examine the installation: database, migrations, guards of the log, files, settings.
+    """Check the installation: database, migrations, log protection, files, settings.
 
-    Changes nothing. Exit status 0: all is well; 1: something is not, with what to do about it; 2:
-    there is no registry to examine.
+    Changes nothing. Exit status 0: no problem; 1: a problem, with what to do about it; 2: there is
+    no registry to check.
     """
     set_up_existing(**options)
 

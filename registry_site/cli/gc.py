@@ -11,13 +11,13 @@ from registry_site.cli._options import set_up_existing
 
 
 @click.command
-@click.option("--delete", is_flag=True, help="Remove it. Without this nothing is changed.")
+@click.option("--delete", is_flag=True, help="Remove it. Without this option nothing changes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @database_options
 def gc(*, delete: bool, as_json: bool, **options: Any) -> None:
-    """List the stored content that no version and no run names; with --delete remove it.
+    """List stored content that no version and no run uses; remove it with --delete.
 
-    What was sent within the last day is left alone: it may be named in a moment.
+    Content that was sent within the last day is kept: a version may use it soon.
     """
     set_up_existing(**options)
 

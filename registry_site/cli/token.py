@@ -19,7 +19,7 @@ _DAYS = 90
 
 @click.group
 def token() -> None:
-    """API tokens, by which programs come in."""
+    """API tokens, with which programs sign in."""
 
 
 @token.command
@@ -29,15 +29,17 @@ def token() -> None:
     show_default=True,
     help=f"What it may be used for, with commas between: {', '.join(Scope)}.",
 )
-@click.option("--user", "username", metavar="NAME", help="The person whose token it is.")
+@click.option("--user", "username", metavar="NAME", help="The account of the token.")
 @click.option(
     "--service",
     metavar="NAME",
     help=f"The service account whose token it is, made when it is new. [{LOCAL}]",
 )
-@click.option("--name", default="made on the command line", help="What it is for.")
-@click.option("--model", "globs", multiple=True, metavar="GLOB", help="Only for models named so.")
-@click.option("--days", default=_DAYS, show_default=True, help="How long it is valid.")
+@click.option("--name", default="made on the command line", help="The name of the token.")
+@click.option(
+    "--model", "globs", multiple=True, metavar="GLOB", help="Only for models with matching names."
+)
+@click.option("--days", default=_DAYS, show_default=True, help="How long the token is valid.")
 @database_options
 def create(
     *,
@@ -49,10 +51,10 @@ def create(
     days: int,
     **options: Any,
 ) -> None:
-    """Make a token, and print it alone on the last line. It is shown this once.
+    """Create a token and print it on the last line. You won't see it again.
 
-    It belongs to the service account “local” unless another account is named. Works while the
-    server runs, and before it was ever started: then it makes the registry.
+    It belongs to the service account “local” unless you name another account. Works while the
+    server runs, and before its first start: then it creates the registry.
     """
     if username and service:
         raise click.UsageError("Name a person with --user or a service with --service, not both.")
@@ -86,7 +88,7 @@ def create(
 @token.command("list")
 @database_options
 def list_tokens(**options: Any) -> None:
-    """List the tokens that are valid: how they begin, whose they are, when they were last used."""
+    """List valid tokens: their first characters, account and last use."""
     set_up_existing(**options)
 
     from django.utils import timezone
@@ -108,7 +110,7 @@ def list_tokens(**options: Any) -> None:
 @click.argument("beginning")
 @database_options
 def revoke(beginning: str, **options: Any) -> None:
-    """End the token that begins with BEGINNING, as `obeya token list` shows it."""
+    """Revoke the token that begins with BEGINNING, as `obeya token list` shows it."""
     set_up_existing(**options)
 
     from django.utils import timezone

@@ -25,15 +25,17 @@ def user() -> None:
 
 @user.command
 @click.argument("name")
-@click.option("--group", required=True, type=click.Choice(GROUPS), help="What it may do.")
-@click.option("--email", default="", help="Its e-mail address.")
+@click.option(
+    "--group", required=True, type=click.Choice(GROUPS), help="The group, which grants permissions."
+)
+@click.option("--email", default="", help="The e-mail address.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @address_options
 def create(name: str, group: str, email: str, password_stdin: bool, **options: Any) -> None:
-    """Make the account NAME.
+    """Create the account NAME.
 
-    Asks for a password on a terminal. Where none is given, prints a link that signs the account
-    in once, within a day.
+    Asks for a password on a terminal. Without a password it prints a sign-in link, valid once
+    within a day.
     """
     set_up_existing(**options)
 
@@ -70,10 +72,10 @@ def create(name: str, group: str, email: str, password_stdin: bool, **options: A
 @click.argument("name")
 @address_options
 def link(name: str, **options: Any) -> None:
-    """Print a link that signs the account NAME in once, within a day.
+    """Print a sign-in link for the account NAME, valid once within a day.
 
-    For whoever forgot the password, or never set one. Older links of the account stop working;
-    its password stays until another is set.
+    For users who forgot their password or never set one. Older links of the account stop working;
+    the password stays until a new one is set.
     """
     set_up_existing(**options)
 

@@ -49,10 +49,10 @@ class Unusable(click.ClickException):
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @database_options
 def export(directory: Path, *, as_json: bool, **options: Any) -> None:
-    """Write everything into DIRECTORY, which is made: models, versions, policies, log, files.
+    """Export everything to DIRECTORY, which is created: models, versions, policies, log, files.
 
-    The server may run on meanwhile: what is written is the state of one moment. Passwords, tokens
-    and endpoints of webhooks stay where they are. docs/export.md describes the files.
+    The server can keep running: the export is the state of one moment. Passwords, tokens and
+    webhook endpoints are not exported. docs/export.md describes the files.
     """
     set_up_existing(**options)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
@@ -115,11 +115,11 @@ def import_() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @database_options
 def from_obeya(directory: Path, *, dry_run: bool, as_json: bool, **options: Any) -> None:
-    """Bring an empty installation to the state of what `obeya export DIRECTORY` wrote.
+    """Restore an export of `obeya export DIRECTORY` into an empty installation.
 
-    The data directory and the tables are made where they are missing; no server may have been
-    started on them. All chains, digests and references are verified: everything comes or nothing
-    does. Nobody has a password afterwards: obeya user link NAME makes a link.
+    Creates the data directory and the tables where they are missing; no server may have run on
+    them yet. All chains, digests and references are verified: everything is imported or nothing.
+    No account has a password afterwards: create sign-in links with obeya user link NAME.
     """
     try:
         manifest = read_manifest(directory)

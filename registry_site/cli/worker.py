@@ -13,10 +13,10 @@ from registry_site.cli._options import address_options, set_up_existing
 @click.command
 @address_options
 def worker(**options: Any) -> None:
-    """Send webhook messages, until stopped.
+    """Send webhook deliveries until stopped.
 
-    `obeya serve` does this too unless OBEYA_WORKER is 0. On PostgreSQL any number of workers share
-    the work, on as many machines.
+    `obeya serve` also does this unless OBEYA_WORKER is 0. On PostgreSQL any number of workers, on
+    any number of machines, share the work.
     """
     set_up_existing(**options)
 
