@@ -104,7 +104,7 @@ def test_guardrails_with_values_and_errors(
     registry.report_live_metric("resnet50", "error_rate", 0.05)
     registry.report_live_metric("resnet50", "latency_ms", 20)
     page = look("/models/resnet50/", user="ada")
-    page.get_by_text("Set a guardrail").click()
+    page.get_by_text("New guardrail").click()
     page.get_by_text("Report a live value").click()
     assert violations(page) == []
     form = page.locator("form", has=page.locator("#rail-bound"))
@@ -143,7 +143,7 @@ def test_an_empty_registry(look: Callable[..., Page]) -> None:
 
 def test_forms_with_errors(look: Callable[..., Page]) -> None:
     page = look("/sign-in/", user=None)
-    page.get_by_label("User name").fill("nobody")
+    page.get_by_label("Username").fill("nobody")
     page.get_by_label("Password").fill("nothing")
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()

@@ -142,7 +142,7 @@ def test_a_metrics_direction_is_mended_from_its_row(
     page.get_by_label("Unit").fill("ms")
     page.get_by_role("button", name="Save").click()
     expect(page).to_have_url(re.compile(r"/compare/\?v=resnet50%3A3&v=resnet50%3A5&baseline=0$"))
-    expect(page.locator("#toasts")).to_contain_text("Saved what latency_p99_ms means.")
+    expect(page.locator("#toasts")).to_contain_text("Definition of latency_p99_ms saved.")
     expect(row).to_contain_text("better")
 
 

@@ -103,7 +103,7 @@ def test_a_waiver_ends_with_the_day_of_the_readers_calendar(
     expect(page.get_by_text("midnight in Asia/Tokyo")).to_be_visible()
     page.get_by_label("Reason").fill("Holds on the other test set")
     day = (datetime.now().astimezone() + timedelta(days=40)).date()
-    page.get_by_label("The last day of the waiver").fill(day.isoformat())
+    page.get_by_label("Last day of the waiver").fill(day.isoformat())
     expect(page.get_by_role("radio", name="at the end of")).to_be_checked()
     page.get_by_role("button", name="Waive").click()
     expect(page.get_by_text("Passed with 2 waivers")).to_be_visible()

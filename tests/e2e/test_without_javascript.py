@@ -23,11 +23,11 @@ def test_signing_in_leads_to_where_one_wanted_to_go_and_signing_out_ends_it(
     registry: DatabaseRegistry, visit: Callable[..., Page]
 ) -> None:
     page = visit("/?q=bert", user=None, java_script_enabled=False)
-    page.get_by_label("User name").fill("grace")
+    page.get_by_label("Username").fill("grace")
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
-    page.get_by_label("User name").fill("grace")
+    page.get_by_label("Username").fill("grace")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(re.compile(r"/\?q=bert$"))

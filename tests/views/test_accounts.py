@@ -35,7 +35,7 @@ def test_the_first_link_signs_in_as_admin_once_and_asks_for_a_password(client: C
     assert client.get("/").status_code == 200
     again = Client().post(path)
     assert again.status_code == 403
-    assert "was used or is too old" in text_of(again)
+    assert "was already used or has expired" in text_of(again)
 
 
 def test_opening_the_link_does_not_use_it_up(client: Client) -> None:

@@ -69,7 +69,7 @@ def test_a_check_is_stored_and_shown(
         '<span class="lamp lamp-fails">not measured</span>',
         '<span class="lamp lamp-passes">passed</span>',
         "registry.log_metrics(&quot;resnet50&quot;, 1, {&quot;recall&quot;: ...})",
-        "The site’s for Staging, revision 1",
+        "Default policy for Staging, revision 1",
     ):
         assert text in page
     event = AuditEvent.objects.get(action="model_version.policy_checked")
@@ -155,8 +155,8 @@ def test_a_check_of_a_version_deleted_since_is_still_there(
     client.post(CHECK)
     registry.delete_version("resnet50", 1)
     page = page_of(client, PolicyCheck.objects.get())
-    assert "the version was deleted since" in page
-    assert "Check again" not in page
+    assert "the version has been deleted" in page
+    assert "Run again" not in page
 
 
 def test_names_are_escaped(registry: DatabaseRegistry, alice: User, client_of: ClientOf) -> None:
@@ -265,7 +265,7 @@ def test_every_kind_of_requirement_has_its_sentence_and_its_next_step(
         "It has no description.",
         "registry.set_description(&quot;resnet50&quot;, ..., 1)",
         "The artifact has no digest on record.",
-        "register a version that states the digest",
+        "register a version with the digest",
         "A .pkl file is, holds or may hold a pickle",
         "such as safetensors or ONNX",
         "registry.log_metrics(&quot;resnet50&quot;, 1, {&quot;recall&quot;: ...})",
@@ -285,13 +285,13 @@ def test_a_policy_that_only_warns_says_so(
     client = client_of(alice)
     client.post(CHECK)
     page = page_of(client, PolicyCheck.objects.latest("pk"))
-    assert "Failed, only warned" in page
-    assert "the move is not refused for this" in page
-    assert "failed, warns" in page
+    assert "Failed, warning only" in page
+    assert "It does not refuse the move." in page
+    assert "failed, warning only" in page
     assert "Waive…" not in page
     registry.transition_stage("resnet50", 1, Stage.STAGING)
     page = page_of(client, PolicyCheck.objects.latest("pk"))
-    assert "Failed, and moved with a warning" in page
+    assert "Failed, moved with a warning" in page
     assert ">Warnings</h2>" in page
     assert re.search(r'href="/records/[^"]+"', page)
 
@@ -303,7 +303,7 @@ def test_what_is_asked_to_be_waived_is_not_escaped_twice(
     client_of(alice).post(CHECK)
     carol = create_user(username="carol", group="contributor", actor=SYSTEM, at=MADE_AT)
     client = client_of(carol)
-    link = re.search(r'href="([^"]*)">Ask for a waiver', page_of(client, PolicyCheck.objects.get()))
+    link = re.search(r'href="([^"]*)">Request a waiver', page_of(client, PolicyCheck.objects.get()))
     assert link
     form = text_of(client.get(link[1].replace("&amp;", "&")))
-    assert "Please waive: loss &lt; 0.1. Because" in form
+    assert "Please waive: loss &lt; 0.1. Reason:" in form

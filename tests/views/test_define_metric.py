@@ -42,8 +42,8 @@ def test_the_form_shows_what_the_name_tells_and_who_was_measured(
 ) -> None:
     registry.register_model("a", metrics={NAME: 12.0})
     answer = client_of(alice).get(address())
-    assert "1 version was measured in it." in words_of(answer)
-    assert "by its name, lower is better" in words_of(answer)
+    assert "1 version has this metric." in words_of(answer)
+    assert "Judging by its name, lower is better" in words_of(answer)
     assert re.search(r'name="direction" value="lower" [^>]*checked', text_of(answer))
 
 
@@ -58,7 +58,7 @@ def test_saving_changes_the_comparison_and_leaves_an_event(
         address("width", next=compared), {**FILLED, "direction": "higher"}, follow=True
     )
     assert answer.redirect_chain == [(compared, 302)]
-    assert "Saved what width means." in words_of(answer)
+    assert "Definition of width saved." in words_of(answer)
     assert "+20 % better" in words_of(answer)
     assert "p99 ms" in words_of(answer)
     row = Row.objects.get()
@@ -75,7 +75,7 @@ def test_the_same_again_says_that_nothing_changed(
     client.post(address(), FILLED)
     before = AuditEvent.objects.count()
     answer = client.post(address(), FILLED, follow=True)
-    assert f"Nothing changed about {NAME}." in words_of(answer)
+    assert f"No changes to {NAME}." in words_of(answer)
     assert answer.redirect_chain[0][0].startswith("/metrics/define/?name=val%2Flatency")
     assert AuditEvent.objects.count() == before
 
@@ -87,8 +87,8 @@ def test_the_same_again_says_that_nothing_changed(
         ("unit", "a\x00", "The unit of a metric is text"),
         ("title", "x" * 41, "The title of a metric is text of at most 40 characters."),
         ("description", "x" * 100_001, "A description can have at most 100,000 characters"),
-        ("direction", "sideways", "Choose which way the metric is better."),
-        ("scale", "permille", "Choose how the metric is written."),
+        ("direction", "sideways", "Choose the better direction."),
+        ("scale", "permille", "Choose a scale."),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -66,15 +66,15 @@ def test_a_guardrail_is_set_shown_and_removed(
 ) -> None:
     promote(registry)
     client = client_of(alice)
-    assert "No guardrail is set." in text_of(client.get(MODEL))
+    assert "No guardrails." in text_of(client.get(MODEL))
     answer = client.post(RAILS, {**RAIL, "auto_rollback": "1"})
     assert answer.headers["Location"] == f"{MODEL}#guardrails"
     page = text_of(client.get(MODEL))
     assert "Guardrail set: error_rate ≤ 0.02." in page
-    assert "rolls back by itself" in page
-    assert "no live value of a version in Production yet" in page
+    assert "rolls back automatically" in page
+    assert "no live value reported for a version in Production" in page
     client.post(REMOVE, {"metric": "error_rate"})
-    assert "No guardrail is set." in text_of(client.get(MODEL))
+    assert "No guardrails." in text_of(client.get(MODEL))
     assert [
         e.action for e in AuditEvent.objects.filter(action__startswith="guardrail").order_by("pk")
     ] == [
@@ -86,8 +86,8 @@ def test_a_guardrail_is_set_shown_and_removed(
 @pytest.mark.parametrize(
     ("wrong", "field", "said"),
     [
-        ({"bound": "low"}, "rail-bound", "The bound is a number such as 0.02, not “low”."),
-        ({"bound": ""}, "rail-bound", "and is missing"),
+        ({"bound": "low"}, "rail-bound", "The bound must be a number such as 0.02, not “low”."),
+        ({"bound": ""}, "rail-bound", "it is missing"),
         ({"bound": "nan"}, "rail-metric", "must be a finite number"),
         ({"metric": " "}, "rail-metric", "A metric name cannot be empty."),
         ({"comparison": "!"}, "rail-comparison", "is not a comparison"),
@@ -121,9 +121,9 @@ def test_live_values_show_where_they_stand_and_when_they_came(
     client.post(LIVE, {"metric": "error_rate", "value": "0.013", "version": "2"})
     client.post(LIVE, {"metric": "requests_per_s", "value": "412"})
     page = text_of(client.get(MODEL))
-    assert "Reported of v2: live error_rate is 0.013." in page
+    assert "Live value reported: v2: live error_rate is 0.013." in page
     assert '<b title="0.013">0.013</b> <span class="lamp lamp-passes">within</span>' in page
-    assert "Reported without a guardrail" in page
+    assert "Live metrics without a guardrail" in page
     assert "andons-title" not in page
 
 
@@ -133,15 +133,15 @@ def test_a_breach_raises_the_andon_on_board_and_model_until_it_is_cleared(
     client = client_of(alice)
     client.post(LIVE, {"metric": "error_rate", "value": "0.05"})
     page = text_of(client.get(MODEL))
-    assert "The andon is raised." in page
+    assert "The guardrail raised an alert (andon)." in page
     assert '<span class="lamp lamp-fails">breached</span>' in page
     for address in (MODEL, "/", RAILS):
         page = text_of(client.get(address))
-        assert "A guardrail is breached" in page
+        assert "Alert (andon): a guardrail is breached" in page
         assert "v2: live error_rate is 0.05; required: ≤ 0.02." in page
         assert re.search(r'id="andon-\d+" href="/models/resnet50/rollback/', page)
     seen = text_of(client_of(victor).get("/"))
-    assert "A guardrail is breached" in seen
+    assert "Alert (andon): a guardrail is breached" in seen
     assert "Roll back…" not in seen
     client.post(LIVE, {"metric": "error_rate", "value": "0.01"})
     assert "breached" not in text_of(client.get("/"))
@@ -160,7 +160,7 @@ def test_a_guardrail_that_rolls_back_says_so(
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({"metric": "error_rate", "value": "high"}, "The value is a number"),
+        ({"metric": "error_rate", "value": "high"}, "The value must be a number"),
         ({"metric": "error_rate", "value": "inf"}, "must be a finite number"),
         ({"metric": "", "value": "1"}, "A metric name cannot be empty."),
         ({"metric": "error_rate", "value": "1", "version": "1"}, "v1 is not in Production."),
@@ -181,7 +181,7 @@ def test_with_nothing_in_production_there_is_nothing_to_report(
 ) -> None:
     registry.register_model("resnet50")
     client = client_of(alice)
-    assert "there is nothing to measure live" in text_of(client.get(MODEL))
+    assert "so there is nothing to report" in text_of(client.get(MODEL))
     answer = client.post(LIVE, {"metric": "error_rate", "value": "1"})
     assert answer.status_code == 400
     assert "resnet50 has no version in Production." in text_of(answer)
@@ -203,7 +203,7 @@ def test_everybody_sees_them_and_does_what_they_may(
     client = client_of(person(group))
     page = text_of(client.get(MODEL))
     assert "error_rate ≤ 0.02" in page
-    assert ("Set a guardrail" in page) is may["set"]
+    assert ("New guardrail" in page) is may["set"]
     assert ("Report a live value" in page) is may["report"]
     for address, form, deed in [
         (RAILS, RAIL, "set"),
@@ -222,7 +222,7 @@ def test_one_that_rolls_back_by_itself_is_offered_to_who_may_promote(
     permissions = models.User._meta.get_field("user_permissions").related_model
     dora.user_permissions.add(permissions.objects.get(codename="edit_policy"))  # type: ignore[union-attr]
     client = client_of(dora)
-    assert "Roll back by itself" not in text_of(client.get(MODEL))
+    assert "Roll back automatically" not in text_of(client.get(MODEL))
     assert client.post(RAILS, {**RAIL, "auto_rollback": "1"}).status_code == 403
     assert not models.Guardrail.objects.get().auto_rollback
     assert client.post(RAILS, {**RAIL, "bound": "0.03"}).status_code == 302
@@ -262,7 +262,7 @@ def test_several_andons_are_counted_and_those_beyond_the_third_are_folded(
         registry.set_guardrail(name, Guardrail("error_rate", Comparison.LTE, 0.02))
         registry.report_live_metric(name, "error_rate", 0.5)
     page = text_of(client_of(alice).get("/"))
-    assert "5 guardrails are breached" in page
+    assert "Alerts (andon): 5 guardrails are breached" in page
     assert "<summary>2 more</summary>" in page
     with CaptureQueriesContext(connection) as statements:
         andons = raised_andons()

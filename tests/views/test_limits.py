@@ -68,7 +68,7 @@ def test_a_limit_is_set_changed_and_removed(
     row = WipLimit.objects.get()
     assert (row.limit, row.mode, row.model_id is None) == (4, "warn", address == SITE)
     page = text_of(client.get(address))
-    assert "Staging: at most 4; a full stage warns." in page
+    assert "Staging: at most 4. When full, moves are allowed with a warning." in page
     assert "1 now / 4" in page
     client.post(f"{address}remove/", {"stage": "staging"})
     assert not WipLimit.objects.exists()
@@ -84,7 +84,10 @@ def test_a_limit_is_set_changed_and_removed(
         ({"stage": "staging", "limit": "0", "mode": "block"}, "whole number from 1"),
         ({"stage": "staging", "limit": "many", "mode": "block"}, "whole number from 1"),
         ({"stage": "staging", "limit": "", "mode": "block"}, "whole number from 1"),
-        ({"stage": "staging", "limit": "3", "mode": "x"}, "Choose what a full stage does."),
+        (
+            {"stage": "staging", "limit": "3", "mode": "x"},
+            "Choose what happens when the stage is full.",
+        ),
         ({"stage": "archived", "limit": "3", "mode": "block"}, "archiving is always possible"),
         ({"stage": "nowhere", "limit": "3", "mode": "block"}, "nowhere"),
         ({"stage": "%d", "limit": "", "mode": "x"}, "%d"),
@@ -116,7 +119,7 @@ def test_who_may_not_edit_policies_sees_the_limits_and_changes_none(
     dora = create_user(username="dora", group=group, actor=SYSTEM, at=MADE_AT)
     client = client_of(dora)
     page = text_of(client.get(SITE))
-    assert "The site may have at most 3 in Staging (1 now); a full stage refuses." in page
+    assert "All models: at most 3 in Staging (1 now). When full, moves are refused." in page
     assert 'name="limit"' not in page
     for address in (SITE, MODEL):
         assert client.post(address, {"stage": "x", "limit": "9"}).status_code == 403
@@ -132,7 +135,7 @@ def test_the_models_section_shows_the_sites_limit_beside_its_own(
     limit(two, STAGING, 9)
     limit(two, STAGING, 1, "resnet50")
     page = text_of(client_of(alice).get("/models/resnet50/"))
-    assert "The site may have at most 9 in Staging (1 now); a full stage refuses." in page
+    assert "All models: at most 9 in Staging (1 now). When full, moves are refused." in page
     assert "1 now / 1" in page
 
 
@@ -150,7 +153,7 @@ def test_the_columns_say_how_full_they_are_in_words_and_shapes(
     assert head(page, "production") == "Production 1 / 5 WIP limit"
     assert head(page, "archived") == "Archived 0"
     assert "is-beyond only-warns" in page
-    assert "The site may have at most 1 in Staging (1 now); a full stage refuses." in page
+    assert "All models: at most 1 in Staging (1 now). When full, moves are refused." in page
 
 
 def test_under_a_filter_by_model_its_own_limits_stand_before_the_sites(

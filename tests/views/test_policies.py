@@ -41,10 +41,10 @@ def form(**changed: object) -> dict[str, object]:
 
 def test_an_empty_site_says_what_to_do(alice: User, victor: User, client_of: ClientOf) -> None:
     page = text_of(client_of(alice).get(LIST))
-    assert "No policy is set for the site yet." in page
+    assert "There is no default policy yet." in page
     assert f'href="{EDIT}"' in page
     others = text_of(client_of(victor).get(LIST))
-    assert "Somebody with the right to edit policies can set one here." in others
+    assert "Users with the edit_policy permission can set one here." in others
     assert "/edit/" not in others
 
 
@@ -177,7 +177,7 @@ def test_saving_the_same_says_that_nothing_changed(
 ) -> None:
     registry.set_policy(POLICY)
     answer = client_of(alice).post(EDIT, form(revision="1"), follow=True)
-    assert "Nothing changed: revision 1 stays in force." in text_of(answer)
+    assert "No changes: revision 1 is still in force." in text_of(answer)
     assert PolicyRevision.objects.count() == 1
 
 
@@ -189,7 +189,7 @@ def test_a_model_gets_a_policy_of_its_own_that_starts_from_the_sites(
     path = "/models/resnet50/policies/production/edit/"
     page = text_of(client_of(alice).get(path))
     assert 'value="accuracy"' in page
-    assert "The site’s policy" in page
+    assert "Default policy</h2>" in page
     client_of(alice).post(path, form(threshold=["0.95"]))
     own = PolicyRevision.objects.get(model__name="resnet50")
     assert own.document["requirements"][0]["threshold"] == 0.95
@@ -234,13 +234,13 @@ def test_a_model_gives_up_its_own_policy_and_the_sites_holds(
     registry.register_model("resnet50")
     registry.set_policy(POLICY.require_approvals(1), "resnet50")
     client, path = client_of(alice), "/models/resnet50/policies/production"
-    assert "Give up resnet50’s own policy" in text_of(client.get(f"{path}/edit/"))
+    assert "Remove the policy of resnet50" in text_of(client.get(f"{path}/edit/"))
     answer = client.post(f"{path}/remove/", {"reason": "Too strict."}, follow=True)
-    assert "resnet50 has no own policy for Production any more." in text_of(answer)
+    assert "Policy of resnet50 for Production removed." in text_of(answer)
     assert registry.get_policy(Stage.PRODUCTION, "resnet50") == POLICY
     page = text_of(client.get(f"{path}/edit/"))
-    assert "until it is saved the site’s holds" in page
-    assert "Give up" not in page
+    assert "It overrides the default policy once you save it." in page
+    assert "Remove the policy" not in page
     assert client.post(f"{path}/remove/").status_code == 404
     client.post(f"{path}/edit/", form(revision="0", threshold=["0.95"]))
     assert PolicyRevision.objects.get(model__name="resnet50", superseded_at=None).number == 2
@@ -282,7 +282,7 @@ def test_each_revision_says_what_it_changed(
         Change("accuracy ≥ 0.9", "accuracy ≥ 0.95"),
         Change("", "f1 > 0.5"),
     )
-    assert "From revision 2 to revision 3" in text_of(answer)
+    assert "Changes from revision 2 to revision 3" in text_of(answer)
     assert "/edit/" not in text_of(answer)
 
 
@@ -369,14 +369,14 @@ def test_the_list_says_how_often_a_requirement_is_waived(
     [
         ({"threshold": ["nan"]}, "The threshold must be a finite number, not nan."),
         ({"threshold": ["1e999"]}, "The threshold must be a finite number, not inf."),
-        ({"threshold": ["0,9"]}, "“0,9” is not a number; write it like 80 or 0.9."),
+        ({"threshold": ["0,9"]}, "“0,9” is not a number. Enter a number such as 80 or 0.9."),
         ({"threshold": [""]}, "The threshold cannot be empty."),
         ({"comparison": ["~"]}, "“~” is not a comparison"),
         ({"metric": [" "]}, "A metric name cannot be empty."),
         ({"metric": ["m" * 251]}, "A metric name can have at most 250 characters"),
         ({"required_approvals": "101"}, "must be a whole number from 0 to 100."),
         ({"required_approvals": "-1"}, "must be a whole number from 0 to 100."),
-        ({"required_approvals": "1.5"}, "“1.5” is not a whole number; write it like 2."),
+        ({"required_approvals": "1.5"}, "“1.5” is not a whole number. Enter a number such as 2."),
         ({"required_approvals": "9" * 5000}, "is not a whole number"),
         ({"min_test_coverage": "inf"}, "The minimum test coverage must be a finite number"),
         ({"metric": ["<script>"], "threshold": ["x"]}, 'value="&lt;script&gt;"'),

@@ -88,7 +88,7 @@ def test_a_promotion_tells_who_why_by_which_rule_and_on_what(
         "<strong>peter</strong>",
         "via python",
         "Both agree",
-        "The site’s for Production, revision 1",
+        "Default policy for Production, revision 1",
         "v1</a> from Production to Archived",
         "Passed with 1 waiver: 1 of 2 requirements for Production.",
         "recall was not measured. Waived by anna.",

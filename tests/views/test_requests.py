@@ -195,7 +195,7 @@ def test_the_page_shows_the_whole_evidence(
         "s3://models/resnet50",
         "sha256:abab",
         "reviewed=yes",
-        "The site’s for Production, revision 1",
+        "Default policy for Production, revision 1",
         "v=resnet50:1&amp;v=resnet50:2&amp;baseline=0",
         "Approving is not moving",
     ):
@@ -455,7 +455,7 @@ def test_a_closed_request_of_a_policy_that_only_warned_says_warned(
     number = staged(registry, 0.5)
     row = asked(replace(POLICY, mode=Mode.WARN), number)
     registry.transition_stage("resnet50", number, Stage.PRODUCTION)
-    assert "failed, warns" in text_of(as_user("anna").get(path_of(row)))
+    assert "failed, warning only" in text_of(as_user("anna").get(path_of(row)))
 
 
 def test_texts_are_escaped(registry: DatabaseRegistry, as_user: Callable[[str], Client]) -> None:

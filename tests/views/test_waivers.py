@@ -132,10 +132,14 @@ def test_a_day_ends_where_the_reader_is(
         ({"requirement": ""}, "requirement", "Name at least one requirement to waive."),
         ({"requirement": "recall ≥ 1"}, "requirement", "has no requirement “recall ≥ 1”"),
         ({"expires": ""}, "expires_on", "Choose when the waiver ends."),
-        ({"expires": "date"}, "expires_on", "Name the last day of the waiver"),
+        ({"expires": "date"}, "expires_on", "Enter the last day of the waiver"),
         ({"expires": "date", "expires_on": "2020-01-01"}, "expires_on", "must be in the future"),
-        ({"expires": "date", "expires_on": "9999-12-31"}, "expires_on", "Name the last day"),
-        ({"expires": "date", "expires_on": "9999-12-30"}, "expires_on", "lasts 10 years at most"),
+        ({"expires": "date", "expires_on": "9999-12-31"}, "expires_on", "Enter the last day"),
+        (
+            {"expires": "date", "expires_on": "9999-12-30"},
+            "expires_on",
+            "can last at most 10 years",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_beside_the_field_and_the_rest_is_kept(
@@ -167,10 +171,10 @@ def test_who_may_not_waive_may_ask_for_it(
 ) -> None:
     carol = client_of(person("carol", "contributor"))
     answer = carol.post(f"{VERSION}check/", {"to_stage": "production"}, follow=True)
-    link = re.search(r'href="([^"]*/request/[^"]*)">Ask for a waiver', text_of(answer))
+    link = re.search(r'href="([^"]*/request/[^"]*)">Request a waiver', text_of(answer))
     assert link
     form = text_of(carol.get(link[1].replace("&amp;", "&")))
-    assert f"Please waive: {LINE}. Because " in form
+    assert f"Please waive: {LINE}. Reason: " in form
 
 
 def test_without_a_policy_there_is_nothing_to_waive(
@@ -217,7 +221,7 @@ def test_revoking_needs_the_right_and_a_waiver(
 def test_the_list_tells_active_ones_from_past_ones(
     failing: None, registry: DatabaseRegistry, anna: Client
 ) -> None:
-    assert "No waiver is active." in text_of(anna.get("/waivers/"))
+    assert "There are no active waivers." in text_of(anna.get("/waivers/"))
     expire(grant(registry))
     grant(registry)
     active, past = text_of(anna.get("/waivers/")), text_of(anna.get("/waivers/?view=past"))

@@ -72,15 +72,15 @@ class CheckPage:
         if not self.result.policy_result.has_policy:
             return "No policy" if self.allowed is not False else "Refused"
         if self.only_warns:
-            return "Failed, and moved with a warning" if self.allowed else "Failed, only warned"
+            return "Failed, moved with a warning" if self.allowed else "Failed, warning only"
         if not self.result.policy_result.passed:
-            return "Failed, and moved by a rollback" if self.allowed else "Failed"
+            return "Failed, moved by a rollback" if self.allowed else "Failed"
         if self.allowed is False:
             return "Passed, but the move was refused"
         passed = "Passed by waiver" if self.waived else "Passed"
         if self.allowed:
             return f"{passed} and moved"
-        return f"{passed}, approvals to come" if self.awaits_approvals else passed
+        return f"{passed}, needs approval" if self.awaits_approvals else passed
 
     @property
     def required_approvals(self) -> int:
@@ -112,7 +112,7 @@ class CheckPage:
     def plea(self) -> str:
         """The start of the reason of a request for a waiver."""
         lines = "; ".join(failure.requirement for failure in self.result.policy_result.failures)
-        return f"Please waive: {lines}. Because "
+        return f"Please waive: {lines}. Reason: "
 
     @property
     def is_still_to_move(self) -> bool:

@@ -61,7 +61,9 @@ def next_steps(
             0,
             NextStep(
                 requirement=", ".join(missing),
-                sentence="Measure and log it." if len(missing) == 1 else "Measure and log them.",
+                sentence="Measure and log the metric."
+                if len(missing) == 1
+                else "Measure and log the metrics.",
                 command=f"registry.log_metrics({_quoted(model)}, {number}, {{{values}}})",
             ),
         )
@@ -80,7 +82,7 @@ def _step(
         case TimeInStage(hours=hours):
             return NextStep(
                 requirement=line,
-                sentence="Wait; it will have been there long enough",
+                sentence="Wait until",
                 command="",
                 until=entered_at + _hours(hours),
             )
@@ -88,26 +90,26 @@ def _step(
             given = "..." if value is None else _quoted(value)
             return NextStep(
                 requirement=line,
-                sentence="Set the tag, if it is true of the version.",
+                sentence="Set the tag if it applies to the version.",
                 command=f"registry.set_tag({_quoted(model)}, {_quoted(key)}, {given}, {number})",
             )
         case RequiredDescription():
             return NextStep(
                 requirement=line,
-                sentence="Describe what is new in it.",
+                sentence="Describe what is new in the version.",
                 command=f"registry.set_description({_quoted(model)}, ..., {number})",
             )
         case ArtifactDigest():
             return NextStep(
                 requirement=line,
-                sentence="Store its files here while it is in Development; else register a version "
-                "that states the digest.",
+                sentence="Upload its files while it is in Development, or register a version with "
+                "the digest.",
                 command=f"obeya upload PATH --model {shlex.quote(model)} --version {number}",
             )
         case MaximumSize():
             return NextStep(
                 requirement=line,
-                sentence="Store its files here while it is in Development, and no more than are "
+                sentence="Upload its files while it is in Development, and only the files that are "
                 "needed to load the model.",
                 command=f"obeya upload PATH --model {shlex.quote(model)} --version {number}",
             )
@@ -115,15 +117,15 @@ def _step(
             return NextStep(
                 requirement=line,
                 sentence="Save the model in a format that runs no code when it is loaded, such as "
-                "safetensors or ONNX, and register that as a new version.",
+                "safetensors or ONNX, and register it as a new version.",
             )
         case ChampionRequirement() if failure.outcome is Outcome.NOT_COMPARABLE:
             return NextStep(
                 requirement=line,
-                sentence="Measure it on the dataset that the champion was measured on, with the "
-                "number of samples or the standard error, and log it again.",
+                sentence="Measure the metric on the dataset of the champion, and log it again with "
+                "the number of samples or the standard error.",
             )
-    return NextStep(requirement=line, sentence="Register a version that reaches the bound.")
+    return NextStep(requirement=line, sentence="Register a version that meets the requirement.")
 
 
 def _hours(hours: float) -> timedelta:

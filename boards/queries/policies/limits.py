@@ -40,12 +40,12 @@ class StageLimit:
 
     @property
     def sentence(self) -> str:
-        """The limit in words: its model, its number, and the effect of a full stage."""
-        whose = f"{self.model} may have" if self.model is not None else "The site may have"
-        deed = "refuses" if self.blocks else "warns"
+        """The limit in words: its scope, its number, and what happens when the stage is full."""
+        scope = self.model if self.model is not None else "All models"
+        when_full = "refused" if self.blocks else "allowed with a warning"
         return (
-            f"{whose} at most {self.limit.limit:,} in {self.limit.stage.label} "
-            f"({self.count:,} now); a full stage {deed}."
+            f"{scope}: at most {self.limit.limit:,} in {self.limit.stage.label} "
+            f"({self.count:,} now). When full, moves are {when_full}."
         )
 
 

@@ -96,7 +96,7 @@ def gated_stage(text: str) -> Stage:
     gated = next((stage for stage in GATED if stage.value == text.lower()), None)
     if gated is None:
         raise NotFound(
-            f"There is no policy for “{text[:64]}”; only Staging and Production have one.",
+            f"There are no policies for “{text[:64]}”, only for Staging and Production.",
             what="policy",
         )
     return gated

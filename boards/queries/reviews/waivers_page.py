@@ -45,7 +45,7 @@ class WaiverView(StrEnum):
             InvalidInput: there is no such view.
         """
         if text and text not in list(cls):
-            raise InvalidInput(f"“{text[:32]}” is no view of the waivers.", field="view")
+            raise InvalidInput(f"Unknown view “{text[:32]}”. Choose active or past.", field="view")
         return cls(text or "active")
 
 

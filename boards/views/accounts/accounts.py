@@ -45,7 +45,9 @@ def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
     user = user_writes.use_sign_in_link(token=token, at=timezone.now())
     if user is None:
         return error_answer(
-            request, 403, "This link was used or is too old. Ask an administrator for another."
+            request,
+            403,
+            "This link was already used or has expired. Ask an administrator for a new one.",
         )
     login(request, user, backend=BACKEND)
     return HttpResponseRedirect(reverse("boards:set_password"))
@@ -64,7 +66,7 @@ def set_password(request: Request) -> HttpResponse:
             at=timezone.now(),
         )
         update_session_auth_hash(request, request.user)
-        messages.success(request, "Your password is set.")
+        messages.success(request, "Password saved.")
         return HttpResponseRedirect(reverse("boards:board"))
     status = 400 if form.errors else 200
     context = {"form": form, "has_one": has_one}

@@ -34,16 +34,16 @@ class TokenForm(PageForm):
     error_fields: ClassVar[Mapping[str, str]] = {"scopes": "scope", "expires_in_days": "days"}
 
     name = ParsedField(
-        "What it is for",
+        "Name",
         widget=text_input(maxlength=TOKEN_NAME_MAX, required=True, placeholder="Nightly training"),
     )
-    scope = ParsedField("It may", widget=Checkboxes())
+    scope = ParsedField("Scopes", widget=Checkboxes())
     models = ParsedField(
-        "Only for models named",
+        "Models (optional)",
         widget=text_area(rows=2, spellcheck="false", placeholder="fraud-*"),
         parse=words_of,
-        help_text="One a line; * stands for any text. Empty: every model, and what belongs to "
-        "the site.",
+        help_text="One name per line; * matches any text. Leave empty to allow all models "
+        "and registry-wide settings.",
     )
     days = ParsedField(
         "Valid for",
@@ -64,7 +64,7 @@ class TokenForm(PageForm):
 
 def _scope_label(scope: Scope, is_allowed: bool) -> str:
     label = format_html("<strong>{}</strong>: {}", scope.value, scope.deed)
-    return label if is_allowed else with_mark(label, "your account may not")
+    return label if is_allowed else with_mark(label, "your account does not have the permission")
 
 
 def password_form(user: User, data: Mapping[str, Any] | None) -> SetPasswordForm[User]:

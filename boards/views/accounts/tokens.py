@@ -54,7 +54,7 @@ def revoke_token(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Revoke a token of the user's account; administrators can revoke every token."""
     try:
         ended = token_writes.revoke_token(uid=uid, actor=page_actor(request), at=timezone.now())
-        messages.success(request, f"The token “{ended.name}” is revoked.")
+        messages.success(request, f"Token “{ended.name}” revoked.")
     except AlreadyClosed as error:
         messages.info(request, str(error))
     return redirect("boards:tokens")

@@ -50,8 +50,8 @@ def _number(text: str, *, noun: str) -> float:
     try:
         return float(text)
     except ValueError:
-        said = f"not “{text[:32]}”" if text else "and is missing"
-        raise InvalidInput(f"{noun} is a number such as 0.02, {said}.") from None
+        found = f", not “{text[:32]}”" if text else "; it is missing"
+        raise InvalidInput(f"{noun} must be a number such as 0.02{found}.") from None
 
 
 class GuardrailForm(PageForm):
@@ -61,14 +61,12 @@ class GuardrailForm(PageForm):
 
     metric = _live_metric()
     comparison = ParsedField(
-        "must be",
+        "Must be",
         widget=select([(each.value, each.symbol) for each in Comparison]),
         parse=Comparison.parse,
     )
     bound = _number_field("Bound", noun="The bound", placeholder="0.02")
-    auto_rollback = forms.BooleanField(
-        required=False, label="Roll back by itself when it is breached"
-    )
+    auto_rollback = forms.BooleanField(required=False, label="Roll back automatically on a breach")
 
     def __init__(self, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, initial={"comparison": Comparison.LTE.value})
@@ -93,7 +91,7 @@ class LiveValueForm(PageForm):
 
     metric = _live_metric()
     value = _number_field("Value", noun="The value", placeholder="0.013")
-    version = ParsedField("of", widget=select(), parse=_version)
+    version = ParsedField("Version", widget=select(), parse=_version)
 
     def offer_versions(self, panel: GuardrailsPanel) -> None:
         """Offer the versions in Production, the champion first chosen."""
@@ -124,7 +122,7 @@ class LimitForm(PageForm):
     mode = ParsedField(
         "When full",
         widget=select([(LimitMode.BLOCK.value, "refuse moves"), (LimitMode.WARN.value, "warn")]),
-        parse=choice_of(LimitMode, "Choose what a full stage does."),
+        parse=choice_of(LimitMode, "Choose what happens when the stage is full."),
     )
 
     def __init__(
@@ -155,44 +153,44 @@ class DefinitionForm(PageForm):
     """What a metric's name means."""
 
     direction = ParsedField(
-        "Which way is better",
+        "Better direction",
         widget=forms.RadioSelect(
             choices=[
                 (Direction.HIGHER.value, "Higher is better"),
                 (Direction.LOWER.value, "Lower is better"),
-                (Direction.UNKNOWN.value, "Neither, or not known"),
+                (Direction.UNKNOWN.value, "Neither or unknown"),
             ]
         ),
-        parse=choice_of(Direction, "Choose which way the metric is better."),
+        parse=choice_of(Direction, "Choose the better direction."),
     )
     title = ParsedField(
-        "Title",
+        "Title (optional)",
         widget=text_input(autocomplete="off"),
         parse=str.strip,
         help_text=f"A short name for cards and tables, at most {TITLE_MAX} characters. "
-        "Empty: the metric’s own name.",
+        "Leave empty to use the metric’s name.",
     )
     unit = ParsedField(
-        "Unit",
+        "Unit (optional)",
         widget=text_input("unit-input", autocomplete="off"),
         parse=str.strip,
-        help_text=f"Shown after the value: ms, %, MB. At most {UNIT_MAX} characters.",
+        help_text=f"Shown after the value, for example ms, % or MB. At most {UNIT_MAX} characters.",
     )
     scale = ParsedField(
         "Scale",
         widget=select(
             [
-                (Scale.NONE.value, "No proportion"),
-                (Scale.FRACTION.value, "A proportion, written 0 to 1"),
-                (Scale.PERCENT.value, "A proportion, written 0 to 100"),
+                (Scale.NONE.value, "Not a proportion"),
+                (Scale.FRACTION.value, "Proportion from 0 to 1"),
+                (Scale.PERCENT.value, "Proportion from 0 to 100"),
             ]
         ),
-        parse=choice_of(Scale, "Choose how the metric is written."),
-        help_text="The noise of a proportion is reckoned from its number of samples where no "
-        "standard error was stated.",
+        parse=choice_of(Scale, "Choose a scale."),
+        help_text="For a proportion without a standard error, the noise is calculated from the "
+        "number of samples.",
     )
     description = ParsedField(
-        "Description",
+        "Description (optional)",
         widget=text_area(rows=3),
         parse=lambda text: text.replace("\r\n", "\n").strip(),
     )

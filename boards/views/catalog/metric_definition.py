@@ -42,9 +42,9 @@ def define_metric(request: Request) -> HttpResponse:
             form.refuse(error)
         else:
             if page.is_defined and page.definition == definition:
-                messages.info(request, f"Nothing changed about {name}.")
+                messages.info(request, f"No changes to {name}.")
             else:
-                messages.success(request, f"Saved what {name} means.")
+                messages.success(request, f"Definition of {name} saved.")
             here = f"{reverse('boards:define_metric')}?{urlencode({'name': name})}"
             return HttpResponseRedirect(next_of(request) or here)
     context = {"section": "models", "page": page, "form": form, "next": next_of(request)}

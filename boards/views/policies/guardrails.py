@@ -52,7 +52,7 @@ def remove_guardrail(request: Request, name: str) -> HttpResponse:
     guardrail_writes.remove_guardrail(
         name=name, metric=metric, actor=page_actor(request), at=timezone.now()
     )
-    messages.success(request, f"The guardrail for {metric} is removed.")
+    messages.success(request, f"Guardrail for {metric} removed.")
     return _back(name)
 
 
@@ -97,11 +97,11 @@ def _page(
 
 
 def _sentence(report: LiveReport) -> str:
-    said = f"Reported of {report.sentence}"
+    said = f"Live value reported: {report.sentence}"
     if report.rolled_back_to is not None:
         return f"{said} The guardrail rolled back to v{report.rolled_back_to}."
     if report.breached:
-        return f"{said} The andon is raised."
+        return f"{said} The guardrail raised an alert (andon)."
     return said
 
 

@@ -41,9 +41,11 @@ def set_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
             limit_writes.set_wip_limit(
                 limit=limit, name=name, actor=page_actor(request), at=timezone.now()
             )
-            deed = "refuses" if limit.mode is LimitMode.BLOCK else "warns"
-            said = f"{limit.stage.label}: at most {limit.limit:,}; a full stage {deed}."
-            messages.success(request, said)
+            when_full = "refused" if limit.mode is LimitMode.BLOCK else "allowed with a warning"
+            sentence = (
+                f"{limit.stage.label}: at most {limit.limit:,}. When full, moves are {when_full}."
+            )
+            messages.success(request, sentence)
             return _back(name)
     return _page(request, name, form)
 
@@ -61,7 +63,7 @@ def remove_wip_limit(request: Request, name: str | None = None) -> HttpResponse:
     except NotFound as error:
         if error.what != "wip_limit":
             raise
-    messages.success(request, f"{stage.label} has no limit of {name or 'the site'} any more.")
+    messages.success(request, f"WIP limit for {stage.label} removed ({name or 'all models'}).")
     return _back(name)
 
 

@@ -108,9 +108,9 @@ def remove_policy(request: Request, stage: str, name: str | None = None) -> Http
         at=timezone.now(),
     )
     if editor.model is None:
-        sentence = f"The site has no policy for {editor.stage.label} any more."
+        sentence = f"Default policy for {editor.stage.label} removed."
     else:
-        sentence = f"{editor.model} has no own policy for {editor.stage.label} any more."
+        sentence = f"Policy of {editor.model} for {editor.stage.label} removed."
     messages.success(request, sentence)
     return redirect("boards:policies")
 
@@ -124,7 +124,7 @@ def _save(request: Request, editor: PolicyEditor, policy: PromotionPolicy) -> Ht
         at=timezone.now(),
     )
     if made.number == editor.number:
-        messages.info(request, f"Nothing changed: revision {made.number} stays in force.")
+        messages.info(request, f"No changes: revision {made.number} is still in force.")
     else:
         messages.success(request, f"Saved as revision {made.number}.")
         for warning in contradictions(policy):

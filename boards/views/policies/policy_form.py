@@ -175,7 +175,7 @@ class PolicyForm:
         try:
             return replace(policy, mode=Mode(self.mode))
         except ValueError:
-            self.problems["mode"] = "Choose whether the policy refuses or only warns."
+            self.problems["mode"] = "Choose what happens if a version fails."
             return policy
 
     def _with_coverage(self, policy: PromotionPolicy) -> PromotionPolicy:
@@ -194,7 +194,7 @@ class PolicyForm:
         count = whole_number(text, at_least=-NUMBER_MAX)
         if count is None:
             self.problems["required_approvals"] = (
-                f"“{text[:32]}” is not a whole number; write it like 2."
+                f"“{text[:32]}” is not a whole number. Enter a number such as 2."
             )
             return policy
         try:

@@ -28,11 +28,11 @@ class Against(StrEnum):
     def label(self) -> str:
         """The text of the choice in the form."""
         return {
-            Against.VALUE: "this value",
-            Against.CHAMPION: "the champion",
-            Against.CHAMPION_PERCENT: "the champion, in %",
-            Against.CHAMPION_NOISE: "the champion, beyond noise",
-            Against.CHAMPION_PERCENT_NOISE: "the champion, in %, beyond noise",
+            Against.VALUE: "fixed value",
+            Against.CHAMPION: "champion",
+            Against.CHAMPION_PERCENT: "champion, in %",
+            Against.CHAMPION_NOISE: "champion, beyond noise",
+            Against.CHAMPION_PERCENT_NOISE: "champion, in %, beyond noise",
         }[self]
 
     @classmethod
@@ -111,7 +111,7 @@ def requirement_of(row: RequirementRow) -> MetricRequirement | ChampionRequireme
     try:
         against = Against(row.against)
     except ValueError:
-        row.problems["against"] = "Choose what the metric is held against."
+        row.problems["against"] = "Choose what to compare the metric with."
     relative = against not in (None, Against.VALUE)
     try:
         # A row without a distance from the champion means: as good as the champion.
@@ -146,5 +146,5 @@ def number_of(text: str, what: str) -> float:
     except ValueError:
         number = None
     if number is None:
-        raise InvalidInput(f"“{text[:32]}” is not a number; write it like 80 or 0.9.")
+        raise InvalidInput(f"“{text[:32]}” is not a number. Enter a number such as 80 or 0.9.")
     return finite(number, what=what)

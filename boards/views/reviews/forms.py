@@ -61,7 +61,7 @@ class WaiverForm(PageForm):
     requirement = ParsedField("Requirements", widget=Checkboxes())
     reason = reason_field(rows=3, required=True)
     expires = ParsedField(
-        "It ends",
+        "Expiry",
         widget=forms.RadioSelect(
             choices=[
                 *((str(days), f"after {days} days") for days in DAYS),
@@ -70,11 +70,11 @@ class WaiverForm(PageForm):
         ),
     )
     expires_on = ParsedField(
-        "The last day of the waiver",
+        "Last day of the waiver",
         widget=text_input(
             "choice-day",
             type="date",
-            **{"aria-label": "The last day of the waiver"},
+            **{"aria-label": "Last day of the waiver"},
         ),
         parse=str.strip,
     )
@@ -94,4 +94,4 @@ class WaiverForm(PageForm):
 class RevokeForm(PageForm):
     """Why a waiver is revoked."""
 
-    reason = reason_field(with_mark("Reason", "may stay empty"), rows=2)
+    reason = reason_field(with_mark("Reason", "optional"), rows=2)

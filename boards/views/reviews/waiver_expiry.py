@@ -34,13 +34,13 @@ def waiver_end(choice: str, day: str, zone: str, now: datetime) -> datetime:
         is_far = end > now + timedelta(days=366 * YEARS_MAX)
     except (ValueError, OverflowError):
         raise InvalidInput(
-            "Name the last day of the waiver, such as 2026-03-31.", field="expires_at"
+            "Enter the last day of the waiver, such as 2026-03-31.", field="expires_at"
         ) from None
     if is_past:
         raise InvalidInput("The expiry must be in the future.", field="expires_at")
     if is_far:
         raise InvalidInput(
-            f"A waiver lasts {YEARS_MAX} years at most; change the policy instead.",
+            f"A waiver can last at most {YEARS_MAX} years. Change the policy instead.",
             field="expires_at",
         )
     return end

@@ -114,7 +114,7 @@ def revoke_waiver(request: Request, uid: uuid.UUID) -> HttpResponse:
             line = waiver_line(uid, timezone.now())
         else:
             waiver = line.waiver
-            messages.success(request, f"The waiver of {waiver.model} v{waiver.version} is revoked.")
+            messages.success(request, f"Waiver of {waiver.model} v{waiver.version} revoked.")
             back = reverse("boards:version", args=[waiver.model, waiver.version])
             return HttpResponseRedirect(next_of(request) or back)
     context = {"section": "policies", "line": line, "form": form, "next": next_of(request)}

@@ -56,21 +56,20 @@ class EndpointForm(PageForm):
             placeholder="https://",
         ),
         help_text=SafeString(
-            "The URL that is posted to, or an e-mail address. Addresses within a network are "
-            "reached only if <code>OBEYA_WEBHOOK_NETWORKS</code> names it."
+            "The URL that receives the POST requests, or an e-mail address. Addresses in a private "
+            "network are allowed only if <code>OBEYA_WEBHOOK_NETWORKS</code> lists the network."
         ),
     )
-    type = ParsedField(
-        "Of which events", widget=Checkboxes(), help_text="None ticked: of every one."
-    )
+    type = ParsedField("Events", widget=Checkboxes(), help_text="None selected = all events")
     models = ParsedField(
-        "Only of models named",
+        "Models (optional)",
         widget=text_area(rows=2, spellcheck="false", placeholder="fraud-*"),
         parse=words_of,
-        help_text="One a line; * stands for any text. Empty: of every model, and of the site.",
+        help_text="One name per line; * matches any text. Leave empty for all events, including "
+        "events that are not about a model.",
     )
     stage = ParsedField(
-        "Only of moves from or to",
+        "Only transitions from or to (optional)",
         widget=Checkboxes(choices=[(stage.value, stage.label) for stage in Stage]),
     )
 
@@ -133,10 +132,10 @@ class SecretForm(PageForm):
     """How long the old secret signs besides a new one."""
 
     overlap_hours = ParsedField(
-        "The old one signs too",
+        "Keep the old secret valid",
         widget=select(
             [
-                (str(hours), f"for {hours} hour{'s' * (hours > 1)}" if hours else "not any more")
+                (str(hours), f"for {hours} hour{'s' * (hours > 1)}" if hours else "off")
                 for hours in OVERLAP_HOURS
             ]
         ),
@@ -147,7 +146,7 @@ class SecretForm(PageForm):
 def _days(text: str) -> int:
     days = whole_number(text, at_least=1, at_most=max(REPLAY_DAYS))
     if days is None:
-        raise InvalidInput("Choose within how many days.")
+        raise InvalidInput("Choose a number of days.")
     return days
 
 
@@ -155,7 +154,7 @@ class ReplayForm(PageForm):
     """Since when deliveries are sent again."""
 
     days = ParsedField(
-        "What failed or was cancelled within",
+        "From the last",
         widget=select([(str(days), f"{days} day{'s' * (days > 1)}") for days in REPLAY_DAYS]),
         parse=_days,
     )

@@ -105,7 +105,7 @@ def webhook(request: Request, uid: uuid.UUID) -> HttpResponse:
         except (InvalidInput, AlreadyExists, Conflict) as error:
             form.refuse(error)
         else:
-            messages.success(request, f"The endpoint “{values['name'].strip()}” is changed.")
+            messages.success(request, f"Endpoint “{values['name'].strip()}” updated.")
             return redirect("boards:webhook", uid)
     return _one(request, uid, form=form)
 
@@ -170,13 +170,13 @@ def change_state(request: Request, uid: uuid.UUID, deed: str) -> HttpResponse:
 
 
 _DEEDS: dict[str, tuple[Callable[..., object], str]] = {
-    "enable": (endpoint_writes.enable_webhook, "The endpoint gets what happens from now on."),
-    "disable": (endpoint_writes.disable_webhook, "The endpoint gets nothing more."),
+    "enable": (endpoint_writes.enable_webhook, "Endpoint enabled. It receives events from now on."),
+    "disable": (endpoint_writes.disable_webhook, "Endpoint disabled. It receives no more events."),
     "test": (
         endpoint_writes.send_test,
-        "A test is on its way; load the page again to see what came.",
+        "Test queued. Reload the page to see the response.",
     ),
-    "remove": (endpoint_writes.remove_webhook, "The endpoint is removed."),
+    "remove": (endpoint_writes.remove_webhook, "Endpoint removed."),
 }
 
 
@@ -190,7 +190,7 @@ def replay_failed(request: Request, uid: uuid.UUID) -> HttpResponse:
     at = timezone.now()
     since = at - timedelta(days=form.cleaned_data["days"])
     count = delivery_writes.replay_failed(uid=uid, since=since, actor=page_actor(request), at=at)
-    messages.success(request, f"{count:,} {'delivery is' if count == 1 else 'deliveries are'} due.")
+    messages.success(request, f"{count:,} {'delivery' if count == 1 else 'deliveries'} queued.")
     return redirect("boards:webhook", uid)
 
 
@@ -208,5 +208,5 @@ def delivery(request: Request, pk: int) -> HttpResponse:
 def replay(request: Request, pk: int) -> HttpResponse:
     """Send a delivery again."""
     delivery_writes.replay(pk=pk, actor=page_actor(request), at=timezone.now())
-    messages.success(request, "The delivery is due; load the page again to see what came.")
+    messages.success(request, "Delivery queued. Reload the page to see the response.")
     return redirect("boards:delivery", pk)
