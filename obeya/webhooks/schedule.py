@@ -36,19 +36,6 @@ class DeliveryStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
-    @property
-    def label(self) -> str:
-        """The display name of the status."""
-        return _LABELS[self]
-
-
-_LABELS = {
-    DeliveryStatus.PENDING: "on its way",
-    DeliveryStatus.DELIVERED: "arrived",
-    DeliveryStatus.FAILED: "failed",
-    DeliveryStatus.CANCELLED: "cancelled",
-}
-
 
 def next_attempt_at(made: int, at: datetime, chance: float) -> datetime | None:
     """Return when the next attempt is due after `made` attempts, the last one at `at`.
