@@ -28,13 +28,13 @@ from boards.api.routes import (
 from boards.api.strict_json import StrictParser
 
 DESCRIPTION = """\
-Registered models, their versions, and the only way to move them.
+Registered models, their versions, and the transitions of versions between stages.
 
-Every request bears a token: `Authorization: Bearer obeya_…`. Errors are problem documents
-(RFC 9457) whose `code` and `type` are stable. Lists come in pages: `next` is the `cursor` of the
-following one. A POST may carry an `Idempotency-Key`: sent again with the same key and the same
-body it is answered as before and done once. `If-Match` with the `ETag` of what was read makes a
-change conditional: 412 when somebody was faster.
+Every request needs a token: `Authorization: Bearer obeya_…`. Errors are problem documents
+(RFC 9457) with a stable `code` and `type`. Lists are paged: send `next` as the `cursor` of the
+following request. A POST can have an `Idempotency-Key`: if you repeat it with the same key and
+body, it does not run again and you get the same response. `If-Match` with the `ETag` of an
+earlier response makes a change conditional: if the object has changed since, the status is 412.
 """
 
 
@@ -42,7 +42,7 @@ class ObeyaAPI(NinjaAPI):
     """An API whose operation ids are the names of the functions."""
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
-        """Return ``list_models`` and so on; function names are unique."""
+        """Return the name of the function, for example `list_models`. These names are unique."""
         return str(operation.view_func.__name__)
 
     def get_openapi_schema(self, **where: Any) -> OpenAPISchema:

@@ -34,27 +34,27 @@ CONDITIONAL = frozenset(
     }
 )
 _ETAG = {
-    "ETag": {"description": "The revision, to be sent as If-Match.", "schema": {"type": "string"}}
+    "ETag": {"description": "The revision. Send it as If-Match.", "schema": {"type": "string"}}
 }
 _IDEMPOTENCY_KEY = {
     "in": "header",
     "name": "Idempotency-Key",
     "required": False,
-    "description": "Sent again with the same body it is answered as before, and done once.",
+    "description": "Repeat a request safely: with the same key and body it runs only once.",
     "schema": {"type": "string", "maxLength": KEY_MAX},
 }
 _IF_MATCH = {
     "in": "header",
     "name": "If-Match",
     "required": False,
-    "description": "The ETag of what was read: 412 when it was changed since.",
+    "description": "The ETag of an earlier response: 412 if the object has changed since.",
     "schema": {"type": "string"},
 }
 _IF_NONE_MATCH = {
     "in": "header",
     "name": "If-None-Match",
     "required": False,
-    "description": "The ETag of what is known already: 304 when it is still so.",
+    "description": "The ETag of an earlier response: 304 if the object has not changed since.",
     "schema": {"type": "string"},
 }
 
@@ -69,7 +69,7 @@ def completed(document: Document) -> Document:
         name = operation["operationId"]
         operation["summary"] = name.replace("_", " ").capitalize()
         parameters = operation.setdefault("parameters", [])
-        responses = {str(status): told for status, told in operation["responses"].items()}
+        responses = {str(status): response for status, response in operation["responses"].items()}
         if method == "post":
             parameters.append(_IDEMPOTENCY_KEY)
         if name in CONDITIONAL:
@@ -77,9 +77,9 @@ def completed(document: Document) -> Document:
         if name in CACHED:
             parameters.append(_IF_NONE_MATCH)
             responses["200"]["headers"] = _ETAG
-            responses["304"] = {"description": "It is what you have."}
-        responses["4XX"] = _problem("The request was refused; nothing was changed.")
-        responses["503"] = _problem("The database is busy or away; try again.")
+            responses["304"] = {"description": "Not changed since."}
+        responses["4XX"] = _problem("The request was refused. Nothing was changed.")
+        responses["503"] = _problem("The database is busy or unavailable. Try again.")
         operation["responses"] = responses
     return document
 

@@ -13,14 +13,14 @@ from obeya.errors import InvalidInput
 PAGE_MAX = 500
 CURSOR_PATTERN = "^[A-Za-z0-9_=-]*$"
 
-Limit = Annotated[int, Query(), Field(ge=1, le=PAGE_MAX, description="How many at most.")]
+Limit = Annotated[int, Query(), Field(ge=1, le=PAGE_MAX, description="Maximum number of items.")]
 CursorText = Annotated[
     str,
     Query(),
     Field(
         max_length=2_000,
         pattern=CURSOR_PATTERN,
-        description="`next` of the page before; none at first.",
+        description="`next` of the previous page. Leave out for the first page.",
     ),
 ]
 

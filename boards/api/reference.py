@@ -39,7 +39,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationEntry:
-    """One operation: its call, its parameters and its response."""
+    """One operation, with an example of its call and of its response."""
 
     id: str
     method: str
@@ -56,14 +56,14 @@ class OperationEntry:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The operations on one kind of object."""
+    """The operations with the same tag."""
 
     name: str
     operations: tuple[OperationEntry, ...]
 
     @property
     def slug(self) -> str:
-        """Its name in the page's URL."""
+        """The id of the group's heading, for links."""
         return self.name.lower().replace(" ", "-")
 
 
@@ -115,14 +115,14 @@ def _operation(
 
 
 def _parameters(operation: Schema) -> Iterator[Parameter]:
-    for stated in operation.get("parameters", ()):
-        schema = stated["schema"]
+    for parameter in operation.get("parameters", ()):
+        schema = parameter["schema"]
         yield Parameter(
-            name=stated["name"],
-            place=stated["in"],
+            name=parameter["name"],
+            place=parameter["in"],
             type=_type(schema),
-            required=bool(stated.get("required")),
-            description=stated.get("description") or schema.get("description", ""),
+            required=bool(parameter.get("required")),
+            description=parameter.get("description") or schema.get("description", ""),
         )
 
 
@@ -158,10 +158,10 @@ def _example(schemas: Schema, schema: Schema, depth: int = 0) -> Any:
         schema = schemas[str(schema["$ref"]).rpartition("/")[2]]
     if depth > _DEPTH_MAX:
         return None
-    stated = [schema.get("const"), schema.get("default"), *schema.get("enum", ())]
-    said = next((value for value in stated if value not in (None, "", [], {})), None)
-    if said is not None:
-        return said
+    fixed = [schema.get("const"), schema.get("default"), *schema.get("enum", ())]
+    chosen = next((value for value in fixed if value not in (None, "", [], {})), None)
+    if chosen is not None:
+        return chosen
     variants = schema.get("anyOf") or schema.get("oneOf")
     if variants:
         return _example(schemas, variants[0], depth + 1)

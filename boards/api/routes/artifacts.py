@@ -35,7 +35,7 @@ FilePath = Annotated[str, Path(), Field(max_length=4 * PATH_MAX)]
 
 @router.put("/blobs/{sha256}", response={200: Blob}, openapi_extra=BINARY_BODY)
 def store_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
-    """Store content, which must have this SHA-256. The body is the content itself, streamed."""
+    """Upload content under its SHA-256. The request body is the content; it can be streamed."""
     body, size = body_of(request)
     blob = artifact_writes.store_blob(
         body=body, size=size, sha256=sha256, actor=request.actor, at=timezone.now()
@@ -45,7 +45,7 @@ def store_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
 
 @router.get("/blobs/{sha256}", response={204: None})
 def find_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
-    """Whether you sent this content before: 204, else 404. Then it need not be sent again."""
+    """Find out whether you uploaded this content before: 204 if you did, else 404."""
     request.actor.require_anywhere(Permission.REGISTER)
     if not blob_is_here(checked_sha256(sha256), request.user.pk):
         raise NotFound("You sent no such content.", what="blob")
@@ -56,7 +56,10 @@ def find_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
 def set_artifact(
     request: ApiRequest, name: Name, version: Number, artifact: NewArtifact
 ) -> HttpResponse:
-    """Say which files the version is made of, in Development only. Their content is here before."""
+    """Set all files of a version, in Development only. Upload their content first.
+
+    The same files again change nothing.
+    """
     with if_match(request, name, version):
         row = artifact_writes.set_artifact(
             name=name,
@@ -71,7 +74,7 @@ def set_artifact(
 
 @router.get("/models/{name}/versions/{version}/artifact", response=Artifact)
 def get_artifact(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
-    """The files of the version, and what was told of their content."""
+    """List the files of a version, with the findings about their content."""
     request.actor.require(Permission.VIEW, name)
     return _artifact(find_named_version(name, version))
 
@@ -84,7 +87,7 @@ def get_artifact(request: ApiRequest, name: Name, version: Number) -> HttpRespon
 def download_file(
     request: ApiRequest, name: Name, version: Number, path: FilePath
 ) -> HttpResponseBase:
-    """A file of the version. Answers Range and If-None-Match; its ETag is its SHA-256."""
+    """Download a file of a version. Supports Range and If-None-Match; the ETag is its SHA-256."""
     request.actor.require(Permission.VIEW, name)
     return file_response(request, file_of(find_named_version(name, version), path))
 

@@ -34,12 +34,15 @@ def list_events(
     action: Text = "",
     stage: Text = "",
     channel: Text = "",
-    since: Annotated[Text, Field(description="The first day, as 2026-03-31.")] = "",
-    until: Annotated[Text, Field(description="The last day, as 2026-03-31.")] = "",
+    since: Annotated[Text, Field(description="The first day, for example 2026-03-31.")] = "",
+    until: Annotated[Text, Field(description="The last day, for example 2026-03-31.")] = "",
     cursor: CursorText = "",
     limit: Limit = 50,
 ) -> HttpResponse:
-    """Events, newest first, each in the form of the export: it can be verified by itself."""
+    """List events, newest first.
+
+    Each event has the format of the export, so it can be verified separately.
+    """
     request.actor.require_anywhere(Permission.VIEW)
     chosen, problems = AuditFilter.parse(
         {
@@ -63,7 +66,10 @@ def list_events(
 
 @router.get("/audit/heads", response=Items[Head])
 def list_heads(request: ApiRequest, model: Text = "") -> HttpResponse:
-    """The last event of each chain, to be kept elsewhere; of one model's chains, or of all."""
+    """List the last event of each chain, so that you can store it outside the registry.
+
+    `model` (optional) limits the list to the models with this name, including deleted ones.
+    """
     request.actor.require(Permission.VIEW, model or None)
     heads = chain_heads(model or None)
     return answer(

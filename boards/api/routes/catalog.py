@@ -35,7 +35,7 @@ AliasName = Annotated[str, Path(), Field(min_length=1, max_length=names.ALIAS_MA
 Words = Annotated[
     str,
     Query(),
-    Field(max_length=names.MODEL_NAME_MAX, description="Words that must be in the name."),
+    Field(max_length=names.MODEL_NAME_MAX, description="Words that the name must contain."),
 ]
 
 
@@ -43,7 +43,7 @@ Words = Annotated[
 def list_models(
     request: ApiRequest, q: Words = "", cursor: CursorText = "", limit: Limit = 50
 ) -> HttpResponse:
-    """List the registered models by name."""
+    """List the registered models, sorted by name."""
     request.actor.require_anywhere(Permission.VIEW)
     rows, after = models_page(
         visible_models(request.actor, ""),
@@ -56,7 +56,7 @@ def list_models(
 
 @router.get("/models/{name}", response=Model)
 def get_model(request: ApiRequest, name: Name) -> HttpResponse:
-    """A registered model as it stands. Its ETag changes with every event of the model."""
+    """Retrieve a registered model. Its ETag changes with every event of the model."""
     request.actor.require(Permission.VIEW, name)
     row = find_model(name)
     if is_known(request, row.chain_length):
@@ -66,7 +66,7 @@ def get_model(request: ApiRequest, name: Name) -> HttpResponse:
 
 @router.patch("/models/{name}", response=Model)
 def change_model(request: ApiRequest, name: Name, change: ModelChange) -> HttpResponse:
-    """Rename, describe or configure a model; members that are left out stay as they are."""
+    """Rename, describe or configure a model. Members that are left out don't change."""
     actor, at = request.actor, timezone.now()
     with if_match(request, name), all_or_nothing():
         if change.description is not None:
@@ -89,7 +89,7 @@ def change_model(request: ApiRequest, name: Name, change: ModelChange) -> HttpRe
 
 @router.delete("/models/{name}", response={204: None})
 def delete_model(request: ApiRequest, name: Name) -> HttpResponse:
-    """Hide a model with its versions. Its events stay, and its name may be taken anew."""
+    """Delete a model with its versions. Its events are kept; a new model can take the name."""
     with if_match(request, name):
         catalog_writes.delete_model(name=name, actor=request.actor, at=timezone.now())
     return done()
@@ -115,7 +115,7 @@ def delete_model_tag(request: ApiRequest, name: Name, key: Key) -> HttpResponse:
 
 @router.get("/models/{name}/aliases/{alias}", response=Version)
 def get_version_by_alias(request: ApiRequest, name: Name, alias: AliasName) -> HttpResponse:
-    """The version that an alias points at."""
+    """Retrieve the version that an alias points to."""
     request.actor.require(Permission.VIEW, name)
     model = find_model(name)
     wanted = names.stored_form(alias)
@@ -130,7 +130,7 @@ def get_version_by_alias(request: ApiRequest, name: Name, alias: AliasName) -> H
 def set_alias(
     request: ApiRequest, name: Name, alias: AliasName, target: AliasTarget
 ) -> HttpResponse:
-    """Point an alias at a version; an alias that is there moves."""
+    """Point an alias to a version. An existing alias is moved."""
     with if_match(request, name):
         label_writes.set_alias(
             name=name,

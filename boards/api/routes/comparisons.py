@@ -27,7 +27,7 @@ _REFS: Any = functions.Query(
     ...,
     min_length=1,
     max_length=VERSIONS_MAX,
-    description="Versions as `model:number`, one parameter for each.",
+    description="A version as `model:number`. Repeat the parameter for each version.",
 )
 Baseline = Annotated[
     int | None,
@@ -35,7 +35,7 @@ Baseline = Annotated[
     Field(
         ge=0,
         lt=VERSIONS_MAX,
-        description="The place of the baseline among them; none: the first one's champion.",
+        description="Index of the baseline in `v`, from 0. Default: the first model's champion.",
     ),
 ]
 Side = Annotated[int, Query(), Field(ge=1, le=NUMBER_MAX)]
@@ -43,7 +43,7 @@ Side = Annotated[int, Query(), Field(ge=1, le=NUMBER_MAX)]
 
 @router.get("/comparisons", response=Comparison)
 def compare(request: ApiRequest, v: list[str] = _REFS, baseline: Baseline = None) -> HttpResponse:
-    """Up to six versions, also of different models, each held against one of them."""
+    """Compare up to six versions with a baseline. They can belong to different models."""
     request.actor.require_anywhere(Permission.VIEW)
     refs = tuple(dict.fromkeys(VersionRef.parse(text) for text in v))
     for ref in refs:
@@ -71,7 +71,7 @@ def compare(request: ApiRequest, v: list[str] = _REFS, baseline: Baseline = None
 
 @router.get("/models/{name}/comparison", response=VersionComparison)
 def compare_versions(request: ApiRequest, name: Name, a: Side, b: Side) -> HttpResponse:
-    """Version `b` of a model held against version `a`."""
+    """Compare version `b` of a model with version `a`."""
     return answer(
         comparison_document(DatabaseRegistry.of(request.actor).compare_versions(name, a, b))
     )

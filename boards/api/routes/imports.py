@@ -20,11 +20,11 @@ router = Router(tags=["Imports"])
 
 @router.post("/imports", response=ImportReport)
 def import_model(request: ApiRequest, new: ImportIn) -> HttpResponse:
-    """Bring in a model and versions of it, with their numbers, stages and times.
+    """Import a model and its versions, with their numbers, stages and times.
 
-    No workflow and no policy is asked: the versions stand where they stand. What is there already
-    stays as it is. Files come with a version where their content was sent before. It takes the
-    permission to administer.
+    Workflows and policies are not applied: each version keeps its stage. Existing versions are not
+    changed. To import the files of a version, upload their content first. Requires the administer
+    permission.
     """
     imported = ImportedModel(
         name=new.model,

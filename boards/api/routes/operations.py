@@ -30,7 +30,7 @@ router = Router(tags=["Operations"])
 
 @router.get("/models/{name}/guardrails", response=Items[GuardrailSchema])
 def list_guardrails(request: ApiRequest, name: Name) -> HttpResponse:
-    """The guardrails of a model, by metric."""
+    """List the guardrails of a model, sorted by metric."""
     request.actor.require(Permission.VIEW, name)
     found = guardrails_of(find_model(name))
     return answer({"items": [guardrail_document(found[metric]) for metric in sorted(found)]})
@@ -40,7 +40,7 @@ def list_guardrails(request: ApiRequest, name: Name) -> HttpResponse:
 def set_guardrail(
     request: ApiRequest, name: Name, metric: MetricPath, bound: GuardrailIn
 ) -> HttpResponse:
-    """Keep a live metric of the version in Production within a bound."""
+    """Set the limit of a live metric. A value that breaches it raises an alert (andon)."""
     guardrail = Guardrail(metric, Comparison(bound.comparison), bound.bound, bound.auto_rollback)
     guardrail_writes.set_guardrail(
         name=name, guardrail=guardrail, actor=request.actor, at=timezone.now()
@@ -50,7 +50,7 @@ def set_guardrail(
 
 @router.delete("/models/{name}/guardrails/{path:metric}", response={204: None})
 def remove_guardrail(request: ApiRequest, name: Name, metric: MetricPath) -> HttpResponse:
-    """Take a guardrail away, and clear what it raised."""
+    """Remove a guardrail, and clear the alerts that it raised."""
     guardrail_writes.remove_guardrail(
         name=name, metric=metric, actor=request.actor, at=timezone.now()
     )
@@ -59,7 +59,10 @@ def remove_guardrail(request: ApiRequest, name: Name, metric: MetricPath) -> Htt
 
 @router.post("/models/{name}/live-values", response=LiveReport)
 def report_live_value(request: ApiRequest, name: Name, new: NewLiveValue) -> HttpResponse:
-    """Report what is measured live of a version in Production; a breach raises an andon."""
+    """Report a live value of a version in Production.
+
+    A value that breaches the guardrail raises an alert (andon); a value within the limit clears it.
+    """
     report = guardrail_writes.report_live_metric(
         name=name,
         metric=new.metric,
@@ -73,26 +76,26 @@ def report_live_value(request: ApiRequest, name: Name, new: NewLiveValue) -> Htt
 
 @router.get("/wip-limits", response=Items[WipLimitSchema])
 def list_site_limits(request: ApiRequest) -> HttpResponse:
-    """The WIP limits of the whole site."""
+    """List the WIP limits of the whole registry."""
     request.actor.require_anywhere(Permission.VIEW)
     return answer({"items": [wip_limit_document(limit) for limit in wip_limits(None)]})
 
 
 @router.put("/wip-limits/{stage}", response=WipLimitSchema)
 def set_site_limit(request: ApiRequest, stage: LimitedStage, limit: WipLimitIn) -> HttpResponse:
-    """Limit how many versions a stage of the whole site holds."""
+    """Limit the number of versions in a stage, in the whole registry."""
     return _set_limit(request, None, stage, limit)
 
 
 @router.delete("/wip-limits/{stage}", response={204: None})
 def remove_site_limit(request: ApiRequest, stage: LimitedStage) -> HttpResponse:
-    """Take a WIP limit of the site away."""
+    """Remove a WIP limit of the whole registry."""
     return _remove_limit(request, None, stage)
 
 
 @router.get("/models/{name}/wip-limits", response=Items[WipLimitSchema])
 def list_model_limits(request: ApiRequest, name: Name) -> HttpResponse:
-    """The WIP limits of a model; the site's hold beside them."""
+    """List the WIP limits of a model. Those of the whole registry apply too."""
     request.actor.require(Permission.VIEW, name)
     found = wip_limits(find_model(name))
     return answer({"items": [wip_limit_document(limit) for limit in found]})
@@ -102,13 +105,13 @@ def list_model_limits(request: ApiRequest, name: Name) -> HttpResponse:
 def set_model_limit(
     request: ApiRequest, name: Name, stage: LimitedStage, limit: WipLimitIn
 ) -> HttpResponse:
-    """Limit how many of a model's versions a stage holds."""
+    """Limit the number of a model's versions in a stage."""
     return _set_limit(request, name, stage, limit)
 
 
 @router.delete("/models/{name}/wip-limits/{stage}", response={204: None})
 def remove_model_limit(request: ApiRequest, name: Name, stage: LimitedStage) -> HttpResponse:
-    """Take a WIP limit of a model away."""
+    """Remove a WIP limit of a model."""
     return _remove_limit(request, name, stage)
 
 

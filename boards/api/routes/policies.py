@@ -33,13 +33,13 @@ from obeya.stages import Stage
 router = Router(tags=["Policies"])
 
 Reason = Annotated[
-    str, Query(), Field(max_length=names.REASON_MAX, description="Why; kept in the audit log.")
+    str, Query(), Field(max_length=names.REASON_MAX, description="The reason, for the audit log.")
 ]
 
 
 @router.get("/policies", response=Items[PolicyInForce])
 def list_policies(request: ApiRequest) -> HttpResponse:
-    """The policies in force: the site's, then those of models, each by stage."""
+    """List the policies in force: default policies first, then model policies, each by stage."""
     request.actor.require_anywhere(Permission.VIEW)
     found = policies_in_force(visible_models(request.actor))
     return answer(
@@ -59,7 +59,7 @@ def list_policies(request: ApiRequest) -> HttpResponse:
 
 @router.get("/policies/{stage}", response=PolicyInForce)
 def get_site_policy(request: ApiRequest, stage: GatedStage) -> HttpResponse:
-    """The site's policy for a stage. Its ETag is its revision."""
+    """Retrieve the default policy for a stage. Its ETag is its revision."""
     request.actor.require_anywhere(Permission.VIEW)
     found = policy_in_force(None, Stage(stage))
     if found is None:
@@ -69,20 +69,23 @@ def get_site_policy(request: ApiRequest, stage: GatedStage) -> HttpResponse:
 
 @router.put("/policies/{stage}", response=PolicyInForce)
 def set_site_policy(request: ApiRequest, stage: GatedStage, policy: PolicyIn) -> HttpResponse:
-    """Make a policy the site's for a stage; one equal to the present makes no new revision."""
+    """Set the default policy for a stage. An identical policy creates no new revision."""
     return _set(request, None, stage, policy)
 
 
 @router.delete("/policies/{stage}", response={204: None})
 def remove_site_policy(request: ApiRequest, stage: GatedStage, reason: Reason = "") -> HttpResponse:
-    """Take the site's policy for a stage out of force. Its revisions stay."""
+    """Remove the default policy for a stage. Its revisions are kept."""
     remove_policy(stage=Stage(stage), reason=reason, actor=request.actor, at=timezone.now())
     return done()
 
 
 @router.get("/models/{name}/policies/{stage}", response=PolicyInForce)
 def get_model_policy(request: ApiRequest, name: Name, stage: GatedStage) -> HttpResponse:
-    """The policy in force for a model: its own, else the site's (then `model` is null)."""
+    """Retrieve the policy in force for a model and a stage.
+
+    It is the model policy or, if there is none, the default policy (then `model` is null).
+    """
     request.actor.require(Permission.VIEW, name)
     model = find_model(name)
     found = policy_in_force(model, Stage(stage))
@@ -97,7 +100,7 @@ def get_model_policy(request: ApiRequest, name: Name, stage: GatedStage) -> Http
 def set_model_policy(
     request: ApiRequest, name: Name, stage: GatedStage, policy: PolicyIn
 ) -> HttpResponse:
-    """Make a policy the model's own for a stage, in place of the site's."""
+    """Set the model policy for a stage. It replaces the default policy for this model."""
     return _set(request, name, stage, policy)
 
 
@@ -105,7 +108,7 @@ def set_model_policy(
 def remove_model_policy(
     request: ApiRequest, name: Name, stage: GatedStage, reason: Reason = ""
 ) -> HttpResponse:
-    """Take the model's own policy for a stage out of force; the site's holds then."""
+    """Remove the model policy for a stage. The default policy applies again."""
     remove_policy(
         stage=Stage(stage), name=name, reason=reason, actor=request.actor, at=timezone.now()
     )
@@ -114,7 +117,7 @@ def remove_model_policy(
 
 @router.post("/policy-simulations", response=Simulation)
 def simulate_policy(request: ApiRequest, draft: Draft) -> HttpResponse:
-    """What a policy would do to the versions that are there and to past promotions."""
+    """Preview the impact of a policy on existing versions and past promotions. Stores nothing."""
     if draft.model is None:
         request.actor.require(Permission.VIEW, None)
         model = None
@@ -149,7 +152,7 @@ def simulate_policy(request: ApiRequest, draft: Draft) -> HttpResponse:
 
 @router.get("/metric-definitions", response=Items[Definition])
 def list_metric_definitions(request: ApiRequest) -> HttpResponse:
-    """What was said of metrics, by name."""
+    """List the metric definitions, sorted by name."""
     request.actor.require_anywhere(Permission.VIEW)
     found = definitions()
     return answer({"items": [definition_document(found[name]) for name in sorted(found)]})
@@ -157,7 +160,7 @@ def list_metric_definitions(request: ApiRequest) -> HttpResponse:
 
 @router.put("/metric-definitions/{path:metric}", response=Definition)
 def define_metric(request: ApiRequest, metric: MetricPath, said: DefinitionIn) -> HttpResponse:
-    """Say what a metric's name means: direction, unit, scale, title, description."""
+    """Define a metric: its direction, unit, scale, title and description."""
     definition = definition_from_document({"name": metric, **said.dict()})
     metric_writes.define_metric(definition=definition, actor=request.actor, at=timezone.now())
     return answer(definition_document(definitions()[names.metric_name(metric)]))

@@ -53,7 +53,7 @@ def list_requests(
     cursor: CursorText = "",
     limit: Limit = 50,
 ) -> HttpResponse:
-    """Requests for all models, the newest first."""
+    """List the requests of all models, newest first."""
     return _requests(request, None, None, status, cursor, limit)
 
 
@@ -65,7 +65,7 @@ def list_model_requests(
     cursor: CursorText = "",
     limit: Limit = 50,
 ) -> HttpResponse:
-    """Requests for all versions of a model, the newest first."""
+    """List the requests of all versions of a model, newest first."""
     return _requests(request, name, None, status, cursor, limit)
 
 
@@ -81,7 +81,7 @@ def list_version_requests(
     cursor: CursorText = "",
     limit: Limit = 50,
 ) -> HttpResponse:
-    """Requests for a version, the newest first."""
+    """List the requests of a version, newest first."""
     return _requests(request, name, version, status, cursor, limit)
 
 
@@ -89,7 +89,7 @@ def list_version_requests(
 def request_transition(
     request: ApiRequest, name: Name, version: Number, new: NewRequest
 ) -> HttpResponse:
-    """Ask that a version be moved once others approve."""
+    """Request approval to move a version to a stage."""
     made = DatabaseRegistry.of(request.actor).request_transition(
         name,
         version,
@@ -102,9 +102,9 @@ def request_transition(
 
 @router.post("/models/{name}/versions/{version}/votes", response=TransitionRequestSchema)
 def vote(request: ApiRequest, name: Name, version: Number, new: NewVote) -> HttpResponse:
-    """Approve or reject the open request for a version, on the evidence as it stands.
+    """Approve or reject the open request of a version, based on the current evidence.
 
-    A rejection needs a comment and closes the request. Where the policy promotes by itself, the
+    A rejection requires a comment and closes the request. If the policy promotes automatically, the
     last approval moves the version.
     """
     row = request_writes.vote(
@@ -121,7 +121,7 @@ def vote(request: ApiRequest, name: Name, version: Number, new: NewVote) -> Http
 
 @router.post("/models/{name}/versions/{version}/withdrawals", response=TransitionRequestSchema)
 def withdraw(request: ApiRequest, name: Name, version: Number, which: Withdrawal) -> HttpResponse:
-    """Take back one's own open request."""
+    """Withdraw your own open request."""
     row = request_writes.withdraw(
         name=name,
         version=version,
@@ -134,7 +134,7 @@ def withdraw(request: ApiRequest, name: Name, version: Number, which: Withdrawal
 
 @router.get("/models/{name}/versions/{version}/waivers", response=Items[Waiver])
 def list_waivers(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
-    """The waivers of a version, the oldest first."""
+    """List the waivers of a version, oldest first."""
     request.actor.require(Permission.VIEW, name)
     row = find_named_version(name, version)
     found = waivers_of([row.pk]).get(row.pk, [])
@@ -143,7 +143,7 @@ def list_waivers(request: ApiRequest, name: Name, version: Number) -> HttpRespon
 
 @router.post("/models/{name}/versions/{version}/waivers", response={201: Waiver})
 def waive(request: ApiRequest, name: Name, version: Number, new: NewWaiver) -> HttpResponse:
-    """Let named requirements pass for one version, for a while."""
+    """Waive requirements for one version temporarily."""
     made = DatabaseRegistry.of(request.actor).waive(
         name,
         version,
@@ -159,7 +159,7 @@ def waive(request: ApiRequest, name: Name, version: Number, new: NewWaiver) -> H
 def revoke_waiver(
     request: ApiRequest, uid: Annotated[uuid.UUID, Path()], why: Revocation
 ) -> HttpResponse:
-    """Take a waiver back before it expires."""
+    """Revoke a waiver before it expires."""
     row = waiver_writes.revoke_waiver(
         uid=uid, reason=why.reason, actor=request.actor, at=timezone.now()
     )

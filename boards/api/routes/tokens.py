@@ -24,7 +24,7 @@ router = Router(tags=["Tokens"])
 
 @router.get("/me", response=Me)
 def get_me(request: ApiRequest) -> HttpResponse:
-    """Who the token stands for and what it may do."""
+    """Retrieve the token of this request, its account and its permissions."""
     permissions = [permission.value for permission in Permission if request.actor.may(permission)]
     return answer(
         {
@@ -37,14 +37,14 @@ def get_me(request: ApiRequest) -> HttpResponse:
 
 @router.get("/tokens", response=Items[Token])
 def list_tokens(request: ApiRequest) -> HttpResponse:
-    """The tokens of one's own account, the newest first; never their texts."""
+    """List the tokens of your account, newest first. Their secret texts are not included."""
     request.actor.require_anywhere(Permission.VIEW)
     return answer({"items": [_document(row) for row in tokens_of(request.user)]})
 
 
 @router.post("/tokens", response={201: CreatedToken})
 def create_token(request: ApiRequest, new: NewToken) -> HttpResponse:
-    """Make a token of one's own account; this answer alone holds its text."""
+    """Create a token for your account. You won't see it again."""
     row, text = token_writes.create_token(
         user=request.user,
         name=new.name,
@@ -59,7 +59,7 @@ def create_token(request: ApiRequest, new: NewToken) -> HttpResponse:
 
 @router.delete("/tokens/{uid}", response={204: None})
 def revoke_token(request: ApiRequest, uid: Annotated[uuid.UUID, Path()]) -> HttpResponse:
-    """End a token: the next request that bears it is refused."""
+    """Revoke a token. It becomes invalid immediately."""
     token_writes.revoke_token(uid=uid, actor=request.actor, at=timezone.now())
     return done()
 

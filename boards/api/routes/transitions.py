@@ -50,7 +50,10 @@ router = Router(tags=["Moves"])
 def get_policy_result(
     request: ApiRequest, name: Name, version: Number, to_stage: StageName | None = None
 ) -> HttpResponse:
-    """What the policy says of a version now, for `to_stage` or its next stage. Stores nothing."""
+    """Check a version against the policy for `to_stage` (default: its next stage).
+
+    Stores nothing.
+    """
     stage = Stage(to_stage) if to_stage else None
     policy_result = DatabaseRegistry.of(request.actor).check_promotion_policy(
         name, version, to_stage=stage
@@ -60,7 +63,7 @@ def get_policy_result(
 
 @router.post("/models/{name}/versions/{version}/policy-result", response=PolicyResultSchema)
 def try_policy(request: ApiRequest, name: Name, version: Number, trial: TrialCheck) -> HttpResponse:
-    """What a policy that is sent along would say of a version. Stores nothing."""
+    """Check a version against the policy in the request. Stores nothing."""
     stage = Stage(trial.to_stage) if trial.to_stage else None
     policy = policy_from_document(trial.policy.dict())
     policy_result = DatabaseRegistry.of(request.actor).check_promotion_policy(
@@ -73,7 +76,7 @@ def try_policy(request: ApiRequest, name: Name, version: Number, trial: TrialChe
 def get_judgement(
     request: ApiRequest, name: Name, version: Number, to_stage: StageName | None = None
 ) -> HttpResponse:
-    """What every rule says of a move: workflow, policy, approvals and WIP limits."""
+    """Check whether a move is allowed by the workflow, policy, approvals and WIP limits."""
     stage = Stage(to_stage) if to_stage else None
     judgement = DatabaseRegistry.of(request.actor).can_promote(name, version, stage)
     return answer(judgement_document(judgement))
@@ -81,7 +84,7 @@ def get_judgement(
 
 @router.post("/models/{name}/versions/{version}/checks", response={201: StoredCheck})
 def check_policy(request: ApiRequest, name: Name, version: Number, new: NewCheck) -> HttpResponse:
-    """Judge a version by its policy and keep the policy result with the evidence."""
+    """Check a version against its policy, and store the policy result with the evidence."""
     row = record_policy_check(
         name=name,
         version=version,
@@ -98,7 +101,7 @@ def check_policy(request: ApiRequest, name: Name, version: Number, new: NewCheck
 
 @router.get("/checks/{uid}", response=FrozenCheck)
 def get_check(request: ApiRequest, uid: Annotated[uuid.UUID, Path()]) -> HttpResponse:
-    """A stored check with the evidence as it was when it was made."""
+    """Retrieve a stored check, with the evidence at the time of the check."""
     request.actor.require_anywhere(Permission.VIEW)
     found = check_page(uid)
     request.actor.require(Permission.VIEW, found.model)
@@ -109,7 +112,7 @@ def get_check(request: ApiRequest, uid: Annotated[uuid.UUID, Path()]) -> HttpRes
 def transition_version(
     request: ApiRequest, name: Name, version: Number, new: NewTransition
 ) -> HttpResponse:
-    """Move a version. A refusal lists every reason and has the policy result."""
+    """Move a version to a stage. A refusal lists every reason and contains the policy result."""
     seen = expected_revision(request)
     move = transition_stage(
         name=name,
@@ -131,7 +134,7 @@ def transition_version(
 def list_version_transitions(
     request: ApiRequest, name: Name, version: Number, cursor: CursorText = "", limit: Limit = 50
 ) -> HttpResponse:
-    """The moves of a version, oldest first; its registration is the first."""
+    """List the transitions of a version, oldest first. The first is its registration."""
     return _transitions(request, name, version, cursor, limit)
 
 
@@ -139,13 +142,16 @@ def list_version_transitions(
 def list_model_transitions(
     request: ApiRequest, name: Name, cursor: CursorText = "", limit: Limit = 50
 ) -> HttpResponse:
-    """The moves of all versions of a model, oldest first."""
+    """List the transitions of all versions of a model, oldest first."""
     return _transitions(request, name, None, cursor, limit)
 
 
 @router.post("/models/{name}/rollbacks", response={201: Transition})
 def roll_back(request: ApiRequest, name: Name, new: NewRollback) -> HttpResponse:
-    """Put the last good version, or `to_version`, back into Production and archive the rest."""
+    """Move the last good version, or `to_version`, back to Production.
+
+    The versions that were in Production are archived.
+    """
     move = rollback(
         name=name,
         to_version=new.to_version,

@@ -55,13 +55,13 @@ FilterText = Annotated[
     Query(
         alias="filter",
         max_length=FILTER_MAX,
-        description='Such as `metrics.accuracy >= 0.9 and tags.family = "resnet"`.',
+        description='For example `metrics.accuracy >= 0.9 and tags.family = "resnet"`.',
     ),
 ]
 OrderText = Annotated[
     str,
     Query(),
-    Field(max_length=ORDERING_MAX, description="Such as `metrics.accuracy desc, created`."),
+    Field(max_length=ORDERING_MAX, description="For example `metrics.accuracy desc, created`."),
 ]
 VersionCursor = Annotated[
     str,
@@ -69,7 +69,7 @@ VersionCursor = Annotated[
     Field(
         max_length=CURSOR_MAX,
         pattern=CURSOR_PATTERN,
-        description="`next` of the page before; it fits one order_by only.",
+        description="`next` of the previous page. Valid only for the same order_by.",
     ),
 ]
 Number = Annotated[int, Path(), Field(ge=1, le=NUMBER_MAX)]
@@ -77,7 +77,7 @@ Number = Annotated[int, Path(), Field(ge=1, le=NUMBER_MAX)]
 
 @router.post("/models/{name}/versions", response={201: Version})
 def register_version(request: ApiRequest, name: Name, version: VersionFields) -> HttpResponse:
-    """Register a version in Development, and its model when that is new."""
+    """Register a version in Development. The model is created if it doesn't exist."""
     draft = _draft(name, version)
     row = registration_writes.register_version(
         draft=draft,
@@ -90,7 +90,7 @@ def register_version(request: ApiRequest, name: Name, version: VersionFields) ->
 
 @router.post("/versions", response={201: Items[Version]})
 def register_versions(request: ApiRequest, new: NewVersions) -> HttpResponse:
-    """Register 1 to 1,000 versions, of one model or of several: all of them or none."""
+    """Register 1 to 1,000 versions of one or more models: all of them or none."""
     rows = registration_writes.register_versions(
         drafts=[_draft(version.model, version) for version in new.versions],
         actor=request.actor,
@@ -107,7 +107,7 @@ def list_versions(
     cursor: VersionCursor = "",
     limit: Limit = 50,
 ) -> HttpResponse:
-    """List versions of all models; docs/filters.md says how a filter is written."""
+    """List the versions of all models. docs/filters.md describes the filter language."""
     request.actor.require_anywhere(Permission.VIEW)
     return _page(visible_models(request.actor), where, order_by, cursor, limit)
 
@@ -121,7 +121,7 @@ def list_versions_of_model(
     cursor: VersionCursor = "",
     limit: Limit = 50,
 ) -> HttpResponse:
-    """List the versions of one model."""
+    """List the versions of a model."""
     request.actor.require(Permission.VIEW, name)
     return _page(Q(model=find_model(name)), where, order_by, cursor, limit)
 
@@ -130,7 +130,7 @@ def list_versions_of_model(
 def get_latest_version(
     request: ApiRequest, name: Name, stage: StageName | None = None
 ) -> HttpResponse:
-    """The version with the highest number, of all or of those in one stage."""
+    """Retrieve the version with the highest number, in all stages or in one stage."""
     reader = DatabaseRegistry.of(request.actor)
     if stage is None:
         version = reader.get_latest(name)
@@ -144,7 +144,7 @@ def get_latest_version(
 
 @router.get("/models/{name}/versions/{version}", response=Version)
 def get_version(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
-    """A version as it stands. Its ETag is its revision."""
+    """Retrieve a version. Its ETag is its revision."""
     found = DatabaseRegistry.of(request.actor).get_version(name, version)
     if is_known(request, found.revision):
         return HttpResponse(status=304)
@@ -155,7 +155,7 @@ def get_version(request: ApiRequest, name: Name, version: Number) -> HttpRespons
 def change_version(
     request: ApiRequest, name: Name, version: Number, change: VersionChange
 ) -> HttpResponse:
-    """Describe a version."""
+    """Change the description of a version."""
     with if_match(request, name, version):
         catalog_writes.set_description(
             name=name,
@@ -169,7 +169,7 @@ def change_version(
 
 @router.delete("/models/{name}/versions/{version}", response={204: None})
 def delete_version(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
-    """Hide a version. Its events stay, and its number is never given again."""
+    """Delete a version. Its events are kept, and its number is never used again."""
     with if_match(request, name, version):
         catalog_writes.delete_version(
             name=name, version=version, actor=request.actor, at=timezone.now()
@@ -179,7 +179,7 @@ def delete_version(request: ApiRequest, name: Name, version: Number) -> HttpResp
 
 @router.post("/models/{name}/versions/{version}/metrics", response=Version)
 def log_metrics(request: ApiRequest, name: Name, version: Number, new: NewMetrics) -> HttpResponse:
-    """Add metrics to a version; one that is there is replaced, its old value logged."""
+    """Add metrics to a version. Existing values are replaced and stay in the audit log."""
     with if_match(request, name, version):
         metric_writes.log_metrics(
             name=name,

@@ -45,14 +45,14 @@ DeliveryId = Annotated[int, Path(), Field(ge=1, le=ID_MAX)]
 
 @router.get("/webhooks", response=Items[Endpoint])
 def list_webhooks(request: ApiRequest) -> HttpResponse:
-    """All endpoints, by name."""
+    """List the webhook endpoints, sorted by name."""
     request.actor.require(Permission.ADMINISTER, None)
     return answer({"items": [_document(found) for found in webhooks.endpoints(timezone.now())]})
 
 
 @router.post("/webhooks", response={201: EndpointWithSecret})
 def create_webhook(request: ApiRequest, new: NewEndpoint) -> HttpResponse:
-    """Make an endpoint; this answer alone holds its secret."""
+    """Create a webhook endpoint. You won't see its secret again."""
     row, secret = endpoint_writes.create_webhook(
         name=new.name,
         target=Target(new.target),
@@ -66,7 +66,7 @@ def create_webhook(request: ApiRequest, new: NewEndpoint) -> HttpResponse:
 
 @router.get("/webhooks/{uid}", response=Endpoint)
 def get_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
-    """An endpoint as it stands."""
+    """Retrieve a webhook endpoint."""
     request.actor.require(Permission.ADMINISTER, None)
     found = webhooks.endpoint(uid, timezone.now())
     return answer(_document(found), revision=found.row.revision)
@@ -74,7 +74,10 @@ def get_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
 
 @router.put("/webhooks/{uid}", response=Endpoint)
 def change_webhook(request: ApiRequest, uid: Uid, change: EndpointFields) -> HttpResponse:
-    """Change where an endpoint is and what it is sent of; all of it is stated."""
+    """Replace the name, address and subscription of a webhook endpoint.
+
+    A list that is left out is empty: the endpoint then gets everything.
+    """
     row = endpoint_writes.change_webhook(
         uid=uid,
         name=change.name,
@@ -89,16 +92,16 @@ def change_webhook(request: ApiRequest, uid: Uid, change: EndpointFields) -> Htt
 
 @router.delete("/webhooks/{uid}", response={204: None})
 def remove_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
-    """Take an endpoint away; what is on its way to it is cancelled."""
+    """Remove a webhook endpoint. Its pending deliveries are cancelled."""
     endpoint_writes.remove_webhook(uid=uid, actor=request.actor, at=timezone.now())
     return done()
 
 
 @router.post("/webhooks/{uid}/secret", response=EndpointWithSecret)
 def rotate_secret(request: ApiRequest, uid: Uid, new: NewSecret) -> HttpResponse:
-    """Give an endpoint a new secret, which this answer alone holds.
+    """Replace the secret of a webhook endpoint. You won't see the new secret again.
 
-    The old one signs beside it for the hours that are asked for.
+    The old secret stays valid for `overlap_hours`: messages are signed with both.
     """
     row, secret = endpoint_writes.rotate_secret(
         uid=uid, overlap_hours=new.overlap_hours, actor=request.actor, at=timezone.now()
@@ -108,14 +111,14 @@ def rotate_secret(request: ApiRequest, uid: Uid, new: NewSecret) -> HttpResponse
 
 @router.post("/webhooks/{uid}/enable", response=Endpoint)
 def enable_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
-    """Let an endpoint get messages again, of what happens from now on."""
+    """Enable a webhook endpoint. It gets the events from now on."""
     row = endpoint_writes.enable_webhook(uid=uid, actor=request.actor, at=timezone.now())
     return answer(_of(row), revision=row.revision)
 
 
 @router.post("/webhooks/{uid}/disable", response=Endpoint)
 def disable_webhook(request: ApiRequest, uid: Uid, why: Disabling) -> HttpResponse:
-    """Let an endpoint get nothing more; what is on its way to it is cancelled."""
+    """Disable a webhook endpoint. Its pending deliveries are cancelled."""
     row = endpoint_writes.disable_webhook(
         uid=uid, reason=why.reason, actor=request.actor, at=timezone.now()
     )
@@ -124,7 +127,7 @@ def disable_webhook(request: ApiRequest, uid: Uid, why: Disabling) -> HttpRespon
 
 @router.post("/webhooks/{uid}/test", response={201: DeliverySchema})
 def send_test(request: ApiRequest, uid: Uid) -> HttpResponse:
-    """Send an endpoint a message that says nothing but that it came."""
+    """Send a test message to a webhook endpoint."""
     row = endpoint_writes.send_test(uid=uid, actor=request.actor, at=timezone.now())
     return created(_delivery(row))
 
@@ -137,7 +140,7 @@ def list_deliveries(
     cursor: CursorText = "",
     limit: Limit = 50,
 ) -> HttpResponse:
-    """What is and was sent to an endpoint, the newest first."""
+    """List the deliveries to a webhook endpoint, newest first."""
     request.actor.require(Permission.ADMINISTER, None)
     found = webhooks.deliveries(
         webhooks.endpoint(uid, timezone.now()).row,
@@ -150,7 +153,7 @@ def list_deliveries(
 
 @router.get("/deliveries/{delivery}", response=DeliveryInFull)
 def get_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
-    """A delivery: what was sent, and what came back of each attempt."""
+    """Retrieve a delivery, with the message and the response to each attempt."""
     request.actor.require(Permission.ADMINISTER, None)
     row, attempts = webhooks.delivery(delivery)
     return answer(
@@ -174,7 +177,7 @@ def get_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
 
 @router.post("/deliveries/{delivery}/replay", response=DeliverySchema)
 def replay_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
-    """Send a delivery once more, whatever became of it."""
+    """Send a delivery again, whatever its status."""
     row = replay(pk=delivery, actor=request.actor, at=timezone.now())
     return answer(_delivery(row))
 

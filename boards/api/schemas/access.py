@@ -14,7 +14,7 @@ from obeya.filters.globs import GLOBS_MAX
 
 
 class NewToken(Body):
-    """A token that is to be made."""
+    """A token to create. Without `models` it has access to all models."""
 
     name: Annotated[str, Field(min_length=1, max_length=names.TOKEN_NAME_MAX)]
     scopes: Annotated[
@@ -28,7 +28,7 @@ class NewToken(Body):
 
 
 class Token(Schema):
-    """A token; its text is told once, when it is made."""
+    """A token, without its secret text. `shown` is the beginning of that text."""
 
     id: str
     account: str
@@ -43,13 +43,13 @@ class Token(Schema):
 
 
 class CreatedToken(Token):
-    """A token as it was made, with its text."""
+    """A new token. `token` is its secret text, which you won't see again."""
 
     token: str
 
 
 class Me(Schema):
-    """Who the token stands for, and what it may do."""
+    """The account of the token, the token, and the permissions that they have together."""
 
     account: str
     token: Token
@@ -57,7 +57,7 @@ class Me(Schema):
 
 
 class EventNames(Schema):
-    """Names as they are now; the hash covers ids alone."""
+    """Current names. The hash covers only ids."""
 
     actor: str
     model: str | None

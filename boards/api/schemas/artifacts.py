@@ -20,7 +20,7 @@ BINARY_ANSWER: dict[str, Any] = {
             "in": "header",
             "name": "Range",
             "required": False,
-            "description": "Such as bytes=0-1023: 206 with this part of the file.",
+            "description": "For example bytes=0-1023: 206 with this part of the file.",
             "schema": {"type": "string"},
         }
     ],
@@ -30,28 +30,28 @@ Sha256Text = Annotated[str, Field(pattern="^(sha256:)?[0-9a-f]{64}$")]
 
 
 class Blob(Schema):
-    """Content that is stored."""
+    """Stored content. `size` is in bytes."""
 
     sha256: str
     size: int
 
 
 class NewFile(Body):
-    """A file of an artifact by the digest of its content."""
+    """A file of an artifact, with the SHA-256 of its content."""
 
     path: Annotated[str, Field(min_length=1, max_length=PATH_MAX)]
     sha256: Sha256Text
 
 
 class NewArtifact(Body):
-    """All files of an artifact. `digest` is what they must have together, if it is known."""
+    """All files of an artifact. `digest` (optional) is the digest that they must have together."""
 
     files: Annotated[list[NewFile], Field(min_length=1, max_length=FILES_MAX)]
     digest: Annotated[str, Field(max_length=71)] = ""
 
 
 class ArtifactFile(Schema):
-    """A file that is stored; `findings` is what was told of its content without running it."""
+    """A stored file. `findings` is the result of its inspection, which runs no code of the file."""
 
     path: str
     size: int
@@ -60,7 +60,7 @@ class ArtifactFile(Schema):
 
 
 class Artifact(Schema):
-    """What a version is made of. `size` is null where no files are stored here."""
+    """The files of a version. `size`, in bytes, is null if its files are stored elsewhere."""
 
     digest: str
     size: int | None

@@ -25,26 +25,26 @@ ComparisonSign = Literal[">", ">=", "<", "<=", "="]
 
 
 class Body(Schema):
-    """What a request may hold: these members and no others, of these types and no others."""
+    """A request body. Unknown members and other types are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Page(Schema, Generic[T]):
-    """A page of a list; `next` is the cursor of the following one."""
+    """A page of a list. `next` is the cursor of the following page, null on the last page."""
 
     items: list[T]
     next: str | None
 
 
 class Items(Schema, Generic[T]):
-    """A whole list."""
+    """A complete list."""
 
     items: list[T]
 
 
 class Problem(Schema):
-    """An error (RFC 9457); further members depend on its kind."""
+    """An error (RFC 9457). Other members depend on `code`."""
 
     type: str
     title: str

@@ -13,7 +13,7 @@ from obeya import names
 
 
 class MetricIn(Body):
-    """A measurement; what was not stated may be left out."""
+    """A measurement. Leave out what is unknown."""
 
     value: Finite
     samples: int | None = None
@@ -25,7 +25,7 @@ Metrics = dict[str, Finite | MetricIn]
 
 
 class MetricOut(Schema):
-    """A measurement; what was not stated is left out."""
+    """A measurement. Unknown members are left out."""
 
     value: float
     samples: int | None = None
@@ -34,7 +34,7 @@ class MetricOut(Schema):
 
 
 class VersionFields(Body):
-    """What a version is registered with."""
+    """A version to register. Without `version` it gets the next number."""
 
     version: VersionNumber | None = None
     metrics: Metrics = {}
@@ -47,19 +47,19 @@ class VersionFields(Body):
 
 
 class NewVersion(VersionFields):
-    """A version of a model that is named beside it."""
+    """A version to register, with the name of its model."""
 
     model: Annotated[str, Field(min_length=1, max_length=names.MODEL_NAME_MAX)]
 
 
 class NewVersions(Body):
-    """Versions that are registered together or not at all."""
+    """Versions to register: all of them or none."""
 
     versions: Annotated[list[NewVersion], Field(min_length=1, max_length=1000)]
 
 
 class Version(Schema):
-    """A version as it stands."""
+    """A version of a registered model."""
 
     model: str
     version: int
@@ -83,7 +83,7 @@ class Version(Schema):
 
 
 class Model(Schema):
-    """A registered model, with how many versions it has in each stage."""
+    """A registered model. `stages` is the number of its versions in each stage."""
 
     name: str
     description: str
@@ -99,7 +99,7 @@ class Model(Schema):
 
 
 class ModelChange(Body):
-    """What is to be changed of a model; what is left out stays."""
+    """Changes to a model. Members that are left out don't change."""
 
     name: str | None = None
     description: str | None = None
@@ -108,7 +108,7 @@ class ModelChange(Body):
 
 
 class VersionChange(Body):
-    """What is to be changed of a version."""
+    """Changes to a version."""
 
     description: str
 
@@ -120,19 +120,19 @@ class TagValue(Body):
 
 
 class AliasTarget(Body):
-    """The version that an alias points at."""
+    """The version that an alias points to."""
 
     version: VersionNumber
 
 
 class NewMetrics(Body):
-    """Metrics by name."""
+    """Metrics to add, each with its name."""
 
     metrics: Metrics
 
 
 class DefinitionIn(Body):
-    """What is known of a metric."""
+    """A metric definition to set."""
 
     direction: Literal["higher", "lower", "unknown"] = "unknown"
     unit: str = ""
@@ -142,7 +142,7 @@ class DefinitionIn(Body):
 
 
 class Definition(Schema):
-    """What is known of a metric."""
+    """The definition of a metric."""
 
     name: str
     direction: Literal["higher", "lower", "unknown"]
@@ -153,7 +153,7 @@ class Definition(Schema):
 
 
 class MetricDiff(Schema):
-    """One metric of two versions, b held against a."""
+    """One metric, compared between version b and version a."""
 
     definition: Definition
     a: MetricOut | None
@@ -164,7 +164,7 @@ class MetricDiff(Schema):
 
 
 class VersionComparison(Schema):
-    """Version b held against a."""
+    """The comparison of version b with version a."""
 
     version_a: str
     version_b: str
@@ -173,14 +173,14 @@ class VersionComparison(Schema):
 
 
 class Challenger(Schema):
-    """One version and how it stands to the baseline."""
+    """A version and its comparison with the baseline."""
 
     version: Version
     comparison: VersionComparison
 
 
 class Comparison(Schema):
-    """Versions held against one of them."""
+    """The comparison of several versions with a baseline."""
 
     baseline: Version
     comparisons: list[Challenger]

@@ -26,7 +26,7 @@ Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text)]
 
 
 class ImportedVersionIn(Body):
-    """A version as it stands in another registry."""
+    """A version from another registry."""
 
     version: VersionNumber
     stage: StageName
@@ -42,7 +42,7 @@ class ImportedVersionIn(Body):
 
 
 class ImportIn(Body):
-    """A model as it stands in another registry, with up to 500 of its versions, by number."""
+    """A model from another registry, with up to 500 of its versions, sorted by number."""
 
     model: Annotated[str, Field(min_length=1, max_length=names.MODEL_NAME_MAX)]
     origin: Annotated[str, Field(max_length=names.URI_MAX)] = ""
@@ -53,14 +53,18 @@ class ImportIn(Body):
 
 
 class RefusedVersion(Schema):
-    """A version that could not be brought, and why."""
+    """A version that could not be imported, with the reason."""
 
     version: int
     why: str
 
 
 class ImportReport(Schema):
-    """What became of a model and of each of its versions."""
+    """The result of an import.
+
+    `brought` are the imported versions, `there` those that existed before. `kept_aliases` has a
+    sentence for each alias that already points to another version.
+    """
 
     model: str
     is_new: bool

@@ -18,7 +18,7 @@ from boards.api.schemas.basics import (
 
 
 class GuardrailIn(Body):
-    """A bound for a live metric."""
+    """A limit to set for a live metric."""
 
     comparison: ComparisonSign
     bound: Finite
@@ -26,7 +26,7 @@ class GuardrailIn(Body):
 
 
 class Guardrail(Schema):
-    """A bound for a live metric."""
+    """The limit of a live metric of the Production version."""
 
     metric: str
     comparison: str
@@ -35,7 +35,7 @@ class Guardrail(Schema):
 
 
 class NewLiveValue(Body):
-    """A value measured live of a version in Production; null: of the champion."""
+    """A live value of a version in Production. Without `version` it is of the champion."""
 
     metric: str
     value: Finite
@@ -43,7 +43,7 @@ class NewLiveValue(Body):
 
 
 class LiveReport(Schema):
-    """What came of a live value."""
+    """The result of a live value: a breach, and the version that a rollback restored."""
 
     model: str
     version: int
@@ -56,14 +56,14 @@ class LiveReport(Schema):
 
 
 class WipLimitIn(Body):
-    """How many versions a stage may hold."""
+    """A WIP limit to set: the maximum number of versions in a stage."""
 
     limit: Annotated[int, Field(ge=1, le=1_000_000)]
     mode: Literal["block", "warn"] = "block"
 
 
 class WipLimit(Schema):
-    """How many versions a stage may hold."""
+    """A WIP limit: the maximum number of versions in a stage."""
 
     stage: LimitedStage
     limit: int

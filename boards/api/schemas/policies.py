@@ -10,7 +10,7 @@ from boards.api.schemas.basics import Body, Finite, GatedStage, StageName, Time
 
 
 class Policy(Schema):
-    """A promotion policy; `requirements` as docs/policies.md has them."""
+    """A promotion policy. docs/policies.md describes the `requirements`."""
 
     stage: GatedStage | None
     requirements: list[dict[str, Any]]
@@ -21,7 +21,7 @@ class Policy(Schema):
 
 
 class PolicyIn(Body):
-    """A promotion policy that is to be set or tried."""
+    """A promotion policy to set or try. docs/policies.md describes the `requirements`."""
 
     stage: GatedStage | None = None
     requirements: list[dict[str, Any]] = []
@@ -32,7 +32,7 @@ class PolicyIn(Body):
 
 
 class PolicyInForce(Schema):
-    """A policy, whose it is (null: the site's) and its revision."""
+    """A policy and its revision. `model` is null for the default policy."""
 
     stage: GatedStage
     model: str | None
@@ -41,37 +41,38 @@ class PolicyInForce(Schema):
 
 
 class TrialCheck(Body):
-    """A policy to judge a version by, without storing anything."""
+    """A policy to check a version against, without storing anything."""
 
     policy: PolicyIn
     to_stage: StageName | None = None
 
 
 class Draft(Body):
-    """A policy to be tried on what is there, for the whole site or for one model."""
+    """A draft policy for one model or, without `model`, for the whole registry."""
 
     policy: PolicyIn
     model: str | None = None
 
 
 class VersionName(Schema):
-    """A version by model and number."""
+    """A version, identified by its model and number."""
 
     model: str
     version: int
 
 
 class PastPromotion(VersionName):
-    """A past promotion, and its stored check."""
+    """A past promotion, with the id of its stored check."""
 
     made_at: Time
     check: str
 
 
 class Simulation(Schema):
-    """What a draft would do; of versions and promotions the first 50 are named.
+    """The impact of a draft policy. Each list has at most 50 items.
 
-    One that `only_warns` refuses nothing: what it would have refused it would have warned of.
+    If `only_warns` is true, the draft would warn about the promotions in `refused`, not refuse
+    them.
     """
 
     only_warns: bool

@@ -11,7 +11,7 @@ from boards.api.schemas.basics import Body, GatedStage, Reason, RequestStatus, S
 
 
 class NewRequest(Body):
-    """A request that a version be moved."""
+    """A request to move a version. Without `to_stage` it is to the next stage."""
 
     to_stage: StageName | None = None
     reason: Reason = ""
@@ -19,7 +19,7 @@ class NewRequest(Body):
 
 
 class Vote(Schema):
-    """One person's vote."""
+    """An approval or a rejection."""
 
     voter: str
     decision: Literal["approve", "reject"]
@@ -29,7 +29,7 @@ class Vote(Schema):
 
 
 class TransitionRequest(Schema):
-    """A request with its votes."""
+    """A request to move a version, with its approvals and rejections."""
 
     id: str
     model: str
@@ -48,7 +48,7 @@ class TransitionRequest(Schema):
 
 
 class NewVote(Body):
-    """A vote on the open request of a version."""
+    """An approval or a rejection of the open request of a version."""
 
     decision: Literal["approve", "reject"]
     comment: Reason = ""
@@ -56,13 +56,13 @@ class NewVote(Body):
 
 
 class Withdrawal(Body):
-    """Which of one's requests is taken back."""
+    """The request to withdraw."""
 
     to_stage: StageName | None = None
 
 
 class NewWaiver(Body):
-    """Requirements to be waived, named by their lines."""
+    """Requirements to waive, as `requirement` of a policy result writes them."""
 
     requirements: Annotated[list[str], Field(max_length=100)]
     reason: Reason
@@ -71,13 +71,13 @@ class NewWaiver(Body):
 
 
 class Revocation(Body):
-    """Why a waiver is taken back."""
+    """The reason for revoking a waiver (optional)."""
 
     reason: Reason = ""
 
 
 class Waiver(Schema):
-    """A waiver."""
+    """A temporary exception to requirements."""
 
     id: str
     model: str

@@ -10,7 +10,7 @@ from boards.api.schemas.basics import Body, Reason, StageName, Time, VersionNumb
 
 
 class Refusal(Schema):
-    """One reason why a move may not be made."""
+    """One reason for a refused move, or one warning."""
 
     kind: str
     code: str
@@ -18,7 +18,7 @@ class Refusal(Schema):
 
 
 class RequirementOutcome(Schema):
-    """One requirement held against the evidence."""
+    """The result of one requirement."""
 
     requirement: str
     metric: str
@@ -32,7 +32,7 @@ class RequirementOutcome(Schema):
 
 
 class PolicyResult(Schema):
-    """What a policy says of a version."""
+    """The result of a policy check, with every requirement."""
 
     stage: StageName | None
     policy_revision: int | None
@@ -45,7 +45,7 @@ class PolicyResult(Schema):
 
 
 class Judgement(Schema):
-    """What every rule says of a move."""
+    """Whether a move is allowed, with every refusal and warning."""
 
     from_stage: StageName
     to_stage: StageName
@@ -58,20 +58,20 @@ class Judgement(Schema):
 
 
 class NewCheck(Body):
-    """A check of the policy that is to be stored."""
+    """A policy check to store. Without `to_stage` it is for the next stage."""
 
     to_stage: StageName | None = None
 
 
 class StoredCheck(Schema):
-    """A check that was stored."""
+    """A stored policy check."""
 
     id: str
     policy_result: PolicyResult
 
 
 class FrozenCheck(Schema):
-    """A stored check with the evidence as it was."""
+    """A stored policy check, with the evidence at the time of the check."""
 
     id: str
     model: str
@@ -91,7 +91,7 @@ class FrozenCheck(Schema):
 
 
 class NewTransition(Body):
-    """A move, and what the caller was looking at."""
+    """A move to a stage. It is refused if the version differs from the expected state."""
 
     to_stage: StageName
     reason: Reason = ""
@@ -101,7 +101,7 @@ class NewTransition(Body):
 
 
 class Transition(Schema):
-    """One move of one version."""
+    """A transition of a version. `from_stage` is null for its registration, the first one."""
 
     model: str
     version: int
@@ -117,7 +117,7 @@ class Transition(Schema):
 
 
 class NewRollback(Body):
-    """Why, and to which version; null: the one that the rule finds."""
+    """A rollback. Without `to_version` it restores the last good version."""
 
     reason: Reason
     to_version: VersionNumber | None = None

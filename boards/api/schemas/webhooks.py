@@ -19,7 +19,7 @@ TypeName = Annotated[str, Field(json_schema_extra={"enum": list(TYPES)})]
 
 
 class EndpointFields(Body):
-    """What an endpoint is called, where it is, and what it is sent of; empty lists: everything."""
+    """The name, address and subscription of an endpoint. An empty list selects everything."""
 
     name: Annotated[str, Field(min_length=1, max_length=NAME_MAX)]
     address: Annotated[str, Field(min_length=1, max_length=ADDRESS_MAX)]
@@ -32,13 +32,13 @@ class EndpointFields(Body):
 
 
 class NewEndpoint(EndpointFields):
-    """An endpoint that is to be made."""
+    """An endpoint to create. An empty list selects everything."""
 
     target: TargetName = "webhook"
 
 
 class Endpoint(Schema):
-    """An endpoint; counts but `pending` are of the last 24 hours."""
+    """A webhook endpoint. `failed` and `delivered` count deliveries of the last 24 hours."""
 
     id: str
     name: str
@@ -60,25 +60,25 @@ class Endpoint(Schema):
 
 
 class EndpointWithSecret(Endpoint):
-    """An endpoint with its secret, which is told only here."""
+    """A webhook endpoint with its secret, which you won't see again."""
 
     secret: str
 
 
 class NewSecret(Body):
-    """For how many hours the old secret signs beside the new one."""
+    """The number of hours for which messages are signed with the old secret too."""
 
     overlap_hours: Annotated[int, Field(ge=0, le=OVERLAP_HOURS_MAX)] = 24
 
 
 class Disabling(Body):
-    """Why an endpoint is disabled."""
+    """The reason for disabling an endpoint (optional)."""
 
     reason: Annotated[str, Field(max_length=names.REASON_MAX)] = ""
 
 
 class Delivery(Schema):
-    """A message on its way to an endpoint."""
+    """The delivery of an event to an endpoint."""
 
     id: int
     message_id: str
@@ -91,7 +91,7 @@ class Delivery(Schema):
 
 
 class DeliveryAttempt(Schema):
-    """One attempt; `status_code` is null where no answer came, and `error` says why."""
+    """One attempt. Without a response, `status_code` is null and `error` says why."""
 
     made_at: Time
     milliseconds: int
@@ -102,7 +102,7 @@ class DeliveryAttempt(Schema):
 
 
 class DeliveryInFull(Delivery):
-    """A delivery with what was sent and what came back, the last attempt first."""
+    """A delivery with its message and its attempts, last attempt first."""
 
     body: dict[str, Any]
     attempts: list[DeliveryAttempt]
