@@ -13,14 +13,14 @@ from django_htmx.middleware import HtmxDetails
 from obeya.errors import RegistryError
 
 TITLES = {
-    400: "That cannot be read",
-    403: "You may not do that",
-    404: "There is nothing here",
-    405: "There is nothing to see here",
-    409: "Somebody was faster",
-    422: "The rules say no",
+    400: "Invalid request",
+    403: "Permission denied",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Changed by someone else",
+    422: "Not allowed by policy",
     429: "Too many attempts",
-    500: "Something broke",
+    500: "Something went wrong",
 }
 
 
@@ -35,7 +35,7 @@ class RegistryErrorMiddleware:
         answer = self._get_response(request)
         if isinstance(answer, HttpResponseNotAllowed) and not answer.content:
             page = error_answer(
-                request, 405, "This address only takes a form that is sent from its page."
+                request, 405, "This URL only accepts a form that is sent from its page."
             )
             page["Allow"] = answer["Allow"]
             return page
@@ -65,7 +65,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 @requires_csrf_token
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for 403."""
-    return error_answer(request, 403, "Your account does not have the right to do this.")
+    return error_answer(request, 403, "Your account does not have the permission to do this.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -73,14 +73,14 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return error_answer(
         request,
         403,
-        "This form is too old or came from another site. Load the page again and repeat.",
+        "This form has expired or came from another site. Reload the page and try again.",
     )
 
 
 @requires_csrf_token
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for 404."""
-    return error_answer(request, 404, "There is no page at this address.")
+    return error_answer(request, 404, "This page does not exist. Check the URL.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -36,6 +36,6 @@ def _here(request: Request, command: str) -> str:
     tokens = request.build_absolute_uri(reverse("boards:tokens"))
     return (
         f"export OBEYA_URL={shlex.quote(home)}\n"
-        f'export OBEYA_TOKEN="${{OBEYA_TOKEN:?make one on {tokens}}}"\n'
+        f'export OBEYA_TOKEN="${{OBEYA_TOKEN:?create one on {tokens}}}"\n'
         f"{command}"
     )

@@ -174,6 +174,6 @@ document.addEventListener("click", async (event) => {
     announce("Copied.");
     toast("Copied.");
   } catch {
-    tell("The browser does not let this page copy. Select the text instead.");
+    tell("The browser does not allow copying. Select the text and copy it.");
   }
 });

@@ -37,7 +37,7 @@ function shown(value) {
 }
 
 function sentence() {
-  if (!picks.size) return `Tick two to ${MAX} cards to compare them.`;
+  if (!picks.size) return `Select 2 to ${MAX} versions to compare.`;
   return `${picks.size} selected`;
 }
 
@@ -62,7 +62,7 @@ function chip(value) {
   button.className = "chip";
   button.dataset.unpick = value;
   button.textContent = `${shown(value)} ×`;
-  button.setAttribute("aria-label", `Take out ${shown(value)}`);
+  button.setAttribute("aria-label", `Remove ${shown(value)}`);
   item.append(button);
   return item;
 }
@@ -76,7 +76,7 @@ function change(say) {
 function pick(box) {
   if (box.checked && picks.size >= MAX) {
     box.checked = false;
-    counter.textContent = `At most ${MAX} can be compared.`;
+    counter.textContent = `You can compare at most ${MAX} versions.`;
     announce(counter.textContent);
     return;
   }
@@ -113,7 +113,7 @@ document.addEventListener("click", (event) => {
   } else if (target.matches("[data-unpick]")) {
     const value = target.dataset.unpick;
     picks.delete(value);
-    change(`${shown(value)} taken out, ${sentence()}`);
+    change(`${shown(value)} removed, ${sentence()}`);
     (list.querySelector("button") ?? bar.querySelector("[data-picks-go]")).focus();
   }
 });

@@ -63,10 +63,10 @@ async function ask(path, file, method, more = {}, body = undefined) {
     },
   });
   if (answer.ok && !answer.redirected) return answer.json();
-  if (answer.redirected) throw new Refused("You are signed out. Sign in again, then send the same files: what came is kept.");
+  if (answer.redirected) throw new Refused("You are signed out. Sign in again and upload the same files. Received data is kept.");
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const sentence = page.querySelector("[data-problem] p")?.textContent;
-  if (answer.status < 500 || answer.status === 507) throw new Refused(sentence ?? "The server refused it.");
+  if (answer.status < 500 || answer.status === 507) throw new Refused(sentence ?? "The server refused the upload.");
   throw new Error(sentence);
 }
 
@@ -85,7 +85,7 @@ async function send(path, file, told) {
     } catch (error) {
       if (error instanceof Refused || stopping.signal.aborted) throw error;
       if (failures === WAITS_MS.length) {
-        throw new Refused("The server cannot be reached. Send the same files again: what came is kept.");
+        throw new Refused("The server can’t be reached. Upload the same files again. Received data is kept.");
       }
       await new Promise((wake) => setTimeout(wake, WAITS_MS[failures]));
       failures += 1;
@@ -116,7 +116,7 @@ async function upload() {
   form.querySelector(".field-error")?.remove();
   chosen.removeAttribute("aria-invalid");
   show(true);
-  announce("The upload has begun.");
+  announce("Upload started.");
   try {
     const named = document.createElement("input");
     named.type = "hidden";
@@ -124,13 +124,13 @@ async function upload() {
     named.value = JSON.stringify(await sendAll());
     form.append(named);
     form.enctype = "application/x-www-form-urlencoded";
-    part("told").textContent = "Everything is here.";
+    part("told").textContent = "All files are uploaded.";
     // Past the listener below; the file inputs are disabled, so that nothing is sent twice.
     form.submit();
   } catch (error) {
     const stopped = stopping.signal.aborted;
     show(false);
-    complain(stopped ? "Stopped. Send the same files again to go on: what came is kept." : error.message);
+    complain(stopped ? "Upload stopped. Upload the same files again to continue. Received data is kept." : error.message);
     part("start").focus();
   }
 }
@@ -140,7 +140,7 @@ if (form) {
   chosen.required = false;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!files().length) complain("Choose the files of this version first.");
+    if (!files().length) complain("Choose the files of this version.");
     else upload();
   });
   part("stop").addEventListener("click", () => stopping.abort());

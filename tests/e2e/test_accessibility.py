@@ -84,7 +84,7 @@ def test_an_andon_full_columns_and_the_dialogs_they_lead_to(
     board.page.get_by_role("region", name="A guardrail is breached").get_by_role(
         "link", name="Roll back"
     ).click()
-    expect(board.dialog).to_contain_text("a rollback is made all the same")
+    expect(board.dialog).to_contain_text("The rollback is still possible")
     assert violations(board.page) == []
     board.dialog.get_by_label("Reason").fill(" ")
     board.dialog.get_by_role("button", name="Roll back").click()
@@ -117,10 +117,10 @@ def test_guardrails_with_values_and_errors(
 
 def test_a_board_with_cards_picked(look: Callable[..., Page], registry: DatabaseRegistry) -> None:
     board = BoardPage(look())
-    board.page.get_by_role("button", name="Compare…").click()
+    board.page.get_by_role("button", name="Select", exact=True).click()
     for name in ("resnet50 v4", "bert-base v2"):
         board.pick(name).check()
-    expect(board.picks.get_by_role("button", name="Take out")).to_have_count(2)
+    expect(board.picks.get_by_role("button", name="Remove")).to_have_count(2)
     assert violations(board.page) == []
 
 
@@ -166,5 +166,5 @@ def test_a_page_that_is_not_allowed(
 ) -> None:
     accounts["vera"].groups.clear()
     page = look("/", user="vera")
-    expect(page.get_by_role("heading", name="You may not do that")).to_be_visible()
+    expect(page.get_by_role("heading", name="Permission denied")).to_be_visible()
     assert violations(page) == []

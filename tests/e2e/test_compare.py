@@ -15,7 +15,7 @@ from tests.e2e.board_page import BoardPage
 
 def start(board: BoardPage) -> None:
     """Begin to pick."""
-    board.page.get_by_role("button", name="Compare…").click()
+    board.page.get_by_role("button", name="Select", exact=True).click()
     expect(board.picks).to_be_visible()
 
 
@@ -32,7 +32,7 @@ def test_cards_are_picked_and_compared(board: BoardPage) -> None:
         board.pick(name).check()
     expect(board.picks).to_contain_text("3 selected")
     expect(board.live).to_have_text("3 selected")
-    board.picks.get_by_role("button", name="Take out resnet50 v5").click()
+    board.picks.get_by_role("button", name="Remove resnet50 v5").click()
     expect(board.picks).to_contain_text("2 selected")
     expect(board.pick("resnet50 v5")).not_to_be_checked()
     board.picks.get_by_role("button", name="Compare").click()
@@ -41,7 +41,7 @@ def test_cards_are_picked_and_compared(board: BoardPage) -> None:
 
 
 def test_by_keyboard_alone(board: BoardPage) -> None:
-    toggle = board.page.get_by_role("button", name="Compare…")
+    toggle = board.page.get_by_role("button", name="Select", exact=True)
     toggle.press("Enter")
     first = board.names("development")[0]
     expect(board.pick(first)).to_be_focused()
@@ -49,8 +49,8 @@ def test_by_keyboard_alone(board: BoardPage) -> None:
     expect(board.pick(first)).to_be_checked()
     board.pick("resnet50 v5").press("Space")
     expect(board.picks).to_contain_text("2 selected")
-    board.picks.get_by_role("button", name="Take out resnet50 v5").press("Enter")
-    expect(board.picks.get_by_role("button", name=f"Take out {first}")).to_be_focused()
+    board.picks.get_by_role("button", name="Remove resnet50 v5").press("Enter")
+    expect(board.picks.get_by_role("button", name=f"Remove {first}")).to_be_focused()
     board.picks.get_by_role("button", name="Close").press("Enter")
     expect(board.picks).to_be_hidden()
     expect(toggle).to_be_focused()
@@ -86,7 +86,7 @@ def test_no_more_than_six_are_picked(board: BoardPage) -> None:
         board.pick(name).check()
     board.pick(names[6]).click()
     expect(board.pick(names[6])).not_to_be_checked()
-    expect(board.picks).to_contain_text("At most 6 can be compared.")
+    expect(board.picks).to_contain_text("You can compare at most 6 versions.")
     board.picks.get_by_role("button", name="Compare").click()
     expect(heads(board.page)).to_have_count(6)
 
@@ -115,9 +115,9 @@ def test_versions_are_ticked_on_the_models_page_and_the_comparison_is_changed_by
     page = visit("/models/resnet50/", java_script_enabled=False)
     for number in (3, 4):
         page.get_by_label(f"Compare v{number}").check()
-    page.get_by_role("button", name="Compare the ticked").click()
+    page.get_by_role("button", name="Compare selected").click()
     expect(heads(page)).to_have_text(["resnet50 v3", "resnet50 v4"])
-    page.get_by_role("link", name="make baseline resnet50 v4").click()
+    page.get_by_role("link", name="set as baseline resnet50 v4").click()
     expect(heads(page)).to_have_text(["resnet50 v4", "resnet50 v3"])
     page.get_by_label("Add a version").fill("bert-base:1")
     page.get_by_role("button", name="Add").click()
@@ -137,7 +137,7 @@ def test_a_metrics_direction_is_mended_from_its_row(
     page = visit("/compare/?v=resnet50:3&v=resnet50:5&baseline=0", user="ada")
     row = page.locator(".compare tr", has=page.get_by_role("rowheader", name="latency_p99_ms"))
     expect(row).to_contain_text("worse")
-    page.get_by_role("link", name="Edit what latency_p99_ms means").click()
+    page.get_by_role("link", name="Edit the definition of latency_p99_ms").click()
     page.get_by_label("Higher is better").check()
     page.get_by_label("Unit").fill("ms")
     page.get_by_role("button", name="Save").click()

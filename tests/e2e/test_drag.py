@@ -87,7 +87,7 @@ def test_a_refusal_lists_every_reason(board: BoardPage) -> None:
     expect(reasons).to_have_count(2)
     expect(reasons.nth(0)).to_contain_text("accuracy")
     expect(reasons.nth(1)).to_contain_text("latency_p99_ms")
-    expect(board.dialog.get_by_role("link", name="See the whole policy result")).to_be_visible()
+    expect(board.dialog.get_by_role("link", name="See the full policy result")).to_be_visible()
     expect(board.card_in("staging", "resnet50 v5")).to_be_visible()
 
 
@@ -110,7 +110,7 @@ def test_a_held_card_previews_the_policy_result_of_the_policy(board: BoardPage) 
     board.let_go()
     board.pick_up("resnet50 v4")
     expect(board.column("production")).to_have_attribute("data-drop", "yes")
-    expect(board.note("production")).to_contain_text("Now there: v3.")
+    expect(board.note("production")).to_contain_text("Now in Production: v3.")
     board.let_go()
 
 
@@ -129,7 +129,7 @@ def test_a_drop_on_production_asks_and_offers_to_archive_the_champion(board: Boa
     expect(board.dialog).to_be_visible()
     expect(board.dialog.get_by_role("radio", name="Production")).to_be_checked()
     expect(board.dialog.get_by_label("Archive v3, now in Production")).to_be_checked()
-    expect(board.dialog.get_by_label("Reason (may stay empty)")).to_have_value("")
+    expect(board.dialog.get_by_label("Reason (optional)")).to_have_value("")
     board.dialog.get_by_role("button", name="Move").click()
     expect(board.dialog).to_be_hidden()
     expect(board.live).to_have_text("resnet50 v4 moved from Staging to Production; v3 archived")
@@ -266,7 +266,7 @@ def test_the_slower_of_two_people_is_told_who_moved_the_card(
     board.drag("resnet50 v6", "staging")
     expect(board.live).to_have_text("resnet50 v6 moved from Development to Staging")
     other.drag("resnet50 v6", "staging")
-    expect(other.dialog.get_by_role("alert")).to_contain_text("It was last changed by grace")
+    expect(other.dialog.get_by_role("alert")).to_contain_text("grace moved this to Staging")
     expect(other.card_in("staging", "resnet50 v6")).to_be_visible()
     expect(other.card("resnet50 v6")).to_have_count(1)
     expect(other.card("resnet50 v6")).not_to_have_attribute("data-pending", "")
@@ -282,7 +282,7 @@ def test_an_old_page_learns_where_the_card_is_and_keeps_the_reason(
     board.dialog.get_by_label("Reason").fill("Faster")
     registry.transition_stage("resnet50", 4, Stage.ARCHIVED)
     board.dialog.get_by_role("button", name="Move").click()
-    expect(board.dialog.get_by_role("alert")).to_contain_text("It was last changed by ada")
+    expect(board.dialog.get_by_role("alert")).to_contain_text("ada moved this to Archived")
     expect(board.card_in("archived", "resnet50 v4")).to_be_attached()
     expect(board.card("resnet50 v4")).to_have_count(1)
 
@@ -362,7 +362,7 @@ def test_undo_that_came_too_late_says_so(
     undo.focus()
     registry.transition_stage("resnet50", 6, Stage.PRODUCTION)
     undo.click()
-    expect(board.dialog.get_by_role("alert")).to_contain_text("It was last changed by ada")
+    expect(board.dialog.get_by_role("alert")).to_contain_text("ada moved this to Production")
     expect(board.card_in("production", "resnet50 v6")).to_be_attached()
 
 

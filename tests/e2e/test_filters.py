@@ -116,7 +116,7 @@ def test_the_address_of_a_bad_condition_shows_the_sentence_too(board: BoardPage)
 
 def test_a_filter_that_nothing_passes_says_so_and_can_be_dropped(board: BoardPage) -> None:
     board.page.get_by_label("Search").fill("no such thing")
-    expect(board.column("staging")).to_contain_text("Nothing here matches.")
+    expect(board.column("staging")).to_contain_text("No matching versions.")
     board.page.get_by_role("link", name="Show all").click()
     expect(board.board.locator("[data-card]")).to_have_count(12)
     expect(board.page.get_by_label("Search")).to_have_value("")

@@ -42,7 +42,7 @@ def guarded(registry: DatabaseRegistry) -> DatabaseRegistry:
 def approve(page: Page, comment: str) -> None:
     page.get_by_role("link", name=re.compile("Requests 1")).click()
     page.get_by_role("link", name="resnet50 v4").click()
-    expect(page.get_by_role("heading", name="Decide")).to_be_visible()
+    expect(page.get_by_role("heading", name="Review")).to_be_visible()
     page.get_by_label("Comment").fill(comment)
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_text("You approved it")).to_be_visible()
@@ -54,7 +54,7 @@ def test_a_promotion_by_four_eyes(guarded: DatabaseRegistry, visit: Visit, scrip
     BoardPage(grace).move_link("resnet50 v4").click()
     grace.get_by_role("link", name="Request approval").click()
     expect(grace.get_by_role("heading", name="Request resnet50 v4 for Production")).to_be_visible()
-    grace.get_by_label("Why").fill("More accurate, and faster")
+    grace.get_by_label("Reason").fill("More accurate, and faster")
     grace.get_by_role("button", name="Request approval").click()
     expect(grace.get_by_text("0 of 2 approvals given.")).to_be_visible()
     address = grace.url
@@ -75,7 +75,9 @@ def test_the_request_dialog_gives_the_focus_back(guarded: DatabaseRegistry, visi
     link = board.move_link("resnet50 v4")
     link.click()
     board.dialog.get_by_role("link", name="Request approval").click()
-    expect(board.dialog.get_by_label("Why")).to_be_visible()
+    expect(
+        board.dialog.get_by_role("heading", name="Request resnet50 v4 for Production")
+    ).to_be_visible()
     page.keyboard.press("Escape")
     expect(board.dialog).to_be_hidden()
     expect(link).to_be_focused()
@@ -160,7 +162,7 @@ def test_a_record_prints_on_two_sheets_at_most_in_black_on_white(
     ).latest("pk")
     assert event.model
     page = visit(f"/records/{event.model.uid}/{event.sequence}/", color_scheme="dark")
-    expect(page.get_by_text("Promotion on record")).to_be_visible()
+    expect(page.get_by_text("Promotion record")).to_be_visible()
     sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", print_background=True))
     assert 1 <= len(sheets) <= 2
     page.emulate_media(media="print", color_scheme="dark")

@@ -52,9 +52,7 @@ def test_a_folder_goes_up_with_its_paths(page: Page, folder: Path) -> None:
     page.clock.pause_at(1)
     page.set_input_files("#upload-folder", folder)
     start(page)
-    expect(page.locator("#toasts")).to_contain_text(
-        "churn v1 is made of 2 files now.", timeout=HANGS
-    )
+    expect(page.locator("#toasts")).to_contain_text("churn v1 now has 2 files.", timeout=HANGS)
     expect(page.locator("#digest")).to_have_text(digest_of(folder))
     expect(page.get_by_role("link", name="big.bin")).to_be_visible()
     stored = ArtifactFile.objects.filter(version__model__name="churn")
@@ -128,7 +126,7 @@ def test_what_the_server_refuses_is_said_in_words(page: Page, tmp_path: Path) ->
 
 def test_nothing_chosen_says_so(page: Page) -> None:
     start(page)
-    expect(page.get_by_role("alert")).to_have_text("Choose the files of this version first.")
+    expect(page.get_by_role("alert")).to_have_text("Choose the files of this version.")
 
 
 def test_without_scripts_the_form_brings_the_files(

@@ -57,7 +57,7 @@ def test_further_versions_of_a_column_have_a_page(
     plain.page.goto("/?q=many")
     expect(plain.column("development").locator("[data-card]")).to_have_count(50)
     plain.column("development").get_by_role("link", name="More versions").click()
-    expect(plain.page.get_by_role("heading", level=1)).to_have_text("Development, further versions")
+    expect(plain.page.get_by_role("heading", level=1)).to_have_text("Development, more versions")
     expect(plain.page.locator("[data-card]")).to_have_count(10)
     plain.page.get_by_role("navigation", name="Breadcrumb").get_by_role("link").click()
     expect(plain.page).to_have_url(re.compile(r"\?q=many$"))

@@ -172,7 +172,7 @@ def test_days_are_those_of_the_sites_time_zone() -> None:
 def test_a_filter_is_read_or_says_why_not() -> None:
     chosen, problems = AuditFilter.parse({"since": "2026-03-01", "until": " ", "version": "x"})
     assert chosen == AuditFilter(since=date(2026, 3, 1))
-    assert problems == {"version": "“x” is not a version number; write it like 4."}
+    assert problems == {"version": "“x” is not a version number. Write it like 4."}
 
 
 def test_a_filter_that_names_nobody_is_refused() -> None:

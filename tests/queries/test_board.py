@@ -244,7 +244,7 @@ def test_a_card_says_what_the_version_is(django_user_model):
 def test_a_version_that_would_pass_has_a_lamp_that_says_so():
     register(accuracy=0.95)
     guard(PromotionPolicy(STAGING).require_metric("accuracy", Comparison.GTE, 0.9))
-    assert (card().lamp, card().lamp_text) == (Lamp.PASSES, "would pass")
+    assert (card().lamp, card().lamp_text) == (Lamp.PASSES, "Ready for Staging")
 
 
 def test_a_version_that_lacks_only_approvals_asks_for_attention():
@@ -252,10 +252,10 @@ def test_a_version_that_lacks_only_approvals_asks_for_attention():
     policy = PromotionPolicy(STAGING).require_metric("accuracy", Comparison.GTE, 0.9)
     guard(policy.require_approvals(2))
     shown = card()
-    assert (shown.lamp, shown.lamp_text) == (Lamp.ATTENTION, "needs 2 approvals")
+    assert (shown.lamp, shown.lamp_text) == (Lamp.ATTENTION, "Passes, needs 2 approvals")
     assert (shown.approvals_given, shown.approvals_required) == (0, 2)
     guard(policy.require_approvals(1))
-    assert card().lamp_text == "needs 1 approval"
+    assert card().lamp_text == "Passes, needs approval"
 
 
 def test_a_version_that_fails_says_how_often_and_why():
@@ -263,17 +263,17 @@ def test_a_version_that_fails_says_how_often_and_why():
     policy = PromotionPolicy(STAGING).require_metric("accuracy", Comparison.GTE, 0.9)
     guard(policy.require_approvals(2))
     shown = card()
-    assert (shown.lamp, shown.lamp_text) == (Lamp.FAILS, "1 fails")
+    assert (shown.lamp, shown.lamp_text) == (Lamp.FAILS, "Fails 1 requirement")
     assert shown.lamp_title == "accuracy is 0.8; required: ≥ 0.9."
     guard(policy.require_metric("f1", Comparison.GT, 0))
-    assert card().lamp_text == "2 fail"
+    assert card().lamp_text == "Fails 2 requirements"
     assert "f1 was not measured" in card().lamp_title
 
 
 def test_where_no_policy_guards_the_next_stage_the_lamp_is_empty():
     register()
     guard(PromotionPolicy(PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9))
-    assert (card().lamp, card().lamp_text) == (Lamp.NONE, "no policy")
+    assert (card().lamp, card().lamp_text) == (Lamp.NONE, "No policy")
     move(1, STAGING)
     assert card().lamp is Lamp.FAILS
 
@@ -285,9 +285,9 @@ def test_where_there_is_no_next_stage_the_lamp_says_where_the_version_stands():
     move(2, STAGING, PRODUCTION, at=NOON + timedelta(hours=1))
     move(3, ARCHIVED)
     assert [(card(n).lamp, card(n).lamp_text) for n in (1, 2, 3)] == [
-        (Lamp.NONE, "in Production"),
-        (Lamp.PASSES, "champion"),
-        (Lamp.NONE, "archived"),
+        (Lamp.NONE, "In Production"),
+        (Lamp.PASSES, "Champion"),
+        (Lamp.NONE, "Archived"),
     ]
     assert [card(n).champion for n in (1, 2, 3)] == [2, 2, 2]
     assert card(2).is_champion
@@ -421,8 +421,8 @@ def test_a_card_shows_that_a_guardrail_is_breached():
     assert (card.is_breached, card.lamp, card.lamp_text) == (
         True,
         Lamp.FAILS,
-        "champion, breached",
+        "Champion, alert",
     )
     registry.report_live_metric("resnet50", "errors", 0.05)
     (card,) = board(BoardFilter()).columns[2].cards
-    assert (card.is_breached, card.lamp_text) == (False, "champion")
+    assert (card.is_breached, card.lamp_text) == (False, "Champion")

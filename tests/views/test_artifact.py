@@ -122,7 +122,7 @@ def test_a_version_without_files_says_how_to_store_them(
 ) -> None:
     registry.register_model("resnet50", artifact_path="s3://models/1")
     page = text_of(client_of(alice).get(ADDRESS))
-    assert "No files are stored here" in page
+    assert "Files are stored elsewhere:" in page
     assert "s3://models/1" in page
     assert "obeya upload PATH" in page
     assert "obeya upload PATH" not in text_of(client_of(victor).get(ADDRESS))

@@ -66,7 +66,7 @@ def test_the_form_stores_the_files_it_brings(page: Client) -> None:
     assert answer.status_code == 302
     assert answer["Location"] == PAGE
     shown = text_of(page.get(PAGE))
-    assert "resnet50 v1 is made of 2 files now." in shown
+    assert "resnet50 v1 now has 2 files." in shown
     assert "a.bin" in shown
     row = ModelVersion.objects.get()
     assert row.artifact_size == len(WHOLE) + 12
@@ -89,7 +89,7 @@ def test_a_name_that_cannot_be_is_said_beside_the_field(page: Client) -> None:
 def test_a_form_without_files_says_what_to_do(page: Client) -> None:
     answer = page.post(FORM, {})
     assert answer.status_code == 400
-    assert "Choose the files of this version first." in text_of(answer)
+    assert "Choose the files of this version." in text_of(answer)
 
 
 def test_a_version_that_has_left_development_says_so_beside_the_form(

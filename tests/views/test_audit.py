@@ -81,7 +81,8 @@ def test_a_refusal_leads_to_its_stored_check(
         moved.transition_stage("resnet50", 1, Stage.PRODUCTION)
     page = text_of(client_of(victor).get("/audit/", {"action": "model_version.transition_refused"}))
     assert f'href="/checks/{PolicyCheck.objects.get(allowed=False).uid}/"' in page
-    assert "was refused a move" in page
+    assert "’s move of" in page
+    assert "was refused" in page
 
 
 def test_a_deleted_models_events_stay(
@@ -92,7 +93,7 @@ def test_a_deleted_models_events_stay(
     assert "<s>resnet50 v1</s>" in text_of(client.get("/audit/", {"model": "resnet50"}))
     history = text_of(client.get("/models/resnet50/history/"))
     assert "<h1>History of <s>resnet50</s></h1>" in history
-    assert "It was deleted; its events stay." in history
+    assert "It was deleted. Its events are kept." in history
 
 
 def test_a_history_holds_only_its_own(
@@ -131,18 +132,18 @@ def test_older_events_come_with_the_cursor(
     [
         ("actor", "<nobody>", "There is no account named “&lt;nobody&gt;”."),
         ("actor", "a\x00", "A name has at most"),
-        ("action", "x", "“x” is not an action"),
-        ("model", "never", "There never was a model named “never”."),
-        ("version", "1", "Name the model whose version it is."),
+        ("action", "x", "Unknown action “x”"),
+        ("model", "never", "No model was ever named “never”."),
+        ("version", "1", "Enter the model of the version."),
         ("version", "x²", "is not a version number"),
         ("stage", "x", "“x” is not a stage."),
-        ("side", "x", "“x” is not a side; they are into, out_of."),
-        ("side", "into", "Choose the stage that it goes into or out of."),
-        ("since", "yesterday", "“yesterday” is not a day; write it like 2026-03-31."),
-        ("since", "2026-02-30", "is not a day"),
-        ("since", "9999-12-31", "is not a day"),
-        ("until", "0001-01-01", "is not a day"),
-        ("channel", "door", "is not a way in"),
+        ("side", "x", "Unknown direction “x”. Choose one of into, out_of."),
+        ("side", "into", "Choose a stage for the direction."),
+        ("since", "yesterday", "“yesterday” is not a date. Write it like 2026-03-31."),
+        ("since", "2026-02-30", "is not a date"),
+        ("since", "9999-12-31", "is not a date"),
+        ("until", "0001-01-01", "is not a date"),
+        ("channel", "door", "Unknown channel “door”. Choose one of "),
         ("after", "rubbish", "That page link is broken; start from the top."),
     ],
 )
@@ -275,11 +276,11 @@ def test_the_page_says_how_far_the_log_is_verified(
     answer = client.post("/audit/verify/", follow=True)
     assert answer.redirect_chain == [("/audit/", 302)]
     page = text_of(answer)
-    assert "Verified 4 events: every link holds." in page
+    assert "Verified 4 events: no problem found." in page
     assert "4 of 4 events verified; last " in page
     assert "by alice via page" in page
     history = text_of(client.get("/models/resnet50/history/"))
-    assert "Every link holds</span>, verified" in history
+    assert "Chain verified</span>, " in history
     moved.set_description("resnet50", "new")
     assert "1 is left" in text_of(client.get("/audit/"))
     assert "Verified up to event 3" in text_of(client.get("/models/resnet50/history/"))
@@ -291,7 +292,7 @@ def test_a_bounded_verification_says_what_is_left(
     monkeypatch.setitem(verify_new_events.__kwdefaults__, "events", 3)
     page = text_of(client_of(alice).post("/audit/verify/", follow=True))
     assert "3 of 4 events verified" in page
-    assert "1 is left: <code>obeya audit verify</code> recomputes everything." in page
+    assert "1 is left. Run <code>obeya audit verify</code> to verify everything." in page
 
 
 def test_a_broken_link_is_named_on_the_page(

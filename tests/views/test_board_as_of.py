@@ -65,15 +65,15 @@ def test_the_board_leads_into_the_past(history: DatabaseRegistry, client: Client
 
 def test_it_shows_where_everything_stood(history: DatabaseRegistry, client: Client) -> None:
     page = text_of(client.get("/", {"at": "2026-03-04T13:00"}))
-    assert "The board as of <time" in page
+    assert "Board on <time" in page
     assert "2026-03-04 13:00</time>" in page
-    assert '<a href="/">back to now</a>' in page
+    assert '<a href="/">Back to live</a>' in page
     assert 'value="2026-03-04T13:00"' in page
     by_stage = columns(page)
     assert "resnet50" in by_stage["staging"]
     assert "tv&lt;b&gt;" in by_stage["staging"]
     assert "by alice" in by_stage["staging"]
-    assert "Nothing was here." in by_stage["production"]
+    assert "No versions." in by_stage["production"]
     assert [re.search(r'column-count">(\d+)<', c)[1] for c in by_stage.values()] == [
         "0",
         "1",
@@ -125,7 +125,7 @@ def test_text_and_model_filter_and_the_rest_is_said_to_be_left_out(
     assert "resnet50" not in text_of(client.get("/", {"at": at, "q": "vit"}))
     assert "resnet50" not in text_of(client.get("/", {"at": at, "model": "vit"}))
     page = text_of(client.get("/", {"at": at, "q": "vit", "owner": "bob", "tag": "x"}))
-    assert "the filter by owner and tag was left out" in page
+    assert "The filter by owner and tag was ignored" in page
     assert "1 version matches, read-only" in page
 
 
@@ -135,7 +135,7 @@ def test_a_comparison_in_the_search_is_said_to_be_left_out_of_the_past(
     at = "2026-03-06T12:00"
     everything = text_of(client.get("/", {"at": at}))
     page = text_of(client.get("/", {"at": at, "q": "stage = production", "owner": "bob"}))
-    assert "the filter by comparison in the search and owner was left out" in page
+    assert "The filter by comparison in the search and owner was ignored" in page
     assert columns(page) == columns(everything)
     assert client.get("/", {"at": at, "q": "stage = nowhere"}).status_code == 200
     further = client.get("/board/development/", {"at": at, "q": "stage = production"})
@@ -145,10 +145,10 @@ def test_a_comparison_in_the_search_is_said_to_be_left_out_of_the_past(
 @pytest.mark.parametrize(
     ("at", "sentence"),
     [
-        ("<yesterday>", "“&lt;yesterday&gt;” is not a moment"),
-        ("2026-02-30T12:00", "is not a moment"),
-        ("9998-01-01T12:00", "is not a moment"),
-        ("2926-01-01T12:00", "That moment is still to come"),
+        ("<yesterday>", "“&lt;yesterday&gt;” is not a date and time"),
+        ("2026-02-30T12:00", "is not a date and time"),
+        ("9998-01-01T12:00", "is not a date and time"),
+        ("2926-01-01T12:00", "That time is in the future"),
     ],
 )
 def test_what_is_no_moment_of_the_past_gets_a_sentence(
@@ -192,7 +192,7 @@ def test_columns_are_paged(history: DatabaseRegistry, client: Client, alice: Use
     assert len(re.findall("data-past-card", first)) == 50
     assert len(re.findall("data-past-card", fragment)) == 21
     whole = text_of(client.get(address))
-    assert "Development as of <time" in whole
+    assert "Development on <time" in whole
     assert len(re.findall("data-past-card", whole)) == 21
 
 
@@ -213,17 +213,17 @@ def test_a_model_answers_what_was_in_production_on_a_day(
     page = text_of(client.get(address, {"production_on": "2026-03-09"}))
     event = AuditEvent.objects.get(to_stage="production")
     assert '<a href="/models/resnet50/versions/1/">v1</a>, from <time' in page
-    assert "put there by alice" in page
+    assert "moved there by alice" in page
     (link,) = re.findall(rf'href="([^"]+)#event-{event.pk}"', page)
     log = client.get(link.replace("&amp;", "&"))
     assert next(iter(log.context["page"].events)).pk == event.pk
     page = text_of(client.get(address, {"production_on": "2026-03-04"}))
-    assert "On 2026-03-04 no version was in Production." in page
+    assert "On 2026-03-04, no version was in Production." in page
 
 
 @pytest.mark.parametrize(
     ("day", "sentence"),
-    [("<x>", "“&lt;x&gt;” is not a day"), ("2926-01-01", "That day is still to come.")],
+    [("<x>", "“&lt;x&gt;” is not a date"), ("2926-01-01", "That day is in the future.")],
 )
 def test_what_is_no_day_of_the_past_gets_a_sentence(
     day: str, sentence: str, history: DatabaseRegistry, client: Client

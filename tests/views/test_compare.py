@@ -135,8 +135,8 @@ def test_each_version_has_a_sentence_that_sums_it_up(
 ) -> None:
     two.register_model("b", metrics={"accuracy": 0.8, "loss": 0.1})
     words = words_of(client_of(alice).get(f"{ADDRESS}&v=b:2"))
-    assert "b v1 is better in 1, worse in 1, within noise in 1 of 3 comparable metrics" in words
-    assert "b v2 is better in 1, worse in 0, equal in 1 of 2 comparable metrics" in words
+    assert "b v1: 1 better, 1 worse, 1 within noise, 3 compared" in words
+    assert "b v2: 1 better, 0 worse, 1 equal, 2 compared" in words
 
 
 def test_values_are_short_and_their_titles_tell_all_that_was_measured(
@@ -202,7 +202,7 @@ def test_versions_that_do_not_differ_say_so(
     for _ in range(2):
         registry.register_model("a", metrics={"f1": 1.0})
     answer = client_of(alice).get("/compare/?v=a:1&v=a:2&differences=1")
-    assert "They do not differ in any of 1 metric." in words_of(answer)
+    assert "No differences in 1 metric." in words_of(answer)
 
 
 # --- Versions and the baseline --------------------------------------------------------------------
@@ -232,7 +232,7 @@ def test_the_baseline_is_the_first_column(
 ) -> None:
     answer = client_of(alice).get(f"/compare/?{query}")
     assert columns_of(answer) == columns
-    assert f"against the baseline {columns[0]}" in words_of(answer)
+    assert f"compared with the baseline {columns[0]}" in words_of(answer)
 
 
 def test_any_version_can_be_made_the_baseline_or_removed(
@@ -241,7 +241,7 @@ def test_any_version_can_be_made_the_baseline_or_removed(
     client = client_of(alice)
     answer = client.get("/compare/?v=m:1&v=n:1")
     assert columns_of(answer) == ["m v3", "m v1", "n v1"]
-    (other,) = links_of(answer, "make baseline n v1")
+    (other,) = links_of(answer, "set as baseline n v1")
     turned = client.get(other)
     assert columns_of(turned) == ["n v1", "m v3", "m v1"]
     (without,) = links_of(turned, "remove m v3")
@@ -250,7 +250,7 @@ def test_any_version_can_be_made_the_baseline_or_removed(
     (without,) = links_of(turned, "remove n v1")
     assert columns_of(client.get(without)) == ["m v3", "m v1"]
     (last,) = links_of(client.get(without), "remove m v3")
-    assert "Only m v1 was named" in words_of(client.get(last))
+    assert "Only m v1 is selected" in words_of(client.get(last))
 
 
 def test_the_address_to_share_keeps_the_baseline_when_another_becomes_champion(
@@ -294,7 +294,7 @@ def test_without_two_versions_it_asks_for_them(
     answer = client_of(alice).get(address)
     assert answer.status_code == 200
     assert text_of(answer).count('<input class="input" id="pick-') == 2
-    expected = "Pick another" if "n:1" in address else "Name two to 6 versions"
+    expected = "Choose another" if "n:1" in address else "Enter 2 to 6 versions"
     assert expected in words_of(answer)
 
 
@@ -311,11 +311,15 @@ def test_without_two_versions_it_asks_for_them(
         ("v=a:1&v=b:²", 400, "names no version"),
         (f"v=a:1&v=b:{10**30}", 400, "A version number is"),
         (f"v=a:1&v=b:{'9' * 5000}", 400, "A version number is"),
-        ("v=a:1&v=b:1&baseline=2", 400, "The baseline is a place"),
-        ("v=a:1&v=b:1&baseline=-1", 400, "The baseline is a place"),
-        ("v=a:1&v=b:1&baseline=x", 400, "The baseline is a place"),
-        (f"v=a:1&v=b:1&baseline={'9' * 5000}", 400, "The baseline is a place"),
-        ("v=a:1&" + "&".join(f"v=b:{n}" for n in range(1, 8)), 400, "At most 6 versions"),
+        ("v=a:1&v=b:1&baseline=2", 400, "Unknown baseline"),
+        ("v=a:1&v=b:1&baseline=-1", 400, "Unknown baseline"),
+        ("v=a:1&v=b:1&baseline=x", 400, "Unknown baseline"),
+        (f"v=a:1&v=b:1&baseline={'9' * 5000}", 400, "Unknown baseline"),
+        (
+            "v=a:1&" + "&".join(f"v=b:{n}" for n in range(1, 8)),
+            400,
+            "You can compare at most 6 versions",
+        ),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -343,7 +347,7 @@ def test_any_name_can_be_compared(
     assert "<script>alert" not in text_of(answer)
     assert "&lt;i&gt;" in text_of(answer)
     assert "<i>" not in text_of(answer)
-    for label in ("make baseline", "remove"):
+    for label in ("set as baseline", "remove"):
         link = next(
             href.replace("&amp;", "&")
             for href in re.findall(rf'<a href="([^"]*)">{label}', text_of(answer))
@@ -399,7 +403,7 @@ def test_the_pages_of_models_and_versions_lead_there(
     (link,) = links_of(client.get("/models/m/versions/1/"), "Compare with the champion, v3")
     assert columns_of(client.get(link)) == ["m v3", "m v1"]
     (link,) = links_of(client.get("/models/n/versions/1/"), "Compare…")
-    assert "Pick another" in words_of(client.get(link))
+    assert "Choose another" in words_of(client.get(link))
     model = text_of(client.get("/models/m/"))
     assert '<form class="stack" method="get" action="/compare/">' in model
     assert 'name="v" value="m:7"' in model

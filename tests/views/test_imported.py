@@ -66,8 +66,8 @@ def test_a_model_without_a_version_says_how_to_get_one(
 ) -> None:
     create_model(name="to come", actor=SYSTEM, at=MADE)
     page = page_of(client_of(alice), "/models/to%20come/")
-    assert "No version is registered here. From any shell:" in page
+    assert "No versions yet. Register one from any shell:" in page
     assert "obeya register &#x27;to come&#x27; --metric accuracy=0.93" in page
-    assert "Differences are to the champion" not in page
+    assert "Differences are relative to the champion" not in page
     assert "obeya register" not in page_of(client_of(victor), "/models/to%20come/")
     assert "to come" in page_of(client_of(victor), "/models/")

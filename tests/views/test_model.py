@@ -82,7 +82,7 @@ def test_a_model_never_in_production_says_so(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     registry.register_model("new")
-    assert "No version was in Production yet." in text_of(client_of(alice).get("/models/new/"))
+    assert "No version has been in Production yet." in text_of(client_of(alice).get("/models/new/"))
 
 
 def test_a_model_of_many_versions_is_paged(
@@ -185,7 +185,7 @@ def test_what_gates_the_model_is_shown_its_own_before_the_site_s(
     model.set_policy(site)
     page = text_of(client_of(alice).get("/models/resnet50/"))
     assert "accuracy ≥ 0.6" in page
-    assert "None: nothing is checked." in page
+    assert "No policy: nothing is checked." in page
     model.set_policy(own, "resnet50")
     page = text_of(client_of(alice).get("/models/resnet50/"))
     assert "accuracy ≥ 0.7" in page

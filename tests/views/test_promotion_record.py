@@ -83,7 +83,7 @@ def test_a_promotion_tells_who_why_by_which_rule_and_on_what(
 ) -> None:
     page = text_of(victor_client.get(path_of(promoted)))
     for text in (
-        "Promotion on record",
+        "Promotion record",
         "resnet50 v2",
         "<strong>peter</strong>",
         "via python",
@@ -101,7 +101,7 @@ def test_a_promotion_tells_who_why_by_which_rule_and_on_what(
         promoted.hash,
         promoted.previous_hash,
         PolicyCheck.objects.get(uid=promoted.data["check"]).evidence_digest,
-        "the check has the digest that the event holds",
+        "verified (hash, chain and evidence match)",
         "obeya audit verify",
         "Better than v1",
     ):
@@ -172,7 +172,7 @@ def test_a_refusal_lists_every_reason(registry: DatabaseRegistry, victor_client:
         registry.transition_stage("resnet50", 1, Stage.PRODUCTION, reason="Let me")
     event = latest("model_version.transition_refused")
     page = text_of(victor_client.get(path_of(event)))
-    assert "Refusal on record" in page
+    assert "Refusal record" in page
     assert "Let me" in page
     assert "accuracy is 0.95; required: ≥ 0.99." in page
     assert "1 more approval is needed (0 of 1 given)." in page
@@ -188,7 +188,7 @@ def test_a_rollback_lists_what_came_back_and_what_went(
         ::-1
     ]
     page = text_of(victor_client.get(path_of(back)))
-    assert "Rollback on record" in page
+    assert "Rollback record" in page
     assert "Errors doubled" in page
     assert "v2</a> from Production to Archived" in page
     assert path_of(gone) in page
@@ -201,7 +201,7 @@ def test_a_waiver_has_a_record_and_so_has_its_end(
 ) -> None:
     granted = latest("waiver.granted")
     page = text_of(victor_client.get(path_of(granted)))
-    assert "Waiver on record" in page
+    assert "Waiver record" in page
     assert "recall ≥ 0.5" in page
     assert "Measured next week" in page
     assert "Not revoked" in page
@@ -210,7 +210,7 @@ def test_a_waiver_has_a_record_and_so_has_its_end(
         f"/waivers/{uid}/revoke/", {"reason": "Measured now"}
     )
     page = text_of(victor_client.get(path_of(latest("waiver.revoked"))))
-    assert "Revoked waiver on record" in page
+    assert "Revoked waiver record" in page
     assert "Measured now" in page
     assert "Revoked by anna" in text_of(victor_client.get(path_of(granted)))
 
@@ -230,9 +230,9 @@ def test_a_check_changed_in_the_database_is_shown_plainly(
     check.evidence["version"]["metrics"]["accuracy"]["value"] = 0.99
     PolicyCheck.objects.filter(pk=check.pk).update(evidence=check.evidence)
     page = text_of(victor_client.get(path_of(promoted)))
-    assert "The frozen check was changed after this event was written" in page
+    assert "The stored check was changed after this event was written" in page
     assert promoted.data["check_digest"] in page
-    assert "It does not hold; see above." in page
+    assert "not verified; see above" in page
     record = victor_client.get(f"{path_of(promoted)}record.json").json()
     assert record["verification"]["check_is_what_the_event_says"] is False
 
@@ -242,15 +242,15 @@ def test_a_check_taken_out_of_the_database_is_missed(
 ) -> None:
     PolicyCheck.objects.filter(uid=promoted.data["check"]).delete()
     page = text_of(victor_client.get(path_of(promoted)))
-    assert "The policy check that this event names is not there any more." in page
+    assert "The policy check of this event no longer exists." in page
 
 
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [
-        ({"canonical_text": '{"data":{}}'}, "its text does not have its hash"),
-        ({"canonical_text": "no JSON"}, "its text does not have its hash"),
-        ({"previous_hash": "f" * 64}, "It does not follow the event before it."),
+        ({"canonical_text": '{"data":{}}'}, "Its text does not match its hash"),
+        ({"canonical_text": "no JSON"}, "Its text does not match its hash"),
+        ({"previous_hash": "f" * 64}, "It does not follow the previous event."),
     ],
 )
 def test_an_event_changed_in_the_database_is_shown_plainly(
@@ -267,7 +267,7 @@ def test_a_reason_changed_in_the_database_is_shown_plainly(
 ) -> None:
     AuditText.objects.filter(event=promoted).update(text="Another reason")
     page = text_of(victor_client.get(path_of(promoted)))
-    assert "A free text does not have the digest that was hashed." in page
+    assert "A free text does not match its digest." in page
 
 
 # --- Where there is none --------------------------------------------------------------------------

@@ -87,9 +87,9 @@ def test_a_move_refused_for_approvals_offers_to_request_them(
     assert (made.reason, made.archive_existing) == ("It is better", False)
     page = text_of(answer)
     assert "Approval requested: resnet50 v1 to Production." in page
-    assert "You asked for it: another person has to approve it." in page
+    assert "You requested this move. Another user must approve it." in page
     assert path_of(made) in text_of(client.get(MOVE))
-    assert "Request open, asked by peter" in text_of(client.get("/models/resnet50/versions/1/"))
+    assert "Open request by peter" in text_of(client.get("/models/resnet50/versions/1/"))
 
 
 def test_who_may_not_promote_may_ask_without_any_policy(
@@ -111,11 +111,11 @@ def test_asking_archives_what_is_in_production_if_wanted(
     client = as_user("carol")
     refused = client.post(form, {"to_stage": "production", "reason": " "})
     for page in (client.get(form), refused):
-        assert "Archive v1, now in Production, when it moves" in text_of(page)
+        assert "Also archive v1, now in Production" in text_of(page)
     answer = client.post(
         form, {"to_stage": "production", "reason": "new", "archive_existing": "1"}, follow=True
     )
-    assert "Moving it archives v1." in text_of(answer)
+    assert "The move archives v1." in text_of(answer)
 
 
 def test_a_request_needs_a_reason_and_keeps_what_was_chosen(
@@ -186,7 +186,7 @@ def test_the_page_shows_the_whole_evidence(
     page = text_of(as_user("anna").get(path_of(asked(number=2))))
     for text in (
         "0 of 2 approvals given.",
-        "Asked for by peter",
+        "Requested by peter",
         "Better than v1",
         '<td class="num strong">0.95</td>',
         "Champion v1",
@@ -197,7 +197,7 @@ def test_the_page_shows_the_whole_evidence(
         "reviewed=yes",
         "Default policy for Production, revision 1",
         "v=resnet50:1&amp;v=resnet50:2&amp;baseline=0",
-        "Approving is not moving",
+        "Approval does not move the version",
     ):
         assert text in page
 
@@ -225,7 +225,7 @@ def test_four_eyes_approve_and_a_promoter_moves_it(
     assert "Completed" in page
     assert "resnet50 v1 moved to Production." in page
     assert "I ran it myself" in page
-    assert "Metrics as they were" in page
+    assert "Metrics at the time of the check" in page
     assert stage_now() == "production"
 
 
@@ -234,7 +234,7 @@ def test_the_last_approval_moves_it_where_the_policy_says_so(
 ) -> None:
     staged(registry)
     row = asked(replace(ONE, auto_promote=True))
-    assert "The last approval moves it." in text_of(as_user("anna").get(path_of(row)))
+    assert "The last approval moves the version." in text_of(as_user("anna").get(path_of(row)))
     page = text_of(vote(as_user("anna"), row, "approve"))
     assert "Approved, and resnet50 v1 moved to Production." in page
     assert stage_now() == "production"
@@ -248,13 +248,13 @@ def test_a_new_metric_makes_approvals_stale_and_says_what_changed(
     registry.log_metrics("resnet50", 1, {"accuracy": 0.94})
     page = text_of(anna.get(path_of(request_row)))
     assert "0 of 2 approvals given." in page
-    assert "Stale: the evidence changed since, so it does not count." in page
-    assert "You approved evidence that has changed since: vote again." in page
+    assert "Expired: the evidence changed, so it does not count." in page
+    assert "The evidence changed after your approval. Review it again." in page
     assert "metrics were logged" in page
     assert "<del>0.95</del> → <ins>0.94</ins>" in page
     assert waiting(anna) == "1"
     inbox = text_of(anna.get("/requests/"))
-    assert "1 approval went stale" in inbox
+    assert "1 approval expired: the evidence changed" in inbox
     assert "1 of 2 approvals given." in text_of(vote(anna, request_row, "approve"))
 
 
@@ -265,7 +265,7 @@ def test_a_change_that_is_no_evidence_does_not_call_a_voter_back(
     vote(anna, request_row, "approve")
     registry.set_tag("resnet50", "mood", "good", 1)
     assert waiting(anna) == ""
-    assert "Nothing waits for you." in text_of(anna.get("/requests/"))
+    assert "No request needs your review." in text_of(anna.get("/requests/"))
 
 
 def test_a_policy_edit_calls_a_voter_back(
@@ -276,7 +276,7 @@ def test_a_policy_edit_calls_a_voter_back(
     registry.set_policy(POLICY.require_metric("accuracy", Comparison.LTE, 1))
     assert waiting(anna) == "1"
     page = text_of(anna.get(path_of(request_row)))
-    assert "the site’s policy for Production was edited: revision 2" in page
+    assert "the default policy for Production was edited: revision 2" in page
 
 
 def test_evidence_that_changed_under_the_voters_eyes_is_a_409_and_keeps_the_comment(
@@ -315,7 +315,7 @@ def test_the_last_vote_counts(
     vote(anna, request_row, "approve", comment="yes")
     page = text_of(vote(anna, request_row, "approve", comment="still yes"))
     assert "1 of 2 approvals given." in page
-    assert "Voted again since." in page
+    assert "Replaced by a later decision." in page
     page = text_of(vote(anna, request_row, "reject", comment="I was wrong"))
     assert "anna rejected it" in page
     assert TransitionRequest.objects.get().status == "rejected"
@@ -352,7 +352,7 @@ def test_who_may_not_approve_is_told_so(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     carol = as_user("carol")
-    assert "You may not approve requests" in text_of(carol.get(path_of(request_row)))
+    assert "You can’t approve requests" in text_of(carol.get(path_of(request_row)))
     answer = vote(carol, request_row, "approve")
     assert answer.status_code == 403
     assert "carol may not approve requests." in text_of(answer)
@@ -365,7 +365,7 @@ def test_a_closed_request_takes_no_votes(
 ) -> None:
     vote(as_user("bob"), request_row, "reject", comment="no")
     page = text_of(as_user("anna").get(path_of(request_row)))
-    assert "nobody can vote on it any more" in page
+    assert "It accepts no more decisions." in page
     answer = vote(as_user("anna"), request_row, decision, comment="late")
     assert answer.status_code == 409
     assert "The request is rejected already; open a new one." in text_of(answer)
@@ -394,8 +394,8 @@ def test_only_who_asked_withdraws(
     assert answer.status_code == 403
     assert "Only who opened a request may withdraw it" in text_of(answer)
     page = text_of(as_user("peter").post(path_of(request_row, "withdraw/"), follow=True))
-    assert "peter took it back" in page
-    assert "Ask again" in page
+    assert "peter withdrew it" in page
+    assert "Request again" in page
     answer = as_user("peter").post(path_of(request_row, "withdraw/"))
     assert answer.status_code == 409
 
@@ -407,7 +407,7 @@ def test_an_expired_request_says_so_before_anything_closed_it(
     TransitionRequest.objects.filter(pk=request_row.pk).update(expires_at=expired_at)
     anna = as_user("anna")
     assert waiting(anna) == ""
-    assert "Nobody decided it until" in text_of(anna.get(path_of(request_row)))
+    assert "Expired without a decision on" in text_of(anna.get(path_of(request_row)))
     assert path_of(request_row) in text_of(anna.get("/requests/?view=all&status=expired"))
     assert path_of(request_row) not in text_of(anna.get("/requests/?view=all&status=open"))
     answer = vote(anna, request_row, "approve")
@@ -431,7 +431,7 @@ def test_a_request_that_a_move_elsewhere_ended_says_so(
     registry_of("peter", "promoter").transition_stage("resnet50", 1, Stage.ARCHIVED)
     page = text_of(as_user("anna").get(path_of(request_row)))
     assert "peter moved the version to Archived instead" in page
-    assert "took it back" not in page
+    assert "withdrew it" not in page
 
 
 def test_a_request_that_a_rollback_overtook_says_so(
@@ -446,7 +446,7 @@ def test_a_request_that_a_rollback_overtook_says_so(
     request = TransitionRequest.objects.get()
     registry.rollback("resnet50", reason="Errors.")
     page = text_of(as_user("anna").get(path_of(request)))
-    assert "came to Production by a rollback, not by this request" in page
+    assert "moved to Production by a rollback, not by this request" in page
 
 
 def test_a_closed_request_of_a_policy_that_only_warned_says_warned(
@@ -481,9 +481,9 @@ def test_the_three_views(request_row: TransitionRequest, as_user: Callable[[str]
     assert path in text_of(anna.get("/requests/"))
     assert path not in text_of(anna.get("/requests/?view=mine"))
     assert path in text_of(peter.get("/requests/"))
-    assert "Waits for me" not in text_of(peter.get("/requests/"))
+    assert "Needs my review" not in text_of(peter.get("/requests/"))
     assert path in text_of(peter.get("/requests/?view=all&model=resnet50&status=open"))
-    assert "No request matches." in text_of(peter.get("/requests/?view=all&model=other"))
+    assert "No matching requests." in text_of(peter.get("/requests/?view=all&model=other"))
     for query in ("view=none", "view=all&status=none", "view=all&after=x"):
         assert peter.get(f"/requests/?{query}").status_code == 400
 
@@ -545,4 +545,4 @@ def test_the_name_of_a_model_is_found_however_its_letters_are_composed(
     registry.request_transition("café", 1, Stage.STAGING)
     for path in ("/requests/?view=all&model=cafe%CC%81", "/audit/?model=cafe%CC%81"):
         assert "café" in text_of(as_user("anna").get(path)).split("<main")[1]
-        assert "No request matches" not in text_of(as_user("anna").get(path))
+        assert "No matching requests" not in text_of(as_user("anna").get(path))

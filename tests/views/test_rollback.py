@@ -49,10 +49,10 @@ def test_the_dialog_says_what_goes_back_and_what_is_archived(
     three: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     page = text_of(client_of(alice).get(ADDRESS))
-    assert '<option value="2" selected>v2, the last good one' in page
-    assert '<option value="1">v1, there until' in page
-    assert "<b>v2</b> goes from" in page
-    assert "<b>v3</b> goes from" in page
+    assert '<option value="2" selected>v2, the last good version' in page
+    assert '<option value="1">v1, in Production until' in page
+    assert "<b>v2</b> moves from" in page
+    assert "<b>v3</b> moves from" in page
     assert 'name="standing" value="3"' in page
     assert 'name="reason" cols="40" rows="2" class="input" maxlength="10000" required' in page
 
@@ -109,7 +109,7 @@ def test_the_plan_is_shown_for_the_version_that_is_chosen(
     three: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     page = text_of(client_of(alice).get(f"{ADDRESS}?part=plan&to_version=1", headers=BOARD))
-    assert "<b>v1</b> goes from" in page
+    assert "<b>v1</b> moves from" in page
     assert "<form" not in page
 
 
@@ -122,7 +122,7 @@ def test_what_the_policy_says_of_it_is_a_warning_and_blocks_nothing(
     client = client_of(alice)
     page = text_of(client.get(ADDRESS))
     assert "accuracy is 0.8; required: ≥ 0.9" in page
-    assert "a rollback is made all the same" in page
+    assert "The rollback is still possible" in page
     assert "▲ 1 warning" in page
     client.post(ADDRESS, {"to_version": "2", "reason": "x", "standing": "3"})
     assert stages(three)[2] == "production"
@@ -135,9 +135,9 @@ def test_after_two_rollbacks_a_version_must_be_named(
     three.rollback("resnet50", reason="x")
     client = client_of(alice)
     page = text_of(client.get(ADDRESS))
-    assert "name the one to go back to" in page
+    assert "Choose the version to roll back to" in page
     assert '<option value="">Choose a version</option>' in page
-    assert "v3, taken out by a rollback" in page
+    assert "v3, removed by a rollback" in page
     answer = client.post(ADDRESS, {"to_version": "", "reason": "x", "standing": "1"})
     assert answer.status_code == 400
     assert "name the version to go back to" in text_of(answer)
@@ -152,7 +152,7 @@ def test_after_two_rollbacks_a_version_must_be_named(
         ({"to_version": "4", "reason": "why"}, 400, "resnet50 v4 never was in Production"),
         ({"to_version": "9", "reason": "why"}, 404, "resnet50 has no version 9"),
         ({"to_version": "x", "reason": "why"}, 400, "Choose the version"),
-        ({"to_version": "2", "reason": "why", "standing": "x"}, 400, "load the page again"),
+        ({"to_version": "2", "reason": "why", "standing": "x"}, 400, "Reload the page"),
         ({"to_version": "2", "reason": "why", "standing": "2"}, 409, "v3 is there now"),
         ({"to_version": "2", "reason": "why", "standing": ""}, 409, "v3 is there now"),
     ],
@@ -183,7 +183,7 @@ def test_a_model_that_never_left_production_has_nothing_to_go_back_to(
 ) -> None:
     promote(registry)
     client = client_of(alice)
-    assert "nothing to go back to" in text_of(client.get(ADDRESS))
+    assert "there is no version to roll back to" in text_of(client.get(ADDRESS))
     assert ADDRESS not in text_of(client.get("/models/resnet50/"))
 
 

@@ -37,7 +37,7 @@ def test_the_dialog_lists_every_stage_and_why_not(
     version: ModelVersion, client_of: Callable[[User], Client], alice: User
 ) -> None:
     page = text_of(client_of(alice).get(ADDRESS))
-    assert "It is here now." in page
+    assert "Current stage." in page
     assert "Development to Production is not allowed: it skips Staging." in page
     assert 'value="staging" required checked' in page
 
@@ -154,9 +154,8 @@ def test_a_stale_page_gets_the_present_state_and_who_was_faster(
     )
     page = text_of(answer)
     assert answer.status_code == 409
-    assert "was changed since you looked" in page
-    assert "It was last changed by alice (moved the version), <time" in page
-    assert ">just now</time>." in page
+    assert "alice moved this to Staging <time" in page
+    assert ">just now</time>. Review and try again." in page
     assert 'data-stage="staging"' in page
     assert stage_of(version) == "staging"
 
@@ -165,7 +164,7 @@ def test_a_viewer_sees_why_not_and_may_not_move(
     version: ModelVersion, client_of: Callable[[User], Client], victor: User
 ) -> None:
     client = client_of(victor)
-    assert "You may not move versions." in text_of(client.get(ADDRESS))
+    assert "You don’t have permission to move versions." in text_of(client.get(ADDRESS))
     answer = client.post(ADDRESS, {"to_stage": "staging"})
     assert answer.status_code == 403
     assert stage_of(version) == "development"
@@ -252,7 +251,7 @@ def test_a_post_without_the_form_token_is_refused(version: ModelVersion, alice: 
     client.force_login(alice)
     answer = client.post(ADDRESS, {"to_stage": "staging"})
     assert answer.status_code == 403
-    assert "Load the page again" in text_of(answer)
+    assert "Reload the page" in text_of(answer)
     assert stage_of(version) == "development"
 
 
@@ -293,20 +292,20 @@ def test_a_conflict_names_who_made_the_revision_and_not_who_moved_last(
     registry.set_alias("resnet50", "best", 1)
     stale = {"to_stage": "archived", "expected_revision": 2}
     page = text_of(client_of(alice).post(ADDRESS, stale))
-    assert "It was last changed by bob (logged metrics), " in page
+    assert "bob logged metrics of this version <time" in page
     set_tag(name="resnet50", version=1, key="k", value="v", actor=SYSTEM, at=datetime.now(UTC))
     page = text_of(client_of(alice).post(ADDRESS, stale))
-    assert "It was last changed by system (tagged the version), " in page
+    assert "system set a tag of this version <time" in page
 
 
 def test_a_site_that_asks_for_reasons_says_so_before_the_move(
     version: ModelVersion, client_of: Callable[[User], Client], alice: User, settings: object
 ) -> None:
     client = client_of(alice)
-    assert "(may stay empty)" in text_of(client.get(ADDRESS))
+    assert "(optional)" in text_of(client.get(ADDRESS))
     settings.OBEYA_REQUIRE_REASON = True  # type: ignore[attr-defined]  # pytest-django's wrapper
     page = text_of(client.get(ADDRESS))
-    assert "(may stay empty)" not in page
+    assert "(optional)" not in page
     assert 'name="reason" maxlength="10000" rows="2" required' in page
     answer = client.post(ADDRESS, {"to_stage": "staging"})
     page = text_of(answer)
@@ -362,7 +361,7 @@ def test_what_a_policy_refuses_can_be_waived_from_the_dialog_by_who_may(
 def test_an_address_for_forms_alone_says_so(client_of: Callable[[User], Client]) -> None:
     answer = client_of(person("vera", "viewer")).get("/models/resnet50/versions/1/check/")
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
-    assert "only takes a form" in text_of(answer)
+    assert "only accepts a form" in text_of(answer)
 
 
 def test_who_may_not_move_is_offered_no_move(

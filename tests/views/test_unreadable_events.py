@@ -176,7 +176,7 @@ def test_pages_say_that_details_cannot_be_read(
     for path in records_of(filled):
         page = body_of(client.get(path))
         assert "Its details cannot be read." in page
-        assert "It does not hold; see above." in page
+        assert "not verified; see above" in page
         assert details_are_readable(client, path) is False
 
 

@@ -121,7 +121,7 @@ def parse_moment(text: str, *, now: datetime) -> datetime:
     read = local_moment(text)
     if read is None:
         raise InvalidInput(
-            f"“{text[:32]}” is not a moment; write it like 2026-03-03T12:00.", field="at"
+            f"“{text[:32]}” is not a date and time. Write it like 2026-03-03T12:00.", field="at"
         )
     if len(text) == len("2026-03-03"):
         # Today is not over yet: it is shown as of now.
@@ -130,7 +130,7 @@ def parse_moment(text: str, *, now: datetime) -> datetime:
     else:
         moment = timezone.make_aware(read)
     if moment > now:
-        raise InvalidInput("That moment is still to come; choose one that has passed.", field="at")
+        raise InvalidInput("That time is in the future. Choose a past date and time.", field="at")
     return moment.astimezone(UTC)
 
 

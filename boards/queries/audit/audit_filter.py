@@ -89,7 +89,7 @@ class AuditFilter:
             channel=read("channel", _channel),
         )
         if chosen.side and not chosen.stage:
-            problems.setdefault("stage", "Choose the stage that it goes into or out of.")
+            problems.setdefault("stage", "Choose a stage for the direction.")
         if chosen.since and chosen.until and chosen.since > chosen.until:
             problems["until"] = "The period ends before it starts."
         return chosen, problems
@@ -142,12 +142,12 @@ def named_condition(chosen: AuditFilter) -> Q:
         condition &= Q(actor=account.pk if account else None)
     if not chosen.model:
         if chosen.version is not None:
-            raise InvalidInput("Name the model whose version it is.", field="version")
+            raise InvalidInput("Enter the model of the version.", field="version")
         return condition
     named = models.RegisteredModel.objects.filter(name=chosen.model).values_list("pk", flat=True)
     ids = list(named)
     if not ids:
-        raise InvalidInput(f"There never was a model named “{chosen.model[:64]}”.", field="model")
+        raise InvalidInput(f"No model was ever named “{chosen.model[:64]}”.", field="model")
     if chosen.version is None:
         return condition & Q(model__in=ids)
     versions = list(
@@ -176,7 +176,7 @@ def _name(text: str) -> str:
 def _number(text: str) -> int:
     number = whole_number(text, at_least=1)
     if number is None:
-        raise InvalidInput(f"“{text[:32]}” is not a version number; write it like 4.")
+        raise InvalidInput(f"“{text[:32]}” is not a version number. Write it like 4.")
     return number
 
 
@@ -191,7 +191,7 @@ def parse_day(text: str) -> date:
     except ValueError:
         day = None
     if day is None or day.year not in YEARS:
-        raise InvalidInput(f"“{text[:32]}” is not a day; write it like 2026-03-31.")
+        raise InvalidInput(f"“{text[:32]}” is not a date. Write it like 2026-03-31.")
     return day
 
 
@@ -199,7 +199,7 @@ def _action(text: str) -> Action:
     try:
         return Action(text)
     except ValueError:
-        raise InvalidInput(f"“{text[:64]}” is not an action; choose one of the list.") from None
+        raise InvalidInput(f"Unknown action “{text[:64]}”. Choose one from the list.") from None
 
 
 def _channel(text: str) -> Channel:
@@ -207,7 +207,7 @@ def _channel(text: str) -> Channel:
         return Channel(text)
     except ValueError:
         known = ", ".join(Channel)
-        raise InvalidInput(f"“{text[:64]}” is not a way in; they are {known}.") from None
+        raise InvalidInput(f"Unknown channel “{text[:64]}”. Choose one of {known}.") from None
 
 
 def _side(text: str) -> Side:
@@ -215,4 +215,4 @@ def _side(text: str) -> Side:
         return Side(text)
     except ValueError:
         known = ", ".join(Side)
-        raise InvalidInput(f"“{text[:64]}” is not a side; they are {known}.") from None
+        raise InvalidInput(f"Unknown direction “{text[:64]}”. Choose one of {known}.") from None

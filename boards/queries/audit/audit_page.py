@@ -105,6 +105,12 @@ class EventRow:
         return self.action in RECORDED and self.chain is not None
 
     @property
+    def sentence(self) -> str:
+        """The action as a phrase that is followed by the account or version it is about."""
+        phrase = self.action.sentence
+        return f"{phrase} for" if self.action is Action.USER_LINK_MADE else phrase
+
+    @property
     def is_refusal(self) -> bool:
         """Whether the event is a refused move."""
         return self.action is Action.TRANSITION_REFUSED

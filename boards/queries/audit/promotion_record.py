@@ -188,8 +188,8 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
         raise NotFound("There is no such event.", what="event")
     if row.version is None or row.action not in RECORDED:
         raise NotFound(
-            "This event is no promotion, refusal, rollback or waiver; the history of the model "
-            "shows it.",
+            "This event is not a promotion, refusal, rollback or waiver. See it in the history "
+            "of the model.",
             what="event",
         )
     previous = found[1].hash if len(found) > 1 else GENESIS

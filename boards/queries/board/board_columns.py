@@ -219,8 +219,8 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
         )
         lamp, lamp_text, lamp_title = _lamp(row, judgement, makes_room=makes_room)
         if row.pk in breached:
-            lamp, lamp_text = Lamp.FAILS, f"{lamp_text}, breached"
-            lamp_title = "A guardrail is breached; the andon says which."
+            lamp, lamp_text = Lamp.FAILS, f"{lamp_text}, alert"
+            lamp_title = "A guardrail is breached. See the alert."
         names = headlines[row.model_id] or tuple(sorted(own)[:HEADLINES])
         yield Card(
             pk=row.pk,
@@ -292,28 +292,30 @@ def _lamp(
     """
     if judgement is None:
         if row.model.champion_id == row.pk:
-            return Lamp.PASSES, "champion", "The champion: it entered Production last."
+            return Lamp.PASSES, "Champion", "The champion: it entered Production last."
         if row.stage == Stage.PRODUCTION:
-            return Lamp.NONE, "in Production", "In Production beside the champion."
-        return Lamp.NONE, "archived", "There is no next stage."
+            return Lamp.NONE, "In Production", "In Production, but not the champion."
+        return Lamp.NONE, "Archived", "There is no next stage."
     policy_result, where = judgement.policy_result, judgement.to_stage.label
     if policy_result is not None and policy_result.failures and policy_result.mode is Mode.ENFORCE:
         count = len(policy_result.failures)
         sentence = " ".join(failure.sentence for failure in policy_result.failures)
-        return Lamp.FAILS, f"{count} fails" if count == 1 else f"{count} fail", sentence
+        word = "requirement" if count == 1 else "requirements"
+        return Lamp.FAILS, f"Fails {count} {word}", sentence
     if judgement.refused_by(RefusalKind.WIP_LIMIT):
         return _full_lamp(row, judgement, makes_room=makes_room)
     if policy_result is None or not policy_result.has_policy:
-        return Lamp.NONE, "no policy", f"No promotion policy is set for {where}."
+        return Lamp.NONE, "No policy", f"No promotion policy is set for {where}."
     missing = judgement.approvals_required - judgement.approvals_given
     if missing > 0 and policy_result.mode is Mode.ENFORCE:
-        word = "approval" if missing == 1 else "approvals"
-        return Lamp.ATTENTION, f"needs {missing} {word}", f"To enter {where}: {missing} {word}."
+        needed = "approval" if missing == 1 else f"{missing} approvals"
+        title = f"Approvals missing for {where}: {missing}."
+        return Lamp.ATTENTION, f"Passes, needs {needed}", title
     if judgement.warnings:
-        return Lamp.ATTENTION, "warned", " ".join(str(w) for w in judgement.warnings)
+        return Lamp.ATTENTION, "Ready with warning", " ".join(str(w) for w in judgement.warnings)
     if policy_result.waived:
-        return Lamp.ATTENTION, "by waiver", f"Would pass into {where}: {policy_result.sentence}"
-    return Lamp.PASSES, "would pass", f"Would pass into {where}: {policy_result.sentence}"
+        return Lamp.ATTENTION, "Ready with waiver", f"Ready for {where}: {policy_result.sentence}"
+    return Lamp.PASSES, f"Ready for {where}", policy_result.sentence
 
 
 def _full_lamp(
@@ -321,6 +323,6 @@ def _full_lamp(
 ) -> tuple[Lamp, str, str]:
     sentence = " ".join(str(r) for r in judgement.refusals if r.kind is RefusalKind.WIP_LIMIT)
     if makes_room:
-        more = f"{sentence} Archiving what {row.model.name} has there makes room."
-        return Lamp.ATTENTION, "needs room", more
+        more = f"{sentence} Archive the versions of {row.model.name} there in the same move."
+        return Lamp.ATTENTION, "Needs archiving", more
     return Lamp.FAILS, f"{judgement.to_stage.label} is full", sentence

@@ -58,7 +58,7 @@ class VersionsQuery:
         metric = by.startswith("metric:") and names.stored_form(by.removeprefix("metric:"))
         if not metric and by not in SORTS:
             raise InvalidInput(
-                f"Versions are sorted by {', '.join(SORTS)} or metric:NAME, not by “{by[:32]}”.",
+                f"Unknown sort key “{by[:32]}”. Choose one of {', '.join(SORTS)} or metric:NAME.",
                 field="sort",
             )
         number = whole_number(below)

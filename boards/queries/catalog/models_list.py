@@ -51,7 +51,7 @@ class ModelsQuery:
         text, sort = names.search_text(values.get("q", "")), values.get("sort") or "name"
         if sort.removeprefix("-") not in SORTS:
             raise InvalidInput(
-                f"Models are sorted by {', '.join(SORTS)}, not by “{sort[:32]}”.", field="sort"
+                f"Unknown sort key “{sort[:32]}”. Choose one of {', '.join(SORTS)}.", field="sort"
             )
         query = cls(text, sort)
         return replace(query, after=query.order.parse(values.get("after", "")))

@@ -124,7 +124,7 @@ def _source(versions: Sequence[ModelVersion]) -> tuple[FactRow, ...]:
     return (
         _row("Source run", FactKind.CODE, versions, lambda version: version.source_run),
         _row("Artifact", FactKind.CODE, versions, lambda version: version.artifact_path),
-        _row("Its digest", FactKind.CODE, versions, lambda version: version.artifact_digest),
+        _row("Artifact digest", FactKind.CODE, versions, lambda version: version.artifact_digest),
     )
 
 

@@ -96,9 +96,9 @@ def _policies(
         Q(model=version.model_id) | Q(model=None), stage=stage.value, created_at__gte=since
     ).select_related("created_by")
     for revision in revisions.order_by("pk")[:CHANGES_MAX]:
-        whose = "the model’s own" if revision.model_id else "the site’s"
+        kind = "model" if revision.model_id else "default"
         yield EvidenceChange(
             at=revision.created_at,
             who=display_name(revision.created_by),
-            sentence=f"{whose} policy for {stage.label} was edited: revision {revision.number}",
+            sentence=f"the {kind} policy for {stage.label} was edited: revision {revision.number}",
         )

@@ -41,7 +41,7 @@ class Inbox(StrEnum):
     @property
     def label(self) -> str:
         """The text of the view's link."""
-        return {"waiting": "Waits for me", "mine": "Mine", "all": "All"}[self.value]
+        return {"waiting": "Needs my review", "mine": "My requests", "all": "All"}[self.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,14 @@ class InboxQuery:
         inbox, status = values.get("view", ""), values.get("status", "")
         model = values.get("model", "").strip()
         if inbox and inbox not in list(Inbox):
-            raise InvalidInput(f"“{inbox[:32]}” is no view of the requests.", field="view")
+            raise InvalidInput(
+                f"Unknown view “{inbox[:32]}”. Choose one of {', '.join(Inbox)}.", field="view"
+            )
         if status and status not in list(RequestStatus):
-            raise InvalidInput(f"“{status[:32]}” is no status of a request.", field="status")
+            raise InvalidInput(
+                f"Unknown status “{status[:32]}”. Choose one of {', '.join(RequestStatus)}.",
+                field="status",
+            )
         if len(model) > _NAME_MAX or "\x00" in model:
             raise InvalidInput(f"A name has at most {_NAME_MAX} characters.", field="model")
         return cls(

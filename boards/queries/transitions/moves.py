@@ -17,13 +17,13 @@ from obeya.transitions.judge import TransitionJudgement, judge_transition
 from obeya.transitions.limits import OCCUPANTS_NAMED
 
 # Checks, refusals, requests, aliases and the like do not change a version's revision.
-_REVISING = (
-    *MOVES,
-    Action.METRICS_LOGGED,
-    Action.VERSION_DESCRIBED,
-    Action.VERSION_TAGGED,
-    Action.VERSION_UNTAGGED,
-)
+_CHANGES = {
+    Action.METRICS_LOGGED: "logged metrics of this version",
+    Action.VERSION_DESCRIBED: "changed the description of this version",
+    Action.VERSION_TAGGED: "set a tag of this version",
+    Action.VERSION_UNTAGGED: "removed a tag of this version",
+}
+_REVISING = (*MOVES, *_CHANGES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ class MoveOption:
     def why_not(self) -> str:
         """All reasons against the move in one line; empty if there is none."""
         if self.missing_permission is not None:
-            return f"You may not {self.missing_permission.deed}."
+            return f"You don’t have permission to {self.missing_permission.deed}."
         return " ".join(refusal.sentence for refusal in self.judged.refusals)
 
 
@@ -158,11 +158,20 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
 
 @dataclass(frozen=True, slots=True)
 class LastChange:
-    """The last change of a version: its actor, action and time."""
+    """The last change of a version. `to_stage` is None unless the version moved."""
 
     name: str
     action: Action
+    to_stage: Stage | None
     made_at: datetime
+
+    @property
+    def sentence(self) -> str:
+        """The change as the start of a sentence: ``ada moved this to Staging``."""
+        if self.to_stage is None:
+            return f"{self.name} {_CHANGES[self.action]}"
+        how = " in a rollback" if self.action is Action.VERSION_ROLLED_BACK else ""
+        return f"{self.name} moved this to {self.to_stage.label}{how}"
 
 
 def last_change(version: models.ModelVersion) -> LastChange | None:
@@ -176,4 +185,5 @@ def last_change(version: models.ModelVersion) -> LastChange | None:
     if event is None:
         return None
     name = display_name(event.actor)
-    return LastChange(name, Action(event.action), event.occurred_at)
+    to_stage = Stage(event.to_stage) if event.to_stage else None
+    return LastChange(name, Action(event.action), to_stage, event.occurred_at)

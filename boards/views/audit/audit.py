@@ -91,7 +91,7 @@ def verify_audit(request: Request) -> HttpResponse:
     if run.broken_count:
         sentence += f": {run.broken_count} chain{'' if run.broken_count == 1 else 's'} broken."
     else:
-        sentence += ": every link holds." if run.events else ": there was nothing new."
+        sentence += ": no problem found." if run.events else ": there were no new events."
     messages.info(request, sentence)
     return redirect("boards:audit")
 

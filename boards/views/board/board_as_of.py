@@ -100,7 +100,9 @@ def answer_production_on(request: Request, name: str) -> ProductionOn:
     except InvalidInput as error:
         return ProductionOn(today=today, problem=str(error))
     if day > today:
-        return ProductionOn(today=today, day=day, problem="That day is still to come.")
+        return ProductionOn(
+            today=today, day=day, problem="That day is in the future. Choose a past day."
+        )
     return ProductionOn(today=today, day=day, stays=as_of.in_production_on(find_model(name), day))
 
 

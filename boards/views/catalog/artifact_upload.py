@@ -69,7 +69,7 @@ def _set_artifact(request: Request, name: str, number: int) -> HttpResponse:
         return show_version(request, name, number, upload_problem=error)
     count = len(entries)
     messages.success(
-        request, f"{name} v{row.number} is made of {count:,} file{'' if count == 1 else 's'} now."
+        request, f"{name} v{row.number} now has {count:,} file{'' if count == 1 else 's'}."
     )
     return redirect("boards:version", name, number)
 
@@ -78,7 +78,7 @@ def _brought(request: Request) -> list[FileEntry]:
     """Store and return the files of the form. Raises `InvalidInput` if there are none."""
     brought = request.FILES.getlist("file")
     if not brought:
-        raise InvalidInput("Choose the files of this version first.", field="files")
+        raise InvalidInput("Choose the files of this version.", field="files")
     # All names first: if they cannot exist beside each other, no file is stored.
     paths = [artifact_path(file.name or "") for file in brought]
     actor, at = page_actor(request), timezone.now()
@@ -97,7 +97,7 @@ def _named(request: Request) -> list[FileEntry]:
         files = json.loads(request.POST["files"])
         return [FileEntry(str(file["path"]), str(file["sha256"])) for file in files]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise InvalidInput("What the page sent cannot be read; send it again.") from None
+        raise InvalidInput("The list of files is invalid. Upload the files again.") from None
 
 
 @never_cache
@@ -125,7 +125,7 @@ def store_piece(request: Request, name: str, number: int) -> HttpResponse:
         return _answer(received(sending))
     offset = whole_number(asked.get("offset", ""), at_most=ID_MAX)
     if offset is None:
-        raise InvalidInput("The place of the piece in the file is missing.", field="offset")
+        raise InvalidInput("The offset of the piece in the file is missing.", field="offset")
     body, length = sized_body_of(request)
     made = piece_writes.store_piece(
         sending=sending,

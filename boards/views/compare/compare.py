@@ -62,7 +62,7 @@ def compare_csv(request: Request) -> HttpResponse:
     query = CompareQuery.parse(request.GET)
     page = compare_page(query.refs, query.baseline) if query.refs else None
     if page is None or len(page.sides) < TWO:
-        raise InvalidInput("A comparison takes at least two versions.", field="v")
+        raise InvalidInput("A comparison needs at least two versions.", field="v")
     response = HttpResponse(
         comparison_csv(page, only_differences=query.only_differences),
         content_type="text/csv; charset=utf-8",

@@ -36,8 +36,7 @@ class CompareQuery:
         refs = tuple(dict.fromkeys(given))
         if len(refs) > VERSIONS_MAX:
             raise InvalidInput(
-                f"At most {VERSIONS_MAX} versions can be compared at a time; these are "
-                f"{len(refs)}.",
+                f"You can compare at most {VERSIONS_MAX} versions at a time, not {len(refs)}.",
                 field="v",
             )
         text = values.get("baseline", "").strip()
@@ -46,8 +45,8 @@ class CompareQuery:
             place = whole_number(text, at_most=len(given) - 1)
             if place is None:
                 raise InvalidInput(
-                    f"The baseline is a place among the versions, 0 for the first; “{text[:16]}” "
-                    "is none of them.",
+                    f"Unknown baseline “{text[:16]}”. Write the position of a version, 0 for the "
+                    "first.",
                     field="baseline",
                 )
             # An index in all v's, including repeated ones.

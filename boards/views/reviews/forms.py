@@ -27,7 +27,7 @@ class RequestForm(PageForm):
     ids = "request-%s"
 
     reason = reason_field(
-        "Why", rows=3, required=True, parse=partial(names.required_reason, to="ask for it")
+        "Reason", rows=3, required=True, parse=partial(names.required_reason, to="ask for it")
     )
     archive_existing = forms.BooleanField(required=False)
 
@@ -36,7 +36,7 @@ class RequestForm(PageForm):
         if occupants:
             versions = ", ".join(f"v{number}" for number in occupants)
             # A form that was validated has taken the labels of its fields already.
-            self["archive_existing"].label = f"Archive {versions}, now in Production, when it moves"
+            self["archive_existing"].label = f"Also archive {versions}, now in Production"
         else:
             del self.fields["archive_existing"]
 
@@ -44,7 +44,7 @@ class RequestForm(PageForm):
 class VoteForm(PageForm):
     """The comment of a vote."""
 
-    comment = reason_field(with_mark("Comment", "needed to reject"), rows=3)
+    comment = reason_field(with_mark("Comment", "required to reject"), rows=3)
 
 
 class WaiverForm(PageForm):

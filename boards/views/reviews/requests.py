@@ -122,7 +122,7 @@ def withdraw(request: Request, uid: uuid.UUID) -> HttpResponse:
         form = VoteForm(request.POST)
         form.refuse(error)
         return _page(request, uid, form)
-    messages.success(request, "The request is withdrawn.")
+    messages.success(request, "Request withdrawn.")
     return redirect("boards:request", uid=uid)
 
 
@@ -145,7 +145,7 @@ def _page(request: Request, uid: uuid.UUID, form: VoteForm) -> HttpResponse:
     return render(request, "request.html", context, status=form.status)
 
 
-_decision = choice_of(Decision, "Choose whether to approve or to reject.")
+_decision = choice_of(Decision, "Choose Approve or Reject.")
 
 
 def _outcome(page: RequestPage, decision: Decision, status: RequestStatus) -> str:

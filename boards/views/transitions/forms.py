@@ -10,7 +10,7 @@ from obeya.errors import InvalidInput
 def _version(text: str) -> int | None:
     number = whole_number(text)
     if text and number is None:
-        raise InvalidInput("Choose the version to go back to from the list.")
+        raise InvalidInput("Choose the version to roll back to from the list.")
     return number
 
 
@@ -22,5 +22,5 @@ class RollbackForm(PageForm):
 
     ids = "rollback-%s"
 
-    to_version = ParsedField("Back to", widget=select(), parse=_version)
+    to_version = ParsedField("Roll back to", widget=select(), parse=_version)
     reason = reason_field(rows=2, required=True)

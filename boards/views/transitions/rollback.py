@@ -86,6 +86,6 @@ def _seen(text: str | None) -> set[int] | None:
     for part in filter(None, text.split(",")):
         number = whole_number(part)
         if number is None:
-            raise InvalidInput("The form is broken; load the page again.", field="standing")
+            raise InvalidInput("The form is invalid. Reload the page.", field="standing")
         numbers.add(number)
     return numbers

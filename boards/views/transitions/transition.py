@@ -90,9 +90,9 @@ def _note(option: MoveOption) -> str:
     )
     sentences += [str(warning) for warning in judgement.warnings]
     if option.needs_room:
-        sentences.append(f"{option.full} Archiving {option.occupants_text} makes room.")
+        sentences.append(f"{option.full} Archive {option.occupants_text} in the same move.")
     elif option.stage is Stage.PRODUCTION and option.occupants:
-        sentences.append(f"Now there: {option.occupants_text}.")
+        sentences.append(f"Now in Production: {option.occupants_text}.")
     return " ".join(sentences) or "Drop it here."
 
 
@@ -160,6 +160,6 @@ def _revision(text: str) -> int | None:
     number = whole_number(text)
     if number is None:
         raise InvalidInput(
-            "The form's revision is no number; load the page again.", field="expected_revision"
+            "The form's revision is not a number. Reload the page.", field="expected_revision"
         )
     return number
