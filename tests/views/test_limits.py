@@ -235,7 +235,7 @@ def test_the_picked_up_card_is_told_of_limits_and_warnings_before_the_drop(
     assert client.get(address).json()["production"] == {
         "allowed": True,
         "here": False,
-        "note": "Now there: v1.",
+        "note": "Now in Production: v1.",
         "warns": False,
         "asks": False,
     }
@@ -280,5 +280,5 @@ def test_a_card_whose_next_stage_is_full_says_so_and_whether_room_can_be_made(
     two.register_model("bert")
     page = text_of(client_of(alice).get("/"))
     assert '<span class="lamp lamp-attention" title="Production is full' in page
-    assert ">needs room</span>" in page
+    assert ">Needs archiving</span>" in page
     assert ">Staging is full</span>" in page
