@@ -81,7 +81,7 @@ def test_a_refusal_leads_to_its_stored_check(
         moved.transition_stage("resnet50", 1, Stage.PRODUCTION)
     page = text_of(client_of(victor).get("/audit/", {"action": "model_version.transition_refused"}))
     assert f'href="/checks/{PolicyCheck.objects.get(allowed=False).uid}/"' in page
-    assert "’s move of" in page
+    assert "’s</a> move of" in page
     assert "was refused" in page
 
 

@@ -246,7 +246,7 @@ def test_the_picked_up_card_is_told_of_limits_and_warnings_before_the_drop(
     assert (told["allowed"], told["warns"], told["asks"]) == (True, True, True)
     assert "accuracy is 0.8; required: ≥ 0.9" in told["note"]
     assert "The policy only warns." in told["note"]
-    assert "Archiving v1 makes room." in told["note"]
+    assert "Archive v1 in the same move." in told["note"]
 
 
 def test_the_dialog_shows_what_only_warns_and_what_passes_by_a_waiver(
