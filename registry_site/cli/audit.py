@@ -72,7 +72,7 @@ def head(*, as_json: bool, model: str | None, **options: Any) -> None:
     except DatabaseError as error:
         raise Misconfigured(f"The database cannot be used: {error}") from error
     if model is not None and not heads:
-        raise click.UsageError(f"There never was a model named “{model[:64]}”.")
+        raise click.UsageError(f"No model was ever named “{model[:64]}”.")
     if as_json:
         click.echo(heads_as_json(heads))
         return

@@ -61,10 +61,15 @@ class BoardPage:
         """Press on the card and pull until it is in hand."""
         card = self.card(name)
         card.scroll_into_view_if_needed()
-        box = card.locator(".card-foot").bounding_box()
+        foot = card.locator(".card-foot")
+        box = foot.bounding_box()
         assert box is not None
-        x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
-        self.page.mouse.move(x, y)
+        across, down = box["width"] / 3, box["height"] / 2
+        # Hovering waits until the card is at rest: one that was refused glides back.
+        foot.hover(position={"x": across, "y": down})
+        box = foot.bounding_box()
+        assert box is not None
+        x, y = box["x"] + across, box["y"] + down
         self.page.mouse.down()
         self.page.mouse.move(x + 12, y + 6, steps=4)
         expect(self.page.locator(".card.is-lifted")).to_be_attached()

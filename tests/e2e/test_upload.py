@@ -95,7 +95,7 @@ def test_what_was_stopped_goes_on_after_the_page_was_loaded_anew(
             "8.0 MB of 16.0 MB, file 1 of 1: big.bin"
         )
         page.get_by_role("button", name="Stop").click()
-        expect(page.get_by_role("alert")).to_contain_text("Stopped.")
+        expect(page.get_by_role("alert")).to_contain_text("Upload stopped.")
         expect(page.get_by_role("button", name="Upload", exact=True)).to_be_focused()
         line.cut()
         assert ModelVersion.objects.get(model__name="churn").artifact_size is None

@@ -369,7 +369,7 @@ def test_the_command_of_an_empty_board_works_wherever_it_is_run(first_start, tmp
         cwd=elsewhere,
     )
     assert done.returncode != 0
-    assert f"make one on {home}settings/tokens/" in done.stderr
+    assert f"create one on {home}settings/tokens/" in done.stderr
     token = run(data, "token", "create", "--scopes", "read,write").stdout.split()[-1]
     bin_of_obeya = Path(sys.executable).parent
     done = subprocess.run(
@@ -615,7 +615,7 @@ def test_an_export_of_a_model_that_never_was_is_refused(exported):
     for command in ("export", "head"):
         done = run(exported[0], "audit", command, "--model", "nobody")
         assert done.returncode == 2
-        assert "There never was a model named “nobody”." in done.stderr
+        assert "No model was ever named “nobody”." in done.stderr
 
 
 def test_a_token_of_the_service_local_is_alone_on_the_last_line(data):

@@ -156,7 +156,7 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
     return tuple(options)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LastChange:
     """The last change of a version. `to_stage` is None unless the version moved."""
 
@@ -186,4 +186,6 @@ def last_change(version: models.ModelVersion) -> LastChange | None:
         return None
     name = display_name(event.actor)
     to_stage = Stage(event.to_stage) if event.to_stage else None
-    return LastChange(name, Action(event.action), to_stage, event.occurred_at)
+    return LastChange(
+        name=name, action=Action(event.action), to_stage=to_stage, made_at=event.occurred_at
+    )
