@@ -9,6 +9,11 @@ let isLoading = false;
 
 // A step back loads the page anew: a body swapped in would leave the scripts with the old one.
 window.htmx.config.history = "reload";
+// If the user went back or forward before this script ran, the page is not that of its URL.
+const [loaded] = performance.getEntriesByType("navigation");
+if (loaded?.name.startsWith("http") && loaded.name.split("#", 1)[0] !== location.href.split("#", 1)[0]) {
+  location.reload();
+}
 // No settling: it would copy the style that a drag left on an element, which the CSP forbids.
 window.htmx.config.defaultSettleDelay = 0;
 

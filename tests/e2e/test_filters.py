@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from boards.registry.database import DatabaseRegistry
 from tests.e2e.board_page import BoardPage
@@ -66,6 +66,29 @@ def test_the_back_button_brings_the_filter_before_back(board: BoardPage) -> None
     board.page.go_forward()
     expect(board.board.locator("[data-card]")).to_have_count(6)
     expect(tag).to_have_value("family=resnet")
+
+
+def test_a_step_back_while_the_page_loads_is_not_lost(board: BoardPage) -> None:
+    page = board.page
+    page.get_by_label("Tag", exact=True).fill("family=resnet")
+    expect(board.card("bert-base v2")).to_have_count(0)
+    page.get_by_label("Model", exact=True).fill("bert-base")
+    expect(board.board.locator("[data-card]")).to_have_count(0)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/htmx.min*.js", hold)
+    with page.expect_request("**/htmx.min*.js"):
+        page.go_back(wait_until="commit")
+    expect(board.board.locator("[data-card]")).to_have_count(6)
+    page.evaluate("history.back()")
+    expect(page).to_have_url(re.compile(r"/$"))
+    for route in held:
+        route.continue_()
+    page.unroute("**/htmx.min*.js")
+    expect(board.board.locator("[data-card]")).to_have_count(12)
 
 
 def test_after_a_step_back_cards_can_still_be_moved(board: BoardPage) -> None:
