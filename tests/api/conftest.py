@@ -1,4 +1,4 @@
-"""Programs that speak to the API, each with a token."""
+"""API clients, one per role, each with a token."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MADE_AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
 class Program:
-    """Sends requests with a token, and reads what comes as JSON."""
+    """An API client that sends its token with each request and parses JSON responses."""
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -91,18 +91,18 @@ def program_of() -> ProgramOf:
 
 @pytest.fixture
 def api(alice: User, program_of: ProgramOf) -> Program:
-    """The API as an administrator's token reaches it."""
+    """Return an API client with the token of an administrator."""
     return program_of(alice)
 
 
 @pytest.fixture
 def registry(alice: User) -> DatabaseRegistry:
-    """The same registry, from inside."""
+    """Return the registry behind the API, for direct use."""
     return DatabaseRegistry(actor=alice)
 
 
 def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
-    """The problem document of an answer, which has to be one."""
+    """Check that the response is this problem document, and return it."""
     assert answer.status_code == status, answer.content
     assert answer["Content-Type"] == "application/problem+json"
     document: dict[str, Any] = answer.json()

@@ -1,4 +1,4 @@
-"""Files over the API: stored once, bounded, judged by content, and handed out as they came."""
+"""Files over the API: deduplication, size limits, inspection, downloads and garbage collection."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def store(api: Program, files: dict[str, bytes], **more: Any) -> Any:
 
 
 def lying() -> list[str]:
-    """Every file that is stored or coming in."""
+    """Return the names of all files under the artifact directory, partial uploads included."""
     root = Path(settings.OBEYA_ARTIFACTS)
     return sorted(path.name for path in root.rglob("*") if path.is_file())
 
@@ -126,14 +126,14 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(api: Program) -> Non
 
 
 class Endless:
-    """A body that never says how long it is."""
+    """A request body without an end and without a stated length."""
 
     def read(self, size: int, /) -> bytes:
         return bytes(size)
 
 
 class BrokenOff:
-    """A body whose client goes away."""
+    """A request body whose client disconnects."""
 
     def __init__(self) -> None:
         self.left = 3
@@ -239,7 +239,7 @@ def test_a_policy_judges_what_is_in_the_files(api: Program, version: None) -> No
 
 
 class Canary:
-    """What leaves a file behind when it is loaded."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, canary: Path) -> None:
         self._canary = canary

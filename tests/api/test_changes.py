@@ -1,4 +1,4 @@
-"""Changes through the API: registering, moving, and saying what one has seen."""
+"""Writes through the API: registration, transitions, and preconditions (If-Match)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way in: a token, its scopes, its models, the size of a body."""
+"""Access to the API: token, scopes, model globs and body size."""
 
 from __future__ import annotations
 

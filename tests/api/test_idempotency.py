@@ -1,4 +1,4 @@
-"""A POST that is sent twice with one key is done once."""
+"""Idempotency keys: a POST that is sent twice with one key runs once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What another registry holds comes in by the API: for administrators, and only as it can be."""
+"""Importing models through the API: permission, report and refusals."""
 
 from __future__ import annotations
 

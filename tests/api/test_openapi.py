@@ -1,4 +1,4 @@
-"""The description of the API: the one that is published, and the page that shows it."""
+"""The OpenAPI document, as published and as shown on the reference page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(scope="module")
 def document() -> Any:
-    """The committed document."""
+    """Return the committed OpenAPI document."""
     return json.loads(OUTPUT.read_text("utf-8"))
 
 
@@ -45,7 +45,7 @@ def test_every_post_takes_an_idempotency_key(document: Any) -> None:
 
 
 def test_a_stated_precondition_is_looked_at(api: Program, document: Any) -> None:
-    """Each write that says it heeds If-Match refuses another revision than the present one."""
+    """Each write with If-Match in the document refuses a revision that is not current."""
     api.post("/models/resnet50/versions", {"metrics": {"accuracy": 0.9}})
     api.put("/models/resnet50/aliases/best", {"version": 1})
     for place in ("", "/versions/1"):

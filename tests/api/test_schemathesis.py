@@ -1,4 +1,4 @@
-"""The API tried from its own OpenAPI document, against a running server."""
+"""Requests generated from the OpenAPI document, sent to a running server."""
 
 from __future__ import annotations
 

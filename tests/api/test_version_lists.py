@@ -1,4 +1,4 @@
-"""Lists of versions: filtered, sorted, paged, and confined to what a token reaches."""
+"""Lists of versions: filters, sorting, paging, and the model globs of a token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 @pytest.fixture
 def models(registry: DatabaseRegistry) -> DatabaseRegistry:
-    """Six versions of two models, with a metric that one of them lacks."""
+    """Register six versions of two models; one version has no metric."""
     for accuracy in (0.7, 0.9, 0.8):
         registry.register_model("resnet", metrics={"accuracy": accuracy}, tags={"family": "cnn"})
     registry.register_model("vit", metrics={"accuracy": 0.95}, tags={"family": "transformer"})

@@ -1,4 +1,4 @@
-"""Files by the command line: sent, fetched, and found altered."""
+"""Uploading, downloading and verifying files with the command line."""
 
 from __future__ import annotations
 

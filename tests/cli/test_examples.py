@@ -1,4 +1,4 @@
-"""The examples, run as their first lines say, against a live server."""
+"""The example scripts, run as their first lines say, against a live server."""
 
 from __future__ import annotations
 

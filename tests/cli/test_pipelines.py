@@ -1,4 +1,4 @@
-"""The action and the documented pipelines, run step by step against a live server."""
+"""The GitHub action and the documented pipelines, run step by step against a live server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def registry() -> DatabaseRegistry:
-    """A version that passes the policy of Staging and one that does not."""
+    """Register one version that fails the policy of Staging and one that passes it."""
     registry = DatabaseRegistry(actor=None)
     registry.set_policy(PromotionPolicy(Stage.STAGING).require_metric("auc", Comparison.GTE, 0.9))
     for auc in (0.8, 0.95):
@@ -41,7 +41,7 @@ def registry() -> DatabaseRegistry:
 
 @pytest.fixture
 def surroundings(live_server: Any, registry: DatabaseRegistry, tmp_path: Path) -> dict[str, str]:
-    """The environment of a job: the command on the PATH, a summary, a token of a service."""
+    """Return a job's environment: the command on PATH, a summary file, a service token."""
     at = timezone.now()
     user = service_account(username="ci", scopes=SCOPES, actor=SYSTEM, at=at)
     _, token = create_token(user=user, name="ci", scopes=SCOPES, actor=SYSTEM, at=at)
@@ -68,7 +68,7 @@ def bash(script: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 def steps(given: dict[str, str], env: dict[str, str]) -> Iterator[subprocess.CompletedProcess[str]]:
-    """The action's steps in order, each with its inputs put in, until one fails."""
+    """Run the action's steps in order with these inputs, until one fails."""
     inputs = {name: stated.get("default", "") for name, stated in ACTION["inputs"].items()}
     inputs |= {"url": env["url"], "token": env["token"], **given}
     for step in ACTION["runs"]["steps"]:

@@ -1,4 +1,4 @@
-"""The commands that speak to a server: what they print, what they do, how they exit."""
+"""Commands that call a server: their output, effects and exit statuses."""
 
 from __future__ import annotations
 
