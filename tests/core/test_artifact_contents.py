@@ -1,4 +1,4 @@
-"""What is told of files by their content, and that nothing in them is ever run."""
+"""File inspection: what is read from content, without ever executing it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from obeya.artifacts.findings import findings_of, warning_of, warnings_of
 
 
 class Bomb:
-    """Makes a file when it is loaded."""
+    """An object that creates a directory when it is unpickled."""
 
     def __init__(self, canary):
         self.canary = str(canary)

@@ -1,4 +1,4 @@
-"""What may be a file's path, and what digest stands for an artifact."""
+"""Paths of files, and the digests of files and folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The canonical form and the chain."""
+"""The canonical form of events and the hash chain."""
 
 from __future__ import annotations
 

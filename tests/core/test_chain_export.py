@@ -1,4 +1,4 @@
-"""An export of the log, verified from the file alone."""
+"""Verifying an export of the log with nothing but the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heads that are kept elsewhere."""
+"""Chain heads that were stored outside the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparison of two versions, and of several with a baseline."""
+"""Comparison of two versions, and of several versions with a baseline."""
 
 from __future__ import annotations
 

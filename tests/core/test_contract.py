@@ -1,4 +1,4 @@
-"""The contract of a registry: its methods, and what a caller may hand to them."""
+"""The `ModelRegistry` contract: its methods and the arguments that they accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What crosses the wire is read back equal, and what is malformed is said to be."""
+"""JSON documents: round trips, and errors for malformed ones."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ moves = st.builds(
 
 
 def sent(document: object) -> dict[str, object]:
-    """The document as it comes over the wire, with a member of a newer server."""
+    """Return the document after a JSON round trip, with an extra member of a newer server."""
     return {**json.loads(json.dumps(document)), "of_a_newer_server": 1}
 
 

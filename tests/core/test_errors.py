@@ -1,4 +1,4 @@
-"""Every way the registry says no, as programs see it."""
+"""Every error of the registry, with its code, HTTP status, exit status and document."""
 
 from __future__ import annotations
 

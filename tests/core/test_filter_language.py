@@ -1,4 +1,4 @@
-"""The filter language: what it reads, what it refuses and how, and what it says of a version."""
+"""The filter language: parsing, error messages and evaluation."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What is particular to the registry in memory: clock, log, threads, workflow, definitions.
+"""Behaviour only of the in-memory registry: clock, log, threads, workflow and definitions.
 
-What it shares with every registry stands in tests/registry/.
+What all registries have in common is tested in tests/registry/.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FLOOR = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE
 
 
 class SetClock:
-    """A clock that shows what it is set to."""
+    """A clock that shows the time that the test sets."""
 
     def __init__(self) -> None:
         self.now = NOON
@@ -327,7 +327,7 @@ def test_verifying_finds_what_was_changed_in_any_chain(
 
 
 def in_threads(count: int, call: Callable[[int], object]) -> list[BaseException]:
-    """Run `call` in as many threads at once; what they raised."""
+    """Run `call` in `count` threads simultaneously; return the exceptions they raised."""
     barrier, errors = threading.Barrier(count), []
 
     def run(number: int) -> None:

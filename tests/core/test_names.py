@@ -1,4 +1,4 @@
-"""What may be a name, a key, a label or a text."""
+"""Validation of names, tag keys, labels and texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promotion policies and their policy results."""
+"""Promotion policies and policy results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between two policies, in words."""
+"""Differences between two policies, described in words."""
 
 from __future__ import annotations
 

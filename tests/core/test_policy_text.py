@@ -1,4 +1,4 @@
-"""Policies as people write them down, and what is odd about them."""
+"""The text form of policies, and warnings about contradictions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ requirements = st.one_of(
 
 
 def one_of_each(requirement: Requirement) -> object:
-    """What no two requirements of a policy share."""
+    """Return the key by which the requirements of a policy are unique."""
     return TimeInStage if isinstance(requirement, TimeInStage) else requirement.describe()
 
 

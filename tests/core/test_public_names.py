@@ -1,4 +1,4 @@
-"""What `import obeya` offers, and what it must not need."""
+"""The public names of `import obeya`, and the modules that the import must not load."""
 
 from __future__ import annotations
 

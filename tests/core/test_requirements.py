@@ -1,4 +1,4 @@
-"""Requirements relative to the champion, and those that ask for no metric."""
+"""Requirements relative to the champion, and requirements that are not about metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stages and workflows: the whole table of each."""
+"""Stages and workflows: the complete transition table of each workflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judging a move: all reasons at once."""
+"""The decision on a move, which lists all refusals together."""
 
 from __future__ import annotations
 

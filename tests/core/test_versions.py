@@ -1,4 +1,4 @@
-"""Numbers, what a caller saw, and where a version goes next."""
+"""Version numbers, expected state, and the next stage."""
 
 from __future__ import annotations
 

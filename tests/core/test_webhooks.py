@@ -1,4 +1,4 @@
-"""Webhooks without a database: who wants what, how it is signed, and when it is tried."""
+"""Webhook logic without a database: subscriptions, signatures, messages and the retry schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways to name a file that is elsewhere, as browsers, shells, libraries and systems know them."""
+"""Paths that leave a folder, in the notations of browsers, shells, libraries and systems."""
 
 TRAVERSALS = (
     "..",

@@ -1,4 +1,4 @@
-"""The demonstration data: facts that a user would notice if they were wrong."""
+"""The demonstration data: facts whose errors a user would notice."""
 
 from __future__ import annotations
 
