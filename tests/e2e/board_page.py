@@ -1,4 +1,4 @@
-"""The board as a person uses it: what is on it, and how a card is carried."""
+"""A page object for the board: finding cards and dragging them."""
 
 from __future__ import annotations
 
@@ -21,44 +21,44 @@ class BoardPage:
         self.picks = page.locator("#picks")
 
     def column(self, stage: str) -> Locator:
-        """The column of a stage, head and cards."""
+        """Return the column of a stage, with its header and cards."""
         return self.board.locator(f'[data-column][data-stage="{stage}"]')
 
     def note(self, stage: str) -> Locator:
-        """What the column says while a card is held."""
+        """Return the note that the column shows while a card is dragged."""
         return self.column(stage).locator("[data-note]")
 
     def count(self, stage: str) -> Locator:
-        """The number in the column's head."""
+        """Return the number in the column's header."""
         return self.page.locator(f"#count-{stage}")
 
     def card(self, name: str) -> Locator:
-        """A card by its name, such as ``resnet50 v4``; never the copy under the pointer."""
+        """Return a card by its name, such as ``resnet50 v4``; never the copy under the pointer."""
         return self.board.locator(f'[data-card][data-name="{name}"]')
 
     def card_in(self, stage: str, name: str) -> Locator:
-        """The card, if it is in that column."""
+        """Return the card, if it is in that column."""
         return self.column(stage).locator(f'[data-card][data-name="{name}"]')
 
     def move_link(self, name: str) -> Locator:
-        """The card's Move link."""
+        """Return the card's Move link."""
         return self.card(name).locator("[id^=move-]")
 
     def rollback_link(self, name: str) -> Locator:
-        """The card's Roll back link."""
+        """Return the card's Roll back link."""
         return self.card(name).locator("[id^=rollback-]")
 
     def pick(self, name: str) -> Locator:
-        """The box that picks a card for comparison."""
+        """Return the checkbox that selects a card for comparison."""
         return self.card(name).get_by_role("checkbox")
 
     def names(self, stage: str) -> list[str]:
-        """The cards of a column from top to bottom."""
+        """Return the names of the cards of a column, top to bottom."""
         cards = self.column(stage).locator("[data-card]")
         return [card.get_attribute("data-name") or "" for card in cards.all()]
 
     def pick_up(self, name: str) -> None:
-        """Press on the card and pull until it is in hand."""
+        """Press on the card and move the pointer until the card is lifted."""
         card = self.card(name)
         card.scroll_into_view_if_needed()
         foot = card.locator(".card-foot")
@@ -75,9 +75,10 @@ class BoardPage:
         expect(self.page.locator(".card.is-lifted")).to_be_attached()
 
     def carry_over(self, name: str, stage: str) -> None:
-        """Hold the card in hand over a column, never quite still, until the column takes it in.
+        """Drag the lifted card over a column, and keep moving until the column accepts it.
 
-        Cards that still glide into place take nothing in, and a pointer at rest asks only once.
+        The column accepts nothing while its cards are still moving, and a pointer at rest triggers
+        only one attempt.
         """
         column = self.page.locator(f"#cards-{stage}")
         taken_in = self.card_in(stage, name)
@@ -92,7 +93,7 @@ class BoardPage:
         self.nudge_until(taken_in, nudge)
 
     def nudge_until(self, taken_in: Locator, nudge: Callable[[int], None]) -> None:
-        """Call `nudge` with 0, 1, 2 and so on, once a frame, until the element is there."""
+        """Call `nudge` with 0, 1, 2 and so on, once per frame, until the element appears."""
         # Only for a board that never takes the card in: no result depends on it.
         deadline = monotonic() + 30
         for turn in count():
@@ -103,12 +104,12 @@ class BoardPage:
         expect(taken_in).to_be_attached()
 
     def let_go(self) -> None:
-        """Drop what is in hand."""
+        """Drop the lifted card."""
         self.page.mouse.up()
         expect(self.page.locator(".card.is-lifted")).to_have_count(0)
 
     def drag(self, name: str, stage: str) -> None:
-        """Carry a card to a column and drop it there."""
+        """Drag a card to a column and drop it there."""
         self.pick_up(name)
         self.carry_over(name, stage)
         self.let_go()

@@ -1,4 +1,4 @@
-"""A small registry, accounts, and browser windows in which no error may pass unseen."""
+"""A small registry, accounts, and browser windows in which every console error fails the test."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ EXPECTED_LINE = re.compile(r"Failed to load resource: the server responded with 
 
 @pytest.fixture(scope="session")
 def base_url() -> None:
-    """Each window states its own; the plugin's fixture, which pytest warns of, stays unused."""
+    """Replace the plugin's fixture, which pytest warns about: each window has its own base URL."""
 
 
 class Clock:
-    """Time that goes on by an hour whenever it is read, and ends a little before now."""
+    """A clock that advances an hour whenever it is read; it starts 30 days ago."""
 
     def __init__(self) -> None:
         self._start = datetime.now(UTC) - timedelta(days=30)
@@ -67,7 +67,7 @@ class Clock:
 
 @pytest.fixture
 def accounts(transactional_db: None) -> dict[str, User]:
-    """One account in each group."""
+    """Create one account in each group."""
     at = datetime.now(UTC) - timedelta(days=40)
     return {
         name: create_user(username=name, group=group, password=PASSWORD, actor=SYSTEM, at=at)
@@ -77,7 +77,7 @@ def accounts(transactional_db: None) -> dict[str, User]:
 
 @pytest.fixture
 def registry_of(accounts: dict[str, User]) -> Callable[[str], DatabaseRegistry]:
-    """The registry as one of the accounts uses it from Python."""
+    """Return a function that gives the registry as one of the accounts uses it."""
     clock = Clock()
     return lambda name: DatabaseRegistry(actor=accounts[name], clock=clock)
 
@@ -86,7 +86,7 @@ def registry_of(accounts: dict[str, User]) -> Callable[[str], DatabaseRegistry]:
 def registry(
     registry_of: Callable[[str], DatabaseRegistry], accounts: dict[str, User]
 ) -> DatabaseRegistry:
-    """Twelve versions of four models, two of them champions, and two policies; ada's hand.
+    """Register twelve versions of four models, two with a champion; set two policies, as ada.
 
     resnet50: v1 and v2 archived, v3 champion, v4 may enter Production, v5 may not, v6 may enter
     Staging. bert-base: v1 champion, v2 may enter Production, v3 may enter Staging. whisper: v1
@@ -127,7 +127,7 @@ def registry(
 
 
 def store_files(actor: Actor) -> None:
-    """Files of whisper v2, with one of each kind that the page tells something of."""
+    """Store files for whisper v2, one of each kind that the page describes."""
     tensor = json.dumps({"a.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}})
     contents = {
         "MLmodel": b"flavors: {sklearn: {sklearn_version: 1.6.1}}\n",
@@ -143,7 +143,7 @@ def store_files(actor: Actor) -> None:
 
 
 def make_endpoints(actor: Actor) -> None:
-    """An endpoint with a delivery that failed, and one that is disabled."""
+    """Create an endpoint with a failed delivery, and a disabled endpoint."""
     at = datetime.now(UTC) - timedelta(days=1)
     for name in ("deploy", "dashboard"):
         row, _ = create_webhook(
@@ -164,25 +164,25 @@ def make_endpoints(actor: Actor) -> None:
 
 @pytest.fixture
 def check_id(registry: DatabaseRegistry) -> str:
-    """The id of a stored check: of resnet50 v5, which Production refused."""
+    """Return the id of a stored check: the refused move of resnet50 v5 to Production."""
     with pytest.raises(TransitionRefused):
         registry.transition_stage("resnet50", 5, Stage.PRODUCTION)
     return str(PolicyCheck.objects.get(version__number=5, to_stage="production").uid)
 
 
 class Complaints:
-    """What went wrong in any window of a test, and what a test foresees."""
+    """The errors in any window of a test, except those that the test expects."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
         self._foreseen: list[str] = []
 
     def foresee(self, *fragments: str) -> None:
-        """Let lines with one of these fragments pass."""
+        """Ignore lines that contain one of these fragments."""
         self._foreseen += fragments
 
     def listen(self, page: Page) -> None:
-        """Hear what the page's console and scripts complain about."""
+        """Collect the errors of the page's console and scripts."""
         page.on("console", self._console)
         page.on("pageerror", lambda error: self._hear(f"uncaught: {error}"))
 
@@ -197,7 +197,7 @@ class Complaints:
 
 @pytest.fixture
 def complaints() -> Iterator[Complaints]:
-    """Errors on any console fail the test."""
+    """Fail the test if any console shows an error."""
     complaints = Complaints()
     yield complaints
     assert complaints.heard == []
@@ -248,7 +248,7 @@ WATCH = """
 
 @pytest.fixture
 def watched(visit: Visit) -> Visit:
-    """Open a window, whose pages list in `window.violations` how they break the policy."""
+    """Open a window whose pages list their violations of the policy in `window.violations`."""
 
     def open_window(path: str, user: str | None) -> Page:
         page = visit("/livez", user=user, reduced_motion="reduce")
@@ -261,5 +261,5 @@ def watched(visit: Visit) -> Visit:
 
 @pytest.fixture
 def board(registry: DatabaseRegistry, visit: Visit) -> BoardPage:
-    """The board of the small registry, as grace sees it, who may promote."""
+    """Open the board of the small registry as grace, who has the promote permission."""
     return BoardPage(visit("/", viewport={"width": 1440, "height": 900}))

@@ -1,4 +1,4 @@
-"""Checks for any page: accessibility in four looks, and sideways scrolling."""
+"""Checks for any page: accessibility in four looks, and horizontal scrolling."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ LOOK_IS_SHOWN = """([theme, width]) =>
 def violations(page: Page) -> list[str]:
     """Return a line for each element that breaks a rule of WCAG 2.2 AA.
 
-    The page is checked in four looks, as it is: it is not loaded again. Afterwards it has the
-    first look, without motion.
+    The page is checked in four looks, without loading it again. Afterwards it has the first look,
+    without motion.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
@@ -60,7 +60,7 @@ def violations(page: Page) -> list[str]:
 
 
 def overhangs(page: Page, widths: tuple[int, ...]) -> list[str]:
-    """Return a line for each width of the window at which the page scrolls sideways."""
+    """Return a line for each window width at which the page scrolls horizontally."""
     found = []
     for width in widths:
         show_look(page, "light", width)

@@ -1,4 +1,4 @@
-"""A TCP relay between the browser and the live server that cuts one request off at a byte."""
+"""A TCP relay between the browser and the live server that cuts off one request at a byte."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _READ = 64 * 1024
 
 
 class Relay:
-    """Passes everything on, except for one request, of which only the beginning reaches the server.
+    """Forwards everything except for one request, of which only the beginning reaches the server.
 
-    The request is the first with `mark` in its head. After the mark the server gets `let_through`
-    bytes and nothing more. Then the relay waits for `cut`.
+    That request is the first with `mark` in its head. After the mark, the relay forwards
+    `let_through` bytes and then waits for `cut`.
     """
 
     def __init__(self, site: str, mark: bytes, let_through: int) -> None:
@@ -33,11 +33,11 @@ class Relay:
         Thread(target=self._accept, daemon=True).start()
 
     def wait_until_held(self) -> None:
-        """Wait until the server has been sent the beginning of the request."""
+        """Wait until the beginning of the request has been sent to the server."""
         assert self._is_held.wait(SECONDS), "The request did not come."
 
     def cut(self) -> None:
-        """End the request here, and wait until the server has finished with it."""
+        """End the request here, and wait until the server has finished handling it."""
         self._may_cut.set()
         assert self._server_is_done.wait(SECONDS), "The server did not end the request."
 
@@ -67,7 +67,7 @@ class Relay:
                 self._server_is_done.set()
 
     def _requests(self, browser: socket.socket, server: socket.socket) -> bool:
-        """Pass requests on until the browser disconnects; return whether one was cut off."""
+        """Forward requests until the browser disconnects; return whether one was cut off."""
         seen = b""
         with suppress(OSError):
             while content := browser.recv(_READ):
@@ -89,7 +89,7 @@ class Relay:
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    """Pass everything on until the source ends. A target that is closed gets nothing."""
+    """Forward everything until the source ends. Data for a closed target is dropped."""
     with suppress(OSError):
         while content := source.recv(_READ):
             with suppress(OSError):

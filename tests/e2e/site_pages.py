@@ -1,4 +1,4 @@
-"""Every kind of page, for tests that look at all of them."""
+"""Every kind of page, for tests that check all pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from boards.models import Delivery, Webhook
 
 @dataclass(frozen=True, slots=True)
 class SitePage:
-    """One page: its name in test reports, its path and whether one has to be signed in."""
+    """A page: its name in test reports, its path and whether it requires sign-in."""
 
     name: str
     path: str
@@ -19,7 +19,7 @@ class SitePage:
 
 
 def site_pages(check_id: str) -> list[SitePage]:
-    """The pages of the small registry of conftest.py, as its administrator sees them."""
+    """Return the pages of the small registry of conftest.py, as its administrator sees them."""
     compared = "v=resnet50:3&v=resnet50:4&v=resnet50:5&baseline=0"
     return [
         SitePage("board", reverse("boards:board")),

@@ -1,4 +1,4 @@
-"""States of pages that only a user's action brings about are accessible, in four looks."""
+"""Accessibility, in four looks, of page states that only a user's action creates."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.e2e.page_checks import violations
 
 @pytest.fixture
 def look(visit: Callable[..., Page]) -> Callable[..., Page]:
-    """Open a window in the first of the looks that `violations` checks."""
+    """Open a window in the first look that `violations` checks."""
     return partial(visit, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
 
 
 def keep_toast(board: BoardPage) -> None:
-    """Point at the toast once, after which it does not disappear."""
+    """Move the pointer over the toast once, so that it does not disappear."""
     board.toasts.locator("[data-toast]").hover()
     board.page.mouse.move(0, 0)
 

@@ -1,4 +1,4 @@
-"""Picking cards on the board, and comparing what they stand for."""
+"""Selecting cards on the board, and comparing their versions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.e2e.board_page import BoardPage
 
 
 def start(board: BoardPage) -> None:
-    """Begin to pick."""
+    """Start selecting cards."""
     board.page.get_by_role("button", name="Select", exact=True).click()
     expect(board.picks).to_be_visible()
 
 
 def heads(page: Page) -> Locator:
-    """The versions at the head of the comparison."""
+    """Return the versions in the header of the comparison."""
     return page.locator(".compare thead .version-link")
 
 

@@ -1,4 +1,4 @@
-"""Pages break none of their own rules, and nothing that people write is ever run."""
+"""No page violates its Content-Security-Policy, and no user text is ever executed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_using_the_board_breaks_no_content_security_policy(
 
 @pytest.fixture
 def poisoned(registry: DatabaseRegistry) -> list[tuple[str, int]]:
-    """Versions that carry the corpus wherever text is taken; their names and numbers."""
+    """Put the corpus into every text field of versions; return their names and numbers."""
     versions = []
     for position, text in enumerate(CORPUS):
         name = text
@@ -118,7 +118,7 @@ def poisoned(registry: DatabaseRegistry) -> list[tuple[str, int]]:
 
 
 def what_ran(page: Page, path: str) -> list[str]:
-    """Open a page, and return what of a text ran in it or could have run."""
+    """Open a page, and return the user text that was executed or could have been."""
     # The load event comes after the scripts, and after the error events of images.
     page.goto(path)
     found: list[str] = page.evaluate(SURVIVORS)

@@ -1,4 +1,4 @@
-"""Cards are dragged; the server decides."""
+"""Dragging cards, whose moves the server accepts or refuses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CUT_LINES = ("net::ERR", "htmx:error", "Failed to fetch")
 
 
 def hold_requests(page: Page, pattern: str) -> list[Route]:
-    """Keep requests to these addresses from the server until the test lets them go."""
+    """Hold requests to these addresses until the test releases them."""
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -34,7 +34,7 @@ def hold_requests(page: Page, pattern: str) -> list[Route]:
 
 
 def cut_network(page: Page, pattern: str) -> None:
-    """Let requests to these addresses fail as if the network were gone."""
+    """Make requests to these addresses fail as if there were no network."""
     page.route(pattern, lambda route: route.abort("internetdisconnected"))
 
 

@@ -1,4 +1,4 @@
-"""Every page of the site, opened once, and checked for everything that holds for all pages."""
+"""Every page, opened once: security policy, accessibility and layout."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_page_keeps_to_its_security_policy_is_accessible_and_fits_the_wind
 
 
 def open_page(window: Page, path: str) -> list[str]:
-    """Open a page, and return how it breaks its Content-Security-Policy."""
+    """Open a page, and return its violations of the Content-Security-Policy."""
     response = window.goto(path)
     assert response is not None
     policy = response.headers.get("content-security-policy", "")

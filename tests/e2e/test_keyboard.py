@@ -1,4 +1,4 @@
-"""Everything by keyboard alone."""
+"""Using the board with only the keyboard."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ KEYS_MAX = 8
 
 
 class Keyboard:
-    """Counts the keys that are pressed."""
+    """A keyboard that counts the keys pressed."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
         self.pressed = 0
 
     def press(self, *keys: str) -> None:
-        """Press one key after the other."""
+        """Press the keys one after the other."""
         for key in keys:
             self._page.keyboard.press(key)
             self.pressed += 1
 
 
 def title_link(board: BoardPage, name: str) -> Locator:
-    """The link that is the card's title."""
+    """Return the link in the card's title."""
     return board.card(name).locator(".card-title a")
 
 
 def focus_is_on_body(page: Page) -> bool:
-    """Whether the focus was lost."""
+    """Return whether the focus was lost."""
     return bool(page.evaluate("document.activeElement === document.body"))
 
 

@@ -1,4 +1,4 @@
-"""Four eyes in two browsers: asked for, approved, promoted, printed; and a waiver."""
+"""A reviewed promotion in two browsers: request, approval, move, printed record; and a waiver."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ POLICY = (
 
 @pytest.fixture(autouse=True)
 def _requests_last(settings: Any) -> None:
-    """The clock of the small registry is a month behind: what it opens must be open still."""
+    """Keep requests open for 60 days: the clock of the small registry is a month behind."""
     settings.OBEYA_REQUEST_DAYS = 60
 
 
 @pytest.fixture
 def guarded(registry: DatabaseRegistry) -> DatabaseRegistry:
-    """The small registry, whose Production asks for two approvals now."""
+    """Return the small registry with two approvals required for Production."""
     registry.set_policy(POLICY.require_approvals(2))
     return registry
 
@@ -114,7 +114,7 @@ def test_a_waiver_ends_with_the_day_of_the_readers_calendar(
 
 
 def pages_of_reviews(registry: DatabaseRegistry) -> list[str]:
-    """A request with a stale vote and one that waits, a waiver, and the records of all kinds."""
+    """Create a request, a waiver, a promotion and a rollback; return their pages."""
     registry.request_transition("resnet50", 4, Stage.PRODUCTION, reason="Better")
     ends = datetime.now().astimezone() + timedelta(days=7)
     registry.waive("resnet50", 5, ["accuracy ≥ 0.9"], reason="By hand", expires_at=ends)

@@ -1,4 +1,4 @@
-"""Rolling back, the andon and full stages, as on-call meets them."""
+"""Rollback, alerts (andon) and full stages, as an on-call engineer uses them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SENTENCE = "resnet50 rolled back: v2 is in Production again; v3 archived"
 
 @pytest.fixture
 def breached(registry: DatabaseRegistry) -> DatabaseRegistry:
-    """The error rate of resnet50 v3 in Production is beyond its guardrail."""
+    """Report an error rate of resnet50 v3 in Production that breaches its guardrail."""
     registry.set_guardrail("resnet50", Guardrail("error_rate", Comparison.LTE, 0.02))
     registry.report_live_metric("resnet50", "error_rate", 0.05)
     return registry

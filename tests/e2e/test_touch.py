@@ -1,4 +1,4 @@
-"""The board under a finger."""
+"""Using the board on a touch screen."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SMALL_TARGETS = """(min) => {
 
 
 def touch(session: CDPSession, kind: str, *points: tuple[float, float]) -> None:
-    """One touch event as the screen reports it."""
+    """Send one touch event as the screen reports it."""
     session.send(
         "Input.dispatchTouchEvent",
         {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]},
@@ -45,7 +45,7 @@ def touch(session: CDPSession, kind: str, *points: tuple[float, float]) -> None:
 
 
 def middle_of_card(board: BoardPage, name: str) -> tuple[float, float]:
-    """A point of the card that is no link."""
+    """Return a point of the card that is not on a link."""
     box = board.card(name).locator(".card-foot").bounding_box()
     assert box is not None
     return box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
@@ -53,7 +53,7 @@ def middle_of_card(board: BoardPage, name: str) -> tuple[float, float]:
 
 @pytest.fixture
 def phone(registry: DatabaseRegistry, visit: Callable[..., Page]) -> BoardPage:
-    """The board on a phone, with a column that has to be scrolled."""
+    """Open the board on a phone, with a column that scrolls."""
     for _ in range(20):
         registry.register_model("many")
     return BoardPage(visit("/", **PHONE))

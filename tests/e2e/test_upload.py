@@ -1,4 +1,4 @@
-"""Files of a version, sent from its page in a browser."""
+"""Uploading the files of a version from its page in a browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HANGS = 60_000
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with one file that takes three pieces."""
+    """Create a folder with one file that is sent in three pieces."""
     model = tmp_path / "model"
     (model / "weights").mkdir(parents=True)
     (model / "MLmodel").write_text("flavors: {sklearn: {sklearn_version: 1.6.1}}\n")

@@ -1,4 +1,4 @@
-"""Everything but dragging works without scripts."""
+"""Everything except dragging works without scripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.conftest import PASSWORD
 
 @pytest.fixture
 def plain(registry: DatabaseRegistry, visit: Callable[..., Page]) -> BoardPage:
-    """The board in a browser that runs no scripts."""
+    """Open the board in a browser without JavaScript."""
     return BoardPage(visit("/", java_script_enabled=False))
 
 
