@@ -1,14 +1,14 @@
-"""Write `before_squash/` again. It runs on commit 457acaf only, whose data it is about:
+"""Write `before_squash/` again. Runs only on commit 457acaf, whose data it contains:
 
     git worktree add /tmp/before 457acaf
     PYTHONPATH=/tmp/before python tests/migrations/make_fixtures.py tests/migrations/before_squash
 
-- `obeya.sqlite3.gz`: the database of a data directory, without the keys that lie beside it
+- `obeya.sqlite3.gz`: the database of a data directory, without the key files beside it
 - `postgresql.sql.gz`: the same on PostgreSQL, by pg_dump
-- `export.tar.gz`: what `obeya export` wrote of the first
+- `export.tar.gz`: the output of `obeya export` for the first
 
-No secret in them is of use: no account has a password, tokens and links are there as hashes, and
-the key that opens the secrets of webhooks is not.
+The files contain no usable secret: no account has a password, tokens and links are stored as
+hashes, and the key that decrypts the webhook secrets is not included.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def write_compressed(path: Path, content: bytes) -> None:
 
 
 def fill() -> None:
-    """Everything that can happen, as for docs/webhook-events.md, and what is still in use."""
+    """Trigger every event of docs/webhook-events.md, and create what is still in use."""
     import django
 
     django.setup()

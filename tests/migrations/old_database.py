@@ -43,7 +43,7 @@ class Place:
             self.variables["DATABASE_URL"] = server.replace("/postgres?", f"/{name}?")
 
     def fill(self) -> None:
-        """Bring it to what commit 457acaf left, with the stored file."""
+        """Restore the content of commit 457acaf, with the stored file."""
         kind = "postgresql.sql" if self.variables else "obeya.sqlite3"
         content = gzip.decompress((FIXTURES / f"{kind}.gz").read_bytes())
         if self.variables:
@@ -57,7 +57,7 @@ class Place:
         stored.write_bytes(STORED)
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a statement, sorted; none where it only changes something."""
+        """Return the rows of a statement, sorted; none if it returns no rows."""
         if self.variables:
             with psycopg.connect(self.variables["DATABASE_URL"]) as connection:
                 found = connection.execute(statement)

@@ -1,4 +1,4 @@
-"""Which of the replaced migrations a database has to have: all or none."""
+"""Databases with all, none or some of the replaced migrations; only some is refused."""
 
 from __future__ import annotations
 

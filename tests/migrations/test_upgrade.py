@@ -1,6 +1,6 @@
-"""Installations of commit 457acaf, the last with thirteen migrations, under this version.
+"""Upgrading installations of commit 457acaf, the last one with thirteen migrations.
 
-Their databases and their export are in `before_squash/`; `make_fixtures.py` wrote them there.
+Their databases and their export are in `before_squash/`, written by `make_fixtures.py`.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def _base_environment() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def mlflow_python() -> str:
-    """The Python of an environment that has mlflow."""
+    """Return the Python of an environment that has mlflow."""
     python = os.environ.get("OBEYA_MLFLOW_PYTHON", "")
     if not python or not Path(python).is_file():
         pytest.fail(
@@ -71,7 +71,7 @@ def mlflow_python() -> str:
 
 @pytest.fixture(scope="session")
 def client_forks(mlflow_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    """What runs client scripts; MLflow is imported once for all of them."""
+    """Return the process that runs client scripts; it imports MLflow once for all of them."""
     home = str(tmp_path_factory.mktemp("client-forks"))
     forks = Forks(mlflow_python, IMPORTED, environment=_base_environment() | {"HOME": home})
     yield forks
@@ -80,7 +80,7 @@ def client_forks(mlflow_python: str, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def empty_store(client_forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty SQLite tracking store of MLflow, to be copied: creating one takes two seconds."""
+    """Return an empty SQLite tracking store to copy: creating one takes two seconds."""
     home = tmp_path_factory.mktemp("empty-store")
     environment = _base_environment() | {
         "HOME": str(home),
@@ -92,7 +92,7 @@ def empty_store(client_forks: Forks, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def copy_store(empty_store: Path, path: Path, artifacts: str) -> None:
-    """Copy the empty store; the runs of its default experiment keep files below `artifacts`."""
+    """Copy the empty store; the runs of its default experiment store files below `artifacts`."""
     shutil.copy(empty_store, path)
     with closing(sqlite3.connect(path)) as store, store:
         changed = store.execute("UPDATE experiments SET artifact_location = ?", [artifacts])
@@ -101,7 +101,7 @@ def copy_store(empty_store: Path, path: Path, artifacts: str) -> None:
 
 @pytest.fixture
 def token(db: None) -> str:
-    """A token of a service that may do everything."""
+    """Create a service token with every scope."""
     at = timezone.now()
     user = service_account(username="trainer", scopes=list(Scope), actor=SYSTEM, at=at)
     return create_token(user=user, name="a client", scopes=list(Scope), actor=SYSTEM, at=at)[1]
@@ -111,7 +111,7 @@ def token(db: None) -> str:
 def mlflow_environment(
     live_server: Any, token: str, empty_store: Path, tmp_path: Path
 ) -> dict[str, str]:
-    """The variables of a client: our registry, a separate tracking store, and the token."""
+    """Return a client's variables: our registry, a separate tracking store, the token."""
     copy_store(empty_store, tmp_path / "runs.db", str(tmp_path / "mlruns" / "0"))
     return _base_environment() | {
         "HOME": str(tmp_path),
@@ -125,7 +125,7 @@ def mlflow_environment(
 def run_client(
     client_forks: Forks, mlflow_environment: dict[str, str], tmp_path: Path
 ) -> RunClient:
-    """Run a script with MLflow's Python and return its output; the script has to succeed."""
+    """Run a script with MLflow's Python and return its output; fail unless it succeeds."""
 
     def run(script: str | Path, *args: str, cwd: Path = tmp_path, **environment: str) -> str:
         done = client_forks.run(
@@ -148,7 +148,7 @@ class RealServer(NamedTuple):
 def running_mlflow_server(
     mlflow_python: str, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RealServer]:
-    """A real `mlflow server` to which its clients send the files of runs."""
+    """Run a real `mlflow server` to which its clients send the files of runs."""
     home = tmp_path_factory.mktemp("mlflow-server")
     copy_store(empty_store, home / "server.db", "mlflow-artifacts:/0")
     with running_server(mlflow_python, home) as server:
@@ -157,7 +157,7 @@ def running_mlflow_server(
 
 @pytest.fixture
 def mlflow_server(running_mlflow_server: RealServer) -> RealServer:
-    """A real `mlflow server` without registered models; runs of other tests may be there."""
+    """Return a real `mlflow server` without models; it can contain runs of other tests."""
     api = f"{running_mlflow_server.address}/api/2.0/mlflow/registered-models"
     found = urllib3.request("GET", f"{api}/search", fields={"max_results": "1000"}).json()
     for model in found.get("registered_models", []):

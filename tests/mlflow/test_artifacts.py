@@ -1,4 +1,4 @@
-"""Files by MLflow's protocol: stock clients store and load, and nobody reaches beyond."""
+"""Files over the MLflow protocol: unmodified clients store and load them; access is confined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stock clients of MLflow against a live server."""
+"""Unmodified MLflow clients against a live server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything of a real MLflow server comes over, once, with its past."""
+"""Importing a real MLflow server with its history, without duplicates."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def bring(live_server: Any, token: str) -> Import:
 
 
 def state() -> list[Any]:
-    """All that an import could have changed."""
+    """Return everything that an import could have changed."""
     models = RegisteredModel.objects.order_by("pk")
     return list(models.values_list("name", "chain_hash", "champion__number", "last_number"))
 
@@ -168,7 +168,7 @@ def test_an_import_goes_on_where_it_was_interrupted(
 
 @contextmanager
 def breaking_line(target: str, *, after: int) -> Iterator[str]:
-    """The address of a line to the server `target` that is dead after that many imports."""
+    """Run a proxy to `target` that drops the connection after that many imports."""
 
     class Line(BaseHTTPRequestHandler):
         passed = 0
@@ -191,7 +191,7 @@ def breaking_line(target: str, *, after: int) -> Iterator[str]:
             self.wfile.write(answer.data)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Line) as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""The files of versions come over from an MLflow server, and from nowhere that was not asked."""
+"""Copying files from an MLflow server, and only from the sources that were requested."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_files_of_this_machine_come_along(
 
 @contextmanager
 def hostile_server(files: dict[str, Any], contents: dict[str, bytes]) -> Iterator[str]:
-    """An MLflow server that keeps what it likes: listings by folder, contents by path."""
+    """Run an MLflow server with arbitrary listings (by folder) and contents (by path)."""
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -116,7 +116,7 @@ def hostile_server(files: dict[str, Any], contents: dict[str, bytes]) -> Iterato
             self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""The protocol as it goes over the wire, with much that stock clients never send."""
+"""The MLflow protocol at the HTTP level, with many requests that no real client sends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def send(method: str, path: str, given: Any = None, **headers: str) -> Any:
-    """One request as MLflow's clients send it."""
+    """Send one request as MLflow's clients do."""
     client, address = Client(), f"/api/2.0/mlflow/{path}"
     if method == "GET":
         return client.get(address, given or {}, headers=headers)

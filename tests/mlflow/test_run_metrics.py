@@ -1,4 +1,4 @@
-"""What a run measured becomes evidence when its model is registered."""
+"""The metrics of a run are copied when its model is registered."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every registry method of MLflow's own client, against a registry that is there.
+"""Every registry method of MLflow's own client, called on a running registry.
 
 Run with the Python of an environment that has mlflow, with MLFLOW_REGISTRY_URI,
-MLFLOW_TRACKING_TOKEN and MLFLOW_TRACKING_URI set. Fails at the first surprise.
+MLFLOW_TRACKING_TOKEN and MLFLOW_TRACKING_URI set. Fails at the first unexpected result.
 """
 
 import logging

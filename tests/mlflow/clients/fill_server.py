@@ -1,6 +1,6 @@
-"""Fill an MLflow server with runs, models and versions. MLflow's own variables name it.
+"""Fill an MLflow server with runs, models and versions. MLflow's own variables set its address.
 
-With ``again``, add what somebody would add later.
+With ``again``, add what a user would add later.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Load a model whose files were copied here, with nothing of where they came from."""
+"""Load a model whose files were copied to the registry, without access to their source."""
 
 import mlflow
 from sklearn.datasets import load_iris

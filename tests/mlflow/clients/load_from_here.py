@@ -1,4 +1,4 @@
-"""Load the model of `files_here.py` where only the registry is known."""
+"""Load the model of `files_here.py` with only the registry's address configured."""
 
 import mlflow
 

@@ -1,4 +1,4 @@
-"""Searches by MLflow's own client over hundreds of models and versions, page after page."""
+"""Searches by MLflow's own client over hundreds of models and versions, page by page."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Log a model with metrics to a tracking server and register it, perhaps in another registry.
+"""Log a model with metrics to a tracking server and register it, if stated in another registry.
 
 With an argument, the files of the run are stored in that folder of this machine.
 """
