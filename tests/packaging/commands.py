@@ -1,4 +1,4 @@
-"""How the tests run the `obeya` command and start its server."""
+"""Helpers that run the `obeya` command and start its server."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Served:
         return self.process.wait(SECONDS)
 
     def end(self) -> None:
-        """Stop it if it runs, and close what it wrote."""
+        """Stop the server if it runs, and close its output."""
         if self.process.poll() is None:
             self.stop(signal.SIGTERM)
         if self.process.stdout:
@@ -133,7 +133,7 @@ def children(process: subprocess.Popen[str]) -> list[int]:
 
 
 def wait_until(reached: Callable[[], object]) -> None:
-    """Wait for a state that has to come; fail if it never does."""
+    """Wait until the state is reached; fail if it never is."""
     end = time.monotonic() + SECONDS
     while not reached():
         assert time.monotonic() < end, "The state was not reached."

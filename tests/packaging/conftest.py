@@ -1,4 +1,4 @@
-"""What the tests of the package share."""
+"""Fixtures for the tests of the package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
-    """The wheel as it is built from the checkout."""
+    """Build the wheel from the checkout."""
     target = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", target, ROOT],
@@ -28,7 +28,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def empty_registry(tmp_path_factory):
-    """The data directory of a registry in which nothing happened yet, to be copied."""
+    """Return the data directory of an empty registry, to copy."""
     data = tmp_path_factory.mktemp("empty")
     data.chmod(0o700)
     subprocess.run(
@@ -42,5 +42,5 @@ def empty_registry(tmp_path_factory):
 
 @pytest.fixture
 def data(empty_registry, tmp_path):
-    """A data directory for one test: a registry in which nothing happened yet."""
+    """Return a data directory for one test, with an empty registry."""
     return shutil.copytree(empty_registry, tmp_path / "data")

@@ -1,13 +1,13 @@
 """Programs run in forks of one process that has imported their libraries.
 
-Importing Django or MLflow takes up to seconds, and a fork of a process that has imported it takes
-milliseconds. Everything else is as in a new process: variables, working directory, standard
-streams, exit status.
+Importing Django or MLflow takes up to seconds; a fork of a process that has imported it takes
+milliseconds. Everything else is the same as in a new process: variables, working directory,
+standard streams, exit status.
 
-The class is for tests. Run as a file, by any Python, this is the process that forks. Its arguments
-are modules to import. Standard input has one JSON object per line: `kind`, `program`, `args`,
-`environment` (all variables), `cwd` and `stdin`; standard output gets one line with `returncode`,
-`stdout` and `stderr` for each.
+Tests use the class. Run as a file, by any Python, this module is the process that forks. Its
+arguments are modules to import. Standard input has one JSON object per line: `kind`, `program`,
+`args`, `environment` (all variables), `cwd` and `stdin`; standard output gets one line with
+`returncode`, `stdout` and `stderr` for each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SECONDS = 240
 
 
 class Done(NamedTuple):
-    """How a program ended, and what it wrote."""
+    """The exit status of a program, and its output."""
 
     returncode: int
     stdout: str
@@ -84,7 +84,7 @@ class Forks:
         return Done(**json.loads(answer))
 
     def stop(self) -> None:
-        """End the process and the program that it runs, if any. May be called again."""
+        """End the process and the program that it runs, if any. Can be called again."""
         if self._process.poll() is not None:
             return
         os.killpg(self._process.pid, signal.SIGKILL)

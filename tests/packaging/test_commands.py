@@ -1,4 +1,4 @@
-"""The `obeya` command as people start and stop it."""
+"""The `obeya` command as users start and stop it."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ ROOT = Path(__file__).parents[2]
 # What is expensive to start is shared, so that one worker of pytest-xdist gets all of it.
 @pytest.fixture
 def served(data):
-    """A server for one test."""
+    """Run a server for one test."""
     server = Served(data)
     yield server
     server.end()
 
 
 class FirstStart:
-    """A server whose data directory began with a token, and what the first visit showed."""
+    """A server whose data directory was created by a token, and the first page it showed."""
 
     def __init__(self, data):
         self.data = data
@@ -75,14 +75,14 @@ class FirstStart:
 
 @pytest.fixture(scope="module")
 def first_start(tmp_path_factory):
-    """The server of all tests that neither stop it nor mind what the others register."""
+    """Return the shared server, for tests that do not stop it or depend on its content."""
     started = FirstStart(tmp_path_factory.mktemp("first start"))
     yield started
     started.server.end()
 
 
 def open_to_others(directory):
-    """Return the names of what other accounts can read."""
+    """Return the names of the files that other accounts can read."""
     return [path.name for path in directory.iterdir() if path.stat().st_mode & 0o077]
 
 
@@ -144,7 +144,7 @@ def a_link_says_that_no_server_runs(data, home):
 
 
 def read_until(terminal, wanted):
-    """Return what comes from a terminal until `wanted` does, or until its end if that is None."""
+    """Return a terminal's output until `wanted` appears, or until its end if `wanted` is None."""
     text, deadline = b"", time.monotonic() + SECONDS
     while wanted is None or wanted not in text:
         ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
@@ -420,7 +420,7 @@ def test_without_the_server_its_commands_say_how_to_get_it(monkeypatch):
 
 
 def test_commands_start_in_a_new_process(data):
-    """Show what forks would hide; nearly all other tests run commands in these."""
+    """Cover what forks would hide: nearly all other tests run commands in forks."""
     for command in (
         ("user", "create", "bob", "--group", "administrator"),
         ("audit", "verify"),
@@ -458,7 +458,7 @@ def test_help_does_not_wait_for_django(tmp_path):
 
 @pytest.fixture(scope="module")
 def exported(empty_registry, tmp_path_factory):
-    """A registry's data, and a directory with what an auditor takes home from it."""
+    """Return a registry's data, and a directory with an auditor's copy of its export."""
     home = tmp_path_factory.mktemp("home")
     data = shutil.copytree(empty_registry, tmp_path_factory.mktemp("data") / "data")
     for name in ("bob", "carol"):

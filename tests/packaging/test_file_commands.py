@@ -1,4 +1,4 @@
-"""`obeya gc` and `obeya doctor --blobs`, as they are run on an installation with files."""
+"""`obeya gc` and `obeya doctor --blobs` on an installation with stored files."""
 
 from __future__ import annotations
 

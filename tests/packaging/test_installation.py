@@ -1,4 +1,4 @@
-"""What the wheel brings into an empty environment, with and without the server."""
+"""The wheel in an empty environment, with and without the server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ sys.exit(command.load()())
 
 # The wheel is built once.
 class Environment:
-    """An empty environment."""
+    """An empty Python environment."""
 
     def __init__(self, home, *, with_pip):
         self._bin = home / "env" / "bin"
@@ -42,7 +42,7 @@ class Environment:
         venv.create(home / "env", with_pip=with_pip)
 
     def install(self, home, requirement):
-        """Install the wheel and what it requires as users do; takes a minute and downloads."""
+        """Install the wheel and its requirements as users do; takes a minute and downloads."""
         pinned = re.findall(
             r"^[\w.\[\]-]+==[^\s;\\]+", (ROOT / "requirements/dev.lock").read_text(), re.MULTILINE
         )
@@ -55,7 +55,7 @@ class Environment:
         )
 
     def unpack(self, wheel):
-        """Unpack the wheel, and link what it requires without extras to what is installed here."""
+        """Unpack the wheel, and link its core requirements to those that are installed here."""
         (packages,) = self._bin.parent.glob("lib/python*/site-packages")
         with zipfile.ZipFile(wheel) as opened:
             opened.extractall(packages)
@@ -80,7 +80,7 @@ class Environment:
 
     @contextmanager
     def served(self, command):
-        """The address of a server that `command` starts in a directory of no meaning."""
+        """Run a server by `command`, in an unrelated directory, and yield its address."""
         process = subprocess.Popen(
             [self._bin / "obeya", command, "--port", "0"],
             stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Uploads in pieces to the server that `obeya serve` starts: a cut off piece, a killed server."""
+"""Uploads in pieces to `obeya serve`: a piece that is cut off, and a server that is killed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PIECES = f"/models/resnet50/versions/1/artifact/pieces/?path=a.bin&size={len(WHO
 
 @pytest.fixture
 def session(data: Path) -> str:
-    """Fill the data directory with a model, and return a session of its administrator."""
+    """Create a model in the data directory, and return a session of an administrator."""
     return run_code(data, FILL).strip()
 
 

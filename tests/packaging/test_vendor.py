@@ -1,4 +1,4 @@
-"""The files of others in static/vendor are what vendor.json says they are."""
+"""Third-party files in static/vendor match vendor.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a wheel holds."""
+"""The contents of the wheel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`obeya export DIR` and `obeya import obeya DIR` as they are run, and between the engines."""
+"""`obeya export DIR` and `obeya import obeya DIR` as commands, and between the engines."""
 
 from __future__ import annotations
 

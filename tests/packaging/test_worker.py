@@ -1,4 +1,4 @@
-"""Deliveries arrive although server and worker are killed repeatedly."""
+"""Every delivery arrives, even if server and worker are killed repeatedly."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ print(secret)
 
 @contextmanager
 def served(data: Path, *command: str, **more: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a command of the server in a group of its own, which is killed as a whole at the end."""
+    """Run a server command in a separate process group, which is killed at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "obeya.cli", *command],
         env=surroundings(data) | {"OBEYA_WEBHOOK_NETWORKS": "127.0.0.0/8"} | more,
@@ -75,7 +75,7 @@ def wait_for(is_done: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A registry in which nothing happened yet."""
+    """Return the data directory of an empty registry."""
     place = tmp_path / "data"
     place.mkdir(mode=0o700)
     with served(place, "serve", "--port", "0", OBEYA_WORKER="0") as server:

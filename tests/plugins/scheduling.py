@@ -1,4 +1,4 @@
-"""Which tests run in the same process: those that share an expensive server.
+"""Scheduling of tests that share an expensive server: one process runs them.
 
 The groups of pytest-xdist (`--dist loadgroup`) have no effect with pytest 9.2, which stores the id
 of a test elsewhere.
@@ -25,7 +25,7 @@ TOGETHER = (
 
 
 class SharedServers(LoadScopeScheduling):
-    """Sends each of `TOGETHER` to one process, the ones with most tests first, then the rest."""
+    """Assigns each of `TOGETHER` to one process, largest first, then the other tests."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
@@ -33,5 +33,5 @@ class SharedServers(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedServers:
-    """Use `SharedServers` wherever tests run in several processes."""
+    """Use `SharedServers` if tests run in several processes."""
     return SharedServers(config, log)
