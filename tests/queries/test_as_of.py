@@ -1,4 +1,4 @@
-"""The board as it was, held against a replay of the log."""
+"""The board on a past date, compared with a replay of the log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ALL = BoardFilter()
 
 
 class Clock:
-    """Shows the time that it was set to."""
+    """A clock that shows the time that the test sets."""
 
     def __init__(self) -> None:
         self.now = START
@@ -111,7 +111,7 @@ def play(registry: DatabaseRegistry, clock: Clock, steps: list[tuple[object, ...
 
 
 def replay(moment: datetime) -> dict[tuple[int, int], tuple[Stage, datetime]]:
-    """Where each version stood, by a walk through the log that asks the database for nothing."""
+    """Return where each version was at a moment, computed in Python from the log."""
     standing: dict[tuple[int, int], tuple[Stage, datetime]] = {}
     for event in AuditEvent.objects.order_by("pk").select_related("version"):
         if event.occurred_at > moment:
@@ -146,7 +146,7 @@ def newest_first(card: PastCard) -> tuple[timedelta, int]:
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """What happens inside leaves nothing behind."""
+    """Roll back everything that the block changes."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
@@ -178,7 +178,7 @@ def test_any_moment_is_what_a_replay_of_the_log_says(
 
 
 def assert_production_agrees(model: RegisteredModel) -> None:
-    """The day's answer holds every version that some replayed moment of the day finds there."""
+    """Compare a day's answer with the replay of every moment of that day."""
     day = START.date()
     start = timezone.make_aware(datetime.combine(day, datetime.min.time()))
     times = AuditEvent.objects.filter(occurred_at__lt=start + timedelta(days=1))

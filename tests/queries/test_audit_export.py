@@ -1,4 +1,4 @@
-"""The audit log as files."""
+"""Exports of the audit log as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit log as people read it."""
+"""The audit log page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ START = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 
 class Clock:
-    """Goes on by an hour with each look."""
+    """A clock that advances an hour whenever it is read."""
 
     def __init__(self) -> None:
         self.now = START

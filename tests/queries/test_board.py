@@ -1,4 +1,4 @@
-"""The board: counts, cards, lamps, and as many statements for a thousand versions as for one."""
+"""The board's counts, cards and lamps, and the number of statements that it takes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def headlines(number=1, **more):
 
 
 def make_many(count, *, models=7):
-    """Versions of several models in all stages, with metrics and champions; rows alone."""
+    """Insert rows for versions of several models in all stages, with metrics and champions."""
     rows = RegisteredModel.objects.bulk_create(
         RegisteredModel(name=f"model {n}", created_at=NOON, updated_at=NOON)
         for n in range(min(models, count))

@@ -1,4 +1,4 @@
-"""What the comparison is read from: as many statements for six versions as for one."""
+"""The data of the comparison page, from a fixed number of statements."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 @pytest.fixture
 def refs() -> list[VersionRef]:
-    """Six versions of three models, the last of each its champion."""
+    """Register six versions of three models; version 2 of each is the champion."""
     made = []
     for name in ("bert", "resnet50", "whisper"):
         for number in (1, 2):

@@ -1,4 +1,4 @@
-"""The board's filter: what it lets through, what it refuses, and that a URL holds all of it."""
+"""The board's filter: matching, refusals, and the round trip through its URL."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def versions(db):
-    """Five versions of three models, of two owners."""
+    """Register five versions of three models, with two owners."""
     owners = {
         name: Actor(User.objects.create(username=name, is_superuser=True), Channel.CLI)
         for name in ("ada", "bob")

@@ -1,4 +1,4 @@
-"""Cursors: pages that cover every row once, whatever moves between them."""
+"""Cursors: pages cover every row once, even if rows move between them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ALL = BoardFilter()
 
 
 def make_versions(times):
-    """One model with a version that entered Development at each of the times."""
+    """Create a model with one version that entered Development at each of the times."""
     model = RegisteredModel.objects.create(
         name="resnet50",
         created_at=NOON,

@@ -1,4 +1,4 @@
-"""Filters and orderings on real rows: they find what the core says they mean."""
+"""Filters and orderings on real rows, compared with what the core defines."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ NUMBERS = [-1.0, 0.0, 0.5, 0.5 * (1 + 5e-10), 1.0, 2.0]
 
 @pytest.fixture(autouse=True)
 def versions(db):
-    """Twelve versions of three models that differ in all that can be asked for."""
+    """Register twelve versions of three models that differ in every field of the language."""
     owners = [
         Actor(User.objects.create(username=name, is_superuser=True), Channel.CLI)
         for name in ("ada", "A")

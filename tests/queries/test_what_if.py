@@ -1,4 +1,4 @@
-"""What a draft policy would do."""
+"""The impact preview of a draft policy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ACCURATE = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.
 
 @pytest.fixture
 def registry(db: None) -> DatabaseRegistry:
-    """Twelve versions of a model with accuracies from 0.5 to 1.05, the odd ones in Staging."""
+    """Register twelve versions with accuracies from 0.5 to 1.05; odd ones are in Staging."""
     registry = DatabaseRegistry(actor=None, clock=lambda: NOON)
     for number in range(12):
         registry.register_model("resnet50", metrics={"accuracy": 0.5 + number / 20})
@@ -132,7 +132,7 @@ def test_as_many_statements_for_many_versions_as_for_few(
 
 @pytest.fixture
 def new_versions(registry: DatabaseRegistry) -> Callable[[int], None]:
-    """Register so many versions more."""
+    """Register this many additional versions."""
 
     def register(count: int) -> None:
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""Whole numbers out of text: in bounds, or none at all."""
+"""Parsing whole numbers within bounds from text."""
 
 from __future__ import annotations
 
