@@ -1,4 +1,4 @@
-"""What the conformance tests share: a clock, a picture of all that can be seen, a few words."""
+"""Helpers of the conformance tests: a clock, a snapshot of everything readable, short names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ GATED = (STAGING, PROD)
 
 
 class Clock:
-    """A clock that ticks a minute with each look, so that every event has its own time.
+    """A clock that advances a minute whenever it is read, so that every event has a different time.
 
-    With `standing` it shows the same time again and again.
+    With `standing` it shows the same time each time.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Clock:
 
 
 def picture(registry: ModelRegistry, *names: str) -> object:
-    """All that the contract lets one see of these models, and of the site."""
+    """Return everything that the contract lets a caller read of these models and their policies."""
     seen: dict[str, Any] = {"site": {stage: registry.get_policy(stage) for stage in GATED}}
     for name in names:
         try:
@@ -47,7 +47,7 @@ def picture(registry: ModelRegistry, *names: str) -> object:
 
 @contextmanager
 def unchanged(registry: ModelRegistry, *names: str) -> Iterator[None]:
-    """Nothing that can be seen differs after what happens inside."""
+    """Check that the block changes nothing that a caller can read."""
     before = picture(registry, *names or (NAME,))
     yield
     assert picture(registry, *names or (NAME,)) == before
@@ -60,10 +60,10 @@ def promote(registry: ModelRegistry, version: int, name: str = NAME, **how: Any)
 
 
 def floor(stage: Stage, value: float = 0.9) -> PromotionPolicy:
-    """A policy that asks for an accuracy."""
+    """Return a policy that requires an accuracy."""
     return PromotionPolicy(stage).require_metric("accuracy", Comparison.GTE, value)
 
 
 def numbers_of(versions: Any) -> list[int]:
-    """The numbers of versions, in their order."""
+    """Return the numbers of versions, in their order."""
     return [version.version for version in versions]

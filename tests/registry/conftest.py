@@ -1,4 +1,4 @@
-"""People, and ways to look at what a write left behind."""
+"""Accounts in each role, the registries under test, and helpers that show what a write changed."""
 
 from __future__ import annotations
 
@@ -34,49 +34,49 @@ def _person(username: str, group: str) -> User:
 
 @pytest.fixture
 def alice(db: None) -> User:
-    """An administrator."""
+    """Return an administrator."""
     return _person("alice", "administrator")
 
 
 @pytest.fixture
 def victor(db: None) -> User:
-    """A viewer."""
+    """Return a viewer."""
     return _person("victor", "viewer")
 
 
 @pytest.fixture
 def carol(db: None) -> User:
-    """A contributor."""
+    """Return a contributor."""
     return _person("carol", "contributor")
 
 
 @pytest.fixture
 def peter(db: None) -> User:
-    """A promoter."""
+    """Return a promoter."""
     return _person("peter", "promoter")
 
 
 @pytest.fixture
 def anna(db: None) -> User:
-    """An approver."""
+    """Return an approver."""
     return _person("anna", "approver")
 
 
 @pytest.fixture
 def registry(alice: User) -> DatabaseRegistry:
-    """The registry as an administrator uses it."""
+    """Return the registry as an administrator uses it."""
     return DatabaseRegistry(actor=alice)
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """The clock of `any_registry`."""
+    """Return the clock of `any_registry`."""
     return Clock()
 
 
 @pytest.fixture
 def workflow() -> Workflow:
-    """The workflow of `any_registry`; a test may be parametrised by another."""
+    """Return the workflow of `any_registry`; tests can parametrise it."""
     return STRICT
 
 
@@ -93,9 +93,9 @@ def workflow() -> Workflow:
 def any_registry(
     request: pytest.FixtureRequest, clock: Clock, workflow: Workflow, settings: Any
 ) -> ModelRegistry:
-    """Each implementation, empty, bound to an account with every permission.
+    """Return each implementation, empty, used by an account with every permission.
 
-    `remote` is a client of this process, `served` the same over a real connection.
+    `remote` is a client in this process, `served` the same over a real connection.
     """
     if request.param == "memory":
         return InMemoryRegistry(actor="alice", clock=clock, workflow=workflow)
@@ -111,9 +111,9 @@ def any_registry(
 def remote_of(
     request: pytest.FixtureRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], RemoteRegistry]:
-    """A client of the registry, by the token of an account with every permission.
+    """Return a function that gives a client with the token of a named administrator.
 
-    The server reads the clock of the test.
+    The server uses the clock of the test.
     """
     monkeypatch.setattr(timezone, "now", clock)
 
@@ -142,7 +142,7 @@ def remote_of(
 
 @pytest.fixture
 def whole_database(db: None) -> Callable[[], dict[str, list[Any]]]:
-    """Every row of the app, to compare before with after."""
+    """Return a function that reads every row of the app, to compare before and after."""
 
     def read() -> dict[str, list[Any]]:
         return {
@@ -156,7 +156,7 @@ def whole_database(db: None) -> Callable[[], dict[str, list[Any]]]:
 
 @pytest.fixture
 def new_events(db: None) -> Callable[[], list[AuditEvent]]:
-    """The events since the last call, each one held against its hash and its chain."""
+    """Return the events since the last call, each verified against its hash and its chain."""
     seen: set[int] = set(AuditEvent.objects.values_list("pk", flat=True))
 
     def read() -> list[AuditEvent]:
@@ -198,7 +198,7 @@ def _assert_sound(event: AuditEvent) -> None:
 def acting_as(
     any_registry: ModelRegistry, clock: Clock, request: pytest.FixtureRequest
 ) -> Callable[[str], ModelRegistry]:
-    """The same registry in the hands of somebody else who may do everything."""
+    """Return the same registry, used by another account with every permission."""
 
     def hand_to(name: str) -> ModelRegistry:
         if isinstance(any_registry, InMemoryRegistry):

@@ -1,7 +1,7 @@
 """`RemoteRegistry` without a network: its requests go to Django's handler in the same process.
 
-Everything but the socket is real: the middleware, the JSON that is sent and read, the statuses and
-headers. So a test needs no server and no committed rows, and costs a fraction of one that does.
+Everything except the socket is real: the middleware, the JSON that is sent and parsed, the statuses
+and headers. So a test needs no server and no committed rows, and takes a fraction of the time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ADDRESS = "http://testserver"
 
 
 class HandlerPool(urllib3.PoolManager):
-    """Hands each request to the handler of this process instead of to a connection."""
+    """Passes each request to the handler in this process instead of a connection."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class HandlerPool(urllib3.PoolManager):
         headers: Mapping[str, str] | None = None,
         **_: Any,
     ) -> urllib3.BaseHTTPResponse:
-        """Answer as a server would; the body may be bytes or an open file."""
+        """Answer as a server would; the body is bytes or an open file."""
         headers = dict(headers or {})
         content = body.read() if hasattr(body, "read") else body or b""
         parts = urlsplit(url)
@@ -56,7 +56,7 @@ class HandlerPool(urllib3.PoolManager):
 
 
 def in_process(token: str) -> RemoteRegistry:
-    """A `RemoteRegistry` that reaches the application of this process."""
+    """Return a `RemoteRegistry` that calls the application in this process."""
     registry = RemoteRegistry(ADDRESS, token)
     registry._api._pool = HandlerPool()
     return registry

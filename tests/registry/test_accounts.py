@@ -1,4 +1,4 @@
-"""Accounts, and links that sign one in once."""
+"""Accounts, passwords and sign-in links."""
 
 from __future__ import annotations
 

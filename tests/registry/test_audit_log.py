@@ -1,4 +1,4 @@
-"""The log cannot be changed through the database, and tampering below it is found."""
+"""The database refuses changes of the log, and verification finds tampering."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ APPEND_ONLY = "the audit log is append-only"
 
 @pytest.fixture(autouse=True)
 def resnet50(alice):
-    """A chain of four events for resnet50, one of two for bert, one of two for the site."""
+    """Create chains of four events for resnet50, two for bert and two for the registry."""
     actor = Actor(alice, Channel.PAGE)
     register_version(draft=VersionDraft(model="resnet50"), actor=actor, at=NOON)
     for hours, stage in enumerate((Stage.STAGING, Stage.PRODUCTION), start=1):
@@ -71,7 +71,7 @@ def execute(sql):
 
 
 def settle_constraints():
-    """Ask PostgreSQL for the foreign keys now, so that a table may be altered in here."""
+    """Check foreign keys now: PostgreSQL alters no table with pending checks."""
     if connection.vendor == "postgresql":
         execute("SET CONSTRAINTS ALL IMMEDIATE")
 
@@ -134,7 +134,7 @@ def test_postgresql_refuses_it_also_to_who_says_to_be_a_replica(sql):
 
 
 def first_event_again():
-    """The first event, its hash changed, as somebody would save it."""
+    """Return the first event with a changed hash, not saved."""
     changed = event(1)
     changed.hash = "x"
     return changed
@@ -269,9 +269,9 @@ def test_no_migration_is_missing(db):
 
 @pytest.fixture
 def unguarded(db):
-    """Without triggers, as for somebody who holds the database's files or its owner's password.
+    """Drop the triggers, as the owner of the database or of its files could.
 
-    The test's transaction is rolled back, and the triggers are there again.
+    The test's transaction is rolled back, which restores the triggers.
     """
     for name in trigger_names():
         drop(name)
@@ -282,7 +282,7 @@ def change(place, **values):
 
 
 def forge(sequence, **values):
-    """Rewrite an event with a hash that fits its new text."""
+    """Rewrite an event with a hash that matches its new text."""
     record = {**json.loads(event(sequence).canonical_text), **values}
     text = json.dumps(record, sort_keys=True, separators=(",", ":"))
     change(sequence, canonical_text=text, hash=event_hash(text), **values)

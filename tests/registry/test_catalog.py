@@ -34,7 +34,7 @@ LATER = NOON + timedelta(hours=1)
 
 @pytest.fixture(autouse=True)
 def models(alice):
-    """resnet50 with three versions, bert with one."""
+    """Register resnet50 with three versions and bert with one."""
     for name in ("resnet50", "resnet50", "resnet50", "bert"):
         register_version(draft=VersionDraft(model=name), actor=Actor(alice, Channel.CLI), at=NOON)
 

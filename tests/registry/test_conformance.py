@@ -1,7 +1,6 @@
-"""What every registry must do with models, versions, evidence and labels.
+"""Behaviour of every registry: models, versions, evidence and labels.
 
-How versions move stands in test_conformance_moves.py, what must be refused in
-test_conformance_bad_input.py.
+Moves are tested in test_conformance_moves.py, refusals in test_conformance_bad_input.py.
 """
 
 from __future__ import annotations

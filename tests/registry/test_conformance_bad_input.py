@@ -1,4 +1,4 @@
-"""What every registry must refuse, and that nothing has changed after it did."""
+"""Invalid input: every registry refuses it and changes nothing."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ BY_STAGE: dict[str, Call] = {
 
 @pytest.fixture
 def registry(any_registry: ModelRegistry) -> ModelRegistry:
-    """One model with one version, a tag of each and an alias."""
+    """Register a model with one version, a tag of each and an alias."""
     any_registry.register_model(NAME, metrics={"accuracy": 0.95}, tags={"there": "x"})
     any_registry.set_tag(NAME, "there", "x")
     any_registry.set_alias(NAME, "there", 1)

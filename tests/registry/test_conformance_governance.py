@@ -1,4 +1,4 @@
-"""What every registry does about requests, waivers, rollback, guardrails and WIP limits."""
+"""Behaviour of every registry: requests, waivers, rollback, guardrails and WIP limits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LINE = "accuracy ≥ 0.9"
 
 @pytest.fixture
 def registry(any_registry: ModelRegistry) -> ModelRegistry:
-    """v1 in Staging with an accuracy of 0.8."""
+    """Register v1, with an accuracy of 0.8, and move it to Staging."""
     any_registry.register_model(NAME, metrics={"accuracy": 0.8})
     any_registry.transition_stage(NAME, 1, STAGING)
     return any_registry
@@ -362,7 +362,7 @@ def test_what_cannot_be_waived(
 
 @pytest.fixture
 def three(registry: ModelRegistry) -> ModelRegistry:
-    """v1 and v2 were in Production, v3 is."""
+    """Register v3, now in Production, after v1 and v2, now archived."""
     registry.transition_stage(NAME, 1, PROD)
     for number in (2, 3):
         registry.register_model(NAME)

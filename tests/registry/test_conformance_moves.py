@@ -1,4 +1,4 @@
-"""How versions move in every registry: workflow, history, policies, champion."""
+"""Moves in every registry: workflow, history, policies and champion."""
 
 from __future__ import annotations
 
@@ -452,7 +452,7 @@ def test_can_promote_needs_a_stage_where_there_is_no_next_one(
 
 
 def baseline(registry: ModelRegistry, number: int) -> float | None:
-    """The champion's accuracy, as the policy result on a version shows it."""
+    """Return the champion's accuracy, as the policy result of a version shows it."""
     return registry.check_promotion_policy(NAME, number, floor(PROD)).outcomes[0].baseline
 
 

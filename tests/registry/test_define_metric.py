@@ -1,4 +1,4 @@
-"""Saying what a metric's name means."""
+"""Metric definitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guardrails: live values, the andon raised once and cleared, and rolling back by itself."""
+"""Guardrails: live values, alerts raised once and cleared, and automatic rollback."""
 
 from __future__ import annotations
 

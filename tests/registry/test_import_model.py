@@ -1,4 +1,4 @@
-"""Taking over a model of another registry: what is kept of it, and what cannot come."""
+"""Importing a model of another registry: what is stored, and what cannot be imported."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Import = Callable[..., ImportReport]
 
 
 def version(number: int, stage: Stage = Stage.DEVELOPMENT, **more: Any) -> ImportedVersion:
-    """Version `number`, made that many hours after the model and moved half an hour later."""
+    """Return version `number`, created `number` hours after the model, moved 30 minutes later."""
     made = LONG_AGO + timedelta(hours=number)
     times = {"created_at": made, "updated_at": made + timedelta(minutes=30)}
     return ImportedVersion(number, stage, **(times | {"artifact_path": f"s3://m/{number}"} | more))

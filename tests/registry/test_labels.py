@@ -1,4 +1,4 @@
-"""Tags and aliases: set, moved, removed, each one event or none."""
+"""Tags and aliases: each change is one event, and no change is no event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logging metrics: what is new, what is replaced, what the event keeps."""
+"""Logging metrics: new values, replaced values, and the event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a metric's definition says of noise, where moves are judged and approvals are bound."""
+"""The effect of a metric's noise definition on policy checks and approvals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BETTER = PromotionPolicy(Stage.PRODUCTION).require_against_champion(
 
 @pytest.fixture
 def two(registry: DatabaseRegistry) -> DatabaseRegistry:
-    """v1 in Production; v2 in Staging, better by more than noise if auc is a proportion."""
+    """Register v1 in Production and v2 in Staging, better beyond noise if auc is a proportion."""
     for number, auc in ((1, 0.90), (2, 0.95)):
         registry.register_model("m", metrics={"auc": Metric("auc", auc, samples=1_000)})
         registry.transition_stage("m", number, Stage.STAGING)

@@ -1,4 +1,4 @@
-"""Who may do what: every function of the write path asked by every group."""
+"""Permissions: every function of the write path, called by a member of every group."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def names_of_deeds():
 
 @pytest.fixture(autouse=True)
 def resnet50(db):
-    """Four versions in four stages, a tag, an alias, a request, a policy, a limit, a guardrail."""
+    """Register versions in four stages, a tag, an alias, a request, a policy and a guardrail."""
     path = (Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED)
     for number in (1, 2, 3, 4):
         register_version(
@@ -209,7 +209,7 @@ def test_the_groups_are_those_of_the_table():
 
 @contextmanager
 def undone():
-    """Undo what happens inside."""
+    """Roll back everything that the block changes."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)

@@ -1,4 +1,4 @@
-"""Setting promotion policies: revisions, whose stands, what the event holds."""
+"""Setting promotion policies: revisions, the policy in force, and events."""
 
 from __future__ import annotations
 

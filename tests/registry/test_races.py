@@ -1,6 +1,6 @@
-"""Writers that meet: who wins, who is told, and that nothing is lost in between.
+"""Concurrent writes: which one wins, what the others get, and that nothing is lost.
 
-Every writer is a thread with a connection of its own and real transactions.
+Every writer is a thread with a separate connection and real transactions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ROUNDS = 60
 
 
 def at_once(*calls):
-    """Run the calls at the same moment; what each returned, or the registry's error."""
+    """Run the calls concurrently; return each result, or the registry's error."""
     barrier = threading.Barrier(len(calls))
 
     def run(call):

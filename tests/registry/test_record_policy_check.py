@@ -1,4 +1,4 @@
-"""Checks that somebody asked for: kept with their evidence, moving nothing."""
+"""Stored policy checks, which contain their evidence and move nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registering versions: numbers, labels, what the event holds, and what is refused."""
+"""Registering versions: numbers, labels, events and refusals."""
 
 from __future__ import annotations
 

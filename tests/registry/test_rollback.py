@@ -1,4 +1,4 @@
-"""Rollback: the last good version back in Production, the rest archived, all or nothing."""
+"""Rollback: restores the last good version and archives the rest, all or nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STAGING, PRODUCTION, ARCHIVED = Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED
 
 
 def promote(*, archive=True):
-    """A new version of resnet50, brought into Production; its number."""
+    """Register a version of resnet50 and promote it to Production; return its number."""
     number = register_version(
         draft=VersionDraft(model="resnet50", metrics={"f1": 0.9}), actor=SYSTEM, at=NOON
     ).number

@@ -1,4 +1,4 @@
-"""Rows beside the log that were changed behind the registry's back are found and named."""
+"""Verification finds and names rows that were changed without an event."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 @pytest.fixture
 def registry(alice: User) -> DatabaseRegistry:
-    """A model with a version in Production by a waiver, one refused, and a revoked waiver."""
+    """Register a model with a promotion by waiver, a refused move and a revoked waiver."""
     registry = DatabaseRegistry(actor=alice)
     policy = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.9)
     registry.set_policy(policy)
@@ -119,7 +119,7 @@ def test_another_granter_is_named(registry: DatabaseRegistry, alice: User) -> No
 
 @pytest.fixture
 def unguarded(registry: DatabaseRegistry) -> None:
-    """The log without triggers, as for someone who has its owner's password."""
+    """Drop the log's triggers, as the owner of the database could."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -1,4 +1,4 @@
-"""The user's page about the registry, block by block, in Python."""
+"""The code blocks of the seed page, in Python."""
 # ruff: noqa: T201 - the page prints
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PATH = "/artifacts/model-v1.safetensors"
 
 @pytest.fixture
 def registry(any_registry: ModelRegistry) -> ModelRegistry:
-    """Two versions; the first is in Production."""
+    """Register two versions; the first is in Production."""
     any_registry.register_model(NAME, 1, {"accuracy": 0.95, "f1_score": 0.93}, PATH)
     any_registry.transition_stage(NAME, 1, ModelStage.STAGING)
     any_registry.transition_stage(NAME, 1, ModelStage.PRODUCTION)

@@ -1,4 +1,4 @@
-"""The database registry does, step by step, what the registry in memory does."""
+"""Random steps have the same results in the database registry and the in-memory registry."""
 
 from __future__ import annotations
 
@@ -71,15 +71,15 @@ policies = st.builds(
 
 
 class RegistriesAgree(RuleBasedStateMachine):
-    """Each step is done to both; both answer alike, and both then look alike.
+    """Each step runs on both registries; both return the same and then have the same content.
 
-    The clock moves on with every look. Were it to stand still, the database would crown another
+    The clock advances with every step. If it stood still, the database would choose another
     champion: see `test_the_champion_is_the_one_that_entered_last_even_if_the_clock_stood_still`.
     """
 
     @initialize()
     def start(self) -> None:
-        """Two empty registries, and a clock that shows both the same time at each step."""
+        """Create two empty registries with a common clock."""
         self.transaction = transaction.atomic()
         self.transaction.__enter__()
         self.clock = Clock()
@@ -97,7 +97,7 @@ class RegistriesAgree(RuleBasedStateMachine):
             self.transaction.__exit__(None, None, None)
 
     def both(self, step: Callable[[ModelRegistry], Any], *, by_other: bool = False) -> None:
-        """Do a step to both at the same time, and compare what they answer."""
+        """Run a step on both registries at the same time, and compare the results."""
         self.clock.standing = False
         self.clock()
         self.clock.standing = True
@@ -164,7 +164,7 @@ class RegistriesAgree(RuleBasedStateMachine):
 
     @rule(name=names, number=numbers, archive=st.booleans())
     def promote(self, name: str, number: int, archive: bool) -> None:
-        """A step that mostly goes through, so that Production fills."""
+        """Promote to the next stage, so that Production fills up."""
 
         def step(registry: ModelRegistry) -> object:
             to_stage = registry.can_promote(name, number).to_stage
@@ -304,13 +304,13 @@ class RegistriesAgree(RuleBasedStateMachine):
 
     @invariant()
     def they_look_alike(self) -> None:
-        """All that can be seen is the same, but for the ids of operations."""
+        """Everything readable is the same, except for generated ids."""
         if hasattr(self, "real"):
             assert self.seen(self.real) == self.seen(self.model)
 
     @invariant()
     def their_logs_say_the_same(self) -> None:
-        """Event by event, but for the ids of operations, accounts and checks."""
+        """The events are the same, except for the ids of operations, accounts and checks."""
         if not hasattr(self, "real"):
             return
         for name in NAMES:
@@ -324,7 +324,7 @@ class RegistriesAgree(RuleBasedStateMachine):
 
     @invariant()
     def the_log_holds_and_the_counts_are_right(self) -> None:
-        """Chains verify, and each model's counts are those of its versions."""
+        """The chains verify, and each model's counts match its versions."""
         if not hasattr(self, "real"):
             return
         assert verify_chains().broken == ()
@@ -336,7 +336,7 @@ class RegistriesAgree(RuleBasedStateMachine):
 
     @staticmethod
     def seen(registry: ModelRegistry) -> object:
-        """The picture with each operation's id replaced by when it was first seen."""
+        """Return the snapshot with operation ids numbered in order of appearance."""
         operations: dict[str, int] = {"": 0}
 
         def numbered(part: object) -> object:
@@ -353,7 +353,7 @@ class RegistriesAgree(RuleBasedStateMachine):
 
     @staticmethod
     def said(canonical_text: str) -> dict[str, Any]:
-        """What an event says, without what differs between two registries."""
+        """Return the text of an event without what differs between two registries."""
         record = json.loads(canonical_text)
         for key in ("chain", "model", "actor", "recorded_at", "previous_hash"):
             del record[key]
@@ -367,7 +367,7 @@ class RegistriesAgree(RuleBasedStateMachine):
 
 
 def without_ids(value: object) -> object:
-    """The value with every id that a registry made itself left out."""
+    """Return the value without the ids that a registry generates."""
     if isinstance(value, str):
         return ID.sub("some id", value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

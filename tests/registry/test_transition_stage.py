@@ -1,4 +1,4 @@
-"""Moving a version: what it changes, what it leaves behind, and every way it is refused."""
+"""Moving a version: state changes, events, and every kind of refusal."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ MOVES = {
 
 @pytest.fixture(autouse=True)
 def resnet50(alice):
-    """Three versions in Development, measured 0.85, 0.91 and 0.95 accurate."""
+    """Register three versions in Development, with accuracies of 0.85, 0.91 and 0.95."""
     for accuracy in (0.85, 0.91, 0.95):
         register_version(
             draft=VersionDraft(model="resnet50", metrics={"accuracy": accuracy}),
@@ -84,7 +84,7 @@ def move(alice):
 
 @pytest.fixture
 def guarded(alice):
-    """Guard a stage of resnet50 with a policy."""
+    """Set a policy for a stage of resnet50."""
 
     def make(policy, at=NOON):
         return set_policy(policy=policy, name="resnet50", actor=Actor(alice, Channel.PAGE), at=at)

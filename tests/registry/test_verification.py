@@ -1,4 +1,4 @@
-"""How far the log is verified: noted by whoever verified it, and gone on from there."""
+"""Incremental verification of the log: progress is stored, and the next run continues there."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 @pytest.fixture
 def filled(registry):
-    """Two models with four and one with two events, and the site's chain with none."""
+    """Register two models with four events and one with two; the registry's chain is empty."""
     for name in ("a", "b"):
         registry.register_model(name)
         registry.transition_stage(name, 1, Stage.STAGING)
@@ -43,7 +43,7 @@ def filled(registry):
 
 @pytest.fixture
 def unguarded(filled):
-    """The log with nothing that refuses to change it, as its owner could have it."""
+    """Drop the log's triggers, as the owner of the database could."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -191,7 +191,7 @@ def test_a_break_does_not_go_out_of_sight_before_it_is_mended(unguarded):
 
 
 def cut_tail(name, length):
-    """Take away the last events and set the head back, so that what is left is whole."""
+    """Delete the last events and reset the head, so that the shorter chain is consistent."""
     AuditEvent.objects.filter(model__name=name, sequence__gt=length).delete()
     last = AuditEvent.objects.get(model__name=name, sequence=length)
     RegisteredModel.objects.filter(name=name).update(

@@ -1,4 +1,4 @@
-"""WIP limits: what a full stage says, and that parallel moves never exceed it."""
+"""WIP limits: refusals of a full stage, and concurrent moves that never exceed a limit."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def limit(stage, count, mode=LimitMode.BLOCK, name=None, by=SYSTEM):
 
 
 def at_once(*calls):
-    """Run the calls at the same moment; what each returned, or the registry's error."""
+    """Run the calls concurrently; return each result, or the registry's error."""
     barrier = threading.Barrier(len(calls))
 
     def run(call):
@@ -76,7 +76,7 @@ def at_once(*calls):
 
 
 def most_ever_in(stage):
-    """The highest number of versions that the log shows in a stage at any one event."""
+    """Return the highest number of versions that a stage had at any event of the log."""
     there, most = set(), 0
     for event in AuditEvent.objects.exclude(to_stage="").order_by("pk"):
         if event.action not in ("model_version.stage_transitioned", "model_version.rolled_back"):
