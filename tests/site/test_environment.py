@@ -1,4 +1,4 @@
-"""Settings from the environment: refused when they make no sense."""
+"""Settings from environment variables: parsing, defaults and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies as a YAML file: written, read, applied."""
+"""Policies as a YAML file: export, validation and application."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def run(tmp_path: Path) -> Callable[..., Result]:
 
 @pytest.fixture
 def registry(db: None) -> DatabaseRegistry:
-    """Two models with an accuracy, one of them with a policy of its own."""
+    """Register two models with an accuracy; one has a model policy."""
     registry = DatabaseRegistry(actor=None)
     for name in ("bert", "resnet50"):
         registry.register_model(name, metrics={"accuracy": 0.9})

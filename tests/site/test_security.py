@@ -1,4 +1,4 @@
-"""What the settings promise: headers, hosts, sign-in, health."""
+"""Security of the settings: headers, hosts, sign-in and health endpoints."""
 
 from __future__ import annotations
 

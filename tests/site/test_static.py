@@ -1,4 +1,4 @@
-"""Static files: plain names from where they lie, hashed names once they were collected."""
+"""Static files: plain names before they are collected, hashed names after."""
 
 from __future__ import annotations
 

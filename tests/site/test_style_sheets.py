@@ -22,23 +22,23 @@ MOST_SHEETS = 3
 
 
 def links(template: str) -> list[str]:
-    """The style sheets that a template links, those of the templates it extends first."""
+    """Return the style sheets that a template links, those of its parent templates first."""
     text = (TEMPLATES / template).read_text()
     parent = EXTENDS.search(text)
     return [*(links(parent[1]) if parent else ()), *LINK.findall(text)]
 
 
 def without_comments(path: Path) -> str:
-    """The text of a style sheet, for which a comment may contain anything."""
+    """Return the text of a style sheet without comments, which can contain anything."""
     return re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
 
 
 def families(sheet: Path) -> Iterator[str]:
-    """The families of classes that the rules of a style sheet style.
+    """Yield the families of classes that the rules of a style sheet style.
 
     The family of `.card-title` is `card`. A rule styles the last compound of its selector, but a
-    child (`.filters > .field`) is placed by its parent. What is printed is left out: a page on
-    paper may lay out components anew.
+    child (`.filters > .field`) is only placed by its parent. Print rules are ignored: a page on
+    paper can lay out components differently.
     """
     text = re.sub(r"@media print {(?:[^{}]*{[^{}]*})*[^{}]*}", "", without_comments(sheet))
     for selectors in RULE.findall(text):
@@ -51,7 +51,7 @@ def families(sheet: Path) -> Iterator[str]:
 
 
 def styled(selector: str) -> set[str]:
-    """The families that a selector styles; none if it has no class."""
+    """Return the families that a selector styles; none if it has no class."""
     parts = re.findall(r"[>+~]|(?:\([^()]*\)|\[[^]]*\]|[^\s>+~([])+", selector)
     while parts:
         compound = parts.pop()

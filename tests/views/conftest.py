@@ -1,4 +1,4 @@
-"""Who looks at the pages: Alice administers, Victor may only look."""
+"""Browser sessions: Alice is an administrator, Victor a viewer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTML of an answer as a browser reads it, however its template is laid out."""
+"""The HTML of a response as a browser reads it, whatever the layout of its template."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCK_TAG = rf"""</?(?:{BLOCKS})\b(?:"[^"]*"|[^>"])*>"""
 
 
 def text_of(answer: object) -> str:
-    """Return the HTML without the blanks that a browser does not show."""
+    """Return the HTML without the whitespace that a browser does not show."""
     html = answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
     html = TAG.sub(lambda tag: re.sub(r"\s+(?=/?>$)", "", re.sub(r"\s+", " ", tag[0])), html)
     parts = VERBATIM.split(html)

@@ -1,4 +1,4 @@
-"""Accounts and a version that waits for approvals, for the tests of requests and records."""
+"""Accounts and a version that needs approvals, for the tests of requests and records."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ POLICY = (
 
 
 def person(name: str, group: str) -> User:
-    """The account of that name, made when it is first asked for."""
+    """Return the account of that name; create it if necessary."""
     found = User.objects.filter(username=name).first()
     return found or create_user(username=name, group=group, actor=SYSTEM, at=MADE_AT)
 
 
 def registry_of(name: str, group: str) -> DatabaseRegistry:
-    """The registry as that account uses it from Python."""
+    """Return the registry as that account uses it."""
     return DatabaseRegistry(actor=person(name, group))
 
 
 def staged(registry: DatabaseRegistry, accuracy: float = 0.95) -> int:
-    """A version of resnet50 in Staging; its number."""
+    """Register a version of resnet50 and move it to Staging; return its number."""
     number = registry.register_model(
         "resnet50",
         metrics={"accuracy": accuracy},
@@ -43,7 +43,7 @@ def staged(registry: DatabaseRegistry, accuracy: float = 0.95) -> int:
 
 
 def asked(policy: PromotionPolicy = POLICY, number: int = 1) -> TransitionRequest:
-    """The request for Production that peter, who may promote, opened under the policy."""
+    """Set the policy, and return the request for Production that peter, a promoter, opened."""
     peter = registry_of("peter", "promoter")
     admin = registry_of("root", "administrator")
     admin.set_policy(policy)

@@ -1,4 +1,4 @@
-"""HTTP requests over a socket of their own, whose body can be cut off at any byte."""
+"""HTTP requests on separate sockets, whose body can be cut off at any byte."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def of_session(session: str) -> dict[str, str]:
 
 
 class RawRequest:
-    """A request that announces `length` bytes and sends as many as the test wants."""
+    """A request that announces `length` bytes, of which the test decides how many to send."""
 
     def __init__(
         self, site: str, method: str, path: str, length: int, headers: Mapping[str, str]
@@ -39,7 +39,7 @@ class RawRequest:
         self._socket.sendall(content)
 
     def stop_sending(self) -> None:
-        """End the body here, but listen for the answer."""
+        """End the body here, and keep the connection open for the response."""
         self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
@@ -52,7 +52,7 @@ class RawRequest:
         self._socket.close()
 
     def answer(self) -> tuple[int, Any]:
-        """Return status and JSON document of the answer (None if it is not JSON), then close."""
+        """Return status and JSON document of the response (None if it is not JSON), then close."""
         with self._socket:
             response = HTTPResponse(self._socket)
             response.begin()
@@ -62,7 +62,7 @@ class RawRequest:
 
 
 def sizes(folder: Path) -> list[int]:
-    """Return the sizes of the files in a folder, the smallest first."""
+    """Return the sizes of the files in a folder, smallest first."""
     found = []
     for path in folder.glob("*"):
         try:
@@ -74,7 +74,7 @@ def sizes(folder: Path) -> list[int]:
 
 
 def wait_until(reached: Callable[[], object]) -> None:
-    """Wait for a state that has to come. Fails if it never does."""
+    """Wait until the state is reached; fail if it never is."""
     end = time.monotonic() + SECONDS
     while not reached():
         assert time.monotonic() < end, "The state was not reached."

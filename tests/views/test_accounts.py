@@ -1,4 +1,4 @@
-"""Signing in and out, the one-time link, the password and the theme."""
+"""Signing in and out, the sign-in link, the password and the theme."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The admin: a window on every table, and moves that go through the write path."""
+"""The admin: read-only lists of every table, and actions that use the write path."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ READ_ONLY = [model for model in SHOWN if model is not User]
 
 @pytest.fixture
 def filled(registry: DatabaseRegistry, alice: User) -> DatabaseRegistry:
-    """A version in Staging behind a policy, with all that belongs to it."""
+    """Register a version in Staging that fails a policy, with tags, an alias and a check."""
     now = datetime.now(UTC)
     actor = Actor(alice, Channel.CLI)
     registry.register_model(
@@ -76,7 +76,7 @@ def filled(registry: DatabaseRegistry, alice: User) -> DatabaseRegistry:
 
 @pytest.fixture
 def governed(filled: DatabaseRegistry) -> DatabaseRegistry:
-    """A row in every table: a request with a vote, a waiver, an andon, a WIP limit."""
+    """Add a row to every other table: a request with an approval, a waiver, an alert, a limit."""
     registry, name, now = filled, "a<script>", datetime.now(UTC)
     registry.set_wip_limit(WipLimit(Stage.PRODUCTION, 3))
     registry.waive(
@@ -210,7 +210,7 @@ def test_only_a_superuser_gives_rights_or_changes_a_superuser(
 
 
 def account_form(user: User, **changed: object) -> dict[str, object]:
-    """What the page of an account posts, with what was changed on it."""
+    """Return the form data of an account's admin page, with these changes."""
     flags = {f: "on" for f in ("is_active", "is_staff", "is_superuser") if getattr(user, f)}
     groups = list(user.groups.values_list("pk", flat=True))
     form = {"username": user.username, "email": user.email, "groups": groups, **flags, **changed}

@@ -1,4 +1,4 @@
-"""Storing the files of a version by the form of its page, and in pieces as its script does."""
+"""Uploading files of a version by the form of its page, and in pieces as its script does."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WHOLE = bytes(range(256)) * 40
 
 @pytest.fixture
 def page(registry: DatabaseRegistry, client_of: ClientOf, alice: User) -> Client:
-    """A contributor's browser, and a version in Development that has no files."""
+    """Register a version in Development without files; return a contributor's browser."""
     registry.register_model("resnet50")
     return client_of(alice)
 

@@ -1,4 +1,4 @@
-"""The audit log, a model's history and a version's."""
+"""The audit log and the history of a model and of a version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The board: `/` and the further pages of its columns."""
+"""The board: `/` and the next pages of its columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The board as it was: `/?at=`, the further pages of its columns, a model's Production."""
+"""The board on a past date: `/?at=`, the next pages of its columns, a model's Production."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HTMX = {"HX-Request": "true"}
 
 
 class Clock:
-    """Goes on by a day with each look."""
+    """A clock that advances a day whenever it is read."""
 
     def __init__(self) -> None:
         self.now = START - timedelta(days=1)
@@ -50,7 +50,7 @@ def client(victor: User, client_of: ClientOf) -> Client:
 
 
 def columns(page: str) -> dict[str, str]:
-    """The columns of a page by stage."""
+    """Return the columns of a page by stage."""
     found = re.findall(r'<section class="column" data-stage="(\w+)".*?</section>', page, re.DOTALL)
     parts = re.split(r'<section class="column" data-stage="\w+"', page)[1:]
     return dict(zip(found, parts, strict=True))

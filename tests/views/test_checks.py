@@ -1,4 +1,4 @@
-"""Asking for a policy check, and the page of a stored one."""
+"""Running a policy check, and the page of a stored one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two to six versions side by side: `/compare/`."""
+"""The comparison of two to six versions: `/compare/`."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ ADDRESS = "/compare/?v=a:1&v=b:1"
 
 
 def words_of(answer: HttpResponse) -> str:
-    """What is read, with every run of blanks as one."""
+    """Return the text of a page with single spaces."""
     return " ".join(strip_tags(text_of(answer)).split())
 
 
 def columns_of(answer: HttpResponse) -> list[str]:
-    """The versions at the head of the table, from left to right."""
+    """Return the versions in the header of the table, left to right."""
     return re.findall(r'class="version-link" href="[^"]*">([^<]*)</a>', text_of(answer))
 
 
 def links_of(answer: HttpResponse, label: str) -> list[str]:
-    """Where the links of this label lead, in the order of the page."""
+    """Return the targets of all links with this label, in page order."""
     found = re.findall(r'<a[^>]*href="([^"]*)"[^>]*>(.*?)</a>', text_of(answer), re.DOTALL)
     return [
         href.replace("&amp;", "&")
@@ -45,7 +45,7 @@ def links_of(answer: HttpResponse, label: str) -> list[str]:
 
 
 def row_of(answer: HttpResponse, name: str) -> str:
-    """One row of the table in words."""
+    """Return the text of one row of the table."""
     for row in re.findall(r"<tr>.*?</tr>", text_of(answer), re.DOTALL):
         words = " ".join(strip_tags(row.replace("<t", " <t")).split())
         if words == name or words.startswith(f"{name} "):
@@ -97,7 +97,7 @@ def two(registry: DatabaseRegistry) -> DatabaseRegistry:
 
 @pytest.fixture
 def many(registry: DatabaseRegistry) -> DatabaseRegistry:
-    """m v1 to v7, v3 the champion; and n v1, whose model has no champion."""
+    """Register m v1 to v7, with v3 as the champion; and n v1, whose model has no champion."""
     for number in range(1, 8):
         registry.register_model("m", number, {"accuracy": 0.5 + number / 100, "loss": 1.0})
     for stage in (Stage.STAGING, Stage.PRODUCTION):

@@ -1,4 +1,4 @@
-"""Uploads that are cut off in the middle of a body, on a live server: nothing of them counts."""
+"""Uploads that are cut off in the middle of a body, on a live server: nothing is stored."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def signed_in(
 
 @pytest.fixture
 def begin(live_server: Any, signed_in: Client) -> Callable[..., RawRequest]:
-    """Begin a request of the browser."""
+    """Return a function that begins a request of the signed-in browser."""
     headers = of_session(signed_in.cookies["obeya_session"].value)
 
     def begin(method: str, path: str, length: int, **more: str) -> RawRequest:
@@ -68,7 +68,7 @@ def address(offset: int) -> str:
 
 
 def send(begin: Begin, offset: int, content: bytes) -> Any:
-    """Send a whole piece; return the answer's document."""
+    """Send a whole piece; return the response document."""
     request = begin("PUT", address(offset), len(content))
     request.send(content)
     status, document = request.answer()

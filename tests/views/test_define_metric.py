@@ -1,4 +1,4 @@
-"""Saying what a metric's name means: `/metrics/define/?name=...`."""
+"""The form of a metric definition: `/metrics/define/?name=...`."""
 
 from __future__ import annotations
 

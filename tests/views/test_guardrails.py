@@ -1,4 +1,4 @@
-"""Guardrails on the model's page, live values by hand, and the andon on board and model."""
+"""Guardrails and live values on the model's page, and alerts on board and model."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def promote(registry: DatabaseRegistry, name: str = "resnet50") -> None:
 
 @pytest.fixture
 def guarded(registry: DatabaseRegistry) -> DatabaseRegistry:
-    """v2 of resnet50 is in Production, v1 was; its error rate has a guardrail."""
+    """Register v2 of resnet50 in Production, after v1, with a guardrail on its error rate."""
     promote(registry)
     promote(registry)
     registry.set_guardrail("resnet50", Guardrail("error_rate", Comparison.LTE, 0.02))

@@ -1,4 +1,4 @@
-"""What came from another registry says so; a model that has no version says how to get one."""
+"""Imported versions are marked as imported; a model without versions shows how to register one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WIP limits: their pages, the heads of the board's columns, and what the move dialog says."""
+"""WIP limits: their pages, the column headers of the board, and the move dialog."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def limit(
 
 
 def head(page: str, stage: str) -> str:
-    """The head of a column without its markup."""
+    """Return the header of a column without its markup."""
     found = re.search(rf'id="column-{stage}">(.*?)</header>', page, re.DOTALL)
     assert found is not None
     return " ".join(re.sub(r"<[^>]+>", " ", found[1]).split())
@@ -49,7 +49,7 @@ def head(page: str, stage: str) -> str:
 
 @pytest.fixture
 def two(registry: DatabaseRegistry) -> DatabaseRegistry:
-    """v1 of resnet50 in Production, v2 in Staging."""
+    """Register v1 of resnet50 in Production and v2 in Staging."""
     for number in (1, 2):
         registry.register_model("resnet50", number, {"accuracy": 0.8})
         registry.transition_stage("resnet50", number, STAGING)

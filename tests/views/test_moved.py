@@ -1,4 +1,4 @@
-"""What is answered after a move: it is made, whatever became of the versions since."""
+"""The response after a move, even if its versions have changed since."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def ask(alice: User):
-    """The answer to a move, as the board asks for it."""
+    """Return a function that gives the response to a move, as the board requests it."""
 
     def answer(moved: StageTransition):
         request = RequestFactory().post(
@@ -35,7 +35,7 @@ def ask(alice: User):
 
 
 def promoted(registry: DatabaseRegistry, name: str, others: int) -> StageTransition:
-    """The move of a model's last version to Production, where it takes the place of others."""
+    """Promote a model's last version to Production and archive the others; return the move."""
     for number in range(1, others + 2):
         registry.register_model(name, metrics={"accuracy": 0.8})
         registry.transition_stage(name, number, Stage.STAGING)

@@ -1,4 +1,4 @@
-"""Whatever an address asks of a page, the answer is a page or a sentence, never a failure."""
+"""Hostile addresses: every response is a page or an error message, never a server error."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _filled(route: str) -> str:
 
 
 def _routes() -> list[str]:
-    """The routes of the pages; the admin is Django's own."""
+    """Return the routes of the pages; the admin belongs to Django."""
     return [
         before + str(pattern.pattern)
         for before, pattern in _patterns(get_resolver().url_patterns, "")
@@ -155,7 +155,7 @@ ADDRESSES = sorted({*PAGES, *(f"/{_filled(route)}" for route in _routes())})
 
 @pytest.fixture
 def check_id(registry: DatabaseRegistry) -> str:
-    """A registry with what every page of `PAGES` shows; the id of its first policy check."""
+    """Register what every page of `PAGES` shows; return the id of its first policy check."""
     registry.set_policy(
         PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.5)
     )
@@ -168,7 +168,7 @@ def check_id(registry: DatabaseRegistry) -> str:
 
 @pytest.fixture
 def client(check_id: str, client_of: ClientOf, alice: User) -> Client:
-    """An administrator's, to whom a failure is an answer."""
+    """Return an administrator's browser that gets an error response instead of the exception."""
     client = client_of(alice)
     client.raise_request_exception = False
     return client

@@ -1,4 +1,4 @@
-"""The list of policies and the form that makes a revision."""
+"""The list of policies and the form that creates a revision."""
 
 from __future__ import annotations
 
@@ -458,7 +458,7 @@ def test_adding_a_row_keeps_the_revision_that_was_seen(
 def test_enter_in_a_field_saves_and_removes_nothing(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
-    """A browser presses the first button of a form, so that must be one without a name."""
+    """Enter presses the first button of a form, which therefore must have no name."""
     page = text_of(client_of(alice).get(EDIT))
     assert page.index("<button", page.index('id="policy-editor"')) == page.index(
         '<button class="visually-hidden"'

@@ -1,4 +1,4 @@
-"""What the form of a policy says its draft would do."""
+"""The impact preview of a draft on the policy form."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def draft(client: Client, **changed: object) -> str:
 
 @pytest.fixture
 def promoted(registry: DatabaseRegistry) -> DatabaseRegistry:
-    """Two versions that were promoted, the better one a champion."""
+    """Promote two versions, the better one as champion."""
     for accuracy in (0.8, 0.95):
         number = registry.register_model("resnet50", metrics={"accuracy": accuracy}).version
         for stage in (Stage.STAGING, Stage.PRODUCTION):

@@ -1,4 +1,4 @@
-"""The promotion record of moves, refusals, rollbacks and waivers: page, JSON, what it checks."""
+"""The record of promotions, refusals, rollbacks and waivers: page, JSON, integrity."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def victor_client(client_of: ClientOf, victor: User) -> Client:
 
 @pytest.fixture
 def promoted(registry: DatabaseRegistry) -> AuditEvent:
-    """v2 took v1's place in Production, approved by two, one requirement of it waived."""
+    """Promote v2 in place of v1, with two approvals and one waived requirement."""
     staged(registry, 0.93)
     registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
     staged(registry)
@@ -69,7 +69,7 @@ def latest(action: str) -> AuditEvent:
 
 
 def change_the_log(event: AuditEvent, **columns: Any) -> None:
-    """Write to the log past its triggers, as somebody with the database in hand would."""
+    """Write to the log without its triggers, as the owner of the database could."""
     on_table = "" if connection.vendor == "sqlite" else " ON boards_auditevent"
     names = _SQLITE if connection.vendor == "sqlite" else _POSTGRESQL
     with connection.cursor() as cursor:

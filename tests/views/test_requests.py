@@ -1,4 +1,4 @@
-"""Asking for a move, the inbox, the page of a request, and the votes on it."""
+"""Requesting a move, the inbox, the page of a request, and its approvals."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def path_of(row: TransitionRequest, end: str = "") -> str:
 
 
 def vote(client: Client, row: TransitionRequest, decision: str, **more: str) -> object:
-    """Vote by the form of the page as it is now."""
+    """Approve or reject with the form of the page in its current state."""
     page = text_of(client.get(path_of(row)))
     found = re.search(r'name="expected_digest" value="(\w+)"', page)
     digest = found[1] if found else ""
@@ -62,7 +62,7 @@ def stage_now() -> str:
 
 
 def waiting(client: Client) -> str:
-    """What the top bar says waits."""
+    """Return the number of waiting requests in the top bar."""
     found = re.search(r'nav-count"[^>]*>([^<]*)<', text_of(client.get("/models/")))
     return found[1] if found else ""
 
@@ -427,7 +427,7 @@ def test_a_request_of_a_version_deleted_since_is_still_there(
 def test_a_request_that_a_move_elsewhere_ended_says_so(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
-    """Also where it was moved by who had asked."""
+    """This includes a move by the requester."""
     registry_of("peter", "promoter").transition_stage("resnet50", 1, Stage.ARCHIVED)
     page = text_of(as_user("anna").get(path_of(request_row)))
     assert "peter moved the version to Archived instead" in page
@@ -518,7 +518,7 @@ def test_the_inbox_takes_the_same_statements_for_any_number_and_is_paged(
 def test_what_waits_fills_its_page_over_what_does_not(
     registry: DatabaseRegistry, as_user: Callable[[str], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Requests voted on since, whose models changed otherwise, stand between those that wait."""
+    """Already reviewed requests, whose models changed otherwise, are between those that wait."""
     monkeypatch.setattr(requests_inbox, "PAGE", 3)
     registry.set_policy(PromotionPolicy(Stage.STAGING).require_approvals(2))
     anna = registry_of("anna", "approver")

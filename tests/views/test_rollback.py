@@ -1,4 +1,4 @@
-"""Rolling back: the dialog, the plain form, htmx on the board, and who may."""
+"""Rollback: the dialog, the plain form, htmx on the board, and permissions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def stages(registry: DatabaseRegistry) -> dict[int, str]:
 
 @pytest.fixture
 def three(registry: DatabaseRegistry) -> DatabaseRegistry:
-    """v1 and v2 were in Production, v3 is."""
+    """Register v3, now in Production, after v1 and v2, now archived."""
     for _ in range(3):
         promote(registry)
     return registry

@@ -1,4 +1,4 @@
-"""Moving a version: the dialog, the plain form, htmx, and what a picked-up card is told."""
+"""Moving a version: the dialog, the plain form, htmx, and the notes for a dragged card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages, files and API answers about events whose texts were made unreadable in the database."""
+"""Pages, files and API responses about events whose texts were made unreadable in the database."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def each_of(changes: Iterable[str]) -> list[Any]:
 
 @pytest.fixture
 def filled(registry: DatabaseRegistry) -> RegisteredModel:
-    """A model with a promotion by request, a refused move, waivers, tags and another request."""
+    """Register a promotion by request, a refused move, waivers, tags and another request."""
     staged(registry, 0.93)
     registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
     staged(registry)
@@ -87,7 +87,7 @@ def filled(registry: DatabaseRegistry) -> RegisteredModel:
 
 
 def rewrite(how: str) -> None:
-    """Change the text of every event and give it the hash that fits."""
+    """Change the text of every event and store the matching hash."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -103,7 +103,7 @@ def body_of(answer: object) -> str:
 
 
 def details_are_readable(client: Client, path: str) -> bool:
-    """What the record at a path says as JSON."""
+    """Return whether the record at this path, as JSON, has readable details."""
     told: bool = client.get(f"{path}record.json").json()["verification"]["details_are_readable"]
     return told
 

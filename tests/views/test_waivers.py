@@ -35,7 +35,7 @@ def anna(client_of: ClientOf) -> Client:
 
 @pytest.fixture
 def failing(registry: DatabaseRegistry) -> None:
-    """Version 1 of resnet50 in Staging, whose accuracy is below what Production asks."""
+    """Register v1 of resnet50 in Staging, with an accuracy too low for Production."""
     staged(registry)
     registry.set_policy(
         PromotionPolicy(Stage.PRODUCTION)

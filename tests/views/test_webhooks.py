@@ -28,13 +28,13 @@ FORM = {"name": "ci", "target": "webhook", "address": "https://ci.example.org/ho
 
 @pytest.fixture
 def admin(client_of: ClientOf, alice: User) -> Client:
-    """An administrator's browser."""
+    """Return an administrator's browser."""
     return client_of(alice)
 
 
 @pytest.fixture
 def address(admin: Client) -> str:
-    """The page of an endpoint."""
+    """Return the path of an endpoint's page."""
     admin.post(LIST, FORM)
     return f"{LIST}{Webhook.objects.get().uid}/"
 
