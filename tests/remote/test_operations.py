@@ -1,4 +1,4 @@
-"""Each operation of `RemoteRegistry` against a real `obeya serve` that compresses its answers."""
+"""Each operation of `RemoteRegistry` against a real `obeya serve` that compresses responses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Server:
         self._url = self.served.wait_for_urls(1)[0].rstrip("/")
 
     def client(self, account: str) -> RemoteRegistry:
-        """A client with every scope that accepts compressed answers, as browsers and proxies do."""
+        """Return a client with every scope that accepts compressed responses."""
         scopes = "read,write,promote,approve,admin"
         made = run(self._data, "token", "create", "--service", account, "--scopes", scopes)
         assert made.returncode == 0, made.stderr
@@ -58,13 +58,13 @@ def registry(server: Server) -> RemoteRegistry:
 
 @pytest.fixture(scope="module")
 def reviewer(server: Server) -> RemoteRegistry:
-    """Another account: no one approves their own request."""
+    """Return a client of another account: no one can approve their own request."""
     return server.client("reviewer")
 
 
 @pytest.fixture
 def name(registry: RemoteRegistry, request: pytest.FixtureRequest) -> str:
-    """A model of the test's own with one version in Development."""
+    """Register a model for this test, with one version in Development."""
     name = request.node.name
     registry.register_model(
         name, metrics={"accuracy": 0.95}, tags={"team": "nlp"}, description=DESCRIPTION
@@ -320,7 +320,7 @@ def test_rollback(registry: RemoteRegistry, name: str) -> None:
 
 @pytest.fixture
 def requested(registry: RemoteRegistry, name: str) -> str:
-    """A model whose first version has an open request."""
+    """Register a model whose first version has an open request."""
     registry.set_policy(REVIEWED, name)
     registry.request_transition(name, 1)
     return name
@@ -350,7 +350,7 @@ def test_withdraw(registry: RemoteRegistry, requested: str) -> None:
 
 @pytest.fixture
 def waived(registry: RemoteRegistry, name: str) -> str:
-    """A model whose first version has a waiver."""
+    """Register a model whose first version has a waiver."""
     strict = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.99)
     registry.set_policy(strict, name)
     expires_at = datetime.now(UTC) + timedelta(days=1)
@@ -377,7 +377,7 @@ def test_revoke_waiver(registry: RemoteRegistry, waived: str) -> None:
 
 @pytest.fixture
 def live(registry: RemoteRegistry, name: str) -> str:
-    """A model in Production with a guardrail."""
+    """Register a model in Production with a guardrail."""
     registry.transition_stage(name, 1, Stage.STAGING)
     registry.transition_stage(name, 1, Stage.PRODUCTION)
     registry.set_guardrail(name, Guardrail("errors", Comparison.LTE, 0.1))

@@ -1,4 +1,4 @@
-"""What the client does when the way to the server is bad: a real server plays given answers."""
+"""The client on an unreliable connection: a real server plays prepared responses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Answer = Callable[["Player"], None]
 
 
 class Player(BaseHTTPRequestHandler):
-    """Answers each request by the next of the given answers; the last one stays."""
+    """Answers each request with the next prepared response; the last one repeats."""
 
     answers: list[Answer]
     heard: list[tuple[str, str, dict[str, str], bytes]]
@@ -35,7 +35,7 @@ class Player(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _play  # noqa: N815 - the library's names
 
     def log_message(self, *_: Any) -> None:
-        """Nothing: the tests look at what was heard."""
+        """Log nothing: the tests look at the requests received."""
 
 
 def says(

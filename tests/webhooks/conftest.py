@@ -27,7 +27,7 @@ Make = Callable[..., tuple[models.Webhook, str]]
 
 @pytest.fixture
 def alice(db: None) -> User:
-    """Who administers."""
+    """Return an administrator."""
     at = datetime(2026, 3, 1, 9, tzinfo=UTC)
     return create_user(username="alice", group="administrator", actor=SYSTEM, at=at)
 
@@ -39,13 +39,13 @@ def actor(alice: User) -> Actor:
 
 @pytest.fixture
 def models_of(alice: User) -> DatabaseRegistry:
-    """The registry as alice uses it."""
+    """Return the registry as alice uses it."""
     return DatabaseRegistry(actor=alice)
 
 
 @pytest.fixture
 def make(actor: Actor, settings: Any) -> Make:
-    """Make an endpoint that may be on this machine; its row and secret."""
+    """Return a function that creates an endpoint on this machine and gives its row and secret."""
     settings.OBEYA_WEBHOOK_NETWORKS = (ip_network("127.0.0.0/8"),)
 
     def made(address: str, name: str = "ci", **subscription: Any) -> tuple[models.Webhook, str]:
@@ -69,7 +69,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def work() -> int:
-    """Send what is due now, as a worker does, one after the other; how many attempts."""
+    """Send all due deliveries as a worker does, one by one; return the number of attempts."""
     leased = worker.lease(100)
     worker.record([worker.send(each, site=SITE) for each in leased])
     return len(leased)

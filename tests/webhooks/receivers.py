@@ -17,7 +17,7 @@ SECONDS_WITHOUT_MESSAGE = 90
 
 
 class Receiver:
-    """Verifies what comes with the public library, and keeps it."""
+    """Verifies messages with the public library, and stores them."""
 
     def __init__(self) -> None:
         self.secrets: list[str] = []
@@ -30,7 +30,7 @@ class Receiver:
         self._changed = threading.Condition()
 
     def take(self, body: str, headers: dict[str, str]) -> None:
-        """Keep a message, or why it does not verify."""
+        """Store a message, or the reason why it does not verify."""
         with self._changed:
             self._changed.notify_all()
             self.bodies.append(body)
@@ -42,7 +42,7 @@ class Receiver:
                     self.wrong.append(f"{headers.get('webhook-id')}: {error!r}")
 
     def wait_until(self, done: Callable[[], bool]) -> None:
-        """Wait for messages until `done`; fails if nothing came for 90 seconds."""
+        """Wait for messages until `done`; fail if none arrived for 90 seconds."""
         with self._changed:
             while not done():
                 assert self._changed.wait(SECONDS_WITHOUT_MESSAGE), (len(self.ids), self.wrong)
@@ -69,14 +69,14 @@ def receiving() -> Iterator[Receiver]:
             raise AssertionError("nothing is ever asked for")
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         request_queue_size = 64
         daemon_threads = True
 
         def handle_error(self, *_: Any) -> None:
-            """A sender that was killed is no news."""
+            """Ignore the error of a sender that was killed."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -87,7 +87,7 @@ def receiving() -> Iterator[Receiver]:
 
 @contextmanager
 def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """The URL of a server that does with each connection whatever `talk` does."""
+    """Run a server that handles each connection with `talk`; yield its URL."""
     stopping = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.1)
@@ -115,14 +115,14 @@ def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 def hang(connection: socket.socket) -> None:
-    """Take the request and say nothing."""
+    """Accept the request and never answer."""
     connection.recv(65_536)
     while connection.recv(65_536):
         pass
 
 
 def drip(connection: socket.socket) -> None:
-    """Answer a byte at a time, without an end."""
+    """Answer one byte at a time, without end."""
     connection.recv(65_536)
     connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
     while True:
@@ -131,11 +131,11 @@ def drip(connection: socket.socket) -> None:
 
 
 def garble(connection: socket.socket) -> None:
-    """Answer what is no HTTP."""
+    """Answer something other than HTTP."""
     connection.recv(65_536)
     connection.sendall(b"\x00\xff garbage \r\n\r\n")
 
 
 def break_off(connection: socket.socket) -> None:
-    """Hear the request and hang up."""
+    """Read the request and disconnect."""
     connection.recv(65_536)

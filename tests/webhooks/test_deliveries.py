@@ -1,4 +1,4 @@
-"""Deliveries: written with their events, leased once, tried again, ended and replayed."""
+"""Deliveries: creation with their events, leases, retries, expiry and replay."""
 
 from __future__ import annotations
 

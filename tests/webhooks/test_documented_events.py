@@ -1,4 +1,4 @@
-"""Every type of event is documented with an example that has the members of the real thing."""
+"""Every event type has a documented example with the members of a real message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXAMPLE = re.compile(r"^## (\S+)\n\n```json\n(.*?)\n```$", re.MULTILINE | re.DOT
 
 
 def shape(value: Any) -> Any:
-    """Which members there are, and of which types, all the way down."""
+    """Return the members and their types, recursively."""
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in sorted(value.items())}
     if isinstance(value, list):

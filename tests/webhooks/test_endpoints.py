@@ -1,4 +1,4 @@
-"""Making, changing, rotating, disabling and removing endpoints, each with its event."""
+"""Creating, changing, rotating, disabling and removing endpoints, each with its event."""
 
 from __future__ import annotations
 

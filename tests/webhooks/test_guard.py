@@ -1,4 +1,4 @@
-"""No message goes within a network, by whatever name or number its address is written."""
+"""No message goes to a private network, however its address is written."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_network_that_the_site_names_passes_and_no_other() -> None:
 
 @pytest.fixture
 def trap() -> Any:
-    """A listener on this machine to which nothing must ever connect; its port."""
+    """Listen on this machine and fail if anything connects; yield the port."""
     came: list[object] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.05)
@@ -135,7 +135,7 @@ def test_a_name_that_leads_to_both_is_refused(monkeypatch: pytest.MonkeyPatch) -
 def test_a_resolver_that_changes_its_mind_is_asked_once(
     trap: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first answer is what is looked at, and what is connected to; there is no second."""
+    """The first answer is both checked and used for the connection; there is no second query."""
     asked: list[str] = []
     connected: list[object] = []
 

@@ -1,4 +1,4 @@
-"""What arrives, in which form, and what of bad receivers."""
+"""Sending messages: their format, and receivers that misbehave."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_receiver_that_behaves_badly_is_left_in_time_and_named(
 
 @pytest.fixture
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A certificate of this machine, with its key, that this process trusts."""
+    """Create a certificate and key for this machine that this process trusts."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver")])
     now = timezone.now()
@@ -155,7 +155,7 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def encrypted(certificate: Path, talk: Callable[[Any], None]) -> Callable[[socket.socket], None]:
-    """The same talk over TLS."""
+    """Return the same talk over TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 

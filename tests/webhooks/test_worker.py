@@ -1,4 +1,4 @@
-"""A running worker: when it wakes, what it leaves alone, and how it stops."""
+"""A running worker: when it wakes, which deliveries it takes, and how it stops."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def register() -> None:
 
 
 def in_another_thread(write: Any) -> threading.Thread:
-    """Write on a connection other than that of this thread."""
+    """Write on a connection of another thread."""
 
     def run() -> None:
         write()

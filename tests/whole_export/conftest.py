@@ -1,4 +1,4 @@
-"""Everything written to files, and an installation that is empty again."""
+"""A complete export, and an installation that is empty again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.append_only import drop_triggers
 
 
 def export_to(folder: Path) -> Manifest:
-    """What `obeya export` writes, without the contents of files."""
+    """Write what `obeya export` writes, without the contents of files."""
     folder.mkdir()
     files: dict[str, ExportFile] = {}
     with snapshot():
@@ -36,12 +36,12 @@ def export_to(folder: Path) -> Manifest:
 
 
 def lines_of(folder: Path, manifest: Manifest) -> Callable[[str], Any]:
-    """As `obeya import` hands them over."""
+    """Return a function that reads an export as `obeya import` does."""
     return lambda name: read_lines(folder, name, manifest.files[name])
 
 
 def content_of(folder: Path) -> dict[str, list[Any]]:
-    """Every document of an export, by its file."""
+    """Return every document of an export, by file name."""
     return {
         path.name: [json.loads(line) for line in path.read_text("utf-8").splitlines()]
         for path in sorted(folder.glob("*.jsonl"))
@@ -64,4 +64,4 @@ def empty() -> None:
 
 @pytest.fixture(autouse=True)
 def _real_transactions(transactional_db: None) -> None:
-    """A snapshot is a transaction of its own."""
+    """Use real transactions, because a snapshot needs a separate transaction."""

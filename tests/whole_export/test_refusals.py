@@ -1,4 +1,4 @@
-"""An export that is not whole, and a place that is not empty, are refused and change nothing."""
+"""Refused imports: incomplete exports and non-empty installations. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Edit = Callable[[list[dict[str, Any]]], None]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An export of a small registry; the installation is empty again."""
+    """Write an export of a small registry, and empty the installation."""
     ada = create_user(username="ada", group="administrator", actor=SYSTEM, at=START)
     registry = DatabaseRegistry(actor=ada)
     registry.register_model("resnet50", metrics={"accuracy": 0.9}, description="Text")
@@ -46,7 +46,7 @@ def bring(folder: Path, **more: Any) -> None:
 
 
 def edit(folder: Path, name: str, change: Edit) -> None:
-    """Alter a file and let the manifest agree, as somebody would who means to deceive."""
+    """Alter a file and update the manifest, as a deliberate forger would."""
     rows = [json.loads(line) for line in (folder / name).read_text("utf-8").splitlines()]
     change(rows)
     content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()

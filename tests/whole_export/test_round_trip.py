@@ -1,4 +1,4 @@
-"""What was written to files comes back as it was."""
+"""An export that is imported again is exported identically."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Deed = Callable[["World"], Any]
 
 
 class World:
-    """A registry that several people use, an hour later each time."""
+    """A registry used by several people, an hour later each time."""
 
     def __init__(self) -> None:
         self.now = START
@@ -80,7 +80,7 @@ value = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
 
 def deed(*parts: st.SearchStrategy[Any]) -> Callable[[Callable[..., Any]], Any]:
-    """A strategy of deeds: what `act` does in a world with the drawn parts."""
+    """Return a strategy of steps: `act`, called in a world with the drawn parts."""
     return lambda act: st.tuples(*parts).map(lambda drawn: lambda world: act(world, *drawn))
 
 
