@@ -1,4 +1,4 @@
-"""The log without what refuses to change it, as its owner or a test's clean-up needs it."""
+"""Removal of the triggers that make the audit log append-only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from boards import triggers
 
 
 def drop_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Drop the triggers that guard the audit log, where they are there."""
+    """Drop the triggers that protect the audit log, if they exist."""
     is_sqlite = connection.vendor == "sqlite"
     on_table = "" if is_sqlite else f" ON {triggers.TABLE}"
     with connection.cursor() as cursor:

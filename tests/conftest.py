@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and hooks for all tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the tests that use no database once, on SQLite."""
+    """Run the tests that use no database only once, on SQLite."""
     if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         return
     without = [item for item in items if not _uses_database(item)]
@@ -40,7 +40,7 @@ def _uses_database(item: pytest.Item) -> bool:
 
 
 def pytest_configure() -> None:
-    """Hash passwords fast: the tests make many accounts and guard none of them."""
+    """Use a fast password hasher: the tests create many accounts, and none is worth attacking."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # A client that keeps its line to the live server open would keep a connection to the database
     # open too, and PostgreSQL drops no database that somebody uses.
@@ -60,8 +60,8 @@ def pytest_configure() -> None:
 def _flush_passes_the_audit_log() -> Iterator[None]:
     """Let the flush after a test with real transactions empty the audit log.
 
-    The log's triggers refuse that, as they should: so they are dropped before, here and nowhere
-    else, and put back after.
+    The triggers of the log refuse that, as they should. So they are dropped before the flush and
+    created again after it.
     """
     teardown = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
@@ -90,13 +90,13 @@ def _flush_passes_the_audit_log() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_files_of_other_tests() -> None:
-    """Begin with no stored files, as with no rows."""
+    """Start each test without stored files."""
     shutil.rmtree(settings.OBEYA_ARTIFACTS, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Start the Chromium that is on this machine, and keep it from calling home."""
+    """Use the Chromium installed on this machine, and stop it from contacting its vendor."""
     try:
         path = find_chromium()
     except NoChromium as error:

@@ -1,4 +1,4 @@
-"""How many examples the tests with generated input try."""
+"""The number of examples for tests with generated input."""
 
 from __future__ import annotations
 

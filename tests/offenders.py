@@ -1,4 +1,4 @@
-"""Tables of many one-line checks as one test, which lists every entry that fails."""
+"""Tables of many one-line checks as one test, which lists every failing entry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Case = Callable[[object], AbstractContextManager[None]]
 
 @contextmanager
 def every_case() -> Iterator[Case]:
-    """Check each case within `case(name)`; at the end, fail with the names of those that failed."""
+    """Run each check within `case(name)`; at the end, fail with the names of the failing ones."""
     found: list[str] = []
 
     @contextmanager

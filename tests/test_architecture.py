@@ -1,4 +1,4 @@
-"""What the shape of the code promises, held against the code itself."""
+"""Architecture rules of CONTRIBUTING.md, checked on the source code."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def name_of(path: Path) -> str:
 
 
 def functions_of(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """Each node with the name of the outermost function that it stands in, or ``module``."""
+    """Yield each node with the name of the outermost function around it, or ``module``."""
     pending = [("module", tree)]
     while pending:
         where, node = pending.pop()
@@ -95,9 +95,9 @@ def functions_of(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def is_write(node: ast.AST) -> bool:
-    """Whether the node calls what changes rows: a manager, a queryset, a row or a cursor.
+    """Return whether the node calls something that changes rows: manager, queryset, row or cursor.
 
-    A call of the write path itself is not one: its modules are imported as ``…_writes``.
+    Calls of the write path itself do not count: its modules are imported as ``…_writes``.
     """
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return False
@@ -211,7 +211,7 @@ def test_each_function_of_the_write_path_has_a_name_of_its_own():
 
 
 def positional_fields(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Each large dataclass of a module, with the number of fields that it takes by position."""
+    """Yield each large dataclass of a module, with its number of positional fields."""
     for node in ast.walk(tree):
         decorators = node.decorator_list if isinstance(node, ast.ClassDef) else ()
         if not any("dataclass(" in ast.unparse(decorator) for decorator in decorators):
@@ -251,7 +251,7 @@ def test_no_module_is_a_drawer():
 
 
 def inherits_docstring(parent: ast.AST, name: str) -> bool:
-    """Whether `name` is a method of a registry that the contract documents."""
+    """Return whether `name` is a registry method that the contract documents."""
     bases = parent.bases if isinstance(parent, ast.ClassDef) else []
     is_registry = "ModelRegistry" in {ast.unparse(base) for base in bases}
     return is_registry and hasattr(ModelRegistry, name)
@@ -293,7 +293,7 @@ def test_a_registry_shows_the_docstrings_of_the_contract(implementation: type) -
 
 
 def private_imports(path: Path) -> Iterator[str]:
-    """The names with a leading underscore that a module imports from another package."""
+    """Return the names with a leading underscore imported from another package."""
     package = path.relative_to(ROOT).parts[:-1]
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.ImportFrom) or not node.module:
@@ -375,7 +375,7 @@ def test_no_template_names_an_element_whose_role_prohibits_a_name():
 
 
 def without_tags(template: str) -> str:
-    """Return the HTML of a template: what Django's tags print is left out."""
+    """Return the HTML of a template without the output of Django's tags."""
     return re.sub(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", "", template)
 
 
@@ -416,7 +416,7 @@ GATHERS = {"obeya", "boards.models"}
 
 @cache
 def defined_in(module: str) -> set[str] | None:
-    """The names that a module of ours defines, its submodules included; None for other modules."""
+    """Return the names that one of our modules defines, with submodules; None for other modules."""
     path = ROOT / module.replace(".", "/")
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     if (

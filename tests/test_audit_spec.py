@@ -1,4 +1,4 @@
-"""The worked example of docs/audit.md, recomputed from the document itself."""
+"""The worked example of docs/audit.md, recomputed from the document."""
 
 from __future__ import annotations
 

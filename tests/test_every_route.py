@@ -1,6 +1,6 @@
-"""Every page, every readable address of the API and every list of the admin opens.
+"""Every page, every readable API path and every admin list opens.
 
-This runs on both engines, so that a query that only one of them accepts is found.
+This runs on both engines, so that it finds a query that only one of them accepts.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ QUERIES = {
 
 @pytest.fixture
 def token() -> str:
-    """Fill a registry with one of everything; a token with every scope for its administrator."""
+    """Fill a registry with one of everything; return an administrator's token with every scope."""
     at = timezone.now()
     create_user(username="ada", group="administrator", actor=SYSTEM, at=at)
     reviewer = create_user(username="rosa", group="administrator", actor=SYSTEM, at=at)
@@ -108,7 +108,7 @@ def routes(
 
 
 def values_for(route: str) -> dict[str, str]:
-    """A value for each parameter that a path can have."""
+    """Return a value for each parameter that a path can have."""
     event = models.AuditEvent.objects.filter(action="model_version.stage_transitioned").latest("pk")
     things = {
         "checks/": models.PolicyCheck,

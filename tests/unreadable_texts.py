@@ -1,4 +1,4 @@
-"""Canonical texts as someone who can write to the database could leave them behind."""
+"""Unreadable canonical texts, as someone with write access to the database could leave them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NESTED = "[" * 100_000 + "]" * 100_000
 
 
 def with_member(text: str, member: str, value: str) -> str:
-    """The text with a top-level member that is the given JSON; the rest is unchanged."""
+    """Return the text with this JSON as a top-level member, otherwise unchanged."""
     record = json.loads(text)
     record[member] = "PLACE"
     return json.dumps(record).replace('"PLACE"', value)

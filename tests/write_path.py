@@ -20,7 +20,7 @@ NO_WRITES = {
 
 
 def write_functions() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yield every function that acts for an actor, with its name."""
+    """Yield the name of every function with an `actor`, and the function."""
     for found in pkgutil.walk_packages(boards.registry.__path__, "boards.registry."):
         module = importlib.import_module(found.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
