@@ -1,9 +1,9 @@
-"""What the audit log costs at size: `python bench/audit.py [EVENTS] [--keep DIRECTORY]`.
+"""The cost of a large audit log: `python bench/audit.py [EVENTS] [--keep DIRECTORY]`.
 
-Fills a throw-away SQLite database with models, versions and their events, a fifth of which are
-moves, and prints the median time of each page of the log, of the board as it was, and of
-verifying and exporting. The events are made in Python with their true hashes and written straight
-into the tables: this measures reading.
+Fills a temporary SQLite database with models, versions and their events, a fifth of which are
+moves, and prints the median time of each page of the log, of the board on a past date, and of
+verifying and exporting. The events are created in Python with their true hashes and written
+directly into the tables: this measures reading.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def fill(events: int) -> None:
-    """Bring an empty log to about `events` events; do nothing to one that is not empty."""
+    """Fill an empty log with about `events` events; leave a log that is not empty as it is."""
     from django.db import transaction
 
     from boards import models
@@ -165,7 +165,7 @@ def _fill_model(number: int, random: Random, users: list[Any]) -> None:
 
 
 def _story(rows: list[Any], random: Random) -> Iterator[tuple[Any, ...]]:
-    """What happens to the versions of a model: registered, moved forward, measured, deleted."""
+    """Yield the events of a model's versions: registered, moved forward, measured, deleted."""
     from obeya.records import Action
     from obeya.stages import Stage
 
@@ -268,12 +268,12 @@ def _report_whole() -> None:
 
 
 def memory() -> float:
-    """The most memory that the process ever took, in MB."""
+    """Return the peak memory of the process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(run: Callable[[], object], *, rounds: int = ROUNDS) -> tuple[float, int]:
-    """The median milliseconds of `run`, and its number of statements."""
+    """Return the median milliseconds of `run`, and its number of statements."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

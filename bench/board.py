@@ -1,8 +1,8 @@
-"""How the board's cost grows with the registry: `python bench/board.py [VERSIONS]`.
+"""The cost of the board as the registry grows: `python bench/board.py [VERSIONS]`.
 
-Fills a throw-away SQLite database, asks for the same pages of a small and of a large registry in
+Fills a temporary SQLite database, requests the same pages of a small and of a large registry in
 turn, and prints the median time of each, the number of statements, and the ratio. The rows are
-written straight into the tables: this measures reading.
+written directly into the tables: this measures reading.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def fill(size: int) -> None:
-    """Bring the registry to `size` versions, fifty to a model, most of them in Development."""
+    """Bring the registry to `size` versions, fifty per model, most of them in Development."""
     from boards import models
     from obeya.stages import Stage
 
@@ -97,7 +97,7 @@ def fill(size: int) -> None:
 
 
 def measure(query: str) -> tuple[float, int]:
-    """The median milliseconds of a board under a filter, and its number of statements."""
+    """Return the median milliseconds of a board under a filter, and its number of statements."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

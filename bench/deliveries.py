@@ -1,4 +1,4 @@
-"""How fast webhook deliveries arrive: `python bench/deliveries.py [EVENTS]`.
+"""The speed of webhook deliveries: `python bench/deliveries.py [EVENTS]`.
 
 Starts `obeya worker` on a temporary registry and a receiver on loopback, writes that many events
 (400 by default) as fast as it can, and prints how long after the last write the last delivery
@@ -25,20 +25,20 @@ SECONDS_WITHOUT_DELIVERY = 60
 
 
 class Arrivals:
-    """Counts what arrives."""
+    """Counts the messages that arrive."""
 
     def __init__(self) -> None:
         self.count = 0
         self._changed = threading.Condition()
 
     def add(self) -> None:
-        """Count one more."""
+        """Count one more message."""
         with self._changed:
             self.count += 1
             self._changed.notify_all()
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many have arrived."""
+        """Wait until this many messages have arrived."""
         with self._changed:
             while self.count < count:
                 if not self._changed.wait(SECONDS_WITHOUT_DELIVERY):
@@ -104,7 +104,7 @@ def _measure(events: int, endpoints: int, name: str) -> None:
 
 
 def _worker_processor_seconds() -> float:
-    """User and system time of the workers that have ended, their start included."""
+    """Return user and system time of the workers that have ended, startup included."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -119,7 +119,7 @@ def _receiver(arrivals: Arrivals) -> Iterator[str]:
             arrivals.add()
 
         def log_message(self, *_: object) -> None:
-            """Print nothing."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         request_queue_size = 128

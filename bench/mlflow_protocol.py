@@ -1,8 +1,8 @@
-"""How the MLflow protocol's cost grows: `python bench/mlflow_protocol.py [VERSIONS]`.
+"""The cost of the MLflow protocol at size: `python bench/mlflow_protocol.py [VERSIONS]`.
 
-Fills a throw-away SQLite database, asks the same of a small and of a large registry, and prints the
-median time of each, the number of statements, and the ratio. A tenth of the versions are of one
-model. The rows are written straight into the tables: this measures reading.
+Fills a temporary SQLite database, sends the same requests to a small and to a large registry, and
+prints the median time of each, the number of statements, and the ratio. A tenth of the versions
+belong to one model. The rows are written directly into the tables: this measures reading.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _fill_large_model(size: int) -> None:
 
 
 def _measure(path: str, query: dict[str, Any]) -> tuple[float, int]:
-    """The median milliseconds of a request and its number of statements."""
+    """Return the median milliseconds of a request and its number of statements."""
     from django.db import connection
     from django.test import Client
     from django.utils import timezone

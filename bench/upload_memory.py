@@ -1,8 +1,8 @@
-"""How much memory a large upload takes: `python bench/upload_memory.py [MEBIBYTES]`.
+"""The memory that a large upload takes: `python bench/upload_memory.py [MEBIBYTES]`.
 
-Starts the server on a throw-away directory, streams one file into it (2 GiB unless said otherwise),
-fetches it again, and prints by how much the memory of the server's processes grew at most, with the
-time that both took. Linux only: it reads /proc.
+Starts the server on a temporary directory, streams one file into it (2048 MiB by default), fetches
+it again, and prints by how much the memory of the server's processes grew at most, and the time
+that both took. Linux only: it reads /proc.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _watch(parent: int, most: list[float], ended: threading.Event) -> None:
 
 
 def _memory(parent: int) -> float:
-    """What the process and its children hold, in MiB."""
+    """Return the memory of the process and its children, in MiB."""
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:

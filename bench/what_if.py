@@ -1,10 +1,10 @@
-"""What trying a draft policy costs at size: `python bench/what_if.py [VERSIONS]`.
+"""The cost of a draft policy's impact preview: `python bench/what_if.py [VERSIONS]`.
 
-Fills a throw-away SQLite database with versions of five metrics each, fifty to a model, of which
-nearly a third were promoted with frozen evidence. Runs the same drafts of the site's policy over a
+Fills a temporary SQLite database with versions of five metrics each, fifty per model, of which
+nearly a third were promoted with frozen evidence. Runs the same drafts of the default policy over a
 small and over a large registry in turn, and prints the median time of each, how many versions and
-past promotions it judged, and the number of statements. The rows are written straight into the
-tables: this measures reading and judging.
+past promotions it checked, and the number of statements. The rows are written directly into the
+tables: this measures reading and checking.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def drafts() -> dict[str, PromotionPolicy]:
-    """The drafts to run, from the cheapest to the dearest."""
+    """Return the drafts to run, from the cheapest to the most expensive."""
     from obeya.policy.bounds import Comparison
     from obeya.policy.policy import PromotionPolicy
     from obeya.policy.rules import ArtifactDigest, RequiredDescription, RequiredTag, TimeInStage
@@ -154,7 +154,7 @@ def fill(size: int) -> None:
 
 
 def evidence(row: Any, champion: Any, values: dict[int, dict[str, float]]) -> dict[str, Any]:
-    """The frozen evidence of a promotion, as the write path keeps it."""
+    """Return the frozen evidence of a promotion, as the write path stores it."""
 
     def side(version: Any) -> dict[str, Any]:
         metrics = {n: {"value": v, "samples": 10_000} for n, v in values[version.pk].items()}
@@ -177,7 +177,7 @@ def evidence(row: Any, champion: Any, values: dict[int, dict[str, float]]) -> di
 
 
 def measure(draft: PromotionPolicy) -> tuple[float, WhatIf, int]:
-    """The median milliseconds of a draft, what it found, and its number of statements."""
+    """Return the median milliseconds of a draft, its result, and its number of statements."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
     from django.utils import timezone
