@@ -129,7 +129,7 @@ def test_a_refused_move_tells_every_reason_and_leaves_its_check(
     assert refused["policy_result"]["outcomes"][0]["observed"] == 80.4
     check = api.get(f"/checks/{refused['check']}")
     assert check.json()["allowed"] is False
-    # A stored check keeps its members.
+    # The JSON members of a stored check do not change.
     assert check.json()["verdict"]["outcomes"] == refused["policy_result"]["outcomes"]
     assert PolicyCheck.objects.count() == 1
     skipped = api.post("/models/m/versions/1/transitions", {"to_stage": "production"})

@@ -50,7 +50,7 @@ def test_while_it_is_answered_the_same_request_is_told_to_wait(api: Program, ali
     sent = api.post("/models/m/versions", {}, Idempotency_Key="k")
     IdempotentRequest.objects.update(status=None, answer="", claim=uuid.uuid4())
     problem(api.post("/models/m/versions", {}, Idempotency_Key="k"), 409, "idempotency_key_in_use")
-    # Whoever claimed it is gone: what has no answer did nothing, so the next one does it.
+    # The process with the claim has ended without a response, so it wrote nothing: a retry runs.
     IdempotentRequest.objects.update(claimed_at=timezone.now() - timedelta(minutes=3))
     taken_over = api.post("/models/m/versions", {}, Idempotency_Key="k")
     assert (sent.json()["version"], taken_over.json()["version"]) == (1, 2)

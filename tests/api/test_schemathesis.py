@@ -18,7 +18,7 @@ from obeya.tokens import Scope
 from tests.examples import IS_RELEASE
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-# All phases also follow the links between operations.
+# All phases include those that follow links between operations.
 PHASES = "coverage,fuzzing,stateful" if IS_RELEASE else "coverage"
 EXAMPLES = "10" if IS_RELEASE else "1"
 SECONDS_MAX = 3_600
@@ -40,7 +40,7 @@ def test_every_operation_does_what_the_document_says(live_server: Any, tmp_path:
             *("--checks", "all", "--phases", PHASES, "--max-examples", EXAMPLES),
             "--no-color",
             *("--generation-deterministic", "--report-dir", str(tmp_path)),
-            # It would end the token that all others are tried with.
+            # It would revoke the token that all other requests use.
             *("--exclude-operation-id", "revoke_token"),
         ],
         cwd=tmp_path,

@@ -73,7 +73,7 @@ def steps(given: dict[str, str], env: dict[str, str]) -> Iterator[subprocess.Com
     inputs |= {"url": env["url"], "token": env["token"], **given}
     for step in ACTION["runs"]["steps"]:
         assert step["shell"] == "bash"
-        # Nothing of the inputs stands in the script itself, where it would be run.
+        # Inputs are never part of the script, where the shell would execute them.
         assert "${{" not in step["run"]
         stated = {
             name: re.sub(

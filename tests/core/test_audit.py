@@ -269,7 +269,7 @@ def test_the_canonical_form_says_what_the_event_says_and_says_it_in_one_way(
     data: dict[str, object],
 ) -> None:
     text = event(data=data).canonical_text()
-    # Every number is a 64-bit float to a JSON reader that keeps to the form.
+    # A JSON reader that follows the specification reads every number as a 64-bit float.
     assert json.loads(text, parse_int=float)["data"] == data
     turned = dict(reversed(data.items()))
     assert event(data=turned).canonical_text() == text

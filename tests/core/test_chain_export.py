@@ -167,14 +167,14 @@ def test_an_export_under_a_filter_has_gaps_which_are_counted_only_if_asked_for()
     assert problems(verify(*some, gaps=True)) == [(A, 6)]
 
 
-# --- Heads that were kept -------------------------------------------------------------------------
+# --- Stored heads ---------------------------------------------------------------------------------
 
 
 def test_a_head_that_was_kept_is_found_again() -> None:
     lines = lines_of(A, 5)
     heads = (head_of(lines, 3), head_of(lines), ChainHead(B, 0, GENESIS))
     assert verify(*lines, heads=heads).holds
-    # The one before the first line is known by its hash alone.
+    # Only the hash of the event before the first line is known.
     assert verify(*lines[3:], heads=heads[:2]).holds
 
 
@@ -199,7 +199,7 @@ def test_a_head_of_a_chain_or_of_a_part_that_is_not_in_the_file_is_not_borne_out
     assert [(link.chain, link.sequence) for link in report.kept] == [(A, 2), (B, 1)]
 
 
-# --- What is no export ----------------------------------------------------------------------------
+# --- Files that are not exports -------------------------------------------------------------------
 
 GOOD = lines_of(A, 2)
 BAD: list[tuple[str, Line | str, str]] = [

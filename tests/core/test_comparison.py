@@ -228,7 +228,7 @@ def test_the_counts_are_of_the_judged_metrics_alone() -> None:
     assert sum(counts.values()) == comparison.judged
 
 
-# --- Several with one baseline --------------------------------------------------------------------
+# --- Several versions with one baseline -----------------------------------------------------------
 
 others = st.lists(sides, min_size=0, max_size=5)
 

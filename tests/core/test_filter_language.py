@@ -57,7 +57,7 @@ VERSION = ModelVersion(
     owner="ada",
     updated_at=datetime(2026, 3, 9, 12, tzinfo=UTC),
 )
-# What `VERSION` is, and the opposite; every example is judged with and without `not`.
+# Filters that match `VERSION`; each is tested with and without `not`.
 TRUE = [
     "metrics.top1 >= 80",
     "metrics.top1 > 8e1",
@@ -239,7 +239,7 @@ def test_length_terms_and_nesting_are_bounded():
             parse_filter(text)
 
 
-# --- What is written can be read -----------------------------------------------------------------
+# --- Round trips ---------------------------------------------------------------------------------
 
 nasty = st.sampled_from(["and", 'say "so"', "it's \"", "\\", "a=b", "é 1", "x\ny", "`", "(", "3"])
 texts = st.one_of(nasty, st.text(st.sampled_from("ab \"'\\`\n\t=é🍒"), max_size=12))
@@ -353,7 +353,7 @@ def read_or_refusal(parse, text):
         return error
 
 
-# --- Words or a filter ---------------------------------------------------------------------------
+# --- Search words or a filter --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

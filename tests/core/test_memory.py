@@ -103,7 +103,7 @@ def test_the_champion_is_the_one_that_entered_last_even_if_the_clock_stood_still
     assert registry.check_promotion_policy("m", 4, FLOOR).outcomes[0].baseline == 0.95
 
 
-# What is handed out
+# Returned objects
 
 
 def test_what_is_handed_out_cannot_change_what_is_kept(registry: InMemoryRegistry) -> None:
@@ -290,7 +290,7 @@ def test_a_new_model_under_an_old_name_has_a_chain_of_its_own(registry: InMemory
     assert [event.sequence for event in events] == [1, 2]
 
 
-# Verifying
+# Verification
 
 
 def tamper_with_the_model(registry: InMemoryRegistry) -> Any:

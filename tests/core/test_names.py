@@ -158,7 +158,7 @@ def test_a_name_is_looked_up_in_the_form_in_which_it_is_stored(text: str) -> Non
     try:
         assert names.stored_form(text) == names.model_name(text)
     except InvalidInput:
-        # Whatever it is looked up as, no model is stored under it.
+        # No model is stored under the name that is looked up.
         with pytest.raises(InvalidInput):
             names.model_name(names.stored_form(text))
 

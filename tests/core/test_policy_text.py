@@ -32,7 +32,7 @@ from obeya.stages import Stage
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 signs = st.sampled_from(list(Comparison))
-# Names that look like requirements themselves are the ones to fear.
+# Names that look like requirements are the difficult cases.
 words = st.sampled_from(["auc", "a >= b", "champion", "x - 1 %", "beyond noise", "tag", ">", "é 1"])
 metric_requirements = st.builds(MetricRequirement, words, signs, numbers)
 champion_requirements = st.builds(ChampionRequirement, words, signs, numbers, st.booleans())
@@ -122,7 +122,7 @@ def test_a_contradiction_is_told_exactly_where_no_value_passes(
     policy = PromotionPolicy()
     for sign, bound in asked:
         policy = policy.require_metric("auc", sign, bound)
-    # Whole bounds: if any value passes, a whole one, one between two, or one a hair beside does.
+    # Bounds are integers: if any value passes, so does an integer, a half, or one just beside it.
     tried = [n / 2 for n in range(-10, 11)]
     tried += [math.nextafter(n, side) for n in range(-4, 5) for side in (-math.inf, math.inf)]
     possible = any(

@@ -8,7 +8,7 @@ import sys
 
 import obeya
 
-# What the rules must not need; the command line alone draws on terminals.
+# The core must not import these; only the command line draws on terminals.
 FOREIGN = ("django", "boards", "registry_site", "click", "rich")
 
 

@@ -20,7 +20,7 @@ from obeya.stages import (
 
 DEV, STAGING, PROD, ARCHIVED = Stage
 
-# From a row to a column: whether the workflow allows it.
+# Whether the workflow allows the move from the row's stage to the column's stage.
 TABLES = {
     "strict": """
                     development staging production archived
@@ -60,7 +60,7 @@ CELLS = [
 ]
 stages = st.sampled_from(list(Stage))
 workflows = st.sampled_from(list(WORKFLOWS.values()))
-# Any workflow that could be written, whether or not it makes sense.
+# Any possible workflow, whether or not it makes sense.
 any_workflow = st.fixed_dictionaries(
     {stage: st.sets(st.sampled_from([s for s in Stage if s is not stage])) for stage in Stage}
 ).map(

@@ -58,7 +58,7 @@ def event(action: Action = Action.STAGE_TRANSITIONED, **more: object) -> AuditEv
     return AuditEvent(**{**told, **more})
 
 
-# --- Who wants what -------------------------------------------------------------------------------
+# --- Subscriptions --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_heads_and_tests_have_messages_too() -> None:
     assert sentence_of(trial) == "A test of the endpoint “ci”, sent by ada."
 
 
-# --- The schedule ---------------------------------------------------------------------------------
+# --- The retry schedule ---------------------------------------------------------------------------
 
 
 def test_attempts_are_spread_over_three_days_and_then_end() -> None:

@@ -43,7 +43,7 @@ def build_demo_data() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
+    sys.modules[spec.name] = module  # dataclasses look up their module in sys.modules
     spec.loader.exec_module(module)
     return module
 
@@ -60,7 +60,7 @@ def version_labelled(model: DemoModel, label: str) -> VersionDraft:
     return next(version for version in model.versions if version.label == label)
 
 
-# --- How many ---------------------------------------------------------------------------------
+# --- Counts -----------------------------------------------------------------------------------
 
 
 def test_there_are_900_models_with_1266_versions(
@@ -151,8 +151,8 @@ def test_top5_is_above_top1(versions: list[VersionDraft]) -> None:
 
 
 def test_accuracies_are_whole_numbers_of_images(versions: list[VersionDraft]) -> None:
-    # Whoever gets a test-set size wrong gets accuracies no number of right answers can give. The
-    # source rounds to four decimals, then to three: a little more than half a unit in the last.
+    # With a wrong test-set size, no number of correct answers gives the accuracy. The source rounds
+    # to four decimals, then to three: the tolerance is a little more than half of the last digit.
     for version in versions:
         for metric in metrics(version).values():
             if metric.samples is not None:
@@ -261,9 +261,9 @@ def test_family(models: dict[str, DemoModel], model: str, family: str) -> None:
         ("vit_base_patch16_clip_224", "laion2b_ft_in12k_in1k", "laion2b+in12k"),
         ("beit_base_patch16_224", "in22k_ft_in22k_in1k", "in22k"),
         ("hiera_tiny_224", "mae_in1k_ft_in1k", "in1k"),
-        # The tag names no data of the first stage; the metadata file does.
+        # The tag does not name the data of the first stage; the metadata file does.
         ("mixnet_s", "ft_in1k", "in1k"),
-        # Nothing names it.
+        # Neither names the data.
         ("regnety_1280", "swag_ft_in1k", None),
         ("hrnet_w18_ssld", "paddle_in1k", None),
     ],

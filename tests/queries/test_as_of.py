@@ -71,12 +71,12 @@ def shown(board: PastBoard) -> dict[str, list[str]]:
     }
 
 
-# --- Against a replay -----------------------------------------------------------------------------
+# --- Comparison with a replay ---------------------------------------------------------------------
 
 DEEDS = ["register", "register", *["move"] * 5, "delete", "delete model", "rename"]
 STEPS = st.lists(
     st.tuples(
-        # Often none: several events of one moment.
+        # Often 0: several events at the same time.
         st.sampled_from([0, 0, 1, 60, 3_600]),
         st.sampled_from(
             ["register", "register", *["move"] * 5, "delete", "delete model", "rename"]
@@ -189,12 +189,12 @@ def assert_production_agrees(model: RegisteredModel) -> None:
         if model_id == model.pk and stage is Stage.PRODUCTION
     }
     stays = in_production_on(model, day)
-    # One that entered and left within one moment was there, and no moment shows it.
+    # A version that entered and left at the same time counts, but no moment shows it.
     assert expected <= {stay.number for stay in stays}
     assert {s.number for s in stays if s.until is None or s.until > s.since} <= expected
 
 
-# --- What the board says --------------------------------------------------------------------------
+# --- The board ------------------------------------------------------------------------------------
 
 
 def test_a_version_stands_where_its_last_move_took_it(
@@ -263,7 +263,7 @@ def test_text_and_model_filter_the_past_too(registry: DatabaseRegistry, clock: C
 
 
 def test_pages_join_without_gap_or_repetition(registry: DatabaseRegistry) -> None:
-    # The same moment for all, so that the id alone tells them apart.
+    # All have the same time, so only the id distinguishes them.
     for _ in range(120):
         registry.register_model("m")
     board = board_as_of(START, ALL)
@@ -292,7 +292,7 @@ def test_the_statements_do_not_grow_with_the_versions(
         column_as_of(START, ALL, Stage.DEVELOPMENT, None)
 
 
-# --- What was in Production on a day --------------------------------------------------------------
+# --- In Production on a day -----------------------------------------------------------------------
 
 
 def test_a_day_names_everyone_who_was_in_production_in_it(
@@ -330,7 +330,7 @@ def test_days_are_those_of_the_readers_time_zone(registry: DatabaseRegistry, clo
         assert in_production_on(model, date(2026, 3, 3))
 
 
-# --- Moments --------------------------------------------------------------------------------------
+# --- Parsing times --------------------------------------------------------------------------------
 
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
 

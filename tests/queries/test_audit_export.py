@@ -160,7 +160,7 @@ def test_other_cells_are_left_as_they_are(text: str) -> None:
     assert {row["reason"] for row in rows(export(ExportForm.CSV))} == {"", text}
 
 
-# --- Both -----------------------------------------------------------------------------------------
+# --- Both formats ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", list(ExportForm))

@@ -76,7 +76,7 @@ def test_a_page_takes_the_same_statements_for_1_and_for_200_events(
 
 
 def test_pages_join_without_gap_or_repetition(registry: DatabaseRegistry) -> None:
-    # The same moment for all, so that the id alone tells them apart.
+    # All have the same time, so only the id distinguishes them.
     still = DatabaseRegistry(actor=None, clock=lambda: START)
     for number in range(120):
         still.register_model(f"m{number % 7}")

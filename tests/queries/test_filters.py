@@ -299,7 +299,7 @@ def test_every_tag_that_can_be_is_found_by_its_own_link(key, value):
     )
     query = BoardFilter(tags=((key, value),)).query_string
     assert matching(**parse_qs(query, keep_blank_values=True)) == ["tagged v1"]
-    # What stands in the field of the form is one line.
+    # The field of the form contains one line.
     assert "\n" not in tag_text(key, value)
 
 

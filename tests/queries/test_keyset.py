@@ -148,7 +148,7 @@ def test_a_version_that_moves_between_pages_disturbs_no_other(db):
         )
 
     def move(page):
-        # One that was shown already, one that is yet to come, one that comes in anew.
+        # One that was already shown, one on a later page, one that is new.
         for number in (3 * PAGE - page, page):
             transition_stage(
                 name="resnet50",

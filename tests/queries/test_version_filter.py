@@ -241,7 +241,7 @@ def sorted_by(ordering):
     by_age = list(version_records(rows().order_by("pk")))
     result = by_age[::-1] if ordering.terms[-1].descending else by_age
     for term in reversed(ordering.terms):
-        # Sorting keeps the order of what is equal, also the other way round.
+        # Sorting is stable, also in reverse.
         known = [v for v in result if sort_key(term.subject, v) is not None]
         unknown = [v for v in result if sort_key(term.subject, v) is None]
         subject = term.subject
@@ -364,5 +364,5 @@ def test_a_version_that_moves_up_meanwhile_is_not_shown_again():
 def test_the_time_of_the_last_change_is_known_of_versions_that_are_read():
     version = version_records(rows().filter(number=1))[0]
     assert version.updated_at is not None
-    # It says when a version changed, not what it is.
+    # This field says when a version changed, not what it is.
     assert replace(version, updated_at=None) == version
