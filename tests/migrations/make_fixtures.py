@@ -55,7 +55,7 @@ def write_postgresql(folder: Path, target: Path) -> None:
         options = ("--inserts", "--rows-per-insert=100", "--no-owner", "--no-privileges")
         command = [program, *options, "--host", folder / "socket", "--username", "obeya"]
         dump = subprocess.run([*command, "postgres"], check=True, stdout=subprocess.PIPE).stdout
-    # Commands to psql, and nothing to a database.
+    # Commands of psql, which a database does not understand.
     lines = [line for line in dump.splitlines(keepends=True) if not line.startswith(b"\\")]
     write_compressed(target / "postgresql.sql.gz", b"".join(lines))
 

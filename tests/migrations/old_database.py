@@ -16,7 +16,7 @@ import psycopg
 FIXTURES = Path(__file__).parent / "before_squash"
 STORED = b"weights"
 _POSTGRESQL_SCHEMA = (
-    # Positions have gaps where a migration removed a column, and a dump has none.
+    # Positions have gaps where a migration removed a column; in a restored dump they have none.
     """SELECT table_name, rank() OVER (PARTITION BY table_name ORDER BY ordinal_position),
     column_name, udt_name, character_maximum_length, is_nullable, column_default, is_identity
     FROM information_schema.columns WHERE table_schema = 'public'""",
@@ -69,10 +69,10 @@ class Place:
         """Return all tables, columns, indexes, constraints and triggers."""
         if self.variables:
             rows = [row for query in _POSTGRESQL_SCHEMA for row in self.execute(query)]
-            # A condition that was read from a dump has its casts in other places.
+            # A condition that was restored from a dump has its casts in other places.
             return [tuple(_CASTS.sub("", str(cell)) for cell in row) for row in rows]
         found = self.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-        # SQLite quotes the name of a table that it renamed.
+        # SQLite quotes the name of a table after renaming it.
         return [(kind, name, re.sub(r'[\s"]+', " ", sql)) for kind, name, sql in found]
 
     def migrations(self) -> list[tuple[Any, ...]]:

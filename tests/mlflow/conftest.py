@@ -24,19 +24,19 @@ from obeya.tokens import Scope
 from tests.packaging.forks import Forks
 
 CLIENTS = Path(__file__).parent / "clients"
-# Far above what a start takes: only a server that never starts is stopped.
+# Far longer than a start takes: only a server that never starts is stopped.
 SECONDS = 240
-# What every process of MLflow gets.
+# Variables of every MLflow process.
 MLFLOW = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
     "PYTHONWARNINGS": "ignore",
-    # The data sets are tiny, and the cores have other work.
+    # The data sets are tiny, so one thread is enough.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-# What the scripts import.
+# Modules that the scripts import.
 IMPORTED = [
     "mlflow.pyfunc",
     "mlflow.sklearn",
@@ -186,7 +186,7 @@ def running_server(mlflow_python: str, home: Path) -> Iterator[RealServer]:
             | {
                 "PATH": f"{Path(mlflow_python).parent}:{os.environ['PATH']}",
                 "HOME": str(home),
-                # Several more processes that import MLflow, for what the registry never needs.
+                # Would start several processes that import MLflow, which no test needs.
                 "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             },
             cwd=home,

@@ -82,7 +82,7 @@ def refused(answer: Any, code: str, status: int, text: str = "") -> str:
     return str(document["message"])
 
 
-# --- Who is there ---------------------------------------------------------------------------------
+# --- Authentication -------------------------------------------------------------------------------
 
 
 def test_without_a_token_nobody_comes_in(churn: DatabaseRegistry) -> None:
@@ -207,7 +207,7 @@ def test_no_page_warns_where_a_token_is_needed(client: Client, alice: User) -> N
     assert "No token required" not in client.get(reverse("boards:board")).content.decode()
 
 
-# --- What is asked at the start -------------------------------------------------------------------
+# --- Requests at startup --------------------------------------------------------------------------
 
 
 def test_what_clients_ask_of_a_server_is_answered(client: Client, db: None) -> None:
@@ -241,7 +241,7 @@ def test_a_method_that_an_endpoint_does_not_have_is_named(call: Call) -> None:
     assert answer["Allow"] == "GET"
 
 
-# --- Forms of what comes and goes -----------------------------------------------------------------
+# --- Request and response formats -----------------------------------------------------------------
 
 
 def test_whole_numbers_are_texts_and_times_milliseconds(

@@ -40,7 +40,7 @@ class HandlerPool(urllib3.PoolManager):
         parts = urlsplit(url)
         response = self._client.generic(
             method,
-            # Encoded as it is on the wire.
+            # Encoded as in a real request.
             parts.path,
             content,
             content_type=headers.pop("Content-Type", "application/octet-stream"),

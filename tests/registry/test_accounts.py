@@ -212,7 +212,7 @@ def test_a_password_ends_the_open_links_of_its_account_alone(carol, peter, alice
     assert use_sign_in_link(token=other, at=NOON) == peter
 
 
-# --- One-time links -------------------------------------------------------------------------------
+# --- Sign-in links --------------------------------------------------------------------------------
 
 
 def test_a_link_signs_in_once(carol):

@@ -93,7 +93,7 @@ def assert_refused(change):
     assert rows() == before
 
 
-# --- What the database refuses --------------------------------------------------------------------
+# --- Refusals of the database ---------------------------------------------------------------------
 
 ANY_ENGINE = [
     "UPDATE {log} SET hash = 'x'",
@@ -237,7 +237,7 @@ def test_the_triggers_are_there_after_a_migration_that_remakes_the_table(resnet5
         with connection.schema_editor() as editor:
             editor.alter_field(AuditEvent, present, wider)
         if connection.vendor == "sqlite":
-            # Otherwise this test would show nothing.
+            # Otherwise this test would prove nothing.
             assert triggers.missing_triggers(connection) == trigger_names()
         call_command("migrate", verbosity=0)
         assert triggers.missing_triggers(connection) == []

@@ -44,7 +44,7 @@ LATE = datetime(2030, 1, 1, tzinfo=UTC)
 GUARDRAIL = Guardrail("errors", Comparison.LTE, 0.1)
 Call = Callable[[ModelRegistry, Any], object]
 
-# Every method that takes the name of a model that is there, by the name.
+# Every method that takes the name of an existing model, called with that name.
 BY_NAME: dict[str, Call] = {
     "get_version": lambda r, name: r.get_version(name, 1),
     "list_versions": lambda r, name: r.list_versions(name),
@@ -81,7 +81,7 @@ BY_NAME: dict[str, Call] = {
     "remove_wip_limit": lambda r, name: r.remove_wip_limit(PROD, name),
     "remove_policy": lambda r, name: r.remove_policy(PROD, name),
 }
-# Every method that takes the number of a version that is there, by the number.
+# Every method that takes the number of an existing version, called with that number.
 BY_NUMBER: dict[str, Call] = {
     "get_version": lambda r, number: r.get_version(NAME, number),
     "log_metrics": lambda r, number: r.log_metrics(NAME, number, {"f1": 0.5}),
@@ -107,7 +107,7 @@ BY_NUMBER: dict[str, Call] = {
     "rollback": lambda r, number: r.rollback(NAME, number, reason="Why."),
     "report_live_metric": lambda r, number: r.report_live_metric(NAME, "errors", 1, version=number),
 }
-# Every method that takes a stage, by the stage.
+# Every method that takes a stage, called with that stage.
 BY_STAGE: dict[str, Call] = {
     "get_by_stage": lambda r, stage: r.get_by_stage(stage, NAME),
     "get_latest_in_stage": lambda r, stage: r.get_latest_in_stage(NAME, stage),
@@ -212,7 +212,7 @@ def test_a_model_is_found_under_every_spelling_that_registers_it(
                     try:
                         call(any_registry, spelling)
                     except RegistryError as error:
-                        # Whatever else it lacks, the model itself was found.
+                        # Something else can be missing, but the model was found.
                         assert "no registered model" not in str(error)  # noqa: PT017
                 for name in (stored, "renamed"):
                     with suppress(NotFound):
@@ -235,7 +235,7 @@ def test_a_version_that_is_not_there_is_not_found(registry: ModelRegistry) -> No
     registry.delete_version(NAME, 2)
     with unchanged(registry), every_case() as case:
         for operation, call in BY_NUMBER.items():
-            # The second was deleted, the others never were.
+            # The second was deleted, the others never existed.
             for number in (2, 9, NUMBER_MAX):
                 with case((operation, number)):
                     with pytest.raises(NotFound) as error:

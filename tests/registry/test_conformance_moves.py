@@ -30,7 +30,7 @@ from tests.registry.conformance import (
     unchanged,
 )
 
-# How a version gets to each stage by moves that every workflow allows.
+# Moves into each stage that every workflow allows.
 WAY_TO = {DEV: (), STAGING: (STAGING,), PROD: (STAGING, PROD), ARCHIVED: (ARCHIVED,)}
 
 
@@ -165,7 +165,7 @@ def test_several_versions_may_be_in_production(registry: ModelRegistry) -> None:
     assert numbers_of(registry.get_by_stage(PROD, NAME)) == [1, 2]
 
 
-# Archiving what is there
+# Archiving existing versions
 
 
 def test_promoting_can_archive_what_was_there_in_one_operation(registry: ModelRegistry) -> None:
@@ -352,7 +352,7 @@ def test_a_policy_result_names_the_revision_that_judged(registry: ModelRegistry)
     assert (given.policy_revision, given.passed) == (None, True)
 
 
-# Checking
+# Policy checks
 
 
 def test_a_check_judges_by_the_policy_given_else_the_stage_named_else_the_next(

@@ -60,8 +60,8 @@ def move(version, to_stage):
     return {"version": version, "intent": TransitionIntent(to_stage=to_stage)}
 
 
-# Function, arguments, who may. v1 is in Development and asks for Staging, v2 in Staging, v3 in
-# Production, v4 was there.
+# Function, arguments, permitted groups. v1 is in Development with a request for Staging, v2 is in
+# Staging, v3 in Production, v4 was in Production.
 DEEDS = [
     ("register_version", {"draft": VersionDraft("bert")}, REGISTERERS),
     ("create_model", {"name": "bert"}, REGISTERERS),
@@ -119,12 +119,12 @@ DEEDS = [
     ("create_user", {"username": "dora", "group": "viewer"}, ADMINISTRATORS),
     ("create_webhook", WEBHOOK | {"target": Target.WEBHOOK}, ADMINISTRATORS),
 ]
-# It notes what the admin has let through, by rights of its own, and changes nothing itself.
+# It records a change that Django's admin has already permitted, and changes nothing itself.
 WITHOUT_RIGHT = {"record_user_change"}
-# They write no event: they say what was found in the log.
+# They write no event: they store the result of a verification.
 ABOUT_THE_LOG = {"record_verification", "verify_new_events"}
-# They ask for more than a right: who opened the request, which waiver, whose account or token, who
-# sent the content.
+# They require more than a permission: the requester, the waiver, the owner of the account or token,
+# or the account that uploaded the content.
 TESTED_APART = {
     "change_webhook",
     "disable_webhook",

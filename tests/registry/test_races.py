@@ -297,7 +297,7 @@ def test_a_version_registered_while_its_model_is_renamed_is_not_lost(db):
             partial(register, f"old {n}"),
         )
         assert renamed is None
-        # Either it came before the rename, or it began a new model of the old name.
+        # Either it came before the rename, or it created a new model with the old name.
         numbers = {model.name: model.last_number for model in RegisteredModel.objects.all()}
         assert (numbers[f"new {n}"], numbers.get(f"old {n}")) in {(2, None), (1, 1)}
         assert not isinstance(row, (NotFound, AlreadyExists))

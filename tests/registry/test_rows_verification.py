@@ -130,7 +130,7 @@ def unguarded(registry: DatabaseRegistry) -> None:
 @pytest.mark.parametrize("how", UNREADABLE)
 def test_an_event_that_cannot_be_read_is_left_to_its_chain(how: str) -> None:
     for row in AuditEvent.objects.exclude(version=None):
-        # So that it is looked at, whatever is in it.
+        # So that the row is checked, whatever it contains.
         text = UNREADABLE[how](row.canonical_text) + ' "check_digest"'
         AuditEvent.objects.filter(pk=row.pk).update(canonical_text=text)
     assert list(differing_rows()) == []

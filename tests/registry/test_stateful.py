@@ -48,7 +48,7 @@ pytestmark = pytest.mark.both_engines
 
 NAMES = ("a", "b")
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# Few of each, so that steps meet.
+# Few of each, so that steps affect each other.
 names = st.sampled_from(NAMES)
 numbers = st.integers(1, 4)
 versions = st.none() | numbers
@@ -110,11 +110,11 @@ class RegistriesAgree(RuleBasedStateMachine):
         try:
             done = step(registry)
         except RegistryError as error:
-            # A check is kept by the database alone.
+            # Only the database stores checks.
             return type(error), str(error), without_ids({**vars(error), "check_id": None})
         return without_ids(done)
 
-    # What changes something
+    # Changes
 
     @rule(
         name=names,
@@ -218,7 +218,7 @@ class RegistriesAgree(RuleBasedStateMachine):
     def rename(self, name: str, new_name: str) -> None:
         self.both(lambda r: r.rename_model(name, new_name))
 
-    # What governs moves
+    # Policies, limits and guardrails
 
     @rule(name=names, number=numbers, stage=st.none() | stages, archive=st.booleans())
     def request(self, name: str, number: int, stage: Stage | None, archive: bool) -> None:
@@ -280,7 +280,7 @@ class RegistriesAgree(RuleBasedStateMachine):
     def no_limit(self, name: str | None, stage: Stage) -> None:
         self.both(lambda r: r.remove_wip_limit(stage, name))
 
-    # What only looks
+    # Reads
 
     @rule(name=names, number=numbers, stage=st.none() | stages)
     def judge(self, name: str, number: int, stage: Stage | None) -> None:
@@ -300,7 +300,7 @@ class RegistriesAgree(RuleBasedStateMachine):
     def look(self, name: str, stage: Stage) -> None:
         self.both(lambda r: (r.get_latest(name), r.get_latest_in_stage(name, stage)))
 
-    # What holds after every step
+    # Invariants after every step
 
     @invariant()
     def they_look_alike(self) -> None:

@@ -109,7 +109,7 @@ def champion():
     return crowned.number if crowned else None
 
 
-# --- Moves that are made --------------------------------------------------------------------------
+# --- Successful moves -----------------------------------------------------------------------------
 
 
 def test_a_move_changes_stage_revision_and_the_time_of_entry(move):
@@ -441,7 +441,7 @@ def test_staleness_is_said_before_the_rules_are_asked(move):
         move(1, PRODUCTION, expected_revision=7)
 
 
-# --- Rights and names -----------------------------------------------------------------------------
+# --- Permissions and names ------------------------------------------------------------------------
 
 
 def test_a_contributor_may_move_but_not_into_or_out_of_production(move, carol, whole_database):
@@ -521,7 +521,7 @@ def test_a_site_may_ask_for_a_reason(move, settings, whole_database):
     assert version(1).stage == "staging"
 
 
-# --- Archiving what is there, and the champion ----------------------------------------------------
+# --- Archiving existing versions, and the champion ------------------------------------------------
 
 
 def test_archiving_what_is_there_is_an_event_each_under_one_operation(move, new_events):

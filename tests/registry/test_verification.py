@@ -180,7 +180,7 @@ def test_a_chain_that_no_database_could_note_is_named_all_the_same(unguarded, ve
 def test_a_break_does_not_go_out_of_sight_before_it_is_mended(unguarded):
     AuditEvent.objects.filter(model=of("a"), sequence=3).update(channel="api")
     assert verify_new().broken_count == 1
-    # This one does not come to the broken chain.
+    # This run ends before the broken chain.
     unguarded.set_description("c", "new")
     VerifiedChain.objects.filter(chain=of("c").uid).update(length=0, hash="0" * 64)
     assert verify_new(events=0).broken_count == 0

@@ -65,7 +65,7 @@ def sent() -> list[str]:
     return [json.loads(m.body)["type"] for m in WebhookMessage.objects.order_by("pk")]
 
 
-# --- Written with their events --------------------------------------------------------------------
+# --- Creation with the event ----------------------------------------------------------------------
 
 
 def test_every_event_has_its_message_and_nothing_else_has(
@@ -165,7 +165,7 @@ def test_what_is_leased_is_nobody_elses_until_the_lease_is_over(make: Make) -> N
     assert lease(at=at + timedelta(seconds=59)) == []
     (theirs,) = lease(at=at + timedelta(seconds=61))
     assert theirs.pk == mine.pk
-    # Whoever lost it writes nothing.
+    # A worker that lost its lease writes nothing.
     assert not record_attempt(leased=mine, outcome=FAILED, at=at)
     assert not DeliveryAttempt.objects.exists()
     assert record_attempt(leased=theirs, outcome=ARRIVED, at=at)
@@ -217,7 +217,7 @@ def test_workers_share_the_work_and_never_the_same_delivery(make: Make, models_o
     assert set(all_of_them) == set(Delivery.objects.values_list("pk", flat=True))
 
 
-# --- Trying again, and giving up ------------------------------------------------------------------
+# --- Retries and expiry ---------------------------------------------------------------------------
 
 
 def test_attempts_go_on_for_three_days_and_then_it_has_failed(make: Make) -> None:
@@ -269,7 +269,7 @@ def test_five_days_of_nothing_but_failures_disable_it_and_one_arrival_does_not(
     assert Webhook.objects.get().disabled_reason == "Nothing arrived for 5 days."
 
 
-# --- Again, by hand -------------------------------------------------------------------------------
+# --- Replay ---------------------------------------------------------------------------------------
 
 
 def test_a_delivery_is_replayed_with_the_same_message_and_keeps_its_attempts(
@@ -309,7 +309,7 @@ def test_what_was_lost_while_an_endpoint_was_away_is_sent_again(
     assert not Delivery.objects.filter(status="cancelled").exists()
 
 
-# --- Chores ---------------------------------------------------------------------------------------
+# --- Maintenance ----------------------------------------------------------------------------------
 
 
 def test_heads_are_told_once_a_day_in_parts_and_in_the_log(
@@ -361,5 +361,5 @@ def test_what_ended_long_ago_goes_with_its_message_and_nothing_else(
     assert sweep_deliveries(older_than=at + timedelta(days=1)) == 2
     assert not DeliveryAttempt.objects.exists()
     assert Delivery.objects.count() == 2
-    # Their messages are still on the way to the other endpoint.
+    # Their messages are still pending for the other endpoint.
     assert WebhookMessage.objects.count() == 2

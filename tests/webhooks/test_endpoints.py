@@ -53,13 +53,13 @@ def test_an_endpoint_is_made_changed_and_removed_with_an_event_each(
     row, secret = make(URL, types=("model_version.stage_transitioned",), stages=(Stage.PRODUCTION,))
     assert secret.startswith("whsec_")
     change(row, actor, name="deploy")
-    # The same again writes nothing.
+    # Saving the same values again writes nothing.
     change(row, actor, name="deploy")
     remove_webhook(uid=row.uid, actor=actor, at=timezone.now())
     assert events() == ["webhook.created", "webhook.changed", "webhook.removed"]
     with pytest.raises(NotFound):
         change(row, actor)
-    # The name is free again.
+    # The name can be used again.
     make(URL, "deploy")
 
 

@@ -55,7 +55,7 @@ WITHIN = [
     "2002:7f00:1::1",
     "2001:0:4136:e378:8000:63bf:5601:5601",
 ]
-# Ways to write this machine that resolvers know.
+# Notations of this machine's address that resolvers accept.
 NAMES = [
     "127.0.0.1",
     "127.1",

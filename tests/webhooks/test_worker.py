@@ -66,7 +66,7 @@ def test_an_idle_worker_sends_what_is_written_later(make: Make, receiver: Receiv
     make(receiver.url)
     with running():
         for number in range(1, 4):
-            # Each time the worker has nothing left to do before the next event is written.
+            # Each time, the worker is idle before the next event is written.
             receiver.wait_until(lambda: len(receiver.bodies) == Delivery.objects.count())
             for _ in range(number):
                 register()
@@ -77,7 +77,7 @@ def test_an_idle_worker_sends_what_is_written_later(make: Make, receiver: Receiv
 def test_a_receiver_that_hangs_delays_no_other(
     make: Make, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # However slow the machine is, no hanging attempt ends before the others have arrived.
+    # However slow the machine is, the hanging attempts end after the others have arrived.
     monkeypatch.setattr(http_post, "SECONDS", 600)
     released = threading.Event()
 
@@ -94,7 +94,7 @@ def test_a_receiver_that_hangs_delays_no_other(
         with running():
             try:
                 receiver.wait_until(lambda: len(receiver.bodies) == expected)
-                # None of the hanging attempts has ended, and no fifth one was begun.
+                # None of the hanging attempts has ended, and no fifth one has begun.
                 hanging = Delivery.objects.filter(webhook__name="hanging")
                 assert not DeliveryAttempt.objects.filter(delivery__in=hanging).exists()
                 assert hanging.filter(leased_until__isnull=False).count() == 4
@@ -188,6 +188,6 @@ def test_a_wait_ends_with_the_write_of_another_connection(
             changed = new_work.wait(60) if connection.vendor == "sqlite" else wake.wait(60)
         writer.join()
     assert changed
-    # Meanwhile SQLite is only asked for the version of its file, and PostgreSQL for nothing.
+    # While waiting, the worker reads only SQLite's file version, and nothing from PostgreSQL.
     statements = {query["sql"] for query in queries}
     assert statements <= {"PRAGMA data_version"}

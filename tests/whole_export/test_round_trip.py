@@ -142,7 +142,7 @@ DEEDS = st.one_of(
 @settings(
     max_examples=examples(12),
     deadline=None,
-    # An example takes a second: making a failing one smaller would take minutes.
+    # An example takes a second: shrinking a failing one would take minutes.
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -169,7 +169,7 @@ def test_an_export_that_is_imported_is_exported_as_it_was(deeds: list[Deed], cha
     assert verify_chains().broken == ()
     assert list(differing_rows()) == []
     assert [board_as_of(date, BoardFilter()) for date in dates] == before
-    # It goes on: the ids of new rows come after those that came.
+    # The registry remains usable: new rows get ids after the imported ones.
     ada = User.objects.get(username="ada")
     assert not ada.has_usable_password()
     assert [group.name for group in ada.groups.all()] == ["administrator"]

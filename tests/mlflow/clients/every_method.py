@@ -191,7 +191,7 @@ def stages():
 
 
 def gates():
-    # The model and its policy are there: f1 and auc have to be known before Staging.
+    # The model and its policy exist: Staging requires f1 and auc.
     version = str(client.create_model_version("gated", "s3://bucket/gated").version)
     sentence = refused(
         "RESOURCE_CONFLICT",

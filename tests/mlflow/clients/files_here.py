@@ -16,12 +16,12 @@ root = f"{HERE}/api/2.0/mlflow-artifacts/artifacts/churn"
 experiment = client.create_experiment("churn", artifact_location=root)
 with mlflow.start_run(experiment_id=experiment) as run:
     trained = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
-    # Without requirements the client starts another process to find them out.
+    # Without requirements, the client starts another process to detect them.
     mlflow.sklearn.log_model(
         trained, "model", registered_model_name=NAME, pip_requirements=["scikit-learn"]
     )
     mlflow.log_text("a note", "notes/a.txt")
-    # Far more than the client is told to send in parts: it sends it whole after our answer.
+    # Larger than the client's multipart threshold: our response makes the client send it whole.
     mlflow.log_text("0123456789" * 700_000, "large/b.txt")
 assert [f.path for f in client.list_artifacts(run.info.run_id, "notes")] == ["notes/a.txt"]
 assert [f.file_size for f in client.list_artifacts(run.info.run_id, "large")] == [7_000_000]

@@ -44,7 +44,7 @@ def fill():
         tags = {"parity": "odd" if number % 2 else "even", "with space.and dots": f"n{number}"}
         client.create_registered_model(f"model-{number:03d}", tags=tags)
     client.create_registered_model("Modèle_100%")
-    # What the client itself does for a prompt, which 2.x and 3.x name differently.
+    # What the client itself does for a prompt, which has different names in 2.x and 3.x.
     client._get_registry_client().store.create_registered_model("prompt", [PROMPT])
     for number in range(VERSIONS):
         client.create_model_version(

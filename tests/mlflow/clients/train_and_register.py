@@ -25,7 +25,7 @@ with mlflow.start_run() as run:
     for step, accuracy in enumerate((0.5, 0.95)):
         mlflow.log_metric("accuracy", accuracy, step=step)
     mlflow.log_metric("broken", float("nan"))
-    # Without requirements the client starts another process to find them out.
+    # Without requirements, the client starts another process to detect them.
     mlflow.sklearn.log_model(
         classifier, "model", registered_model_name="iris", pip_requirements=["scikit-learn"]
     )
