@@ -65,7 +65,7 @@ class BoardPage:
         box = foot.bounding_box()
         assert box is not None
         across, down = box["width"] / 3, box["height"] / 2
-        # Hovering waits until the card is at rest: one that was refused glides back.
+        # Hovering waits until the card is at rest: a refused card moves back.
         foot.hover(position={"x": across, "y": down})
         box = foot.bounding_box()
         assert box is not None
@@ -84,7 +84,7 @@ class BoardPage:
         taken_in = self.card_in(stage, name)
 
         def nudge(turn: int) -> None:
-            # Measured again each time: what was done before may still be moving the columns.
+            # Measured again each time: the columns can still be moving after the previous action.
             box = column.bounding_box()
             assert box is not None
             x, y = box["x"] + box["width"] / 2, box["y"] + 40
@@ -94,7 +94,7 @@ class BoardPage:
 
     def nudge_until(self, taken_in: Locator, nudge: Callable[[int], None]) -> None:
         """Call `nudge` with 0, 1, 2 and so on, once per frame, until the element appears."""
-        # Only for a board that never takes the card in: no result depends on it.
+        # Only reached if the board never accepts the card: no result depends on it.
         deadline = monotonic() + 30
         for turn in count():
             nudge(turn)

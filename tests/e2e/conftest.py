@@ -33,7 +33,7 @@ from obeya.webhooks.endpoints import Subscription, Target
 from tests.e2e.board_page import BoardPage
 
 PASSWORD = "a long enough password"
-# How long an action or an expectation may take. Only a failure takes so long.
+# Limit for an action or an expectation. Only a failure takes that long.
 TIMEOUT_MS = 30_000
 expect.set_options(timeout=TIMEOUT_MS)
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -45,7 +45,7 @@ ACCOUNTS = {
     "bob": "approver",
     "vera": "viewer",
 }
-# The browser's own line about an answer of 400 to 499: refusals are meant to be those.
+# The browser's own message about a status of 400 to 499, which refusals have.
 EXPECTED_LINE = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 
 
@@ -232,12 +232,12 @@ def visit(
         return page
 
     yield open_window
-    # Before the database is emptied: an open page may still send requests.
+    # Before the database is emptied: an open page can still send requests.
     for context in opened:
         context.close()
 
 
-# Collect what breaks the Content-Security-Policy.
+# Collect violations of the Content-Security-Policy.
 WATCH = """
   window.violations = [];
   document.addEventListener("securitypolicyviolation", (event) => {

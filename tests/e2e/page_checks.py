@@ -5,9 +5,9 @@ from __future__ import annotations
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
-# Every rule of WCAG 2.2 AA that axe has. It runs at both widths, which show other elements.
+# Every WCAG 2.2 AA rule of axe. It runs at both widths, which show different elements.
 ALL_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-# The rules whose result depends on the colours or on the size of the window.
+# Rules whose result depends on the colours or on the size of the window.
 RULES_OF_LOOKS = {
     "runOnly": {
         "type": "rule",
@@ -28,7 +28,7 @@ RUN_AXE = """async (options) => {
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
 }"""
-# Return how far the page scrolls sideways and what sticks out, or null.
+# Return how far the page scrolls horizontally and which elements overflow, or null.
 OVERHANG = """() => {
   const width = document.documentElement.clientWidth;
   const over = document.documentElement.scrollWidth - width;

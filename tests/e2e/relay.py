@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
 from urllib.parse import urlsplit
 
-# Only for a server or a browser that hangs: no result depends on it.
+# Only reached if the server or the browser hangs: no result depends on it.
 SECONDS = 60
 _READ = 64 * 1024
 
@@ -44,7 +44,7 @@ class Relay:
     def close(self) -> None:
         """Accept no more connections."""
         self._may_cut.set()
-        # Wakes the thread that waits for a connection.
+        # Wake the thread that waits for a connection.
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

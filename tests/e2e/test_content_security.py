@@ -16,7 +16,7 @@ from obeya.refusals import TransitionRefused
 from obeya.stages import Stage
 from tests.e2e.board_page import BoardPage
 
-# Each marks window.__xss when it runs, in its own way.
+# Each sets window.__xss in a different way if it is executed.
 CORPUS = [
     "<script>window.__xss=1</script>",
     "<img src=x onerror=window.__xss=1>",
@@ -40,8 +40,8 @@ CORPUS = [
     "<form action=javascript:window.__xss=1><button>b</button></form>",
 ]
 
-# Attributes that run something, and elements that only our own templates may have made. What a
-# person wrote may stand in no attribute that does more than show it.
+# Attributes that execute code, and elements that only our own templates may create. Text of a user
+# is only allowed in attributes that do no more than show it.
 SURVIVORS = """async () => {
   // Events that are due come first.
   await new Promise((resolve) => setTimeout(resolve));
@@ -90,7 +90,7 @@ def poisoned(registry: DatabaseRegistry) -> list[tuple[str, int]]:
         try:
             number = registry.register_model(name).version
         except InvalidInput:
-            # A name can hold no slash and no colon.
+            # A name cannot contain a slash or a colon.
             name = re.sub("[/:]", "\N{DIVISION SLASH}", text)
             number = registry.register_model(name).version
         registry.register_model(
@@ -119,7 +119,7 @@ def poisoned(registry: DatabaseRegistry) -> list[tuple[str, int]]:
 
 def what_ran(page: Page, path: str) -> list[str]:
     """Open a page, and return the user text that was executed or could have been."""
-    # The load event comes after the scripts, and after the error events of images.
+    # The load event is after the scripts and after the error events of images.
     page.goto(path)
     found: list[str] = page.evaluate(SURVIVORS)
     return found
@@ -136,7 +136,7 @@ def test_what_people_write_never_runs(
             "links => links.map((link) => link.getAttribute('href'))"
         )
         links |= {href for href in hrefs if "%" in href or "xss" in href}
-    # Both versions of a model are archived: the second one's form shows what the first one's does.
+    # Both versions of a model are archived: their forms show the same text.
     links = {link for link in links if not link.endswith("/versions/1/transition/")}
     for name, _ in poisoned:
         addresses = {
@@ -155,7 +155,7 @@ def test_what_stands_in_an_address_never_runs(
 ) -> None:
     page = watched("/", "ada")
     filters = ("q", "tag", "model", "owner", "after")
-    # All fields of a page at a time: it shows each of them, whatever the others are.
+    # All fields of a page together: it shows each of them independently.
     fields_of = {
         "/": [filters, (*filters, "metric")],
         "/board/staging/": [(*filters, "metric")],

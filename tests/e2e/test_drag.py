@@ -12,7 +12,7 @@ from boards.registry.database import DatabaseRegistry
 from obeya.stages import Stage
 from tests.e2e.board_page import BoardPage
 
-# Filled by a script in the page: every text that the live region was given.
+# Filled by a script in the page with every text of the live region.
 WATCH_LIVE = """() => {
   window.said = [];
   const live = document.getElementById("live");

@@ -31,7 +31,7 @@ def test_every_page_keeps_to_its_security_policy_is_accessible_and_fits_the_wind
         report(path, "content security policy", open_page(ada, path))
     for page in pages:
         window = visitor if page.is_open else ada
-        # Before axe is in the page: what it does there is not the page's own.
+        # Before axe is injected: its own actions are not those of the page.
         report(page.name, "content security policy", open_page(window, page.path))
         headings = window.get_by_role("heading", level=1).all_inner_texts()
         if len(headings) != 1:

@@ -41,7 +41,7 @@ def focus_is_on_body(page: Page) -> bool:
         ("resnet50 v6", "staging", ()),
         ("resnet50 v4", "production", ()),
         ("resnet50 v6", "archived", ("ArrowDown",)),
-        # What cannot be undone is never chosen beforehand.
+        # A move that cannot be undone is never preselected.
         ("bert-base v1", "archived", ("Space",)),
     ],
 )
@@ -114,7 +114,7 @@ def test_the_focus_stays_in_the_dialog(board: BoardPage) -> None:
     for _ in range(10):
         board.page.keyboard.press("Tab")
         assert board.page.evaluate(
-            "document.activeElement === document.body"  # the browser's own bars
+            "document.activeElement === document.body"  # the browser's own toolbars
             " || document.getElementById('dialog').contains(document.activeElement)"
         )
 

@@ -14,8 +14,8 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 TABLET = {"viewport": {"width": 1180, "height": 820}, "has_touch": True, "is_mobile": True}
 TARGET_MIN = 24
 
-# The sides of everything that can be pressed: for a choice together with its label, which presses
-# it too. Links inside a sentence are left out, as in WCAG 2.5.8.
+# The sizes of all targets: for a choice together with its label, which is part of the target.
+# Links inside a sentence are left out, as in WCAG 2.5.8.
 SMALL_TARGETS = """(min) => {
   const small = [];
   const PRESSED = ":is(main, #dialog) :is(a, button, input, select, textarea, summary)";
@@ -118,13 +118,13 @@ def test_a_long_press_lifts_a_card_and_carries_it(
     target = board.page.locator("#cards-staging").bounding_box()
     assert target is not None
     touch(session, "touchStart", (x, y))
-    # The library marks the card once it was pressed long enough.
+    # The library marks the card after a long press.
     expect(board.page.locator(".card.sortable-chosen")).to_be_attached()
     for step in range(1, 9):
         way = (target["x"] + target["width"] / 2 - x) * step / 8
         touch(session, "touchMove", (x + way, y + (target["y"] + 40 - y) * step / 8))
     taken_in = board.card_in("staging", "bert-base v3")
-    # Cards that still glide into place take nothing in, and a finger at rest asks only once.
+    # A column with moving cards accepts nothing, and a finger at rest triggers only one attempt.
     x, y = target["x"] + target["width"] / 2 + 1, target["y"] + 40
     board.nudge_until(taken_in, lambda turn: touch(session, "touchMove", (x + turn % 7, y)))
     touch(session, "touchEnd")

@@ -47,7 +47,7 @@ def digest_of(folder: Path) -> str:
 
 
 def test_a_folder_goes_up_with_its_paths(page: Page, folder: Path) -> None:
-    # No timer fires, so that the message stays however long the test takes to look.
+    # No timer fires, so that the message stays until the test reads it.
     page.clock.install(time=0)
     page.clock.pause_at(1)
     page.set_input_files("#upload-folder", folder)
@@ -77,7 +77,7 @@ def test_a_connection_that_breaks_goes_on_where_it_was(
     page.set_input_files("#upload-folder", folder)
     start(page)
     expect(page.locator("#digest")).to_have_text(digest_of(folder), timeout=HANGS)
-    # The small file, then the big one: its second piece is cut, and sent once more.
+    # The small file, then the big one: its second piece is cut off and sent again.
     assert sent == ["0", "0", str(PIECE), str(PIECE), str(2 * PIECE)]
 
 

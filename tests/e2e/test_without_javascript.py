@@ -95,7 +95,7 @@ def test_a_refused_form_lists_the_reasons_and_keeps_what_was_typed(
     page = plain.page
     expect(page.get_by_role("heading", name="resnet50 v4 was not moved")).to_be_visible()
     if page.locator('[data-refusal="conflict"]').count():
-        # New metrics are a change that the form had not seen.
+        # The form does not know the new metrics yet.
         expect(page.get_by_label("Reason")).to_have_value("Faster")
         return
     expect(page.locator("[data-refusal] li")).to_have_count(2)

@@ -27,7 +27,7 @@ WRONG = "wrong"
 
 def manage(*arguments, **variables):
     environment = {**os.environ, **variables}
-    del environment["DJANGO_ALLOW_ASYNC_UNSAFE"]  # the tests' own
+    del environment["DJANGO_ALLOW_ASYNC_UNSAFE"]  # set only for the tests
     return subprocess.run(
         [sys.executable, ROOT / "manage.py", *arguments],
         capture_output=True,
@@ -143,7 +143,7 @@ def test_the_session_id_changes_at_sign_in(client, alice):
 
 
 def test_livez_asks_nothing_of_the_database(client):
-    # This test has no right to the database, so a query would fail it.
+    # This test has no access to the database, so a query would fail it.
     assert client.get("/livez").content == b"ok\n"
 
 

@@ -16,7 +16,7 @@ LINK = re.compile(r'{% static "css/(\w+\.css)" %}')
 EXTENDS = re.compile(r'{% extends "([^"]+)" %}')
 RULE = re.compile(r"([^{}]+){")
 CLASS = re.compile(r"\.([a-z][\w-]*)")
-# Classes of a state, such as `is-full`: the component that has the state is what is styled.
+# Classes of a state, such as `is-full`, style the component that has the state.
 STATE = re.compile(r"(is|only)-")
 MOST_SHEETS = 3
 
@@ -43,7 +43,7 @@ def families(sheet: Path) -> Iterator[str]:
     text = re.sub(r"@media print {(?:[^{}]*{[^{}]*})*[^{}]*}", "", without_comments(sheet))
     for selectors in RULE.findall(text):
         if "@" not in selectors:
-            # What `:has` and `:not` look at is not styled.
+            # The arguments of `:has` and `:not` are not styled.
             bare = re.sub(r":(has|not)\((?:[^()]|\([^()]*\))*\)", "", selectors)
             # Commas within brackets do not end a selector.
             for selector in re.split(r",(?![^(]*\))", bare):
@@ -108,7 +108,7 @@ def test_every_styled_class_is_used() -> None:
         *(ROOT / "boards").rglob("*.py"),
     ]
     words = {word for path in files for word in re.findall(r"[\w-]+", path.read_text())}
-    # `lamp-{{ lamp }}` may be any of its family.
+    # `lamp-{{ lamp }}` can be any class of its family.
     built = {word for word in words if word.endswith("-")}
     styled_classes = {
         name for path in SHEETS.glob("*.css") for name in CLASS.findall(without_comments(path))

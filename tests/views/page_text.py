@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-# Their text is kept to the letter.
+# Their text is kept verbatim.
 VERBATIM = re.compile(r"(<(pre|textarea)\b.*?</\2>)", re.DOTALL)
 TAG = re.compile(r"""<[a-z][\w-]*(?:"[^"]*"|'[^']*'|[^>"'])*>""", re.IGNORECASE)
-# Blanks beside the tags of these are never shown.
+# Whitespace beside the tags of these elements is never shown.
 BLOCKS = (
     "article|aside|body|datalist|dd|details|dialog|div|dl|dt|fieldset|footer|form|h[1-6]|head"
     "|header|hx-partial|html|legend|li|link|main|meta|nav|ol|option|p|pre|script|section|summary"
     "|table|tbody|td|th|thead|title|tr|ul"
 )
-# Nor are those inside the edges of these.
+# Nor is whitespace at the inner edges of these elements.
 INSIDES = "button|select"
 BLOCK_TAG = rf"""</?(?:{BLOCKS})\b(?:"[^"]*"|[^>"])*>"""
 
@@ -23,7 +23,7 @@ def text_of(answer: object) -> str:
     html = answer.content.decode()  # type: ignore[attr-defined]  # any answer of the test client
     html = TAG.sub(lambda tag: re.sub(r"\s+(?=/?>$)", "", re.sub(r"\s+", " ", tag[0])), html)
     parts = VERBATIM.split(html)
-    # The pattern has two groups: every third part is verbatim, the one after it its tag's name.
+    # The pattern has two groups: every third part is verbatim text, followed by its tag's name.
     return "".join(
         part if place % 3 else _condensed(part) for place, part in enumerate(parts) if place % 3 < 2
     ).strip()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-# Only for a server that hangs: no result depends on it.
+# Only reached if the server hangs: no result depends on it.
 SECONDS = 60
 CSRF = "a" * 32
 

@@ -104,7 +104,7 @@ def test_the_admin_leads_to_the_same_page_for_ones_own_password(
         assert ask("/admin/password_change/").headers["Location"] == "/password/"
 
 
-# --- Who is let in first --------------------------------------------------------------------------
+# --- The first administrator ----------------------------------------------------------------------
 
 
 def test_the_first_administrator_is_made_where_there_is_none() -> None:

@@ -206,7 +206,7 @@ def test_only_a_superuser_gives_rights_or_changes_a_superuser(
     assert 'name="groups"' not in page
 
 
-# --- Rights and passwords -------------------------------------------------------------------------
+# --- Permissions and passwords --------------------------------------------------------------------
 
 
 def account_form(user: User, **changed: object) -> dict[str, object]:

@@ -37,7 +37,7 @@ class Called:
 
 def safetensors() -> bytes:
     tensor = {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 48]}
-    # A file can say what no database takes: a null character, half of a pair.
+    # A file can contain text that no database stores: a null character, half of a surrogate pair.
     said = {"a\x00b": "\ud800"}
     header = json.dumps({"layer.<b>weight</b>": tensor, "__metadata__": said}).encode()
     return len(header).to_bytes(8, "little") + header + bytes(48)

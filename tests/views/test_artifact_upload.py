@@ -57,7 +57,7 @@ def here(page: Client, **which: object) -> dict[str, object]:
     return page.get(PIECES, {"path": "w/a.bin", "size": len(WHOLE), **which}).json()
 
 
-# --- The form alone -------------------------------------------------------------------------------
+# --- The form without a script --------------------------------------------------------------------
 
 
 def test_the_form_stores_the_files_it_brings(page: Client) -> None:
@@ -155,7 +155,7 @@ def test_a_file_in_pieces_is_stored_and_named(page: Client) -> None:
     assert not Blob.objects.exists()
     sha256 = hashlib.sha256(WHOLE).hexdigest()
     assert piece(page, WHOLE[4000:], 4000) == {"received": len(WHOLE), "sha256": sha256}
-    # Asked again, after the page was loaded anew: nothing needs to be sent.
+    # Started again after the page was reloaded: nothing needs to be sent.
     assert here(page) == {"received": len(WHOLE), "sha256": sha256}
     answer = page.post(FORM, {"files": json.dumps([{"path": "w/a.bin", "sha256": sha256}])})
     assert answer.status_code == 302

@@ -129,7 +129,7 @@ def test_a_filter_that_cannot_be_read_is_shown_with_the_place_marked(
     assert 'id="filter-error" role="alert" data-field="q"' in page
     assert "Found “&lt;” where a stage was expected." in page
     assert "has label and stage = <mark>&lt;</mark>live&gt;</code>" in page
-    # The other fields still count.
+    # The other fields still apply.
     assert "0 versions match" in page
     assert headers or 'aria-invalid="true" aria-describedby="filter-error"' in page
     assert headers or 'value="has label and stage = &lt;live&gt;"' in page

@@ -202,7 +202,7 @@ def test_only_those_who_may_see(path: str, client_of: ClientOf) -> None:
     assert client_of(User.objects.create(username="nobody")).get(path).status_code == 403
 
 
-# --- What was in Production on a day --------------------------------------------------------------
+# --- In Production on a day -----------------------------------------------------------------------
 
 
 def test_a_model_answers_what_was_in_production_on_a_day(

@@ -188,8 +188,8 @@ def test_the_page_takes_the_same_statements_for_any_number_of_requirements(
     client = client_of(alice)
     client.post(CHECK)
     path = f"/checks/{PolicyCheck.objects.get().uid}/"
-    # Session, account, the check, the definitions, the request open for the move, what waits in
-    # the top bar; an administrator's rights need none.
+    # Session, account, the check, the definitions, the open request for the move, the count in
+    # the top bar; an administrator's permissions need no statement.
     with django_assert_num_queries(6):
         client.get(path)
 

@@ -211,19 +211,19 @@ def test_versions_that_do_not_differ_say_so(
 @pytest.mark.parametrize(
     ("query", "columns"),
     [
-        # The champion is put in front where there is room and nothing else was asked for.
+        # The champion is added in front if there is room and no baseline was stated.
         ("v=m:1&v=m:2", ["m v3", "m v1", "m v2"]),
         ("v=m:1", ["m v3", "m v1"]),
         ("v=m:1&v=m:3", ["m v3", "m v1"]),
         ("v=m:1&v=n:1&v=m:3", ["m v3", "m v1", "n v1"]),
         ("v=m:1&v=m:2&v=m:4&v=m:5&v=m:6&v=m:7", [f"m v{n}" for n in (1, 2, 4, 5, 6, 7)]),
-        # The first version's model decides; without a champion the first version.
+        # The champion of the first version's model; without a champion, the first version.
         ("v=n:1&v=m:1", ["n v1", "m v1"]),
-        # A stated baseline holds.
+        # A stated baseline is used.
         ("v=m:1&v=m:2&baseline=0", ["m v1", "m v2"]),
         ("v=m:1&v=m:2&baseline=1", ["m v2", "m v1"]),
         ("v=m:1&v=m:1&v=m:2&baseline=2", ["m v2", "m v1"]),
-        # What names the same, or nothing, counts once or not at all.
+        # Empty values are ignored, and duplicates count once.
         ("v=m:1&v=&v=m:01&v=m%20v2&baseline=0", ["m v1", "m v2"]),
     ],
 )
@@ -245,7 +245,7 @@ def test_any_version_can_be_made_the_baseline_or_removed(
     turned = client.get(other)
     assert columns_of(turned) == ["n v1", "m v3", "m v1"]
     (without,) = links_of(turned, "remove m v3")
-    # The champion that was taken out does not come back by itself.
+    # A removed champion is not added again.
     assert columns_of(client.get(without)) == ["n v1", "m v1"]
     (without,) = links_of(turned, "remove n v1")
     assert columns_of(client.get(without)) == ["m v3", "m v1"]
@@ -375,7 +375,7 @@ def test_a_deleted_version_is_not_there(
     assert client_of(alice).get("/compare/?v=m:1&v=m:2").status_code == 404
 
 
-# --- Ways there -----------------------------------------------------------------------------------
+# --- Links to the page ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

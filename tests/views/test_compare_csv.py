@@ -61,7 +61,7 @@ def test_a_line_for_each_metric_and_challenger_with_all_digits(
         "samples": "500",
         "standard_error": "0.01",
     }
-    # A number may begin with a minus; a percent change that is undefined is empty.
+    # A number can begin with a minus; a percent change that is undefined is empty.
     assert lines[2]["value"] == "-1.0"
     assert (lines[3]["difference"], lines[3]["percent_change"]) == ("0.5", "")
     assert (lines[4]["value"], lines[4]["baseline_value"]) == ("", "0.0")

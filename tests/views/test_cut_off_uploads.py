@@ -34,7 +34,7 @@ HALF = PIECE // 2
 # The same in every process, since test names contain its digest.
 WHOLE = random.Random(0).randbytes(2 * PIECE)  # noqa: S311 - no secret
 SHA256 = hashlib.sha256(WHOLE).hexdigest()
-# The number in front of the joined pieces.
+# The number in front of the first pieces, joined in one file.
 COUNT = 8
 
 Cut = Callable[[RawRequest], None]
@@ -161,7 +161,7 @@ def test_what_a_killed_server_left_behind_the_last_whole_piece_does_not_count(
     send(begin, 0, WHOLE[:PIECE])
     (joined,) = blob_store.incoming().glob("*.part")
     with joined.open("ab") as file:
-        # Longer than the next piece, so that a part of it would stay behind that.
+        # Longer than the next piece, so that a part of it would remain after it.
         file.write(bytes(PIECE + 1000))
     assert stored(signed_in) == {"received": PIECE, "sha256": ""}
     assert send(begin, PIECE, WHOLE[PIECE:]) == {"received": len(WHOLE), "sha256": SHA256}
@@ -181,7 +181,7 @@ def test_a_server_killed_while_it_created_the_file_left_nothing_that_counts(
 def test_a_body_that_the_disk_takes_only_in_part_is_not_stored(alice: User) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     body, actor = io.BytesIO(WHOLE[:100_001]), Actor(alice, Channel.PAGE)
-    # Files of this process end at 100,000 bytes, as on a disk without room for more.
+    # Files of this process cannot exceed 100,000 bytes, as on a full disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
         with pytest.raises(StorageFull):

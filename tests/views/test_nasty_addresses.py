@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 ClientOf = Callable[[User], Client]
 
-# Each as it stands in an address, escaped.
+# Each as in an address, escaped.
 VALUES = [
     "",
     "0",
@@ -51,7 +51,7 @@ VALUES = [
     "9999-12-31T23%3A59%3A59.999999",
     "staging",
 ]
-# What each page reads from its address; {} stands for a value of those above.
+# The parameters that each page reads; {} is replaced by a value from above.
 PAGES = {
     "/": [
         "q={}",
@@ -111,7 +111,7 @@ PAGES = {
     "/waivers/": ["after={}", "view={}"],
     "/sign-in/": ["next={}"],
 }
-# What is asked of the pages that the table leaves out.
+# The parameters of the pages that the table leaves out.
 ANYTHING = ["q={}&after={}&next={}&stage={}&version={}&metric={}"]
 NAMED = {
     "<str:name>": "m",
@@ -185,7 +185,7 @@ def test_no_parameter_makes_a_page_fail(client: Client, check_id: str, step: int
     failed = []
     queries = [(page, query) for page in ADDRESSES for query in PAGES.get(page, ANYTHING)]
     for position, (address, query) in enumerate(queries):
-        # Other values for the next query, so that each is tried on many pages.
+        # Different values for the next query, so that each is tried on many pages.
         for value in VALUES[position % step :: step]:
             page = f"{address.replace('CHECK', check_id)}?{query.replace('{}', value)}"
             status = client.get(page).status_code
@@ -206,7 +206,7 @@ def test_no_name_or_number_makes_a_page_fail(client: Client, check_id: str, step
     routes = [(part, route) for part in NAMED for route in _routes() if part in route]
     for position, (part, route) in enumerate(routes):
         for value in filter(None, VALUES[position % step :: step]):
-            # On PostgreSQL a NUL still fails where the history looks a name up.
+            # On PostgreSQL, a NUL still fails if the history looks up a name.
             if "%00" in value and "/history/" in route:
                 continue
             page = f"/{_filled(route.replace(part, value))}".replace("CHECK", check_id)

@@ -96,7 +96,7 @@ def test_the_list_takes_the_same_statements_for_any_number_of_models(
         registry.set_policy(POLICY, f"m{number}")
     client = client_of(alice)
     client.get(LIST)
-    # Session, account, three of the list, what waits; an administrator's rights need none.
+    # Session, account, three for the list, the top bar; an administrator's permissions need none.
     with django_assert_num_queries(8):
         client.get(LIST)
 
@@ -120,7 +120,7 @@ def test_a_list_after_a_name_that_cannot_be_is_still_a_list(
     assert client_of(alice).get(LIST, {"after": "a\x00b"}).status_code == 200
 
 
-# --- Who may --------------------------------------------------------------------------------------
+# --- Permissions ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", [LIST, EDIT])
@@ -224,7 +224,7 @@ def test_past_revisions_are_listed_with_what_changed(
     assert first.superseded_at is not None
 
 
-# --- Giving one up --------------------------------------------------------------------------------
+# --- Removing a model policy ----------------------------------------------------------------------
 
 
 def test_a_model_gives_up_its_own_policy_and_the_sites_holds(

@@ -220,7 +220,7 @@ def test_the_log_leads_to_the_records(promoted: AuditEvent, victor_client: Clien
         assert path_of(promoted) in text_of(victor_client.get(path))
 
 
-# --- What was tampered with is shown --------------------------------------------------------------
+# --- Tampering is shown ---------------------------------------------------------------------------
 
 
 def test_a_check_changed_in_the_database_is_shown_plainly(
@@ -270,7 +270,7 @@ def test_a_reason_changed_in_the_database_is_shown_plainly(
     assert "A free text does not match its digest." in page
 
 
-# --- Where there is none --------------------------------------------------------------------------
+# --- Pages without a record -----------------------------------------------------------------------
 
 
 def test_other_events_and_other_places_have_no_record(

@@ -67,7 +67,7 @@ def waiting(client: Client) -> str:
     return found[1] if found else ""
 
 
-# --- Asking ---------------------------------------------------------------------------------------
+# --- Requesting a move ----------------------------------------------------------------------------
 
 
 def test_a_move_refused_for_approvals_offers_to_request_them(
@@ -173,7 +173,7 @@ def test_the_dialog_is_answered_with_a_fragment(
     assert answer["HX-Redirect"] == path_of(TransitionRequest.objects.get())
 
 
-# --- The page and the votes -----------------------------------------------------------------------
+# --- The page of a request, and approvals ---------------------------------------------------------
 
 
 def test_the_page_shows_the_whole_evidence(

@@ -287,7 +287,7 @@ def test_a_conflict_names_who_made_the_revision_and_not_who_moved_last(
     registry.transition_stage("resnet50", 1, Stage.STAGING)
     bob = create_user(username="bob", group="contributor", actor=SYSTEM, at=datetime.now(UTC))
     DatabaseRegistry(actor=bob).log_metrics("resnet50", 1, {"f1": 0.7})
-    # Neither leaves a new revision.
+    # Neither creates a new revision.
     client_of(alice).post("/models/resnet50/versions/1/check/")
     registry.set_alias("resnet50", "best", 1)
     stale = {"to_stage": "archived", "expected_revision": 2}

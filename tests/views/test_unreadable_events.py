@@ -37,7 +37,7 @@ WRONG = {
 }
 CHANGES = UNREADABLE | WRONG
 
-# One of each way in which reading fails; the others take the same way (tests/core/test_audit.py).
+# One example of each kind of failure; the others behave the same (tests/core/test_audit.py).
 SAMPLE = {"nested", "nested data", "long number", "half a character", "texts list"}
 
 

@@ -150,7 +150,7 @@ def test_a_move_without_a_script_leads_back_to_the_version_whatever_its_name(
     found = re.search(r'id="move" data-dialog href="([^"]*)"', text_of(client.get(here)))
     assert found is not None
     dialog = text_of(client.get(unescape(found[1])))
-    # The topbar has a form with a target of its own, before that of the dialog.
+    # The top bar has a form with another target, before that of the dialog.
     target = re.findall(r'name="next" value="([^"]*)"', dialog)[-1]
     form = {"to_stage": "staging", "next": unescape(target)}
     answer = client.post(reverse("boards:transition_stage", args=[name, 1]), form, follow=True)
