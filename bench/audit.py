@@ -173,7 +173,7 @@ def _story(rows: list[Any], random: Random) -> Iterator[tuple[Any, ...]]:
     for row in rows:
         at = START + timedelta(minutes=random.randrange(DAYS * 24 * 60))
         yield at, Action.VERSION_REGISTERED, row, None, Stage.DEVELOPMENT
-        # Most go all the way: a stage has many who were there and few who are.
+        # Most reach the last stage: a stage has many past versions and few current ones.
         steps = random.choices((0, 1, 2, 3), (15, 5, 3, 77))[0]
         for before, after in list(pairwise(path))[:steps]:
             at += timedelta(minutes=random.randrange(1, 14 * 24 * 60))

@@ -84,7 +84,7 @@ def _measure(events: int, endpoints: int, name: str) -> None:
                 actor=SYSTEM,
                 at=timezone.now(),
             )
-        # The first arrives when the worker has started.
+        # The first message arrives once the worker has started.
         register_version(draft=VersionDraft(model=model), actor=SYSTEM, at=timezone.now())
         arrivals.wait_for(endpoints)
         began = time.monotonic()

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# The headless shell first: it draws no window, and takes a third of the time.
+# The headless shell first: it draws no window and starts in a third of the time.
 NAMES = (
     "chromium-headless-shell",
     "chromium",
@@ -100,7 +100,7 @@ def _debian_packages() -> bool:
     install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *fonts]
     return _run(["apt-get", "update", "-q"], environment) and any(
         _run([*install, package], environment)
-        # Ubuntu and older releases of Debian have no package of the shell.
+        # Ubuntu and older releases of Debian do not package the shell.
         for package in ("chromium-headless-shell", "chromium")
     )
 

@@ -21,7 +21,7 @@ from scripts.find_chromium import NoChromium, find_chromium
 from tests.append_only import drop_triggers
 
 FLUSH_ATTEMPTS = 5
-# A test that requests one of these uses the database; so does one that is marked `django_db`.
+# A test that requests one of these fixtures uses the database, as does one marked `django_db`.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 
 
@@ -42,17 +42,17 @@ def _uses_database(item: pytest.Item) -> bool:
 def pytest_configure() -> None:
     """Use a fast password hasher: the tests create many accounts, and none is worth attacking."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    # A client that keeps its line to the live server open would keep a connection to the database
-    # open too, and PostgreSQL drops no database that somebody uses.
+    # A client that keeps its connection to the live server open also keeps a database connection
+    # open, and PostgreSQL cannot drop a database that is in use.
     settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
-    # Files in a folder of each process's own: what lies there is counted.
+    # Each process has a separate folder for files, because tests count the files in it.
     folder = Path(settings.OBEYA_ARTIFACTS) / os.environ.get("PYTEST_XDIST_WORKER", "alone")
     settings.OBEYA_ARTIFACTS, settings.OBEYA_INCOMING_DIR = str(folder), folder / "incoming"
     settings.STORAGES["artifacts"]["OPTIONS"]["location"] = str(folder)
-    # A busy machine is no fault of what is tested.
+    # A slow test on a busy machine is not a failure.
     hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
     hypothesis.settings.load_profile("unhurried")
-    # Else every answer of the live server waits 40 ms for the client's delayed acknowledgement.
+    # Otherwise every response of the live server waits 40 ms for a delayed acknowledgement.
     WSGIRequestHandler.disable_nagle_algorithm = True
 
 
@@ -79,7 +79,7 @@ def _flush_passes_the_audit_log() -> Iterator[None]:
             try:
                 return without_triggers(case)
             except (CommandError, OperationalError):
-                # On PostgreSQL, a request whose client is gone may still read: a deadlock.
+                # On PostgreSQL, a request of a disconnected client can still read: a deadlock.
                 continue
         return without_triggers(case)
 

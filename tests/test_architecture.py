@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LINES_MAX = 400
 RECORD_FIELDS_MIN = 4
 POSITIONAL_FIELDS_MAX = 2
-# Modules that may be longer, and why.
+# Modules that are allowed to be longer, and why.
 LONG = {"obeya/remote/registry.py": "one class with one short method for each operation"}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
 
@@ -56,7 +56,7 @@ WRITES = {
 READS = re.compile(r"f?['\"]+(\\n|\s)*(SELECT|WITH)\b")
 RAW_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE|TRUNCATE|ALTER|DROP|CREATE)\b")
 
-# Each place outside the write path that writes, and why it may.
+# Each place outside the write path that writes, and the reason.
 EXCEPTIONS = {
     "boards/access/permissions.py create_groups_after_migrate": (
         "makes the groups after a migration, before anybody could act"
@@ -111,7 +111,7 @@ def is_write(node: ast.AST) -> bool:
         called_on.id == "router" or called_on.id.endswith("_writes")
     ):
         return False
-    # A queryset's update takes keywords alone, a dict's or a set's one thing by position.
+    # A queryset's update takes only keywords; that of a dict or set takes one positional argument.
     return not (node.func.attr == "update" and node.args and not node.keywords)
 
 
@@ -166,8 +166,8 @@ def test_what_writes_nothing_is_not_taken_for_a_write(text):
     assert not is_write(ast.parse(text, mode="eval").body)
 
 
-# What writes through Django's own code cannot be seen above. Each table that its admin may change,
-# and why it may; Django's views write sessions and the time of the last sign-in besides.
+# The check above does not see writes by Django's own code. These are the tables that its admin can
+# change, and why; Django's views also write sessions and the time of the last sign-in.
 CHANGED_BY_DJANGO = {
     "boards.User": (
         "its forms write the account; boards/admin/accounts.py records it in the same transaction"
@@ -318,7 +318,7 @@ def test_the_core_reads_no_clock_and_knows_no_django():
     for path in modules("obeya"):
         text = path.read_text()
         assert not re.search(r"^\s*(from|import) django", text, re.MULTILINE), path
-        # What keeps versions in memory is a registry of its own, and the command line a door.
+        # The in-memory registry is a separate registry, and the command line is an entry point.
         if not {"memory", "cli"} & set(path.parts):
             assert not re.search(r"\b(datetime\.now|time\.time|utcnow)\b", text), path
 

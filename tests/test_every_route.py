@@ -39,9 +39,9 @@ from tests.offenders import every_case
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
-# 204 says that a blob is stored; 405 is an address that only takes a form.
+# 204 means that a blob is stored; 405 is a path that only accepts a form.
 OPEN = {200, 204, 302, 405}
-# These need more than a path.
+# These need more than the path.
 QUERIES = {
     "models/<str:name>/versions/<int:number>/artifact/pieces/": "path=a.bin&size=7&modified=1",
     "metrics/define/": "name=accuracy",
@@ -162,7 +162,7 @@ def test_every_page_and_every_readable_address_of_the_api_opens(token: str) -> N
                     assert answer.getvalue()
                     if answer.headers["Content-Type"].startswith("text/html"):
                         assert wrongly_named(answer.getvalue().decode()) == []
-    # An address that takes only a form is the exception.
+    # Paths that only accept a form are the exception.
     assert statuses[200] > 2 * statuses[302] + statuses[405]
 
 

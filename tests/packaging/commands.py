@@ -19,9 +19,9 @@ import pytest
 from tests.packaging.forks import Done, Forks
 
 URL = re.compile(r"^http://127\.0\.0\.1:(\d+)/(\S*)$")
-# Far above what anything takes: only what never ends or never comes is given up.
+# Far longer than anything takes: only something that never happens reaches this limit.
 SECONDS = 240
-# What every command imports, and what the server's commands import that reads no settings.
+# Modules that every command imports, and those of the server's commands that read no settings.
 CLIENT = ["obeya.cli", "obeya.remote"]
 SERVER = [
     *CLIENT,
@@ -91,7 +91,7 @@ class Served:
     def wait_for_urls(self, number: int) -> list[str]:
         """Read until that many URLs were printed, and return them."""
         assert self.process.stdout
-        # A server that prints nothing is ended, so that reading ends too.
+        # A server that prints nothing is stopped, so that reading ends too.
         watch = threading.Timer(SECONDS, self.process.kill)
         watch.start()
         try:

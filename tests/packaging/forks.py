@@ -24,7 +24,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
-# Far above what any program takes: only what never ends is stopped.
+# Far longer than any program takes: only a program that never ends is stopped.
 SECONDS = 240
 
 

@@ -46,7 +46,7 @@ from tests.unreadable_texts import NESTED
 ROOT = Path(__file__).parents[2]
 
 
-# What is expensive to start is shared, so that one worker of pytest-xdist gets all of it.
+# The expensive server is shared, so one pytest-xdist worker runs all tests that use it.
 @pytest.fixture
 def served(data):
     """Run a server for one test."""
@@ -109,7 +109,7 @@ def test_it_answers_when_it_says_so_and_stops_when_told(served, data, how):
     assert link.startswith(f"{home}sign-in/once/")
     assert [status(f"{home}livez"), status(f"{home}readyz"), status(link)] == [200, 200, 200]
 
-    # Neither an idle connection nor a request that never ends keeps it.
+    # Neither an idle connection nor a request that never ends stops it from shutting down.
     port = int(URL.match(home)[1])
     with (
         closing(socket.create_connection(("127.0.0.1", port))) as idle,
@@ -160,8 +160,8 @@ def read_until(terminal, wanted):
     return text
 
 
-# The server kills a worker that does not stop within some seconds. Here it never does, so that such
-# a worker fails the test, however fast the machine is.
+# The server kills a worker that does not stop within some seconds. Here it never does, so such a
+# worker fails the test, however fast the machine is.
 PATIENT = f"""#!{sys.executable}
 from obeya.cli import main
 from registry_site.cli import _start
@@ -453,7 +453,7 @@ def test_help_does_not_wait_for_django(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-# --- The audit log, here and elsewhere ------------------------------------------------------------
+# --- The audit log and its exports ----------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -476,7 +476,7 @@ def exported(empty_registry, tmp_path_factory):
     return data, home
 
 
-# Django, and all that comes with it, is not there: as where only the core is installed.
+# Django and its dependencies are missing, as after installing only the core.
 WITHOUT_SERVER = """
 import importlib.util, sys
 assert not {"django", "boards"} & {*sys.modules}
@@ -637,14 +637,14 @@ def test_a_token_is_made_before_the_first_start_and_used_while_the_server_runs(f
     for token in (first_start.token, second.stdout.splitlines()[-1]):
         done = run(data, "register", "churn", "--url", first_start.home, "--token", token)
         assert done.returncode == 0, done.stderr
-    # The service that may administer is not who the link signs in.
+    # The service account with the admin permission is not the account of the link.
     hint = run(data, "doctor").stdout
     assert "1 may administer; nobody has a password yet" in hint
 
 
 def test_the_doctor_finds_what_is_wrong(data):
     well = run(data, "doctor")
-    assert well.returncode == 1  # nobody may administer yet
+    assert well.returncode == 1  # no account has the admin permission yet
     assert "obeya user create NAME --group administrator" in well.stdout
     run(data, "user", "create", "root", "--group", "administrator")
     assert run(data, "doctor").returncode == 0

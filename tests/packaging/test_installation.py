@@ -22,7 +22,7 @@ NAMED = ("PYTHONPATH", "VIRTUAL_ENV", "DATABASE_URL")
 SECONDS_TO_INSTALL = 600
 
 
-# The command, as an installer writes it.
+# The command, as an installer creates it.
 COMMAND = """#!{python}
 import sys
 from importlib.metadata import entry_points

@@ -104,12 +104,12 @@ def test_every_event_arrives_although_all_is_killed_twenty_times(data: Path) -> 
         for number in range(KILLS):
             with served(data, "serve", "--port", "0", "--workers", "1") as server:
                 registry = RemoteRegistry(address_of(server), token, attempts=1)
-                # Killed after another number of writes each time, with deliveries under way.
+                # Killed after a different number of writes each time, during deliveries.
                 for _ in range(1 + 3 * number):
                     with suppress(RegistryError):
                         acknowledged.add(registry.register_model("resnet50").version)
         assert acknowledged
-        # What was under way when a worker was killed is leased for up to a minute.
+        # Deliveries that a killed worker had begun are leased for up to a minute.
         with served(data, "worker"):
             receiver.wait_until(lambda: versions_of(receiver) >= acknowledged)
             listed = run(data, "audit", "export")

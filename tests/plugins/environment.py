@@ -22,7 +22,7 @@ import pytest
 
 from tests.plugins.postgresql import running_postgresql
 
-# What the tests themselves read.
+# Variables that the tests themselves read.
 KEPT = {"OBEYA_TEST_ALL", "OBEYA_TEST_DATABASE", "OBEYA_CHROMIUM", "OBEYA_MLFLOW_PYTHON"}
 ENGINES = ("sqlite", "postgresql")
 
@@ -62,14 +62,14 @@ def _prepare() -> None:
         if (name.startswith("OBEYA_") and name not in KEPT) or name == "DATABASE_URL":
             del os.environ[name]
 
-    # Also when the run ends before it begins, or is told to, and pytest_unconfigure is not called.
+    # Also if the run is stopped before it begins and pytest_unconfigure is not called.
     atexit.register(_cleanup.close)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     directory = Path(tempfile.mkdtemp(prefix="obeya-test-"))
     _cleanup.callback(shutil.rmtree, directory, ignore_errors=True)
     os.environ["OBEYA_DATA_DIR"] = str(directory / "data")
-    # Playwright's synchronous API keeps an event loop in the thread that runs the tests, and Django
-    # then takes every query for one made from a coroutine. There are no coroutines here.
+    # Playwright's synchronous API keeps an event loop in the thread of the tests, so Django would
+    # refuse every query as if it were made from a coroutine. There are no coroutines here.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     if _engine() == "postgresql":
         os.environ["DATABASE_URL"] = _cleanup.enter_context(running_postgresql(directory))

@@ -24,7 +24,7 @@ import psycopg
 
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 20
-# What makes a server durable only makes a test run slow.
+# Durability only makes a test run slow.
 SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -68,7 +68,7 @@ def running_postgresql(directory: Path) -> Iterator[str]:
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=directory,
-            # Ctrl-C is for the tests; the server is stopped after them.
+            # Ctrl-C stops the tests; the server is stopped after them.
             start_new_session=True,
             **account,
         )
@@ -77,7 +77,7 @@ def running_postgresql(directory: Path) -> Iterator[str]:
         _wait_until_up(url, server, directory / "postgresql.log")
         yield url
     finally:
-        server.send_signal(signal.SIGINT)  # ends open connections, then stops
+        server.send_signal(signal.SIGINT)  # closes open connections, then stops
         try:
             server.wait(SECONDS_TO_STOP)
         except subprocess.TimeoutExpired:
@@ -105,7 +105,7 @@ def _copied(binaries: Path, target: Path) -> Path:
     copy = target / package.name / binaries.name
     copy.parent.mkdir()
     for folder in (target, copy.parent):
-        # Whatever the umask of this process is.
+        # Independent of this process's umask.
         folder.chmod(0o755)
     return Path(shutil.copytree(binaries, copy, symlinks=True))
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# A folder or file whose tests share a server, or the import of MLflow.
+# Folders and files whose tests share a server, or the import of MLflow.
 TOGETHER = (
     "tests/migrations/test_upgrade.py",
     "tests/mlflow/",
