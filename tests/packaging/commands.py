@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -119,6 +121,17 @@ class Served:
             self.stop(signal.SIGTERM)
         if self.process.stdout:
             self.process.stdout.close()
+
+
+def signed_in(link: str) -> urllib.request.OpenerDirector:
+    """Return a browser that the sign-in link signed in."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    page = browser.open(link).read().decode()
+    field = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert field
+    form = urllib.parse.urlencode({"csrfmiddlewaretoken": field[1]}).encode()
+    browser.open(link, form).close()
+    return browser
 
 
 def children(process: subprocess.Popen[str]) -> list[int]:

@@ -37,6 +37,7 @@ from tests.packaging.commands import (
     children,
     forks,
     run,
+    signed_in,
     surroundings,
     wait_until,
     wait_until_ended,
@@ -65,11 +66,7 @@ class FirstStart:
         self.token = made.stdout.splitlines()[-1]
         self.server = Served(data, "--workers", "1", OBEYA_WORKER="0")
         self.home, link = self.server.wait_for_urls(2)
-        self.browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-        page = self.browser.open(link).read().decode()
-        field = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
-        form = urllib.parse.urlencode({"csrfmiddlewaretoken": field[1]}).encode()
-        self.browser.open(link, form).close()
+        self.browser = signed_in(link)
         self.empty_board = self.browser.open(self.home).read().decode()
 
 

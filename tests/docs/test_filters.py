@@ -1,10 +1,8 @@
-"""The documents agree with the code."""
+"""The page on filters says which filters and orders there are."""
 
 from __future__ import annotations
 
-import ast
 import re
-from pathlib import Path
 
 import pytest
 
@@ -12,50 +10,15 @@ from obeya.filters.expressions import Field, Operator
 from obeya.filters.language import is_filter, parse_filter
 from obeya.filters.ordering import parse_ordering
 from obeya.filters.tokens import FilterError
-from registry_site.cli import _options
+from tests.docs.pages import all_blocks, text_of
 
-ROOT = Path(__file__).parents[1]
-VARIABLE = re.compile(r"OBEYA_[A-Z_]+|DATABASE_URL")
-
-
-def variables_read() -> set[str]:
-    """Return the variables that registry_site reads through registry_site.environment."""
-    names = set()
-    for path in (ROOT / "registry_site").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and isinstance(node.func.value, ast.Name)
-                and node.func.value.id == "env"
-            ):
-                assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}"
-                names.add(node.args[0].value)
-    return names
-
-
-def variables_documented() -> list[str]:
-    text = (ROOT / "docs" / "settings.md").read_text()
-    return re.findall(rf"^\| `({VARIABLE.pattern})` \|", text, re.MULTILINE)
-
-
-def test_every_variable_is_in_the_table_once():
-    assert sorted(variables_documented()) == sorted(variables_read())
-
-
-def test_every_option_sets_a_variable_that_is_read():
-    assert set((_options._DATABASE | _options._SERVER).values()) <= variables_read()
-
-
-# --- Filters --------------------------------------------------------------------------------------
-
-FILTERS = (ROOT / "docs" / "filters.md").read_text()
+FILTERS = text_of("docs/filters.md")
 
 
 def examples(language: str) -> list[str]:
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", FILTERS, re.MULTILINE | re.DOTALL)
-    assert blocks
-    return [line for block in blocks for line in block.splitlines()]
+    lines = [line for block in all_blocks(language) for line in block.text.splitlines()]
+    assert lines
+    return lines
 
 
 @pytest.mark.parametrize("example", examples("filter"))
