@@ -1,8 +1,9 @@
-"""Say whether a version may be promoted, by the policy and by every other rule.
+"""Check whether a version can be promoted: by its policy, the workflow, approvals and limits.
 
     python examples/check_promotion.py churn 3
 
-Exit status 0: it may; 1: it may not. The registry is the one that OBEYA_URL and OBEYA_TOKEN name.
+Exit status 0: it can be promoted; 1: it cannot. Uses the registry in OBEYA_URL, with the token in
+OBEYA_TOKEN.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from obeya import RegistryError, RemoteRegistry
 
 
 def main() -> int:
-    """Read the command line and print every requirement with its outcome."""
+    """Read the command line and print every requirement with its result."""
     try:
         name, number = sys.argv[1], int(sys.argv[2])
     except (IndexError, ValueError):

@@ -1,12 +1,12 @@
-r"""Train with MLflow, register here, promote through the gates, and load back what was promoted.
+r"""Train and register models with MLflow, promote those that pass, and load the champion.
 
     pip install mlflow scikit-learn
     MLFLOW_REGISTRY_URI=http://127.0.0.1:8000 MLFLOW_TRACKING_TOKEN=obeya_… \
         python examples/mlflow_train.py
 
-Nothing here is of Obeya's own: it is what a script looks like that used MLflow's registry. Runs and
-files stay in the tracking store (MLFLOW_TRACKING_URI, else MLflow's own default in this directory).
-A policy that guards a stage is asked by the server; `obeya policy` sets one.
+The script uses only MLflow's functions, as one for MLflow's own registry does. Runs and files stay
+in the tracking store (MLFLOW_TRACKING_URI; by default MLflow's own, in this directory). The server
+checks the policies of Staging and Production; `obeya policy apply` sets them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 NAME = "breast-cancer"
-# The inverse of the regularisation's strength: a model that learns next to nothing, and a good one.
+# The inverse of the regularisation's strength: one learns almost nothing, the other is good.
 STRENGTHS = (1e-7, 1.0)
 STAGES = ("Staging", "Production")
 
@@ -53,7 +53,7 @@ def train(strength: float) -> str:
             signature=infer_signature(unseen, classifier.predict(unseen)),
         )
     version = str(logged.registered_model_version)
-    # The evidence for the gates. A registry that knows the tracking server copies it by itself.
+    # The policies check these. A registry with OBEYA_MLFLOW_TRACKING_URI copies them from the run.
     for metric, value in metrics.items():
         MlflowClient().set_model_version_tag(NAME, version, f"metrics.{metric}", str(value))
     print(f"{NAME} v{version}: " + ", ".join(f"{n} {v:.3f}" for n, v in metrics.items()))
@@ -61,7 +61,7 @@ def train(strength: float) -> str:
 
 
 def promote(version: str) -> bool:
-    """Take a version to Production; whether the rules let it."""
+    """Move a version to Production; return False if a move is refused."""
     client = MlflowClient()
     for stage in STAGES:
         try:
@@ -77,14 +77,14 @@ def promote(version: str) -> bool:
 
 
 def main() -> None:
-    """Train every classifier, promote those that the rules let, and use the champion."""
+    """Train every classifier, promote those that pass the policies, and load the champion."""
     promoted = [version for version in map(train, STRENGTHS) if promote(version)]
     if not promoted:
-        raise SystemExit("Nothing was promoted: the rules of the registry say what is missing.")
+        raise SystemExit("No version was promoted; the messages above say why.")
     unseen = load_breast_cancer(as_frame=True).data.head(5)
     for address in (f"{NAME}/{promoted[-1]}", f"{NAME}@champion", f"{NAME}/Production"):
         model = mlflow.pyfunc.load_model(f"models:/{address}")
-        print(f"models:/{address} says {model.predict(unseen).tolist()}")
+        print(f"models:/{address} predicts {model.predict(unseen).tolist()}")
 
 
 if __name__ == "__main__":

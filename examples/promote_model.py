@@ -1,9 +1,9 @@
-"""Promote the best version of a model that waits in Staging, by a metric of one's choice.
+"""Promote the version in Staging that is best by a metric.
 
     python examples/promote_model.py churn auc
 
-Exit status 0: promoted; 1: refused, or nothing waits. The registry is the one that OBEYA_URL and
-OBEYA_TOKEN name.
+The highest value is the best. Exit status 0: promoted; 1: refused, or no version in Staging has the
+metric. Uses the registry in OBEYA_URL, with the token in OBEYA_TOKEN.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ def main() -> int:
     name, metric = sys.argv[1:]
     registry = RemoteRegistry()
     try:
-        waiting = registry.search_versions(
+        candidates = registry.search_versions(
             f'stage = staging and has metrics."{metric}"',
             model=name,
             order_by=f'metrics."{metric}" desc',
         )
-        best = next(waiting, None)
+        best = next(candidates, None)
         if best is None:
-            print(f"No version of {name} with {metric} waits in Staging.", file=sys.stderr)
+            print(f"No version of {name} in Staging has {metric}.", file=sys.stderr)
             return 1
         registry.transition_stage(
             name,
             best.version,
             Stage.PRODUCTION,
-            reason=f"The best {metric} in Staging",
+            reason=f"Best {metric} in Staging",
             archive_existing=True,
         )
     except RegistryError as error:

@@ -1,9 +1,9 @@
-"""Register a version of a model with its metrics and bring it to Production.
+"""Register a version of a model with its metrics and move it to Production.
 
     python examples/register_and_promote.py churn --metric auc=0.91
     python examples/register_and_promote.py --list-production
 
-The registry is the one that OBEYA_URL and OBEYA_TOKEN name.
+Exit status 0: done; 1: refused. Uses the registry in OBEYA_URL, with the token in OBEYA_TOKEN.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def list_production(registry: RemoteRegistry) -> None:
 
 
 def register_and_promote(registry: RemoteRegistry, name: str, metrics: dict[str, float]) -> bool:
-    """Register a version and move it as far as the rules let it; whether it got to Production."""
+    """Register a version and move it to Production; return False if a move is refused."""
     version = registry.register_model(name, metrics=metrics)
     print(f"{version} is registered.")
     for stage in (Stage.STAGING, Stage.PRODUCTION):
@@ -31,7 +31,7 @@ def register_and_promote(registry: RemoteRegistry, name: str, metrics: dict[str,
                 name, version.version, stage, reason="Registered by example", archive_existing=True
             )
         except TransitionRefused as refused:
-            print(f"{version} may not enter {stage.label}:")
+            print(f"{version} cannot enter {stage.label}:")
             for refusal in refused.refusals:
                 print(f"  {refusal.sentence}")
             return False
@@ -40,7 +40,7 @@ def register_and_promote(registry: RemoteRegistry, name: str, metrics: dict[str,
 
 
 def main() -> int:
-    """Read the command line; 0 when done, 1 when refused, else the error's own status."""
+    """Read the command line and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", nargs="?", help="The registered model.")
     parser.add_argument("--metric", action="append", default=[], metavar="NAME=VALUE")
@@ -52,7 +52,7 @@ def main() -> int:
             list_production(registry)
             return 0
         if not given.name:
-            parser.error("name a model, or ask for --list-production")
+            parser.error("Name a model, or use --list-production.")
         pairs = (text.partition("=") for text in given.metric)
         metrics = {name: float(value) for name, _, value in pairs}
         return 0 if register_and_promote(registry, given.name, metrics) else 1

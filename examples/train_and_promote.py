@@ -1,11 +1,11 @@
-"""Train classifiers on data sets that come with scikit-learn, and let the policy decide.
+"""Train classifiers on scikit-learn's data sets, and promote those that pass the policies.
 
     pip install '.[examples]'
     python examples/train_and_promote.py --out models
 
-Each data set is a registered model, each strength of regularisation a version of it, with what it
-measured on held-out data and the digest of its file. The registry is the one that OBEYA_URL and
-OBEYA_TOKEN name.
+Each data set is a registered model, and each strength of regularisation a version of it, with its
+metrics on held-out data and the digest of its file. Uses the registry in OBEYA_URL, with the token
+in OBEYA_TOKEN.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ STRENGTHS = (0.0001, 0.01, 1.0)
 def save(classifier: Pipeline, file: Path) -> str:
     """Write the classifier's numbers and return their digest.
 
-    Plain arrays, which `numpy.load` reads without pickle: whoever loads them runs no code.
+    Plain arrays, which `numpy.load` reads without pickle, so loading them runs no code.
     """
     scaler, regression = (step for _, step in classifier.steps)
     np.savez(
@@ -84,7 +84,7 @@ def train(registry: RemoteRegistry, name: str, strength: float, out: Path) -> in
 
 
 def promote(registry: RemoteRegistry, name: str, number: int) -> bool:
-    """Move the version as far as the rules let it; whether it got to Production."""
+    """Move the version to Production; return False if a move is refused."""
     for stage in (Stage.STAGING, Stage.PRODUCTION):
         try:
             registry.transition_stage(
@@ -95,16 +95,18 @@ def promote(registry: RemoteRegistry, name: str, number: int) -> bool:
                 archive_existing=stage is Stage.PRODUCTION,
             )
         except TransitionRefused as refused:
-            print(f"  stays out of {stage.label}: {refused}")
+            print(f"  cannot enter {stage.label}: {refused}")
             return False
     print("  is in Production.")
     return True
 
 
 def main() -> int:
-    """Read the command line; 0 when every model has a version in Production."""
+    """Read the command line; return 0 if every model has a version in Production."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("models"), help="Where the files go.")
+    parser.add_argument(
+        "--out", type=Path, default=Path("models"), help="The folder for the files."
+    )
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     registry = RemoteRegistry()

@@ -63,7 +63,7 @@ def test_a_model_is_registered_and_promoted(example: Example, gated: None) -> No
     assert (good.returncode, good.stdout.splitlines()[-1]) == (0, "churn v1 is in Production.")
     bad = example("register_and_promote.py", "churn", "--metric", "auc=0.5")
     assert bad.returncode == 1
-    assert "churn v2 may not enter Production:" in bad.stdout
+    assert "churn v2 cannot enter Production:" in bad.stdout
     listed = example("register_and_promote.py", "--list-production")
     assert listed.stdout == "churn v1: auc=0.95\n"
 
@@ -108,4 +108,4 @@ def test_trained_models_are_let_in_by_the_policy_alone(
         assert best.artifact_digest == f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
         assert best.measurements["accuracy"].samples
     assert done.stdout.count("is in Production.") == 6
-    assert "stays out of Production: accuracy is" in done.stdout
+    assert "cannot enter Production: accuracy is" in done.stdout

@@ -74,7 +74,7 @@ def test_a_model_is_trained_registered_promoted_and_loaded_back(
 
     assert "v1 was refused." in said
     assert "accuracy" in said.partition("v1 was refused.")[2].partition("\n\n")[0]
-    assert said.count("says [") == 3
+    assert said.count("predicts [") == 3
     version = registry.get_latest_in_stage("breast-cancer", Stage.PRODUCTION)
     assert version is not None
     assert version.aliases == ("champion",)
