@@ -45,7 +45,7 @@ CHECKED = {
     "refused": "parsed by test_filters.py",
     "text": "no code, or quoted by title: test_audit_spec.py, test_quoted_answers.py",
 }
-# Blocks that are not run, by page and first line: what they need, and which test is instead.
+# Blocks that are not run, by page and first line: what they need, and the test that does the same.
 NOT_RUN = {
     ("README.md", "git clone <this repository> obeya && cd obeya"): (
         "the repository's address, and packages from an index; test_installation.py"

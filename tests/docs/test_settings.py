@@ -12,7 +12,7 @@ VARIABLE = re.compile(r"OBEYA_[A-Z_]+|DATABASE_URL")
 
 
 def variables_read() -> set[str]:
-    """First arguments of calls into registry_site.environment, in all of the site's modules."""
+    """Return the variables that registry_site reads through registry_site.environment."""
     names = set()
     for path in (ROOT / "registry_site").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
