@@ -17,6 +17,7 @@ from boards.views.catalog import (
 )
 from boards.views.checks import checks
 from boards.views.compare import compare
+from boards.views.documentation import documentation
 from boards.views.policies import guardrails, limits, policies, policy_revisions
 from boards.views.reviews import request_form, requests, waivers
 from boards.views.transitions import rollback, transition
@@ -133,5 +134,8 @@ urlpatterns = [
     path("password/", accounts.set_password, name="set_password"),
     path("settings/tokens/", tokens.tokens, name="tokens"),
     path("settings/tokens/<uuid:uid>/revoke/", tokens.revoke_token, name="revoke_token"),
+    path("docs/", documentation.read, name="documentation"),
+    path("docs/files/<path:file>", documentation.download, name="documentation_file"),
+    path("docs/<path:page>/", documentation.read, name="documentation_page"),
     path("theme/", accounts.set_theme, name="set_theme"),
 ]

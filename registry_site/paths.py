@@ -1,4 +1,4 @@
-"""Where templates and static files are: in the checkout, or inside the package in a wheel."""
+"""Where templates, static files and documents are: in the checkout, or inside the package."""
 
 from __future__ import annotations
 
@@ -18,3 +18,6 @@ def bundled(name: str) -> Path:
 
 TEMPLATES_DIR = bundled("templates")
 STATIC_DIR = bundled("static")
+# In the checkout, the documents are `docs/`, `examples/` and the Markdown files beside them.
+_DOCUMENTS = PACKAGE / "documents"
+DOCUMENTS_DIR = _DOCUMENTS if _DOCUMENTS.is_dir() else PACKAGE.parent

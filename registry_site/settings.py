@@ -14,7 +14,7 @@ from typing import Any
 from obeya.stages import WORKFLOWS
 from registry_site import environment as env
 from registry_site.environment import is_making
-from registry_site.paths import STATIC_DIR, TEMPLATES_DIR
+from registry_site.paths import DOCUMENTS_DIR, PACKAGE, STATIC_DIR, TEMPLATES_DIR
 
 # --- This installation ----------------------------------------------------------------------------
 
@@ -127,8 +127,10 @@ DATABASES = {
     )
 }
 
-# --- Static files and artifacts -------------------------------------------------------------------
+# --- Documents, static files and artifacts --------------------------------------------------------
 
+OBEYA_DOCUMENTS_DIR = DOCUMENTS_DIR
+OBEYA_DEMO_DATA_DIR = PACKAGE / "demo" / "data"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [STATIC_DIR]
 STATIC_ROOT = OBEYA_DATA_DIR / "static"

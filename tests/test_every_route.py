@@ -125,6 +125,8 @@ def values_for(route: str) -> dict[str, str]:
         "version": "1",
         "stage": "staging",
         "path": "a.bin",
+        "file": "openapi.json",
+        "page": "settings",
         "key": "k",
         "alias": "best",
         "sha256": models.Blob.objects.get().sha256,

@@ -71,6 +71,9 @@ def site_pages(check_id: str) -> list[SitePage]:
             for row in Delivery.objects.order_by("pk")[:1]
         ),
         SitePage("JSON API", "/api/v1/docs"),
+        SitePage("documentation", "/docs/"),
+        SitePage("documentation, README", "/docs/readme/"),
+        SitePage("documentation, policies", "/docs/policies/"),
         SitePage("no such page", "/there/is/nothing/"),
         SitePage("sign in", reverse("boards:sign_in"), is_open=True),
         SitePage("sign in once", reverse("boards:sign_in_once", args=["token"]), is_open=True),

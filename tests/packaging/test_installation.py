@@ -154,8 +154,9 @@ def test_the_server_and_the_demo_work_from_any_directory(wheel, tmp_path):
                 page = answer.read().decode()
             style = re.search(r'href="/(static/css/base\.[^"]+\.css)"', page)
             assert style
-            with urllib.request.urlopen(address + style[1], timeout=10) as answer:
-                assert answer.status == 200
+            for path in (style[1], "docs/", "docs/settings/"):
+                with urllib.request.urlopen(address + path, timeout=10) as answer:
+                    assert answer.status == 200
     verified = server.run("obeya", "audit", "verify")
     assert verified.returncode == 0
     assert re.search(r"901 chains, \d+ events: every link holds", verified.stdout)
