@@ -23,6 +23,8 @@ _PICTURE = re.compile(
     r'\s*<img src="(?P<light>[^"]+)" alt="(?P<alt>[^"]*)">\s*</picture>'
 )
 _IMAGE_PER_THEME = r'![\g<alt>](\g<light> "light")![\g<alt>](\g<dark> "dark")'
+# A piece of code that is kept on one line: it fits on a phone.
+_WORD = re.compile(r"\S{1,32}")
 _ELSEWHERE = re.compile(r"[a-z]+:")
 
 # fmt: off
@@ -34,6 +36,7 @@ _TAGS = {
 _ATTRIBUTES = {
     "a": {"href"},
     "button": {"aria-label", "class", "data-copy", "hidden", "type"},
+    "code": {"class"},
     "div": {"aria-label", "class", "role", "tabindex"},
     "img": {"alt", "class", "src"},
     "ol": {"start"},
@@ -53,6 +56,9 @@ def parse(text: str, *, source: str) -> list[Token]:
             token.attrSet("id", f"{slug}-{ids[slug]}" if ids[slug] else slug)
             ids[slug] += 1
         _lead_to_pages(following.children or (), source)
+        for child in following.children or ():
+            if child.type == "code_inline" and _WORD.fullmatch(child.content):
+                child.attrSet("class", "docs-word")
     return tokens
 
 
