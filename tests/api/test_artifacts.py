@@ -94,7 +94,7 @@ def test_the_same_content_is_stored_once(api: Program, version: None) -> None:
     assert ArtifactFile.objects.count() == 2
 
 
-def test_the_same_files_again_write_nothing(api: Program, version: None) -> None:
+def test_storing_the_same_files_again_writes_nothing(api: Program, version: None) -> None:
     first = store(api, {"a": CONTENT})
     assert store(api, {"a": CONTENT}).json() == first.json()
     assert AuditEvent.objects.filter(action=Action.ARTIFACT_STORED).count() == 1
@@ -147,7 +147,7 @@ class BrokenOff:
 
 @override_settings(OBEYA_UPLOAD_MAX_MIB=1)
 @pytest.mark.parametrize(("body", "size"), [(Endless(), None), (BrokenOff(), 5_000)])
-def test_what_goes_wrong_on_the_way_leaves_nothing(db: None, body: Any, size: int | None) -> None:
+def test_a_failed_upload_leaves_no_files(db: None, body: Any, size: int | None) -> None:
     before = lying()
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever it is, nothing may stay
         store_blob(body=body, size=size, actor=SYSTEM, at=timezone.now())
@@ -155,14 +155,14 @@ def test_what_goes_wrong_on_the_way_leaves_nothing(db: None, body: Any, size: in
     assert not Blob.objects.exists()
 
 
-def test_less_than_was_announced_is_refused(db: None) -> None:
+def test_a_body_shorter_than_announced_is_refused(db: None) -> None:
     before = lying()
     with pytest.raises(InvalidInput, match="announced"):
         store_blob(body=io.BytesIO(b"abc"), size=5, actor=SYSTEM, at=timezone.now())
     assert lying() == before
 
 
-def test_a_full_disk_is_said(api: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(api: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     full = type("Usage", (), {"free": 10})
     monkeypatch.setattr(blob_store.shutil, "disk_usage", lambda _: full)
     answer = send(api, CONTENT)
@@ -171,7 +171,9 @@ def test_a_full_disk_is_said(api: Program, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("path", TRAVERSALS)
-def test_no_path_leads_elsewhere(api: Program, version: None, path: str, tmp_path: Path) -> None:
+def test_no_path_escapes_the_artifact_folder(
+    api: Program, version: None, path: str, tmp_path: Path
+) -> None:
     canary = tmp_path / "canary"
     canary.write_text("secret")
     send(api, CONTENT)
@@ -184,7 +186,7 @@ def test_no_path_leads_elsewhere(api: Program, version: None, path: str, tmp_pat
     assert not ArtifactFile.objects.exists()
 
 
-def test_a_part_is_served_and_what_is_known_is_not_sent(api: Program, version: None) -> None:
+def test_ranges_are_served_and_known_content_is_not_sent(api: Program, version: None) -> None:
     store(api, {"a": CONTENT})
     address = f"{VERSION}/artifact/files/a"
     for asked, expected, told in (
@@ -204,7 +206,7 @@ def test_a_part_is_served_and_what_is_known_is_not_sent(api: Program, version: N
     assert api.get(address, If_None_Match=f'"{sha256(CONTENT)}"').status_code == 304
 
 
-def test_a_download_is_nothing_that_a_browser_would_show(api: Program, version: None) -> None:
+def test_a_download_is_never_displayed_by_a_browser(api: Program, version: None) -> None:
     name = "évil' onload=alert(1).html"
     assert store(api, {name: b"<script>alert(1)</script>"}).status_code == 200
     got = api.get(f"{VERSION}/artifact/files/{quote(name)}")
@@ -222,7 +224,7 @@ class Bomb:
         return os.mkdir, (str(Path(settings.OBEYA_DATA_DIR) / "bomb"),)
 
 
-def test_a_policy_judges_what_is_in_the_files(api: Program, version: None) -> None:
+def test_a_policy_checks_the_content_of_files(api: Program, version: None) -> None:
     rules = [{"no_pickle": True}, {"artifact_max_mib": 0.001}, {"artifact_digest": True}]
     api.put("/policies/staging", {"requirements": rules})
     store(api, {"model.safetensors": pickle.dumps(Bomb())})
@@ -249,7 +251,7 @@ class Canary:
 
 
 @pytest.mark.parametrize("path", ["model.pkl", "weights.safetensors", "README.md", "image.png"])
-def test_a_pickle_runs_by_no_door_and_is_told_under_any_name(
+def test_no_upload_executes_a_pickle_and_each_detects_it_under_any_name(
     api: Program, version: None, client: Client, alice: User, tmp_path: Path, path: str
 ) -> None:
     canary = tmp_path / "ran"
@@ -275,14 +277,16 @@ def test_a_pickle_runs_by_no_door_and_is_told_under_any_name(
     assert not canary.exists()
 
 
-def test_files_are_fixed_when_the_version_has_left_development(api: Program, version: None) -> None:
+def test_files_cannot_change_after_the_version_left_development(
+    api: Program, version: None
+) -> None:
     store(api, {"a": CONTENT})
     api.post(f"{VERSION}/transitions", {"to_stage": "staging"})
     assert store(api, {"a": b"other"}).status_code == 409
     assert api.get(f"{VERSION}/artifact").json()["files"][0]["sha256"] == sha256(CONTENT)
 
 
-def test_a_stored_file_is_part_of_what_an_approval_is_bound_to(api: Program, version: None) -> None:
+def test_a_stored_file_is_part_of_the_evidence_of_an_approval(api: Program, version: None) -> None:
     api.put("/policies/staging", {"requirements": [], "required_approvals": 1})
     made = api.post(f"{VERSION}/requests", {"to_stage": "staging"})
     assert made.status_code == 201, made.content
@@ -292,7 +296,7 @@ def test_a_stored_file_is_part_of_what_an_approval_is_bound_to(api: Program, ver
     assert before.get_requests("resnet50")[0].evidence_digest != old
 
 
-def test_who_never_sent_content_cannot_take_it_by_its_digest(
+def test_content_of_others_cannot_be_claimed_by_its_digest(
     api: Program, version: None, alice: User
 ) -> None:
     store(api, {"a": CONTENT})
@@ -316,7 +320,7 @@ def test_who_never_sent_content_cannot_take_it_by_its_digest(
     assert other.put("/models/other/versions/1/artifact", listed).status_code == 200
 
 
-def test_a_viewer_sends_nothing(api: Program, victor: User) -> None:
+def test_a_viewer_cannot_upload(api: Program, victor: User) -> None:
     _, token = create_token(
         user=victor, name="v", scopes=[Scope.READ], actor=SYSTEM, at=timezone.now()
     )
@@ -324,7 +328,7 @@ def test_a_viewer_sends_nothing(api: Program, victor: User) -> None:
     assert not Blob.objects.exists()
 
 
-def test_what_nothing_names_is_collected_after_a_day(api: Program, version: None) -> None:
+def test_unreferenced_content_is_collected_after_a_day(api: Program, version: None) -> None:
     store(api, {"a": CONTENT})
     send(api, b"never named")
     now = timezone.now()
@@ -370,7 +374,7 @@ def test_a_flipped_byte_is_found(api: Program, version: None) -> None:
     assert any("is gone" in blob.fault for blob in examined_blobs())
 
 
-def test_a_file_of_a_run_belongs_to_who_stored_it(alice: User, db: None) -> None:
+def test_a_file_of_a_run_belongs_to_the_account_that_stored_it(alice: User, db: None) -> None:
     at = timezone.now()
     carol = create_user(username="carol", group="contributor", actor=SYSTEM, at=at)
     mine, theirs = Actor(carol, Channel.MLFLOW), None

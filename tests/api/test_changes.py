@@ -38,7 +38,7 @@ def test_a_version_is_registered_and_read_back(api: Program) -> None:
     assert event.channel == "api"
 
 
-def test_what_one_knows_already_is_not_sent_again(api: Program) -> None:
+def test_a_known_etag_is_answered_with_304(api: Program) -> None:
     api.post("/models/m/versions")
     assert api.get("/models/m/versions/1", If_None_Match='"1"').status_code == 304
     assert api.get("/models/m/versions/1", If_None_Match='"2"').status_code == 200
@@ -61,7 +61,7 @@ def test_what_one_knows_already_is_not_sent_again(api: Program) -> None:
         ("DELETE", "/models/m", None),
     ],
 )
-def test_who_saw_something_older_is_told_so_and_changes_nothing(
+def test_a_stale_precondition_is_refused_and_changes_nothing(
     api: Program, method: str, path: str, body: object
 ) -> None:
     api.post("/models/m/versions", {"tags": {"there": "1"}})
@@ -77,7 +77,7 @@ def test_who_saw_something_older_is_told_so_and_changes_nothing(
 
 
 @pytest.mark.parametrize("seen", ["1", 'W/"1"', '"abc"', '"1", "2"'])
-def test_what_is_no_etag_of_the_api_is_refused(api: Program, seen: str) -> None:
+def test_an_invalid_etag_is_refused(api: Program, seen: str) -> None:
     api.post("/models/m/versions")
     answer = api.patch("/models/m/versions/1", {"description": "x"}, If_Match=seen)
     problem(answer, 400, "invalid_input")
@@ -103,7 +103,7 @@ def test_many_versions_are_registered_together(api: Program) -> None:
         ({"model": "m", "metrics": {"": 1.0}}, 400, "invalid_input", "versions[2].metric"),
     ],
 )
-def test_of_many_versions_all_are_registered_or_none(
+def test_many_versions_are_registered_all_or_nothing(
     api: Program, draft: dict[str, object], status: int, code: str, field: str
 ) -> None:
     answer = api.post(
@@ -114,7 +114,7 @@ def test_of_many_versions_all_are_registered_or_none(
     assert not RegisteredModel.objects.exists()
 
 
-def test_a_refused_move_tells_every_reason_and_leaves_its_check(
+def test_a_refused_move_lists_every_reason_and_stores_its_check(
     api: Program, registry: DatabaseRegistry
 ) -> None:
     registry.set_policy(
@@ -136,7 +136,7 @@ def test_a_refused_move_tells_every_reason_and_leaves_its_check(
     assert "Staging" in problem(skipped, 422, "invalid_transition")["detail"]
 
 
-def test_what_the_caller_saw_in_the_body_is_a_conflict(api: Program) -> None:
+def test_a_stale_expectation_in_the_body_is_a_conflict(api: Program) -> None:
     api.post("/models/m/versions")
     answer = api.post(
         "/models/m/versions/1/transitions", {"to_stage": "staging", "expected_stage": "production"}
@@ -155,7 +155,7 @@ def test_a_model_is_renamed_and_described_together_or_not_at_all(api: Program) -
     problem(api.get("/models/m"), 404, "not_found")
 
 
-def test_lists_come_in_pages(api: Program) -> None:
+def test_lists_are_paged(api: Program) -> None:
     api.post("/versions", {"versions": [{"model": f"m{i:02}"} for i in range(7)]})
     names, cursor, pages = [], "", 0
     while True:
@@ -169,7 +169,7 @@ def test_lists_come_in_pages(api: Program) -> None:
     assert pages == 3
 
 
-def test_history_comes_in_pages_oldest_first(api: Program) -> None:
+def test_history_is_paged_oldest_first(api: Program) -> None:
     for _ in range(3):
         api.post("/models/m/versions")
     first = api.get("/models/m/transitions?limit=2").json()

@@ -16,13 +16,13 @@ from obeya.tokens import new_token
 from tests.api.conftest import Program, ProgramOf, problem
 
 
-def test_without_a_token_nothing_is_told(client: Client, db: None) -> None:
+def test_a_request_without_a_token_is_refused(client: Client, db: None) -> None:
     answer = client.get("/api/v1/models")
     problem(answer, 401, "not_signed_in")
     assert answer["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_session_says_nothing_here(client: Client, alice: User) -> None:
+def test_a_browser_session_gives_no_access(client: Client, alice: User) -> None:
     client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
     problem(client.get("/api/v1/models"), 401, "not_signed_in")
 
@@ -30,9 +30,7 @@ def test_a_session_says_nothing_here(client: Client, alice: User) -> None:
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer nonsense", "Bearer {new}"]
 )
-def test_what_is_no_token_of_this_registry_is_refused(
-    client: Client, db: None, header: str
-) -> None:
+def test_an_unknown_token_is_refused(client: Client, db: None, header: str) -> None:
     header = header.replace("{new}", new_token())
     answer = client.get("/api/v1/models", headers={"Authorization": header})
     problem(answer, 401, "not_signed_in")
@@ -44,18 +42,18 @@ def test_a_revoked_token_is_refused_at_the_next_request(api: Program) -> None:
     problem(api.get("/models"), 401, "not_signed_in")
 
 
-def test_a_token_ends_when_its_time_is_over(api: Program) -> None:
+def test_a_token_expires(api: Program) -> None:
     ApiToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     problem(api.get("/models"), 401, "not_signed_in")
 
 
-def test_a_token_ends_with_its_account(api: Program, alice: User) -> None:
+def test_the_token_of_an_inactive_account_is_refused(api: Program, alice: User) -> None:
     alice.is_active = False
     alice.save()
     problem(api.get("/models"), 401, "not_signed_in")
 
 
-def test_the_token_is_kept_nowhere(api: Program) -> None:
+def test_the_token_is_stored_nowhere(api: Program) -> None:
     row = ApiToken.objects.get()
     stored = " ".join(str(value) for value in vars(row).values())
     events = " ".join(AuditEvent.objects.values_list("canonical_text", flat=True))
@@ -63,7 +61,7 @@ def test_the_token_is_kept_nowhere(api: Program) -> None:
     assert api.token.startswith(row.shown)
 
 
-def test_when_a_token_was_used_is_noted_once_a_minute(api: Program) -> None:
+def test_the_last_use_of_a_token_is_stored_once_a_minute(api: Program) -> None:
     api.get("/models")
     first = ApiToken.objects.get().last_used_at
     assert first is not None
@@ -91,7 +89,7 @@ def test_when_a_token_was_used_is_noted_once_a_minute(api: Program) -> None:
         (["promote"], "POST", "/tokens", {"name": "more", "scopes": ["read"]}, False),
     ],
 )
-def test_a_token_goes_as_far_as_its_scopes(
+def test_a_token_is_limited_to_its_scopes(
     alice: User,
     registry: DatabaseRegistry,
     program_of: ProgramOf,
@@ -111,14 +109,16 @@ def test_a_token_goes_as_far_as_its_scopes(
         assert "scope" in problem(answer, 403, "not_allowed")["detail"]
 
 
-def test_a_token_goes_no_further_than_its_account(victor: User, program_of: ProgramOf) -> None:
+def test_a_token_is_limited_to_the_permissions_of_its_account(
+    victor: User, program_of: ProgramOf
+) -> None:
     program = program_of(victor, ["read"])
     ApiToken.objects.update(scopes=["read", "write", "promote", "approve", "admin"])
     answer = program.post("/models/m/versions")
     assert problem(answer, 403, "not_allowed")["permission"] == "register"
 
 
-def test_a_token_for_some_models_reaches_no_other(
+def test_a_token_is_limited_to_its_models(
     alice: User, registry: DatabaseRegistry, program_of: ProgramOf
 ) -> None:
     for name in ("resnet50", "resnet101", "bert"):
@@ -180,7 +180,7 @@ def test_every_error_is_a_problem(
         (b'{"version": ' + b"9" * 5_000 + b"}", "digits"),
     ],
 )
-def test_a_body_that_cannot_be_read_is_named_and_changes_nothing(
+def test_an_invalid_body_is_explained_and_changes_nothing(
     api: Program, body: bytes, says: str
 ) -> None:
     before = AuditEvent.objects.count()
@@ -200,7 +200,7 @@ def test_a_huge_body_is_refused_before_it_is_read(api: Program) -> None:
     problem(answer, 413, "too_large")
 
 
-def test_the_token_tells_who_one_is(api: Program) -> None:
+def test_me_describes_the_account_of_the_token(api: Program) -> None:
     me = api.get("/me").json()
     assert me["account"] == "alice"
     assert me["token"]["scopes"] == ["admin", "approve", "promote", "read", "write"]

@@ -17,7 +17,7 @@ from tests.api.conftest import Program, problem
 pytestmark = pytest.mark.both_engines
 
 
-def test_the_same_request_again_is_answered_as_before(api: Program) -> None:
+def test_a_repeated_request_gets_the_first_response(api: Program) -> None:
     first = api.post("/models/m/versions", {"label": "a"}, Idempotency_Key="k1")
     again = api.post("/models/m/versions", {"label": "a"}, Idempotency_Key="k1")
     assert (again.status_code, again.content) == (first.status_code, first.content)
@@ -28,7 +28,7 @@ def test_the_same_request_again_is_answered_as_before(api: Program) -> None:
     assert ModelVersion.objects.count() == 1
 
 
-def test_a_refusal_is_answered_as_before_too(api: Program) -> None:
+def test_a_repeated_refusal_gets_the_first_response(api: Program) -> None:
     api.post("/models/m/versions")
     body = {"to_stage": "production"}
     first = api.post("/models/m/versions/1/transitions", body, Idempotency_Key="k")
@@ -37,7 +37,7 @@ def test_a_refusal_is_answered_as_before_too(api: Program) -> None:
     assert again.json() == first.json()
 
 
-def test_the_key_with_another_request_is_refused(api: Program) -> None:
+def test_a_key_reused_for_another_request_is_refused(api: Program) -> None:
     api.post("/models/m/versions", {"label": "a"}, Idempotency_Key="k")
     other = api.post("/models/m/versions", {"label": "b"}, Idempotency_Key="k")
     problem(other, 422, "idempotency_key_reused")
@@ -46,7 +46,7 @@ def test_the_key_with_another_request_is_refused(api: Program) -> None:
     assert ModelVersion.objects.count() == 1
 
 
-def test_while_it_is_answered_the_same_request_is_told_to_wait(api: Program, alice) -> None:
+def test_a_repetition_during_the_first_request_is_refused(api: Program, alice) -> None:
     sent = api.post("/models/m/versions", {}, Idempotency_Key="k")
     IdempotentRequest.objects.update(status=None, answer="", claim=uuid.uuid4())
     problem(api.post("/models/m/versions", {}, Idempotency_Key="k"), 409, "idempotency_key_in_use")
@@ -56,7 +56,7 @@ def test_while_it_is_answered_the_same_request_is_told_to_wait(api: Program, ali
     assert (sent.json()["version"], taken_over.json()["version"]) == (1, 2)
 
 
-def test_what_broke_did_nothing_and_may_be_sent_again(api: Program, monkeypatch) -> None:
+def test_a_failed_request_changes_nothing_and_can_be_repeated(api: Program, monkeypatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is gone")
 
@@ -70,7 +70,7 @@ def test_what_broke_did_nothing_and_may_be_sent_again(api: Program, monkeypatch)
     assert api.post("/models/m/versions", {}, Idempotency_Key="k").status_code == 201
 
 
-def test_keys_are_forgotten_in_the_end(api: Program) -> None:
+def test_keys_expire(api: Program) -> None:
     api.post("/models/m/versions", {}, Idempotency_Key="old")
     IdempotentRequest.objects.update(claimed_at=timezone.now() - timedelta(days=8))
     api.post("/models/m/versions", {}, Idempotency_Key="new")
@@ -78,12 +78,12 @@ def test_keys_are_forgotten_in_the_end(api: Program) -> None:
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "ü", "a\tb"])
-def test_what_is_no_key_is_refused(api: Program, key: str) -> None:
+def test_an_invalid_key_is_refused(api: Program, key: str) -> None:
     problem(api.post("/models/m/versions", {}, Idempotency_Key=key), 400, "invalid_input")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_at_once_one_is_done(api: Program) -> None:
+def test_of_concurrent_repetitions_only_one_runs(api: Program) -> None:
     answers = []
     start = threading.Barrier(8)
 
@@ -109,7 +109,7 @@ def test_of_many_at_once_one_is_done(api: Program) -> None:
             problem(answer, 409, "idempotency_key_in_use")
 
 
-def test_an_answer_that_took_too_long_is_undone(api: Program, alice) -> None:
+def test_a_request_that_lost_its_claim_is_rolled_back(api: Program, alice) -> None:
     key = {"user": alice, "key": "k", "fingerprint": "f", "at": timezone.now()}
 
     def slow() -> idempotency.Answer:

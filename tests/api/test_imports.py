@@ -17,7 +17,7 @@ FIRST = {"version": 1, "stage": "production", "created_at": AT, "updated_at": AT
 MODEL = {"model": "m", "origin": "https://mlflow.example.org", "created_at": AT}
 
 
-def test_a_model_comes_in_and_the_report_says_what_became_of_it(api: Program) -> None:
+def test_a_model_is_imported_with_a_report(api: Program) -> None:
     answer = api.post("/imports", MODEL | {"versions": [FIRST]})
     assert answer.status_code == 200, answer.content
     assert answer.json() == {
@@ -51,14 +51,16 @@ def test_a_model_comes_in_and_the_report_says_what_became_of_it(api: Program) ->
         {"versions": [FIRST | {"version": n} for n in range(1, 502)]},
     ],
 )
-def test_what_cannot_be_is_refused_whole(api: Program, wrong: dict[str, Any]) -> None:
+def test_an_invalid_model_is_refused_completely(api: Program, wrong: dict[str, Any]) -> None:
     before = AuditEvent.objects.count()
     problem(api.post("/imports", MODEL | wrong), 400, "invalid_input")
     assert not RegisteredModel.objects.exists()
     assert AuditEvent.objects.count() == before
 
 
-def test_it_takes_the_scope_admin_for_the_model(alice: User, program_of: ProgramOf) -> None:
+def test_importing_requires_the_scope_admin_for_the_model(
+    alice: User, program_of: ProgramOf
+) -> None:
     for program in (
         program_of(alice, [Scope.READ, Scope.WRITE, Scope.PROMOTE]),
         program_of(alice, models=["other-*"]),

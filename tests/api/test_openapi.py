@@ -21,15 +21,15 @@ def document() -> Any:
     return json.loads(OUTPUT.read_text("utf-8"))
 
 
-def test_the_committed_document_is_that_of_the_code() -> None:
+def test_the_committed_document_matches_the_code() -> None:
     assert OUTPUT.read_text("utf-8") == openapi_text(), "It has drifted: run `make openapi`."
 
 
-def test_the_server_publishes_the_same_to_everybody(client: Client, document: Any) -> None:
+def test_the_server_publishes_the_document_without_sign_in(client: Client, document: Any) -> None:
     assert client.get("/api/v1/openapi.json").json() == document
 
 
-def test_it_is_openapi_3_1_and_tells_of_every_operation(document: Any) -> None:
+def test_it_is_openapi_3_1_and_describes_every_operation(document: Any) -> None:
     assert document["openapi"].startswith("3.1")
     named = {operation["operationId"] for _, operation in operations(document)}
     assert named >= CACHED | CONDITIONAL
@@ -44,7 +44,7 @@ def test_every_post_takes_an_idempotency_key(document: Any) -> None:
         assert len(keys) == (method == "post")
 
 
-def test_a_stated_precondition_is_looked_at(api: Program, document: Any) -> None:
+def test_documented_preconditions_are_enforced(api: Program, document: Any) -> None:
     """Each write with If-Match in the document refuses a revision that is not current."""
     api.post("/models/resnet50/versions", {"metrics": {"accuracy": 0.9}})
     api.put("/models/resnet50/aliases/best", {"version": 1})

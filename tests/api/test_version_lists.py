@@ -48,7 +48,7 @@ def test_versions_are_filtered_and_sorted(models: DatabaseRegistry, api: Program
     assert named(get(api, "/versions", {"filter": "stage = Staging"})) == ["vit 1"]
 
 
-def test_those_without_the_metric_come_last_either_way(
+def test_versions_without_the_metric_come_last_in_both_orders(
     models: DatabaseRegistry, api: Program
 ) -> None:
     for way in ("asc", "desc"):
@@ -56,7 +56,7 @@ def test_those_without_the_metric_come_last_either_way(
         assert named(found)[-1] == "vit 2"
 
 
-def test_pages_join_into_the_whole_list(models: DatabaseRegistry, api: Program) -> None:
+def test_pages_cover_the_whole_list(models: DatabaseRegistry, api: Program) -> None:
     whole = named(get(api, "/versions", {"order_by": "metrics.accuracy desc"}))
     joined: list[str] = []
     cursor = ""
@@ -80,7 +80,7 @@ def test_pages_join_into_the_whole_list(models: DatabaseRegistry, api: Program) 
         ({"order_by": "sideways"}, "order_by", 0),
     ],
 )
-def test_what_cannot_be_read_is_named_with_its_place(
+def test_a_filter_error_names_its_position(
     query: dict[str, str], field: str, position: int, api: Program
 ) -> None:
     answer = get(api, "/versions", query)
@@ -95,7 +95,7 @@ def test_a_cursor_of_another_order_is_refused(models: DatabaseRegistry, api: Pro
     assert answer.json()["field"] == "cursor"
 
 
-def test_a_token_for_some_models_lists_only_these(
+def test_a_token_lists_only_its_models(
     models: DatabaseRegistry, alice: User, program_of: ProgramOf
 ) -> None:
     caller = program_of(alice, models=["res*"])
@@ -103,7 +103,7 @@ def test_a_token_for_some_models_lists_only_these(
     assert caller.get("/models/vit/versions").status_code == 403
 
 
-def test_a_policy_is_taken_out_of_force(models: DatabaseRegistry, api: Program) -> None:
+def test_a_policy_is_removed(models: DatabaseRegistry, api: Program) -> None:
     policy = {"requirements": [], "required_approvals": 1}
     for address in ("/policies/production", "/models/vit/policies/production"):
         assert api.put(address, policy).status_code == 200

@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_a_folder_goes_up_and_comes_back_as_it_was(
+def test_a_folder_is_uploaded_and_downloaded_unchanged(
     obeya: Any, folder: Path, tmp_path: Path
 ) -> None:
     made = obeya("register", "churn", "--metric", "auc=0.9", "--artifact", str(folder))
@@ -75,7 +75,7 @@ def test_one_file_has_its_own_digest_and_is_stored_once(obeya: Any, folder: Path
     assert Blob.objects.count() == 1
 
 
-def test_what_was_altered_on_the_server_is_not_kept(
+def test_a_file_altered_on_the_server_is_not_saved(
     obeya: Any, folder: Path, tmp_path: Path
 ) -> None:
     obeya("register", "churn", "--artifact", str(folder))
@@ -96,7 +96,7 @@ def test_a_version_without_files_says_so(obeya: Any, tmp_path: Path) -> None:
     assert "no files in the registry" in fetched.output
 
 
-def test_nothing_is_registered_where_the_files_cannot_be_sent(obeya: Any, tmp_path: Path) -> None:
+def test_nothing_is_registered_if_the_upload_fails(obeya: Any, tmp_path: Path) -> None:
     (tmp_path / "a;b").write_text("x")
     refused = obeya("register", "churn", "--artifact", str(tmp_path / "a;b"))
     assert refused.exit_code == 2

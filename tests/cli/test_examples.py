@@ -88,7 +88,7 @@ def test_the_best_in_staging_is_promoted(example: Example, gated: None) -> None:
     assert example("promote_model.py", "churn", "f1").returncode == 1
 
 
-def test_trained_models_are_let_in_by_the_policy_alone(
+def test_the_policy_decides_which_trained_models_are_promoted(
     example: Example, tmp_path: Path, db: None
 ) -> None:
     registry = DatabaseRegistry(actor=None)

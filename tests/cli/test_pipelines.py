@@ -99,7 +99,7 @@ def test_the_action_promotes_what_passes(surroundings: dict[str, str]) -> None:
     assert "| auc ≥ 0.9 | ✅ passed |" in summary
 
 
-def test_the_action_stops_at_what_fails_with_the_policy_result(
+def test_the_action_fails_with_the_policy_result(
     surroundings: dict[str, str],
 ) -> None:
     done = list(steps({"model": "churn", "version": "1", "stage": "Staging"}, surroundings))
@@ -136,7 +136,7 @@ def test_the_script_for_gitlab_does_the_same(surroundings: dict[str, str], tmp_p
     assert "✅ passed" in policy_result.read_text("utf-8")
 
 
-def test_the_documented_workflow_gives_only_inputs_that_there_are() -> None:
+def test_the_documented_workflow_uses_only_existing_inputs() -> None:
     workflow = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", CI, re.DOTALL)[0])
     given = workflow["jobs"]["promote"]["steps"][-1]["with"]
     assert given.keys() <= ACTION["inputs"].keys()

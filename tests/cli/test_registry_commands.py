@@ -70,7 +70,7 @@ def churn(number: int = 1) -> list[str]:
     return ["--model", "churn", "--version", str(number)]
 
 
-def test_a_version_is_registered_with_all_that_was_said(obeya: Run) -> None:
+def test_a_version_is_registered_with_every_option(obeya: Run) -> None:
     done = obeya(
         "register",
         "churn",
@@ -101,7 +101,7 @@ def test_metrics_are_added_later(obeya: Run) -> None:
         (["--artifact-uri", "a\nb"], "control characters"),
     ],
 )
-def test_what_makes_no_sense_registers_nothing(obeya: Run, args: list[str], says: str) -> None:
+def test_invalid_options_register_nothing(obeya: Run, args: list[str], says: str) -> None:
     done = obeya("register", "churn", *args)
     assert done.exit_code == 2
     assert says in done.stderr
@@ -138,7 +138,7 @@ def test_two_versions_are_compared(obeya: Run) -> None:
     assert "auc\t0.8\t0.9\t+0.1\t+12.50 %\tbetter" in done.stdout
 
 
-def test_a_check_says_whether_the_policy_passes_and_keeps_the_policy_result(
+def test_a_check_prints_and_stores_the_policy_result(
     obeya: Run, registry: DatabaseRegistry, tmp_path: Path
 ) -> None:
     registry.set_policy(PromotionPolicy(Stage.STAGING).require_metric("auc", Comparison.GTE, 0.9))
@@ -156,7 +156,7 @@ def test_a_check_says_whether_the_policy_passes_and_keeps_the_policy_result(
     assert f"/checks/{PolicyCheck.objects.latest('pk').uid}/" in good.stdout
 
 
-def test_promote_goes_to_the_next_stage_and_says_every_reason_against(
+def test_promote_moves_to_the_next_stage_or_lists_every_refusal(
     obeya: Run, registry: DatabaseRegistry
 ) -> None:
     registry.set_policy(
@@ -175,7 +175,7 @@ def test_promote_goes_to_the_next_stage_and_says_every_reason_against(
     assert skipped.exit_code == 1
 
 
-def test_wait_asks_for_approvals_and_promotes_once_they_are_there(
+def test_wait_requests_approvals_and_promotes_once_they_are_given(
     obeya: Run, registry: DatabaseRegistry
 ) -> None:
     registry.set_policy(PromotionPolicy(Stage.STAGING).require_approvals(1))
@@ -205,7 +205,7 @@ def test_wait_asks_for_approvals_and_promotes_once_they_are_there(
     assert ModelVersion.objects.get().stage == "staging"
 
 
-def test_waiting_ends(obeya: Run, registry: DatabaseRegistry) -> None:
+def test_waiting_times_out(obeya: Run, registry: DatabaseRegistry) -> None:
     registry.set_policy(PromotionPolicy(Stage.STAGING).require_approvals(1))
     obeya("register", "churn")
     done = obeya("promote", *churn(), "--wait", "1")
@@ -214,7 +214,7 @@ def test_waiting_ends(obeya: Run, registry: DatabaseRegistry) -> None:
     assert TransitionRequest.objects.get().status == "open"
 
 
-def test_a_request_is_opened_approved_and_nobody_approves_their_own(
+def test_a_request_is_opened_and_approved_by_someone_else(
     obeya: Run, registry: DatabaseRegistry
 ) -> None:
     registry.set_policy(PromotionPolicy(Stage.STAGING).require_approvals(1))
@@ -229,7 +229,7 @@ def test_a_request_is_opened_approved_and_nobody_approves_their_own(
     assert obeya("promote", *churn()).exit_code == 0
 
 
-def test_a_promotion_archives_what_its_request_said_it_would(obeya: Run) -> None:
+def test_a_promotion_archives_as_its_request_stated(obeya: Run) -> None:
     for number in (1, 2):
         obeya("register", "churn")
         obeya("promote", *churn(number))
@@ -276,7 +276,7 @@ def test_exit_statuses(obeya: Run, args: list[str], env: dict[str, str], status:
     assert "Traceback" not in done.output
 
 
-def test_who_may_not_is_told_so(obeya: Run) -> None:
+def test_a_missing_permission_is_reported(obeya: Run) -> None:
     viewer = {"OBEYA_TOKEN": token_of(person("victor", "viewer"))}
     assert obeya("register", "churn", **viewer).exit_code == 5
 
@@ -288,7 +288,7 @@ bert,7,,,transformer
 """
 
 
-def test_versions_come_in_from_csv_and_jsonl(obeya: Run, tmp_path: Path) -> None:
+def test_versions_are_imported_from_csv_and_jsonl(obeya: Run, tmp_path: Path) -> None:
     table, lines = tmp_path / "v.csv", tmp_path / "v.jsonl"
     table.write_text(CSV, "utf-8")
     assert obeya("import", "csv", str(table), "--dry-run").output.startswith("3 versions read, 0")
@@ -342,7 +342,7 @@ def test_a_file_that_cannot_be_read_registers_nothing(
         ("jsonl", '{"model": "churn"}\n{"model": "a/b"}\n', "Line 2: A model name"),
     ],
 )
-def test_a_row_that_cannot_be_refuses_itself_alone(
+def test_an_invalid_row_is_refused_and_the_others_are_imported(
     obeya: Run, tmp_path: Path, kind: str, content: str, says: str
 ) -> None:
     file = tmp_path / f"v.{kind}"
@@ -354,9 +354,7 @@ def test_a_row_that_cannot_be_refuses_itself_alone(
     assert ModelVersion.objects.get().model.name == "churn"
 
 
-def test_a_number_that_is_used_up_is_refused_and_not_taken_for_there(
-    obeya: Run, tmp_path: Path
-) -> None:
+def test_a_number_of_a_deleted_version_is_refused(obeya: Run, tmp_path: Path) -> None:
     file = tmp_path / "v.csv"
     rows = "model,version,metrics.auc\nspam,1,0.9\nspam,2,{}\nspam,3,0.8\n"
     file.write_text(rows.format("lots"), "utf-8")
@@ -377,7 +375,7 @@ def test_the_same_file_again_registers_nothing_twice(obeya: Run, tmp_path: Path)
     assert ModelVersion.objects.count() == 3
 
 
-def test_columns_are_mapped_and_an_export_comes_in_again(obeya: Run, tmp_path: Path) -> None:
+def test_columns_are_mapped_and_an_export_is_imported_again(obeya: Run, tmp_path: Path) -> None:
     file = tmp_path / "v.csv"
     file.write_text("name,top1,note\nchurn,0.9,x\n", "utf-8")
     maps = ("--map", "name=model", "--map", "top1=metrics.auc", "--map", "note=")
@@ -392,7 +390,7 @@ def test_columns_are_mapped_and_an_export_comes_in_again(obeya: Run, tmp_path: P
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_shells_complete_it(shell: str) -> None:
+def test_shell_completion_works(shell: str) -> None:
     done = CliRunner().invoke(main, ["completion", shell])
     assert done.exit_code == 0
     assert "_OBEYA_COMPLETE" in done.output
@@ -427,7 +425,7 @@ def test_policies_as_code_through_the_api(obeya: Run, tmp_path: Path) -> None:
     assert obeya("policy", "apply", str(exported), "--dry-run").exit_code == 0
 
 
-def test_a_policy_may_come_before_the_first_version_and_says_what_is_not_measured(
+def test_a_policy_before_the_first_version_names_unmeasured_metrics(
     obeya: Run, registry: DatabaseRegistry, tmp_path: Path
 ) -> None:
     file = tmp_path / "p.yml"
@@ -445,7 +443,7 @@ def test_a_policy_may_come_before_the_first_version_and_says_what_is_not_measure
         ("required_approvals", "approvals", "line 7: “approvals” is no part of a policy"),
     ],
 )
-def test_a_policy_file_that_names_what_is_not_there_changes_nothing(
+def test_a_policy_file_with_an_unknown_model_changes_nothing(
     obeya: Run, registry: DatabaseRegistry, tmp_path: Path, old: str, new: str, says: str
 ) -> None:
     obeya("register", "churn", "--metric", "auc=0.8")
