@@ -83,14 +83,14 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_pickle_of_any_protocol_is_told_with_what_it_imports(tmp_path, protocol):
+def test_a_pickle_of_any_protocol_is_detected_with_its_imports(tmp_path, protocol):
     content = pickle.dumps(Bomb(tmp_path / "canary"), protocol)
     assert found(content)["pickles"][0]["imports"] == [f"{os.name}.mkdir"]
     assert not (tmp_path / "canary").exists()
 
 
 @pytest.mark.parametrize("hide", HIDDEN.values(), ids=HIDDEN)
-def test_a_pickle_is_told_however_it_is_packed_and_never_loaded(tmp_path, hide):
+def test_a_packed_pickle_is_detected_and_never_loaded(tmp_path, hide):
     content = hide(Bomb(tmp_path / "canary"))
     said = warning_of("weights.safetensors", found(content))
     assert "weights.safetensors holds a pickle" in said
@@ -98,7 +98,7 @@ def test_a_pickle_is_told_however_it_is_packed_and_never_loaded(tmp_path, hide):
 
 
 @pytest.mark.parametrize("value", [{"a": [1, 2.5, None]}, np.arange(20_000), [b"x" * 100_000] * 3])
-def test_a_pickle_without_calls_is_one_too(value):
+def test_a_pickle_without_calls_is_detected(value):
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
         assert "pickles" in found(pickle.dumps(value, protocol))
 
@@ -125,13 +125,13 @@ def test_other_files_are_not_taken_for_pickles(content):
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_can_be_looked_at(content):
+def test_any_bytes_can_be_inspected(content):
     json.dumps(found(content), allow_nan=False)
     json.dumps(found(b"\x80\x04" + content), allow_nan=False)
     json.dumps(found(b"\x08\x07" + content), allow_nan=False)
 
 
-def test_what_unpacks_to_more_than_is_searched_says_so(monkeypatch):
+def test_an_archive_over_the_inspection_limit_is_reported(monkeypatch):
     monkeypatch.setattr(archives, "UNPACKED_MAX", 1_000_000)
     bomb = b"\x80\x04" + b"\x8e" + (10**9).to_bytes(8, "little") + bytes(50_000_000)
     for packed in (gzip.compress(bomb), zipped(a=bomb)):
@@ -139,7 +139,7 @@ def test_what_unpacks_to_more_than_is_searched_says_so(monkeypatch):
         assert "unpacks to more" in warning_of("a", found(packed))
 
 
-def test_archives_that_are_nested_deeply_or_broken_say_so():
+def test_deeply_nested_or_broken_archives_are_reported():
     nested = pickle.dumps([1, 2, 3])
     for _ in range(6):
         nested = gzip.compress(nested)
@@ -154,7 +154,7 @@ def safetensors(header: dict, data: bytes = b"") -> bytes:
     return len(text).to_bytes(8, "little") + text + data
 
 
-def test_safetensors_are_told_by_their_header():
+def test_safetensors_are_detected_by_their_header():
     header = {
         "__metadata__": {"format": "pt"},
         "b": {"dtype": "F32", "shape": [2, 3], "data_offsets": [8, 32]},
@@ -180,12 +180,12 @@ def test_safetensors_are_told_by_their_header():
         7,
     ],
 )
-def test_a_header_that_makes_no_sense_is_no_safetensors(tensor):
+def test_an_invalid_header_is_not_safetensors(tensor):
     assert found(safetensors({"a": tensor}, bytes(8))) == {}
     assert found((10**12).to_bytes(8, "little") + b"{}") == {}
 
 
-def test_an_mlmodel_file_is_told_with_flavours_and_signature():
+def test_an_mlmodel_file_is_described_with_flavours_and_signature():
     document = {
         "flavors": {
             "python_function": {"loader_module": "mlflow.sklearn", "python_version": "3.11.2"},
@@ -212,7 +212,7 @@ def test_an_mlmodel_file_is_told_with_flavours_and_signature():
     assert told["run_id"] == "a1"
 
 
-def test_yaml_that_would_run_or_explode_is_told_as_nothing():
+def test_dangerous_yaml_is_not_described():
     for content in (
         b"flavors: !!python/object/apply:os.mkdir [/tmp/canary]",
         b"flavors:\n  a: &a [x,x]\n  b: &b [*a,*a]\n",
@@ -242,7 +242,7 @@ def onnx_model(*, weights_as_inputs: bool = False) -> bytes:
 
 
 @pytest.mark.parametrize("weights_as_inputs", [False, True])
-def test_an_onnx_model_is_told_with_what_it_takes_and_gives(weights_as_inputs):
+def test_an_onnx_model_is_described_with_inputs_and_outputs(weights_as_inputs):
     assert found(onnx_model(weights_as_inputs=weights_as_inputs))["onnx"] == {
         "inputs": [{"name": "x", "type": "float32 batch × 3"}],
         "outputs": [{"name": "y", "type": "float32 batch × 2"}],
@@ -252,13 +252,13 @@ def test_an_onnx_model_is_told_with_what_it_takes_and_gives(weights_as_inputs):
     }
 
 
-def test_an_onnx_model_that_breaks_off_is_none():
+def test_a_truncated_onnx_model_is_not_described():
     content = onnx_model()
     for length in range(2, len(content) - 1, 7):
         assert "onnx" not in found(content[:length])
 
 
-def test_of_many_files_a_hundred_are_named():
+def test_at_most_a_hundred_files_are_named():
     findings = found(pickle.dumps([1, 2, 3]))
     said = warnings_of((f"{number}.bin", findings) for number in range(250))
     assert len(said) == 100

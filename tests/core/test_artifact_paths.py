@@ -27,7 +27,7 @@ A, B = "a" * 64, "b" * 64
 @pytest.mark.parametrize(
     "path", ["model.pkl", "model/data.bin", "Größe/模型.onnx", "a b.txt", ".x"]
 )
-def test_names_pass(path):
+def test_valid_paths_are_accepted(path):
     assert artifact_path(path) == path
 
 
@@ -36,20 +36,20 @@ def test_at_least_forty_ways_to_leave_the_folder_are_known():
 
 
 @pytest.mark.parametrize("path", TRAVERSALS)
-def test_what_leads_elsewhere_is_refused(path):
+def test_paths_that_leave_the_folder_are_refused(path):
     with pytest.raises(InvalidInput, match="path"):
         artifact_path(path)
 
 
 @pytest.mark.parametrize("path", ["x" * 5_000, "x" * 256, "x" * 400 + "/" + "y" * 200])
-def test_what_is_too_long_is_refused_with_a_short_sentence(path):
+def test_a_long_path_is_refused_with_a_short_message(path):
     with pytest.raises(InvalidInput) as refused:
         artifact_path(path)
     assert len(str(refused.value)) < 300
 
 
 @given(st.text(max_size=60))
-def test_a_path_that_passes_stays_below_its_folder(text):
+def test_an_accepted_path_is_below_its_folder(text):
     try:
         path = artifact_path(text)
     except InvalidInput:
@@ -88,12 +88,12 @@ def test_the_digest_of_a_folder_is_that_of_what_sha256sum_prints(tmp_path):
 @pytest.mark.parametrize(
     "paths", [[], ["a", "a"], ["Model.bin", "model.bin"], ["a", "a/b"], ["../x"], ["A/b", "a"]]
 )
-def test_files_that_cannot_lie_beside_each_other_are_refused(paths):
+def test_conflicting_paths_are_refused(paths):
     with pytest.raises(InvalidInput):
         checked_entries(FileEntry(path, A) for path in paths)
 
 
-def test_a_digest_that_is_none_is_refused():
+def test_an_invalid_digest_is_refused():
     for sha256 in ("", "a" * 63, "g" * 64, "../" + A):
         with pytest.raises(InvalidInput, match="64 hexadecimal"):
             checked_entries([FileEntry("a", sha256)])

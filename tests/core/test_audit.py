@@ -60,7 +60,7 @@ def head(links: list[Link]) -> tuple[int, str]:
 
 
 @given(st.integers(0, 8))
-def test_a_chain_as_it_was_written_holds(length: int) -> None:
+def test_an_unchanged_chain_verifies(length: int) -> None:
     links = chain(length)
     assert first_broken_link(CHAIN, links, head=head(links)) is None
 
@@ -117,7 +117,7 @@ def test_any_repeated_event_is_found(length: int, data: st.DataObject) -> None:
 
 
 @given(st.integers(1, 6), st.data())
-def test_an_event_rewritten_with_a_hash_of_its_own_breaks_the_link_after_it_or_the_head(
+def test_an_event_rewritten_with_a_matching_hash_breaks_the_next_link_or_the_head(
     length: int, data: st.DataObject
 ) -> None:
     links = chain(length)
@@ -176,7 +176,7 @@ def test_an_event_of_another_chain_does_not_pass() -> None:
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", "{}", "{", "[" * 100_000, "9" * 10_000], ids=lambda text: text[:4]
 )
-def test_a_text_that_is_no_record_is_a_broken_link_and_no_crash(text: str) -> None:
+def test_a_text_that_is_not_a_record_is_a_broken_link(text: str) -> None:
     broken = first_broken_link(CHAIN, [Link(1, text, event_hash(text))])
     assert broken is not None
     assert broken.sequence == 1
@@ -194,7 +194,7 @@ def test_an_unreadable_text_is_one_outcome_and_a_broken_link(change: Change) -> 
 
 
 @pytest.mark.parametrize("member", ["chain", "previous_hash"])
-def test_an_id_that_is_not_one_is_shown_so_that_it_can_be_stored_and_printed(member: str) -> None:
+def test_an_invalid_id_is_shown_in_printable_form(member: str) -> None:
     text = with_member(chain(1)[0].canonical_text, member, '"\\u0000\\u001b[2J' + "x" * 500 + '"')
     broken = first_broken_link(CHAIN, [Link(1, text, event_hash(text))])
     assert broken is not None
@@ -209,7 +209,7 @@ def nested(depth: int) -> object:
     return data
 
 
-def test_the_registry_writes_nothing_that_is_nested_too_deeply_to_be_read() -> None:
+def test_the_registry_writes_no_text_nested_too_deeply_to_read() -> None:
     # The event and its data are two levels.
     deepest = event(data={"x": nested(NESTING_MAX - 2)}).canonical_text()
     assert read_canonical_text(deepest)["data"] == {"x": nested(NESTING_MAX - 2)}
@@ -218,7 +218,7 @@ def test_the_registry_writes_nothing_that_is_nested_too_deeply_to_be_read() -> N
 
 
 @pytest.mark.parametrize("text", ["[" * 1_000, '"[{' * 1_000, "\\[" * 1_000, '\\"[' * 1_000])
-def test_brackets_in_strings_and_in_many_small_objects_are_no_nesting(text: str) -> None:
+def test_brackets_in_strings_and_small_objects_do_not_count_as_nesting(text: str) -> None:
     data = {text: text, "many": [{"x": [1]}] * 1_000}
     assert read_canonical_text(event(data=data).canonical_text())["data"] == data
 
@@ -228,7 +228,7 @@ def test_whole_numbers_that_are_floats_can_be_read() -> None:
     assert read_canonical_text(text)["data"] == {"x": 1e20, "y": -1e300}
 
 
-def test_a_text_that_is_no_unicode_is_a_broken_link_and_no_crash() -> None:
+def test_a_text_that_is_not_unicode_is_a_broken_link() -> None:
     assert first_broken_link(CHAIN, [Link(1, "\ud800", GENESIS)]) is not None
 
 
@@ -248,7 +248,7 @@ def test_times_are_utc_to_the_microsecond_whatever_zone_they_came_in() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 2**53, {1, 2}, "\ud800"])
-def test_what_json_cannot_hold_is_refused(value: object) -> None:
+def test_values_outside_json_are_refused(value: object) -> None:
     with pytest.raises(rfc8785.CanonicalizationError) as error:
         event(data={"value": value}).canonical_text()
     assert isinstance(error.value, ValueError)
@@ -265,7 +265,7 @@ def test_what_json_cannot_hold_is_refused(value: object) -> None:
         max_size=4,
     )
 )
-def test_the_canonical_form_says_what_the_event_says_and_says_it_in_one_way(
+def test_the_canonical_form_is_complete_and_unique(
     data: dict[str, object],
 ) -> None:
     text = event(data=data).canonical_text()
@@ -280,13 +280,13 @@ def test_members_are_sorted_by_utf_16_code_units() -> None:
     assert '"data":{"z":3,"\U0001f600":2,"\ufb33":1}' in text
 
 
-def test_every_action_says_what_happened() -> None:
+def test_every_action_has_a_label() -> None:
     sentences = [action.sentence for action in Action]
     assert all(sentences)
     assert len(set(sentences)) == len(sentences)
 
 
-def test_free_text_is_hashed_and_not_held() -> None:
+def test_free_text_is_stored_as_a_hash() -> None:
     text = event(texts={"reason": "Ask Ada."}).canonical_text()
     assert "Ada" not in text
     assert text_digest("Ask Ada.") in text

@@ -72,7 +72,7 @@ def head_of(lines: list[Line], length: int | None = None) -> ChainHead:
     return ChainHead(last["chain"], last["sequence"], last["hash"])
 
 
-def test_chains_that_are_mixed_in_a_file_hold() -> None:
+def test_mixed_chains_in_one_file_verify() -> None:
     a, b = lines_of(A, 4), lines_of(B, 3)
     report = verify(a[0], b[0], b[1], a[1], a[2], b[2], a[3])
     assert report.holds
@@ -80,7 +80,7 @@ def test_chains_that_are_mixed_in_a_file_hold() -> None:
     assert all(part.is_whole for part in report.parts.values())
 
 
-def test_a_part_of_a_chain_is_verified_from_its_first_line_and_says_so() -> None:
+def test_a_partial_chain_is_verified_from_its_first_line() -> None:
     report = verify(*lines_of(A, 6)[2:5])
     assert report.holds
     part = report.parts[A]
@@ -108,7 +108,7 @@ CHANGES: list[tuple[str, Callable[[Line], object], str]] = [
 
 @pytest.mark.parametrize(("change", "says"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
 @pytest.mark.parametrize("place", [1, 2, 4])
-def test_whatever_is_changed_is_named_where_it_is(
+def test_any_change_is_reported_with_its_place(
     change: Callable[[Line], object], says: str, place: int
 ) -> None:
     lines = lines_of(A, 4)
@@ -119,16 +119,14 @@ def test_whatever_is_changed_is_named_where_it_is(
 
 
 @given(st.integers(2, 6), st.data())
-def test_any_event_that_is_taken_out_but_at_the_ends_is_found(
-    length: int, data: st.DataObject
-) -> None:
+def test_any_removed_event_except_at_the_ends_is_found(length: int, data: st.DataObject) -> None:
     lines = lines_of(A, length + 1)
     place = data.draw(st.integers(1, length - 1))
     del lines[place]
     assert problems(verify(*lines)) == [(A, place + 1)]
 
 
-def test_events_that_changed_places_are_found() -> None:
+def test_swapped_events_are_found() -> None:
     first, second, third = lines_of(A, 3)
     assert problems(verify(first, third, second)) == [(A, 2)]
 
@@ -148,7 +146,7 @@ def test_an_event_of_another_chain_is_found() -> None:
     assert problems(report) == [(A, 3)]
 
 
-def test_a_text_that_was_erased_breaks_nothing_and_is_counted() -> None:
+def test_an_erased_text_is_counted_and_breaks_nothing() -> None:
     lines = lines_of(A, 2)
     lines[1]["texts"] = {}
     report = verify(*lines)
@@ -156,7 +154,7 @@ def test_a_text_that_was_erased_breaks_nothing_and_is_counted() -> None:
     assert report.erased_texts == 1
 
 
-def test_an_export_under_a_filter_has_gaps_which_are_counted_only_if_asked_for() -> None:
+def test_gaps_of_a_filtered_export_are_counted_only_on_request() -> None:
     lines = lines_of(A, 9)
     some = [lines[1], lines[2], lines[5], lines[8]]
     assert problems(verify(*some)) == [(A, 4)]
@@ -170,7 +168,7 @@ def test_an_export_under_a_filter_has_gaps_which_are_counted_only_if_asked_for()
 # --- Stored heads ---------------------------------------------------------------------------------
 
 
-def test_a_head_that_was_kept_is_found_again() -> None:
+def test_a_stored_head_is_confirmed() -> None:
     lines = lines_of(A, 5)
     heads = (head_of(lines, 3), head_of(lines), ChainHead(B, 0, GENESIS))
     assert verify(*lines, heads=heads).holds
@@ -178,7 +176,7 @@ def test_a_head_that_was_kept_is_found_again() -> None:
     assert verify(*lines[3:], heads=heads[:2]).holds
 
 
-def test_a_cut_tail_shows_against_a_head_that_was_kept() -> None:
+def test_a_cut_tail_contradicts_a_stored_head() -> None:
     lines = lines_of(A, 5)
     assert verify(*lines[:3]).holds
     report = verify(*lines[:3], heads=(head_of(lines),))
@@ -186,14 +184,14 @@ def test_a_cut_tail_shows_against_a_head_that_was_kept() -> None:
     assert "the chain ends at 3" in str(report.kept[0])
 
 
-def test_a_full_rewrite_shows_against_a_head_that_was_kept() -> None:
+def test_a_full_rewrite_contradicts_a_stored_head() -> None:
     lines = lines_of(A, 3)
     report = verify(*lines, heads=(ChainHead(A, 2, "e" * 64),))
     assert [link.sequence for link in report.kept] == [2]
     assert "e" * 64 in str(report.kept[0])
 
 
-def test_a_head_of_a_chain_or_of_a_part_that_is_not_in_the_file_is_not_borne_out() -> None:
+def test_a_head_outside_the_file_is_not_confirmed() -> None:
     lines = lines_of(A, 5)
     report = verify(*lines[3:], heads=(head_of(lines, 2), ChainHead(B, 1, "e" * 64)))
     assert [(link.chain, link.sequence) for link in report.kept] == [(A, 2), (B, 1)]
@@ -229,7 +227,7 @@ BAD: list[tuple[str, Line | str, str]] = [
 
 
 @pytest.mark.parametrize(("line", "says"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
-def test_what_is_no_export_is_said_with_its_line(line: Line | str, says: str) -> None:
+def test_a_line_that_is_not_of_an_export_is_reported(line: Line | str, says: str) -> None:
     with pytest.raises(UnreadableExport) as raised:
         verify(GOOD[0], line)
     assert raised.value.line == 2
@@ -242,19 +240,19 @@ def test_a_file_without_an_event_proves_nothing() -> None:
         verify()
 
 
-def test_a_line_that_is_too_long_is_not_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_not_read_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain_export, "LINE_MAX", 4 << 20)
     with pytest.raises(UnreadableExport, match="longer than 4 MiB"):
         verify(GOOD[0], "x" * (5 << 20))
 
 
-def test_bytes_that_are_no_text_are_refused() -> None:
+def test_bytes_that_are_not_text_are_refused() -> None:
     with pytest.raises(UnreadableExport, match="not UTF-8"):
         verify_export(io.BytesIO(b"\xff\xfe{\x00}\x00\n"))
 
 
 @pytest.mark.parametrize("text", ["[]", "1", "{}", '{"texts": 1}', "\ud800"])
-def test_a_hash_over_what_is_no_event_breaks_the_chain_and_nothing_else(text: str) -> None:
+def test_a_valid_hash_of_invalid_content_breaks_only_its_chain(text: str) -> None:
     line = GOOD[0] | {"canonical_text": text}
     if text != "\ud800":
         line["hash"] = event_hash(text)
@@ -263,7 +261,7 @@ def test_a_hash_over_what_is_no_event_breaks_the_chain_and_nothing_else(text: st
 
 @pytest.mark.parametrize("change", UNREADABLE.values(), ids=UNREADABLE)
 @pytest.mark.parametrize("fits", [True, False], ids=["hash fits", "old hash"])
-def test_an_event_that_cannot_be_read_is_named_and_the_rest_is_verified(
+def test_an_unreadable_event_is_named_and_the_rest_is_verified(
     change: Change, *, fits: bool
 ) -> None:
     a, b = lines_of(A, 3), lines_of(B, 3)
@@ -275,7 +273,7 @@ def test_an_event_that_cannot_be_read_is_named_and_the_rest_is_verified(
 
 
 @given(st.binary(max_size=200))
-def test_whatever_a_file_holds_it_is_read_or_refused_in_a_sentence(content: bytes) -> None:
+def test_any_file_is_read_or_refused_with_a_message(content: bytes) -> None:
     with pytest.raises(UnreadableExport):
         verify_export(io.BytesIO(content))
 
@@ -288,9 +286,7 @@ SOME = st.recursive(
 
 
 @given(st.sampled_from(sorted(GOOD[0])), SOME)
-def test_whatever_a_member_holds_it_is_read_or_refused_in_a_sentence(
-    member: str, value: object
-) -> None:
+def test_any_member_is_read_or_refused_with_a_message(member: str, value: object) -> None:
     try:
         report = verify(json.dumps(GOOD[0] | {member: value}))
     except UnreadableExport:

@@ -20,13 +20,13 @@ def test_a_head_is_one_line() -> None:
     assert str(SITE).endswith("(the site)")
 
 
-def test_what_is_printed_is_read_again_in_either_form() -> None:
+def test_printed_heads_are_read_in_both_forms() -> None:
     heads = (A, SITE, EMPTY)
     assert read_heads("\n".join(map(str, heads))) == heads
     assert read_heads(heads_as_json(heads)) == heads
 
 
-def test_several_that_were_kept_one_after_the_other_are_all_read() -> None:
+def test_several_stored_heads_are_all_read() -> None:
     text = f"# Monday\n{A}\n\n# Tuesday\n{A.chain} 5 {'c' * 64}\n"
     assert [head.length for head in read_heads(text)] == [3, 5]
 
@@ -48,13 +48,13 @@ def test_several_that_were_kept_one_after_the_other_are_all_read() -> None:
         ('[{"chain": "x", "length": -1, "hash": "' + "a" * 64 + '"}]', "no chain is"),
     ],
 )
-def test_what_is_no_head_is_refused_with_its_place(text: str, says: str) -> None:
+def test_an_invalid_head_is_refused_with_its_place(text: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
         read_heads(text)
 
 
 @given(st.text(max_size=80) | st.text(max_size=40).map(lambda text: f"[{text}"))
-def test_any_text_is_read_or_refused_in_a_sentence(text: str) -> None:
+def test_any_text_is_read_or_refused_with_a_message(text: str) -> None:
     try:
         read_heads(text)
     except InvalidInput:

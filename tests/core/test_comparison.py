@@ -88,7 +88,7 @@ def test_two_accuracies_close_on_50_000_images_differ_within_noise() -> None:
 
 
 @given(definitions, st.none() | metrics, st.none() | metrics)
-def test_a_comparison_turned_round_says_the_opposite(
+def test_a_reversed_comparison_has_the_opposite_result(
     definition: MetricDefinition, a: Metric | None, b: Metric | None
 ) -> None:
     if a is None and b is None:
@@ -123,7 +123,7 @@ def test_the_outcome_the_difference_and_the_percentage_agree(
         assert (diff.difference > 0) == rose
 
 
-def test_a_difference_beyond_the_range_of_floats_is_none_and_no_infinity() -> None:
+def test_a_difference_beyond_the_range_of_floats_is_undefined() -> None:
     a, b = Metric("m", -1.7e308), Metric("m", 1.7e308)
     diff = MetricDiff(MetricDefinition("m", Direction.HIGHER), a, b)
     assert diff.outcome is DiffOutcome.BETTER
@@ -138,7 +138,7 @@ def test_difference_and_percent_change_of_ordinary_values() -> None:
     assert diff.outcome is DiffOutcome.WORSE
 
 
-def test_an_unknown_direction_is_within_noise_before_it_is_changed() -> None:
+def test_a_difference_within_noise_needs_no_direction() -> None:
     a, b = (Metric("m", value, standard_error=1.0) for value in (1.0, 2.0))
     assert MetricDiff(MetricDefinition("m"), a, b).outcome is DiffOutcome.WITHIN_NOISE
 
@@ -193,7 +193,7 @@ def test_metrics_within_noise_or_equal_count_among_the_judged_but_not_as_better(
     assert two.b_is_better
 
 
-def test_what_cannot_be_compared_is_not_among_the_judged() -> None:
+def test_incomparable_metrics_are_not_counted() -> None:
     a = {"accuracy": Metric("accuracy", 0.5), "f1": Metric("f1", 0.9, dataset="old")}
     b = {"accuracy": Metric("accuracy", 0.6), "f1": Metric("f1", 0.1, dataset="new")}
     assert compare(("a", a), ("b", b), {}).b_is_better
@@ -207,7 +207,7 @@ def test_a_definition_decides_what_better_means() -> None:
     assert not compare(("a", a), ("b", b), defined).b_is_better
 
 
-def test_the_counts_are_of_the_judged_metrics_alone() -> None:
+def test_only_judged_metrics_are_counted() -> None:
     a = {n: Metric(n, 1.0, standard_error=0.1) for n in ("accuracy", "f1", "loss", "auc", "width")}
     b = {
         "accuracy": Metric("accuracy", 2.0, standard_error=0.1),
@@ -238,7 +238,7 @@ def named(metrics_of_others: list[dict[str, Metric]]) -> list[tuple[str, dict[st
 
 
 @given(sides, others)
-def test_each_of_several_is_held_against_the_baseline_as_if_it_were_alone(
+def test_each_version_is_compared_with_the_baseline_independently(
     baseline: dict[str, Metric], several: list[dict[str, Metric]]
 ) -> None:
     result = compare_to_baseline(("base", baseline), named(several), {})
@@ -311,7 +311,7 @@ def test_a_row_differs_unless_all_are_equal_to_the_baseline() -> None:
     assert differs(one, Metric("m", 1.0 + 1e-12))
 
 
-def test_nothing_held_against_the_baseline_leaves_its_own_metrics() -> None:
+def test_a_baseline_without_challengers_lists_its_metrics() -> None:
     result = compare_to_baseline(("base", {"f1": Metric("f1", 1.0)}), [], {})
     assert result.comparisons == ()
     assert [(row.definition.name, row.diffs, row.differs) for row in result.rows] == [

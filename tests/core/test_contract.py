@@ -18,7 +18,7 @@ METHODS = [name for name in METHODS if not name.startswith("_")]
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_registry_in_memory_has_each_method_as_the_contract_writes_it(name: str) -> None:
+def test_the_in_memory_registry_has_the_methods_of_the_contract(name: str) -> None:
     ours, contract = getattr(InMemoryRegistry, name), getattr(ModelRegistry, name)
     assert inspect.signature(ours) == inspect.signature(contract)
 
@@ -38,7 +38,7 @@ def test_plain_numbers_become_metrics_and_metrics_stay_what_they_are() -> None:
     assert as_metrics(None) == as_metrics({}) == {}
 
 
-def test_a_metric_is_kept_under_its_name_in_nfc() -> None:
+def test_metric_names_are_stored_in_nfc() -> None:
     assert list(as_metrics({" pre\u0301cision ": 0.9})) == ["précision"]
 
 
@@ -57,16 +57,16 @@ def test_a_metric_is_kept_under_its_name_in_nfc() -> None:
     ],
     ids=range(9),
 )
-def test_metrics_that_cannot_be_are_refused(values: Any, says: str) -> None:
+def test_invalid_metrics_are_refused(values: Any, says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
         as_metrics(values)
 
 
-def test_a_thousand_metrics_may_be_logged_at_once() -> None:
+def test_a_thousand_metrics_can_be_logged_together() -> None:
     assert len(as_metrics({f"m{n}": 1.0 for n in range(1_000)})) == 1_000
 
 
-def test_tags_are_brought_to_the_form_in_which_they_are_stored() -> None:
+def test_tags_are_normalised() -> None:
     assert as_tags({" te\u0301am ": "nlp", "empty": ""}) == {"téam": "nlp", "empty": ""}
     assert as_tags(None) == {}
 
@@ -81,7 +81,7 @@ def test_tags_are_brought_to_the_form_in_which_they_are_stored() -> None:
     ],
     ids=range(4),
 )
-def test_tags_that_cannot_be_are_refused(tags: Any, says: str) -> None:
+def test_invalid_tags_are_refused(tags: Any, says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
         as_tags(tags)
 
@@ -92,7 +92,7 @@ def test_a_version_number_is_a_whole_number_from_1(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1, NUMBER_MAX + 1, True, 1.0, "1", None, math.nan])
-def test_anything_else_is_no_version_number_and_the_sentence_is_true(number: Any) -> None:
+def test_any_other_version_number_is_refused_with_a_true_message(number: Any) -> None:
     with pytest.raises(InvalidInput, match="whole number from 1 to 2,147,483,647") as error:
         version_number(number)
     assert error.value.field == "version"

@@ -120,7 +120,7 @@ def test_a_policy_is_read_back(policy: object) -> None:
 
 
 @pytest.mark.parametrize("document", [{}, {"model": 1}, {"model": "x", "version": "y"}])
-def test_what_is_no_version_is_said_to_be_none(document: dict[str, object]) -> None:
+def test_an_invalid_version_document_is_refused(document: dict[str, object]) -> None:
     with pytest.raises(MalformedDocument):
         version_from_document(document)
 

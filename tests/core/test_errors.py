@@ -54,7 +54,7 @@ def test_an_error_has_a_code_an_http_status_and_an_exit_status(
     assert (error.code, error.http_status, error.exit_status) == (code, http_status, exit_status)
 
 
-def test_these_are_all_the_kinds_there_are() -> None:
+def test_every_error_class_is_in_the_table() -> None:
     ours = {kind for kind in family(RegistryError) if kind.__module__.startswith("obeya.")}
     assert ours - {RegistryError} == {type(error) for error, *_ in KINDS}
 
@@ -72,13 +72,13 @@ def test_an_invalid_transition_is_caught_as_a_refused_one() -> None:
         ((BY_POLICY, BY_WORKFLOW), refusals.InvalidTransition),
     ],
 )
-def test_a_refusal_is_an_invalid_transition_when_the_workflow_is_among_those_who_refuse(
+def test_a_refusal_by_the_workflow_is_an_invalid_transition(
     refusals: tuple[Refusal, ...], kind: type[RegistryError]
 ) -> None:
     assert type(refuse(refusals, **MOVE)) is kind
 
 
-def test_a_refused_transition_carries_and_says_every_reason() -> None:
+def test_a_refused_transition_lists_every_reason() -> None:
     policy_result = POLICY.check(Evidence(version=1))
     error = refuse(
         (BY_WORKFLOW, BY_POLICY), **MOVE, policy_result=policy_result, check_id="check-1"
@@ -89,7 +89,7 @@ def test_a_refused_transition_carries_and_says_every_reason() -> None:
     assert (error.policy_result, error.check_id) == (policy_result, "check-1")
 
 
-def test_the_sentence_of_a_missing_model_is_short_however_long_the_name() -> None:
+def test_the_message_for_a_missing_model_is_short_for_any_name() -> None:
     assert len(str(errors.model_not_found("x" * 10_000))) < 120
     assert errors.model_not_found("resnet").what == "model"
     assert str(errors.version_not_found("resnet", 3)) == "resnet has no version 3."
@@ -104,7 +104,7 @@ def test_the_sentence_of_a_missing_model_is_short_however_long_the_name() -> Non
         lambda error: pickle.loads(pickle.dumps(error)),  # noqa: S301 - our own pickle
     ],
 )
-def test_an_error_comes_back_whole_from_another_process(error: RegistryError, again) -> None:
+def test_an_error_survives_copying_and_pickling(error: RegistryError, again) -> None:
     same = again(error)
     assert type(same) is type(error)
     assert str(same) == str(error)

@@ -130,13 +130,13 @@ FALSE = [
 
 
 @pytest.mark.parametrize("text", TRUE)
-def test_what_is_true_of_a_version_matches_it(text):
+def test_true_filters_match(text):
     assert parse_filter(text).matches(VERSION, NOW)
     assert not parse_filter(f"not ({text})").matches(VERSION, NOW)
 
 
 @pytest.mark.parametrize("text", FALSE)
-def test_what_is_false_of_a_version_does_not_match_it(text):
+def test_false_filters_do_not_match(text):
     assert not parse_filter(text).matches(VERSION, NOW)
     assert parse_filter(f"not ({text})").matches(VERSION, NOW)
 
@@ -199,7 +199,7 @@ def test_and_binds_more_than_or_and_not_more_than_and():
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_an_error_says_where_it_is_what_was_found_and_what_was_expected(text, position, said):
+def test_an_error_has_its_position_and_the_found_and_expected_text(text, position, said):
     with pytest.raises(FilterError) as refused:
         parse_filter(text)
     assert said in str(refused.value)
@@ -335,7 +335,7 @@ pieces = st.sampled_from(
 @example("created > " + "1" * 4_000 + "d")
 @example("'" * (FILTER_MAX - 1))
 @example("\U0001d15e" * FILTER_MAX)
-def test_any_text_is_read_or_refused_by_the_languages_own_error(text):
+def test_any_text_is_parsed_or_refused_with_a_filter_error(text):
     assert is_filter(text) in (True, False)
     for parse in (parse_filter, parse_ordering):
         read = read_or_refusal(parse, text)
@@ -399,7 +399,7 @@ def test_a_comparison_makes_a_filter(text):
         "> 3",
     ],
 )
-def test_all_else_is_words(text):
+def test_other_text_is_search_words(text):
     assert not is_filter(text)
 
 
@@ -428,7 +428,7 @@ def test_an_ordering_is_up_to_three_subjects_with_their_directions():
         ("auc", 0, "metrics.auc"),
     ],
 )
-def test_an_ordering_that_cannot_be_read_is_refused(text, position, said):
+def test_an_invalid_ordering_is_refused(text, position, said):
     with pytest.raises(FilterError) as refused:
         parse_ordering(text)
     assert said in str(refused.value)
@@ -436,7 +436,7 @@ def test_an_ordering_that_cannot_be_read_is_refused(text, position, said):
     assert refused.value.field == "order_by"
 
 
-def test_a_time_that_is_not_kept_matches_nothing():
+def test_an_unknown_time_matches_nothing():
     unknown = replace(VERSION, updated_at=None)
     assert not parse_filter("updated > 1970-01-01").matches(unknown, NOW)
     assert not parse_filter("updated <= 1970-01-01").matches(unknown, NOW)

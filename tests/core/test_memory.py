@@ -58,9 +58,7 @@ def registry(clock: SetClock) -> InMemoryRegistry:
 # The clock
 
 
-def test_everything_happens_when_the_clock_says(
-    registry: InMemoryRegistry, clock: SetClock
-) -> None:
+def test_events_have_the_time_of_the_clock(registry: InMemoryRegistry, clock: SetClock) -> None:
     clock.now = NOON + timedelta(days=1)
     moved = registry.transition_stage("m", 1, Stage.STAGING)
     version = registry.get_version("m", 1)
@@ -68,9 +66,7 @@ def test_everything_happens_when_the_clock_says(
     assert moved.timestamp == clock.now
 
 
-def test_a_clock_that_is_set_back_makes_nothing_earlier_than_what_went_before(
-    registry: InMemoryRegistry, clock: SetClock
-) -> None:
+def test_times_never_go_back_with_the_clock(registry: InMemoryRegistry, clock: SetClock) -> None:
     clock.now = NOON - timedelta(days=1)
     moved = registry.transition_stage("m", 1, Stage.STAGING)
     assert moved.timestamp == NOON
@@ -85,7 +81,7 @@ def test_times_are_utc_whatever_zone_the_clock_is_set_to(clock: SetClock) -> Non
     assert version.created_at.utcoffset() == timedelta(0)
 
 
-def test_without_a_clock_it_is_now() -> None:
+def test_the_default_clock_is_the_current_time() -> None:
     before = datetime.now(UTC)
     made = InMemoryRegistry().register_model("m")
     assert before <= made.created_at <= datetime.now(UTC)
@@ -106,7 +102,7 @@ def test_the_champion_is_the_one_that_entered_last_even_if_the_clock_stood_still
 # Returned objects
 
 
-def test_what_is_handed_out_cannot_change_what_is_kept(registry: InMemoryRegistry) -> None:
+def test_returned_objects_cannot_change_the_registry(registry: InMemoryRegistry) -> None:
     tags, metrics = {"team": "nlp"}, {"f1": 0.5}
     handed = [registry.register_model("m", metrics=metrics, tags=tags)]
     before = registry.get_version("m", 2)
@@ -120,7 +116,7 @@ def test_what_is_handed_out_cannot_change_what_is_kept(registry: InMemoryRegistr
     assert registry.verify() == []
 
 
-def test_definitions_are_those_given_when_it_was_made() -> None:
+def test_definitions_are_those_of_the_constructor() -> None:
     defined = {"score": MetricDefinition("score", Direction.LOWER)}
     registry = InMemoryRegistry(definitions=defined)
     for score in (1.0, 2.0):
@@ -133,7 +129,7 @@ def test_definitions_are_those_given_when_it_was_made() -> None:
 # The workflow
 
 
-def test_the_workflow_is_the_one_given_when_it_was_made() -> None:
+def test_the_workflow_is_that_of_the_constructor() -> None:
     registry = InMemoryRegistry(workflow=RETURNS)
     registry.register_model("m")
     for stage in (Stage.STAGING, Stage.PRODUCTION, Stage.STAGING, Stage.DEVELOPMENT):
@@ -142,7 +138,7 @@ def test_the_workflow_is_the_one_given_when_it_was_made() -> None:
         registry.transition_stage("m", 1, Stage.PRODUCTION)
 
 
-def test_policies_gate_in_the_open_workflow_too_but_never_the_way_down() -> None:
+def test_policies_apply_in_the_open_workflow_but_not_to_demotions() -> None:
     registry = InMemoryRegistry(workflow=OPEN)
     registry.register_model("m")
     registry.transition_stage("m", 1, Stage.PRODUCTION)
@@ -157,7 +153,7 @@ def test_policies_gate_in_the_open_workflow_too_but_never_the_way_down() -> None
 # The log
 
 
-def test_every_change_is_one_event_with_what_was_and_what_is(registry: InMemoryRegistry) -> None:
+def test_every_change_is_one_event_with_old_and_new_values(registry: InMemoryRegistry) -> None:
     registry.log_metrics("m", 1, {"accuracy": Metric("accuracy", 0.96, samples=100), "f1": 0.5})
     registry.set_tag("m", "team", "nlp", 1)
     registry.set_tag("m", "team", "vision", 1)
@@ -201,7 +197,7 @@ def test_every_change_is_one_event_with_what_was_and_what_is(registry: InMemoryR
     ]
 
 
-def test_texts_are_kept_beside_the_event_and_an_empty_one_is_left_out(
+def test_texts_are_stored_beside_the_event_unless_empty(
     registry: InMemoryRegistry,
 ) -> None:
     registry.set_description("m", "What it is.", 1)
@@ -220,7 +216,7 @@ def test_texts_are_kept_beside_the_event_and_an_empty_one_is_left_out(
     assert text_digest("Better.") in events[-1].canonical_text()
 
 
-def test_an_event_says_who_did_it_and_how_they_came_in(registry: InMemoryRegistry) -> None:
+def test_an_event_has_its_actor_and_channel(registry: InMemoryRegistry) -> None:
     events = registry.events("m")
     assert {event.actor for event in events} == {"ada"}
     assert {event.channel for event in events} == {Channel.PYTHON}
@@ -244,7 +240,7 @@ def test_a_move_refused_by_policy_leaves_an_event_and_one_refused_by_the_workflo
     assert len(registry.events("m")) == before + 1
 
 
-def test_one_operation_shares_its_id_and_no_other_has_it(registry: InMemoryRegistry) -> None:
+def test_the_events_of_an_operation_share_a_unique_id(registry: InMemoryRegistry) -> None:
     registry.register_model("m")
     for number in (1, 2):
         registry.transition_stage("m", number, Stage.STAGING)
@@ -274,14 +270,14 @@ def test_what_changes_nothing_leaves_no_event(registry: InMemoryRegistry) -> Non
     assert list(registry.events()) == site
 
 
-def test_the_site_has_a_chain_of_its_own(registry: InMemoryRegistry) -> None:
+def test_the_registry_has_a_separate_chain(registry: InMemoryRegistry) -> None:
     registry.set_policy(FLOOR)
     (event,) = registry.events()
     assert (event.action, event.model, event.sequence) == (Action.POLICY_SET, None, 1)
     assert event.chain != registry.events("m")[0].chain
 
 
-def test_a_new_model_under_an_old_name_has_a_chain_of_its_own(registry: InMemoryRegistry) -> None:
+def test_a_new_model_with_an_old_name_has_a_new_chain(registry: InMemoryRegistry) -> None:
     old = registry.events("m")[0].chain
     registry.delete_model("m")
     registry.register_model("m")
@@ -346,7 +342,7 @@ def in_threads(count: int, call: Callable[[int], object]) -> list[BaseException]
     return errors
 
 
-def test_threads_that_register_at_once_get_a_number_each(registry: InMemoryRegistry) -> None:
+def test_concurrent_registrations_get_different_numbers(registry: InMemoryRegistry) -> None:
     def register(_: int) -> None:
         for _ in range(20):
             registry.register_model("m")
@@ -356,7 +352,7 @@ def test_threads_that_register_at_once_get_a_number_each(registry: InMemoryRegis
     assert registry.verify() == []
 
 
-def test_of_threads_that_promote_one_version_at_once_one_does(registry: InMemoryRegistry) -> None:
+def test_of_concurrent_promotions_one_succeeds(registry: InMemoryRegistry) -> None:
     errors = in_threads(
         8, lambda _: registry.transition_stage("m", 1, Stage.STAGING, expected_revision=1)
     )
@@ -366,7 +362,7 @@ def test_of_threads_that_promote_one_version_at_once_one_does(registry: InMemory
     assert registry.verify() == []
 
 
-def test_threads_that_tag_at_once_lose_no_tag(registry: InMemoryRegistry) -> None:
+def test_concurrent_tagging_loses_no_tag(registry: InMemoryRegistry) -> None:
     assert in_threads(8, lambda n: registry.set_tag("m", f"k{n}", "v", 1)) == []
     version = registry.get_version("m", 1)
     assert len(version.tags) == 8

@@ -32,19 +32,19 @@ def test_a_value_that_is_not_finite_is_refused(value: float) -> None:
 
 
 @pytest.mark.parametrize("value", ["0.9", None, True, [1]])
-def test_a_value_that_is_no_number_is_refused(value: object) -> None:
+def test_a_value_that_is_not_a_number_is_refused(value: object) -> None:
     with pytest.raises(InvalidInput, match="must be a number"):
         Metric("accuracy", value)  # type: ignore[arg-type]  # what a program may send
 
 
 @pytest.mark.parametrize("samples", [0, -1, 2**53, True, 1.5])
-def test_a_number_of_samples_that_cannot_be_is_refused(samples: object) -> None:
+def test_an_invalid_sample_count_is_refused(samples: object) -> None:
     with pytest.raises(InvalidInput, match="whole number"):
         Metric("accuracy", 0.9, samples)  # type: ignore[arg-type]  # what a program may send
 
 
 @pytest.mark.parametrize("error", [-0.1, math.nan, math.inf])
-def test_a_standard_error_that_cannot_be_is_refused(error: float) -> None:
+def test_an_invalid_standard_error_is_refused(error: float) -> None:
     with pytest.raises(InvalidInput):
         Metric("accuracy", 0.9, standard_error=error)
 
@@ -53,14 +53,14 @@ def test_a_standard_error_that_cannot_be_is_refused(error: float) -> None:
     ("value", "stored"),
     [(25_557_032, 25_557_032.0), (Fraction(1, 4), 0.25), (2**53 + 1, 2.0**53), (-0.0, 0.0)],
 )
-def test_any_real_number_is_a_value_and_is_kept_as_a_float(value: float, stored: float) -> None:
+def test_any_real_number_is_stored_as_a_float(value: float, stored: float) -> None:
     metric = Metric("params", value, standard_error=value)
     assert (metric.value, type(metric.value)) == (stored, float)
     assert (metric.standard_error, type(metric.standard_error)) == (stored, float)
 
 
 @pytest.mark.parametrize("value", [5e-324, 1.7976931348623157e308, -1.7976931348623157e308])
-def test_the_ends_of_the_range_are_values(value: float) -> None:
+def test_the_largest_and_smallest_floats_are_valid(value: float) -> None:
     assert Metric("m", value).value == value
 
 
@@ -89,7 +89,7 @@ def test_the_ends_of_the_range_are_values(value: float) -> None:
         ("名前", Direction.UNKNOWN),
     ],
 )
-def test_a_name_tells_its_direction_by_whole_words(name: str, direction: Direction) -> None:
+def test_whole_words_of_a_name_imply_its_direction(name: str, direction: Direction) -> None:
     assert known_direction(name) is direction
 
 
@@ -98,7 +98,7 @@ def test_the_short_title_is_the_title_or_the_name() -> None:
     assert MetricDefinition("imagenet_top1").short_title == "imagenet_top1"
 
 
-def test_a_definition_goes_before_the_name() -> None:
+def test_a_definition_overrides_the_name() -> None:
     defined = {"accuracy": MetricDefinition("accuracy", Direction.LOWER)}
     assert definition_for("accuracy", defined).direction is Direction.LOWER
     assert definition_for("f1", defined).direction is Direction.HIGHER
@@ -171,7 +171,7 @@ def test_the_standard_error_of_a_proportion() -> None:
     assert standard_error(Metric("accuracy", 0.8), Scale.FRACTION) is None
 
 
-def test_a_stated_standard_error_goes_before_the_formula() -> None:
+def test_a_stated_standard_error_overrides_the_formula() -> None:
     stated = Metric("accuracy", 0.8, samples=100, standard_error=0.01)
     assert standard_error(stated, Scale.FRACTION) == 0.01
 
@@ -185,7 +185,7 @@ def test_two_values_differ_within_noise_up_to_1_96_standard_errors() -> None:
     assert not within_noise(a, outside, Scale.NONE)
 
 
-def test_a_difference_of_just_1_96_standard_errors_is_no_noise() -> None:
+def test_a_difference_of_exactly_1_96_standard_errors_is_not_noise() -> None:
     a = Metric("m", 0.0, standard_error=3.0)
     assert not within_noise(a, Metric("m", 1.96 * 5.0, standard_error=4.0), Scale.NONE)
 
@@ -211,15 +211,13 @@ def test_equal_values_with_no_error_are_not_called_noise() -> None:
     assert not within_noise(a, a, Scale.NONE)
 
 
-def test_without_both_errors_nothing_is_noise() -> None:
+def test_without_both_standard_errors_nothing_is_noise() -> None:
     a = Metric("m", 1.0, standard_error=1.0)
     assert not within_noise(a, Metric("m", 1.01), Scale.NONE)
 
 
 @given(finite, finite, st.floats(0, 1.7e308), st.floats(0, 1e6))
-def test_noise_is_the_same_seen_from_either_side(
-    a: float, b: float, error_a: float, error_b: float
-) -> None:
+def test_noise_is_symmetric(a: float, b: float, error_a: float, error_b: float) -> None:
     first = Metric("m", a, standard_error=error_a)
     second = Metric("m", b, standard_error=error_b)
     assert within_noise(first, second, Scale.NONE) == within_noise(second, first, Scale.NONE)

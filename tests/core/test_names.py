@@ -14,7 +14,7 @@ from obeya.errors import InvalidInput
 
 
 @pytest.mark.parametrize("text", ["resnet50", "a", "x" * 256, "modèle", "名前", "a b.c_d-e", "v1"])
-def test_a_model_may_have_an_ordinary_name(text: str) -> None:
+def test_an_ordinary_model_name_is_accepted(text: str) -> None:
     assert names.model_name(text) == text
 
 
@@ -36,14 +36,14 @@ def test_a_model_may_have_an_ordinary_name(text: str) -> None:
         ("a\ud800b", "cannot be stored"),
     ],
 )
-def test_a_name_that_cannot_be_says_why(text: str, says: str) -> None:
+def test_an_invalid_name_is_refused_with_the_reason(text: str, says: str) -> None:
     with pytest.raises(InvalidInput) as error:
         names.model_name(text)
     assert says in str(error.value)
     assert error.value.field == "name"
 
 
-def test_no_text_is_no_name() -> None:
+def test_a_name_must_be_text() -> None:
     with pytest.raises(InvalidInput, match="must be text"):
         names.model_name(5)  # type: ignore[arg-type]  # what a program may send
 
@@ -53,7 +53,7 @@ def test_two_spellings_of_one_name_are_one_name() -> None:
 
 
 @given(st.text(max_size=300))
-def test_a_name_that_is_taken_is_normal_bounded_and_taken_again(text: str) -> None:
+def test_an_accepted_name_is_normalised_bounded_and_accepted_again(text: str) -> None:
     try:
         name = names.model_name(text)
     except InvalidInput:
@@ -70,7 +70,7 @@ def test_reserved_aliases_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["champion", "blue-green_2", "v1a", "x" * 255])
-def test_an_alias_is_of_letters_digits_and_lines(text: str) -> None:
+def test_an_alias_contains_letters_digits_hyphens_and_underscores(text: str) -> None:
     assert names.alias(text) == text
 
 
@@ -97,7 +97,7 @@ each_rule = pytest.mark.parametrize("rule", LIMITS, ids=lambda rule: rule.__name
 
 
 @each_rule
-def test_each_rule_takes_texts_within_its_limits_and_no_others(rule: Callable[[str], str]) -> None:
+def test_each_rule_accepts_only_texts_within_its_limits(rule: Callable[[str], str]) -> None:
     shortest, longest = LIMITS[rule]
     for length in (shortest, longest):
         assert rule("x" * length) == "x" * length
@@ -110,20 +110,20 @@ def test_each_rule_takes_texts_within_its_limits_and_no_others(rule: Callable[[s
 
 @each_rule
 @pytest.mark.parametrize("text", ["a\x00b", "a\ud800b", b"a", None, 5])
-def test_no_rule_takes_what_cannot_be_stored(rule: Callable[[str], str], text: str) -> None:
+def test_no_rule_accepts_text_that_cannot_be_stored(rule: Callable[[str], str], text: str) -> None:
     with pytest.raises(InvalidInput) as error:
         rule(text)
     assert error.value.field
 
 
 @each_rule
-def test_each_rule_brings_text_to_nfc(rule: Callable[[str], str]) -> None:
+def test_each_rule_normalises_text_to_nfc(rule: Callable[[str], str]) -> None:
     assert rule("re\u0301sume\u0301") == "résumé"
 
 
 @each_rule
 @given(text=st.text(max_size=80))
-def test_what_a_rule_gives_back_it_takes_as_it_is(rule: Callable[[str], str], text: str) -> None:
+def test_each_rule_accepts_its_result_unchanged(rule: Callable[[str], str], text: str) -> None:
     try:
         stored = rule(text)
     except InvalidInput:
@@ -137,17 +137,17 @@ def test_what_a_rule_gives_back_it_takes_as_it_is(rule: Callable[[str], str], te
     [("e\u0301" * 256, 256), ("\u0958" * 128, 256)],
     ids=["letters that are joined", "letters that are taken apart"],
 )
-def test_the_length_that_counts_is_that_after_nfc(text: str, length: int) -> None:
+def test_the_length_is_measured_after_nfc(text: str, length: int) -> None:
     assert len(names.model_name(text)) == length
     with pytest.raises(InvalidInput, match="256"):
         names.model_name(text + text[:2])
 
 
-def test_outer_blanks_are_no_part_of_a_name() -> None:
+def test_outer_whitespace_is_removed_from_names() -> None:
     assert names.model_name("  resnet 50\t") == "resnet 50"
 
 
-def test_texts_keep_their_lines_and_a_reason_loses_its_outer_blanks() -> None:
+def test_texts_keep_line_breaks_and_reasons_lose_outer_whitespace() -> None:
     assert names.description("a\n\nb\n") == "a\n\nb\n"
     assert names.tag_value(" a\tb ") == " a\tb "
     assert names.reason("  because\nso  ") == "because\nso"
@@ -164,5 +164,5 @@ def test_a_name_is_looked_up_in_the_form_in_which_it_is_stored(text: str) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "  ", "a\x00", "\ud800", "x" * 10_000, None, 5, b"a"])
-def test_what_can_be_no_name_is_looked_up_as_the_name_of_nothing(text: str) -> None:
+def test_an_invalid_name_is_looked_up_and_never_found(text: str) -> None:
     assert names.stored_form(text) == ""

@@ -54,7 +54,7 @@ def test_a_policy_result_lists_every_requirement_and_never_stops_at_the_first() 
     assert policy_result.sentence == "Failed: 3 of 4 requirements for Production."
 
 
-def test_each_outcome_says_observed_bound_and_baseline() -> None:
+def test_each_outcome_has_observed_value_bound_and_baseline() -> None:
     policy = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9)
     policy_result = policy.check(evidence(accuracy=0.8), evidence(accuracy=0.95))
     (outcome,) = policy_result.outcomes
@@ -81,7 +81,7 @@ def test_comparisons_at_their_bound(
     assert held == [below, at, above]
 
 
-def test_equal_forgives_rounding_and_no_more() -> None:
+def test_equal_tolerates_only_rounding() -> None:
     assert Comparison.EQ.holds(0.1 + 0.2, 0.3)
     assert not Comparison.EQ.holds(0.3000001, 0.3)
     assert Comparison.EQ.holds(0.0, 0.0)
@@ -92,7 +92,7 @@ def test_equal_forgives_rounding_and_no_more() -> None:
 
 
 @given(finite, finite)
-def test_of_above_equal_and_below_exactly_one_holds_but_for_the_rounding_that_equal_forgives(
+def test_exactly_one_of_above_equal_and_below_holds_except_for_rounding(
     value: float, bound: float
 ) -> None:
     holds = {comparison: comparison.holds(value, bound) for comparison in Comparison}
@@ -105,7 +105,7 @@ def test_of_above_equal_and_below_exactly_one_holds_but_for_the_rounding_that_eq
         assert holds[Comparison.GT] is not holds[Comparison.LT]
 
 
-def test_a_difference_of_floats_is_taken_as_it_is() -> None:
+def test_a_difference_of_floats_is_not_rounded() -> None:
     assert Comparison.GT.holds(0.93 - 0.92, 0.01)
 
 
@@ -152,17 +152,17 @@ def test_only_staging_and_production_take_a_policy(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("stage", ["production", "Production", Stage.PRODUCTION])
-def test_the_stage_of_a_policy_may_be_named(stage: Stage) -> None:
+def test_the_stage_of_a_policy_can_be_given_by_name(stage: Stage) -> None:
     assert PromotionPolicy(stage).stage is Stage.PRODUCTION
 
 
-def test_a_policy_for_a_stage_that_is_none_is_refused() -> None:
+def test_a_policy_for_an_unknown_stage_is_refused() -> None:
     with pytest.raises(InvalidInput, match="is not a stage"):
         PromotionPolicy("somewhere")  # type: ignore[arg-type]  # typed by hand
 
 
 @pytest.mark.parametrize("count", [-1, 101, 1.5, 1.0, True, "2", None, math.nan])
-def test_a_count_of_approvals_that_cannot_be_is_refused(count: int) -> None:
+def test_an_invalid_approval_count_is_refused(count: int) -> None:
     with pytest.raises(InvalidInput, match="0 to 100"):
         PromotionPolicy().require_approvals(count)
 
@@ -180,7 +180,7 @@ def test_a_policy_holds_at_most_100_requirements() -> None:
 
 
 @pytest.mark.parametrize("metric", ["", "x" * 251, "a\nb"])
-def test_a_requirement_of_what_can_be_no_metric_is_refused(metric: str) -> None:
+def test_a_requirement_with_an_invalid_metric_name_is_refused(metric: str) -> None:
     with pytest.raises(InvalidInput, match="metric name"):
         PromotionPolicy().require_metric(metric, Comparison.GTE, 0.9)
 
@@ -201,15 +201,13 @@ def test_the_order_of_requirements_is_kept() -> None:
 
 
 @pytest.mark.parametrize(("coverage", "passes"), [(80.0, True), (79.9, False), (0.8, False)])
-def test_test_coverage_is_held_against_the_floor_in_its_own_unit(
-    coverage: float, passes: bool
-) -> None:
+def test_test_coverage_is_compared_in_its_own_unit(coverage: float, passes: bool) -> None:
     policy = PromotionPolicy(Stage.STAGING).require_test_coverage(80)
     assert policy.check(evidence(test_coverage=coverage)).passed == passes
 
 
 @pytest.mark.parametrize("comparison", Comparison)
-def test_a_metric_that_is_missing_fails_whatever_is_asked_of_it(comparison: Comparison) -> None:
+def test_a_missing_metric_fails_every_requirement(comparison: Comparison) -> None:
     policy_result = PromotionPolicy().require_metric("f1", comparison, 0.0).check(evidence())
     (outcome,) = policy_result.failures
     assert outcome.outcome is Outcome.MISSING
@@ -217,7 +215,7 @@ def test_a_metric_that_is_missing_fails_whatever_is_asked_of_it(comparison: Comp
     assert outcome.sentence == "f1 was not measured."
 
 
-def test_the_champions_value_is_a_baseline_and_no_bound() -> None:
+def test_the_champions_value_is_a_baseline_and_not_a_bound() -> None:
     policy = PromotionPolicy().require_metric("accuracy", Comparison.GTE, 0.5)
     policy_result = policy.check(evidence(accuracy=0.6), evidence(accuracy=0.99))
     assert policy_result.passed
@@ -225,7 +223,7 @@ def test_the_champions_value_is_a_baseline_and_no_bound() -> None:
     assert policy.check(evidence(accuracy=0.6), evidence(f1=0.9)).outcomes[0].baseline is None
 
 
-def test_approvals_are_no_evidence() -> None:
+def test_approvals_are_not_evidence() -> None:
     assert PromotionPolicy(Stage.STAGING).require_approvals(3).check(evidence()).passed
 
 
@@ -246,30 +244,30 @@ def test_approvals_are_no_evidence() -> None:
         ),
     ],
 )
-def test_a_policy_result_says_itself_in_a_sentence(policy: PromotionPolicy, sentence: str) -> None:
+def test_a_policy_result_has_a_summary(policy: PromotionPolicy, sentence: str) -> None:
     assert policy.check(evidence(a=1.0)).sentence == sentence
 
 
-def test_only_what_passed_or_was_waived_lets_a_version_pass() -> None:
+def test_only_passed_or_waived_requirements_let_a_version_pass() -> None:
     assert [outcome for outcome in Outcome if outcome.lets_pass] == [
         Outcome.PASSED,
         Outcome.WAIVED,
     ]
 
 
-def test_a_requirement_that_stands_twice_is_refused() -> None:
+def test_a_duplicate_requirement_is_refused() -> None:
     policy = PromotionPolicy().require_metric("accuracy", Comparison.GTE, 0.9)
     with pytest.raises(InvalidInput, match="stands twice"):
         policy.require_metric("accuracy", Comparison.GTE, 0.9)
     assert policy.require_metric("accuracy", Comparison.LTE, 0.99).requirements[1:]
 
 
-def test_a_policy_asks_for_one_time_in_the_previous_stage() -> None:
+def test_a_policy_has_at_most_one_time_requirement() -> None:
     with pytest.raises(InvalidInput, match="one time"):
         PromotionPolicy().require(TimeInStage(1)).require(TimeInStage(2))
 
 
-def test_the_order_of_requirements_changes_nothing_that_is_asked_for() -> None:
+def test_the_order_of_requirements_does_not_change_what_is_required() -> None:
     one = PromotionPolicy(Stage.STAGING).require_metric("a", Comparison.GT, 1)
     other = PromotionPolicy(Stage.STAGING).require_metric("b", Comparison.GT, 1)
     both = one.require_metric("b", Comparison.GT, 1)
@@ -294,7 +292,7 @@ def test_a_required_tag_is_read_back_from_its_line(key: str, value: str | None) 
 
 
 @pytest.mark.parametrize("line", ["", "= low", '"" = "a"'])
-def test_a_line_that_says_no_tag_is_refused(line: str) -> None:
+def test_a_line_without_a_tag_is_refused(line: str) -> None:
     with pytest.raises(InvalidInput):
         RequiredTag.parse(line)
 

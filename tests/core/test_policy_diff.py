@@ -49,7 +49,7 @@ def changes(old: list[Requirement], new: list[Requirement]) -> list[tuple[str, s
         ([RequiredDescription()], [FAST], None),
     ],
 )
-def test_a_requirement_about_the_same_is_one_change(
+def test_an_edited_requirement_is_one_change(
     old: list[Requirement], new: list[Requirement], said: list[tuple[str, str]] | None
 ) -> None:
     if said is None:
@@ -75,7 +75,7 @@ def test_settings_are_named() -> None:
     assert diff_policies(old, new).changes[1] == Change("none", "2", "Approvals")
 
 
-def test_another_order_is_said_and_nothing_else() -> None:
+def test_a_changed_order_is_the_only_difference() -> None:
     one, other = (
         PromotionPolicy(requirements=(ACCURATE, FAST)),
         PromotionPolicy(requirements=(FAST, ACCURATE)),

@@ -71,7 +71,7 @@ policies = st.builds(
 
 
 @given(requirements)
-def test_what_is_written_down_says_the_same_when_it_is_read(requirement: MetricRequirement) -> None:
+def test_a_written_policy_is_parsed_back_equal(requirement: MetricRequirement) -> None:
     assert parse_requirement(requirement_text(requirement)) == requirement
 
 
@@ -82,7 +82,7 @@ def test_a_policy_comes_back_from_its_plain_form(policy: PromotionPolicy) -> Non
 
 
 @given(st.text(max_size=60) | st.integers() | st.dictionaries(st.text(), st.integers()))
-def test_whatever_is_written_is_read_or_refused(item: object) -> None:
+def test_any_text_is_parsed_or_refused(item: object) -> None:
     try:
         requirement = parse_requirement(item)
     except InvalidInput:
@@ -110,13 +110,13 @@ def test_the_lines_that_the_documents_show(line: str, requirement: object) -> No
 
 
 @pytest.mark.parametrize("line", ["", "auc", "auc >= much", "auc >= nan", "auc >= 1e999", ">= 5"])
-def test_a_line_that_says_nothing_is_refused(line: str) -> None:
+def test_an_invalid_line_is_refused(line: str) -> None:
     with pytest.raises(InvalidInput):
         parse_requirement(line)
 
 
 @given(st.lists(st.tuples(signs, st.integers(-3, 3)), min_size=1, max_size=4, unique=True))
-def test_a_contradiction_is_told_exactly_where_no_value_passes(
+def test_a_contradiction_is_reported_exactly_if_no_value_passes(
     asked: list[tuple[Comparison, int]],
 ) -> None:
     policy = PromotionPolicy()

@@ -12,7 +12,7 @@ import obeya
 FOREIGN = ("django", "boards", "registry_site", "click", "rich")
 
 
-def test_the_public_names_are_sorted_and_there() -> None:
+def test_the_public_names_are_sorted_and_exist() -> None:
     assert obeya.__all__ == sorted(obeya.__all__)
     assert len(set(obeya.__all__)) == len(obeya.__all__)
     assert all(hasattr(obeya, name) for name in obeya.__all__)

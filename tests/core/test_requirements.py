@@ -86,7 +86,7 @@ def test_without_a_champion_it_passes_and_says_so() -> None:
         (evidence(1.0), evidence(1.7e308, 2), Outcome.NOT_COMPARABLE, "beyond all numbers"),
     ],
 )
-def test_what_cannot_be_compared_does_not_pass(
+def test_incomparable_values_do_not_pass(
     own: Evidence, rival: Evidence | None, outcome: Outcome, says: str
 ) -> None:
     asked = ChampionRequirement("auc", Comparison.GTE, 100.0, in_percent=True)
@@ -112,12 +112,12 @@ def test_beyond_noise_is_more_than_better(
     assert passes is (Outcome.PASSED if better else Outcome.FAILED)
 
 
-def test_noise_that_nobody_stated_cannot_be_exceeded() -> None:
+def test_unknown_noise_cannot_be_exceeded() -> None:
     asked = ChampionRequirement("auc", Comparison.GT, beyond_noise=True)
     assert judged(asked, evidence(0.9), evidence(0.5, 2)) is Outcome.NOT_COMPARABLE
 
 
-def test_the_definition_says_what_noise_a_proportion_has() -> None:
+def test_the_definition_determines_the_noise_of_a_proportion() -> None:
     asked = ChampionRequirement("auc", Comparison.GT, beyond_noise=True)
     own, rival = evidence(0.52, samples=100), evidence(0.5, 2, samples=100)
     fraction = {"auc": MetricDefinition("auc", scale=Scale.FRACTION)}
@@ -150,12 +150,12 @@ def test_beyond_noise_needs_a_direction(sign: Comparison) -> None:
         ("", Outcome.MISSING),
     ],
 )
-def test_a_pickle_is_known_by_its_name(uri: str, outcome: Outcome) -> None:
+def test_a_pickle_is_recognised_by_its_name(uri: str, outcome: Outcome) -> None:
     assert NoPickle().check(Evidence(version=1, artifact_path=uri), None, {}).outcome is outcome
 
 
 @pytest.mark.parametrize("in_percent", [False, True])
-def test_a_version_exactly_at_a_bound_below_the_champion_holds_it(in_percent: bool) -> None:
+def test_a_version_exactly_at_a_bound_below_the_champion_passes(in_percent: bool) -> None:
     offset = -1.0 if in_percent else -0.1
     requirement = ChampionRequirement("auc", Comparison.GTE, offset, in_percent=in_percent)
     for thousandths in range(101, 1000):
@@ -170,7 +170,7 @@ def test_a_version_exactly_at_a_bound_below_the_champion_holds_it(in_percent: bo
 
 
 @pytest.mark.parametrize("switch", ["in_percent", "beyond_noise"])
-def test_a_switch_is_true_or_false_and_no_text(switch: str) -> None:
+def test_a_switch_is_a_boolean_and_not_text(switch: str) -> None:
     with pytest.raises(InvalidInput, match="true or false"):
         ChampionRequirement("auc", Comparison.GT, 1.0, **{switch: "false"})
 
@@ -188,19 +188,19 @@ def test_time_in_the_stage_is_never_rounded_up() -> None:
 
 
 @pytest.mark.parametrize("hours", [0, -1, 1e9, float("nan"), float("inf"), "x"])
-def test_a_time_that_cannot_be_is_refused(hours: float) -> None:
+def test_an_invalid_time_is_refused(hours: float) -> None:
     with pytest.raises(InvalidInput):
         TimeInStage(hours)
 
 
-def test_a_tag_may_be_asked_for_with_its_value() -> None:
+def test_a_tag_can_be_required_with_a_value() -> None:
     tagged = Evidence(version=1, tags={"risk": "high"})
     assert RequiredTag("risk").outcome(tagged, None, {}) is Outcome.PASSED
     assert RequiredTag("risk", "low").outcome(tagged, None, {}) is Outcome.FAILED
     assert RequiredTag("owner").outcome(tagged, None, {}) is Outcome.MISSING
 
 
-def test_blank_is_no_description_and_a_uri_is_no_digest() -> None:
+def test_a_blank_description_and_a_uri_as_digest_do_not_pass() -> None:
     shown = Evidence(version=1, description=" \n", artifact_path="s3://m")
     assert RequiredDescription().outcome(shown, None, {}) is Outcome.MISSING
     assert ArtifactDigest().outcome(shown, None, {}) is Outcome.MISSING
@@ -220,7 +220,7 @@ EVERY_KIND = (
 )
 
 
-def test_every_kind_comes_back_from_its_document() -> None:
+def test_every_kind_is_parsed_back_from_its_document() -> None:
     for requirement in EVERY_KIND:
         assert requirement_from_document(requirement.to_document()) == requirement
     policy = PromotionPolicy(
@@ -250,18 +250,18 @@ def test_every_kind_comes_back_from_its_document() -> None:
         {"metric": "a", "comparison": ">", "threshold": 1, "champion": {}},
     ],
 )
-def test_a_document_of_no_kind_is_refused(row: dict[str, object]) -> None:
+def test_a_document_of_an_unknown_kind_is_refused(row: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match="no requirement with the keys"):
         requirement_from_document(row)
 
 
-def test_what_a_bound_relative_to_the_champion_does_not_know_is_named() -> None:
+def test_an_unknown_member_of_a_champion_bound_is_named() -> None:
     row = {"metric": "a", "comparison": ">", "champion": {"offset": 1.0, "procent": True}}
     with pytest.raises(InvalidInput, match="procent"):
         requirement_from_document(row)
 
 
-def test_a_policy_of_before_these_kinds_is_still_read() -> None:
+def test_an_older_policy_document_is_still_read() -> None:
     old = {
         "stage": "staging",
         "requirements": [{"metric": "a", "comparison": ">", "threshold": 1}],
@@ -273,7 +273,7 @@ def test_a_policy_of_before_these_kinds_is_still_read() -> None:
 
 
 @given(st.lists(st.tuples(signs, numbers), max_size=4, unique=True), numbers)
-def test_passing_in_short_and_in_full_agree(
+def test_the_short_and_the_full_check_agree(
     asked: list[tuple[Comparison, float]], value: float
 ) -> None:
     policy = PromotionPolicy()
@@ -290,7 +290,7 @@ def test_a_metric_read_from_storage_is_the_metric_that_was_stored() -> None:
     assert hash(Metric.stored("auc", 0.5, 100, 0.1, "test")) == hash(made)
 
 
-def test_a_waiver_counts_while_it_lasts() -> None:
+def test_a_waiver_counts_until_it_expires() -> None:
     policy = PromotionPolicy(Stage.STAGING).require_metric("auc", Comparison.GTE, 0.9)
     waiver = Waiver(
         id="w",

@@ -91,7 +91,7 @@ def test_a_workflow_allows_exactly_its_table(
         assert to_stage not in workflow.allowed_from(from_stage)
 
 
-def test_there_are_the_three_workflows_and_the_tables_are_whole() -> None:
+def test_there_are_three_workflows_with_complete_tables() -> None:
     assert list(WORKFLOWS) == list(TABLES)
     assert len(CELLS) == 3 * 4 * 4
 
@@ -114,7 +114,7 @@ def test_there_are_the_three_workflows_and_the_tables_are_whole() -> None:
         ),
     ],
 )
-def test_a_refusal_names_both_stages_why_not_and_what_is_allowed(
+def test_a_refusal_names_both_stages_the_reason_and_allowed_moves(
     workflow: Workflow, from_stage: Stage, to_stage: Stage, why: str, instead: str
 ) -> None:
     assert refusal(workflow, from_stage, to_stage).sentence == (
@@ -131,7 +131,7 @@ def test_a_refusal_says_when_nothing_is_allowed_and_when_it_is_there_already() -
 
 
 @given(st.one_of(workflows, any_workflow), stages, stages)
-def test_no_refusal_says_what_is_not_so(
+def test_refusals_are_true_for_any_workflow(
     workflow: Workflow, from_stage: Stage, to_stage: Stage
 ) -> None:
     allowed = workflow.allowed_from(from_stage)
@@ -149,14 +149,14 @@ def test_no_refusal_says_what_is_not_so(
         assert abs(from_stage.position - to_stage.position) > 1
 
 
-def test_a_workflow_of_ones_own_that_shuts_the_next_stage_says_so_plainly() -> None:
+def test_a_custom_workflow_that_forbids_the_next_stage_says_so() -> None:
     frozen = Workflow("frozen", "Frozen", {**STRICT.moves, STAGING: (ARCHIVED,)})
     assert refusal(frozen, STAGING, PROD).sentence == (
         "Staging to Production is not allowed. Allowed from Staging: Archived."
     )
 
 
-def test_what_is_allowed_is_listed_in_the_order_of_the_board() -> None:
+def test_allowed_stages_are_listed_in_board_order() -> None:
     assert STRICT.allowed_from(STAGING) == (PROD, ARCHIVED)
     assert RETURNS.allowed_from(STAGING) == (DEV, PROD, ARCHIVED)
     assert OPEN.allowed_from(PROD) == (DEV, STAGING, ARCHIVED)
@@ -168,7 +168,7 @@ GATED_MOVES = {(DEV, STAGING), (DEV, PROD), (STAGING, PROD), (ARCHIVED, STAGING)
 
 @pytest.mark.parametrize("from_stage", Stage)
 @pytest.mark.parametrize("to_stage", Stage)
-def test_policies_gate_the_way_up_and_the_way_out_of_the_archive_and_nothing_else(
+def test_policies_apply_only_to_promotions_and_to_leaving_archived(
     from_stage: Stage, to_stage: Stage
 ) -> None:
     assert is_promotion(from_stage, to_stage) == ((from_stage, to_stage) in GATED_MOVES)

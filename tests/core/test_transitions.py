@@ -42,7 +42,7 @@ def judged(
     )
 
 
-def test_a_move_that_every_rule_lets_is_allowed() -> None:
+def test_a_move_that_no_rule_refuses_is_allowed() -> None:
     judgement = judged(Stage.STAGING, Stage.PRODUCTION)
     assert judgement.allowed
     assert judgement.policy_result is not None
@@ -68,7 +68,7 @@ def test_enough_approvals_no_longer_refuse() -> None:
     assert judged(Stage.STAGING, Stage.PRODUCTION, policy=policy, approvals=2).allowed
 
 
-def test_archiving_is_never_gated() -> None:
+def test_no_policy_applies_to_archiving() -> None:
     judgement = judged(Stage.PRODUCTION, Stage.ARCHIVED, accuracy=0.0)
     assert judgement.allowed
     assert judgement.policy_result is None
@@ -93,7 +93,7 @@ def test_the_error_is_an_invalid_transition_only_where_the_workflow_refuses() ->
     assert str(by_policy) == "accuracy is 0.5; required: ≥ 0.9."
 
 
-def test_a_policy_result_names_the_revision_and_the_baseline_it_was_made_with() -> None:
+def test_a_policy_result_names_its_revision_and_baseline() -> None:
     policy_result = judged(Stage.STAGING, Stage.PRODUCTION, champion=0.93).policy_result
     assert policy_result is not None
     assert policy_result.policy_revision == 7
@@ -121,7 +121,7 @@ def test_every_failure_of_the_policy_is_a_refusal_with_its_own_code() -> None:
         (OPEN, Stage.PRODUCTION, Stage.DEVELOPMENT),
     ],
 )
-def test_neither_evidence_nor_approvals_are_asked_for_where_nothing_is_promoted(
+def test_evidence_and_approvals_are_required_only_for_promotions(
     workflow: Workflow, from_stage: Stage, to_stage: Stage
 ) -> None:
     policy = POLICY.require_approvals(2)
@@ -131,20 +131,20 @@ def test_neither_evidence_nor_approvals_are_asked_for_where_nothing_is_promoted(
 
 
 @pytest.mark.parametrize("from_stage", [Stage.DEVELOPMENT, Stage.STAGING, Stage.ARCHIVED])
-def test_the_open_workflow_lets_every_move_and_the_policy_still_gates(from_stage: Stage) -> None:
+def test_the_open_workflow_allows_every_move_and_policies_still_apply(from_stage: Stage) -> None:
     weak = judged(from_stage, Stage.PRODUCTION, accuracy=0.5, workflow=OPEN)
     assert [refusal.kind for refusal in weak.refusals] == [RefusalKind.POLICY]
     assert judged(from_stage, Stage.PRODUCTION, workflow=OPEN).allowed
 
 
-def test_a_move_to_where_the_version_is_asks_for_nothing_else() -> None:
+def test_a_move_to_the_current_stage_has_no_other_refusals() -> None:
     judgement = judged(
         Stage.PRODUCTION, Stage.PRODUCTION, accuracy=0.5, policy=POLICY.require_approvals(2)
     )
     assert [refusal.code for refusal in judgement.refusals] == ["already_there"]
 
 
-def test_approvals_are_counted_beside_evidence_and_more_than_enough_are_enough() -> None:
+def test_approvals_are_counted_separately_and_can_exceed_the_requirement() -> None:
     policy = POLICY.require_approvals(1)
     judgement = judged(Stage.STAGING, Stage.PRODUCTION, policy=policy, approvals=3)
     assert judgement.allowed

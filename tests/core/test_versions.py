@@ -20,7 +20,7 @@ def test_the_next_number_is_one_more_than_the_last() -> None:
     assert next_number(7, None, name="m", taken=(1, 7)) == 8
 
 
-def test_a_number_above_all_others_may_be_asked_for() -> None:
+def test_a_number_above_all_others_can_be_requested() -> None:
     assert next_number(7, 12, name="m", taken=(7,)) == 12
     assert next_number(0, NUMBER_MAX, name="m", taken=()) == NUMBER_MAX
 
@@ -28,20 +28,20 @@ def test_a_number_above_all_others_may_be_asked_for() -> None:
 @pytest.mark.parametrize(
     ("wanted", "says"), [(7, "exists already"), (5, "the next is 8"), (1, "the next is 8")]
 )
-def test_a_number_that_was_given_is_not_given_again(wanted: int, says: str) -> None:
+def test_a_used_number_is_not_assigned_again(wanted: int, says: str) -> None:
     with pytest.raises(AlreadyExists, match=says) as error:
         next_number(7, wanted, name="m", taken=(7,))
     assert error.value.field == "version"
 
 
-def test_after_the_last_number_there_is_none() -> None:
+def test_there_is_no_number_after_the_largest() -> None:
     assert next_number(NUMBER_MAX - 1, None, name="m", taken=()) == NUMBER_MAX
     with pytest.raises(InvalidInput, match="no number left"):
         next_number(NUMBER_MAX, None, name="m", taken=())
 
 
 @given(st.lists(st.none() | st.integers(1, 60), max_size=40))
-def test_numbers_only_grow_whatever_is_asked_for(wishes: list[int | None]) -> None:
+def test_numbers_only_grow(wishes: list[int | None]) -> None:
     given_out: list[int] = []
     for wanted in wishes:
         last = given_out[-1] if given_out else 0
@@ -78,7 +78,7 @@ def expect(stage: Any = None, revision: int | None = None) -> None:
 @pytest.mark.parametrize(
     "seen", [{}, {"stage": Stage.STAGING}, {"stage": "Staging"}, {"revision": 3}]
 )
-def test_who_saw_what_is_or_does_not_say_may_go_on(seen: dict[str, Any]) -> None:
+def test_a_current_or_unstated_expectation_is_accepted(seen: dict[str, Any]) -> None:
     expect(**seen)
 
 
@@ -95,13 +95,15 @@ def test_who_saw_what_is_or_does_not_say_may_go_on(seen: dict[str, Any]) -> None
         ({"stage": Stage.DEVELOPMENT, "revision": 3}, "m v1 is in Staging, not in Development."),
     ],
 )
-def test_who_saw_something_else_is_told_what_is(seen: dict[str, Any], sentence: str) -> None:
+def test_a_stale_expectation_is_refused_with_the_current_state(
+    seen: dict[str, Any], sentence: str
+) -> None:
     with pytest.raises(Conflict) as conflict:
         expect(**seen)
     assert str(conflict.value) == sentence
     assert (conflict.value.stage, conflict.value.revision) == (Stage.STAGING, 3)
 
 
-def test_who_expects_no_stage_at_all_makes_no_sense() -> None:
+def test_an_expectation_of_an_unknown_stage_is_refused() -> None:
     with pytest.raises(InvalidInput, match="is not a stage"):
         expect(stage="somewhere")

@@ -76,20 +76,20 @@ def event(action: Action = Action.STAGE_TRANSITIONED, **more: object) -> AuditEv
         (Subscription((MOVED,), ("resnet*",), (Stage.ARCHIVED,)), False),
     ],
 )
-def test_a_subscription_lets_through_what_all_its_parts_do(
+def test_a_subscription_matches_if_all_its_filters_match(
     subscription: Subscription, wanted: bool
 ) -> None:
     told = {"model": "resnet50", "from_stage": Stage.STAGING, "to_stage": Stage.PRODUCTION}
     assert subscription.wants(MOVED, **told) is wanted
 
 
-def test_what_has_no_model_or_stage_passes_no_filter_of_them() -> None:
+def test_events_without_model_or_stage_match_no_such_filter() -> None:
     assert Subscription().wants("user.created")
     assert not Subscription(models=("*",)).wants("user.created")
     assert not Subscription(stages=(Stage.STAGING,)).wants("user.created")
 
 
-def test_a_test_comes_to_all_and_heads_only_to_who_asks() -> None:
+def test_every_endpoint_gets_tests_and_only_subscribers_get_heads() -> None:
     assert Subscription(types=("user.created",), models=("x",)).wants(TEST)
     assert not Subscription().wants(HEADS)
     assert Subscription(types=(HEADS,), models=("x",)).wants(HEADS)
@@ -106,7 +106,7 @@ def test_an_invalid_subscription_is_refused(
         Subscription(**arguments)
 
 
-def test_every_action_can_be_asked_for() -> None:
+def test_every_action_can_be_subscribed_to() -> None:
     assert set(TYPES) == {action.value for action in Action} | {HEADS}
 
 
@@ -129,13 +129,13 @@ def test_every_action_can_be_asked_for() -> None:
         "https://example.org/" + "x" * 3_000,
     ],
 )
-def test_what_is_no_address_is_refused(address: str) -> None:
+def test_an_invalid_address_is_refused(address: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         endpoint_address(Target.WEBHOOK, address)
     assert refused.value.field == "address"
 
 
-def test_addresses_are_kept_as_they_are_and_shown_without_what_may_be_secret() -> None:
+def test_addresses_are_stored_unchanged_and_shown_without_secrets() -> None:
     chat = "https://hooks.example.org/services/T000/B000/XXXX?thread=1"
     assert endpoint_address(Target.SLACK, f" {chat} ") == chat
     assert shown_address(Target.SLACK, chat) == "https://hooks.example.org"
@@ -149,7 +149,7 @@ def test_addresses_are_kept_as_they_are_and_shown_without_what_may_be_secret() -
 
 
 @given(st.text(), st.uuids())
-def test_the_public_library_verifies_what_is_signed(text: str, uid: object) -> None:
+def test_the_public_library_verifies_signatures(text: str, uid: object) -> None:
     secret, body = new_secret(), json.dumps({"text": text}, ensure_ascii=False)
     now = int(datetime.now(UTC).timestamp())
     headers = signed_headers(f"msg_{uid}", now, body, [secret])
@@ -170,7 +170,7 @@ def test_either_secret_verifies_while_both_sign_and_no_other() -> None:
 # --- Messages -------------------------------------------------------------------------------------
 
 
-def test_a_message_of_an_event_says_who_did_what() -> None:
+def test_an_event_message_has_actor_and_action() -> None:
     message = event_message(event(), "f" * 64, actor="ada", model="resnet50")
     assert message == {
         "type": "model_version.stage_transitioned",
@@ -195,7 +195,7 @@ def test_a_message_of_an_event_says_who_did_what() -> None:
     )
 
 
-def test_every_action_has_a_sentence_for_people() -> None:
+def test_every_action_has_a_readable_sentence() -> None:
     for action in Action:
         told = sentence_of(event_message(event(action), "f" * 64, actor="ada", model="m"))
         assert told.startswith("m v4: ada ")
@@ -205,7 +205,7 @@ def test_every_action_has_a_sentence_for_people() -> None:
     assert sentence_of(said).startswith("Ada created a user")
 
 
-def test_a_long_reason_is_cut_for_people_alone() -> None:
+def test_a_long_reason_is_cut_only_in_the_sentence() -> None:
     message = event_message(event(texts={"reason": "x" * 9_000}), "f", actor="a", model="m")
     assert len(sentence_of(message)) < 700
     assert message["data"]["texts"]["reason"] == "x" * 9_000

@@ -125,7 +125,7 @@ def test_a_higher_version_number_means_a_higher_top1(models: dict[str, DemoModel
         assert top1 == sorted(top1), model.name
 
 
-def test_labels_are_there_and_unique_within_a_model(models: dict[str, DemoModel]) -> None:
+def test_labels_exist_and_are_unique_within_a_model(models: dict[str, DemoModel]) -> None:
     for model in models.values():
         labels = [version.label for version in model.versions]
         assert len(set(labels)) == len(labels), model.name
@@ -185,7 +185,7 @@ def test_a_version_by_hand(models: dict[str, DemoModel]) -> None:
     assert metrics(best)["cpu_step_ms"] == Metric("cpu_step_ms", 49.302)
 
 
-def test_a_thousands_comma_is_no_decimal_point(models: dict[str, DemoModel]) -> None:
+def test_a_thousands_comma_is_not_a_decimal_point(models: dict[str, DemoModel]) -> None:
     giant = version_labelled(models["eva_giant_patch14_560"], "m30m_ft_in22k_in1k")
     assert values(giant)["param_count_m"] == 1014.45
     over_1000 = [
@@ -201,7 +201,7 @@ def test_a_thousands_comma_is_no_decimal_point(models: dict[str, DemoModel]) -> 
     ]
 
 
-def test_what_was_not_measured_is_absent(models: dict[str, DemoModel]) -> None:
+def test_unmeasured_metrics_are_absent(models: dict[str, DemoModel]) -> None:
     assert "imagenet_a_top1" not in values(version_labelled(models["resnet50"], "tv_in1k"))
     assert "cpu_step_ms" not in values(models["bat_resnext26ts"].versions[0])
 
@@ -353,6 +353,6 @@ def test_numbers_keep_their_digits(build_demo_data: ModuleType, text: str, plain
 
 
 @pytest.mark.parametrize("text", ["", "nan", "inf", "-1", "fast"])
-def test_what_is_no_measurement_is_refused(build_demo_data: ModuleType, text: str) -> None:
+def test_an_invalid_measurement_is_refused(build_demo_data: ModuleType, text: str) -> None:
     with pytest.raises(build_demo_data.SourceError):
         build_demo_data.number(text)
