@@ -67,7 +67,7 @@ def test_a_board_after_a_move_with_its_toast(
     assert violations(board.page) == []
 
 
-def test_an_andon_full_columns_and_the_dialogs_they_lead_to(
+def test_alerts_full_columns_and_their_dialogs(
     look: Callable[..., Page], registry: DatabaseRegistry
 ) -> None:
     registry.set_guardrail("resnet50", Guardrail("error_rate", Comparison.LTE, 0.02))
@@ -115,7 +115,7 @@ def test_guardrails_with_values_and_errors(
     assert violations(page) == []
 
 
-def test_a_board_with_cards_picked(look: Callable[..., Page], registry: DatabaseRegistry) -> None:
+def test_a_board_with_selected_cards(look: Callable[..., Page], registry: DatabaseRegistry) -> None:
     board = BoardPage(look())
     board.page.get_by_role("button", name="Select", exact=True).click()
     for name in ("resnet50 v4", "bert-base v2"):

@@ -24,7 +24,7 @@ def heads(page: Page) -> Locator:
     return page.locator(".compare thead .version-link")
 
 
-def test_cards_are_picked_and_compared(board: BoardPage) -> None:
+def test_cards_are_selected_and_compared(board: BoardPage) -> None:
     expect(board.picks).to_be_hidden()
     expect(board.pick("resnet50 v4")).to_be_hidden()
     start(board)
@@ -40,7 +40,7 @@ def test_cards_are_picked_and_compared(board: BoardPage) -> None:
     assert parse_qs(urlsplit(board.page.url).query) == {"v": ["resnet50:4", "bert-base:2"]}
 
 
-def test_by_keyboard_alone(board: BoardPage) -> None:
+def test_cards_are_selected_by_keyboard(board: BoardPage) -> None:
     toggle = board.page.get_by_role("button", name="Select", exact=True)
     toggle.press("Enter")
     first = board.names("development")[0]
@@ -56,7 +56,7 @@ def test_by_keyboard_alone(board: BoardPage) -> None:
     expect(toggle).to_be_focused()
 
 
-def test_picks_outlive_a_filter_a_move_and_a_look_at_another_page(board: BoardPage) -> None:
+def test_the_selection_survives_filters_moves_and_other_pages(board: BoardPage) -> None:
     start(board)
     board.pick("resnet50 v6").check()
     board.pick("bert-base v3").check()
@@ -78,7 +78,7 @@ def test_picks_outlive_a_filter_a_move_and_a_look_at_another_page(board: BoardPa
     expect(board.picks).to_be_hidden()
 
 
-def test_no_more_than_six_are_picked(board: BoardPage) -> None:
+def test_at_most_six_cards_are_selected(board: BoardPage) -> None:
     start(board)
     names = [*board.names("archived"), *board.names("staging"), *board.names("production")]
     names += board.names("development")
@@ -91,7 +91,7 @@ def test_no_more_than_six_are_picked(board: BoardPage) -> None:
     expect(heads(board.page)).to_have_count(6)
 
 
-def test_a_card_that_is_picked_can_still_be_dragged(board: BoardPage) -> None:
+def test_a_selected_card_can_be_dragged(board: BoardPage) -> None:
     start(board)
     board.pick("resnet50 v6").check()
     board.drag("resnet50 v6", "staging")
@@ -109,7 +109,7 @@ def test_without_scripts_the_boxes_are_a_plain_form(
     expect(heads(board.page)).to_have_text(["resnet50 v3", "resnet50 v5", "resnet50 v4"])
 
 
-def test_versions_are_ticked_on_the_models_page_and_the_comparison_is_changed_by_links(
+def test_versions_are_selected_on_the_models_page_and_links_change_the_comparison(
     registry: DatabaseRegistry, visit: Callable[..., Page]
 ) -> None:
     page = visit("/models/resnet50/", java_script_enabled=False)
@@ -131,7 +131,7 @@ def test_versions_are_ticked_on_the_models_page_and_the_comparison_is_changed_by
     assert download.value.suggested_filename == "compare-resnet50-v4-bert-base-v1.csv"
 
 
-def test_a_metrics_direction_is_mended_from_its_row(
+def test_a_metrics_direction_is_changed_from_its_row(
     registry: DatabaseRegistry, visit: Callable[..., Page]
 ) -> None:
     page = visit("/compare/?v=resnet50:3&v=resnet50:5&baseline=0", user="ada")
@@ -147,7 +147,7 @@ def test_a_metrics_direction_is_mended_from_its_row(
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-def test_the_names_of_the_metrics_stay_while_the_table_scrolls_in_its_box(
+def test_metric_names_stay_visible_while_the_table_scrolls(
     registry: DatabaseRegistry, visit: Callable[..., Page], width: int
 ) -> None:
     query = "&".join(f"v=resnet50:{number}" for number in range(1, 7))

@@ -125,7 +125,7 @@ def what_ran(page: Page, path: str) -> list[str]:
     return found
 
 
-def test_what_people_write_never_runs(
+def test_user_text_is_never_executed(
     watched: Callable[..., Page], poisoned: list[tuple[str, int]]
 ) -> None:
     page = watched("/", "ada")
@@ -150,7 +150,7 @@ def test_what_people_write_never_runs(
     assert found == {}
 
 
-def test_what_stands_in_an_address_never_runs(
+def test_text_in_an_address_is_never_executed(
     watched: Callable[..., Page], registry: DatabaseRegistry
 ) -> None:
     page = watched("/", "ada")
@@ -172,7 +172,7 @@ def test_what_stands_in_an_address_never_runs(
     assert found == {}
 
 
-def test_a_typed_reason_that_comes_back_with_a_refusal_never_runs(
+def test_a_reason_shown_again_after_a_refusal_is_never_executed(
     watched: Callable[..., Page], registry: DatabaseRegistry
 ) -> None:
     board = BoardPage(watched("/", "grace"))

@@ -38,7 +38,7 @@ def cut_network(page: Page, pattern: str) -> None:
     page.route(pattern, lambda route: route.abort("internetdisconnected"))
 
 
-def test_a_drop_on_staging_moves_the_card_and_says_so_once(board: BoardPage) -> None:
+def test_a_drop_on_staging_moves_the_card_and_announces_it_once(board: BoardPage) -> None:
     board.page.evaluate(WATCH_LIVE)
     expect(board.count("development")).to_have_text("5")
     board.drag("resnet50 v6", "staging")
@@ -91,7 +91,9 @@ def test_a_refusal_lists_every_reason(board: BoardPage) -> None:
     expect(board.card_in("staging", "resnet50 v5")).to_be_visible()
 
 
-def test_a_held_card_lights_up_legal_columns_and_the_others_say_why_not(board: BoardPage) -> None:
+def test_a_dragged_card_highlights_allowed_columns_and_the_others_say_why_not(
+    board: BoardPage,
+) -> None:
     board.pick_up("resnet50 v6")
     expect(board.column("staging")).to_have_attribute("data-drop", "yes")
     expect(board.note("staging")).to_be_visible()
@@ -103,7 +105,7 @@ def test_a_held_card_lights_up_legal_columns_and_the_others_say_why_not(board: B
     expect(board.note("production")).to_be_hidden()
 
 
-def test_a_held_card_previews_the_policy_result_of_the_policy(board: BoardPage) -> None:
+def test_a_dragged_card_previews_the_policy_result(board: BoardPage) -> None:
     board.pick_up("resnet50 v5")
     expect(board.column("production")).to_have_attribute("data-drop", "no")
     expect(board.note("production")).to_contain_text("latency_p99_ms")
@@ -114,7 +116,7 @@ def test_a_held_card_previews_the_policy_result_of_the_policy(board: BoardPage) 
     board.let_go()
 
 
-def test_notes_that_come_after_the_drop_are_not_shown(board: BoardPage) -> None:
+def test_notes_that_arrive_after_the_drop_are_not_shown(board: BoardPage) -> None:
     held = hold_requests(board.page, "**/moves/")
     board.pick_up("resnet50 v6")
     board.let_go()
@@ -124,7 +126,9 @@ def test_notes_that_come_after_the_drop_are_not_shown(board: BoardPage) -> None:
     expect(board.board.locator("[data-drop]")).to_have_count(0)
 
 
-def test_a_drop_on_production_asks_and_offers_to_archive_the_champion(board: BoardPage) -> None:
+def test_a_drop_on_production_opens_a_dialog_that_offers_to_archive_the_champion(
+    board: BoardPage,
+) -> None:
     board.drag("resnet50 v4", "production")
     expect(board.dialog).to_be_visible()
     expect(board.dialog.get_by_role("radio", name="Production")).to_be_checked()
@@ -174,7 +178,7 @@ def test_a_drop_is_pending_until_the_server_answered(board: BoardPage) -> None:
     expect(card).not_to_have_attribute("data-pending", "")
 
 
-def test_two_drops_that_wait_for_the_server_each_go_back_to_their_own_place(
+def test_two_pending_drops_return_to_their_own_places(
     board: BoardPage,
 ) -> None:
     before = {stage: board.names(stage) for stage in ("development", "staging")}
@@ -202,7 +206,7 @@ def test_an_answer_reaches_a_board_that_was_filtered_meanwhile(board: BoardPage)
     expect(board.card("resnet50 v6")).to_have_count(1)
 
 
-def test_without_network_the_card_goes_back_and_the_reason_is_said(
+def test_without_network_the_card_returns_with_the_reason(
     board: BoardPage, complaints: Any
 ) -> None:
     complaints.foresee(*CUT_LINES)
@@ -218,7 +222,7 @@ def test_without_network_the_card_goes_back_and_the_reason_is_said(
     expect(board.live).to_have_text("resnet50 v6 moved from Development to Staging")
 
 
-def test_without_network_a_dialog_that_does_not_open_puts_the_card_back(
+def test_without_network_the_dialog_does_not_open_and_the_card_returns(
     board: BoardPage, complaints: Any
 ) -> None:
     complaints.foresee(*CUT_LINES)
@@ -231,9 +235,7 @@ def test_without_network_a_dialog_that_does_not_open_puts_the_card_back(
     expect(board.move_link("resnet50 v4")).to_be_focused()
 
 
-def test_without_network_the_dialog_stays_with_what_was_typed(
-    board: BoardPage, complaints: Any
-) -> None:
+def test_without_network_the_dialog_keeps_its_text(board: BoardPage, complaints: Any) -> None:
     complaints.foresee(*CUT_LINES)
     board.drag("resnet50 v4", "production")
     reason = board.dialog.get_by_label("Reason")
@@ -249,9 +251,7 @@ def test_without_network_the_dialog_stays_with_what_was_typed(
     expect(board.card_in("production", "resnet50 v4")).to_be_visible()
 
 
-def test_a_server_that_fails_puts_the_card_back_and_says_so(
-    board: BoardPage, complaints: Any
-) -> None:
+def test_a_server_error_returns_the_card_with_a_message(board: BoardPage, complaints: Any) -> None:
     complaints.foresee("status of 500")
     board.page.route("**/transition/", lambda route: route.fulfill(status=500, body="<p>oh"))
     board.drag("resnet50 v6", "staging")
@@ -259,9 +259,7 @@ def test_a_server_that_fails_puts_the_card_back_and_says_so(
     expect(board.card_in("development", "resnet50 v6")).to_be_visible()
 
 
-def test_the_slower_of_two_people_is_told_who_moved_the_card(
-    board: BoardPage, visit: Callable[..., Page]
-) -> None:
+def test_a_conflict_names_who_moved_the_card(board: BoardPage, visit: Callable[..., Page]) -> None:
     other = BoardPage(visit("/", user="ada", viewport={"width": 1440, "height": 900}))
     board.drag("resnet50 v6", "staging")
     expect(board.live).to_have_text("resnet50 v6 moved from Development to Staging")
@@ -275,7 +273,7 @@ def test_the_slower_of_two_people_is_told_who_moved_the_card(
     expect(other.move_link("resnet50 v6")).to_be_focused()
 
 
-def test_an_old_page_learns_where_the_card_is_and_keeps_the_reason(
+def test_a_stale_page_shows_the_current_stage_and_keeps_the_reason(
     board: BoardPage, registry: DatabaseRegistry
 ) -> None:
     board.drag("resnet50 v4", "production")
@@ -287,7 +285,7 @@ def test_an_old_page_learns_where_the_card_is_and_keeps_the_reason(
     expect(board.card("resnet50 v4")).to_have_count(1)
 
 
-def test_a_stale_reason_is_kept_where_the_move_is_still_possible(
+def test_a_reason_is_kept_after_a_conflict_if_the_move_is_still_possible(
     board: BoardPage, registry: DatabaseRegistry
 ) -> None:
     board.drag("resnet50 v4", "production")
@@ -300,7 +298,7 @@ def test_a_stale_reason_is_kept_where_the_move_is_still_possible(
     expect(board.card_in("production", "resnet50 v4")).to_be_visible()
 
 
-def test_a_version_that_was_deleted_meanwhile_is_said_to_be_gone(
+def test_a_version_deleted_meanwhile_is_reported(
     board: BoardPage, registry: DatabaseRegistry
 ) -> None:
     registry.delete_version("resnet50", 6)
@@ -309,7 +307,7 @@ def test_a_version_that_was_deleted_meanwhile_is_said_to_be_gone(
     expect(board.card("resnet50 v6")).not_to_have_attribute("data-pending", "")
 
 
-def test_whoever_was_signed_out_meanwhile_is_led_to_the_sign_in_page_and_back(
+def test_a_signed_out_user_is_sent_to_the_sign_in_page_and_back(
     board: BoardPage,
 ) -> None:
     board.page.context.clear_cookies()
@@ -331,7 +329,7 @@ def test_a_double_click_on_move_moves_once(board: BoardPage) -> None:
     assert len(posts) == 1
 
 
-def test_a_viewer_is_told_that_moving_is_not_theirs(
+def test_a_viewer_gets_a_message_instead_of_a_move(
     registry: DatabaseRegistry, visit: Callable[..., Page]
 ) -> None:
     board = BoardPage(visit("/", user="vera", viewport={"width": 1440, "height": 900}))
@@ -340,7 +338,7 @@ def test_a_viewer_is_told_that_moving_is_not_theirs(
     expect(board.card_in("staging", "resnet50 v4")).to_be_visible()
 
 
-def test_undo_takes_the_card_back_and_the_focus_with_it(board: BoardPage, settings: Any) -> None:
+def test_undo_returns_the_card_and_the_focus(board: BoardPage, settings: Any) -> None:
     settings.OBEYA_WORKFLOW = "returns"
     board.drag("resnet50 v6", "staging")
     undo = board.toasts.get_by_role("button", name="Undo")
@@ -352,7 +350,7 @@ def test_undo_takes_the_card_back_and_the_focus_with_it(board: BoardPage, settin
     expect(board.toasts.locator("[data-toast]")).to_have_count(1)
 
 
-def test_undo_that_came_too_late_says_so(
+def test_a_late_undo_is_refused_with_a_message(
     board: BoardPage, registry: DatabaseRegistry, settings: Any
 ) -> None:
     settings.OBEYA_WORKFLOW = "returns"
@@ -377,7 +375,7 @@ def test_a_card_let_go_outside_the_board_stays(board: BoardPage) -> None:
     expect(board.count("staging")).to_have_text("3")
 
 
-def test_escape_gives_a_drag_up(board: BoardPage) -> None:
+def test_escape_cancels_a_drag(board: BoardPage) -> None:
     before = board.names("development")
     board.pick_up("resnet50 v6")
     board.carry_over("resnet50 v6", "staging")
@@ -399,7 +397,7 @@ def test_the_column_under_the_pointer_counts_not_the_one_the_card_passed(board: 
     expect(board.dialog.get_by_role("radio", name="Archived")).to_be_checked()
 
 
-def test_where_the_site_asks_for_reasons_every_drop_and_undo_ask_for_one(
+def test_required_reasons_are_requested_for_every_drop_and_undo(
     registry: DatabaseRegistry, visit: Callable[..., Page], settings: Any
 ) -> None:
     settings.OBEYA_REQUIRE_REASON = True

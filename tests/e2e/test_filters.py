@@ -49,7 +49,7 @@ def test_an_owner_is_chosen_from_a_list(board: BoardPage) -> None:
     expect(board.board.locator("[data-card]")).to_have_count(12)
 
 
-def test_the_back_button_brings_the_filter_before_back(board: BoardPage) -> None:
+def test_the_back_button_restores_the_previous_filter(board: BoardPage) -> None:
     tag = board.page.get_by_label("Tag", exact=True)
     tag.fill("family=resnet")
     expect(board.card("bert-base v2")).to_have_count(0)
@@ -113,7 +113,7 @@ def test_back_from_a_version_finds_the_filter_again(board: BoardPage) -> None:
     expect(board.page.get_by_label("Metric")).to_have_value("accuracy >= 0.95")
 
 
-def test_a_condition_that_cannot_be_read_is_explained_and_kept(board: BoardPage) -> None:
+def test_an_invalid_condition_is_explained_and_kept(board: BoardPage) -> None:
     metric = board.page.get_by_label("Metric")
     metric.press_sequentially("accuracy above 0.9", delay=10)
     sentence = board.page.locator("#filter-error")
@@ -128,7 +128,7 @@ def test_a_condition_that_cannot_be_read_is_explained_and_kept(board: BoardPage)
     expect(board.card("resnet50 v4")).to_be_visible()
 
 
-def test_the_address_of_a_bad_condition_shows_the_sentence_too(board: BoardPage) -> None:
+def test_an_address_with_an_invalid_condition_explains_it(board: BoardPage) -> None:
     response = board.page.goto("/?metric=accuracy+above+0.9")
     assert response is not None
     assert response.status == 400
@@ -137,7 +137,7 @@ def test_the_address_of_a_bad_condition_shows_the_sentence_too(board: BoardPage)
     expect(board.page.get_by_label("Metric")).to_have_attribute("aria-invalid", "true")
 
 
-def test_a_filter_that_nothing_passes_says_so_and_can_be_dropped(board: BoardPage) -> None:
+def test_a_filter_without_results_says_so_and_can_be_cleared(board: BoardPage) -> None:
     board.page.get_by_label("Search").fill("no such thing")
     expect(board.column("staging")).to_contain_text("No matching versions.")
     board.page.get_by_role("link", name="Show all").click()
@@ -175,7 +175,7 @@ def test_the_filter_survives_a_move(board: BoardPage) -> None:
     expect(board.column("development").locator(".column-empty")).to_be_visible()
 
 
-def test_a_move_archives_no_card_into_a_board_that_filters_it_out(board: BoardPage) -> None:
+def test_a_card_archived_by_a_move_stays_hidden_by_the_filter(board: BoardPage) -> None:
     board.page.get_by_label("Search").fill("resnet50 v4")
     expect(board.board.locator("[data-card]")).to_have_count(1)
     board.move_link("resnet50 v4").click()

@@ -179,7 +179,7 @@ def test_tab_goes_through_filters_then_cards_from_top_to_bottom_and_left_to_righ
     assert stops == [*filters, *cards]
 
 
-def test_the_focused_link_of_a_card_is_seen(board: BoardPage) -> None:
+def test_the_focused_link_of_a_card_is_visible(board: BoardPage) -> None:
     title_link(board, "resnet50 v4").focus()
     board.page.keyboard.press("Tab")
     outline = board.move_link("resnet50 v4").evaluate("link => getComputedStyle(link).outlineStyle")

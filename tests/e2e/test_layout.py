@@ -44,7 +44,7 @@ def test_on_a_phone_the_columns_are_a_strip_that_scrolls_in_its_own_box(
     expect(page.get_by_role("heading", name="Archived")).to_be_in_viewport()
 
 
-def test_nothing_moves_for_whoever_wants_no_motion(
+def test_nothing_moves_with_reduced_motion(
     visit: Callable[..., Page], registry: DatabaseRegistry
 ) -> None:
     board = BoardPage(visit("/", viewport={"width": 1440, "height": 900}, reduced_motion="reduce"))
@@ -67,7 +67,7 @@ def test_nothing_moves_for_whoever_wants_no_motion(
     assert durations == []
 
 
-def test_focus_is_seen_with_forced_colours(
+def test_focus_is_visible_with_forced_colours(
     visit: Callable[..., Page], registry: DatabaseRegistry
 ) -> None:
     page = visit("/", forced_colors="active")

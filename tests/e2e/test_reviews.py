@@ -49,7 +49,7 @@ def approve(page: Page, comment: str) -> None:
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
-def test_a_promotion_by_four_eyes(guarded: DatabaseRegistry, visit: Visit, scripts: bool) -> None:
+def test_a_reviewed_promotion(guarded: DatabaseRegistry, visit: Visit, scripts: bool) -> None:
     grace = visit("/", java_script_enabled=scripts, viewport={"width": 1440, "height": 900})
     BoardPage(grace).move_link("resnet50 v4").click()
     grace.get_by_role("link", name="Request approval").click()
@@ -96,7 +96,7 @@ def test_evidence_that_changed_meanwhile_is_read_again(
     expect(page.get_by_role("row", name=re.compile("accuracy ≥ 0.9"))).to_contain_text("failed")
 
 
-def test_a_waiver_ends_with_the_day_of_the_readers_calendar(
+def test_a_waiver_expires_at_the_end_of_the_day_in_the_readers_time_zone(
     registry: DatabaseRegistry, visit: Visit
 ) -> None:
     page = visit("/models/resnet50/versions/5/", user="anna", timezone_id="Asia/Tokyo")

@@ -25,7 +25,7 @@ def breached(registry: DatabaseRegistry) -> DatabaseRegistry:
     return registry
 
 
-def test_a_rollback_by_keyboard_alone(board: BoardPage) -> None:
+def test_a_rollback_by_keyboard(board: BoardPage) -> None:
     page = board.page
     board.move_link("resnet50 v3").focus()
     page.keyboard.press("Tab")
@@ -68,7 +68,7 @@ def test_the_dialog_shows_the_plan_for_the_version_that_is_chosen_and_keeps_the_
     expect(board.live).to_contain_text("v3 is in Production again; v2 archived")
 
 
-def test_the_andon_leads_to_the_rollback_and_goes_with_it(
+def test_the_alert_links_to_the_rollback_and_is_cleared_by_it(
     breached: DatabaseRegistry, board: BoardPage
 ) -> None:
     andon = board.page.get_by_role("region", name="A guardrail is breached")
@@ -96,7 +96,7 @@ def test_the_models_page_rolls_back_and_says_so(
     expect(page.get_by_role("region", name="A guardrail is breached")).to_have_count(0)
 
 
-def test_who_was_slower_sees_how_it_stands_and_loses_no_typed_text(
+def test_a_conflict_shows_the_current_state_and_keeps_the_text(
     board: BoardPage, registry: DatabaseRegistry
 ) -> None:
     board.rollback_link("resnet50 v3").click()
@@ -110,7 +110,7 @@ def test_who_was_slower_sees_how_it_stands_and_loses_no_typed_text(
     expect(board.rollback_link("resnet50 v3")).to_be_focused()
 
 
-def test_without_scripts_it_is_a_page(
+def test_without_scripts_the_dialog_is_a_page(
     registry: DatabaseRegistry, visit: Callable[..., Page]
 ) -> None:
     board = BoardPage(visit("/?tag=family%3Dresnet", java_script_enabled=False))
@@ -124,7 +124,7 @@ def test_without_scripts_it_is_a_page(
     expect(page).to_have_url("/?tag=family%3Dresnet")
 
 
-def test_a_drop_on_a_full_production_asks_and_archiving_makes_room(
+def test_a_drop_on_a_full_production_offers_archiving_to_make_room(
     registry: DatabaseRegistry, visit: Callable[..., Page]
 ) -> None:
     registry.set_wip_limit(WipLimit(Stage.PRODUCTION, 1), "resnet50")
@@ -144,7 +144,7 @@ def test_a_drop_on_a_full_production_asks_and_archiving_makes_room(
     expect(board.column("production")).to_contain_text("full")
 
 
-def test_a_drop_on_a_full_staging_asks_too(
+def test_a_drop_on_a_full_staging_opens_a_dialog(
     registry: DatabaseRegistry, visit: Callable[..., Page]
 ) -> None:
     registry.set_wip_limit(WipLimit(Stage.STAGING, 1), "bert-base")
@@ -159,7 +159,7 @@ def test_a_drop_on_a_full_staging_asks_too(
     expect(board.card_in("archived", "bert-base v2")).to_be_visible()
 
 
-def test_a_full_stage_that_nothing_frees_refuses_and_the_card_goes_back(
+def test_a_full_stage_that_cannot_be_freed_refuses_the_card(
     board: BoardPage, registry: DatabaseRegistry
 ) -> None:
     registry.set_wip_limit(WipLimit(Stage.STAGING, 1))
@@ -170,7 +170,7 @@ def test_a_full_stage_that_nothing_frees_refuses_and_the_card_goes_back(
     expect(board.card_in("development", "whisper v1")).to_be_visible()
 
 
-def test_a_stage_that_only_warns_takes_the_card_and_said_so_before(
+def test_a_limit_that_only_warns_accepts_the_card_after_a_warning(
     board: BoardPage, registry: DatabaseRegistry
 ) -> None:
     registry.set_wip_limit(WipLimit(Stage.STAGING, 1, LimitMode.WARN))

@@ -131,7 +131,7 @@ def test_a_long_press_lifts_a_card_and_carries_it(
     expect(board.live).to_have_text("bert-base v3 moved from Development to Staging")
 
 
-def test_what_can_be_pressed_is_large_enough(phone: BoardPage) -> None:
+def test_targets_are_large_enough(phone: BoardPage) -> None:
     assert phone.page.evaluate(SMALL_TARGETS, TARGET_MIN) == []
     phone.page.goto("/?model=resnet50")
     phone.move_link("resnet50 v5").tap()

@@ -46,7 +46,7 @@ def digest_of(folder: Path) -> str:
     return artifact_digest([FileEntry(path, sha256_of(file)) for path, file in files.items()])
 
 
-def test_a_folder_goes_up_with_its_paths(page: Page, folder: Path) -> None:
+def test_a_folder_is_uploaded_with_its_paths(page: Page, folder: Path) -> None:
     # No timer fires, so that the message stays until the test reads it.
     page.clock.install(time=0)
     page.clock.pause_at(1)
@@ -59,7 +59,7 @@ def test_a_folder_goes_up_with_its_paths(page: Page, folder: Path) -> None:
     assert set(stored.values_list("path", flat=True)) == {"MLmodel", "weights/big.bin"}
 
 
-def test_a_connection_that_breaks_goes_on_where_it_was(
+def test_an_upload_resumes_after_a_broken_connection(
     page: Page, folder: Path, complaints: Complaints
 ) -> None:
     complaints.foresee("net::ERR_")
@@ -81,7 +81,7 @@ def test_a_connection_that_breaks_goes_on_where_it_was(
     assert sent == ["0", "0", str(PIECE), str(PIECE), str(2 * PIECE)]
 
 
-def test_what_was_stopped_goes_on_after_the_page_was_loaded_anew(
+def test_a_stopped_upload_resumes_after_a_reload(
     page: Page, folder: Path, live_server: Any
 ) -> None:
     big = folder / "weights" / "big.bin"
@@ -115,7 +115,7 @@ def test_what_was_stopped_goes_on_after_the_page_was_loaded_anew(
         assert offsets == [str(PIECE), str(2 * PIECE)]
 
 
-def test_what_the_server_refuses_is_said_in_words(page: Page, tmp_path: Path) -> None:
+def test_a_refusal_of_the_server_is_explained(page: Page, tmp_path: Path) -> None:
     odd = tmp_path / "a;b.bin"
     odd.write_bytes(b"content")
     page.set_input_files("#upload-files", odd)
@@ -124,12 +124,12 @@ def test_what_the_server_refuses_is_said_in_words(page: Page, tmp_path: Path) ->
     expect(page.locator("#upload-files")).to_be_enabled()
 
 
-def test_nothing_chosen_says_so(page: Page) -> None:
+def test_an_empty_selection_is_explained(page: Page) -> None:
     start(page)
     expect(page.get_by_role("alert")).to_have_text("Choose the files of this version.")
 
 
-def test_without_scripts_the_form_brings_the_files(
+def test_without_scripts_the_form_uploads_the_files(
     registry: DatabaseRegistry, visit: Visit, folder: Path
 ) -> None:
     page = visit(PAGE, user="carol", java_script_enabled=False)

@@ -19,7 +19,7 @@ def plain(registry: DatabaseRegistry, visit: Callable[..., Page]) -> BoardPage:
     return BoardPage(visit("/", java_script_enabled=False))
 
 
-def test_signing_in_leads_to_where_one_wanted_to_go_and_signing_out_ends_it(
+def test_signing_in_leads_to_the_requested_page_and_signing_out_ends_the_session(
     registry: DatabaseRegistry, visit: Callable[..., Page]
 ) -> None:
     page = visit("/?q=bert", user=None, java_script_enabled=False)
@@ -85,7 +85,7 @@ def test_cancel_leads_back_to_the_filtered_board(plain: BoardPage) -> None:
     expect(plain.page).to_have_url(re.compile(r"/\?tag=family%3Dresnet$"))
 
 
-def test_a_refused_form_lists_the_reasons_and_keeps_what_was_typed(
+def test_a_refused_form_lists_the_reasons_and_keeps_its_text(
     plain: BoardPage, registry: DatabaseRegistry
 ) -> None:
     plain.move_link("resnet50 v4").click()
@@ -102,7 +102,7 @@ def test_a_refused_form_lists_the_reasons_and_keeps_what_was_typed(
     expect(page.get_by_label("Reason")).to_have_value("Faster")
 
 
-def test_stages_that_are_closed_say_why(plain: BoardPage) -> None:
+def test_unavailable_stages_are_explained(plain: BoardPage) -> None:
     plain.move_link("resnet50 v5").click()
     expect(plain.page.get_by_role("radio", name="Production")).to_be_disabled()
     option = plain.page.locator(".move-option", has=plain.page.locator("#to-production"))
