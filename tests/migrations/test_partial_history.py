@@ -38,7 +38,7 @@ def record_first(count: int) -> None:
         rows.create(app="boards", name=name)
 
 
-def test_all_or_none_of_the_replaced_migrations_are_no_obstacle() -> None:
+def test_all_or_none_of_the_replaced_migrations_are_accepted() -> None:
     for count in (0, len(REPLACED)):
         record_first(count)
         assert partial_history(connection) == ""
@@ -47,7 +47,7 @@ def test_all_or_none_of_the_replaced_migrations_are_no_obstacle() -> None:
     assert ("boards", "0001_squashed_0013_delivery_leased") in applied
 
 
-def test_some_of_them_are_refused_with_the_last_one_named(client, monkeypatch) -> None:
+def test_some_of_the_replaced_migrations_are_refused_naming_the_last(client, monkeypatch) -> None:
     with every_case() as case:
         for count in range(1, len(REPLACED)):
             with case(count):

@@ -66,7 +66,7 @@ def content_of(folder: Path) -> dict[str, list[object]]:
     }
 
 
-def test_an_old_installation_starts_verifies_and_goes_on(old: Place) -> None:
+def test_an_old_installation_starts_verifies_and_can_be_used(old: Place) -> None:
     heads = set(command(old, "audit", "head").splitlines())
     # Its endpoints are no longer there, so nothing is sent.
     served = Served(old.data, OBEYA_WORKER="0", **old.variables)
@@ -93,7 +93,7 @@ def test_an_old_database_has_the_schema_of_a_new_one(old: Place, new_place: NewP
     assert old.schema() == new.schema()
 
 
-def test_an_old_export_is_what_the_old_database_holds(export: Path, tmp_path: Path) -> None:
+def test_an_old_export_matches_the_old_database(export: Path, tmp_path: Path) -> None:
     new, old = Place(tmp_path / "new", None), Place(tmp_path / "old", None)
     assert "3 models, 12 versions" in command(new, "import", "obeya", export)
     assert command(new, "audit", "verify") == "4 chains, 113 events: every link holds.\n"
@@ -117,7 +117,7 @@ def migrate(place: Place) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_partly_migrated_database_is_refused_in_a_sentence(old: Place, export: Path) -> None:
+def test_a_partly_migrated_database_is_refused_with_a_message(old: Place, export: Path) -> None:
     old.execute("DELETE FROM django_migrations WHERE app = 'boards' AND name > '0010'")
     before = old.schema(), old.migrations()
     refused = migrate(old)

@@ -84,7 +84,7 @@ def test_folders_that_differ_in_case_are_two(send: Any, token: str) -> None:
 
 
 @pytest.mark.parametrize("path", TRAVERSALS)
-def test_no_path_leads_elsewhere(send: Any, path: str) -> None:
+def test_no_path_escapes_the_artifact_folder(send: Any, path: str) -> None:
     escaped = quote(path.encode("utf-8", "surrogatepass"), safe="/")
     for method in ("PUT", "GET", "DELETE"):
         assert send(method, f"/artifacts/{escaped}", b"x").status_code in (400, 404)
@@ -94,7 +94,7 @@ def test_no_path_leads_elsewhere(send: Any, path: str) -> None:
     assert not RunFile.objects.exists()
 
 
-def test_a_source_that_is_elsewhere_is_never_served(send: Any, token: str) -> None:
+def test_files_stored_elsewhere_are_never_served(send: Any, token: str) -> None:
     client = Client(headers={"Authorization": f"Bearer {token}"})
     kind = "application/json"
     api = "/api/2.0/mlflow"
@@ -124,13 +124,13 @@ def test_the_files_of_versions_are_read_only(send: Any) -> None:
         assert send(method, "/artifacts/versions/a/b", b"x").status_code == 403
 
 
-def test_parts_are_refused_in_the_words_that_clients_know(send: Any) -> None:
+def test_multipart_uploads_are_refused_as_clients_expect(send: Any) -> None:
     answer = send("POST", "/mpu/create/a", b"{}")
     assert answer.status_code == 501
     assert answer.json()["error_code"] == "NOT_IMPLEMENTED"
     assert answer.json()["message"].startswith("Multipart upload is not supported")
 
 
-def test_nobody_without_a_token_comes_in(send: Any) -> None:
+def test_a_token_is_required(send: Any) -> None:
     for method, path in (("GET", "/artifacts"), ("PUT", "/artifacts/a"), ("GET", "/artifacts/a")):
         assert send(method, path, token="none").status_code == 401

@@ -57,7 +57,7 @@ def test_every_method_of_the_client_does_what_it_should(
     assert refused.model.name == "gated"
 
 
-def test_searches_find_what_they_should_page_after_page(run_client: RunClient) -> None:
+def test_searches_find_every_match_page_by_page(run_client: RunClient) -> None:
     assert "every search found what it should" in run_client("searches.py")
     assert ModelVersion.objects.count() == 251
 

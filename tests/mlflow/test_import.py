@@ -58,7 +58,7 @@ def state() -> list[Any]:
     return list(models.values_list("name", "chain_hash", "champion__number", "last_number"))
 
 
-def test_a_registry_comes_over_with_its_past_and_only_once(
+def test_a_registry_is_imported_once_with_its_history(
     bring: Import, filled: str, run_client: RunClient, client: Client
 ) -> None:
     strict = PromotionPolicy(Stage.PRODUCTION).require_metric("auc", Comparison.GTE, 0.99)
@@ -148,7 +148,7 @@ def _every_account_of_it_agrees() -> None:
         assert counted[stage] == there
 
 
-def test_an_import_goes_on_where_it_was_interrupted(
+def test_an_interrupted_import_resumes(
     bring: Import, filled: str, live_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("obeya.cli.mlflow_import.VERSIONS_AT_ONCE_MAX", 100)
@@ -199,7 +199,7 @@ def breaking_line(target: str, *, after: int) -> Iterator[str]:
         server.shutdown()
 
 
-def test_a_source_that_is_none_is_named(bring: Import, live_server: Any) -> None:
+def test_an_invalid_source_is_reported(bring: Import, live_server: Any) -> None:
     nothing = bring("--tracking-uri", "http://127.0.0.1:9")
     assert nothing.exit_code == 6
     assert "cannot be reached" in nothing.output
@@ -211,7 +211,9 @@ def test_a_source_that_is_none_is_named(bring: Import, live_server: Any) -> None
     assert "MLFLOW_TRACKING_TOKEN" in locked.output
 
 
-def test_it_takes_the_right_to_administer(bring: Import, mlflow_server: Any, token: str) -> None:
+def test_importing_requires_the_admin_permission(
+    bring: Import, mlflow_server: Any, token: str
+) -> None:
     trainer = User.objects.get(username="trainer")
     writer = create_token(
         user=trainer, name="w", scopes=[Scope.WRITE], actor=SYSTEM, at=timezone.now()
@@ -222,7 +224,7 @@ def test_it_takes_the_right_to_administer(bring: Import, mlflow_server: Any, tok
     assert "nobody" in done.output
 
 
-def test_our_own_protocol_is_a_source_too(bring: Import, live_server: Any, token: str) -> None:
+def test_our_own_protocol_can_be_imported(bring: Import, live_server: Any, token: str) -> None:
     DatabaseRegistry(actor=None).register_model("ours", metrics={"auc": 0.5})
     trial = bring("--tracking-uri", live_server.url, "--dry-run", MLFLOW_TRACKING_TOKEN=token)
     assert "1 models and 1 versions read" in trial.stdout

@@ -39,7 +39,7 @@ def bring(live_server: Any, token: str) -> Callable[..., Result]:
     return run
 
 
-def test_the_files_come_along_and_load_where_the_source_is_gone(
+def test_files_are_copied_and_load_without_the_source(
     bring: Callable[..., Result], mlflow_server: Any, run_client: RunClient
 ) -> None:
     address = mlflow_server.address
@@ -73,7 +73,7 @@ def test_the_files_come_along_and_load_where_the_source_is_gone(
     assert "loaded" in run_client("load_copied.py")
 
 
-def test_files_of_this_machine_come_along(
+def test_files_of_this_machine_are_copied(
     bring: Callable[..., Result], mlflow_server: Any, run_client: RunClient, tmp_path: Path
 ) -> None:
     address = mlflow_server.address
@@ -135,7 +135,7 @@ def hostile_server(files: dict[str, Any], contents: dict[str, bytes]) -> Iterato
         ([{"path": f"f{n}", "is_dir": False} for n in range(10_001)], "more than 10,000 files"),
     ],
 )
-def test_what_a_server_tells_leads_nowhere_else(
+def test_hostile_listings_reach_no_other_place(
     bring: Callable[..., Result], listing: list[Any], why: str
 ) -> None:
     contents = {"root/a": b"12345"}
@@ -148,7 +148,7 @@ def test_what_a_server_tells_leads_nowhere_else(
     assert ModelVersion.objects.get().artifact_size is None
 
 
-def test_a_folder_in_itself_comes_to_an_end(bring: Callable[..., Result]) -> None:
+def test_a_folder_that_contains_itself_ends(bring: Callable[..., Result]) -> None:
     endless = [{"path": "x", "is_dir": True}]
     folders = {"root" + "/x" * depth: endless for depth in range(300)}
     with hostile_server(folders, {}) as source:

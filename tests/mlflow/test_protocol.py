@@ -85,7 +85,7 @@ def refused(answer: Any, code: str, status: int, text: str = "") -> str:
 # --- Authentication -------------------------------------------------------------------------------
 
 
-def test_without_a_token_nobody_comes_in(churn: DatabaseRegistry) -> None:
+def test_a_request_without_a_token_is_refused(churn: DatabaseRegistry) -> None:
     for method, path in (
         ("GET", "registered-models/search"),
         ("GET", "registered-models/get"),
@@ -117,7 +117,7 @@ def test_a_token_works_as_bearer_and_as_a_password(
         "Digest x",
     ],
 )
-def test_what_is_no_token_is_refused(header: str, alice: User) -> None:
+def test_an_invalid_token_is_refused(header: str, alice: User) -> None:
     alice.set_password("a long enough password")
     alice.save()
     answer = send("GET", "registered-models/search", Authorization=header)
@@ -134,14 +134,14 @@ def test_a_revoked_token_is_refused(alice: User) -> None:
     refused(answer, "UNAUTHENTICATED", 401)
 
 
-def test_a_session_of_a_browser_opens_nothing(alice: User, churn: DatabaseRegistry) -> None:
+def test_a_browser_session_gives_no_access(alice: User, churn: DatabaseRegistry) -> None:
     browser = Client()
     browser.force_login(alice, BACKEND)
     answer = browser.get("/api/2.0/mlflow/registered-models/search")
     refused(answer, "UNAUTHENTICATED", 401)
 
 
-def test_a_token_does_what_its_scopes_and_models_let_it(
+def test_a_token_is_limited_to_its_scopes_and_models(
     churn: DatabaseRegistry, token_of: Callable[..., str]
 ) -> None:
     churn.register_model("fraud")
@@ -165,7 +165,7 @@ def test_a_token_does_what_its_scopes_and_models_let_it(
     refused(send("POST", "model-versions/create", copied, **writer), "INVALID_PARAMETER_VALUE", 400)
 
 
-def test_the_site_may_let_callers_read_without_a_token(
+def test_reading_without_a_token_can_be_enabled(
     settings: Any, churn: DatabaseRegistry, client: Client, alice: User
 ) -> None:
     settings.OBEYA_ANONYMOUS = "read"
@@ -180,7 +180,7 @@ def test_the_site_may_let_callers_read_without_a_token(
     assert "read everything" in page
 
 
-def test_the_site_may_let_callers_write_without_a_token(
+def test_writing_without_a_token_can_be_enabled(
     settings: Any, churn: DatabaseRegistry, client: Client, alice: User
 ) -> None:
     settings.OBEYA_ANONYMOUS = "write"
@@ -202,7 +202,7 @@ def test_the_site_may_let_callers_write_without_a_token(
     assert "register, change and move versions" in page
 
 
-def test_no_page_warns_where_a_token_is_needed(client: Client, alice: User) -> None:
+def test_no_page_warns_if_a_token_is_required(client: Client, alice: User) -> None:
     client.force_login(alice, BACKEND)
     assert "No token required" not in client.get(reverse("boards:board")).content.decode()
 
@@ -210,7 +210,7 @@ def test_no_page_warns_where_a_token_is_needed(client: Client, alice: User) -> N
 # --- Requests at startup --------------------------------------------------------------------------
 
 
-def test_what_clients_ask_of_a_server_is_answered(client: Client, db: None) -> None:
+def test_startup_requests_of_clients_are_answered(client: Client, db: None) -> None:
     assert client.get("/health").content == b"OK"
     assert client.get("/version").content == b"3.17.2"
     info = client.get("/api/3.0/mlflow/server-info").json()
@@ -228,7 +228,7 @@ def test_what_clients_ask_of_a_server_is_answered(client: Client, db: None) -> N
         "/ajax-api/2.0/mlflow/runs/get",
     ],
 )
-def test_an_unknown_endpoint_is_said_to_be_unknown(path: str, client: Client, db: None) -> None:
+def test_an_unknown_endpoint_is_reported(path: str, client: Client, db: None) -> None:
     for method in (client.get, client.post):
         answer = method(path)
         assert answer.status_code == 404
@@ -259,7 +259,7 @@ def test_whole_numbers_are_texts_and_times_milliseconds(
     assert [v["version"] for v in model["latest_versions"]] == ["1"]
 
 
-def test_what_a_get_asks_may_stand_in_its_body(
+def test_a_get_request_can_have_its_parameters_in_the_body(
     churn: DatabaseRegistry, token_of: Callable[..., str]
 ) -> None:
     answer = Client().generic(
@@ -272,7 +272,7 @@ def test_what_a_get_asks_may_stand_in_its_body(
     assert answer.json()["model_version"]["name"] == "churn"
 
 
-def test_fields_that_nobody_knows_are_passed_over(call: Call) -> None:
+def test_unknown_fields_are_ignored(call: Call) -> None:
     given = {"name": "churn", "deployment_job_id": "7", "colour": {"deep": [1]}}
     assert call("POST", "registered-models/create", given).status_code == 200
 
@@ -300,7 +300,7 @@ def test_fields_that_nobody_knows_are_passed_over(call: Call) -> None:
         {"name": "\ud800"},
     ],
 )
-def test_a_model_that_cannot_be_leaves_nothing(given: dict[str, Any], call: Call) -> None:
+def test_an_invalid_model_leaves_nothing(given: dict[str, Any], call: Call) -> None:
     refused(call("POST", "registered-models/create", given), "INVALID_PARAMETER_VALUE", 400)
     assert not RegisteredModel.objects.exists()
 
@@ -308,7 +308,7 @@ def test_a_model_that_cannot_be_leaves_nothing(given: dict[str, Any], call: Call
 @pytest.mark.parametrize(
     "body", ["{", "[1]", '"text"', "NaN", '{"name": "a", "name": "b"}', b"\xff"]
 )
-def test_a_body_that_is_no_json_object_is_refused(body: str | bytes, call: Call) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(body: str | bytes, call: Call) -> None:
     refused(call("POST", "registered-models/create", body), "INVALID_PARAMETER_VALUE", 400)
     assert not RegisteredModel.objects.exists()
 
@@ -336,7 +336,7 @@ def test_a_body_that_is_too_large_is_refused(call: Call) -> None:
         {"source": "models:/churn/Nowhere"},
     ],
 )
-def test_a_version_that_cannot_be_leaves_nothing(
+def test_an_invalid_version_leaves_nothing(
     given: dict[str, Any], call: Call, churn: DatabaseRegistry
 ) -> None:
     before = AuditEvent.objects.count()
@@ -360,7 +360,7 @@ def test_a_version_that_cannot_be_leaves_nothing(
         "\\\\server\\share",
     ],
 )
-def test_a_source_is_text_that_is_kept_and_never_opened(
+def test_a_source_is_stored_as_text_and_never_opened(
     source: str, call: Call, churn: DatabaseRegistry
 ) -> None:
     made = call("POST", "model-versions/create", {"name": "churn", "source": source}).json()
@@ -369,7 +369,7 @@ def test_a_source_is_text_that_is_kept_and_never_opened(
     assert call("GET", "model-versions/get-download-uri", asked).json() == {"artifact_uri": source}
 
 
-def test_a_version_made_from_another_keeps_where_the_files_are(
+def test_a_version_created_from_another_keeps_the_file_location(
     call: Call, churn: DatabaseRegistry
 ) -> None:
     digest = "sha256:" + "ab" * 32
@@ -400,7 +400,7 @@ def test_a_number_that_no_version_has_is_not_found(
 
 
 @pytest.mark.parametrize("version", ["one", "1.0", "1e3", "٣", "1_0", "9" * 30, [], True, {"a": 1}])
-def test_what_is_no_number_is_refused(version: Any, call: Call, churn: DatabaseRegistry) -> None:
+def test_an_invalid_number_is_refused(version: Any, call: Call, churn: DatabaseRegistry) -> None:
     asked = {"name": "churn", "version": version, "description": "x"}
     refused(call("PATCH", "model-versions/update", asked), "INVALID_PARAMETER_VALUE", 400)
     assert churn.get_version("churn", 1).description == ""
@@ -439,7 +439,7 @@ def test_development_has_two_names(call: Call, churn: DatabaseRegistry) -> None:
     assert len(churn.get_transitions("churn")) == 1
 
 
-def test_a_move_says_archive_the_rest(call: Call, churn: DatabaseRegistry) -> None:
+def test_a_move_can_archive_existing_versions(call: Call, churn: DatabaseRegistry) -> None:
     churn.register_model("churn")
     for version in ("1", "2"):
         move = {"name": "churn", "version": version, "stage": "Staging"}
@@ -471,7 +471,7 @@ def test_a_page_token_belongs_to_its_order(call: Call, churn: DatabaseRegistry) 
     "values",
     [["x", "churn", 1], [1, "churn"], [True, "churn", 1], [1, 2, 3], [-1, "a", 1], [1, "a", 2**70]],
 )
-def test_a_page_token_that_was_made_elsewhere_is_refused(
+def test_a_forged_page_token_is_refused(
     values: list[Any], call: Call, churn: DatabaseRegistry
 ) -> None:
     for _ in range(2):
@@ -485,7 +485,7 @@ def test_a_page_token_that_was_made_elsewhere_is_refused(
 
 
 @pytest.mark.parametrize("path", ["registered-models/search", "model-versions/search"])
-def test_a_search_takes_as_many_statements_for_many_as_for_few(
+def test_searches_take_a_fixed_number_of_statements(
     path: str, call: Call, churn: DatabaseRegistry, django_assert_max_num_queries: Any
 ) -> None:
     call("GET", path)

@@ -34,7 +34,7 @@ def register(token: str, **given: str) -> ModelVersion:
     return DatabaseRegistry(actor=None).get_version("iris", 1)
 
 
-def test_the_last_metrics_of_the_run_come_with_the_version(
+def test_the_last_metrics_of_the_run_are_copied(
     mlflow_server: Any, run_client: RunClient, tmp_path: Path, settings: Any
 ) -> None:
     settings.OBEYA_MLFLOW_TRACKING_URI = mlflow_server.address
@@ -52,7 +52,7 @@ def test_the_last_metrics_of_the_run_come_with_the_version(
 @pytest.mark.parametrize(
     "named", [{"run_id": "0" * 32}, {"run_id": "../x?y=z"}, {"model_id": "m-" + "0" * 32}]
 )
-def test_a_run_that_nobody_knows_keeps_no_version_out(
+def test_a_version_of_an_unknown_run_is_registered(
     named: dict[str, str],
     mlflow_server: Any,
     token: str,
@@ -67,11 +67,13 @@ def test_a_run_that_nobody_knows_keeps_no_version_out(
     assert "were not copied" in caplog.text
 
 
-def test_a_tracking_server_that_is_away_keeps_no_version_out(token: str, settings: Any) -> None:
+def test_a_version_is_registered_if_the_tracking_server_is_unreachable(
+    token: str, settings: Any
+) -> None:
     settings.OBEYA_MLFLOW_TRACKING_URI = "http://127.0.0.1:9"
     assert register(token, run_id="a" * 32).metrics == {}
 
 
-def test_without_a_tracking_server_nothing_is_asked(token: str) -> None:
+def test_without_a_tracking_server_nothing_is_requested(token: str) -> None:
     version = register(token, run_id="a" * 32)
     assert (version.metrics, version.source_run) == ({}, "a" * 32)

@@ -97,20 +97,20 @@ ME = says(200, {"account": "alice"})
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_who_is_too_busy_is_asked_again(played: Any, status: int) -> None:
+def test_a_busy_server_is_asked_again(played: Any, status: int) -> None:
     url, heard = played(says(status, b"busy", kind="text/plain", Retry_After="0"), ME)
     assert RemoteRegistry(url, "t").me() == {"account": "alice"}
     assert len(heard) == 2
 
 
 @pytest.mark.parametrize("bad", [hangs_up, breaks_off])
-def test_a_lost_connection_is_made_again(played: Any, bad: Answer) -> None:
+def test_a_lost_connection_is_opened_again(played: Any, bad: Answer) -> None:
     url, heard = played(bad, ME)
     assert RemoteRegistry(url, "t").me() == {"account": "alice"}
     assert len(heard) == 2
 
 
-def test_a_post_bears_one_key_for_all_its_attempts_and_another_the_next_time(played: Any) -> None:
+def test_all_attempts_of_a_post_share_one_idempotency_key(played: Any) -> None:
     made = says(201, {"items": []})
     url, heard = played(hangs_up, says(503, {}), made, made)
     registry = RemoteRegistry(url, "t")
@@ -120,20 +120,20 @@ def test_a_post_bears_one_key_for_all_its_attempts_and_another_the_next_time(pla
     assert keys[0] == keys[1] == keys[2] != keys[3]
 
 
-def test_it_gives_up_and_says_where(played: Any) -> None:
+def test_it_gives_up_and_names_the_server(played: Any) -> None:
     url, heard = played(hangs_up)
     with pytest.raises(Unreachable, match=url):
         RemoteRegistry(url, "t", attempts=2).me()
     assert len(heard) == 2
 
 
-def test_silence_ends_after_the_time_out(played: Any) -> None:
+def test_a_silent_server_times_out(played: Any) -> None:
     url, _ = played(stays_silent)
     with pytest.raises(Unreachable):
         RemoteRegistry(url, "t", attempts=1, timeouts=Timeouts(read=0.2)).me()
 
 
-def test_nobody_listening(played: Any) -> None:
+def test_no_server_is_listening(played: Any) -> None:
     with pytest.raises(Unreachable, match="Connection refused"):
         RemoteRegistry("http://127.0.0.1:9", "t", attempts=1).me()
 
@@ -147,13 +147,13 @@ def test_nobody_listening(played: Any) -> None:
         says(404, b"", kind="text/plain"),
     ],
 )
-def test_what_is_no_answer_of_a_registry_is_said_to_be_none(played: Any, answer: Answer) -> None:
+def test_a_response_that_is_not_of_a_registry_is_reported(played: Any, answer: Answer) -> None:
     url, _ = played(answer)
     with pytest.raises(Unreachable, match="/api/v1/me"):
         RemoteRegistry(url, "t").me()
 
 
-def test_no_redirect_takes_the_token_elsewhere(played: Any) -> None:
+def test_no_redirect_leaks_the_token(played: Any) -> None:
     other, heard = played(ME)
     url, _ = played(says(302, {}, Location=f"{other}/api/v1/me"))
     with pytest.raises(Unreachable, match="redirect"):
@@ -161,7 +161,7 @@ def test_no_redirect_takes_the_token_elsewhere(played: Any) -> None:
     assert heard == []
 
 
-def test_a_refusal_is_not_tried_again(played: Any) -> None:
+def test_a_refusal_is_not_retried(played: Any) -> None:
     problem = problem_document(NotFound("None.", what="model"))
     url, heard = played(says(404, problem, kind="application/problem+json"))
     with pytest.raises(NotFound, match=r"None\.") as error:
@@ -170,7 +170,7 @@ def test_a_refusal_is_not_tried_again(played: Any) -> None:
     assert len(heard) == 1
 
 
-def test_a_kind_of_problem_that_is_not_known_keeps_its_sentence(played: Any) -> None:
+def test_an_unknown_problem_keeps_its_message(played: Any) -> None:
     url, _ = played(says(418, {"code": "teapot", "detail": "Short and stout."}))
     with pytest.raises(RegistryError, match="Short and stout"):
         RemoteRegistry(url, "t").me()
@@ -186,7 +186,7 @@ def test_names_are_encoded_under_any_prefix(played: Any, name: str, segment: str
     assert heard[0][:2] == ("DELETE", f"/registry/api/v1/models/{segment}")
 
 
-def test_the_token_shows_nowhere_but_in_its_header(played: Any) -> None:
+def test_the_token_is_only_in_its_header(played: Any) -> None:
     url, heard = played(says(500, b"no", kind="text/plain"))
     registry = RemoteRegistry(url, "secret")
     with pytest.raises(Unreachable) as error:
@@ -198,7 +198,7 @@ def test_the_token_shows_nowhere_but_in_its_header(played: Any) -> None:
 @pytest.mark.parametrize(
     "url", ["", "registry.example.org", "ftp://x", "http://", "http://u:p@x", "http://x?y=1"]
 )
-def test_an_address_that_is_none_is_refused(url: str) -> None:
+def test_an_invalid_address_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput):
         RemoteRegistry(url, "t")
 
@@ -209,7 +209,9 @@ def test_a_token_that_could_break_a_header_is_refused(token: str) -> None:
         RemoteRegistry("http://x", token)
 
 
-def test_the_environment_says_where_and_who(played: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_provides_address_and_token(
+    played: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url, heard = played(ME)
     monkeypatch.setenv("OBEYA_URL", url)
     monkeypatch.setenv("OBEYA_TOKEN", " secret\n")
