@@ -101,7 +101,7 @@ def is_free(port):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_it_answers_when_it_says_so_and_stops_when_told(served, data, how):
+def test_it_answers_once_its_url_is_printed_and_stops_on_a_signal(served, data, how):
     home, link = served.wait_for_urls(2)
     assert link.startswith(f"{home}sign-in/once/")
     assert [status(f"{home}livez"), status(f"{home}readyz"), status(link)] == [200, 200, 200]
@@ -212,7 +212,7 @@ def test_files_are_served_under_hashed_names(first_start):
             assert "immutable" in answer.headers["Cache-Control"]
 
 
-def test_a_port_that_is_taken_is_named(tmp_path):
+def test_a_port_in_use_is_reported(tmp_path):
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = str(taken.getsockname()[1])
         done = run(tmp_path, "serve", "--port", port)
@@ -232,7 +232,7 @@ def test_a_port_that_is_taken_is_named(tmp_path):
         (["user", "create", "bob", "--group", "viewer", "--password-stdin"], "password"),
     ],
 )
-def test_what_cannot_be_is_refused_in_a_sentence(data, arguments, says):
+def test_invalid_options_are_refused_with_a_message(data, arguments, says):
     done = run(data, *arguments)
     assert done.returncode == 2
     assert says in done.stderr
@@ -250,7 +250,7 @@ ABOUT_A_REGISTRY = [
 
 
 @pytest.mark.parametrize("command", ABOUT_A_REGISTRY, ids=" ".join)
-def test_a_mistyped_data_directory_is_refused_and_nothing_is_made(tmp_path, command):
+def test_a_mistyped_data_directory_is_refused_and_not_created(tmp_path, command):
     (tmp_path / "policies.yml").write_text("policies: []", encoding="utf-8")
     (tmp_path / "other").mkdir()
     for mistyped in ("dada", "other"):
@@ -262,7 +262,7 @@ def test_a_mistyped_data_directory_is_refused_and_nothing_is_made(tmp_path, comm
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["other", "policies.yml"]
 
 
-def test_a_database_that_is_no_registry_is_refused(tmp_path, data):
+def test_a_database_without_a_registry_is_refused(tmp_path, data):
     with closing(sqlite3.connect(tmp_path / "other.sqlite3")) as other:
         other.execute("CREATE TABLE thing (x)")
     for name, says in {
@@ -279,7 +279,7 @@ def test_a_database_that_is_no_registry_is_refused(tmp_path, data):
     assert "is of an earlier version of Obeya. Start `obeya serve` on it once" in done.stderr
 
 
-def test_a_database_url_needs_no_data_directory_and_makes_none(tmp_path, data):
+def test_a_database_url_needs_no_data_directory_and_creates_none(tmp_path, data):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     url = f"sqlite:///{data / 'obeya.sqlite3'}"
@@ -317,7 +317,7 @@ def test_an_existing_name_is_refused_with_the_command_for_a_link(data):
     assert URL.match(linked.stdout.splitlines()[-1])[2].startswith("sign-in/once/")
 
 
-def test_a_link_for_nobody_is_refused(data):
+def test_a_link_for_an_unknown_account_is_refused(data):
     unknown = run(data, "user", "link", "nobody")
     assert unknown.returncode == 3
     assert "There is no account named “nobody”." in unknown.stderr
@@ -386,7 +386,7 @@ def test_the_command_of_an_empty_board_works_wherever_it_is_run(first_start, tmp
     assert "my-model" in first_start.browser.open(home).read().decode()
 
 
-def test_the_data_is_its_owners_alone(first_start):
+def test_only_the_owner_can_read_the_data(first_start):
     assert open_to_others(first_start.data) == []
 
 
@@ -394,7 +394,7 @@ def test_the_groups_that_can_be_chosen_are_those_of_the_registry():
     assert tuple(permissions.GROUPS) == user.GROUPS
 
 
-def test_it_starts_where_nobody_can_be_let_in_and_says_what_to_do(data):
+def test_it_starts_without_an_administrator_and_says_what_to_do(data):
     made = run(data, "user", "create", "admin", "--group", "viewer")
     assert made.returncode == 0, made.stderr
     server = Served(data, "--workers", "1", OBEYA_WORKER="0")
@@ -500,7 +500,7 @@ def run_without_server(directory, *arguments, stdin=""):
     )
 
 
-def test_an_export_verifies_where_there_is_no_server(exported):
+def test_an_export_verifies_without_the_server(exported):
     _, home = exported
     done = run_without_server(home, "audit", "verify", "log.jsonl")
     assert (done.returncode, done.stdout) == (0, "1 chain, 2 events: every link holds.\n")
@@ -513,14 +513,14 @@ def test_an_export_verifies_where_there_is_no_server(exported):
 
 
 @pytest.mark.parametrize("arguments", [["verify"], ["head"], ["export"]])
-def test_what_reads_the_database_says_that_it_needs_the_server(exported, arguments):
+def test_commands_that_read_the_database_require_the_server(exported, arguments):
     done = run_without_server(exported[1], "audit", *arguments)
     assert done.returncode == 2
     assert "This command needs the server" in done.stderr
     assert run_without_server(exported[1], "audit", "--help").returncode == 0
 
 
-def test_a_broken_export_ends_in_1_and_names_the_link(exported, tmp_path):
+def test_a_broken_export_exits_with_1_and_names_the_link(exported, tmp_path):
     first, second = (exported[1] / "log.jsonl").read_text(encoding="utf-8").splitlines()
     broken = tmp_path / "broken.jsonl"
     broken.write_text(f"{first}\n{second.replace('viewer', 'approver')}\n", encoding="utf-8")
@@ -530,7 +530,7 @@ def test_a_broken_export_ends_in_1_and_names_the_link(exported, tmp_path):
     assert "1 chain, 2 events: 1 chain broken." in done.stderr
 
 
-def test_an_event_nested_too_deeply_ends_in_1_and_is_named_in_a_file(exported, tmp_path):
+def test_an_event_nested_too_deeply_exits_with_1_and_is_named_in_a_file(exported, tmp_path):
     first, second = (exported[1] / "log.jsonl").read_text(encoding="utf-8").splitlines()
     nested = json.dumps(json.loads(second) | {"canonical_text": NESTED})
     (tmp_path / "nested.jsonl").write_text(f"{first}\n{nested}\n", encoding="utf-8")
@@ -540,7 +540,7 @@ def test_an_event_nested_too_deeply_ends_in_1_and_is_named_in_a_file(exported, t
     assert done.stderr.endswith("1 chain, 2 events: 1 chain broken.\n")
 
 
-def test_an_event_nested_too_deeply_ends_in_1_and_is_named_in_the_database(exported, tmp_path):
+def test_an_event_nested_too_deeply_exits_with_1_and_is_named_in_the_database(exported, tmp_path):
     data = shutil.copytree(exported[0], tmp_path / "data")
     digest = hashlib.sha256(NESTED.encode()).hexdigest()
     (database,) = data.glob("*.sqlite3")
@@ -560,7 +560,7 @@ def test_an_event_nested_too_deeply_ends_in_1_and_is_named_in_the_database(expor
     assert run(data, "audit", "export").returncode == 0
 
 
-def test_a_part_of_a_chain_says_where_it_begins(exported, tmp_path):
+def test_a_partial_chain_names_its_first_event(exported, tmp_path):
     second = (exported[1] / "log.jsonl").read_text(encoding="utf-8").splitlines()[1]
     (tmp_path / "part.jsonl").write_text(f"{second}\n", encoding="utf-8")
     done = run_without_server(tmp_path, "audit", "verify", "part.jsonl")
@@ -568,7 +568,7 @@ def test_a_part_of_a_chain_says_where_it_begins(exported, tmp_path):
     assert "(the site) is verified from event 2 on" in done.stdout
 
 
-def test_a_cut_tail_shows_against_kept_heads(exported, tmp_path):
+def test_a_cut_tail_contradicts_stored_heads(exported, tmp_path):
     first = (exported[1] / "log.jsonl").read_text(encoding="utf-8").splitlines()[0]
     (tmp_path / "cut.jsonl").write_text(f"{first}\n", encoding="utf-8")
     heads = str(exported[1] / "heads.txt")
@@ -577,7 +577,7 @@ def test_a_cut_tail_shows_against_kept_heads(exported, tmp_path):
     assert "event 2: a head was kept of it, and the chain ends at 1." in done.stderr
 
 
-def test_the_database_is_held_against_kept_heads_too(exported, tmp_path):
+def test_the_database_is_compared_with_stored_heads(exported, tmp_path):
     data, home = exported
     done = run(data, "audit", "verify", "--against", str(home / "heads.txt"))
     assert (done.returncode, done.stderr) == (0, "")
@@ -601,21 +601,21 @@ def test_the_database_is_held_against_kept_heads_too(exported, tmp_path):
         (["verify", "--gaps"], "--gaps is about a FILE"),
     ],
 )
-def test_what_cannot_be_verified_ends_in_2_and_a_sentence(exported, arguments, says):
+def test_unverifiable_input_exits_with_2_and_a_message(exported, arguments, says):
     done = run_without_server(exported[1], "audit", *arguments)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_export_of_a_model_that_never_was_is_refused(exported):
+def test_an_export_of_an_unknown_model_is_refused(exported):
     for command in ("export", "head"):
         done = run(exported[0], "audit", command, "--model", "nobody")
         assert done.returncode == 2
         assert "No model was ever named “nobody”." in done.stderr
 
 
-def test_a_token_of_the_service_local_is_alone_on_the_last_line(data):
+def test_the_token_of_the_service_local_is_the_whole_last_line(data):
     made = run(data, "token", "create", "--scopes", "read,write,promote")
     assert made.returncode == 0, made.stderr
     token = made.stdout.splitlines()[-1]
@@ -628,7 +628,7 @@ def test_a_token_of_the_service_local_is_alone_on_the_last_line(data):
     assert run(data, "token", "create", "--user", "nobody").returncode == 3
 
 
-def test_a_token_is_made_before_the_first_start_and_used_while_the_server_runs(first_start):
+def test_a_token_can_be_created_before_the_first_start(first_start):
     data = first_start.data
     second = run(data, "token", "create", "--scopes", "read,write")
     for token in (first_start.token, second.stdout.splitlines()[-1]):
@@ -639,7 +639,7 @@ def test_a_token_is_made_before_the_first_start_and_used_while_the_server_runs(f
     assert "1 may administer; nobody has a password yet" in hint
 
 
-def test_the_doctor_finds_what_is_wrong(data):
+def test_doctor_reports_problems(data):
     well = run(data, "doctor")
     assert well.returncode == 1  # no account has the admin permission yet
     assert "obeya user create NAME --group administrator" in well.stdout

@@ -56,7 +56,7 @@ def content_of(data: Path, content: bytes) -> Path:
     return data / "artifacts" / "blobs" / digest[:2] / digest[2:4] / digest
 
 
-def test_gc_lists_and_only_removes_when_told(data: Path) -> None:
+def test_gc_lists_and_removes_only_on_request(data: Path) -> None:
     never = content_of(data, b"never named")
     stray = content_of(data, b"left by a killed server")
     stray.parent.mkdir(parents=True)
@@ -88,7 +88,7 @@ def test_gc_lists_and_only_removes_when_told(data: Path) -> None:
     assert "Nothing is stored that nothing names." in run(data, "gc").stdout
 
 
-def test_doctor_reads_files_only_when_told_and_finds_them_whole(data: Path) -> None:
+def test_doctor_reads_files_only_on_request_and_finds_them_intact(data: Path) -> None:
     whole = run(data, "doctor", "--blobs")
     assert whole.returncode == 0, whole.stdout
     assert "4 stored contents (33 bytes) were read." in whole.stdout
@@ -96,14 +96,14 @@ def test_doctor_reads_files_only_when_told_and_finds_them_whole(data: Path) -> N
     assert run(data, "doctor").returncode == 0
 
 
-def test_doctor_names_what_was_altered_and_whose_it_is(data: Path) -> None:
+def test_doctor_names_altered_files_and_their_versions(data: Path) -> None:
     content_of(data, b"kept").write_bytes(b"kepT")
     found = run(data, "doctor", "--blobs")
     assert found.returncode == 1
     assert "was altered. It is resnet50 v1: w/a.bin. Restore it from a backup." in found.stdout
 
 
-def test_doctor_names_what_is_gone_or_cut(data: Path) -> None:
+def test_doctor_names_missing_and_truncated_files(data: Path) -> None:
     content_of(data, b"kept").unlink()
     content_of(data, b"other").write_bytes(b"oth")
     found = run(data, "doctor", "--blobs", "--json")

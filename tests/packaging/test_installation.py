@@ -126,7 +126,7 @@ def client(request, wheel, tmp_path_factory):
     return environment
 
 
-def test_the_core_the_sdk_and_the_command_come_without_django(client):
+def test_the_core_the_sdk_and_the_command_work_without_django(client):
     assert client.run("python", "-c", "import django").returncode == 1
     imported = client.run(
         "python", "-c", "from obeya import InMemoryRegistry, RemoteRegistry, PromotionPolicy"
@@ -138,7 +138,7 @@ def test_the_core_the_sdk_and_the_command_come_without_django(client):
 
 
 @pytest.mark.parametrize("command", ["serve", "demo", "doctor", "user create x --group viewer"])
-def test_what_needs_the_server_says_what_to_install(client, command):
+def test_server_commands_say_what_to_install(client, command):
     refused = client.run("obeya", *command.split())
     assert refused.returncode != 0
     assert "pip install 'obeya[server]'" in refused.stderr

@@ -42,7 +42,7 @@ def test_it_puts_nothing_but_its_packages_into_site_packages(names):
 
 
 @pytest.mark.parametrize("directory", ["templates", "static", "registry_site/demo/data"])
-def test_it_holds_every_file_that_is_not_code(names, directory):
+def test_it_contains_every_file_that_is_not_code(names, directory):
     target = directory if directory.startswith("registry_site") else f"registry_site/{directory}"
     there = {
         f"{target}/{path.relative_to(ROOT / directory).as_posix()}"
@@ -86,11 +86,11 @@ def test_it_serves_its_documents(wheel, data, tmp_path):
     ]
 
 
-def test_it_holds_the_migrations_and_the_marker_of_types(names):
+def test_it_contains_the_migrations_and_the_type_marker(names):
     assert "boards/migrations/0001_squashed_0013_delivery_leased.py" in names
     assert "obeya/py.typed" in names
 
 
-def test_it_holds_the_licences(names):
+def test_it_contains_the_licences(names):
     licences = {name.split("/licenses/")[1] for name in names if "/licenses/" in name}
     assert {"LICENSE", "static/vendor/LICENSE-htmx.txt"} <= licences

@@ -89,7 +89,7 @@ def content(folder: Path) -> dict[str, object]:
     return found
 
 
-def test_an_installation_goes_to_postgresql_and_back(
+def test_an_installation_is_copied_to_postgresql_and_back(
     filled: Path, postgresql: str, tmp_path: Path
 ) -> None:
     first, second, third = (tmp_path / name for name in ("first", "second", "third"))
@@ -122,7 +122,9 @@ def test_an_installation_goes_to_postgresql_and_back(
 
 
 @pytest.mark.release
-def test_what_is_refused_says_why_and_leaves_nothing(filled: Path, tmp_path: Path) -> None:
+def test_refused_exports_and_imports_say_why_and_leave_nothing(
+    filled: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     assert run(filled, "export", str(out)).returncode == 0
     again = run(filled, "export", str(out))
@@ -153,7 +155,7 @@ def test_what_is_refused_says_why_and_leaves_nothing(filled: Path, tmp_path: Pat
 
 
 @pytest.mark.release
-def test_content_that_is_gone_ends_the_export_and_leaves_no_half(
+def test_missing_content_ends_the_export_and_leaves_no_partial_file(
     filled: Path, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
@@ -177,9 +179,7 @@ def test_versions_are_exported_as_before(filled: Path) -> None:
 
 
 @pytest.mark.release
-def test_an_import_that_fails_takes_nothing_from_a_store_that_others_use(
-    filled: Path, tmp_path: Path
-) -> None:
+def test_a_failed_import_removes_nothing_from_a_shared_store(filled: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(filled, "export", str(out)).returncode == 0
     texts = out / "event_texts.jsonl"
@@ -196,7 +196,7 @@ def test_an_import_that_fails_takes_nothing_from_a_store_that_others_use(
     assert content_of(filled, b"resnet50").read_bytes() == b"resnet50"
 
 
-def test_a_model_may_have_the_name_of_a_form(filled: Path) -> None:
+def test_a_model_can_have_the_name_of_a_form(filled: Path) -> None:
     away = run(filled, "export", "jsonl", "--model", "csv", "--url", "http://127.0.0.1:9")
     assert away.returncode == 6, away.stderr
 

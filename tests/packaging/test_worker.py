@@ -96,7 +96,7 @@ def endpoint(data: Path, receiver: Receiver) -> None:
 
 
 @pytest.mark.release
-def test_every_event_arrives_although_all_is_killed_twenty_times(data: Path) -> None:
+def test_every_event_arrives_although_both_processes_are_killed_twenty_times(data: Path) -> None:
     token = run(data, "token", "create", "--scopes", "read,write").stdout.split()[-1]
     acknowledged: set[int] = set()
     with receiving() as receiver:
@@ -125,7 +125,7 @@ def versions_of(receiver: Receiver) -> set[int]:
     return {message["data"]["version"] for message in list(receiver.came)}
 
 
-def test_serve_starts_a_worker_anew_and_takes_it_along_when_it_stops(data: Path) -> None:
+def test_serve_restarts_its_worker_and_stops_it_with_the_server(data: Path) -> None:
     def workers() -> list[int]:
         found = []
         for place in Path("/proc").glob("[0-9]*"):
