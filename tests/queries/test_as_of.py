@@ -158,7 +158,7 @@ def undone() -> Iterator[None]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(STEPS, st.sampled_from(["strict", "open"]), st.lists(st.floats(0, 1), max_size=4))
-def test_any_moment_is_what_a_replay_of_the_log_says(
+def test_the_board_of_any_moment_equals_a_replay_of_the_log(
     settings, steps: list[tuple[object, ...]], workflow: str, fractions: list[float]
 ) -> None:
     settings.OBEYA_WORKFLOW = workflow
@@ -197,7 +197,7 @@ def assert_production_agrees(model: RegisteredModel) -> None:
 # --- The board ------------------------------------------------------------------------------------
 
 
-def test_a_version_stands_where_its_last_move_took_it(
+def test_a_version_is_in_the_stage_of_its_last_move(
     registry: DatabaseRegistry, clock: Clock
 ) -> None:
     registry.register_model("m")
@@ -214,7 +214,7 @@ def test_a_version_stands_where_its_last_move_took_it(
     assert (card.actor, card.since, card.is_deleted) == ("alice", hours(1), False)
 
 
-def test_what_is_deleted_is_absent_from_then_on_and_marked_before(
+def test_a_deleted_version_is_absent_afterwards_and_marked_before(
     registry: DatabaseRegistry, clock: Clock
 ) -> None:
     registry.register_model("m")
@@ -234,7 +234,7 @@ def test_what_is_deleted_is_absent_from_then_on_and_marked_before(
     assert shown(board_as_of(hours(2), ALL)) == {"development": ["m v2"]}
 
 
-def test_a_model_that_was_renamed_says_what_it_was_called_then(
+def test_a_renamed_model_is_shown_with_its_former_name(
     registry: DatabaseRegistry, clock: Clock
 ) -> None:
     registry.register_model("first")
@@ -295,7 +295,7 @@ def test_the_statements_do_not_grow_with_the_versions(
 # --- In Production on a day -----------------------------------------------------------------------
 
 
-def test_a_day_names_everyone_who_was_in_production_in_it(
+def test_a_day_lists_every_version_that_was_in_production(
     registry: DatabaseRegistry, clock: Clock
 ) -> None:
     for number, day in ((1, 0), (2, 2)):
@@ -366,18 +366,18 @@ def test_a_moment_is_read_in_the_readers_time_zone(text: str, expected: datetime
         ("2026-03-06", "in the future"),
     ],
 )
-def test_what_is_no_moment_of_the_past_is_refused(text: str, says: str) -> None:
+def test_an_invalid_or_future_time_is_refused(text: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
         parse_moment(text, now=NOW)
 
 
-def test_a_moment_that_is_there_twice_is_the_first() -> None:
+def test_an_ambiguous_local_time_is_the_first_one() -> None:
     with timezone.override("Europe/Paris"):
         read = parse_moment("2025-10-26T02:30", now=NOW)
     assert read == datetime(2025, 10, 26, 0, 30, tzinfo=UTC)
 
 
-def test_nobody_is_called_system_by_chance(clock: Clock) -> None:
+def test_the_actor_system_needs_no_account(clock: Clock) -> None:
     DatabaseRegistry(actor=None, clock=clock).register_model("m")
     assert not User.objects.exists()
     assert board_as_of(START, ALL).columns[0].cards[0].actor == "system"

@@ -66,7 +66,7 @@ def test_the_whole_log_verifies_from_its_export_alone() -> None:
     assert str(SiteChain.objects.get().uid) in report.parts
 
 
-def test_a_line_holds_what_verifying_needs_and_says_what_is_not_hashed() -> None:
+def test_a_line_contains_what_verification_needs_and_marks_what_is_not_hashed() -> None:
     lines = [json.loads(line) for line in export(ExportForm.JSON_LINES).splitlines()]
     event = AuditEvent.objects.get(model__name="résumé", to_stage="staging")
     (line,) = [line for line in lines if line["hash"] == event.hash]
@@ -81,7 +81,7 @@ def test_a_line_holds_what_verifying_needs_and_says_what_is_not_hashed() -> None
     }
 
 
-def test_a_model_alone_is_whole_chains_and_another_filter_leaves_gaps() -> None:
+def test_a_model_filter_exports_whole_chains_and_other_filters_leave_gaps() -> None:
     of_model = export(ExportForm.JSON_LINES, AuditFilter(model="n"))
     assert verify(of_model, tuple(chain_heads("n"))).parts.keys() == {
         str(RegisteredModel.objects.get(name="n").uid)
@@ -92,14 +92,14 @@ def test_a_model_alone_is_whole_chains_and_another_filter_leaves_gaps() -> None:
     assert report.events == 4
 
 
-def test_an_erased_text_leaves_a_whole_export(registry: DatabaseRegistry) -> None:
+def test_an_export_with_an_erased_text_verifies(registry: DatabaseRegistry) -> None:
     AuditText.objects.filter(role="reason").delete()
     report = verify(export(ExportForm.JSON_LINES))
     assert report.holds
     assert report.erased_texts == 2
 
 
-def test_what_happens_during_an_export_is_left_to_the_next(
+def test_events_during_an_export_are_not_included(
     registry: DatabaseRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_export, "CHUNK", 2)
@@ -116,7 +116,7 @@ def test_what_happens_during_an_export_is_left_to_the_next(
 # --- CSV ------------------------------------------------------------------------------------------
 
 
-def test_a_row_says_what_the_page_says() -> None:
+def test_a_row_has_the_text_of_the_page() -> None:
     found = rows(export(ExportForm.CSV, AuditFilter(model="résumé")))
     assert [row["action"].partition(".")[2] for row in found] == [
         "registered",
@@ -183,13 +183,13 @@ def test_chunks_join_without_gap_or_repetition(
 
 
 @pytest.mark.parametrize("form", list(ExportForm))
-def test_a_scope_holds_only_its_own(form: ExportForm, registry: DatabaseRegistry) -> None:
+def test_an_export_contains_only_its_scope(form: ExportForm, registry: DatabaseRegistry) -> None:
     registry.register_model("n")
     text = "".join(export_lines(form, AuditFilter(), scope_of("n", 2)))
     assert len(text.splitlines()) == (2 if form is ExportForm.CSV else 1)
 
 
-def test_a_name_that_never_was_is_refused_before_anything_is_sent() -> None:
+def test_an_unknown_name_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(InvalidInput, match="no account"):
         export_lines(ExportForm.CSV, AuditFilter(actor="nobody"))
 

@@ -92,7 +92,7 @@ def test_pages_join_without_gap_or_repetition(registry: DatabaseRegistry) -> Non
     assert len(seen) == 120 + 7 + 1
 
 
-def test_the_newest_is_first_and_says_everything(registry: DatabaseRegistry) -> None:
+def test_the_newest_event_is_first_and_complete(registry: DatabaseRegistry) -> None:
     registry.register_model("m")
     registry.transition_stage("m", 1, Stage.STAGING, reason="Why not")
     event = audit_page(AuditFilter()).events[0]
@@ -105,7 +105,7 @@ def test_the_newest_is_first_and_says_everything(registry: DatabaseRegistry) -> 
     assert len(event.short_hash) == 8
 
 
-def test_each_filter_lets_through_what_it_says(registry: DatabaseRegistry) -> None:
+def test_each_filter_matches_its_events(registry: DatabaseRegistry) -> None:
     registry.register_model("m")
     registry.register_model("m")
     registry.register_model("n")
@@ -121,7 +121,7 @@ def test_each_filter_lets_through_what_it_says(registry: DatabaseRegistry) -> No
     assert len(audit_page(parse(actor="alice", model="n", stage="development")).events) == 1
 
 
-def test_a_stage_is_looked_for_on_either_side_or_on_one(registry: DatabaseRegistry) -> None:
+def test_a_stage_filter_matches_both_sides_or_one(registry: DatabaseRegistry) -> None:
     registry.register_model("m")
     registry.transition_stage("m", 1, Stage.STAGING)
     registry.transition_stage("m", 1, Stage.PRODUCTION)
@@ -158,7 +158,7 @@ def test_pages_of_a_stage_on_either_side_join_without_gap_or_repetition(
     assert len(seen) == 14
 
 
-def test_days_are_those_of_the_sites_time_zone() -> None:
+def test_days_are_in_the_servers_time_zone() -> None:
     late = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
     DatabaseRegistry(actor=None, clock=lambda: late).register_model("m")
     with timezone.override("Europe/Paris"):
@@ -169,18 +169,18 @@ def test_days_are_those_of_the_sites_time_zone() -> None:
         assert not audit_page(parse(since="2026-03-04")).events
 
 
-def test_a_filter_is_read_or_says_why_not() -> None:
+def test_a_filter_is_parsed_or_explained() -> None:
     chosen, problems = AuditFilter.parse({"since": "2026-03-01", "until": " ", "version": "x"})
     assert chosen == AuditFilter(since=date(2026, 3, 1))
     assert problems == {"version": "“x” is not a version number. Write it like 4."}
 
 
-def test_a_filter_that_names_nobody_is_refused() -> None:
+def test_a_filter_with_an_unknown_name_is_refused() -> None:
     with pytest.raises(InvalidInput, match="no account"):
         audit_page(AuditFilter(actor="nobody"))
 
 
-def test_a_taken_over_name_shows_both_models_and_the_history_of_the_living(
+def test_a_reused_name_shows_both_models_and_the_history_of_the_current_one(
     registry: DatabaseRegistry,
 ) -> None:
     registry.register_model("m")

@@ -226,7 +226,7 @@ def test_after_a_move_only_the_version_moved_is_shown_whatever_the_filter():
     assert [card.number for card in cards] == [1, 3]
 
 
-def test_a_card_says_what_the_version_is(django_user_model):
+def test_a_card_describes_its_version(django_user_model):
     ada = django_user_model.objects.create(username="ada", is_superuser=True)
     row = register_version(
         draft=VersionDraft(model="resnet50", label="1.0.0"), actor=Actor(ada, Channel.CLI), at=NOON
@@ -247,7 +247,7 @@ def test_a_version_that_would_pass_has_a_lamp_that_says_so():
     assert (card().lamp, card().lamp_text) == (Lamp.PASSES, "Ready for Staging")
 
 
-def test_a_version_that_lacks_only_approvals_asks_for_attention():
+def test_a_version_that_lacks_only_approvals_needs_attention():
     register(accuracy=0.95)
     policy = PromotionPolicy(STAGING).require_metric("accuracy", Comparison.GTE, 0.9)
     guard(policy.require_approvals(2))
@@ -270,7 +270,7 @@ def test_a_version_that_fails_says_how_often_and_why():
     assert "f1 was not measured" in card().lamp_title
 
 
-def test_where_no_policy_guards_the_next_stage_the_lamp_is_empty():
+def test_without_a_policy_for_the_next_stage_the_lamp_is_empty():
     register()
     guard(PromotionPolicy(PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9))
     assert (card().lamp, card().lamp_text) == (Lamp.NONE, "No policy")
@@ -278,7 +278,7 @@ def test_where_no_policy_guards_the_next_stage_the_lamp_is_empty():
     assert card().lamp is Lamp.FAILS
 
 
-def test_where_there_is_no_next_stage_the_lamp_says_where_the_version_stands():
+def test_without_a_next_stage_the_lamp_shows_the_current_stage():
     for _ in range(3):
         register()
     move(1, STAGING, PRODUCTION)
@@ -293,7 +293,7 @@ def test_where_there_is_no_next_stage_the_lamp_says_where_the_version_stands():
     assert card(2).is_champion
 
 
-def test_the_lamp_goes_by_the_models_own_policy_before_the_sites():
+def test_the_lamp_uses_the_model_policy_before_the_default_policy():
     register(accuracy=0.8)
     register("bert", accuracy=0.8)
     guard(PromotionPolicy(STAGING).require_metric("accuracy", Comparison.GTE, 0.9))
@@ -305,7 +305,7 @@ def test_the_lamp_goes_by_the_models_own_policy_before_the_sites():
 # --- Headline metrics -----------------------------------------------------------------------------
 
 
-def test_without_anything_said_a_card_shows_the_first_two_metrics_by_name():
+def test_by_default_a_card_shows_the_first_two_metrics_by_name():
     register(zeta=1, beta=2, alpha=3)
     assert headlines() == ["alpha", "beta"]
 
@@ -329,7 +329,7 @@ def test_headlines_come_from_model_then_site_then_the_policy_of_production(setti
     assert headlines() == ["beta"]
 
 
-def test_models_with_and_without_headlines_stand_side_by_side():
+def test_models_with_and_without_headlines_can_be_mixed():
     register(zeta=1, alpha=2)
     register("bert", zeta=1, alpha=2)
     configure_model(name="bert", headline_metrics=("zeta",), actor=SYSTEM, at=NOON)
@@ -350,7 +350,7 @@ def diff(number=2):
     return card(number).metrics[0].diff
 
 
-def test_a_metric_is_held_against_the_champions():
+def test_a_metric_is_compared_with_the_champions():
     update_champion(accuracy=0.90)
     register(accuracy=0.95)
     register(accuracy=0.85)
@@ -368,7 +368,7 @@ def test_lower_may_be_better():
     assert diff().outcome is DiffOutcome.WORSE
 
 
-def test_a_difference_within_noise_is_called_so():
+def test_a_difference_within_noise_is_marked():
     definition = MetricDefinition("top1", Direction.HIGHER, "%", Scale.PERCENT)
     define_metric(definition=definition, actor=SYSTEM, at=NOON)
     update_champion(top1=core.Metric("top1", 80.0, samples=1_000))
@@ -385,7 +385,7 @@ def test_values_of_different_datasets_are_not_compared():
     assert diff().difference is None
 
 
-def test_a_card_shows_no_difference_where_there_is_nothing_to_hold_it_against():
+def test_a_card_shows_no_difference_without_a_champion_value():
     update_champion(accuracy=0.9)
     register(f1=0.9)
     configure_model(name="resnet50", headline_metrics=("accuracy", "f1"), actor=SYSTEM, at=NOON)
@@ -395,14 +395,14 @@ def test_a_card_shows_no_difference_where_there_is_nothing_to_hold_it_against():
     assert card(2).metrics[0].diff.outcome is DiffOutcome.EQUAL
 
 
-def test_a_champion_of_another_model_is_no_champion():
+def test_a_champion_of_another_model_is_ignored():
     update_champion(accuracy=0.9)
     register("bert", accuracy=0.95)
     assert card(1, model="bert").metrics[0].diff is None
     assert card(1, model="bert").champion is None
 
 
-def test_the_champion_counts_even_where_the_filter_hides_it():
+def test_the_champion_is_used_even_if_the_filter_hides_it():
     update_champion(accuracy=0.9)
     register(accuracy=0.95)
     shown = card(2, board_filter=BoardFilter(text="v2"))

@@ -86,7 +86,7 @@ def test_names_are_found_under_every_spelling(refs: list[VersionRef]) -> None:
 
 
 @pytest.mark.parametrize("name", ["none", "x" * 300, "a\x00"])
-def test_what_is_not_there_is_not_found(refs: list[VersionRef], name: str) -> None:
+def test_unknown_versions_are_not_found(refs: list[VersionRef], name: str) -> None:
     with pytest.raises(NotFound):
         compare_page([refs[0], VersionRef(name, 1)])
 
@@ -101,11 +101,13 @@ def test_what_is_not_there_is_not_found(refs: list[VersionRef], name: str) -> No
         ("a v1:2", VersionRef("a v1", 2)),
     ],
 )
-def test_a_version_is_read_as_addresses_and_as_pages_write_it(text: str, ref: VersionRef) -> None:
+def test_a_version_is_parsed_as_written_in_addresses_and_on_pages(
+    text: str, ref: VersionRef
+) -> None:
     assert VersionRef.parse(text) == ref
 
 
 @pytest.mark.parametrize("text", ["", "a", ":1", "a:", "a:x", "v1", "a:1.5", "a:-1", "a:٣"])
-def test_what_is_no_version_is_refused(text: str) -> None:
+def test_an_invalid_version_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         VersionRef.parse(text)

@@ -103,7 +103,7 @@ def test_every_word_is_in_the_name_or_the_label_or_is_the_number(text, found):
         ("[r]", []),
     ],
 )
-def test_wildcards_in_the_search_stand_for_themselves(text, found):
+def test_wildcards_in_the_search_are_literal(text, found):
     assert matching(q=text) == found
 
 
@@ -121,7 +121,7 @@ def test_wildcards_in_the_search_stand_for_themselves(text, found):
         ("created > 3000d and stage != archived and label = ''", ["100%_sure v1", "resnet50 v3"]),
     ],
 )
-def test_the_search_is_a_filter_where_it_compares(text, found):
+def test_a_search_with_a_comparison_is_a_filter(text, found):
     assert matching(q=text) == found
 
 
@@ -136,7 +136,7 @@ def test_model_and_owner_are_exact_names():
     assert matching(owner="ad") == matching(owner="Ada") == []
 
 
-def test_a_tag_is_a_pair_or_a_key_alone():
+def test_a_tag_is_a_pair_or_only_a_key():
     assert matching(tag="family=resnet") == ["resnet50 v1"]
     assert matching(tag="family=resnet v2") == ["resnet50 v2"]
     assert matching(tag="family") == ["resnet50 v1", "resnet50 v2"]
@@ -163,7 +163,7 @@ def test_a_tag_is_a_pair_or_a_key_alone():
         ("Top1 > 0", []),
     ],
 )
-def test_a_metric_is_held_against_a_number(condition, found):
+def test_a_metric_is_compared_with_a_number(condition, found):
     assert matching(metric=condition) == [f"resnet50 v{number}" for number in found]
 
 
@@ -172,7 +172,7 @@ def test_a_negative_number_compares_as_one():
     assert matching(metric="loss < -0.6") == []
 
 
-def test_all_conditions_hold_at_once():
+def test_all_conditions_must_match():
     assert matching(q="resnet", owner="ada", tag=["family", "gpu"], metric="top1 > 70") == [
         "resnet50 v1"
     ]
@@ -180,7 +180,7 @@ def test_all_conditions_hold_at_once():
     assert matching(tag=["family=resnet", "family=resnet v2"]) == []
 
 
-def test_deleted_versions_stay_out():
+def test_deleted_versions_are_excluded():
     delete_version(name="resnet50", version=1, actor=SYSTEM, at=NOON)
     assert matching(model="resnet50") == ["resnet50 v2", "resnet50 v3"]
 
@@ -218,17 +218,17 @@ def test_deleted_versions_stay_out():
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_filter_that_cannot_be_read_is_refused_by_its_field(lists, field):
+def test_an_invalid_filter_is_refused_with_its_field(lists, field):
     with pytest.raises(InvalidInput) as refused:
         BoardFilter.parse(lists)
     assert refused.value.field == field
 
 
-def test_the_last_of_several_single_values_counts():
+def test_the_last_of_repeated_single_values_is_used():
     assert BoardFilter.parse({"model": ["a", "b"]}).model == "b"
 
 
-def test_a_filter_comes_back_from_its_url():
+def test_a_filter_is_restored_from_its_url():
     lists = {
         "q": ["100% v3 é&="],
         "model": ["a+b"],
@@ -243,7 +243,7 @@ def test_a_filter_comes_back_from_its_url():
     assert again == parsed
 
 
-def test_a_filter_in_the_search_comes_back_from_its_url_as_it_was_typed():
+def test_a_filter_in_the_search_is_restored_from_its_url_as_typed():
     typed = "metrics.top1>=80  AND tags.`a=b` != 'é & \"'"
     parsed = BoardFilter.parse({"q": [typed]})
     assert parsed.text == typed
@@ -264,7 +264,7 @@ def test_a_condition_is_a_metric_a_comparison_and_a_number(text, condition):
     assert MetricCondition.parse(str(condition)) == condition
 
 
-def test_only_the_model_filtered_means_that_the_models_own_counts_hold():
+def test_model_counts_are_used_only_if_just_the_model_is_filtered():
     assert BoardFilter(model="resnet50").only_model
     assert BoardFilter().only_model
     for more in ({"text": "x"}, {"owner": "x"}, {"tags": (("x", None),)}):
@@ -293,7 +293,7 @@ def test_only_the_model_filtered_means_that_the_models_own_counts_hold():
     ],
     ids=lambda value: ascii(value)[:24],
 )
-def test_every_tag_that_can_be_is_found_by_its_own_link(key, value):
+def test_every_valid_tag_is_found_by_its_link(key, value):
     register_version(
         draft=VersionDraft(model="tagged", tags={key: value or ""}), actor=SYSTEM, at=NOON
     )
@@ -310,7 +310,7 @@ def test_a_model_is_found_however_long_its_name(length):
     assert matching(model=name) == matching(q=name) == [f"{name} v1"]
 
 
-def test_what_is_written_with_combining_marks_is_found_like_what_is_stored():
+def test_combining_marks_match_the_stored_form():
     composed, combining = "caf\u00e9", "cafe\u0301"
     register_version(
         draft=VersionDraft(model=composed, tags={composed: composed}, metrics={composed: 1}),
@@ -327,7 +327,7 @@ def test_what_is_written_with_combining_marks_is_found_like_what_is_stored():
     assert matching(model="e\u0301" * names.MODEL_NAME_MAX) == []
 
 
-def test_what_cannot_be_stored_is_not_called_too_long():
+def test_unstorable_text_is_not_reported_as_too_long():
     for lists in ({"q": ["a\x00"]}, {"model": ["a\x00"]}, {"tag": ["a\x00"]}, {"owner": ["\x00"]}):
         with pytest.raises(InvalidInput) as refused:
             BoardFilter.parse(lists)

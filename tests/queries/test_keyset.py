@@ -67,7 +67,7 @@ def numbers_of_all_pages(stage=Stage.DEVELOPMENT, *, between=None):
     ],
     ids=str,
 )
-def test_a_cursor_reads_back_what_it_wrote(moment):
+def test_a_cursor_is_parsed_back_equal(moment):
     cursor = Cursor(moment, 2**63 - 1)
     assert Cursor.parse(str(cursor)) == cursor
 
@@ -87,7 +87,7 @@ def forged(document):
 TIME = read(str(Cursor(NOON, 1)))[0]
 
 
-def test_a_cursor_that_is_written_the_same_way_is_read():
+def test_a_hand_written_cursor_is_parsed():
     assert Cursor.parse(forged([TIME, [0, 1]])) == Cursor(datetime(1970, 1, 1, tzinfo=UTC), 1)
 
 
@@ -140,7 +140,7 @@ def test_versions_that_entered_at_the_same_moment_are_each_on_one_page(db):
     assert numbers_of_all_pages() == list(range(3 * PAGE, 0, -1))
 
 
-def test_a_version_that_moves_between_pages_disturbs_no_other(db):
+def test_a_version_that_moves_between_pages_affects_no_other(db):
     make_versions([NOON] * (3 * PAGE))
     for _ in range(3):
         register_version(
@@ -177,7 +177,7 @@ def test_a_version_that_moves_between_pages_disturbs_no_other(db):
     )
 
 
-def test_a_page_goes_on_from_the_row_before_it_even_when_that_row_left(db):
+def test_a_page_continues_after_the_previous_row_even_if_that_row_moved(db):
     make_versions([NOON + timedelta(seconds=n) for n in range(PAGE + 5)])
     first, following = column_page(ALL, Stage.DEVELOPMENT, None)
     transition_stage(

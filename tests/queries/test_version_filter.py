@@ -169,7 +169,7 @@ expressions = st.recursive(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(expressions)
-def test_a_query_finds_what_the_expression_says(expression):
+def test_a_query_finds_the_rows_that_the_core_matches(expression):
     assert found(expression) == meant(expression)
 
 
@@ -179,7 +179,7 @@ def test_a_query_finds_what_the_expression_says(expression):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(-2, 2))
-def test_numbers_are_equal_in_a_query_where_they_are_in_a_policy(number, further):
+def test_number_equality_is_the_same_in_queries_and_policies(number, further):
     stored = number + further * abs(number) * 0.5e-9
     if abs(stored) > 1.7e308:
         return
@@ -268,11 +268,11 @@ def all_pages(limit, **asked):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(orderings, st.integers(1, 5))
-def test_pages_cover_every_version_once_in_the_order_asked_for(ordering, limit):
+def test_pages_cover_every_version_once_in_the_requested_order(ordering, limit):
     assert all_pages(limit, ordering=ordering) == sorted_by(ordering)
 
 
-def test_a_page_is_of_what_the_filter_lets_through():
+def test_pages_are_filtered():
     expression = parse_filter("metrics.auc >= 0.5")
     ordering = parse_ordering("metrics.auc desc, created")
     shown = all_pages(2, expression=expression, ordering=ordering)
@@ -280,7 +280,7 @@ def test_a_page_is_of_what_the_filter_lets_through():
     assert shown == [name for name in sorted_by(ordering) if name in shown]
 
 
-def test_versions_come_newest_first_where_nothing_is_asked():
+def test_versions_are_newest_first_by_default():
     newest = list_versions(now=NOW, limit=1).versions[0]
     assert newest.created_at == max(v.created_at for v in version_records(rows()))
     assert len(all_pages(5)) == 12
@@ -317,7 +317,7 @@ def forged(document):
     return base64.urlsafe_b64encode(json.dumps(document).encode()).decode()
 
 
-def test_a_cursor_that_was_not_made_here_is_refused():
+def test_a_forged_cursor_is_refused():
     ordering = parse_ordering("metrics.auc, model, created")
     cursor = list_versions(now=NOW, ordering=ordering, limit=1).next_cursor
     digest, values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

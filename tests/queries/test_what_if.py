@@ -56,7 +56,7 @@ def judged_by_registry(registry: DatabaseRegistry, policy: PromotionPolicy, name
         PromotionPolicy(Stage.STAGING),
     ],
 )
-def test_as_many_would_pass_as_the_registry_passes_one_by_one(
+def test_the_preview_agrees_with_single_policy_checks(
     registry: DatabaseRegistry, policy: PromotionPolicy
 ) -> None:
     registry.transition_stage("resnet50", 5, Stage.PRODUCTION)
@@ -88,7 +88,7 @@ def test_few_past_promotions_are_named_and_many_are_counted(registry: DatabaseRe
     assert (many.would_refuse, len(many.refused)) == (6, 6)
 
 
-def test_past_promotions_are_judged_on_what_was_frozen_then(registry: DatabaseRegistry) -> None:
+def test_past_promotions_are_checked_on_their_frozen_evidence(registry: DatabaseRegistry) -> None:
     registry.log_metrics("resnet50", 1, {"accuracy": 0.99})
     found = what_if(ACCURATE, Stage.STAGING, None, NOON)
     assert [p.passes for p in found.promotions if p.number == 1] == [False]
@@ -104,7 +104,9 @@ def test_neither_a_refusal_nor_a_rollback_is_a_promotion(registry: DatabaseRegis
     assert found.promoted == 2
 
 
-def test_a_draft_of_the_site_leaves_out_models_with_their_own(registry: DatabaseRegistry) -> None:
+def test_a_draft_of_the_default_policy_skips_models_with_a_model_policy(
+    registry: DatabaseRegistry,
+) -> None:
     registry.register_model("bert", metrics={"accuracy": 0.9})
     registry.set_policy(ACCURATE, "resnet50")
     assert what_if(ACCURATE, Stage.STAGING, None, NOON).versions == 1
@@ -113,12 +115,12 @@ def test_a_draft_of_the_site_leaves_out_models_with_their_own(registry: Database
     assert what_if(ACCURATE, Stage.STAGING, model, NOON).versions == 12
 
 
-def test_what_nobody_measured_is_named(registry: DatabaseRegistry) -> None:
+def test_unmeasured_metrics_are_named(registry: DatabaseRegistry) -> None:
     policy = ACCURATE.require_metric("acuracy", Comparison.GT, 0).require_test_coverage(1)
     assert unmeasured(policy.metric_names) == ("acuracy", "test_coverage")
 
 
-def test_as_many_statements_for_many_versions_as_for_few(
+def test_the_number_of_statements_does_not_grow_with_the_versions(
     registry: DatabaseRegistry, new_versions: Callable[[int], None]
 ) -> None:
     taken = []
