@@ -64,7 +64,7 @@ def test_an_account_has_the_permissions_of_its_group_and_no_other(group, create)
     assert made.is_staff == made.is_superuser == (group == "administrator")
 
 
-def test_the_groups_that_migrating_made_hold_their_permissions(db):
+def test_the_migrated_groups_have_their_permissions(db):
     for name, permissions in GROUPS.items():
         held = Group.objects.get(name=name).permissions.values_list("codename", flat=True)
         assert {permission.value for permission in permissions} <= set(held)
@@ -76,7 +76,7 @@ def test_an_inactive_account_holds_no_permission(create):
     assert not any(has_permission(made, permission) for permission in Permission)
 
 
-def test_without_a_password_nobody_can_sign_in_with_one(create):
+def test_an_account_without_a_password_cannot_sign_in_with_one(create):
     made = create()
     assert not made.has_usable_password()
     assert not made.check_password("")
@@ -90,13 +90,13 @@ def test_a_password_is_kept_as_a_hash(create):
     assert anyone_has_password()
 
 
-def test_the_password_of_an_inactive_account_counts_for_nobody(create):
+def test_the_password_of_an_inactive_account_is_refused(create):
     made = create(password="correct horse battery staple")
     User.objects.filter(pk=made.pk).update(is_active=False)
     assert not anyone_has_password()
 
 
-def test_a_name_is_taken_in_any_case(create, whole_database):
+def test_names_are_unique_ignoring_case(create, whole_database):
     create()
     before = whole_database()
     with pytest.raises(AlreadyExists) as refused:
@@ -120,7 +120,7 @@ def test_a_name_is_taken_in_any_case(create, whole_database):
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_an_account_that_cannot_be_is_refused(more, field, create, whole_database):
+def test_an_invalid_account_is_refused(more, field, create, whole_database):
     before = whole_database()
     with pytest.raises(InvalidInput) as refused:
         create(**more)
@@ -128,14 +128,14 @@ def test_an_account_that_cannot_be_is_refused(more, field, create, whole_databas
     assert whole_database() == before
 
 
-def test_only_administrators_make_accounts(create, peter, whole_database):
+def test_only_administrators_create_accounts(create, peter, whole_database):
     before = whole_database()
     with pytest.raises(NotAllowed):
         create(by=peter)
     assert whole_database() == before
 
 
-def test_the_registry_itself_makes_the_first_account(db, new_events):
+def test_the_registry_itself_creates_the_first_account(db, new_events):
     create_user(username="admin", group="administrator", actor=SYSTEM, at=NOON)
     (event,) = new_events()
     assert (event.actor, event.sequence) == (None, 1)
@@ -157,7 +157,7 @@ def test_a_change_of_an_account_is_one_event_that_names_columns_and_never_values
     assert event.data == {"user": str(carol.uid), "fields": ["email", "first_name"]}
 
 
-def test_of_what_is_a_right_itself_the_event_says_what_it_became(new_events, alice, carol):
+def test_changes_of_permissions_are_recorded_with_their_new_values(new_events, alice, carol):
     before = account_permissions(carol)
     carol.is_superuser, carol.is_active = True, False
     carol.groups.set(Group.objects.filter(name__in=["viewer", "approver"]))
@@ -204,7 +204,7 @@ def test_only_an_administrator_sets_the_password_of_another(whole_database, alic
     assert User.objects.get(pk=carol.pk).check_password(PASSPHRASE)
 
 
-def test_a_password_ends_the_open_links_of_its_account_alone(carol, peter, alice):
+def test_setting_a_password_revokes_only_the_links_of_its_account(carol, peter, alice):
     own = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
     other = create_sign_in_link(user=peter, actor=SYSTEM, at=NOON)
     set_password(user=carol, password=PASSPHRASE, actor=Actor(carol, Channel.PAGE), at=NOON)
@@ -221,7 +221,7 @@ def test_a_link_signs_in_once(carol):
     assert use_sign_in_link(token=token, at=NOON + 2 * INSTANT) is None
 
 
-def test_a_link_is_one_event_that_says_for_whom_and_nothing_of_the_token(new_events, alice, carol):
+def test_a_link_is_one_event_with_the_account_and_without_the_token(new_events, alice, carol):
     token = create_sign_in_link(user=carol, actor=Actor(alice, Channel.CLI), at=NOON)
     (event,) = new_events()
     assert (event.action, event.actor, event.channel) == ("user.link_made", alice, "cli")
@@ -230,14 +230,14 @@ def test_a_link_is_one_event_that_says_for_whom_and_nothing_of_the_token(new_eve
         assert secret not in event.canonical_text
 
 
-def test_only_administrators_make_links(peter, carol, whole_database):
+def test_only_administrators_create_links(peter, carol, whole_database):
     before = whole_database()
     with pytest.raises(NotAllowed):
         create_sign_in_link(user=carol, actor=Actor(peter, Channel.PAGE), at=NOON)
     assert whole_database() == before
 
 
-def test_a_link_works_for_a_day_and_no_longer(carol):
+def test_a_link_expires_after_a_day(carol):
     token = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
     assert use_sign_in_link(token=token, at=NOON + DAY) is None
     assert use_sign_in_link(token=token, at=NOON + DAY - INSTANT) == carol
@@ -249,12 +249,12 @@ def test_only_the_hash_of_a_link_is_stored(carol, whole_database):
     assert OneTimeLink.objects.get().token_hash == hashlib.sha256(token.encode()).hexdigest()
 
 
-def test_the_stored_hash_itself_is_no_link(carol):
+def test_the_stored_hash_is_not_a_valid_link(carol):
     create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
     assert use_sign_in_link(token=OneTimeLink.objects.get().token_hash, at=NOON) is None
 
 
-def test_a_new_link_stops_the_older_ones_of_the_same_account_alone(carol, peter):
+def test_a_new_link_revokes_only_older_links_of_the_same_account(carol, peter):
     old = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
     other = create_sign_in_link(user=peter, actor=SYSTEM, at=NOON)
     new = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
@@ -263,16 +263,16 @@ def test_a_new_link_stops_the_older_ones_of_the_same_account_alone(carol, peter)
     assert use_sign_in_link(token=other, at=NOON) == peter
 
 
-def test_a_link_of_an_account_that_was_switched_off_signs_nobody_in(carol):
+def test_a_link_of_an_inactive_account_is_refused(carol):
     token = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
     User.objects.filter(pk=carol.pk).update(is_active=False)
     assert use_sign_in_link(token=token, at=NOON) is None
 
 
 @pytest.mark.parametrize("token", ["", "nothing", "é\x00", "x" * 10_000], ids=lambda t: t[:8])
-def test_a_link_that_never_was_signs_nobody_in(token, db):
+def test_an_unknown_link_is_refused(token, db):
     assert use_sign_in_link(token=token, at=NOON) is None
 
 
-def test_links_are_never_alike(carol):
+def test_links_are_unique(carol):
     assert len({create_sign_in_link(user=carol, actor=SYSTEM, at=NOON) for _ in range(50)}) == 50

@@ -125,7 +125,7 @@ def test_the_database_refuses_to_change_the_log(sql):
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's own setting")
 @pytest.mark.parametrize("sql", [*ANY_ENGINE, *POSTGRESQL])
-def test_postgresql_refuses_it_also_to_who_says_to_be_a_replica(sql):
+def test_postgresql_refuses_it_also_in_replica_mode(sql):
     def change():
         execute("SET LOCAL session_replication_role = replica")
         execute(sql)
@@ -176,7 +176,7 @@ def test_the_database_refuses_the_orm_as_well(change):
     assert_refused(change)
 
 
-def test_what_the_log_speaks_of_cannot_be_deleted_from_under_it(resnet50, alice):
+def test_rows_referenced_by_the_log_cannot_be_deleted(resnet50, alice):
     for row in (resnet50, resnet50.versions.get(), alice, event(3)):
         with pytest.raises(ProtectedError), transaction.atomic():
             row.delete()
@@ -193,7 +193,7 @@ def test_events_can_be_appended(resnet50):
 # --- The triggers ---------------------------------------------------------------------------------
 
 
-def test_every_trigger_is_there_and_the_check_is_silent(db):
+def test_every_trigger_exists_and_the_check_finds_nothing(db):
     assert triggers.missing_triggers(connection) == []
     assert audit_log_is_guarded(databases=["default"]) == []
 
@@ -212,7 +212,7 @@ def test_a_trigger_dropped_by_hand_is_named_by_the_system_check_and_put_back_by_
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite cannot switch triggers off")
 @pytest.mark.parametrize("how", ["DISABLE TRIGGER", "ENABLE TRIGGER"])
-def test_a_trigger_that_postgresql_would_pass_by_counts_as_missing(how):
+def test_a_trigger_that_postgresql_would_skip_counts_as_missing(how):
     settle_constraints()
     for name in trigger_names():
         execute(f"ALTER TABLE {TABLE} {how} {name}")
@@ -221,13 +221,13 @@ def test_a_trigger_that_postgresql_would_pass_by_counts_as_missing(how):
     assert triggers.missing_triggers(connection) == []
 
 
-def test_the_check_looks_at_no_database_it_was_not_asked_for(db):
+def test_the_check_reads_only_the_requested_databases(db):
     drop(trigger_names()[0])
     assert audit_log_is_guarded() == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_triggers_are_there_after_a_migration_that_remakes_the_table(resnet50):
+def test_the_triggers_exist_after_a_migration_that_recreates_the_table(resnet50):
     before = rows()
     present = AuditEvent._meta.get_field("hash")
     wider = models.CharField(max_length=65)
@@ -292,7 +292,7 @@ def found():
     return {(link.chain, link.sequence) for link in verify_chains().broken}
 
 
-def test_a_log_that_nobody_touched_verifies_and_is_counted(db):
+def test_an_unchanged_log_verifies_and_is_counted(db):
     report = verify_chains()
     assert (report.chains, report.events, report.broken) == (3, 8, ())
 
@@ -336,7 +336,7 @@ def test_one_flipped_bit_of_a_text_or_a_hash_is_named(sequence, resnet50):
         ("previous_hash", "0" * 64),
     ],
 )
-def test_a_column_that_no_longer_says_what_was_hashed_is_named(column, value, resnet50):
+def test_a_column_that_differs_from_the_hashed_text_is_named(column, value, resnet50):
     change(3, **{column: value})
     (link,) = verify_chains().broken
     assert (link.chain, link.sequence) == (str(resnet50.uid), 3)
@@ -361,14 +361,14 @@ def test_a_text_that_was_added_is_named(resnet50):
     assert found() == {(str(resnet50.uid), 2)}
 
 
-def test_a_reason_that_was_erased_is_no_break(resnet50):
+def test_an_erased_reason_is_not_a_broken_link(resnet50):
     AuditText.objects.filter(event=event(3)).delete()
     assert found() == set()
 
 
 @pytest.mark.usefixtures("unguarded")
 @pytest.mark.parametrize("sequence", [1, 2, 3])
-def test_a_removed_event_is_named_where_it_stood(sequence, resnet50):
+def test_a_removed_event_is_named_at_its_place(sequence, resnet50):
     AuditText.objects.filter(event=event(sequence)).delete()
     event(sequence).delete()
     (link,) = verify_chains().broken
@@ -377,7 +377,7 @@ def test_a_removed_event_is_named_where_it_stood(sequence, resnet50):
 
 
 @pytest.mark.usefixtures("unguarded")
-def test_a_removed_event_whose_place_was_closed_up_is_named(resnet50):
+def test_a_removed_event_is_named_after_renumbering(resnet50):
     event(2).delete()
     for sequence in (3, 4):
         change(sequence, sequence=sequence - 1)
@@ -385,7 +385,7 @@ def test_a_removed_event_whose_place_was_closed_up_is_named(resnet50):
 
 
 @pytest.mark.usefixtures("unguarded")
-def test_two_events_that_changed_places_are_named_at_the_first(resnet50):
+def test_two_swapped_events_are_named_at_the_first(resnet50):
     change(3, sequence=99)
     change(4, sequence=3)
     change(99, sequence=4)
@@ -402,7 +402,7 @@ def test_a_cut_tail_is_named_where_it_began(resnet50):
 
 
 @pytest.mark.usefixtures("unguarded")
-def test_a_chain_that_is_gone_is_named_at_its_first_event(resnet50):
+def test_a_removed_chain_is_named_at_its_first_event(resnet50):
     AuditText.objects.filter(event__model=resnet50).delete()
     AuditEvent.objects.filter(model=resnet50).delete()
     AuditEvent.objects.filter(model=None).delete()
@@ -413,14 +413,14 @@ def test_a_chain_that_is_gone_is_named_at_its_first_event(resnet50):
 @pytest.mark.parametrize(
     "head", [{"chain_hash": "0" * 64}, {"chain_length": 3}, {"chain_length": 5}], ids=str
 )
-def test_a_head_that_does_not_say_where_the_chain_ends_is_named(head, resnet50):
+def test_a_head_that_differs_from_the_end_of_its_chain_is_named(head, resnet50):
     RegisteredModel.objects.filter(pk=resnet50.pk).update(**head)
     (link,) = verify_chains().broken
     assert link.chain == str(resnet50.uid)
     assert "head says" in link.problem
 
 
-def test_a_wrong_head_of_the_sites_chain_is_named(db):
+def test_a_wrong_head_of_the_registrys_chain_is_named(db):
     SiteChain.objects.update(chain_length=5)
     assert found() == {(str(SiteChain.objects.get().uid), 3)}
 
@@ -439,7 +439,7 @@ def test_the_last_event_rewritten_with_a_fitting_hash_is_found_by_the_head(resne
 
 @pytest.mark.usefixtures("unguarded")
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"texts": 7}', "{"], ids=repr)
-def test_a_text_that_is_no_record_is_named_and_stops_nothing(text, resnet50):
+def test_a_text_that_is_not_a_record_is_named_and_the_rest_is_verified(text, resnet50):
     change(2, canonical_text=text, hash=event_hash(text))
     assert found() == {(str(resnet50.uid), 2)}
 
@@ -447,7 +447,7 @@ def test_a_text_that_is_no_record_is_named_and_stops_nothing(text, resnet50):
 @pytest.mark.usefixtures("unguarded")
 @pytest.mark.parametrize("how", UNREADABLE)
 @pytest.mark.parametrize("fits", [True, False], ids=["hash fits", "old hash"])
-def test_an_event_that_cannot_be_read_is_named_and_the_rest_is_verified(how, fits, resnet50):
+def test_an_unreadable_event_is_named_and_the_rest_is_verified(how, fits, resnet50):
     text = UNREADABLE[how](event(3).canonical_text)
     change(3, canonical_text=text, **({"hash": event_hash(text)} if fits else {}))
     report = verify_chains()

@@ -63,7 +63,7 @@ def counts():
 
 
 @pytest.mark.parametrize(("version", "kind"), [(2, "model_version"), (None, "registered_model")])
-def test_a_description_is_one_event_that_holds_its_digest(version, kind, act, new_events):
+def test_a_description_is_one_event_with_its_digest(version, kind, act, new_events):
     act(set_description, version=version, text="# Card")
 
     (event,) = new_events()
@@ -86,7 +86,7 @@ def test_the_same_description_again_writes_nothing(version, act, whole_database)
     assert whole_database() == before
 
 
-def test_a_description_may_be_emptied_and_that_is_an_event(act, new_events):
+def test_clearing_a_description_is_an_event(act, new_events):
     act(set_description, text="# Card")
     new_events()
     act(set_description, text="")
@@ -132,7 +132,7 @@ def test_a_rename_to_the_same_name_writes_nothing(act, whole_database):
     assert whole_database() == before
 
 
-def test_a_rename_to_a_name_that_is_taken_is_refused(act, whole_database):
+def test_a_rename_to_a_used_name_is_refused(act, whole_database):
     before = whole_database()
     with pytest.raises(AlreadyExists) as refused:
         act(rename_model, new_name="bert")
@@ -140,14 +140,14 @@ def test_a_rename_to_a_name_that_is_taken_is_refused(act, whole_database):
     assert whole_database() == before
 
 
-def test_a_deleted_models_name_may_be_taken_by_a_rename(act):
+def test_a_deleted_models_name_can_be_reused_by_a_rename(act):
     act(delete_model, name="bert")
     act(rename_model, new_name="bert")
     assert model("bert").last_number == 3
 
 
 @pytest.mark.parametrize("new_name", ["", "a/b", "a:b", ".", "x" * 257, "a\nb"])
-def test_a_name_that_cannot_be_is_refused(new_name, act, whole_database):
+def test_an_invalid_name_is_refused(new_name, act, whole_database):
     before = whole_database()
     with pytest.raises(InvalidInput):
         act(rename_model, new_name=new_name)
@@ -195,7 +195,7 @@ def test_settings_that_change_nothing_write_nothing(act, whole_database):
     ],
     ids=str,
 )
-def test_a_setting_that_cannot_be_is_refused(settings, field, act, whole_database):
+def test_an_invalid_setting_is_refused(settings, field, act, whole_database):
     before = whole_database()
     with pytest.raises(InvalidInput) as refused:
         act(configure_model, **settings)
@@ -223,7 +223,7 @@ def test_a_deleted_version_is_hidden_and_its_events_stay(act, new_events):
     assert model().last_number == 3
 
 
-def test_when_the_champion_is_deleted_the_version_before_it_follows(act):
+def test_when_the_champion_is_deleted_its_predecessor_becomes_champion(act):
     for minutes, number in enumerate((2, 1)):
         at = LATER + timedelta(minutes=minutes)
         act(
@@ -273,7 +273,7 @@ def test_a_deleted_model_is_hidden_with_its_versions_and_its_events_stay(act, ne
     assert verify_chains().broken == ()
 
 
-def test_a_deleted_model_is_found_by_nobody(act, whole_database):
+def test_a_deleted_model_is_not_found(act, whole_database):
     act(delete_model)
     before = whole_database()
     for function, arguments in (
@@ -288,7 +288,7 @@ def test_a_deleted_model_is_found_by_nobody(act, whole_database):
     assert whole_database() == before
 
 
-def test_deleting_leaves_every_text(act):
+def test_deleting_keeps_every_text(act):
     act(set_description, text="# Card", version=1)
     act(delete_model)
     assert AuditText.objects.get(role="description").text == "# Card"

@@ -32,7 +32,7 @@ def registry(any_registry: ModelRegistry) -> ModelRegistry:
 # Registering
 
 
-def test_a_version_is_registered_in_development_with_all_that_was_given(
+def test_a_version_is_registered_in_development_with_every_field(
     registry: ModelRegistry,
 ) -> None:
     made = registry.register_model(
@@ -71,13 +71,13 @@ def test_the_next_number_is_allotted(registry: ModelRegistry) -> None:
     assert registry.register_model(NAME).version == 11
 
 
-def test_each_model_has_numbers_of_its_own(registry: ModelRegistry) -> None:
+def test_each_model_numbers_its_versions_separately(registry: ModelRegistry) -> None:
     registry.register_model(NAME, 7)
     assert registry.register_model("other").version == 1
     assert registry.register_model(NAME).version == 8
 
 
-def test_numbers_only_grow_and_are_never_given_again(registry: ModelRegistry) -> None:
+def test_numbers_only_grow_and_are_never_reused(registry: ModelRegistry) -> None:
     registry.register_model(NAME, 5)
     registry.delete_version(NAME, 5)
     for taken in (5, 3):
@@ -100,7 +100,7 @@ def test_a_label_is_unique_within_its_model_and_free_again_after_deletion(
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "名前", "a b.c_d-e", "🙂", "%2F?#&\\", "None", "v1"])
-def test_a_model_may_have_any_name_that_can_be_one(registry: ModelRegistry, name: str) -> None:
+def test_a_model_can_have_any_valid_name(registry: ModelRegistry, name: str) -> None:
     registry.register_model(name)
     assert registry.get_version(name, 1).model == name
     registry.transition_stage(name, 1, STAGING)
@@ -191,7 +191,7 @@ def test_a_metric_logged_again_is_replaced_and_the_others_stay(registry: ModelRe
     assert changed.revision == 2
 
 
-def test_the_same_metrics_again_change_nothing_and_more_about_one_does(
+def test_logging_the_same_metrics_changes_nothing_and_more_detail_does(
     registry: ModelRegistry,
 ) -> None:
     registry.register_model(NAME, metrics={"accuracy": 0.5})
@@ -214,13 +214,13 @@ def test_the_same_metrics_again_change_nothing_and_more_about_one_does(
     "value",
     [0, -0.0, 5e-324, -5e-324, 1.7976931348623157e308, -1.7976931348623157e308, 0.1, 2**53 + 2],
 )
-def test_a_value_comes_back_to_the_last_bit(registry: ModelRegistry, value: float) -> None:
+def test_values_are_stored_exactly(registry: ModelRegistry, value: float) -> None:
     registry.register_model(NAME, metrics={"m": value})
     stored = registry.get_version(NAME, 1).metrics["m"]
     assert (stored, type(stored)) == (value, float)
 
 
-def test_a_thousand_metrics_are_logged_at_once(registry: ModelRegistry) -> None:
+def test_a_thousand_metrics_are_logged_together(registry: ModelRegistry) -> None:
     values = {f"metric {n}": n / 7 for n in range(1_000)}
     registry.register_model(NAME)
     registry.log_metrics(NAME, 1, values)
@@ -289,7 +289,7 @@ def test_tags_are_set_replaced_and_removed(registry: ModelRegistry) -> None:
         registry.delete_tag(NAME, "team", 1)
 
 
-def test_the_tags_of_a_model_and_of_its_versions_are_apart(registry: ModelRegistry) -> None:
+def test_the_tags_of_a_model_and_of_its_versions_are_separate(registry: ModelRegistry) -> None:
     registry.register_model(NAME)
     registry.register_model(NAME, tags={"team": "nlp"})
     with unchanged(registry):
@@ -324,7 +324,7 @@ def test_an_alias_points_at_one_version_and_moves(registry: ModelRegistry) -> No
     assert registry.get_version(NAME, 2).aliases == ("blue-green_2",)
 
 
-def test_each_model_has_aliases_of_its_own(registry: ModelRegistry) -> None:
+def test_each_model_has_separate_aliases(registry: ModelRegistry) -> None:
     registry.register_model(NAME)
     registry.register_model("other")
     registry.set_alias(NAME, "best", 1)
@@ -342,7 +342,7 @@ def test_an_alias_stays_with_its_version_when_that_moves(registry: ModelRegistry
     assert registry.get_version(NAME, 1).aliases == ("best",)
 
 
-def test_an_alias_vanishes_with_its_version_and_may_be_given_again(
+def test_an_alias_is_removed_with_its_version_and_can_be_reused(
     registry: ModelRegistry,
 ) -> None:
     for _ in range(2):
@@ -355,7 +355,7 @@ def test_an_alias_vanishes_with_its_version_and_may_be_given_again(
     assert registry.get_version(NAME, 1).aliases == ("best",)
 
 
-def test_a_version_is_described_and_described_anew(registry: ModelRegistry) -> None:
+def test_a_description_is_set_and_replaced(registry: ModelRegistry) -> None:
     registry.register_model(NAME, description="First.")
     registry.set_description(NAME, "# Second\n\nWith *lines*.\n", 1)
     version = registry.get_version(NAME, 1)
@@ -384,7 +384,7 @@ def test_a_change_of_one_version_leaves_the_others_at_their_revision(
 # Renaming
 
 
-def test_a_renamed_model_keeps_all_that_is_its_own(registry: ModelRegistry) -> None:
+def test_a_renamed_model_keeps_its_content(registry: ModelRegistry) -> None:
     registry.set_policy(floor(PROD, 0.1))
     for _ in range(2):
         registry.register_model(NAME, metrics={"accuracy": 0.9}, tags={"k": "v"})
@@ -426,7 +426,7 @@ def test_a_model_renamed_to_its_own_name_stays_as_it_is(registry: ModelRegistry)
         registry.rename_model("résumé", "re\u0301sume\u0301")
 
 
-def test_a_model_may_take_the_name_of_a_deleted_one(registry: ModelRegistry) -> None:
+def test_a_model_can_be_renamed_to_the_name_of_a_deleted_one(registry: ModelRegistry) -> None:
     registry.register_model(NAME, 4)
     registry.register_model("other")
     registry.delete_model("other")
@@ -437,7 +437,7 @@ def test_a_model_may_take_the_name_of_a_deleted_one(registry: ModelRegistry) -> 
 # Deleting
 
 
-def test_a_deleted_version_is_gone_and_the_others_stay(registry: ModelRegistry) -> None:
+def test_a_deleted_version_is_not_found_and_the_others_remain(registry: ModelRegistry) -> None:
     registry.register_model(NAME)
     registry.register_model(NAME)
     registry.delete_version(NAME, 1)
@@ -446,7 +446,7 @@ def test_a_deleted_version_is_gone_and_the_others_stay(registry: ModelRegistry) 
     assert {move.version for move in registry.get_transitions(NAME)} == {2}
 
 
-def test_a_deleted_models_name_is_taken_anew_with_numbers_from_1(registry: ModelRegistry) -> None:
+def test_a_reused_model_name_numbers_its_versions_from_1(registry: ModelRegistry) -> None:
     for _ in range(3):
         registry.register_model(NAME, label=f"label {_}", metrics={"accuracy": 0.9})
     promote(registry, 1)
@@ -476,7 +476,7 @@ def test_deleting_one_model_leaves_the_others(registry: ModelRegistry) -> None:
         registry.delete_model(NAME)
 
 
-def test_a_policy_that_is_removed_lets_the_sites_hold(registry: ModelRegistry) -> None:
+def test_removing_a_model_policy_restores_the_default_policy(registry: ModelRegistry) -> None:
     registry.register_model(NAME)
     registry.set_policy(floor(PROD, 0.1))
     assert registry.set_policy(floor(PROD, 0.5), NAME) == 1
@@ -489,7 +489,7 @@ def test_a_policy_that_is_removed_lets_the_sites_hold(registry: ModelRegistry) -
     assert registry.set_policy(floor(PROD, 0.1)) == 2
 
 
-def test_what_is_not_in_force_cannot_be_removed(registry: ModelRegistry) -> None:
+def test_a_policy_that_is_not_in_force_cannot_be_removed(registry: ModelRegistry) -> None:
     registry.register_model(NAME)
     registry.set_policy(floor(PROD, 0.1))
     for stage, name in ((STAGING, None), (PROD, NAME), (PROD, "none")):

@@ -139,7 +139,7 @@ def registry(any_registry: ModelRegistry) -> ModelRegistry:
     return any_registry
 
 
-def test_the_tables_above_leave_no_method_out() -> None:
+def test_the_tables_cover_every_method() -> None:
     methods = inspect.getmembers(ModelRegistry, inspect.isfunction)
     parameters = {
         name: set(inspect.signature(method).parameters)
@@ -158,7 +158,7 @@ def test_the_tables_above_leave_no_method_out() -> None:
 
 
 @pytest.mark.parametrize("implementation", [InMemoryRegistry, DatabaseRegistry])
-def test_every_implementation_has_each_method_as_the_contract_writes_it(
+def test_every_implementation_has_the_methods_of_the_contract(
     implementation: type[ModelRegistry],
 ) -> None:
     for name in BY_NAME:
@@ -169,7 +169,7 @@ def test_every_implementation_has_each_method_as_the_contract_writes_it(
 # Names of models
 
 
-def test_a_model_that_is_not_there_is_not_found(registry: ModelRegistry) -> None:
+def test_an_unknown_model_is_not_found(registry: ModelRegistry) -> None:
     with unchanged(registry, NAME, "none", "renamed"), every_case() as case:
         for operation, call in BY_NAME.items():
             with case(operation):
@@ -179,7 +179,7 @@ def test_a_model_that_is_not_there_is_not_found(registry: ModelRegistry) -> None
                 assert "“none”" in str(error.value)
 
 
-def test_what_can_be_no_name_is_the_name_of_nothing(registry: ModelRegistry) -> None:
+def test_an_invalid_name_is_not_found(registry: ModelRegistry) -> None:
     with unchanged(registry), every_case() as case:
         for operation, call in BY_NAME.items():
             for name in ("", "x" * 10_000, "a\nb", "a/b", "a:b", ".", "..", "名" * 300):
@@ -189,7 +189,7 @@ def test_what_can_be_no_name_is_the_name_of_nothing(registry: ModelRegistry) -> 
                     assert len(str(error.value)) < 200
 
 
-def test_what_cannot_even_be_stored_is_the_name_of_nothing(registry: ModelRegistry) -> None:
+def test_an_unstorable_name_is_not_found(registry: ModelRegistry) -> None:
     with unchanged(registry), every_case() as case:
         for operation, call in BY_NAME.items():
             for name in ("a\x00b", "a\ud800b"):
@@ -219,7 +219,7 @@ def test_a_model_is_found_under_every_spelling_that_registers_it(
                         any_registry.delete_model(name)
 
 
-def test_a_model_is_not_renamed_to_what_can_be_no_name(registry: ModelRegistry) -> None:
+def test_a_model_is_not_renamed_to_an_invalid_name(registry: ModelRegistry) -> None:
     unnameable = ("", "  ", "x" * 257, "x" * 10_000, "a\nb", "a\x00b", "a\ud800b")
     for name in (*unnameable, "a/b", "a:b", ".", ".."):
         with unchanged(registry), pytest.raises(InvalidInput) as error:
@@ -230,7 +230,7 @@ def test_a_model_is_not_renamed_to_what_can_be_no_name(registry: ModelRegistry) 
 # Numbers of versions
 
 
-def test_a_version_that_is_not_there_is_not_found(registry: ModelRegistry) -> None:
+def test_an_unknown_version_is_not_found(registry: ModelRegistry) -> None:
     registry.register_model(NAME)
     registry.delete_version(NAME, 2)
     with unchanged(registry), every_case() as case:
@@ -244,7 +244,7 @@ def test_a_version_that_is_not_there_is_not_found(registry: ModelRegistry) -> No
                     assert str(error.value) == f"{NAME} has no version {number}."
 
 
-def test_what_can_be_no_number_is_refused(registry: ModelRegistry) -> None:
+def test_an_invalid_number_is_refused(registry: ModelRegistry) -> None:
     with unchanged(registry), every_case() as case:
         for operation, call in BY_NUMBER.items():
             for number in (0, -1, True, "1", 1.0, 2**31, 2**40, math.nan):
@@ -314,7 +314,7 @@ UNREGISTRABLE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_what_cannot_be_registered_leaves_neither_version_nor_model(
+def test_a_refused_registration_creates_neither_version_nor_model(
     registry: ModelRegistry,
 ) -> None:
     with unchanged(registry, NAME, "new"), every_case() as case:
@@ -326,7 +326,7 @@ def test_what_cannot_be_registered_leaves_neither_version_nor_model(
                     assert error.value.field == field
 
 
-def test_a_number_that_was_given_is_not_given_again(registry: ModelRegistry) -> None:
+def test_a_used_number_is_not_assigned_again(registry: ModelRegistry) -> None:
     registry.register_model(NAME, 5)
     registry.register_model(NAME)
     registry.delete_version(NAME, 6)
@@ -337,13 +337,13 @@ def test_a_number_that_was_given_is_not_given_again(registry: ModelRegistry) -> 
     assert registry.register_model(NAME).version == 7
 
 
-def test_after_the_last_number_there_is_none(registry: ModelRegistry) -> None:
+def test_there_is_no_number_after_the_largest(registry: ModelRegistry) -> None:
     assert registry.register_model(NAME, NUMBER_MAX).version == NUMBER_MAX
     with unchanged(registry), pytest.raises(InvalidInput, match="no number left"):
         registry.register_model(NAME)
 
 
-def test_a_label_that_is_taken_is_refused(registry: ModelRegistry) -> None:
+def test_a_used_label_is_refused(registry: ModelRegistry) -> None:
     registry.register_model(NAME, label="résumé")
     for spelling in ("résumé", "re\u0301sume\u0301", " résumé "):
         with unchanged(registry), pytest.raises(AlreadyExists, match="résumé") as error:
@@ -354,7 +354,7 @@ def test_a_label_that_is_taken_is_refused(registry: ModelRegistry) -> None:
 # Evidence, tags, aliases, texts
 
 
-def test_of_metrics_that_cannot_be_none_is_logged(registry: ModelRegistry) -> None:
+def test_one_invalid_metric_prevents_logging_all(registry: ModelRegistry) -> None:
     unloggable: list[dict[str, Any]] = [
         {"f1": 0.9, "accuracy": math.nan},
         {"f1": 0.9, "accuracy": math.inf},
@@ -370,7 +370,7 @@ def test_of_metrics_that_cannot_be_none_is_logged(registry: ModelRegistry) -> No
                 registry.log_metrics(NAME, 1, metrics)
 
 
-def test_a_tag_that_cannot_be_is_refused(registry: ModelRegistry) -> None:
+def test_an_invalid_tag_is_refused(registry: ModelRegistry) -> None:
     tags: list[tuple[str, Any, str]] = [
         ("", "v", "key"),
         ("x" * 251, "v", "key"),
@@ -389,7 +389,7 @@ def test_a_tag_that_cannot_be_is_refused(registry: ModelRegistry) -> None:
                     assert error.value.field == field
 
 
-def test_a_tag_that_is_not_there_is_not_found(registry: ModelRegistry) -> None:
+def test_an_unknown_tag_is_not_found(registry: ModelRegistry) -> None:
     with unchanged(registry), every_case() as case:
         for key in ("none", "", "x" * 10_000, "THERE"):
             for version in (None, 1):
@@ -399,7 +399,7 @@ def test_a_tag_that_is_not_there_is_not_found(registry: ModelRegistry) -> None:
                     assert error.value.what == "tag"
 
 
-def test_an_alias_that_cannot_be_is_refused(registry: ModelRegistry) -> None:
+def test_an_invalid_alias_is_refused(registry: ModelRegistry) -> None:
     aliases = ("", "latest", "Latest", "v1", "V12", "a b", "a/b", "a\x00b", "x" * 256, "a@b")
     with unchanged(registry), every_case() as case:
         for alias in aliases:
@@ -409,7 +409,7 @@ def test_an_alias_that_cannot_be_is_refused(registry: ModelRegistry) -> None:
                 assert error.value.field == "alias"
 
 
-def test_an_alias_that_is_not_there_is_not_found(registry: ModelRegistry) -> None:
+def test_an_unknown_alias_is_not_found(registry: ModelRegistry) -> None:
     with unchanged(registry), every_case() as case:
         for alias in ("none", "", "x" * 10_000, "THERE", "v1"):
             with case(alias):
@@ -418,7 +418,7 @@ def test_an_alias_that_is_not_there_is_not_found(registry: ModelRegistry) -> Non
                 assert error.value.what == "alias"
 
 
-def test_what_cannot_be_stored_is_no_tag_and_no_alias(
+def test_unstorable_text_is_refused_as_tag_and_alias(
     registry: ModelRegistry,
 ) -> None:
     for text in ("a\x00b", "\ud800"):
@@ -448,7 +448,7 @@ def test_a_tag_and_an_alias_are_found_under_every_spelling_that_sets_them(
 UNSTORABLE: list[Any] = ["\x00", "\ud800", None]
 
 
-def test_a_description_that_cannot_be_is_refused(registry: ModelRegistry) -> None:
+def test_an_invalid_description_is_refused(registry: ModelRegistry) -> None:
     with unchanged(registry), every_case() as case:
         for text in ("x" * 100_001, *UNSTORABLE):
             for version in (None, 1):
@@ -458,7 +458,7 @@ def test_a_description_that_cannot_be_is_refused(registry: ModelRegistry) -> Non
                     assert error.value.field == "description"
 
 
-def test_a_reason_that_cannot_be_is_refused_and_the_version_stays(registry: ModelRegistry) -> None:
+def test_an_invalid_reason_is_refused_and_the_version_stays(registry: ModelRegistry) -> None:
     with unchanged(registry), every_case() as case:
         for reason in ("x" * 10_001, *UNSTORABLE):
             with case(ascii(reason)):
@@ -480,7 +480,7 @@ def test_a_policy_without_a_stage_is_not_stored(registry: ModelRegistry) -> None
 # Moving
 
 
-def test_a_stale_caller_is_told_what_is_and_changes_nothing(registry: ModelRegistry) -> None:
+def test_a_stale_expectation_is_refused_with_the_current_state(registry: ModelRegistry) -> None:
     registry.transition_stage(NAME, 1, STAGING)
     for expected in (
         {"expected_stage": DEV},
@@ -495,7 +495,7 @@ def test_a_stale_caller_is_told_what_is_and_changes_nothing(registry: ModelRegis
     registry.transition_stage(NAME, 1, PROD, expected_stage=STAGING, expected_revision=2)
 
 
-def test_staleness_is_told_before_the_rules_and_bad_input_before_both(
+def test_bad_input_is_refused_before_staleness_and_staleness_before_rules(
     registry: ModelRegistry,
 ) -> None:
     registry.set_policy(floor(STAGING, 0.99))
@@ -520,7 +520,7 @@ def test_a_refused_move_with_archive_existing_archives_nothing(registry: ModelRe
             registry.transition_stage(NAME, 2, STAGING)
 
 
-def test_every_error_says_what_it_is_to_programs(registry: ModelRegistry) -> None:
+def test_every_error_has_a_code(registry: ModelRegistry) -> None:
     registry.set_policy(floor(STAGING, 0.99))
     seen = {}
     for call in (

@@ -59,7 +59,7 @@ def refusals(registry: ModelRegistry, version: int = 1, stage: Stage = PROD) -> 
 # Policies beyond thresholds
 
 
-def test_a_version_is_held_against_the_champion(registry: ModelRegistry) -> None:
+def test_a_version_is_compared_with_the_champion(registry: ModelRegistry) -> None:
     registry.transition_stage(NAME, 1, PROD)
     registry.register_model(NAME, metrics={"accuracy": 0.79})
     registry.transition_stage(NAME, 2, STAGING)
@@ -86,7 +86,7 @@ def test_values_on_different_datasets_are_not_comparable(registry: ModelRegistry
     assert "old" in outcome.sentence and "new" in outcome.sentence  # noqa: PT018 - both datasets
 
 
-def test_tags_description_and_time_are_asked_for(registry: ModelRegistry, clock: Clock) -> None:
+def test_tags_description_and_time_can_be_required(registry: ModelRegistry, clock: Clock) -> None:
     policy = PromotionPolicy(PROD)
     for requirement in (RequiredTag("risk", "low"), RequiredDescription(), TimeInStage(24)):
         policy = policy.require(requirement)
@@ -113,7 +113,7 @@ def test_a_policy_that_warns_refuses_nothing(registry: ModelRegistry) -> None:
 # Requests
 
 
-def test_approving_by_another_lets_the_move_be_made(
+def test_an_approval_by_someone_else_permits_the_move(
     registry: ModelRegistry, bob: ModelRegistry
 ) -> None:
     registry.set_policy(FOUR_EYES)
@@ -135,7 +135,7 @@ def test_approving_by_another_lets_the_move_be_made(
     )
 
 
-def test_nobody_approves_their_own_request(registry: ModelRegistry) -> None:
+def test_no_one_can_approve_their_own_request(registry: ModelRegistry) -> None:
     registry.set_policy(FOUR_EYES)
     registry.request_transition(NAME, 1)
     before = registry.get_requests(NAME)
@@ -157,7 +157,7 @@ def test_two_approvals_are_those_of_two_people(
 
 
 @pytest.mark.parametrize("auto", [True, False])
-def test_the_last_approval_moves_the_version_only_where_the_policy_says_so(
+def test_the_last_approval_moves_the_version_only_if_the_policy_says_so(
     registry: ModelRegistry, bob: ModelRegistry, *, auto: bool
 ) -> None:
     registry.set_policy(dataclasses.replace(FOUR_EYES, auto_promote=auto))
@@ -181,7 +181,7 @@ def test_an_approval_never_moves_what_fails_the_policy(
 
 
 @pytest.mark.parametrize("change", ["metric", "description", "policy", "champion"])
-def test_an_approval_goes_stale_with_the_evidence(
+def test_an_approval_expires_when_the_evidence_changes(
     registry: ModelRegistry, bob: ModelRegistry, change: str
 ) -> None:
     registry.set_policy(FOUR_EYES)
@@ -207,7 +207,7 @@ def test_an_approval_goes_stale_with_the_evidence(
     registry.transition_stage(NAME, 1, PROD)
 
 
-def test_what_the_policy_does_not_ask_for_leaves_an_approval_fresh(
+def test_changes_that_the_policy_ignores_keep_an_approval_valid(
     registry: ModelRegistry, bob: ModelRegistry
 ) -> None:
     registry.set_policy(FOUR_EYES)
@@ -217,7 +217,7 @@ def test_what_the_policy_does_not_ask_for_leaves_an_approval_fresh(
     assert registry.get_requests(NAME)[0].approved_by == ("bob",)
 
 
-def test_one_rejection_closes_it(registry: ModelRegistry, bob: ModelRegistry) -> None:
+def test_one_rejection_closes_the_request(registry: ModelRegistry, bob: ModelRegistry) -> None:
     registry.set_policy(FOUR_EYES)
     registry.request_transition(NAME, 1)
     with pytest.raises(InvalidInput, match="Say why"):
@@ -230,7 +230,9 @@ def test_one_rejection_closes_it(registry: ModelRegistry, bob: ModelRegistry) ->
     assert registry.request_transition(NAME, 1).status is RequestStatus.OPEN
 
 
-def test_only_who_opened_it_withdraws_it(registry: ModelRegistry, bob: ModelRegistry) -> None:
+def test_only_the_requester_can_withdraw_a_request(
+    registry: ModelRegistry, bob: ModelRegistry
+) -> None:
     registry.request_transition(NAME, 1)
     with pytest.raises(NotAllowed, match="Only who opened"):
         bob.withdraw(NAME, 1)
@@ -253,7 +255,7 @@ def test_a_request_expires(registry: ModelRegistry, bob: ModelRegistry, clock: C
     ]
 
 
-def test_a_vote_on_no_version_closes_nothing(
+def test_a_decision_on_an_unknown_version_closes_no_request(
     registry: ModelRegistry, bob: ModelRegistry, clock: Clock
 ) -> None:
     registry.request_transition(NAME, 1)
@@ -265,14 +267,14 @@ def test_a_vote_on_no_version_closes_nothing(
             registry.withdraw(NAME, 9)
 
 
-def test_a_move_elsewhere_or_a_deletion_withdraws_it(registry: ModelRegistry) -> None:
+def test_another_move_or_a_deletion_withdraws_the_request(registry: ModelRegistry) -> None:
     registry.request_transition(NAME, 1)
     registry.transition_stage(NAME, 1, ARCHIVED)
     assert registry.get_requests(NAME)[0].status is RequestStatus.WITHDRAWN
 
 
 @pytest.mark.parametrize("workflow", [RETURNS])
-def test_what_cannot_be_requested(registry: ModelRegistry) -> None:
+def test_invalid_requests_are_refused(registry: ModelRegistry) -> None:
     registry.request_transition(NAME, 1)
     with unchanged(registry):
         with pytest.raises(AlreadyExists, match="open request"):
@@ -287,7 +289,7 @@ def test_what_cannot_be_requested(registry: ModelRegistry) -> None:
 
 
 @pytest.mark.parametrize("workflow", [OPEN])
-def test_of_several_open_requests_the_stage_is_named(
+def test_with_several_open_requests_the_stage_must_be_named(
     registry: ModelRegistry, bob: ModelRegistry
 ) -> None:
     registry.register_model(NAME)
@@ -314,7 +316,7 @@ def test_a_waiver_lets_the_named_requirement_pass(registry: ModelRegistry, clock
     registry.transition_stage(NAME, 1, PROD)
 
 
-def test_a_waiver_ends(registry: ModelRegistry, clock: Clock) -> None:
+def test_a_waiver_expires(registry: ModelRegistry, clock: Clock) -> None:
     registry.set_policy(ACCURATE)
     until = clock.now + timedelta(days=7)
     registry.waive(NAME, 1, [LINE], reason="Known gap.", expires_at=until)
@@ -322,7 +324,7 @@ def test_a_waiver_ends(registry: ModelRegistry, clock: Clock) -> None:
     assert refusals(registry) == [RefusalKind.POLICY]
 
 
-def test_a_waiver_speaks_of_one_version_and_of_the_line_as_it_was(
+def test_a_waiver_covers_one_version_and_one_exact_requirement(
     registry: ModelRegistry, clock: Clock
 ) -> None:
     registry.set_policy(ACCURATE)
@@ -346,7 +348,7 @@ def test_a_waiver_speaks_of_one_version_and_of_the_line_as_it_was(
     ],
     ids=["line", "none", "reason", "expiry", "stage"],
 )
-def test_what_cannot_be_waived(
+def test_invalid_waivers_are_refused(
     registry: ModelRegistry, clock: Clock, more: dict[str, Any], says: str
 ) -> None:
     registry.set_policy(ACCURATE)
@@ -380,7 +382,7 @@ def test_a_rollback_restores_the_last_good_version(three: ModelRegistry) -> None
     assert (out.is_rollback, back.is_rollback, back.reason) == (True, True, "Errors.")
 
 
-def test_what_a_rollback_took_out_is_not_put_back_by_the_next(three: ModelRegistry) -> None:
+def test_a_rolled_back_version_is_not_restored_by_the_next_rollback(three: ModelRegistry) -> None:
     three.rollback(NAME, reason="Errors.")
     assert three.rollback(NAME, reason="Still.").version == 1
     with unchanged(three), pytest.raises(InvalidInput, match="name the version"):
@@ -408,7 +410,7 @@ def test_neither_policy_nor_limit_stops_a_rollback(three: ModelRegistry) -> None
         (None, " ", InvalidInput, "Say why you roll back"),
     ],
 )
-def test_what_cannot_be_rolled_back(
+def test_invalid_rollbacks_are_refused(
     three: ModelRegistry, version: int | None, reason: str, error: type[Exception], says: str
 ) -> None:
     three.register_model(NAME)
@@ -419,7 +421,7 @@ def test_what_cannot_be_rolled_back(
 # Guardrails
 
 
-def test_a_breach_is_told_and_moves_nothing_by_itself(three: ModelRegistry) -> None:
+def test_a_breach_raises_an_alert_and_moves_nothing(three: ModelRegistry) -> None:
     three.set_guardrail(NAME, Guardrail("errors", Comparison.LTE, 0.1))
     fine = three.report_live_metric(NAME, "errors", 0.05)
     assert (fine.version, fine.breached, fine.rolled_back_to) == (3, False, None)
@@ -429,7 +431,7 @@ def test_a_breach_is_told_and_moves_nothing_by_itself(three: ModelRegistry) -> N
     assert stages(three) == ["archived", "archived", "production"]
 
 
-def test_a_guardrail_may_roll_back_by_itself(three: ModelRegistry) -> None:
+def test_a_guardrail_can_roll_back_automatically(three: ModelRegistry) -> None:
     three.set_guardrail(NAME, Guardrail("errors", Comparison.LTE, 0.1, auto_rollback=True))
     assert three.report_live_metric(NAME, "errors", 0.2).rolled_back_to == 2
     move = three.get_transitions(NAME)[-1]
@@ -437,19 +439,19 @@ def test_a_guardrail_may_roll_back_by_itself(three: ModelRegistry) -> None:
     assert "live errors is 0.2" in move.reason
 
 
-def test_a_guardrail_with_nothing_to_go_back_to_only_tells(registry: ModelRegistry) -> None:
+def test_a_guardrail_without_a_rollback_target_only_alerts(registry: ModelRegistry) -> None:
     registry.transition_stage(NAME, 1, PROD)
     registry.set_guardrail(NAME, Guardrail("errors", Comparison.LTE, 0.1, auto_rollback=True))
     assert registry.report_live_metric(NAME, "errors", 0.2).rolled_back_to is None
     assert stages(registry) == ["production"]
 
 
-def test_without_a_guardrail_a_live_value_is_only_kept(three: ModelRegistry) -> None:
+def test_without_a_guardrail_a_live_value_is_only_stored(three: ModelRegistry) -> None:
     report = three.report_live_metric(NAME, "errors", 9)
     assert (report.guardrail, report.breached) == (None, False)
 
 
-def test_what_cannot_be_reported(three: ModelRegistry) -> None:
+def test_invalid_live_values_are_refused(three: ModelRegistry) -> None:
     with unchanged(three):
         with pytest.raises(InvalidInput, match="finite"):
             three.report_live_metric(NAME, "errors", math.nan)
@@ -465,7 +467,7 @@ def test_what_cannot_be_reported(three: ModelRegistry) -> None:
 # WIP limits
 
 
-def test_a_full_stage_refuses_and_names_what_fills_it(three: ModelRegistry) -> None:
+def test_a_full_stage_refuses_and_lists_its_versions(three: ModelRegistry) -> None:
     three.set_wip_limit(WipLimit(PROD, 1), NAME)
     three.register_model(NAME)
     three.transition_stage(NAME, 4, STAGING)
@@ -476,7 +478,7 @@ def test_a_full_stage_refuses_and_names_what_fills_it(three: ModelRegistry) -> N
     assert stages(three)[2:] == ["archived", "production"]
 
 
-def test_a_limit_of_the_site_counts_every_model(three: ModelRegistry) -> None:
+def test_a_limit_of_the_registry_counts_every_model(three: ModelRegistry) -> None:
     three.set_wip_limit(WipLimit(PROD, 1))
     three.register_model("other")
     three.transition_stage("other", 1, STAGING)
@@ -494,7 +496,7 @@ def test_a_limit_that_warns_refuses_nothing(three: ModelRegistry) -> None:
     three.transition_stage(NAME, 4, PROD)
 
 
-def test_all_that_refuses_is_told_at_once(registry: ModelRegistry) -> None:
+def test_all_refusals_are_reported_together(registry: ModelRegistry) -> None:
     registry.register_model(NAME)
     registry.set_wip_limit(WipLimit(STAGING, 1), NAME)
     registry.set_policy(
@@ -507,7 +509,7 @@ def test_all_that_refuses_is_told_at_once(registry: ModelRegistry) -> None:
     ]
 
 
-def test_what_cannot_be_a_limit(registry: ModelRegistry) -> None:
+def test_invalid_limits_are_refused(registry: ModelRegistry) -> None:
     for stage, limit in ((ARCHIVED, 1), (PROD, 0), (PROD, True), (PROD, 1.5)):
         with pytest.raises(InvalidInput):
             WipLimit(stage, limit)  # type: ignore[arg-type]  # what programs send

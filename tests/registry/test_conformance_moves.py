@@ -66,7 +66,7 @@ def test_each_workflow_allows_its_moves_and_no_others(
 
 
 @in_each_workflow
-def test_policies_gate_each_workflows_way_up_and_nothing_else(
+def test_policies_apply_only_to_promotions_in_each_workflow(
     registry: ModelRegistry, workflow: Workflow
 ) -> None:
     for _ in range(4):
@@ -126,7 +126,7 @@ def test_history_is_in_the_order_in_which_it_happened_with_its_reasons(
     assert len({move.operation_id for move in made}) == 4
 
 
-def test_what_is_no_move_is_not_in_the_history(registry: ModelRegistry) -> None:
+def test_other_changes_are_not_in_the_history(registry: ModelRegistry) -> None:
     registry.register_model(NAME)
     registry.set_policy(floor(STAGING), NAME)
     registry.log_metrics(NAME, 1, {"accuracy": 0.5})
@@ -137,7 +137,7 @@ def test_what_is_no_move_is_not_in_the_history(registry: ModelRegistry) -> None:
     assert [move.to_stage for move in registry.get_transitions(NAME)] == [DEV]
 
 
-def test_a_refused_move_is_no_change_of_the_version(registry: ModelRegistry) -> None:
+def test_a_refused_move_does_not_change_the_version(registry: ModelRegistry) -> None:
     registry.set_policy(floor(STAGING).require_approvals(1))
     registry.register_model(NAME, metrics={"accuracy": 0.5})
     with unchanged(registry), pytest.raises(TransitionRefused):
@@ -168,7 +168,7 @@ def test_several_versions_may_be_in_production(registry: ModelRegistry) -> None:
 # Archiving existing versions
 
 
-def test_promoting_can_archive_what_was_there_in_one_operation(registry: ModelRegistry) -> None:
+def test_promoting_can_archive_existing_versions_in_one_operation(registry: ModelRegistry) -> None:
     for number in (1, 2, 3, 4):
         registry.register_model(NAME)
         registry.transition_stage(NAME, number, STAGING)
@@ -194,7 +194,7 @@ def test_promoting_can_archive_what_was_there_in_one_operation(registry: ModelRe
         assert (version.revision, version.stage_entered_at) == (4, moved.timestamp)
 
 
-def test_archiving_what_is_there_touches_no_other_model(registry: ModelRegistry) -> None:
+def test_archiving_existing_versions_affects_no_other_model(registry: ModelRegistry) -> None:
     for name in (NAME, "other"):
         registry.register_model(name)
         promote(registry, 1, name)
@@ -204,9 +204,7 @@ def test_archiving_what_is_there_touches_no_other_model(registry: ModelRegistry)
 
 
 @pytest.mark.parametrize("stage", [STAGING, ARCHIVED])
-def test_where_nothing_is_in_the_way_nothing_is_archived(
-    registry: ModelRegistry, stage: Stage
-) -> None:
+def test_nothing_is_archived_in_an_empty_stage(registry: ModelRegistry, stage: Stage) -> None:
     for _ in range(3):
         registry.register_model(NAME)
     registry.transition_stage(NAME, 2, ARCHIVED)
@@ -217,7 +215,7 @@ def test_where_nothing_is_in_the_way_nothing_is_archived(
     assert registry.get_version(NAME, 2).revision == 2
 
 
-def test_a_move_still_tells_what_it_archived_after_that_was_deleted(
+def test_a_move_lists_the_archived_versions_after_their_deletion(
     registry: ModelRegistry,
 ) -> None:
     for _ in range(2):
@@ -272,7 +270,7 @@ def test_missing_approvals_refuse_whatever_the_evidence(registry: ModelRegistry)
     registry.transition_stage(NAME, 1, ARCHIVED)
 
 
-def test_a_skip_is_refused_by_the_workflow_and_the_policy_says_its_word_too(
+def test_a_skipped_stage_is_refused_by_workflow_and_policy(
     registry: ModelRegistry,
 ) -> None:
     registry.set_policy(floor(PROD))
@@ -285,7 +283,7 @@ def test_a_skip_is_refused_by_the_workflow_and_the_policy_says_its_word_too(
     ]
 
 
-def test_a_models_own_policy_replaces_the_sites(registry: ModelRegistry) -> None:
+def test_a_model_policy_replaces_the_default_policy(registry: ModelRegistry) -> None:
     for name in (NAME, "other"):
         registry.register_model(name, metrics={"accuracy": 0.6})
     assert registry.get_policy(STAGING) is None
@@ -300,7 +298,7 @@ def test_a_models_own_policy_replaces_the_sites(registry: ModelRegistry) -> None
         registry.transition_stage("other", 1, STAGING)
 
 
-def test_a_models_own_empty_policy_asks_for_nothing(registry: ModelRegistry) -> None:
+def test_an_empty_model_policy_requires_nothing(registry: ModelRegistry) -> None:
     registry.set_policy(floor(STAGING))
     registry.register_model(NAME)
     registry.set_policy(PromotionPolicy(STAGING), NAME)
@@ -323,13 +321,15 @@ def test_a_policy_is_read_back_as_it_was_set(registry: ModelRegistry) -> None:
     assert registry.get_policy(PROD) == policy
 
 
-def test_an_edit_makes_a_revision_and_the_same_again_makes_none(registry: ModelRegistry) -> None:
+def test_an_edit_creates_a_revision_and_saving_the_same_creates_none(
+    registry: ModelRegistry,
+) -> None:
     numbers = [registry.set_policy(floor(STAGING, value)) for value in (0.9, 0.9, 0.8, 0.9)]
     assert numbers == [1, 1, 2, 3]
     assert registry.get_policy(STAGING) == floor(STAGING, 0.9)
 
 
-def test_revisions_are_counted_for_each_stage_of_the_site_and_of_each_model(
+def test_revisions_are_numbered_per_stage_and_model(
     registry: ModelRegistry,
 ) -> None:
     for name in (NAME, "other"):
@@ -355,7 +355,7 @@ def test_a_policy_result_names_the_revision_that_judged(registry: ModelRegistry)
 # Policy checks
 
 
-def test_a_check_judges_by_the_policy_given_else_the_stage_named_else_the_next(
+def test_a_check_uses_the_given_policy_or_that_of_the_named_or_next_stage(
     registry: ModelRegistry,
 ) -> None:
     registry.set_policy(floor(STAGING, 0.5))
@@ -372,7 +372,7 @@ def test_a_check_judges_by_the_policy_given_else_the_stage_named_else_the_next(
     assert not registry.check_promotion_policy(NAME, 1).passed
 
 
-def test_a_check_lists_every_requirement_with_what_was_seen(registry: ModelRegistry) -> None:
+def test_a_check_lists_every_requirement_with_its_observed_value(registry: ModelRegistry) -> None:
     registry.register_model(NAME, metrics={"accuracy": 0.9, "latency_p99_ms": 120})
     policy = (
         floor(PROD, 0.8)
@@ -408,7 +408,7 @@ def test_without_a_policy_a_check_passes_and_says_so(registry: ModelRegistry) ->
     assert "promotions alone" in archived.sentence
 
 
-def test_checking_and_asking_change_nothing(registry: ModelRegistry) -> None:
+def test_checks_change_nothing(registry: ModelRegistry) -> None:
     registry.set_policy(floor(STAGING))
     registry.register_model(NAME, metrics={"accuracy": 0.5})
     with unchanged(registry):
@@ -418,7 +418,7 @@ def test_checking_and_asking_change_nothing(registry: ModelRegistry) -> None:
         registry.compare_versions(NAME, 1, 1)
 
 
-def test_can_promote_judges_by_every_rule(registry: ModelRegistry) -> None:
+def test_can_promote_applies_every_rule(registry: ModelRegistry) -> None:
     registry.set_policy(floor(PROD).require_approvals(1))
     registry.register_model(NAME, metrics={"accuracy": 0.5})
     following = registry.can_promote(NAME, 1)
@@ -437,7 +437,7 @@ def test_can_promote_judges_by_every_rule(registry: ModelRegistry) -> None:
 
 
 @pytest.mark.parametrize("stage", [PROD, ARCHIVED])
-def test_can_promote_needs_a_stage_where_there_is_no_next_one(
+def test_can_promote_needs_a_stage_if_there_is_no_next_one(
     registry: ModelRegistry, stage: Stage
 ) -> None:
     registry.register_model(NAME)
@@ -481,7 +481,7 @@ def test_the_champion_has_no_baseline_and_is_that_of_the_others_in_production(
     assert baseline(registry, 1) == 0.92
 
 
-def test_the_baseline_is_what_the_champion_shows_now(registry: ModelRegistry) -> None:
+def test_the_baseline_is_the_champions_current_value(registry: ModelRegistry) -> None:
     for _ in range(2):
         registry.register_model(NAME, metrics={"accuracy": 0.91})
     promote(registry, 1)
@@ -499,7 +499,7 @@ def test_the_champion_follows_when_the_others_are_archived(registry: ModelRegist
     assert baseline(registry, 3) is None
 
 
-def test_a_champion_of_another_model_is_none(registry: ModelRegistry) -> None:
+def test_a_champion_of_another_model_is_ignored(registry: ModelRegistry) -> None:
     registry.register_model("other", metrics={"accuracy": 0.99})
     promote(registry, 1, "other")
     registry.register_model(NAME, metrics={"accuracy": 0.9})
@@ -509,7 +509,7 @@ def test_a_champion_of_another_model_is_none(registry: ModelRegistry) -> None:
 # Time
 
 
-def test_nothing_is_earlier_than_what_went_before_it(registry: ModelRegistry, clock: Clock) -> None:
+def test_times_never_go_back(registry: ModelRegistry, clock: Clock) -> None:
     registry.register_model(NAME)
     created = registry.get_version(NAME, 1).created_at
     clock.now -= timedelta(days=7)

@@ -35,7 +35,7 @@ def define(alice):
     return make
 
 
-def test_a_definition_is_stored_with_one_event_of_the_sites_chain(define, new_events, alice):
+def test_a_definition_is_stored_with_one_event_of_the_registrys_chain(define, new_events, alice):
     define(TOP1)
 
     (event,) = new_events()
@@ -83,7 +83,7 @@ def test_the_same_definition_again_writes_nothing(define, whole_database):
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_a_definition_that_cannot_be_is_refused(definition, field, define, whole_database):
+def test_an_invalid_definition_is_refused(definition, field, define, whole_database):
     before = whole_database()
     with pytest.raises(InvalidInput) as refused:
         define(definition)

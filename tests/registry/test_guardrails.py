@@ -63,7 +63,7 @@ def actions(events):
     return [event.action for event in events]
 
 
-def test_a_value_within_is_kept_and_raises_nothing(new_events):
+def test_a_value_within_the_limit_is_stored_without_an_alert(new_events):
     promote()
     guard()
     new_events()
@@ -79,7 +79,7 @@ def test_a_value_within_is_kept_and_raises_nothing(new_events):
     assert new_events() == []
 
 
-def test_a_breach_raises_the_andon_once_and_a_value_within_clears_it(new_events):
+def test_a_breach_raises_one_alert_and_a_value_within_the_limit_clears_it(new_events):
     promote()
     guard()
     new_events()
@@ -100,7 +100,7 @@ def test_a_breach_raises_the_andon_once_and_a_value_within_clears_it(new_events)
     assert new_events() == []
 
 
-def test_another_guardrail_clears_what_the_one_before_raised():
+def test_replacing_a_guardrail_clears_its_alert():
     promote()
     guard()
     report(0.05)
@@ -113,7 +113,7 @@ def test_another_guardrail_clears_what_the_one_before_raised():
     assert raised() == []
 
 
-def test_a_metric_without_a_guardrail_is_kept_and_judged_by_nothing(new_events):
+def test_a_metric_without_a_guardrail_is_only_stored(new_events):
     promote()
     new_events()
     came = report(9.0, metric="latency_ms")
@@ -123,7 +123,7 @@ def test_a_metric_without_a_guardrail_is_kept_and_judged_by_nothing(new_events):
     assert new_events() == []
 
 
-def test_each_version_in_production_has_its_own_values_and_andon():
+def test_each_version_in_production_has_its_own_values_and_alert():
     promote()
     promote(archive=False)
     guard()
@@ -134,7 +134,7 @@ def test_each_version_in_production_has_its_own_values_and_andon():
 
 
 @pytest.mark.parametrize("way", ["archived", "rolled back", "deleted", "model", "removed"])
-def test_the_andon_is_cleared_when_what_raised_it_is_gone(way, new_events):
+def test_an_alert_is_cleared_with_its_cause(way, new_events):
     promote()
     promote()
     guard()
@@ -178,7 +178,7 @@ def test_a_guardrail_that_rolls_back_does_so_once_and_as_the_guardrail(alice, ne
     assert reason.text == "v2: live error_rate is 0.05; required: ≤ 0.02."
 
 
-def test_a_value_that_may_roll_back_comes_from_who_may_promote(carol, new_events):
+def test_a_value_that_can_roll_back_requires_the_promote_permission(carol, new_events):
     promote()
     promote()
     guard(AUTO)
@@ -189,7 +189,7 @@ def test_a_value_that_may_roll_back_comes_from_who_may_promote(carol, new_events
     assert not models.LiveValue.objects.exists()
 
 
-def test_who_may_not_promote_disarms_no_guardrail(new_events):
+def test_disarming_a_guardrail_requires_the_promote_permission(new_events):
     promote()
     guard(AUTO)
     policy_editor = models.User.objects.create(username="pat")
@@ -203,7 +203,7 @@ def test_who_may_not_promote_disarms_no_guardrail(new_events):
     assert new_events() == []
 
 
-def test_beside_another_version_in_production_a_breach_leaves_it_to_people():
+def test_with_two_versions_in_production_a_breach_only_alerts():
     promote()
     promote(archive=False)
     guard(AUTO)
@@ -214,7 +214,7 @@ def test_beside_another_version_in_production_a_breach_leaves_it_to_people():
     assert len(raised()) == 1
 
 
-def test_a_guardrail_made_to_roll_back_does_so_at_the_next_breach():
+def test_a_guardrail_changed_to_roll_back_does_so_at_the_next_breach():
     promote()
     promote()
     guard()
@@ -223,7 +223,7 @@ def test_a_guardrail_made_to_roll_back_does_so_at_the_next_breach():
     assert report(0.05).rolled_back_to == 1
 
 
-def test_with_nothing_to_go_back_to_the_andon_stays_for_people():
+def test_without_a_rollback_target_the_alert_remains():
     promote()
     guard(AUTO)
     came = report(0.05)
@@ -232,7 +232,7 @@ def test_with_nothing_to_go_back_to_the_andon_stays_for_people():
     assert ModelVersion.objects.get().stage == "production"
 
 
-def test_two_breaches_in_a_row_roll_back_two_steps_and_never_to_what_failed():
+def test_two_breaches_roll_back_two_steps_and_never_to_a_failed_version():
     for _ in range(3):
         promote()
     guard(AUTO)
@@ -245,7 +245,7 @@ def test_two_breaches_in_a_row_roll_back_two_steps_and_never_to_what_failed():
 @pytest.mark.parametrize(
     ("version", "said"), [(1, "is not in Production"), (None, "has no version in Production")]
 )
-def test_only_what_is_in_production_is_measured_live(version, said, whole_database):
+def test_live_values_are_accepted_only_in_production(version, said, whole_database):
     register_version(draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON)
     before = whole_database()
     with pytest.raises(InvalidInput, match=said):
@@ -254,14 +254,14 @@ def test_only_what_is_in_production_is_measured_live(version, said, whole_databa
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.1", None, True])
-def test_a_value_that_is_no_finite_number_is_refused(value):
+def test_a_value_that_is_not_finite_is_refused(value):
     promote()
     with pytest.raises(InvalidInput):
         report(value)
     assert not models.LiveValue.objects.exists()
 
 
-def test_setting_again_changing_and_removing_leave_what_they_should(new_events):
+def test_setting_changing_and_removing_a_guardrail(new_events):
     register_version(draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON)
     new_events()
     guard()
@@ -274,7 +274,7 @@ def test_setting_again_changing_and_removing_leave_what_they_should(new_events):
 
 
 @pytest.mark.parametrize("who", ["victor", "carol", "peter", "anna"])
-def test_only_who_may_edit_policies_sets_guardrails(who, request, whole_database):
+def test_setting_guardrails_requires_the_policy_permission(who, request, whole_database):
     register_version(draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON)
     guard()
     by = Actor(request.getfixturevalue(who), Channel.PAGE)
@@ -286,7 +286,7 @@ def test_only_who_may_edit_policies_sets_guardrails(who, request, whole_database
     assert whole_database() == before
 
 
-def test_one_that_rolls_back_by_itself_needs_the_right_to_promote_too(victor):
+def test_an_automatic_rollback_also_requires_the_promote_permission(victor):
     register_version(draft=VersionDraft(model="resnet50"), actor=SYSTEM, at=NOON)
     permission = models.User._meta.get_field("user_permissions").related_model
     victor.user_permissions.add(permission.objects.get(codename="edit_policy"))
@@ -297,7 +297,7 @@ def test_one_that_rolls_back_by_itself_needs_the_right_to_promote_too(victor):
     assert not models.Guardrail.objects.get().auto_rollback
 
 
-def test_a_viewer_reports_nothing(victor, whole_database):
+def test_a_viewer_cannot_report_values(victor, whole_database):
     promote()
     before = whole_database()
     with pytest.raises(NotAllowed):

@@ -56,7 +56,7 @@ def numbers() -> list[int]:
     return list(ModelVersion.objects.order_by("number").values_list("number", flat=True))
 
 
-def test_versions_stand_where_they_stood_whatever_the_gates_say(
+def test_versions_keep_their_stage_regardless_of_policies(
     bring: Import, registry: DatabaseRegistry, new_events: Callable[[], list[AuditEvent]]
 ) -> None:
     strict = PromotionPolicy(Stage.PRODUCTION).require_metric("auc", Comparison.GTE, 0.99)
@@ -109,7 +109,7 @@ def test_new_versions_join_those_that_are_there(bring: Import) -> None:
     )
 
 
-def test_another_version_of_the_same_number_stays_as_it_is(
+def test_a_different_version_with_the_same_number_is_unchanged(
     bring: Import, registry: DatabaseRegistry
 ) -> None:
     registry.register_model("m", artifact_path="s3://ours/1")
@@ -125,7 +125,7 @@ def test_another_version_of_the_same_number_stays_as_it_is(
     )
 
 
-def test_a_version_that_was_deleted_here_does_not_come_back(
+def test_a_version_that_was_deleted_here_is_not_imported_again(
     bring: Import, alice: User, registry: DatabaseRegistry
 ) -> None:
     bring(version(1), version(2))
@@ -142,7 +142,7 @@ def test_a_deleted_models_name_is_free_for_an_import(bring: Import, alice: User)
     assert bring(version(1)).is_new
 
 
-def test_a_number_below_the_last_one_here_cannot_come_any_more(bring: Import) -> None:
+def test_a_number_below_the_last_one_here_is_refused(bring: Import) -> None:
     bring(version(5))
     report = bring(version(3), version(6))
     assert report.brought == (6,)
@@ -150,7 +150,7 @@ def test_a_number_below_the_last_one_here_cannot_come_any_more(bring: Import) ->
     assert numbers() == [5, 6]
 
 
-def test_an_alias_that_points_elsewhere_here_stays(
+def test_an_alias_of_another_version_here_is_unchanged(
     bring: Import, registry: DatabaseRegistry
 ) -> None:
     bring(version(1, aliases=("best",)))
@@ -173,7 +173,7 @@ def test_an_alias_that_points_elsewhere_here_stays(
         {"tags": {"k\x00": "v"}},
     ],
 )
-def test_a_version_that_cannot_be_stored_is_refused_and_the_others_come(
+def test_an_unstorable_version_is_refused_and_the_others_are_imported(
     bring: Import, cannot_be: dict[str, Any]
 ) -> None:
     report = bring(version(1), replace(version(2, Stage.PRODUCTION), **cannot_be), version(3))
@@ -184,7 +184,7 @@ def test_a_version_that_cannot_be_stored_is_refused_and_the_others_come(
     assert list(differing_rows()) == []
 
 
-def test_a_clock_that_jumped_leaves_a_past_in_order(
+def test_inconsistent_times_are_put_in_order(
     bring: Import, new_events: Callable[[], list[AuditEvent]]
 ) -> None:
     tomorrow, earlier = NOON + timedelta(days=1), LONG_AGO - timedelta(days=9)
@@ -203,7 +203,7 @@ def test_a_clock_that_jumped_leaves_a_past_in_order(
 @pytest.mark.parametrize(
     "order", [(2, 1), (1, 1), tuple(range(1, VERSIONS_AT_ONCE_MAX + 2))], ids=["back", "twice", "n"]
 )
-def test_versions_come_by_number_each_once_and_not_too_many(
+def test_versions_must_be_in_order_unique_and_at_most_500(
     bring: Import, order: tuple[int, ...]
 ) -> None:
     with pytest.raises(InvalidInput, match="At most 500 versions"):
@@ -221,13 +221,13 @@ def test_versions_come_by_number_each_once_and_not_too_many(
         {"origin": "x" * 5_000},
     ],
 )
-def test_a_model_that_cannot_be_is_refused_whole(bring: Import, model: dict[str, Any]) -> None:
+def test_an_invalid_model_is_refused_completely(bring: Import, model: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         bring(version(1), **model)
     assert not RegisteredModel.objects.exists()
 
 
-def test_it_takes_an_administrator(
+def test_importing_requires_an_administrator(
     bring: Import, peter: User, anna: User, whole_database: Callable[[], dict[str, list[Any]]]
 ) -> None:
     before = whole_database()

@@ -77,7 +77,7 @@ def test_the_same_tag_again_writes_nothing(version, act, whole_database):
     assert whole_database() == before
 
 
-def test_tags_of_model_and_versions_are_apart(act):
+def test_tags_of_model_and_versions_are_separate(act):
     for version, value in ((None, "model"), (1, "one"), (2, "two")):
         act(set_tag, key="stands on", value=value, version=version)
     assert ModelTag.objects.get().value == "model"
@@ -85,7 +85,7 @@ def test_tags_of_model_and_versions_are_apart(act):
 
 
 @pytest.mark.parametrize("version", [1, None])
-def test_a_tag_that_is_not_there_cannot_be_removed(version, act, whole_database):
+def test_an_unknown_tag_cannot_be_removed(version, act, whole_database):
     before = whole_database()
     with pytest.raises(NotFound) as refused:
         act(delete_tag, key="family", version=version)
@@ -116,7 +116,7 @@ def test_the_same_alias_again_writes_nothing(act, whole_database):
     assert whole_database() == before
 
 
-def test_an_alias_that_is_not_there_cannot_be_removed(act, whole_database):
+def test_an_unknown_alias_cannot_be_removed(act, whole_database):
     before = whole_database()
     with pytest.raises(NotFound) as refused:
         act(delete_alias, alias="champion")
@@ -133,7 +133,7 @@ def test_a_deleted_version_takes_its_aliases_with_it(act, alice):
 
 
 @pytest.mark.parametrize("alias", ["latest", "v1", "V22", "a b", "", "é!", "x" * 256])
-def test_an_alias_that_cannot_be_is_refused(alias, act, whole_database):
+def test_an_invalid_alias_is_refused(alias, act, whole_database):
     before = whole_database()
     with pytest.raises(InvalidInput) as refused:
         act(set_alias, alias=alias, version=1)
@@ -146,7 +146,7 @@ def test_an_alias_that_cannot_be_is_refused(alias, act, whole_database):
     [("", "x", "key"), ("a\tb", "x", "key"), ("k", "x" * 100_001, "value"), ("k", "\x00", "value")],
     ids=lambda text: str(text)[:10],
 )
-def test_a_tag_that_cannot_be_is_refused(key, value, field, act, whole_database):
+def test_an_invalid_tag_is_refused(key, value, field, act, whole_database):
     before = whole_database()
     with pytest.raises(InvalidInput) as refused:
         act(set_tag, key=key, value=value, version=1)
@@ -155,7 +155,7 @@ def test_a_tag_that_cannot_be_is_refused(key, value, field, act, whole_database)
 
 
 @pytest.mark.parametrize("where", [{"name": "nothing"}, {"version": 9}], ids=str)
-def test_what_is_not_there_gets_neither_tag_nor_alias(where, act, whole_database):
+def test_an_unknown_version_gets_neither_tag_nor_alias(where, act, whole_database):
     before = whole_database()
     with pytest.raises(NotFound):
         act(set_tag, **{"key": "k", "value": "v", "version": 1, **where})

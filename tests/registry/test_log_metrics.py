@@ -68,7 +68,7 @@ def test_new_and_replaced_metrics_are_one_event_with_old_and_new(log, new_events
     assert ModelVersion.objects.get().revision == row.revision == 2
 
 
-def test_logging_what_is_there_already_writes_nothing(log, whole_database):
+def test_logging_existing_values_writes_nothing(log, whole_database):
     before = whole_database()
     assert log({"accuracy": 0.9}).revision == 1
     assert log({}).revision == 1
@@ -83,7 +83,7 @@ def test_only_what_changed_enters_the_event(log, new_events):
     assert list(event.data["metrics"]) == ["f1"]
 
 
-def test_a_value_logged_anew_drops_the_samples_of_the_old_one(log):
+def test_a_replaced_value_drops_the_old_sample_count(log):
     log({"f1": core.Metric("f1", 0.5, samples=10, dataset="test")})
     log({"f1": 0.5})
     stored = Metric.objects.get(name="f1")
@@ -97,7 +97,7 @@ def test_the_stage_and_its_time_stay(log):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, "0.9", None, 10**400])
-def test_a_value_that_is_no_finite_number_is_refused_and_leaves_nothing(value, log, whole_database):
+def test_a_value_that_is_not_finite_is_refused_and_leaves_nothing(value, log, whole_database):
     before = whole_database()
     with pytest.raises(InvalidInput):
         log({"f1": 0.5, "accuracy": value})
@@ -105,13 +105,13 @@ def test_a_value_that_is_no_finite_number_is_refused_and_leaves_nothing(value, l
 
 
 @pytest.mark.parametrize("value", [1.7976931348623157e308, -5e-324, 0.1 + 0.2])
-def test_a_float_comes_back_to_the_last_bit(value, log):
+def test_floats_are_stored_exactly(value, log):
     log({"f1": value})
     assert Metric.objects.get(name="f1").value == value
 
 
 @pytest.mark.parametrize("where", [{"name": "nothing"}, {"version": 2}], ids=str)
-def test_what_is_not_there_cannot_be_measured(where, log, whole_database):
+def test_an_unknown_version_cannot_be_measured(where, log, whole_database):
     before = whole_database()
     with pytest.raises(NotFound):
         log({"f1": 0.5}, **where)

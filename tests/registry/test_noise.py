@@ -38,7 +38,7 @@ def is_a_fraction() -> None:
     define_metric(definition=MetricDefinition("auc", scale=Scale.FRACTION), actor=SYSTEM, at=NOON)
 
 
-def test_a_draft_is_judged_as_it_would_be_when_set(two: DatabaseRegistry) -> None:
+def test_a_draft_is_checked_like_a_saved_policy(two: DatabaseRegistry) -> None:
     is_a_fraction()
     tried = two.check_promotion_policy("m", 2, BETTER, Stage.PRODUCTION)
     two.set_policy(BETTER)
@@ -47,9 +47,7 @@ def test_a_draft_is_judged_as_it_would_be_when_set(two: DatabaseRegistry) -> Non
     assert tried.outcomes == stored.outcomes
 
 
-def test_an_approval_goes_stale_when_noise_is_reckoned_otherwise(
-    two: DatabaseRegistry, anna
-) -> None:
+def test_an_approval_expires_when_the_noise_definition_changes(two: DatabaseRegistry, anna) -> None:
     two.set_policy(BETTER.require_approvals(1))
     request = two.request_transition("m", 2)
     reader = DatabaseRegistry(actor=anna, channel=Channel.PYTHON)
@@ -62,7 +60,7 @@ def test_an_approval_goes_stale_when_noise_is_reckoned_otherwise(
     assert not two.can_promote("m", 2).allowed
 
 
-def test_an_approval_does_not_outlive_the_right_to_give_it(two: DatabaseRegistry, anna) -> None:
+def test_an_approval_expires_with_the_permission_to_approve(two: DatabaseRegistry, anna) -> None:
     two.set_policy(PromotionPolicy(Stage.PRODUCTION).require_approvals(1))
     two.request_transition("m", 2)
     DatabaseRegistry(actor=anna).approve("m", 2)

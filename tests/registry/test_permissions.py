@@ -197,7 +197,7 @@ def member_of(group):
     return user
 
 
-def test_every_function_of_the_write_path_stands_in_the_table():
+def test_every_function_of_the_write_path_is_in_the_table():
     functions = {name for name, _ in write_functions()}
     elsewhere = WITHOUT_RIGHT | TESTED_APART | ABOUT_THE_LOG
     assert functions - elsewhere == {name for name, _, _ in DEEDS}

@@ -57,7 +57,7 @@ def test_a_policy_is_a_revision_and_one_event_of_its_chain(name, guard, new_even
 
 
 @pytest.mark.parametrize("name", [None, "resnet50"])
-def test_an_edit_makes_a_new_revision_and_leaves_the_old_one_as_it_was(name, guard):
+def test_an_edit_creates_a_new_revision_and_keeps_the_old_one(name, guard):
     first = guard(ACCURATE, name)
     second = guard(STRICTER, name, at=LATER + timedelta(hours=1))
 
@@ -67,19 +67,19 @@ def test_an_edit_makes_a_new_revision_and_leaves_the_old_one_as_it_was(name, gua
     assert (second.number, second.superseded_at) == (2, None)
 
 
-def test_the_same_policy_again_makes_no_revision_and_no_event(guard, whole_database):
+def test_setting_the_same_policy_again_creates_no_revision_and_no_event(guard, whole_database):
     first = guard(ACCURATE)
     before = whole_database()
     assert guard(ACCURATE) == first
     assert whole_database() == before
 
 
-def test_a_policy_that_comes_back_is_a_revision_of_its_own(guard):
+def test_a_restored_policy_is_a_new_revision(guard):
     assert [guard(policy).number for policy in (ACCURATE, STRICTER, ACCURATE)] == [1, 2, 3]
     assert PolicyRevision.objects.filter(superseded_at=None).count() == 1
 
 
-def test_site_model_and_stage_count_their_revisions_apart(guard):
+def test_default_and_model_policies_number_revisions_separately_per_stage(guard):
     production = PromotionPolicy(Stage.PRODUCTION).require_approvals(1)
     assert guard(ACCURATE).number == 1
     assert guard(ACCURATE, "resnet50").number == 1
@@ -87,7 +87,7 @@ def test_site_model_and_stage_count_their_revisions_apart(guard):
     assert PolicyRevision.objects.filter(superseded_at=None).count() == 3
 
 
-def test_the_models_own_policy_is_in_force_and_the_sites_for_all_others(guard, resnet50, alice):
+def test_a_model_policy_applies_to_its_model_and_the_default_to_all_others(guard, resnet50, alice):
     bert = register_version(
         draft=VersionDraft(model="bert"), actor=Actor(alice, Channel.CLI), at=NOON
     ).model
@@ -99,7 +99,7 @@ def test_the_models_own_policy_is_in_force_and_the_sites_for_all_others(guard, r
     assert policy_in_force(bert, Stage.PRODUCTION) is None
 
 
-def test_the_first_policy_of_the_site_begins_the_sites_chain(guard):
+def test_the_first_default_policy_begins_the_registrys_chain(guard):
     guard(ACCURATE)
     chain = SiteChain.objects.get()
     assert chain.chain_length == AuditEvent.objects.filter(model=None).count() == 1
@@ -127,7 +127,7 @@ def test_a_policy_without_a_stage_is_refused(guard, whole_database):
     assert whole_database() == before
 
 
-def test_a_policy_of_a_model_that_is_not_there_is_refused(guard, whole_database):
+def test_a_policy_of_an_unknown_model_is_refused(guard, whole_database):
     before = whole_database()
     with pytest.raises(NotFound):
         guard(ACCURATE, "nothing")

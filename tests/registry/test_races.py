@@ -70,7 +70,7 @@ def move(version, to_stage, *, name="resnet50", by=SYSTEM, **more):
     )
 
 
-def test_of_two_who_move_one_card_at_once_exactly_one_wins_and_the_other_is_told(carol, peter):
+def test_of_two_concurrent_moves_one_succeeds_and_the_other_is_a_conflict(carol, peter):
     register()
     for number in range(2, ROUNDS + 2):
         register()
@@ -95,7 +95,7 @@ def test_of_two_who_move_one_card_at_once_exactly_one_wins_and_the_other_is_told
     assert verify_chains().broken == ()
 
 
-def test_without_an_expectation_the_second_of_two_moves_is_judged_by_what_the_first_left(db):
+def test_without_an_expectation_the_second_move_is_checked_after_the_first(db):
     for number in range(1, 21):
         register()
         outcomes = at_once(
@@ -105,7 +105,7 @@ def test_without_an_expectation_the_second_of_two_moves_is_judged_by_what_the_fi
         assert codes == ["invalid_transition", "moved"]
 
 
-def test_two_who_replace_the_version_in_production_at_once_leave_exactly_one_there(db):
+def test_concurrent_replacements_leave_one_version_in_production(db):
     register()
     for number in range(2, 32, 2):
         for added in (number, number + 1):
@@ -124,7 +124,7 @@ def test_two_who_replace_the_version_in_production_at_once_leave_exactly_one_the
     assert verify_chains().broken == ()
 
 
-def test_two_first_versions_of_one_name_at_once_are_versions_1_and_2_of_one_model(db):
+def test_concurrent_first_versions_are_versions_1_and_2_of_one_model(db):
     for n in range(ROUNDS // 2):
         rows = at_once(*[partial(register, f"model {n}")] * 2)
         assert sorted(row.number for row in rows) == [1, 2]
@@ -137,7 +137,7 @@ def test_two_first_versions_of_one_name_at_once_are_versions_1_and_2_of_one_mode
     assert verify_chains().broken == ()
 
 
-def test_eight_who_register_on_one_model_get_numbers_without_a_gap(db):
+def test_eight_concurrent_registrations_get_numbers_without_a_gap(db):
     def many():
         return [register().number for _ in range(10)]
 
@@ -151,14 +151,14 @@ def test_eight_who_register_on_one_model_get_numbers_without_a_gap(db):
     assert verify_chains().broken == ()
 
 
-def test_two_who_want_one_number_at_once_get_it_once(db):
+def test_a_number_requested_concurrently_is_assigned_once(db):
     for number in range(1, 21):
         outcomes = at_once(*[partial(register, version=number)] * 2)
         assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 1
     assert RegisteredModel.objects.get().development_count == 20
 
 
-def test_sixteen_who_write_to_different_models_all_get_through(db):
+def test_sixteen_concurrent_writes_to_different_models_succeed(db):
     def work(name):
         def run():
             for number in range(1, 6):
@@ -178,7 +178,7 @@ def test_sixteen_who_write_to_different_models_all_get_through(db):
     assert (report.chains, report.events, report.broken) == (16, 256, ())
 
 
-def test_writes_to_the_site_at_once_form_one_chain(db):
+def test_concurrent_writes_to_the_registry_form_one_chain(db):
     def policies(stage):
         return lambda: [
             set_policy(
@@ -207,7 +207,7 @@ def test_writes_to_the_site_at_once_form_one_chain(db):
     assert (report.chains, report.broken) == (1, ())
 
 
-def test_of_two_who_edit_one_policy_at_once_exactly_one_wins(db):
+def test_of_two_concurrent_policy_edits_one_succeeds(db):
     for n in range(20):
         outcomes = at_once(
             *[
@@ -226,7 +226,7 @@ def test_of_two_who_edit_one_policy_at_once_exactly_one_wins(db):
         assert lost.revision == n + 1
 
 
-def test_two_tags_and_a_metric_at_once_are_all_kept(db):
+def test_concurrent_tags_and_metrics_are_all_stored(db):
     register()
     for n in range(20):
         outcomes = at_once(
@@ -251,7 +251,7 @@ def test_two_tags_and_a_metric_at_once_are_all_kept(db):
     assert verify_chains().broken == ()
 
 
-def test_two_who_set_one_alias_at_once_leave_it_on_one_version(db):
+def test_an_alias_set_concurrently_points_to_one_version(db):
     for _ in range(2):
         register()
     for n in range(20):
@@ -272,7 +272,7 @@ def test_two_who_set_one_alias_at_once_leave_it_on_one_version(db):
     assert verify_chains().broken == ()
 
 
-def test_two_models_renamed_to_one_name_at_once_get_it_once(db):
+def test_of_two_concurrent_renames_to_one_name_one_succeeds(db):
     for n in range(ROUNDS // 2):
         for side in ("a", "b"):
             register(f"{side} {n}")
@@ -304,7 +304,7 @@ def test_a_version_registered_while_its_model_is_renamed_is_not_lost(db):
     assert verify_chains().broken == ()
 
 
-def test_one_account_name_asked_for_twice_at_once_is_made_once(db):
+def test_an_account_name_requested_concurrently_is_created_once(db):
     for n in range(10):
         outcomes = at_once(
             *[partial(create_user, username=f"dora{n}", group="viewer", actor=SYSTEM, at=NOON)] * 2
@@ -312,14 +312,14 @@ def test_one_account_name_asked_for_twice_at_once_is_made_once(db):
         assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 1
 
 
-def test_a_one_time_link_used_by_eight_at_once_signs_one_of_them_in(carol):
+def test_a_link_used_concurrently_signs_in_once(carol):
     for _ in range(10):
         token = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
         outcomes = at_once(*[partial(use_sign_in_link, token=token, at=NOON)] * 8)
         assert sum(outcome is not None for outcome in outcomes) == 1
 
 
-def test_a_log_that_grows_while_it_is_verified_is_not_called_broken(db):
+def test_a_log_that_grows_during_verification_is_not_reported_as_broken(db):
     register()
     done = threading.Event()
 

@@ -59,7 +59,7 @@ def check(victor):
 
 
 @pytest.mark.parametrize(("number", "passed"), [(1, False), (2, True)])
-def test_a_check_is_kept_with_its_evidence_and_one_event(
+def test_a_check_is_stored_with_its_evidence_and_one_event(
     number, passed, check, policy, new_events, victor
 ):
     new_events()
@@ -103,7 +103,7 @@ def test_a_check_moves_nothing(check, policy):
     assert counts.get() == before
 
 
-def test_a_kept_check_does_not_change_with_what_it_judged(check, policy, alice):
+def test_a_stored_check_does_not_change_with_its_version(check, policy, alice):
     actor = Actor(alice, Channel.CLI)
     made = PolicyCheck.objects.filter(pk=check(2).pk).values()
     frozen = made.get()
@@ -119,7 +119,7 @@ def test_a_kept_check_does_not_change_with_what_it_judged(check, policy, alice):
     assert made.get() == frozen
 
 
-def test_each_check_that_is_asked_for_is_kept(check, policy, new_events):
+def test_each_requested_check_is_stored(check, policy, new_events):
     new_events()
     check(1)
     check(1)
@@ -133,12 +133,12 @@ def test_without_a_policy_the_check_passes_and_says_so(check):
     assert made.verdict["has_policy"] is False
 
 
-def test_another_stage_than_the_next_may_be_asked_for(check, policy):
+def test_another_stage_than_the_next_can_be_checked(check, policy):
     made = check(1, Stage.PRODUCTION)
     assert (made.to_stage, made.policy_revision) == ("production", None)
 
 
-def test_where_there_is_no_next_stage_one_has_to_be_named(check, alice, whole_database):
+def test_without_a_next_stage_one_must_be_named(check, alice, whole_database):
     transition_stage(
         name="resnet50",
         version=1,
@@ -155,14 +155,14 @@ def test_where_there_is_no_next_stage_one_has_to_be_named(check, alice, whole_da
 
 
 @pytest.mark.parametrize("where", [{"name": "nothing"}, {"number": 9}], ids=str)
-def test_what_is_not_there_cannot_be_checked(where, check, whole_database):
+def test_an_unknown_version_cannot_be_checked(where, check, whole_database):
     before = whole_database()
     with pytest.raises(NotFound):
         check(**{"number": 1, **where})
     assert whole_database() == before
 
 
-def test_a_stranger_cannot_ask_for_a_check(check, django_user_model, whole_database):
+def test_an_account_without_permission_cannot_run_a_check(check, django_user_model, whole_database):
     stranger = django_user_model.objects.create(username="stranger")
     before = whole_database()
     with pytest.raises(NotAllowed):

@@ -36,7 +36,7 @@ def model(name="resnet50"):
     return RegisteredModel.objects.get(name=name, deleted_at=None)
 
 
-def test_the_first_version_makes_the_model_and_both_are_events_of_its_chain(register, new_events):
+def test_the_first_version_creates_the_model_and_both_are_events_of_its_chain(register, new_events):
     row = register(
         label="1.0.0",
         metrics={"accuracy": 0.9, "top1": core.Metric("top1", 80.1, samples=50_000)},
@@ -83,13 +83,13 @@ def test_the_next_version_is_one_event(register, new_events):
     assert model().development_count == 2
 
 
-def test_a_number_may_be_given_and_the_next_one_follows_it(register):
+def test_a_number_can_be_given_and_the_next_one_follows_it(register):
     assert register(version=7).number == 7
     assert register().number == 8
 
 
 @pytest.mark.parametrize("number", [3, 7])
-def test_a_number_that_was_passed_cannot_be_given_again(number, register, whole_database):
+def test_a_skipped_number_cannot_be_used_later(number, register, whole_database):
     register(version=7)
     before = whole_database()
     with pytest.raises(AlreadyExists) as refused:
@@ -98,7 +98,7 @@ def test_a_number_that_was_passed_cannot_be_given_again(number, register, whole_
     assert whole_database() == before
 
 
-def test_the_number_of_a_deleted_version_is_never_given_again(register, alice):
+def test_the_number_of_a_deleted_version_is_never_reused(register, alice):
     register()
     delete_version(name="resnet50", version=1, actor=Actor(alice, Channel.API), at=NOON)
     with pytest.raises(AlreadyExists):
@@ -106,9 +106,7 @@ def test_the_number_of_a_deleted_version_is_never_given_again(register, alice):
     assert register().number == 2
 
 
-def test_a_label_is_unique_among_the_models_versions_that_are_there(
-    register, alice, whole_database
-):
+def test_a_label_is_unique_among_the_models_existing_versions(register, alice, whole_database):
     register(label="1.0")
     register("bert", label="1.0")
     before = whole_database()
@@ -120,7 +118,7 @@ def test_a_label_is_unique_among_the_models_versions_that_are_there(
     assert register(label="1.0").number == 2
 
 
-def test_a_deleted_models_name_may_be_taken_by_a_new_model_with_its_own_chain(register, alice):
+def test_a_deleted_models_name_can_be_reused_by_a_model_with_a_new_chain(register, alice):
     old = register().model
     delete_model(name="resnet50", actor=Actor(alice, Channel.API), at=NOON)
     new = register()
@@ -157,9 +155,7 @@ def test_names_that_differ_only_in_their_unicode_form_are_one_name(register):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_cannot_be_is_refused_by_its_field_and_leaves_nothing(
-    more, field, register, whole_database
-):
+def test_an_invalid_field_is_named_and_leaves_nothing(more, field, register, whole_database):
     before = whole_database()
     with pytest.raises(InvalidInput) as refused:
         register(**more)
@@ -182,7 +178,7 @@ def test_a_version_registered_by_the_registry_itself_has_no_owner(db):
     assert row.model.owner is None
 
 
-def test_an_import_of_the_past_keeps_its_times_but_never_runs_backwards(register):
+def test_imported_times_are_kept_but_never_go_back(register):
     register(at=NOON)
     past = NOON - timedelta(days=30)
     assert register(at=past).created_at == NOON
@@ -198,7 +194,7 @@ def test_a_thousand_metrics_fit_in_one_version(register):
 # --- A model without a version --------------------------------------------------------------------
 
 
-def test_a_model_may_be_there_before_its_first_version(alice, register, new_events):
+def test_a_model_can_exist_before_its_first_version(alice, register, new_events):
     made = create_model(
         name="new",
         description="To be *trained*",
@@ -216,7 +212,7 @@ def test_a_model_may_be_there_before_its_first_version(alice, register, new_even
     assert [event.action for event in new_events()] == ["model_version.registered"]
 
 
-def test_a_model_is_made_once_and_its_name_is_free_when_it_is_deleted(alice, whole_database):
+def test_a_model_is_created_once_and_its_name_is_free_after_deletion(alice, whole_database):
     actor = Actor(alice, Channel.API)
     create_model(name="new", actor=actor, at=NOON)
     before = whole_database()
@@ -231,13 +227,13 @@ def test_a_model_is_made_once_and_its_name_is_free_when_it_is_deleted(alice, who
     "wrong",
     [{"name": ""}, {"name": "a/b"}, {"tags": {"": "v"}}, {"description": "x" * 100_001}],
 )
-def test_a_model_that_cannot_be_is_not_made(alice, wrong):
+def test_an_invalid_model_is_not_created(alice, wrong):
     with pytest.raises(InvalidInput):
         create_model(**{"name": "new", **wrong}, actor=Actor(alice, Channel.API), at=NOON)
     assert not RegisteredModel.objects.exists()
 
 
-def test_making_a_model_takes_a_contributor(victor):
+def test_creating_a_model_requires_a_contributor(victor):
     with pytest.raises(NotAllowed):
         create_model(name="new", actor=Actor(victor, Channel.API), at=NOON)
     assert not RegisteredModel.objects.exists()

@@ -64,7 +64,7 @@ def stages():
     return {row.number: row.stage for row in rows}
 
 
-def test_the_last_version_goes_back_and_the_rest_is_archived_under_one_operation(alice, new_events):
+def test_the_last_version_is_restored_and_the_rest_archived_in_one_operation(alice, new_events):
     for _ in range(2):
         promote()
     new_events()
@@ -95,7 +95,7 @@ def test_every_other_version_in_production_is_archived():
     assert (moved.version, moved.archived) == (1, (2, 3))
 
 
-def test_a_second_rollback_skips_what_a_rollback_took_out():
+def test_a_second_rollback_skips_a_rolled_back_version():
     for _ in range(3):
         promote()
     assert back().version == 2
@@ -105,7 +105,7 @@ def test_a_second_rollback_skips_what_a_rollback_took_out():
         back()
 
 
-def test_what_a_rollback_took_out_can_be_named():
+def test_a_rolled_back_version_can_be_named():
     promote()
     promote()
     back()
@@ -113,7 +113,7 @@ def test_what_a_rollback_took_out_can_be_named():
     assert stages() == {1: "archived", 2: "production"}
 
 
-def test_what_was_promoted_again_since_counts_as_good_again(settings):
+def test_a_version_promoted_again_is_a_rollback_target_again(settings):
     settings.OBEYA_WORKFLOW = "open"
     promote()
     promote()
@@ -159,7 +159,7 @@ def test_it_works_with_nothing_in_production():
         (None, "name the version to go back to"),
     ],
 )
-def test_a_bad_target_is_refused_in_words_and_nothing_changes(to_version, said, whole_database):
+def test_an_invalid_target_is_refused_and_nothing_changes(to_version, said, whole_database):
     promote()
     delete_version(name="resnet50", version=1, actor=SYSTEM, at=NOON)
     promote()
@@ -182,7 +182,7 @@ def test_it_needs_a_reason(reason, whole_database):
 
 
 @pytest.mark.parametrize("who", ["victor", "carol", "anna"])
-def test_only_who_may_promote_rolls_back(who, request, whole_database):
+def test_rolling_back_requires_the_promote_permission(who, request, whole_database):
     promote()
     promote()
     person = request.getfixturevalue(who)
@@ -192,7 +192,7 @@ def test_only_who_may_promote_rolls_back(who, request, whole_database):
     assert whole_database() == before
 
 
-def test_policy_and_limit_are_checked_and_kept_but_block_nothing():
+def test_policy_and_limit_are_checked_and_stored_but_block_nothing():
     promote()
     promote()
     set_policy(
@@ -210,7 +210,7 @@ def test_policy_and_limit_are_checked_and_kept_but_block_nothing():
     assert stages()[1] == "production"
 
 
-def test_who_saw_something_else_in_production_is_told_and_nothing_changes(whole_database):
+def test_a_stale_rollback_is_refused_and_changes_nothing(whole_database):
     for _ in range(3):
         promote()
     before = whole_database()
@@ -221,7 +221,7 @@ def test_who_saw_something_else_in_production_is_told_and_nothing_changes(whole_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_eight_who_roll_back_what_they_see_exactly_one_does():
+def test_of_eight_concurrent_rollbacks_one_succeeds():
     for _ in range(3):
         promote()
     barrier = threading.Barrier(8)
@@ -243,7 +243,7 @@ def test_of_eight_who_roll_back_what_they_see_exactly_one_does():
     assert verify_chains().broken == ()
 
 
-def test_metrics_logged_since_do_not_stand_in_the_way():
+def test_metrics_logged_since_do_not_prevent_a_rollback():
     promote()
     promote()
     log_metrics(name="resnet50", version=1, metrics={"f1": 0.1}, actor=SYSTEM, at=NOON)

@@ -51,7 +51,7 @@ def registry(alice: User) -> DatabaseRegistry:
     return registry
 
 
-def test_what_nobody_touched_agrees(registry: DatabaseRegistry) -> None:
+def test_unchanged_rows_agree_with_the_log(registry: DatabaseRegistry) -> None:
     assert list(differing_rows()) == []
     assert verify_chains().rows == ()
 
@@ -100,13 +100,13 @@ TAMPERING: dict[str, tuple[Callable[[], object], str]] = {
 
 
 @pytest.mark.parametrize("tamper", TAMPERING)
-def test_what_was_changed_behind_its_back_is_named(registry: DatabaseRegistry, tamper: str) -> None:
+def test_rows_changed_without_an_event_are_named(registry: DatabaseRegistry, tamper: str) -> None:
     change, says = TAMPERING[tamper]
     change()
     assert any(says in sentence for sentence in verify_chains().rows)
 
 
-def test_another_granter_is_named(registry: DatabaseRegistry, alice: User) -> None:
+def test_a_changed_granter_is_named(registry: DatabaseRegistry, alice: User) -> None:
     mallory = create_user(
         username="mallory",
         group="viewer",
@@ -128,7 +128,7 @@ def unguarded(registry: DatabaseRegistry) -> None:
 
 @pytest.mark.usefixtures("unguarded")
 @pytest.mark.parametrize("how", UNREADABLE)
-def test_an_event_that_cannot_be_read_is_left_to_its_chain(how: str) -> None:
+def test_an_unreadable_event_is_left_to_the_verification_of_its_chain(how: str) -> None:
     for row in AuditEvent.objects.exclude(version=None):
         # So that the row is checked, whatever it contains.
         text = UNREADABLE[how](row.canonical_text) + ' "check_digest"'
@@ -138,7 +138,7 @@ def test_an_event_that_cannot_be_read_is_left_to_its_chain(how: str) -> None:
 
 @pytest.mark.usefixtures("unguarded")
 @pytest.mark.parametrize("data", WRONG_DATA.values(), ids=WRONG_DATA)
-def test_an_event_with_data_of_wrong_types_is_at_odds_with_the_rows(data: str) -> None:
+def test_an_event_with_data_of_wrong_types_disagrees_with_the_rows(data: str) -> None:
     for row in AuditEvent.objects.exclude(version=None):
         text = with_member(row.canonical_text, "data", data)
         AuditEvent.objects.filter(pk=row.pk).update(canonical_text=text)
@@ -148,7 +148,7 @@ def test_an_event_with_data_of_wrong_types_is_at_odds_with_the_rows(data: str) -
     assert verify_chains().broken
 
 
-def test_as_many_statements_for_many_events_as_for_few(registry: DatabaseRegistry) -> None:
+def test_the_number_of_statements_does_not_grow_with_the_events(registry: DatabaseRegistry) -> None:
     taken = []
     for _ in range(2):
         with CaptureQueriesContext(connection) as statements:

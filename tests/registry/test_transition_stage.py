@@ -131,7 +131,7 @@ def test_a_move_keeps_the_counts_of_the_model(move):
     assert counts() == (2, 0, 0, 1)
 
 
-def test_a_move_leaves_exactly_one_event_that_says_who_what_and_why(move, new_events, peter):
+def test_a_move_writes_one_event_with_actor_stages_and_reason(move, new_events, peter):
     before = model()
 
     move(1, STAGING, by=peter, reason=" Best so far. ")
@@ -154,7 +154,7 @@ def test_a_move_leaves_exactly_one_event_that_says_who_what_and_why(move, new_ev
     assert (model().chain_length, model().chain_hash) == (event.sequence, event.hash)
 
 
-def test_a_move_returns_what_was_done(move, new_events, peter):
+def test_a_move_returns_its_transition(move, new_events, peter):
     made = move(2, STAGING, by=peter, reason="Go.")
 
     (event,) = new_events()
@@ -164,14 +164,14 @@ def test_a_move_returns_what_was_done(move, new_events, peter):
     assert (made.operation_id, made.archived) == (str(event.operation), ())
 
 
-def test_a_move_without_a_reason_keeps_no_text(move, new_events):
+def test_a_move_without_a_reason_stores_no_text(move, new_events):
     move(1, STAGING)
     (event,) = new_events()
     assert json.loads(event.canonical_text)["texts"] == {}
     assert not AuditText.objects.filter(event=event).exists()
 
 
-def test_the_registry_itself_may_move_and_is_named_as_the_system(move, new_events):
+def test_the_registry_itself_can_move_and_is_named_as_the_system(move, new_events):
     transition_stage(
         name="resnet50",
         version=1,
@@ -194,7 +194,7 @@ def test_a_stage_may_be_given_by_its_name(move):
 
 @pytest.mark.parametrize("from_stage", list(Stage))
 @pytest.mark.parametrize("workflow", list(MOVES))
-def test_the_sites_workflow_lets_through_its_moves_and_no_other(
+def test_the_default_workflow_allows_only_its_moves(
     workflow, from_stage, move, settings, whole_database
 ):
     for number, to_stage in enumerate(Stage, start=4):
@@ -231,7 +231,7 @@ def test_a_refusal_by_the_workflow_names_both_stages_and_what_is_allowed(move, w
     assert whole_database() == before
 
 
-def test_a_move_to_where_the_version_is_is_refused_as_already_there(move, whole_database):
+def test_a_move_to_the_current_stage_is_refused(move, whole_database):
     before = whole_database()
     with pytest.raises(InvalidTransition) as refused:
         move(1, DEVELOPMENT)
@@ -239,7 +239,7 @@ def test_a_move_to_where_the_version_is_is_refused_as_already_there(move, whole_
     assert whole_database() == before
 
 
-def test_the_models_own_workflow_goes_before_the_sites(move, alice, settings):
+def test_the_model_workflow_overrides_the_default(move, alice, settings):
     settings.OBEYA_WORKFLOW = "strict"
     actor = Actor(alice, Channel.PAGE)
     configure_model(name="resnet50", workflow="open", actor=actor, at=NOON)
@@ -269,7 +269,7 @@ def test_a_refusal_by_workflow_and_policy_together_names_both_and_leaves_nothing
 # --- The policy -----------------------------------------------------------------------------------
 
 
-def test_a_move_refused_by_policy_leaves_one_event_and_one_check_and_no_state(
+def test_a_move_refused_by_policy_adds_only_one_event_and_one_check(
     move, guarded, new_events, whole_database, peter
 ):
     revision = guarded(ACCURATE)
@@ -307,7 +307,7 @@ def test_a_metric_that_was_not_measured_refuses_the_move(move, guarded):
         move(3, STAGING)
 
 
-def test_missing_approvals_refuse_the_move_and_leave_one_event_with_its_check(
+def test_missing_approvals_refuse_the_move_and_add_one_event_with_its_check(
     move, guarded, new_events
 ):
     guarded(PromotionPolicy(STAGING).require_approvals(2))
@@ -323,7 +323,7 @@ def test_missing_approvals_refuse_the_move_and_leave_one_event_with_its_check(
     assert version(3).stage == "development"
 
 
-def test_every_refusal_is_named_at_once(move, guarded):
+def test_all_refusals_are_listed_together(move, guarded):
     guarded(
         ACCURATE.require_metric("f1", Comparison.GTE, 0.5)
         .require_test_coverage(80)
@@ -378,7 +378,7 @@ def test_a_stored_check_freezes_the_evidence_the_champion_and_the_revision(move,
     assert (outcome["observed"], outcome["bound"], outcome["baseline"]) == (0.91, 0.9, 0.95)
 
 
-def test_the_models_own_policy_stands_in_place_of_the_sites(move, guarded, alice):
+def test_the_model_policy_replaces_the_default_policy(move, guarded, alice):
     set_policy(policy=ACCURATE, actor=Actor(alice, Channel.PAGE), at=NOON)
     with pytest.raises(TransitionRefused):
         move(1, STAGING)
@@ -387,7 +387,7 @@ def test_the_models_own_policy_stands_in_place_of_the_sites(move, guarded, alice
     assert version(1).stage == "staging"
 
 
-def test_a_policy_never_gates_a_demotion_or_archiving(move, guarded, settings):
+def test_a_policy_never_applies_to_a_demotion_or_archiving(move, guarded, settings):
     settings.OBEYA_WORKFLOW = "returns"
     move(1, STAGING)
     move(1, PRODUCTION)
@@ -399,7 +399,7 @@ def test_a_policy_never_gates_a_demotion_or_archiving(move, guarded, settings):
     assert PolicyCheck.objects.count() == before
 
 
-def test_a_policy_gates_the_way_back_from_archived(move, guarded, settings):
+def test_a_policy_applies_to_leaving_archived(move, guarded, settings):
     settings.OBEYA_WORKFLOW = "open"
     move(1, ARCHIVED)
     guarded(PromotionPolicy(PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9), at=LATER)
@@ -415,7 +415,7 @@ def test_a_policy_gates_the_way_back_from_archived(move, guarded, settings):
     [{"expected_revision": 1}, {"expected_stage": DEVELOPMENT}],
     ids=lambda e: next(iter(e)),
 )
-def test_a_stale_view_is_a_conflict_that_carries_the_present_state(
+def test_a_stale_expectation_is_a_conflict_with_the_current_state(
     move, expected, new_events, whole_database
 ):
     move(1, STAGING)
@@ -430,13 +430,13 @@ def test_a_stale_view_is_a_conflict_that_carries_the_present_state(
     assert whole_database() == before
 
 
-def test_a_move_by_who_saw_the_present_state_is_made(move):
+def test_a_move_with_current_expectations_succeeds(move):
     move(1, STAGING, expected_stage=DEVELOPMENT, expected_revision=1)
     move(1, PRODUCTION, expected_stage=STAGING, expected_revision=2)
     assert version(1).revision == 3
 
 
-def test_staleness_is_said_before_the_rules_are_asked(move):
+def test_staleness_is_checked_before_the_rules(move):
     with pytest.raises(Conflict):
         move(1, PRODUCTION, expected_revision=7)
 
@@ -444,7 +444,7 @@ def test_staleness_is_said_before_the_rules_are_asked(move):
 # --- Permissions and names ------------------------------------------------------------------------
 
 
-def test_a_contributor_may_move_but_not_into_or_out_of_production(move, carol, whole_database):
+def test_a_contributor_can_move_but_not_into_or_out_of_production(move, carol, whole_database):
     move(1, STAGING, by=carol)
     before = whole_database()
     with pytest.raises(NotAllowed) as refused:
@@ -459,7 +459,7 @@ def test_a_contributor_may_move_but_not_into_or_out_of_production(move, carol, w
     assert whole_database() == before
 
 
-def test_the_right_is_asked_before_the_name_so_that_strangers_learn_nothing(move, victor):
+def test_the_permission_is_checked_before_the_name(move, victor):
     for number in (1, 99):
         with pytest.raises(NotAllowed):
             move(number, STAGING, by=victor, expected_revision=99)
@@ -486,9 +486,7 @@ def test_the_right_is_asked_before_the_name_so_that_strangers_learn_nothing(move
     ],
     ids=str,
 )
-def test_a_move_of_what_is_not_there_or_cannot_be_leaves_nothing(
-    changes, error, alice, whole_database
-):
+def test_an_invalid_move_leaves_nothing(changes, error, alice, whole_database):
     before = whole_database()
     asked = {"name": "resnet50", "version": 1, "to_stage": STAGING, "reason": "", **changes}
     name, version = asked.pop("name"), asked.pop("version")
@@ -509,7 +507,7 @@ def test_a_deleted_version_cannot_be_moved(move, alice):
         move(1, STAGING)
 
 
-def test_a_site_may_ask_for_a_reason(move, settings, whole_database):
+def test_a_reason_can_be_required(move, settings, whole_database):
     settings.OBEYA_REQUIRE_REASON = True
     before = whole_database()
     for reason in ("", "  \n"):
@@ -524,7 +522,7 @@ def test_a_site_may_ask_for_a_reason(move, settings, whole_database):
 # --- Archiving existing versions, and the champion ------------------------------------------------
 
 
-def test_archiving_what_is_there_is_an_event_each_under_one_operation(move, new_events):
+def test_each_archived_version_has_an_event_of_the_same_operation(move, new_events):
     for number in (1, 2, 3):
         move(number, STAGING)
     for number in (1, 2):
@@ -549,14 +547,14 @@ def test_archiving_what_is_there_is_an_event_each_under_one_operation(move, new_
     assert champion() == 3
 
 
-def test_without_asking_nothing_else_is_archived(move):
+def test_nothing_else_is_archived_unless_requested(move):
     for number in (1, 2):
         move(number, STAGING)
         move(number, PRODUCTION)
     assert counts() == (1, 0, 2, 0)
 
 
-def test_archiving_what_is_there_leaves_other_models_and_deleted_versions_alone(move, alice):
+def test_archiving_existing_versions_skips_other_models_and_deleted_versions(move, alice):
     actor = Actor(alice, Channel.PAGE)
     register_version(draft=VersionDraft(model="bert"), actor=actor, at=NOON)
     transition_stage(
@@ -593,7 +591,7 @@ def test_the_champion_is_the_version_that_entered_production_last(move):
         assert champion() == number
 
 
-def test_when_the_champion_leaves_the_one_that_entered_before_it_follows(move):
+def test_when_the_champion_leaves_its_predecessor_becomes_champion(move):
     for number in (1, 2, 3):
         move(number, STAGING)
     for minutes, number in enumerate((2, 3, 1)):

@@ -74,7 +74,7 @@ def test_nothing_is_verified_at_first(filled):
 
 
 @pytest.mark.parametrize("verify", [verify_new, verify_all])
-def test_what_was_verified_is_noted_with_who_and_when(filled, verify):
+def test_a_verification_is_stored_with_actor_and_time(filled, verify):
     run = verify()
     assert (run.chains, run.events, run.left, run.broken) == (3, 10, 0, [])
     state = verification_state()
@@ -84,7 +84,7 @@ def test_what_was_verified_is_noted_with_who_and_when(filled, verify):
     assert chain_state(str(of("a").uid)).verified == 4
 
 
-def test_it_goes_on_from_where_it_had_come_to(filled, alice):
+def test_verification_continues_where_it_ended(filled, alice):
     verify_new()
     filled.set_description("a", "new")
     assert verification_state().left == 1
@@ -94,14 +94,14 @@ def test_it_goes_on_from_where_it_had_come_to(filled, alice):
     assert verify_new().events == 0
 
 
-def test_it_is_bounded_and_says_what_is_left(filled):
+def test_a_bounded_run_reports_what_is_left(filled):
     runs = [verify_new(events=3) for _ in range(5)]
     assert [run.events for run in runs] == [3, 3, 3, 1, 0]
     assert [run.left for run in runs] == [7, 4, 1, 0, 0]
     assert verification_state().problem_count == 0
 
 
-def test_it_looks_at_no_more_chains_than_asked(filled):
+def test_at_most_the_requested_number_of_chains_is_verified(filled):
     assert [verify_new(chains=1).left for _ in range(3)] == [6, 2, 0]
 
 
@@ -121,7 +121,7 @@ def test_the_log_itself_is_not_changed(filled, new_events):
     assert new_events() == []
 
 
-def test_the_last_runs_are_kept(filled, monkeypatch):
+def test_the_last_runs_are_stored(filled, monkeypatch):
     monkeypatch.setattr(bounds, "RUNS_KEPT", 3)
     for _ in range(5):
         last = verify_new()
@@ -141,7 +141,7 @@ def test_the_last_runs_are_kept(filled, monkeypatch):
         ({"sequence": 9}, "missing"),
     ],
 )
-def test_a_broken_link_is_noted_and_found_again(unguarded, verify, changes, says):
+def test_a_broken_link_is_stored_and_found_again(unguarded, verify, changes, says):
     AuditEvent.objects.filter(model=of("a"), sequence=3).update(**changes)
     for _ in range(2):
         run = verify()
@@ -157,7 +157,7 @@ def test_a_broken_link_is_noted_and_found_again(unguarded, verify, changes, says
 
 @pytest.mark.parametrize("verify", [verify_new, verify_all])
 @pytest.mark.parametrize("how", UNREADABLE)
-def test_an_event_that_cannot_be_read_is_noted_and_named(unguarded, verify, how):
+def test_an_unreadable_event_is_stored_and_named(unguarded, verify, how):
     row = AuditEvent.objects.get(model=of("a"), sequence=3)
     text = UNREADABLE[how](row.canonical_text)
     AuditEvent.objects.filter(pk=row.pk).update(canonical_text=text, hash=event_hash(text))
@@ -169,7 +169,7 @@ def test_an_event_that_cannot_be_read_is_noted_and_named(unguarded, verify, how)
 
 
 @pytest.mark.parametrize("verify", [verify_new, verify_all])
-def test_a_chain_that_no_database_could_note_is_named_all_the_same(unguarded, verify):
+def test_a_chain_name_that_cannot_be_stored_is_still_reported(unguarded, verify):
     row = AuditEvent.objects.get(model=of("a"), sequence=3)
     text = with_member(row.canonical_text, "chain", r'"\u0000"')
     AuditEvent.objects.filter(pk=row.pk).update(canonical_text=text, hash=event_hash(text))
@@ -177,7 +177,7 @@ def test_a_chain_that_no_database_could_note_is_named_all_the_same(unguarded, ve
     assert problems() == [r"event 3: it belongs to chain '\x00'."]
 
 
-def test_a_break_does_not_go_out_of_sight_before_it_is_mended(unguarded):
+def test_a_broken_link_is_reported_until_it_is_repaired(unguarded):
     AuditEvent.objects.filter(model=of("a"), sequence=3).update(channel="api")
     assert verify_new().broken_count == 1
     # This run ends before the broken chain.
@@ -199,7 +199,7 @@ def cut_tail(name, length):
     )
 
 
-def test_a_cut_tail_shows_against_what_was_verified_before(unguarded):
+def test_a_cut_tail_contradicts_the_previous_verification(unguarded):
     verify_new()
     cut_tail("a", 3)
     for verify in (verify_new, verify_all, verify_new):
@@ -207,7 +207,7 @@ def test_a_cut_tail_shows_against_what_was_verified_before(unguarded):
     assert problems()[0].startswith("event 4: ")
 
 
-def test_a_rewritten_end_shows_against_what_was_verified_before(unguarded):
+def test_a_rewritten_end_contradicts_the_previous_verification(unguarded):
     verify_new()
     cut_tail("a", 3)
     unguarded.transition_stage("b", 1, Stage.ARCHIVED)
@@ -217,7 +217,7 @@ def test_a_rewritten_end_shows_against_what_was_verified_before(unguarded):
     assert problems()[0].startswith("event 4: ")
 
 
-def test_the_whole_log_is_held_against_heads_kept_elsewhere(unguarded):
+def test_the_whole_log_is_compared_with_heads_stored_elsewhere(unguarded):
     kept = tuple(chain_heads())
     assert {(head.name, head.length) for head in kept} == {("a", 4), ("b", 4), ("c", 2)}
     unguarded.transition_stage("b", 1, Stage.ARCHIVED)
@@ -230,6 +230,6 @@ def test_the_whole_log_is_held_against_heads_kept_elsewhere(unguarded):
     )
 
 
-def test_an_empty_log_is_whole(db):
+def test_an_empty_log_verifies(db):
     assert verify_new().events == 0
     assert verification_state().left == 0

@@ -113,7 +113,7 @@ def test_twenty_parallel_moves_never_exceed_a_models_limit():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_parallel_moves_of_twenty_models_never_exceed_the_sites_limit():
+def test_twenty_parallel_moves_of_twenty_models_never_exceed_the_registrys_limit():
     for n in range(PARALLEL):
         register(f"model {n}")
     limit(STAGING, LIMIT)
@@ -125,7 +125,7 @@ def test_twenty_parallel_moves_of_twenty_models_never_exceed_the_sites_limit():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_parallel_promotions_that_archive_what_is_there_keep_a_limit_of_one():
+def test_parallel_promotions_that_archive_existing_versions_keep_a_limit_of_one():
     numbers = [register() for _ in range(8)]
     for number in numbers:
         move(number, STAGING)
@@ -141,7 +141,7 @@ def test_parallel_promotions_that_archive_what_is_there_keep_a_limit_of_one():
 
 
 @pytest.mark.django_db
-def test_a_full_stage_refuses_names_what_fills_it_and_leaves_one_event(new_events):
+def test_a_full_stage_refuses_lists_its_versions_and_adds_one_event(new_events):
     for _ in range(2):
         register()
     move(1, STAGING)
@@ -159,7 +159,7 @@ def test_a_full_stage_refuses_names_what_fills_it_and_leaves_one_event(new_event
 
 
 @pytest.mark.django_db
-def test_a_full_stage_that_only_warns_lets_in_and_the_check_keeps_the_warning():
+def test_a_limit_that_only_warns_accepts_the_move_and_stores_the_warning():
     for _ in range(2):
         move(register(), STAGING)
     limit(PRODUCTION, 1, LimitMode.WARN)
@@ -173,7 +173,7 @@ def test_a_full_stage_that_only_warns_lets_in_and_the_check_keeps_the_warning():
 
 
 @pytest.mark.django_db
-def test_archiving_what_is_there_makes_room_in_the_model_and_in_the_site():
+def test_archiving_existing_versions_makes_room_under_both_limits():
     for _ in range(2):
         move(register(), STAGING)
     limit(PRODUCTION, 1, name="resnet50")
@@ -189,7 +189,7 @@ def test_archiving_what_is_there_makes_room_in_the_model_and_in_the_site():
 
 
 @pytest.mark.django_db
-def test_archiving_ones_own_makes_no_room_for_what_another_model_fills():
+def test_archiving_makes_no_room_if_another_model_fills_the_stage():
     move(register("other"), STAGING, PRODUCTION, name="other")
     move(register(), STAGING)
     limit(PRODUCTION, 1)
@@ -198,7 +198,7 @@ def test_archiving_ones_own_makes_no_room_for_what_another_model_fills():
 
 
 @pytest.mark.django_db
-def test_what_is_beyond_a_new_limit_stays_and_leaving_is_always_possible():
+def test_versions_over_a_new_limit_stay_and_can_always_leave():
     for _ in range(3):
         move(register(), STAGING)
     limit(STAGING, 1, name="resnet50")
@@ -230,7 +230,7 @@ def test_setting_changing_and_removing_leave_an_event_each_and_the_same_again_no
 
 
 @pytest.mark.django_db
-def test_the_limits_of_the_site_and_of_a_model_are_apart(new_events):
+def test_the_limits_of_the_registry_and_of_a_model_are_separate(new_events):
     register()
     limit(STAGING, 3)
     limit(STAGING, 2, name="resnet50")
@@ -241,7 +241,7 @@ def test_the_limits_of_the_site_and_of_a_model_are_apart(new_events):
 
 
 @pytest.mark.django_db
-def test_only_who_may_edit_policies_sets_and_removes(peter, whole_database):
+def test_setting_and_removing_limits_requires_the_policy_permission(peter, whole_database):
     register()
     limit(STAGING, 3)
     before = whole_database()
@@ -257,7 +257,7 @@ def test_only_who_may_edit_policies_sets_and_removes(peter, whole_database):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, "3", 1_000_001])
-def test_a_limit_that_makes_no_sense_is_refused(count):
+def test_an_invalid_limit_is_refused(count):
     with pytest.raises(InvalidInput, match="whole number"):
         limit(STAGING, count)
 
@@ -269,7 +269,7 @@ def test_archived_takes_no_limit():
 
 
 @pytest.mark.django_db
-def test_a_refused_demotion_does_not_speak_of_policies(settings):
+def test_a_refused_demotion_does_not_mention_policies(settings):
     settings.OBEYA_WORKFLOW = "returns"
     set_policy(
         policy=PromotionPolicy(STAGING).require_metric("auc", Comparison.GTE, 0.1),
