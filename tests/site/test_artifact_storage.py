@@ -46,7 +46,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch, settings: object) -> Iterator[object
 
 @pytest.mark.django_db
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_content_goes_to_the_bucket_once_and_comes_back(bucket: object) -> None:
+def test_content_is_stored_in_the_bucket_once_and_read_back(bucket: object) -> None:
     for _ in range(2):
         at = timezone.now()
         blob = store_blob(body=io.BytesIO(CONTENT), size=len(CONTENT), actor=SYSTEM, at=at)
@@ -69,6 +69,6 @@ def test_content_goes_to_the_bucket_once_and_comes_back(bucket: object) -> None:
 
 
 @pytest.mark.parametrize("where", ["s3://", "s3://UPPER", "s3://a", "s3://bucket/a b"])
-def test_a_bucket_that_cannot_be_is_refused(where: str) -> None:
+def test_an_invalid_bucket_is_refused(where: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="OBEYA_ARTIFACTS"):
         environment.artifact_storage("OBEYA_ARTIFACTS", where)

@@ -14,13 +14,13 @@ NAME = "OBEYA_TESTED"
 
 
 @pytest.mark.parametrize("word", ["1", "true", "YES", " on "])
-def test_a_flag_says_yes(monkeypatch, word):
+def test_a_flag_is_true(monkeypatch, word):
     monkeypatch.setenv(NAME, word)
     assert env.flag(NAME)
 
 
 @pytest.mark.parametrize("word", ["0", "false", "No", "off"])
-def test_a_flag_says_no(monkeypatch, word):
+def test_a_flag_is_false(monkeypatch, word):
     monkeypatch.setenv(NAME, word)
     assert not env.flag(NAME, default=True)
 
@@ -50,7 +50,7 @@ def test_a_flag_that_is_empty_is_the_default(monkeypatch):
         (env.server_address, "https://mlflow.example.org?a=b"),
     ],
 )
-def test_nonsense_is_refused_by_name(monkeypatch, read, value):
+def test_invalid_values_are_refused_by_name(monkeypatch, read, value):
     monkeypatch.setenv(NAME, value)
     with pytest.raises(ImproperlyConfigured, match=NAME):
         read(NAME)
@@ -75,7 +75,7 @@ def test_words_are_split_at_commas(monkeypatch):
     assert env.words(NAME) == ["a", "b", "c"]
 
 
-def test_a_new_data_directory_is_its_owners_alone(monkeypatch, tmp_path):
+def test_only_the_owner_can_read_a_new_data_directory(monkeypatch, tmp_path):
     monkeypatch.setenv(NAME, str(tmp_path / "deep" / "data"))
     assert stat.S_IMODE(env.directory(NAME, "data").stat().st_mode) == 0o700
 
@@ -110,7 +110,7 @@ def test_other_databases_are_refused(monkeypatch, tmp_path, url):
         database(monkeypatch, url, tmp_path)
 
 
-def test_the_secret_key_is_made_once_and_for_its_owner_alone(monkeypatch, tmp_path):
+def test_the_secret_key_is_created_once_and_only_its_owner_can_read_it(monkeypatch, tmp_path):
     monkeypatch.delenv(NAME, raising=False)
     path = tmp_path / "secret-key"
     with ThreadPoolExecutor(8) as pool:

@@ -69,7 +69,7 @@ def test_what_is_written_is_read_back(given: list[PromotionPolicy], model: str |
         ("x" * 1_000_001, 1, "larger than"),
     ],
 )
-def test_a_file_that_cannot_be_is_refused_with_the_line(text: str, line: int, says: str) -> None:
+def test_an_invalid_file_is_refused_with_the_line(text: str, line: int, says: str) -> None:
     with pytest.raises(PolicyFileError, match=says) as refused:
         read_policies(text)
     assert refused.value.line == line
@@ -152,7 +152,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(
     assert SYSTEM.user is None
 
 
-def test_what_is_not_there_is_named_with_its_line_and_nothing_is_applied(
+def test_an_unknown_model_is_named_with_its_line_and_nothing_is_applied(
     registry: DatabaseRegistry, run: Callable[..., Result]
 ) -> None:
     text = (
@@ -167,7 +167,7 @@ def test_what_is_not_there_is_named_with_its_line_and_nothing_is_applied(
 
 
 @pytest.mark.django_db
-def test_a_file_that_is_none_ends_in_a_sentence(run: Callable[..., Result], tmp_path: Path) -> None:
+def test_an_unreadable_file_ends_with_a_message(run: Callable[..., Result], tmp_path: Path) -> None:
     refused = run("apply", text="policies: 5")
     assert refused.exit_code == 2
     assert "policies.yml: line 1: “policies” is a list." in refused.output

@@ -79,7 +79,7 @@ def test_another_host_is_refused_and_the_policy_sent(client):
 
 
 @pytest.mark.django_db
-def test_who_is_not_signed_in_is_asked_to(client):
+def test_visitors_are_sent_to_sign_in(client):
     answer = client.get("/")
     assert answer.status_code == 302
     assert answer.headers["Location"] == f"{reverse(SIGN_IN)}?next=/"
@@ -101,7 +101,7 @@ def alice(db):
     return get_user_model().objects.create_user("alice", password=RIGHT)
 
 
-def test_too_many_failures_shut_out_whatever_headers_claim(client, alice):
+def test_too_many_failures_lock_out_whatever_headers_claim(client, alice):
     for n in range(1, settings.AXES_FAILURE_LIMIT):
         forged = {"X-Forwarded-For": f"203.0.113.{n}", "Forwarded": f"for=203.0.113.{n}"}
         assert sign_in(client, headers=forged).status_code == 200
@@ -112,7 +112,7 @@ def test_too_many_failures_shut_out_whatever_headers_claim(client, alice):
     assert "Wait 15 minutes" in right.content.decode()
 
 
-def test_others_are_not_shut_out(client, alice):
+def test_others_are_not_locked_out(client, alice):
     for _ in range(settings.AXES_FAILURE_LIMIT):
         sign_in(client)
     assert sign_in(client, username="bob").status_code == 200
@@ -120,7 +120,7 @@ def test_others_are_not_shut_out(client, alice):
     assert elsewhere.status_code == 302
 
 
-def test_the_lock_ends_though_somebody_keeps_trying(client, alice):
+def test_the_lock_expires_despite_further_attempts(client, alice):
     for _ in range(settings.AXES_FAILURE_LIMIT):
         sign_in(client)
     attempt = AccessAttempt.objects.get()
@@ -142,7 +142,7 @@ def test_the_session_id_changes_at_sign_in(client, alice):
     assert client.cookies[settings.SESSION_COOKIE_NAME].value != before
 
 
-def test_livez_asks_nothing_of_the_database(client):
+def test_livez_does_not_query_the_database(client):
     # This test has no access to the database, so a query would fail it.
     assert client.get("/livez").content == b"ok\n"
 

@@ -45,7 +45,7 @@ def test_opening_the_link_does_not_use_it_up(client: Client) -> None:
     assert client.post(path).status_code == 302
 
 
-def test_whoever_came_by_the_first_link_chooses_a_password_and_signs_in_with_it(
+def test_a_user_of_the_first_link_sets_a_password_and_signs_in_with_it(
     client: Client,
 ) -> None:
     client.post(first_link())
@@ -57,7 +57,7 @@ def test_whoever_came_by_the_first_link_chooses_a_password_and_signs_in_with_it(
     assert Client().post("/sign-in/", form).headers["Location"] == "/"
 
 
-def test_a_new_password_asks_for_the_old_one_where_there_is_one(
+def test_a_new_password_requires_the_old_one_if_there_is_one(
     client_of: Callable[[User], Client], alice: User
 ) -> None:
     alice.set_password(OLD)
@@ -107,19 +107,19 @@ def test_the_admin_leads_to_the_same_page_for_ones_own_password(
 # --- The first administrator ----------------------------------------------------------------------
 
 
-def test_the_first_administrator_is_made_where_there_is_none() -> None:
+def test_the_first_administrator_is_created_if_there_is_none() -> None:
     account = first_administrator()
     assert account is not None
     assert (account.username, account.is_superuser) == ("admin", True)
     assert first_administrator() == account
 
 
-def test_the_first_administrator_may_be_written_in_another_case(alice: User) -> None:
+def test_the_first_administrator_is_found_ignoring_case(alice: User) -> None:
     made = person("Admin", "administrator")
     assert first_administrator() == made
 
 
-def test_where_admin_is_no_active_administrator_another_one_is_let_in(alice: User) -> None:
+def test_another_administrator_is_chosen_if_admin_is_not_one(alice: User) -> None:
     person("admin", "viewer")
     assert first_administrator() == alice
 
@@ -132,7 +132,7 @@ def test_an_administrator_through_the_group_counts(db: None) -> None:
 
 
 @pytest.mark.parametrize("state", ["a viewer", "inactive"])
-def test_nobody_is_let_in_where_admin_may_not_administer_and_nobody_else_can(state: str) -> None:
+def test_without_an_active_administrator_no_one_is_chosen(state: str) -> None:
     admin = person("admin", "viewer" if state == "a viewer" else "administrator")
     if state == "inactive":
         admin.is_active = False
@@ -183,7 +183,7 @@ def test_the_session_id_changes_at_sign_in(client: Client, alice: User) -> None:
     assert client.session.session_key != before
 
 
-def test_a_wrong_password_says_so_and_not_which_part_is_wrong(client: Client, alice: User) -> None:
+def test_a_failed_sign_in_does_not_say_which_part_is_wrong(client: Client, alice: User) -> None:
     answers = [
         text_of(client.post("/sign-in/", {"username": name, "password": "wrong"}))
         for name in ("alice", "nobody")
@@ -191,7 +191,7 @@ def test_a_wrong_password_says_so_and_not_which_part_is_wrong(client: Client, al
     assert all('role="alert"' in answer for answer in answers)
 
 
-def test_the_eleventh_bad_sign_in_is_refused_for_a_while(client: Client, alice: User) -> None:
+def test_the_eleventh_bad_sign_in_is_refused_temporarily(client: Client, alice: User) -> None:
     form = {"username": "alice", "password": "wrong"}
     statuses = [client.post("/sign-in/", form).status_code for _ in range(11)]
     assert statuses[-1] == 429
@@ -205,7 +205,7 @@ def test_signing_out_ends_the_session(client_of: Callable[[User], Client], alice
     assert client.get("/").headers["Location"].startswith("/sign-in/")
 
 
-def test_the_theme_is_kept_and_can_follow_the_system_again(
+def test_the_theme_is_stored_and_can_follow_the_system_again(
     client_of: Callable[[User], Client], alice: User
 ) -> None:
     client = client_of(alice)

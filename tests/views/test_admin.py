@@ -191,7 +191,7 @@ def test_accounts_are_not_deleted(alice: User, victor: User, client_of: ClientOf
     assert User.objects.filter(pk=victor.pk).exists()
 
 
-def test_only_a_superuser_gives_rights_or_changes_a_superuser(
+def test_only_a_superuser_grants_permissions_or_changes_a_superuser(
     alice: User, victor: User, client_of: ClientOf
 ) -> None:
     victor.is_staff = True
@@ -239,7 +239,7 @@ def test_groups_can_be_seen_and_neither_added_changed_nor_deleted(
     assert set(Group.objects.values_list("name", "permissions")) == before
 
 
-def test_groups_given_and_taken_stand_in_the_log_by_name(
+def test_added_and_removed_groups_are_logged_by_name(
     alice: User, victor: User, client_of: ClientOf
 ) -> None:
     groups = [group("approver").pk, group("promoter").pk]
@@ -284,15 +284,13 @@ def test_the_password_of_another_is_an_event_and_ends_their_links(
     assert AuditEvent.objects.count() == before + 2
 
 
-def test_a_password_of_an_account_that_is_not_there_changes_nothing(
-    alice: User, client_of: ClientOf
-) -> None:
+def test_a_password_of_an_unknown_account_changes_nothing(alice: User, client_of: ClientOf) -> None:
     before = AuditEvent.objects.count()
     assert client_of(alice).post("/admin/boards/user/999/password/", {}).status_code == 404
     assert AuditEvent.objects.count() == before
 
 
-def test_an_account_made_in_the_admin_is_one_event(alice: User, client_of: ClientOf) -> None:
+def test_an_account_created_in_the_admin_is_one_event(alice: User, client_of: ClientOf) -> None:
     passwords = {"password1": "a long sentence 7", "password2": "a long sentence 7"}
     form = {"username": "nora", "usable_password": "true", **passwords}
     before = AuditEvent.objects.count()
@@ -353,7 +351,7 @@ def test_a_refusal_is_shown_and_nothing_moves(
     assert AuditEvent.objects.filter(action="model_version.transition_refused").count() == 1
 
 
-def test_a_deleted_version_never_moves_the_one_that_took_its_name_and_number(
+def test_a_deleted_version_never_moves_the_one_that_reuses_its_name_and_number(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     registry.register_model("x")
@@ -369,7 +367,7 @@ def test_a_deleted_version_never_moves_the_one_that_took_its_name_and_number(
     assert new.stage == "development"
 
 
-def test_an_administrator_without_the_right_to_promote_is_refused(
+def test_an_administrator_without_the_promote_permission_is_refused(
     filled: DatabaseRegistry, victor: User, client_of: ClientOf
 ) -> None:
     victor.is_staff = True
@@ -383,7 +381,7 @@ def test_an_administrator_without_the_right_to_promote_is_refused(
     assert ModelVersion.objects.get().stage == "staging"
 
 
-def test_too_many_versions_at_once_are_refused(
+def test_too_many_selected_versions_are_refused(
     filled: DatabaseRegistry, alice: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("boards.admin.catalog.ACTION_MAX", 1)
@@ -393,7 +391,7 @@ def test_too_many_versions_at_once_are_refused(
     assert not ModelVersion.objects.filter(stage="archived").exists()
 
 
-def test_hiding_asks_first_and_goes_through_the_write_path(
+def test_hiding_asks_for_confirmation_and_goes_through_the_write_path(
     filled: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     version = ModelVersion.objects.get()
@@ -409,7 +407,7 @@ def test_hiding_asks_first_and_goes_through_the_write_path(
     assert AuditEvent.objects.filter(action="model_version.deleted").count() == 1
 
 
-def test_hiding_a_hidden_model_leaves_the_one_that_took_its_name(
+def test_hiding_a_hidden_model_keeps_the_one_that_reuses_its_name(
     filled: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     client = client_of(alice)
@@ -421,7 +419,7 @@ def test_hiding_a_hidden_model_leaves_the_one_that_took_its_name(
     assert AuditEvent.objects.filter(action="registered_model.deleted").count() == 1
 
 
-def test_the_log_shows_actions_in_words_and_filters_by_each(
+def test_the_log_shows_action_labels_and_filters_by_each(
     filled: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     client, path = client_of(alice), "/admin/boards/auditevent/"

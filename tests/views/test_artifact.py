@@ -83,16 +83,16 @@ def test_the_page_shows_what_is_in_the_files(
         assert shown in page, shown
 
 
-def test_nothing_in_names_or_contents_becomes_markup(
-    stored: None, client_of: ClientOf, alice: User
-) -> None:
+def test_names_and_contents_are_escaped(stored: None, client_of: ClientOf, alice: User) -> None:
     page = text_of(client_of(alice).get(ADDRESS))
     assert "<img src=x" not in page
     assert "<b>weight" not in page
     assert "'onmouseover" not in page
 
 
-def test_a_file_is_fetched_as_an_attachment(stored: None, client_of: ClientOf, alice: User) -> None:
+def test_a_file_is_downloaded_as_an_attachment(
+    stored: None, client_of: ClientOf, alice: User
+) -> None:
     answer = client_of(alice).get(f"{ADDRESS}files/model.safetensors")
     assert b"".join(answer.streaming_content) == safetensors()
     assert answer["Content-Disposition"].startswith("attachment")
@@ -100,7 +100,7 @@ def test_a_file_is_fetched_as_an_attachment(stored: None, client_of: ClientOf, a
     assert client_of(alice).get(f"{ADDRESS}files/nothing").status_code == 404
 
 
-def test_nobody_fetches_without_signing_in(stored: None, client: Client) -> None:
+def test_downloading_requires_sign_in(stored: None, client: Client) -> None:
     assert client.get(f"{ADDRESS}files/model.safetensors").status_code == 302
 
 

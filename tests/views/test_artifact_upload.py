@@ -60,7 +60,7 @@ def here(page: Client, **which: object) -> dict[str, object]:
 # --- The form without a script --------------------------------------------------------------------
 
 
-def test_the_form_stores_the_files_it_brings(page: Client) -> None:
+def test_the_form_stores_its_files(page: Client) -> None:
     files = [SimpleUploadedFile("MLmodel", b"flavors: {}\n"), SimpleUploadedFile("a.bin", WHOLE)]
     answer = page.post(FORM, {"file": files})
     assert answer.status_code == 302
@@ -75,7 +75,7 @@ def test_the_form_stores_the_files_it_brings(page: Client) -> None:
     assert left_over() == []
 
 
-def test_a_name_that_cannot_be_is_said_beside_the_field(page: Client) -> None:
+def test_an_invalid_name_is_explained_beside_the_field(page: Client) -> None:
     files = [SimpleUploadedFile("good.bin", WHOLE), SimpleUploadedFile("a;b.bin", WHOLE)]
     answer = page.post(FORM, {"file": files})
     assert answer.status_code == 400
@@ -92,7 +92,7 @@ def test_a_form_without_files_says_what_to_do(page: Client) -> None:
     assert "Choose the files of this version." in text_of(answer)
 
 
-def test_a_version_that_has_left_development_says_so_beside_the_form(
+def test_a_version_that_has_left_development_is_explained_beside_the_form(
     page: Client, registry: DatabaseRegistry
 ) -> None:
     registry.transition_stage("resnet50", 1, Stage.STAGING)
@@ -112,7 +112,7 @@ def test_a_form_over_the_limit_is_refused_before_it_is_read(
     assert left_over() == []
 
 
-def test_a_form_from_elsewhere_leaves_nothing(
+def test_a_cross_site_form_stores_nothing(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     registry.register_model("resnet50")
@@ -126,7 +126,7 @@ def test_a_form_from_elsewhere_leaves_nothing(
 
 
 @pytest.mark.parametrize("method", ["post", "put", "get"])
-def test_a_viewer_stores_nothing_and_sees_no_form(
+def test_a_viewer_cannot_store_files_and_sees_no_form(
     page: Client, victor: User, client_of: ClientOf, method: str
 ) -> None:
     viewer = client_of(victor)
@@ -138,7 +138,7 @@ def test_a_viewer_stores_nothing_and_sees_no_form(
     assert left_over() == []
 
 
-def test_nobody_stores_without_signing_in(page: Client, client: Client) -> None:
+def test_storing_requires_sign_in(page: Client, client: Client) -> None:
     brought = {"file": SimpleUploadedFile("a.bin", WHOLE)}
     assert client.post(FORM, brought).status_code == 302
     assert client.get(PIECES).status_code == 302
@@ -162,7 +162,7 @@ def test_a_file_in_pieces_is_stored_and_named(page: Client) -> None:
     assert b"".join(page.get(f"{PAGE}files/w/a.bin").streaming_content) == WHOLE
 
 
-def test_a_piece_for_another_place_changes_nothing_and_says_where_to_go_on(page: Client) -> None:
+def test_a_piece_at_a_wrong_offset_changes_nothing_and_gets_the_right_one(page: Client) -> None:
     piece(page, WHOLE[:4000], 0)
     for offset in (0, 3999, 4001, len(WHOLE)):
         assert piece(page, b"other", offset) == {"received": 4000, "sha256": ""}
@@ -176,7 +176,7 @@ def test_the_last_piece_sent_twice_stores_once(page: Client) -> None:
     assert Blob.objects.count() == 1
 
 
-def test_pieces_of_a_changed_file_another_path_or_person_are_apart(
+def test_pieces_of_a_changed_file_another_path_or_user_are_separate(
     page: Client, client_of: ClientOf
 ) -> None:
     carol = person("carol", "contributor")
@@ -187,7 +187,7 @@ def test_pieces_of_a_changed_file_another_path_or_person_are_apart(
     assert here(page, modified=1)["received"] == 4000
 
 
-def test_more_than_the_file_has_is_refused_and_begins_anew(page: Client) -> None:
+def test_bytes_beyond_the_file_are_refused_and_the_upload_restarts(page: Client) -> None:
     piece(page, WHOLE[:4000], 0)
     answer = page.put(
         f"{PIECES}?path=w/a.bin&size={len(WHOLE)}&offset=4000", WHOLE, content_type="a/b"
@@ -197,7 +197,7 @@ def test_more_than_the_file_has_is_refused_and_begins_anew(page: Client) -> None
     assert here(page)["received"] == 0
 
 
-def test_an_empty_file_is_a_file(page: Client) -> None:
+def test_an_empty_file_can_be_stored(page: Client) -> None:
     made = piece(page, b"", 0, size=0)
     assert made == {"received": 0, "sha256": hashlib.sha256(b"").hexdigest()}
 
@@ -214,7 +214,7 @@ def test_an_empty_file_is_a_file(page: Client) -> None:
         f"path={'x' * 5000}&size=1&offset=0",
     ],
 )
-def test_a_piece_of_nothing_that_can_be_is_refused(page: Client, query: str) -> None:
+def test_an_invalid_piece_is_refused(page: Client, query: str) -> None:
     assert page.put(f"{PIECES}?{query}", b"1", content_type="a/b").status_code == 400
     assert left_over() == []
 
@@ -227,7 +227,7 @@ def test_a_file_over_the_limit_is_refused_before_its_first_piece(page: Client) -
     assert left_over() == []
 
 
-def test_what_was_stored_and_collected_since_is_sent_anew(page: Client) -> None:
+def test_content_collected_since_is_sent_again(page: Client) -> None:
     piece(page, WHOLE, 0)
     later = timezone.now() + timedelta(days=2)
     assert [size for _, size in collect_garbage(at=later, remove=True)] == [len(WHOLE)]
@@ -238,20 +238,20 @@ def test_what_was_stored_and_collected_since_is_sent_anew(page: Client) -> None:
     "files",
     ["", "nonsense", "1", "[]", "[1]", '[{"path": "a"}]', '{"path": "a"}', "[" * 100_000],
 )
-def test_a_list_of_files_that_cannot_be_read_is_refused(page: Client, files: str) -> None:
+def test_an_invalid_list_of_files_is_refused(page: Client, files: str) -> None:
     answer = page.post(FORM, {"files": files})
     assert answer.status_code == 400
     assert 'id="upload-problem"' in text_of(answer)
 
 
-def test_content_that_was_never_sent_cannot_be_named(page: Client) -> None:
+def test_content_that_was_never_sent_cannot_be_referenced(page: Client) -> None:
     answer = page.post(FORM, {"files": json.dumps([{"path": "a", "sha256": "0" * 64}])})
     assert answer.status_code == 404
     assert "send it first" in text_of(answer)
     assert ModelVersion.objects.get().artifact_size is None
 
 
-def test_files_of_a_version_that_is_not_there_go_nowhere(page: Client) -> None:
+def test_files_of_an_unknown_version_are_refused(page: Client) -> None:
     for address in ("/models/resnet50/versions/9/artifact/", "/models/x/versions/1/artifact/"):
         answer = page.post(address, {"file": SimpleUploadedFile("a.bin", WHOLE)})
         assert answer.status_code == 404

@@ -30,7 +30,7 @@ def moved(registry: DatabaseRegistry) -> DatabaseRegistry:
     return registry
 
 
-def test_the_log_says_who_did_what_and_why(
+def test_the_log_shows_actor_action_and_reason(
     moved: DatabaseRegistry, victor: User, client_of: ClientOf
 ) -> None:
     page = text_of(client_of(victor).get("/audit/"))
@@ -71,7 +71,7 @@ def test_old_and_new_values_are_shown(
         assert text in page
 
 
-def test_a_refusal_leads_to_its_stored_check(
+def test_a_refusal_links_to_its_stored_check(
     moved: DatabaseRegistry, victor: User, client_of: ClientOf
 ) -> None:
     moved.set_policy(
@@ -85,7 +85,7 @@ def test_a_refusal_leads_to_its_stored_check(
     assert "was refused" in page
 
 
-def test_a_deleted_models_events_stay(
+def test_a_deleted_models_events_remain(
     moved: DatabaseRegistry, victor: User, client_of: ClientOf
 ) -> None:
     moved.delete_model("resnet50")
@@ -96,7 +96,7 @@ def test_a_deleted_models_events_stay(
     assert "It was deleted. Its events are kept." in history
 
 
-def test_a_history_holds_only_its_own(
+def test_a_history_contains_only_its_own_events(
     moved: DatabaseRegistry, victor: User, client_of: ClientOf
 ) -> None:
     moved.register_model("other")
@@ -147,7 +147,7 @@ def test_older_events_come_with_the_cursor(
         ("after", "rubbish", "That page link is broken; start from the top."),
     ],
 )
-def test_a_filter_that_cannot_be_is_answered_beside_its_field(
+def test_an_invalid_filter_is_explained_beside_its_field(
     field: str, value: str, sentence: str, moved: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     answer = client_of(alice).get("/audit/", {field: value})
@@ -157,7 +157,7 @@ def test_a_filter_that_cannot_be_is_answered_beside_its_field(
     assert '<button class="button button-primary">Filter</button>' in text_of(answer)
 
 
-def test_several_mistakes_are_all_named(alice: User, client_of: ClientOf) -> None:
+def test_several_errors_are_all_shown(alice: User, client_of: ClientOf) -> None:
     query = {"since": "2026-03-02", "until": "2026-03-01", "stage": "x"}
     answer = client_of(alice).get("/audit/", query)
     assert set(answer.context["problems"]) == {"stage", "until"}
@@ -171,7 +171,7 @@ def test_several_mistakes_are_all_named(alice: User, client_of: ClientOf) -> Non
         "/models/resnet50/versions/99999999999999999999/history/",
     ],
 )
-def test_what_never_was_has_no_history(
+def test_an_unknown_model_has_no_history(
     path: str, moved: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     assert client_of(alice).get(path).status_code == 404
@@ -180,7 +180,7 @@ def test_what_never_was_has_no_history(
 @pytest.mark.parametrize(
     "path", ["/audit/", "/models/resnet50/history/", "/models/resnet50/versions/1/history/"]
 )
-def test_only_those_who_may_see(
+def test_viewing_requires_the_view_permission(
     path: str, moved: DatabaseRegistry, client_of: ClientOf, client: Client
 ) -> None:
     answer = client.get(path)
@@ -201,7 +201,7 @@ def sent(answer: object) -> bytes:
 
 @pytest.mark.parametrize("path", HISTORIES)
 @pytest.mark.parametrize(("form", "media_type"), [("csv", "text/csv"), ("jsonl", "application/x-")])
-def test_the_page_leads_to_its_export_under_the_same_filter(
+def test_the_page_links_to_its_export_with_the_same_filter(
     path: str,
     form: str,
     media_type: str,
@@ -244,7 +244,7 @@ def test_a_deleted_models_history_is_exported_too(
 
 
 @pytest.mark.parametrize("query", ["since=x", "actor=nobody", "model=never"])
-def test_an_export_under_a_filter_that_cannot_be_is_the_page_that_says_so(
+def test_an_export_with_an_invalid_filter_shows_the_page_with_the_error(
     query: str, moved: DatabaseRegistry, victor: User, client_of: ClientOf
 ) -> None:
     answer = client_of(victor).get(f"/audit/export.csv?{query}")
@@ -254,7 +254,7 @@ def test_an_export_under_a_filter_that_cannot_be_is_the_page_that_says_so(
 
 
 @pytest.mark.parametrize("path", HISTORIES)
-def test_only_those_who_may_see_may_export(
+def test_exporting_requires_the_view_permission(
     path: str, moved: DatabaseRegistry, client_of: ClientOf, client: Client
 ) -> None:
     assert client.get(f"{path}export.csv").status_code == 302
@@ -307,7 +307,7 @@ def test_a_broken_link_is_named_on_the_page(
     assert "the head says" in text_of(client_of(victor).get("/models/resnet50/history/"))
 
 
-def test_only_administrators_are_offered_to_verify_and_may(
+def test_only_administrators_can_verify(
     moved: DatabaseRegistry, alice: User, victor: User, client_of: ClientOf
 ) -> None:
     assert "Verify now" in text_of(client_of(alice).get("/audit/"))

@@ -52,7 +52,7 @@ def test_shows_four_columns_with_their_counts(
     assert "vit" in page
 
 
-def test_a_card_says_whether_it_would_pass(
+def test_a_card_shows_whether_it_would_pass(
     board: DatabaseRegistry, client_of: Callable[[User], Client], alice: User
 ) -> None:
     page = text_of(client_of(alice).get("/"))
@@ -87,7 +87,7 @@ def test_the_filter_of_the_address_is_applied(
     assert hidden not in page
 
 
-def test_a_condition_that_cannot_be_read_is_answered_beside_the_filter(
+def test_an_invalid_condition_is_explained_beside_the_filter(
     board: DatabaseRegistry, client_of: Callable[[User], Client], alice: User
 ) -> None:
     answer = client_of(alice).get("/?metric=accuracy+is+high")
@@ -109,7 +109,7 @@ def test_the_search_takes_the_filter_language(
     assert "vit" in column
 
 
-def test_the_search_finds_words_that_are_no_comparison(
+def test_the_search_finds_words_without_a_comparison(
     board: DatabaseRegistry, client_of: Callable[[User], Client], alice: User
 ) -> None:
     page = text_of(client_of(alice).get("/", {"q": "resnet50 v2"}))
@@ -118,7 +118,7 @@ def test_the_search_finds_words_that_are_no_comparison(
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
-def test_a_filter_that_cannot_be_read_is_shown_with_the_place_marked(
+def test_an_invalid_filter_is_shown_with_the_position_marked(
     board: DatabaseRegistry, client_of: Callable[[User], Client], alice: User, headers: dict
 ) -> None:
     answer = client_of(alice).get(
@@ -138,7 +138,7 @@ def test_a_filter_that_cannot_be_read_is_shown_with_the_place_marked(
     assert "label =<mark> </mark>" in cut
 
 
-def test_htmx_gets_the_columns_alone_and_the_address_to_show(
+def test_htmx_gets_only_the_columns_and_the_address_to_show(
     board: DatabaseRegistry, client_of: Callable[[User], Client], alice: User
 ) -> None:
     answer = client_of(alice).get("/?q=vit&metric=&tag=", headers=HTMX)
@@ -179,7 +179,7 @@ def test_a_column_continues_where_its_page_ended(
 
 
 @pytest.mark.parametrize("address", ["/board/nowhere/", "/board/staging/?after=x"])
-def test_a_column_that_makes_no_sense_is_a_clear_400(
+def test_an_invalid_column_is_a_400_with_a_message(
     client_of: Callable[[User], Client], alice: User, address: str
 ) -> None:
     answer = client_of(alice).get(address)
@@ -214,7 +214,7 @@ def test_the_number_of_statements_does_not_grow_with_the_board(
     assert len(many) == len(few)
 
 
-def test_strangers_are_sent_to_sign_in_and_accounts_without_the_right_are_refused(
+def test_visitors_are_sent_to_sign_in_and_accounts_without_permission_refused(
     client: Client, client_of: Callable[[User], Client]
 ) -> None:
     assert client.get("/").headers["Location"].startswith("/sign-in/")

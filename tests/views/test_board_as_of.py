@@ -56,14 +56,16 @@ def columns(page: str) -> dict[str, str]:
     return dict(zip(found, parts, strict=True))
 
 
-def test_the_board_leads_into_the_past(history: DatabaseRegistry, client: Client) -> None:
+def test_the_board_links_to_past_dates(history: DatabaseRegistry, client: Client) -> None:
     page = text_of(client.get("/", {"q": "res"}))
     form = page[page.index('<form class="as-of"') :]
     assert 'type="datetime-local"' in form
     assert '<input type="hidden" name="q" value="res">' in form[: form.index("</form>")]
 
 
-def test_it_shows_where_everything_stood(history: DatabaseRegistry, client: Client) -> None:
+def test_it_shows_the_past_stage_of_every_version(
+    history: DatabaseRegistry, client: Client
+) -> None:
     page = text_of(client.get("/", {"at": "2026-03-04T13:00"}))
     assert "Board on <time" in page
     assert "2026-03-04 13:00</time>" in page
@@ -82,7 +84,7 @@ def test_it_shows_where_everything_stood(history: DatabaseRegistry, client: Clie
     ]
 
 
-def test_nothing_there_moves_anything(history: DatabaseRegistry, client: Client) -> None:
+def test_a_past_board_moves_nothing(history: DatabaseRegistry, client: Client) -> None:
     page = text_of(client.get("/", {"at": "2026-03-04T13:00"}))
     for what in (
         "Move to",
@@ -96,9 +98,7 @@ def test_nothing_there_moves_anything(history: DatabaseRegistry, client: Client)
     assert "sortable" not in page
 
 
-def test_a_card_leads_to_the_event_that_put_it_there(
-    history: DatabaseRegistry, client: Client
-) -> None:
+def test_a_card_links_to_the_event_that_moved_it(history: DatabaseRegistry, client: Client) -> None:
     for number in range(60):
         history.set_description("resnet50", f"text {number}")
     page = text_of(client.get("/", {"at": "2026-03-05T12:00"}))
@@ -109,7 +109,7 @@ def test_a_card_leads_to_the_event_that_put_it_there(
     assert f'id="event-{event.pk}"' in text_of(log)
 
 
-def test_what_was_deleted_since_is_there_and_leads_nowhere(
+def test_a_version_deleted_since_is_shown_without_links(
     history: DatabaseRegistry, client: Client
 ) -> None:
     page = text_of(client.get("/", {"at": "2026-03-06T12:00"}))
@@ -118,7 +118,7 @@ def test_what_was_deleted_since_is_there_and_leads_nowhere(
     assert "vit" not in columns(text_of(client.get("/?at=2026-03-07T12:00")))["development"]
 
 
-def test_text_and_model_filter_and_the_rest_is_said_to_be_left_out(
+def test_text_and_model_filter_and_other_conditions_are_reported_as_ignored(
     history: DatabaseRegistry, client: Client
 ) -> None:
     at = "2026-03-06T12:00"
@@ -129,7 +129,7 @@ def test_text_and_model_filter_and_the_rest_is_said_to_be_left_out(
     assert "1 version matches, read-only" in page
 
 
-def test_a_comparison_in_the_search_is_said_to_be_left_out_of_the_past(
+def test_a_comparison_in_the_search_is_reported_as_ignored(
     history: DatabaseRegistry, client: Client
 ) -> None:
     at = "2026-03-06T12:00"
@@ -151,7 +151,7 @@ def test_a_comparison_in_the_search_is_said_to_be_left_out_of_the_past(
         ("2926-01-01T12:00", "That time is in the future"),
     ],
 )
-def test_what_is_no_moment_of_the_past_gets_a_sentence(
+def test_an_invalid_or_future_time_gets_a_message(
     at: str, sentence: str, history: DatabaseRegistry, client: Client
 ) -> None:
     answer = client.get("/", {"at": at})
@@ -161,17 +161,17 @@ def test_what_is_no_moment_of_the_past_gets_a_sentence(
     assert client.get("/board/staging/", {"at": at}).status_code == 400
 
 
-def test_a_filter_that_cannot_be_gets_a_sentence(history: DatabaseRegistry, client: Client) -> None:
+def test_an_invalid_filter_gets_a_message(history: DatabaseRegistry, client: Client) -> None:
     answer = client.get("/", {"at": "2026-03-06T12:00", "q": "x" * 257})
     assert answer.status_code == 400
     assert "at most 256 characters" in text_of(answer)
 
 
-def test_no_moment_is_now(history: DatabaseRegistry, client: Client) -> None:
+def test_without_a_time_the_board_is_live(history: DatabaseRegistry, client: Client) -> None:
     assert "data-board" in text_of(client.get("/", {"at": " "}))
 
 
-def test_moments_are_those_of_the_readers_time_zone(
+def test_times_are_in_the_readers_time_zone(
     history: DatabaseRegistry, client: Client, settings: object
 ) -> None:
     with timezone.override("Asia/Tokyo"):
@@ -197,7 +197,7 @@ def test_columns_are_paged(history: DatabaseRegistry, client: Client, alice: Use
 
 
 @pytest.mark.parametrize("path", ["/?at=2026-03-03T12:00", "/board/staging/?at=2026-03-03T12:00"])
-def test_only_those_who_may_see(path: str, client_of: ClientOf) -> None:
+def test_viewing_requires_the_view_permission(path: str, client_of: ClientOf) -> None:
     assert Client().get(path).status_code == 302
     assert client_of(User.objects.create(username="nobody")).get(path).status_code == 403
 
@@ -205,7 +205,7 @@ def test_only_those_who_may_see(path: str, client_of: ClientOf) -> None:
 # --- In Production on a day -----------------------------------------------------------------------
 
 
-def test_a_model_answers_what_was_in_production_on_a_day(
+def test_a_model_shows_what_was_in_production_on_a_day(
     history: DatabaseRegistry, client: Client
 ) -> None:
     address = "/models/resnet50/"
@@ -225,7 +225,7 @@ def test_a_model_answers_what_was_in_production_on_a_day(
     ("day", "sentence"),
     [("<x>", "“&lt;x&gt;” is not a date"), ("2926-01-01", "That day is in the future.")],
 )
-def test_what_is_no_day_of_the_past_gets_a_sentence(
+def test_an_invalid_or_future_day_gets_a_message(
     day: str, sentence: str, history: DatabaseRegistry, client: Client
 ) -> None:
     answer = client.get("/models/resnet50/", {"production_on": day})

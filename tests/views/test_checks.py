@@ -78,7 +78,7 @@ def test_a_check_is_stored_and_shown(
     assert "change the policy" not in page
 
 
-def test_the_page_shows_what_was_and_not_what_is(
+def test_the_page_shows_the_state_at_the_time_of_the_check(
     registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
 ) -> None:
     registry.set_policy(POLICY)
@@ -124,7 +124,7 @@ def test_without_a_policy_the_page_says_so(
     assert "Set a policy for Production" in page
 
 
-def test_the_policy_result_is_there_as_json(
+def test_the_policy_result_is_available_as_json(
     registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
 ) -> None:
     registry.set_policy(POLICY, "resnet50")
@@ -148,7 +148,7 @@ def test_htmx_is_sent_to_the_page(version: ModelVersion, alice: User, client_of:
     assert answer["HX-Redirect"] == f"/checks/{PolicyCheck.objects.get().uid}/"
 
 
-def test_a_check_of_a_version_deleted_since_is_still_there(
+def test_a_check_of_a_version_deleted_since_remains(
     registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
 ) -> None:
     client = client_of(alice)
@@ -194,7 +194,7 @@ def test_the_page_takes_the_same_statements_for_any_number_of_requirements(
         client.get(path)
 
 
-def test_a_stage_that_is_none_is_refused(
+def test_an_unknown_stage_is_refused(
     version: ModelVersion, alice: User, client_of: ClientOf
 ) -> None:
     answer = client_of(alice).post(CHECK, {"to_stage": "<b>"})
@@ -213,7 +213,7 @@ def test_an_archived_version_has_no_next_stage(
 @pytest.mark.parametrize(
     "path", ["/models/nobody/versions/1/check/", "/models/resnet50/versions/9/check/"]
 )
-def test_what_is_not_there_cannot_be_checked(
+def test_an_unknown_version_cannot_be_checked(
     path: str, version: ModelVersion, alice: User, client_of: ClientOf
 ) -> None:
     assert client_of(alice).post(path).status_code == 404
@@ -224,11 +224,13 @@ def test_an_unknown_check_is_not_found(page: str, alice: User, client_of: Client
     assert client_of(alice).get(f"/checks/{uuid.uuid4()}/{page}").status_code == 404
 
 
-def test_asking_takes_a_post(version: ModelVersion, alice: User, client_of: ClientOf) -> None:
+def test_running_a_check_requires_a_post(
+    version: ModelVersion, alice: User, client_of: ClientOf
+) -> None:
     assert client_of(alice).get(CHECK).status_code == 405
 
 
-def test_who_may_not_see_may_not_check(
+def test_checking_requires_the_view_permission(
     version: ModelVersion, client_of: ClientOf, client: Client
 ) -> None:
     nobody = User.objects.create(username="nobody")
@@ -239,7 +241,7 @@ def test_who_may_not_see_may_not_check(
     assert not PolicyCheck.objects.exists()
 
 
-def test_every_kind_of_requirement_has_its_sentence_and_its_next_step(
+def test_every_kind_of_requirement_has_a_message_and_a_next_step(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     registry.register_model("resnet50", artifact_path="s3://models/1.pkl")
@@ -296,7 +298,7 @@ def test_a_policy_that_only_warns_says_so(
     assert re.search(r'href="/records/[^"]+"', page)
 
 
-def test_what_is_asked_to_be_waived_is_not_escaped_twice(
+def test_requirements_in_a_waiver_request_are_not_escaped_twice(
     registry: DatabaseRegistry, version: ModelVersion, alice: User, client_of: ClientOf
 ) -> None:
     registry.set_policy(PromotionPolicy(Stage.STAGING).require_metric("loss", Comparison.LT, 0.1))

@@ -123,14 +123,14 @@ def many(registry: DatabaseRegistry) -> DatabaseRegistry:
         ("zero", "0 1 ↑ +1 changed undefined changed"),
     ],
 )
-def test_every_outcome_is_told_with_values_difference_and_percent_change(
+def test_every_outcome_is_shown_with_values_difference_and_percent_change(
     two: DatabaseRegistry, client_of: ClientOf, alice: User, metric: str, words: str
 ) -> None:
     row = row_of(client_of(alice).get(ADDRESS), metric)
     assert row.endswith(words)
 
 
-def test_each_version_has_a_sentence_that_sums_it_up(
+def test_each_version_has_a_summary(
     two: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     two.register_model("b", metrics={"accuracy": 0.8, "loss": 0.1})
@@ -139,7 +139,7 @@ def test_each_version_has_a_sentence_that_sums_it_up(
     assert "b v2: 1 better, 0 worse, 1 equal, 2 compared" in words
 
 
-def test_values_are_short_and_their_titles_tell_all_that_was_measured(
+def test_values_are_short_and_their_titles_have_all_details(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     registry.register_model("a", metrics={"x": Metric("x", 0.123456789, 500, 0.25, "test")})
@@ -158,7 +158,7 @@ def test_a_bar_is_as_long_as_its_part_of_the_largest_change_of_the_row(
     assert bars == [("better", "0", "48"), ("worse", "-24", "24"), ("equal", "0", "0")]
 
 
-def test_everything_else_stands_side_by_side(
+def test_everything_else_is_shown_side_by_side(
     two: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     answer = client_of(alice).get(ADDRESS)
@@ -279,7 +279,9 @@ def test_a_version_is_added_by_a_form_that_keeps_the_rest(
     assert '<option value="m:1">' not in form
 
 
-def test_six_are_as_many_as_fit(many: DatabaseRegistry, client_of: ClientOf, alice: User) -> None:
+def test_at_most_six_versions_are_compared(
+    many: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
     query = "&".join(f"v=m:{number}" for number in range(1, 7))
     answer = client_of(alice).get(f"/compare/?{query}")
     assert len(columns_of(answer)) == 6
@@ -288,7 +290,7 @@ def test_six_are_as_many_as_fit(many: DatabaseRegistry, client_of: ClientOf, ali
 
 
 @pytest.mark.parametrize("address", ["/compare/", "/compare/?v=&v=", "/compare/?v=n:1"])
-def test_without_two_versions_it_asks_for_them(
+def test_with_fewer_than_two_versions_it_asks_for_more(
     many: DatabaseRegistry, client_of: ClientOf, alice: User, address: str
 ) -> None:
     answer = client_of(alice).get(address)
@@ -323,7 +325,7 @@ def test_without_two_versions_it_asks_for_them(
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_what_cannot_be_compared_is_told_and_can_be_mended(
+def test_unknown_or_invalid_versions_are_explained_and_can_be_replaced(
     two: DatabaseRegistry, client_of: ClientOf, alice: User, query: str, status: int, sentence: str
 ) -> None:
     answer = client_of(alice).get(f"/compare/?{query}")
@@ -368,7 +370,7 @@ def test_the_number_of_statements_does_not_grow_with_the_versions(
     assert len(few) == len(more)
 
 
-def test_a_deleted_version_is_not_there(
+def test_a_deleted_version_is_not_found(
     many: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     many.delete_version("m", 2)
@@ -387,7 +389,7 @@ def test_a_deleted_version_is_not_there(
         ("v=1", ["m v3", "m v1"]),
     ],
 )
-def test_a_models_own_address_leads_there(
+def test_the_address_of_a_model_leads_to_the_comparison(
     many: DatabaseRegistry, client_of: ClientOf, alice: User, query: str, columns: list[str]
 ) -> None:
     answer = client_of(alice).get(f"/models/m/compare/?{query}&differences=1", follow=True)
@@ -396,7 +398,7 @@ def test_a_models_own_address_leads_there(
     assert links_of(answer, "Show all")
 
 
-def test_the_pages_of_models_and_versions_lead_there(
+def test_the_pages_of_models_and_versions_link_to_the_comparison(
     many: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     client = client_of(alice)
@@ -409,7 +411,7 @@ def test_the_pages_of_models_and_versions_lead_there(
     assert 'name="v" value="m:7"' in model
 
 
-def test_strangers_and_accounts_without_the_right_do_not_get_in(
+def test_visitors_and_accounts_without_permission_have_no_access(
     two: DatabaseRegistry, client: Client, client_of: ClientOf
 ) -> None:
     nobody = client_of(User.objects.create_user("nobody"))
@@ -418,7 +420,7 @@ def test_strangers_and_accounts_without_the_right_do_not_get_in(
         assert nobody.get(address).status_code == 403
 
 
-def test_only_those_who_may_edit_definitions_see_the_links_to_it(
+def test_links_to_definitions_require_the_permission_to_edit_them(
     two: DatabaseRegistry, client_of: ClientOf, alice: User, victor: User
 ) -> None:
     links = links_of(client_of(alice).get(ADDRESS), "edit")

@@ -107,7 +107,7 @@ def test_a_cell_that_begins_with_a_tab_or_a_line_break_is_no_formula(
 
 
 @pytest.mark.parametrize("name", ['a"; filename="x.exe', "../a", "模型", "x" * 250, "a\\b"])
-def test_the_name_of_the_file_is_plain_whatever_the_models_are_called(
+def test_the_file_name_is_plain_for_any_model_names(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User, name: str
 ) -> None:
     name = name.replace("/", "\N{DIVISION SLASH}")
@@ -124,7 +124,7 @@ def test_the_name_of_the_file_is_plain_whatever_the_models_are_called(
     assert set(middle) <= set("abcdefghijklmnopqrstuvwxyz0123456789-._")
 
 
-def test_a_comparison_takes_two(
+def test_a_comparison_requires_two_versions(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     registry.register_model("a")

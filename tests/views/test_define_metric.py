@@ -37,7 +37,7 @@ def words_of(answer: HttpResponse) -> str:
     return " ".join(strip_tags(text_of(answer)).split())
 
 
-def test_the_form_shows_what_the_name_tells_and_who_was_measured(
+def test_the_form_shows_what_the_name_implies_and_the_measured_versions(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     registry.register_model("a", metrics={NAME: 12.0})
@@ -68,7 +68,7 @@ def test_saving_changes_the_comparison_and_leaves_an_event(
     assert (event.action, event.actor) == ("metric_definition.set", alice)
 
 
-def test_the_same_again_says_that_nothing_changed(
+def test_saving_the_same_says_that_nothing_changed(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     client = client_of(alice)
@@ -92,7 +92,7 @@ def test_the_same_again_says_that_nothing_changed(
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_what_cannot_be_is_told_beside_its_field_and_nothing_is_lost(
+def test_an_invalid_field_is_explained_beside_it_and_nothing_is_lost(
     registry: DatabaseRegistry,
     client_of: ClientOf,
     alice: User,
@@ -112,13 +112,13 @@ def test_what_cannot_be_is_told_beside_its_field_and_nothing_is_lost(
 
 
 @pytest.mark.parametrize("name", ["", "x" * 251, "a\x00"])
-def test_a_name_that_cannot_be_is_told(
+def test_an_invalid_name_is_explained(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User, name: str
 ) -> None:
     assert client_of(alice).get(address(name)).status_code == 400
 
 
-def test_who_may_not_edit_policies_may_not_define_metrics(
+def test_defining_metrics_requires_the_policy_permission(
     registry: DatabaseRegistry, client: Client, client_of: ClientOf, victor: User
 ) -> None:
     assert client.get(address()).status_code == 302
@@ -131,7 +131,7 @@ def test_who_may_not_edit_policies_may_not_define_metrics(
 
 
 @pytest.mark.parametrize("target", ["https://example.com/", "//example.com/", "javascript:x"])
-def test_it_leads_back_only_within_the_site(
+def test_it_redirects_only_within_this_server(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User, target: str
 ) -> None:
     client = client_of(alice)

@@ -93,7 +93,7 @@ def test_a_guardrail_is_set_shown_and_removed(
         ({"comparison": "!"}, "rail-comparison", "is not a comparison"),
     ],
 )
-def test_a_form_that_makes_no_sense_is_shown_again_with_what_was_typed(
+def test_an_invalid_form_is_shown_again_with_its_text(
     registry: DatabaseRegistry,
     client_of: ClientOf,
     alice: User,
@@ -114,7 +114,7 @@ def test_a_form_that_makes_no_sense_is_shown_again_with_what_was_typed(
     assert not models.Guardrail.objects.exists()
 
 
-def test_live_values_show_where_they_stand_and_when_they_came(
+def test_live_values_are_shown_with_their_state_and_time(
     guarded: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     client = client_of(alice)
@@ -127,7 +127,7 @@ def test_live_values_show_where_they_stand_and_when_they_came(
     assert "andons-title" not in page
 
 
-def test_a_breach_raises_the_andon_on_board_and_model_until_it_is_cleared(
+def test_a_breach_shows_an_alert_on_board_and_model_until_it_is_cleared(
     guarded: DatabaseRegistry, client_of: ClientOf, alice: User, victor: User
 ) -> None:
     client = client_of(alice)
@@ -167,7 +167,7 @@ def test_a_guardrail_that_rolls_back_says_so(
         ({"metric": "error_rate", "value": "1", "version": "x"}, "Choose a version"),
     ],
 )
-def test_a_report_that_makes_no_sense_is_a_400_with_a_sentence(
+def test_an_invalid_report_is_a_400_with_a_message(
     guarded: DatabaseRegistry, client_of: ClientOf, alice: User, form: dict[str, str], said: str
 ) -> None:
     answer = client_of(alice).post(LIVE, form)
@@ -197,7 +197,7 @@ def test_with_nothing_in_production_there_is_nothing_to_report(
         ("administrator", {"set": True, "report": True}),
     ],
 )
-def test_everybody_sees_them_and_does_what_they_may(
+def test_everyone_sees_guardrails_and_changes_require_permissions(
     guarded: DatabaseRegistry, client_of: ClientOf, group: str, may: dict[str, bool]
 ) -> None:
     client = client_of(person(group))
@@ -215,7 +215,7 @@ def test_everybody_sees_them_and_does_what_they_may(
         assert (client.post(address, form).status_code == 403) is not may[deed]
 
 
-def test_one_that_rolls_back_by_itself_is_offered_to_who_may_promote(
+def test_automatic_rollback_is_offered_with_the_promote_permission(
     guarded: DatabaseRegistry, client_of: ClientOf
 ) -> None:
     dora = person("viewer")
@@ -229,7 +229,7 @@ def test_one_that_rolls_back_by_itself_is_offered_to_who_may_promote(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_command_that_is_shown_works_for_any_name_there_is(
+def test_the_displayed_command_works_for_any_name(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User, live_server: Any
 ) -> None:
     name = 'it\'s "q" \\ $HOME `x` é'
@@ -253,7 +253,7 @@ def test_the_command_that_is_shown_works_for_any_name_there_is(
     assert models.LiveValue.objects.get().version.model.name == name
 
 
-def test_several_andons_are_counted_and_those_beyond_the_third_are_folded(
+def test_several_alerts_are_counted_and_folded_after_the_third(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     for number in range(5):

@@ -37,7 +37,7 @@ def page_of(client: Client, address: str) -> str:
     return text_of(client.get(address))
 
 
-def test_an_imported_version_says_so_and_when_it_was_made(
+def test_an_imported_version_shows_its_source_and_creation_time(
     imported: None, registry: DatabaseRegistry, client_of: ClientOf, victor: User
 ) -> None:
     page = page_of(client_of(victor), "/models/churn/versions/3/")
@@ -52,7 +52,7 @@ def test_an_imported_version_says_so_and_when_it_was_made(
     ]
 
 
-def test_the_log_tells_where_it_came_from_in_words(
+def test_the_log_names_the_source_of_an_import(
     imported: None, client_of: ClientOf, victor: User
 ) -> None:
     page = page_of(client_of(victor), "/audit/?channel=import")

@@ -93,7 +93,7 @@ def test_a_limit_is_set_changed_and_removed(
         ({"stage": "%d", "limit": "", "mode": "x"}, "%d"),
     ],
 )
-def test_a_limit_that_makes_no_sense_is_a_400_with_a_sentence(
+def test_an_invalid_limit_is_a_400_with_a_message(
     two: DatabaseRegistry,
     client_of: ClientOf,
     alice: User,
@@ -112,7 +112,7 @@ def test_a_limit_that_makes_no_sense_is_a_400_with_a_sentence(
 
 
 @pytest.mark.parametrize("group", ["viewer", "contributor", "promoter", "approver"])
-def test_who_may_not_edit_policies_sees_the_limits_and_changes_none(
+def test_limits_are_read_only_without_the_policy_permission(
     two: DatabaseRegistry, client_of: ClientOf, group: str
 ) -> None:
     limit(two, STAGING, 3)
@@ -129,7 +129,7 @@ def test_who_may_not_edit_policies_sees_the_limits_and_changes_none(
     assert SITE not in board
 
 
-def test_the_models_section_shows_the_sites_limit_beside_its_own(
+def test_the_models_section_shows_the_registrys_limit_beside_the_models(
     two: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     limit(two, STAGING, 9)
@@ -156,7 +156,7 @@ def test_the_columns_say_how_full_they_are_in_words_and_shapes(
     assert "All models: at most 1 in Staging (1 now). When full, moves are refused." in page
 
 
-def test_under_a_filter_by_model_its_own_limits_stand_before_the_sites(
+def test_a_model_filter_shows_the_models_limits_before_the_registrys(
     two: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     two.register_model("bert")
@@ -169,7 +169,7 @@ def test_under_a_filter_by_model_its_own_limits_stand_before_the_sites(
     assert head(text_of(client.get("/?q=bert")), "staging") == "Staging 1 site 2 / 9 WIP limit"
 
 
-def test_a_move_brings_the_limits_of_the_columns_up_to_date(
+def test_a_move_updates_the_limits_of_the_columns(
     two: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     limit(two, PRODUCTION, 2)
@@ -204,7 +204,7 @@ def test_a_full_stage_that_archiving_frees_offers_to_archive_and_promote(
     }
 
 
-def test_a_full_stage_that_archiving_does_not_free_is_closed_and_says_why(
+def test_a_full_stage_that_archiving_does_not_free_is_disabled_and_says_why(
     two: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     two.register_model("bert")
@@ -217,7 +217,7 @@ def test_a_full_stage_that_archiving_does_not_free_is_closed_and_says_why(
     assert "bert v1" in page
 
 
-def test_archiving_in_one_stage_is_not_done_in_another(
+def test_a_request_to_archive_applies_only_to_its_stage(
     two: DatabaseRegistry, client_of: ClientOf, alice: User, settings: object
 ) -> None:
     settings.OBEYA_WORKFLOW = "open"  # type: ignore[attr-defined]  # pytest-django's wrapper
@@ -227,7 +227,7 @@ def test_archiving_in_one_stage_is_not_done_in_another(
     assert [v.version for v in two.get_by_stage(STAGING, "resnet50")] == [2, 3]
 
 
-def test_the_picked_up_card_is_told_of_limits_and_warnings_before_the_drop(
+def test_a_dragged_card_shows_limits_and_warnings_before_the_drop(
     two: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     client = client_of(alice)
@@ -249,7 +249,7 @@ def test_the_picked_up_card_is_told_of_limits_and_warnings_before_the_drop(
     assert "Archive v1 in the same move." in told["note"]
 
 
-def test_the_dialog_shows_what_only_warns_and_what_passes_by_a_waiver(
+def test_the_dialog_shows_warnings_and_waived_requirements(
     two: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     policy = PromotionPolicy(PRODUCTION, mode=Mode.WARN)

@@ -57,7 +57,7 @@ def test_versions_are_sorted_and_missing_values_come_last(
     assert order_of(page) == order
 
 
-def test_the_champion_is_marked_and_others_are_held_against_it(
+def test_the_champion_is_marked_and_others_are_compared_with_it(
     model: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     page = text_of(client_of(alice).get("/models/resnet50/"))
@@ -66,7 +66,7 @@ def test_the_champion_is_marked_and_others_are_held_against_it(
     assert "↓ −0.1" in page
 
 
-def test_the_timeline_says_who_was_in_production_in_a_drawing_and_in_words(
+def test_the_timeline_shows_production_as_a_drawing_and_as_text(
     model: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     for number in (2, 3):
@@ -120,7 +120,7 @@ def test_the_number_of_statements_does_not_grow_with_the_versions(
         ("/models/resnet50/?sort=metric:" + "x" * 400, 400),
     ],
 )
-def test_what_is_not_there_or_makes_no_sense_is_told(
+def test_unknown_models_and_invalid_parameters_are_explained(
     model: DatabaseRegistry, client_of: ClientOf, alice: User, address: str, status: int
 ) -> None:
     answer = client_of(alice).get(address)
@@ -140,7 +140,7 @@ def test_any_name_has_a_page(
     assert client.get(reverse("boards:version", args=[name, 1])).status_code == 200
 
 
-def test_strangers_and_accounts_without_the_right_do_not_get_in(
+def test_visitors_and_accounts_without_permission_have_no_access(
     model: DatabaseRegistry, client: Client, client_of: ClientOf
 ) -> None:
     assert client.get("/models/resnet50/").status_code == 302
@@ -177,7 +177,7 @@ def test_a_version_deleted_in_production_left_it_then(
     assert "Roll back…" not in page
 
 
-def test_what_gates_the_model_is_shown_its_own_before_the_site_s(
+def test_model_policies_are_shown_before_default_policies(
     model: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     site = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.6)
@@ -193,7 +193,7 @@ def test_what_gates_the_model_is_shown_its_own_before_the_site_s(
     assert reverse("boards:model_policy_revisions", args=["resnet50", "production"]) in page
 
 
-def test_who_may_edit_policies_is_led_to_the_form_of_the_model_s_own(
+def test_the_link_to_the_model_policy_requires_the_policy_permission(
     model: DatabaseRegistry, client_of: ClientOf
 ) -> None:
     form = reverse("boards:edit_model_policy", args=["resnet50", "staging"])

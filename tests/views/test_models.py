@@ -55,7 +55,7 @@ def test_the_list_is_sorted_by_the_database(
 
 
 @pytest.mark.parametrize("sort", ["name", "-name", "versions", "-versions", "updated", "-updated"])
-def test_the_pages_hold_every_model_once(
+def test_the_pages_cover_every_model_once(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User, sort: str
 ) -> None:
     names = {f"model-{n:03}" for n in range(53)}
@@ -69,7 +69,7 @@ def test_the_pages_hold_every_model_once(
     assert sorted(seen) == sorted(names)
 
 
-def test_the_search_is_on_the_server_and_htmx_gets_the_table_alone(
+def test_the_search_is_on_the_server_and_htmx_gets_only_the_table(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     registry.register_model("resnet50")
@@ -93,7 +93,9 @@ def test_an_empty_registry_says_how_to_begin(client_of: ClientOf, alice: User) -
     "query",
     ["sort=size", "after=x", "after=x&id=y", "sort=versions&after=x&id=1", "q=" + "x" * 257],
 )
-def test_what_makes_no_sense_is_a_clear_400(client_of: ClientOf, alice: User, query: str) -> None:
+def test_invalid_parameters_are_a_400_with_a_message(
+    client_of: ClientOf, alice: User, query: str
+) -> None:
     answer = client_of(alice).get(f"/models/?{query}")
     assert answer.status_code == 400
     assert 'role="alert"' in text_of(answer)
@@ -117,7 +119,7 @@ def test_the_number_of_statements_does_not_grow_with_the_list(
     assert counts[0] == counts[1]
 
 
-def test_strangers_and_accounts_without_the_right_do_not_get_in(
+def test_visitors_and_accounts_without_permission_have_no_access(
     client: Client, client_of: ClientOf
 ) -> None:
     assert client.get("/models/").status_code == 302

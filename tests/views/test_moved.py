@@ -68,7 +68,7 @@ def test_an_archived_version_that_was_deleted_since_is_left_out(registry, ask):
 
 
 @pytest.mark.parametrize("deletion", ["version", "model"])
-def test_a_move_of_what_was_deleted_since_is_told_all_the_same(registry, ask, deletion):
+def test_a_move_of_a_version_deleted_since_is_still_reported(registry, ask, deletion):
     moved = promoted(registry, "m", 1)
     if deletion == "version":
         registry.delete_version("m", 2)

@@ -217,9 +217,7 @@ def test_no_name_or_number_makes_a_page_fail(client: Client, check_id: str, step
 
 
 @pytest.mark.parametrize("url", ["http://[", "http://testserver/?tag=%00&q=" + "9" * 5000, "\xff"])
-def test_no_address_of_the_page_asked_from_makes_htmx_fail(
-    client: Client, check_id: str, url: str
-) -> None:
+def test_no_current_url_makes_htmx_fail(client: Client, check_id: str, url: str) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": url}
     for address in ADDRESSES:
         page = address.replace("CHECK", check_id)

@@ -39,7 +39,7 @@ def form(**changed: object) -> dict[str, object]:
 # --- The list -------------------------------------------------------------------------------------
 
 
-def test_an_empty_site_says_what_to_do(alice: User, victor: User, client_of: ClientOf) -> None:
+def test_an_empty_registry_says_what_to_do(alice: User, victor: User, client_of: ClientOf) -> None:
     page = text_of(client_of(alice).get(LIST))
     assert "There is no default policy yet." in page
     assert f'href="{EDIT}"' in page
@@ -48,7 +48,7 @@ def test_an_empty_site_says_what_to_do(alice: User, victor: User, client_of: Cli
     assert "/edit/" not in others
 
 
-def test_the_list_says_every_requirement_in_words(
+def test_the_list_describes_every_requirement(
     registry: DatabaseRegistry, victor: User, client_of: ClientOf
 ) -> None:
     registry.set_policy(
@@ -101,7 +101,7 @@ def test_the_list_takes_the_same_statements_for_any_number_of_models(
         client.get(LIST)
 
 
-def test_a_models_name_leads_to_its_form(
+def test_a_models_name_links_to_its_form(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     registry.register_model("déjà vu")
@@ -114,9 +114,7 @@ def test_a_models_name_leads_to_its_form(
     assert "There is no registered model named “&lt;b&gt;”." in text_of(missing)
 
 
-def test_a_list_after_a_name_that_cannot_be_is_still_a_list(
-    alice: User, client_of: ClientOf
-) -> None:
+def test_an_invalid_name_as_start_of_the_list_is_accepted(alice: User, client_of: ClientOf) -> None:
     assert client_of(alice).get(LIST, {"after": "a\x00b"}).status_code == 200
 
 
@@ -124,13 +122,13 @@ def test_a_list_after_a_name_that_cannot_be_is_still_a_list(
 
 
 @pytest.mark.parametrize("path", [LIST, EDIT])
-def test_strangers_are_sent_to_sign_in(path: str, db: None, client: Client) -> None:
+def test_visitors_are_sent_to_sign_in(path: str, db: None, client: Client) -> None:
     answer = client.get(path)
     assert answer.status_code == 302
     assert answer["Location"].startswith("/sign-in/")
 
 
-def test_a_viewer_neither_sees_nor_sends_the_form(victor: User, client_of: ClientOf) -> None:
+def test_a_viewer_can_neither_see_nor_submit_the_form(victor: User, client_of: ClientOf) -> None:
     client = client_of(victor)
     assert client.get(EDIT).status_code == 403
     assert client.post(EDIT, form()).status_code == 403
@@ -145,14 +143,14 @@ def test_a_viewer_neither_sees_nor_sends_the_form(victor: User, client_of: Clien
         "/models/nobody/policies/production/edit/",
     ],
 )
-def test_what_has_no_policy_is_not_found(path: str, alice: User, client_of: ClientOf) -> None:
+def test_a_stage_without_policies_is_not_found(path: str, alice: User, client_of: ClientOf) -> None:
     assert client_of(alice).get(path).status_code == 404
 
 
 # --- Saving ---------------------------------------------------------------------------------------
 
 
-def test_saving_makes_a_revision_and_says_so(alice: User, client_of: ClientOf) -> None:
+def test_saving_creates_a_revision_and_says_so(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
     posted = form(
         metric=["accuracy", "latency_p99_ms", ""],
@@ -181,7 +179,7 @@ def test_saving_the_same_says_that_nothing_changed(
     assert PolicyRevision.objects.count() == 1
 
 
-def test_a_model_gets_a_policy_of_its_own_that_starts_from_the_sites(
+def test_a_new_model_policy_starts_from_the_default_policy(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     registry.set_policy(POLICY)
@@ -195,7 +193,7 @@ def test_a_model_gets_a_policy_of_its_own_that_starts_from_the_sites(
     assert own.document["requirements"][0]["threshold"] == 0.95
 
 
-def test_an_older_form_does_not_silently_replace_anothers_revision(
+def test_a_stale_form_does_not_silently_replace_a_newer_revision(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     registry.set_policy(POLICY)
@@ -227,7 +225,7 @@ def test_past_revisions_are_listed_with_what_changed(
 # --- Removing a model policy ----------------------------------------------------------------------
 
 
-def test_a_model_gives_up_its_own_policy_and_the_sites_holds(
+def test_removing_a_model_policy_restores_the_default_policy(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     registry.set_policy(POLICY)
@@ -246,7 +244,7 @@ def test_a_model_gives_up_its_own_policy_and_the_sites_holds(
     assert PolicyRevision.objects.get(model__name="resnet50", superseded_at=None).number == 2
 
 
-def test_who_may_not_edit_policies_gives_none_up(
+def test_removing_a_policy_requires_the_policy_permission(
     registry: DatabaseRegistry, victor: User, client_of: ClientOf
 ) -> None:
     registry.set_policy(POLICY)
@@ -309,7 +307,7 @@ def test_any_two_revisions_are_compared(
         ("?before=nonsense", 200, "All revisions"),
     ],
 )
-def test_what_cannot_be_compared_is_said_on_the_page(
+def test_revisions_that_cannot_be_compared_are_explained(
     registry: DatabaseRegistry,
     victor: User,
     client_of: ClientOf,
@@ -323,7 +321,7 @@ def test_what_cannot_be_compared_is_said_on_the_page(
     assert says in text_of(answer)
 
 
-def test_many_revisions_come_in_pages_of_the_same_cost(
+def test_revisions_are_paged_with_a_fixed_number_of_statements(
     registry: DatabaseRegistry,
     victor: User,
     client_of: ClientOf,
@@ -382,7 +380,7 @@ def test_the_list_says_how_often_a_requirement_is_waived(
         ({"metric": ["<script>"], "threshold": ["x"]}, 'value="&lt;script&gt;"'),
     ],
 )
-def test_a_mistake_stands_beside_its_field_and_saves_nothing(
+def test_an_error_is_shown_beside_its_field_and_nothing_is_saved(
     changed: dict[str, object], sentence: str, alice: User, client_of: ClientOf
 ) -> None:
     answer = client_of(alice).post(EDIT, form(**changed))
@@ -392,7 +390,7 @@ def test_a_mistake_stands_beside_its_field_and_saves_nothing(
     assert not PolicyRevision.objects.exists()
 
 
-def test_a_requirement_that_stands_twice_is_named_at_the_second(
+def test_a_duplicate_requirement_is_reported_at_the_second(
     alice: User, client_of: ClientOf
 ) -> None:
     posted = form(
@@ -429,7 +427,7 @@ def test_a_row_is_added_and_removed_without_saving(alice: User, client_of: Clien
     assert not PolicyRevision.objects.exists()
 
 
-def test_htmx_gets_the_form_alone(alice: User, client_of: ClientOf) -> None:
+def test_htmx_gets_only_the_form(alice: User, client_of: ClientOf) -> None:
     answer = client_of(alice).post(EDIT, form(add="1"), headers=HTMX)
     page = text_of(answer).strip()
     assert page.startswith('<form class="sheet')
@@ -439,7 +437,7 @@ def test_htmx_gets_the_form_alone(alice: User, client_of: ClientOf) -> None:
 
 
 @pytest.mark.parametrize("place", ["7", "-1", "x", "²", "9" * 400])
-def test_removing_a_row_that_is_not_there_changes_nothing(
+def test_removing_an_unknown_row_changes_nothing(
     place: str, alice: User, client_of: ClientOf
 ) -> None:
     answer = client_of(alice).post(EDIT, form(remove=place))

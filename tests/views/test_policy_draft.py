@@ -60,7 +60,7 @@ def test_a_draft_that_only_warns_refuses_nothing(
     assert said.count("would have caused a warning") == 1
 
 
-def test_past_promotions_are_held_against_the_approvals_they_had(
+def test_past_promotions_are_checked_with_their_approvals(
     promoted: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     said = draft(client_of(alice), threshold=["0.5"], required_approvals="1")
@@ -77,7 +77,7 @@ def test_a_promotion_counts_also_when_its_version_was_deleted_since(
     assert said.count("would have been refused") == 1
 
 
-def test_more_than_can_be_named_are_counted(
+def test_versions_beyond_the_list_are_counted(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     for _ in range(52):
@@ -87,7 +87,7 @@ def test_more_than_can_be_named_are_counted(
     assert "and 2 more" in said
 
 
-def test_what_cannot_be_read_yet_is_no_mistake(alice: User, client_of: ClientOf) -> None:
+def test_incomplete_input_is_not_an_error(alice: User, client_of: ClientOf) -> None:
     page = draft(client_of(alice), threshold=["0.x"])
     assert "Correct the form to see" in page
     assert "<li>Requirement 1: " in page

@@ -78,7 +78,7 @@ def change_the_log(event: AuditEvent, **columns: Any) -> None:
     AuditEvent.objects.filter(pk=event.pk).update(**columns)
 
 
-def test_a_promotion_tells_who_why_by_which_rule_and_on_what(
+def test_a_promotion_record_shows_actor_reason_policy_and_evidence(
     promoted: AuditEvent, victor_client: Client
 ) -> None:
     page = text_of(victor_client.get(path_of(promoted)))
@@ -109,7 +109,7 @@ def test_a_promotion_tells_who_why_by_which_rule_and_on_what(
     assert 'role="alert"' not in page
 
 
-def test_the_record_is_there_as_json_and_its_text_has_the_hash(
+def test_the_record_is_available_as_json_and_its_text_has_the_hash(
     promoted: AuditEvent, victor_client: Client
 ) -> None:
     answer = victor_client.get(f"{path_of(promoted)}record.json")
@@ -140,7 +140,7 @@ def test_the_record_is_there_as_json_and_its_text_has_the_hash(
     assert set(record["verification"].values()) == {True}
 
 
-def test_what_was_measured_later_does_not_change_the_record(
+def test_later_metrics_do_not_change_the_record(
     promoted: AuditEvent, registry: DatabaseRegistry, victor_client: Client
 ) -> None:
     before = victor_client.get(f"{path_of(promoted)}record.json").json()
@@ -180,7 +180,7 @@ def test_a_refusal_lists_every_reason(registry: DatabaseRegistry, victor_client:
     assert path_of(event) in check
 
 
-def test_a_rollback_lists_what_came_back_and_what_went(
+def test_a_rollback_lists_restored_and_archived_versions(
     promoted: AuditEvent, registry: DatabaseRegistry, victor_client: Client
 ) -> None:
     registry.rollback("resnet50", reason="Errors doubled")
@@ -196,7 +196,7 @@ def test_a_rollback_lists_what_came_back_and_what_went(
     assert "Failed: 1 of 2 requirements for Production." in page
 
 
-def test_a_waiver_has_a_record_and_so_has_its_end(
+def test_a_waiver_and_its_revocation_have_records(
     promoted: AuditEvent, victor_client: Client, client_of: ClientOf
 ) -> None:
     granted = latest("waiver.granted")
@@ -215,7 +215,7 @@ def test_a_waiver_has_a_record_and_so_has_its_end(
     assert "Revoked by anna" in text_of(victor_client.get(path_of(granted)))
 
 
-def test_the_log_leads_to_the_records(promoted: AuditEvent, victor_client: Client) -> None:
+def test_the_log_links_to_the_records(promoted: AuditEvent, victor_client: Client) -> None:
     for path in ("/audit/", "/models/resnet50/history/", "/models/resnet50/versions/2/history/"):
         assert path_of(promoted) in text_of(victor_client.get(path))
 
@@ -223,7 +223,7 @@ def test_the_log_leads_to_the_records(promoted: AuditEvent, victor_client: Clien
 # --- Tampering is shown ---------------------------------------------------------------------------
 
 
-def test_a_check_changed_in_the_database_is_shown_plainly(
+def test_a_check_changed_in_the_database_is_reported(
     promoted: AuditEvent, victor_client: Client
 ) -> None:
     check = PolicyCheck.objects.get(uid=promoted.data["check"])
@@ -237,7 +237,7 @@ def test_a_check_changed_in_the_database_is_shown_plainly(
     assert record["verification"]["check_is_what_the_event_says"] is False
 
 
-def test_a_check_taken_out_of_the_database_is_missed(
+def test_a_check_deleted_from_the_database_is_reported(
     promoted: AuditEvent, victor_client: Client
 ) -> None:
     PolicyCheck.objects.filter(uid=promoted.data["check"]).delete()
@@ -253,7 +253,7 @@ def test_a_check_taken_out_of_the_database_is_missed(
         ({"previous_hash": "f" * 64}, "It does not follow the previous event."),
     ],
 )
-def test_an_event_changed_in_the_database_is_shown_plainly(
+def test_an_event_changed_in_the_database_is_reported(
     promoted: AuditEvent, victor_client: Client, columns: dict[str, str], sentence: str
 ) -> None:
     change_the_log(promoted, **columns)
@@ -262,7 +262,7 @@ def test_an_event_changed_in_the_database_is_shown_plainly(
     assert sentence in text_of(answer)
 
 
-def test_a_reason_changed_in_the_database_is_shown_plainly(
+def test_a_reason_changed_in_the_database_is_reported(
     promoted: AuditEvent, victor_client: Client
 ) -> None:
     AuditText.objects.filter(event=promoted).update(text="Another reason")
@@ -273,7 +273,7 @@ def test_a_reason_changed_in_the_database_is_shown_plainly(
 # --- Pages without a record -----------------------------------------------------------------------
 
 
-def test_other_events_and_other_places_have_no_record(
+def test_other_events_and_wrong_addresses_have_no_record(
     promoted: AuditEvent, victor_client: Client
 ) -> None:
     chain = RegisteredModel.objects.get(pk=promoted.model_id).uid
@@ -294,7 +294,7 @@ def test_a_record_outlives_its_version(
     assert "Both agree" in page
 
 
-def test_records_are_for_those_who_may_see(promoted: AuditEvent, client: Client) -> None:
+def test_records_require_the_view_permission(promoted: AuditEvent, client: Client) -> None:
     answer = client.get(path_of(promoted))
     assert answer.status_code == 302
     assert answer["Location"].startswith("/sign-in/")
@@ -302,7 +302,7 @@ def test_records_are_for_those_who_may_see(promoted: AuditEvent, client: Client)
     assert client.get(path_of(promoted)).status_code == 403
 
 
-def test_the_canonical_text_stands_on_the_page(promoted: AuditEvent, victor_client: Client) -> None:
+def test_the_canonical_text_is_on_the_page(promoted: AuditEvent, victor_client: Client) -> None:
     page = text_of(victor_client.get(path_of(promoted)))
     found = re.search(r"<details[^>]*>.*?<pre[^>]*>(.*?)</pre>", page, re.DOTALL)
     assert found

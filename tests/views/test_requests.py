@@ -92,7 +92,7 @@ def test_a_move_refused_for_approvals_offers_to_request_them(
     assert "Open request by peter" in text_of(client.get("/models/resnet50/versions/1/"))
 
 
-def test_who_may_not_promote_may_ask_without_any_policy(
+def test_a_contributor_can_request_a_move_without_a_policy(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
     staged(registry)
@@ -101,7 +101,7 @@ def test_who_may_not_promote_may_ask_without_any_policy(
     assert FORM not in text_of(as_user("victor").get(MOVE))
 
 
-def test_asking_archives_what_is_in_production_if_wanted(
+def test_a_request_can_archive_existing_versions(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
     staged(registry)
@@ -129,7 +129,7 @@ def test_a_request_needs_a_reason_and_keeps_what_was_chosen(
     assert not TransitionRequest.objects.exists()
 
 
-def test_a_second_request_is_refused_and_leads_to_the_first(
+def test_a_second_request_is_refused_and_links_to_the_first(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     answer = as_user("carol").post(FORM, {"to_stage": "production", "reason": "me too"})
@@ -145,7 +145,7 @@ def test_a_second_request_is_refused_and_leads_to_the_first(
         ("carol", "nowhere", 400, "is not a stage"),
     ],
 )
-def test_what_cannot_be_asked_for(
+def test_invalid_requests_are_refused(
     name: str,
     stage: str,
     status: int,
@@ -202,7 +202,7 @@ def test_the_page_shows_the_whole_evidence(
         assert text in page
 
 
-def test_four_eyes_approve_and_a_promoter_moves_it(
+def test_after_two_approvals_a_promoter_moves_the_version(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     anna, bob, peter = as_user("anna"), as_user("bob"), as_user("peter")
@@ -229,7 +229,7 @@ def test_four_eyes_approve_and_a_promoter_moves_it(
     assert stage_now() == "production"
 
 
-def test_the_last_approval_moves_it_where_the_policy_says_so(
+def test_the_last_approval_moves_the_version_if_the_policy_says_so(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
     staged(registry)
@@ -240,7 +240,7 @@ def test_the_last_approval_moves_it_where_the_policy_says_so(
     assert stage_now() == "production"
 
 
-def test_a_new_metric_makes_approvals_stale_and_says_what_changed(
+def test_a_new_metric_expires_approvals_and_says_what_changed(
     registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     anna = as_user("anna")
@@ -258,7 +258,7 @@ def test_a_new_metric_makes_approvals_stale_and_says_what_changed(
     assert "1 of 2 approvals given." in text_of(vote(anna, request_row, "approve"))
 
 
-def test_a_change_that_is_no_evidence_does_not_call_a_voter_back(
+def test_an_unrelated_change_does_not_ask_a_reviewer_again(
     registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     anna = as_user("anna")
@@ -268,7 +268,7 @@ def test_a_change_that_is_no_evidence_does_not_call_a_voter_back(
     assert "No request needs your review." in text_of(anna.get("/requests/"))
 
 
-def test_a_policy_edit_calls_a_voter_back(
+def test_a_policy_edit_asks_a_reviewer_again(
     registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     anna = as_user("anna")
@@ -279,7 +279,7 @@ def test_a_policy_edit_calls_a_voter_back(
     assert "the default policy for Production was edited: revision 2" in page
 
 
-def test_evidence_that_changed_under_the_voters_eyes_is_a_409_and_keeps_the_comment(
+def test_evidence_that_changed_during_a_review_is_a_409_and_keeps_the_comment(
     registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     anna = as_user("anna")
@@ -300,7 +300,7 @@ def test_evidence_that_changed_under_the_voters_eyes_is_a_409_and_keeps_the_comm
     assert not Vote.objects.exists()
 
 
-def test_a_vote_that_does_not_say_what_it_saw_does_not_count(
+def test_an_approval_without_the_evidence_digest_is_refused(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     answer = as_user("anna").post(path_of(request_row, "vote/"), {"decision": "approve"})
@@ -308,7 +308,7 @@ def test_a_vote_that_does_not_say_what_it_saw_does_not_count(
     assert not Vote.objects.exists()
 
 
-def test_the_last_vote_counts(
+def test_the_last_decision_counts(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     anna = as_user("anna")
@@ -332,7 +332,7 @@ def test_a_rejection_needs_a_comment(
     assert TransitionRequest.objects.get().status == "open"
 
 
-def test_nobody_approves_their_own_request(
+def test_no_one_can_approve_their_own_request(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     staged(registry)
@@ -348,7 +348,7 @@ def test_nobody_approves_their_own_request(
     assert not Vote.objects.exists()
 
 
-def test_who_may_not_approve_is_told_so(
+def test_approving_requires_the_approve_permission(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     carol = as_user("carol")
@@ -360,7 +360,7 @@ def test_who_may_not_approve_is_told_so(
 
 
 @pytest.mark.parametrize("decision", ["approve", "reject"])
-def test_a_closed_request_takes_no_votes(
+def test_a_closed_request_accepts_no_decisions(
     decision: str, request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     vote(as_user("bob"), request_row, "reject", comment="no")
@@ -371,7 +371,7 @@ def test_a_closed_request_takes_no_votes(
     assert "The request is rejected already; open a new one." in text_of(answer)
 
 
-def test_a_vote_on_a_closed_request_does_not_fall_on_a_newer_one(
+def test_a_decision_on_a_closed_request_does_not_affect_a_newer_one(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     vote(as_user("bob"), request_row, "reject", comment="no")
@@ -387,7 +387,7 @@ def test_a_vote_on_a_closed_request_does_not_fall_on_a_newer_one(
     assert not newer.votes.exists()
 
 
-def test_only_who_asked_withdraws(
+def test_only_the_requester_can_withdraw(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     answer = as_user("carol").post(path_of(request_row, "withdraw/"))
@@ -415,7 +415,7 @@ def test_an_expired_request_says_so_before_anything_closed_it(
     assert "The request is expired already" in text_of(answer)
 
 
-def test_a_request_of_a_version_deleted_since_is_still_there(
+def test_a_request_of_a_version_deleted_since_remains(
     registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     registry.delete_version("resnet50", 1)
@@ -424,7 +424,7 @@ def test_a_request_of_a_version_deleted_since_is_still_there(
     assert "Withdrawn" in text_of(answer)
 
 
-def test_a_request_that_a_move_elsewhere_ended_says_so(
+def test_a_request_closed_by_another_move_says_so(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     """This includes a move by the requester."""
@@ -434,7 +434,7 @@ def test_a_request_that_a_move_elsewhere_ended_says_so(
     assert "withdrew it" not in page
 
 
-def test_a_request_that_a_rollback_overtook_says_so(
+def test_a_request_closed_by_a_rollback_says_so(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
     old, new = staged(registry), staged(registry)
@@ -475,7 +475,9 @@ def test_an_unknown_request_is_not_found(as_user: Callable[[str], Client]) -> No
 # --- The inbox ------------------------------------------------------------------------------------
 
 
-def test_the_three_views(request_row: TransitionRequest, as_user: Callable[[str], Client]) -> None:
+def test_the_three_views_of_the_inbox(
+    request_row: TransitionRequest, as_user: Callable[[str], Client]
+) -> None:
     path = path_of(request_row)
     peter, anna = as_user("peter"), as_user("anna")
     assert path in text_of(anna.get("/requests/"))
@@ -515,7 +517,7 @@ def test_the_inbox_takes_the_same_statements_for_any_number_and_is_paged(
     assert waiting(anna) == "62"
 
 
-def test_what_waits_fills_its_page_over_what_does_not(
+def test_waiting_requests_fill_their_page(
     registry: DatabaseRegistry, as_user: Callable[[str], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Already reviewed requests, whose models changed otherwise, are between those that wait."""

@@ -45,7 +45,7 @@ def three(registry: DatabaseRegistry) -> DatabaseRegistry:
     return registry
 
 
-def test_the_dialog_says_what_goes_back_and_what_is_archived(
+def test_the_dialog_lists_the_restored_and_the_archived_versions(
     three: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     page = text_of(client_of(alice).get(ADDRESS))
@@ -57,7 +57,7 @@ def test_the_dialog_says_what_goes_back_and_what_is_archived(
     assert 'name="reason" cols="40" rows="2" class="input" maxlength="10000" required' in page
 
 
-def test_a_plain_form_rolls_back_and_leads_to_the_history(
+def test_a_plain_form_rolls_back_and_redirects_to_the_history(
     three: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     form = {"to_version": "2", "reason": "errors doubled", "standing": "3", "next": "/?q=resnet"}
@@ -73,7 +73,7 @@ def test_a_plain_form_rolls_back_and_leads_to_the_history(
     assert event.texts.get().text == "errors doubled"
 
 
-def test_the_form_leads_only_to_this_site(
+def test_the_form_redirects_only_within_this_server(
     three: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     form = {"to_version": "2", "reason": "x", "next": "https://elsewhere.example/"}
@@ -113,7 +113,7 @@ def test_the_plan_is_shown_for_the_version_that_is_chosen(
     assert "<form" not in page
 
 
-def test_what_the_policy_says_of_it_is_a_warning_and_blocks_nothing(
+def test_a_failing_policy_is_a_warning_and_blocks_nothing(
     three: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     three.set_policy(
@@ -157,7 +157,7 @@ def test_after_two_rollbacks_a_version_must_be_named(
         ({"to_version": "2", "reason": "why", "standing": ""}, 409, "v3 is there now"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(
+def test_an_impossible_rollback_is_explained_and_changes_nothing(
     three: DatabaseRegistry,
     client_of: ClientOf,
     alice: User,
@@ -178,7 +178,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert ("<html" in page) is not bool(headers)
 
 
-def test_a_model_that_never_left_production_has_nothing_to_go_back_to(
+def test_a_model_that_never_left_production_has_no_rollback_target(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     promote(registry)
@@ -188,7 +188,7 @@ def test_a_model_that_never_left_production_has_nothing_to_go_back_to(
 
 
 @pytest.mark.parametrize("group", ["viewer", "contributor", "approver"])
-def test_who_may_not_promote_finds_no_way_in(
+def test_rollback_requires_the_promote_permission(
     three: DatabaseRegistry, client_of: ClientOf, group: str
 ) -> None:
     person = create_user(

@@ -26,7 +26,7 @@ def text_of(page: str) -> str:
     return found[1]
 
 
-def test_a_token_is_shown_once_and_lets_a_program_in(alice: User, client_of: ClientOf) -> None:
+def test_a_token_is_shown_once_and_gives_access(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
     made = client.post(PAGE, form())
     token = text_of(made.content.decode())
@@ -39,7 +39,7 @@ def test_a_token_is_shown_once_and_lets_a_program_in(alice: User, client_of: Cli
     assert AuditEvent.objects.filter(action="api_token.created").count() == 1
 
 
-def test_a_revoked_token_lets_nobody_in(alice: User, client_of: ClientOf) -> None:
+def test_a_revoked_token_gives_no_access(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
     token = text_of(client.post(PAGE, form()).content.decode())
     row = ApiToken.objects.get()
@@ -61,7 +61,7 @@ def test_a_revoked_token_lets_nobody_in(alice: User, client_of: ClientOf) -> Non
         ({"days": "x"}, "valid for 1 to 366 days", "token-days_error"),
     ],
 )
-def test_a_mistake_stands_beside_its_field_and_makes_nothing(
+def test_an_error_is_shown_beside_its_field_and_nothing_is_created(
     changed: dict[str, object], sentence: str, field: str, alice: User, client_of: ClientOf
 ) -> None:
     answer = client_of(alice).post(PAGE, form(**changed))
@@ -72,7 +72,9 @@ def test_a_mistake_stands_beside_its_field_and_makes_nothing(
     assert not ApiToken.objects.exists()
 
 
-def test_nobody_gets_a_scope_beyond_what_the_account_may(victor: User, client_of: ClientOf) -> None:
+def test_scopes_are_limited_to_the_permissions_of_the_account(
+    victor: User, client_of: ClientOf
+) -> None:
     client = client_of(victor)
     assert client.get(PAGE).content.decode().count("your account does not have the permission") == 4
     answer = client.post(PAGE, form(scope=["promote"]))
@@ -80,7 +82,7 @@ def test_nobody_gets_a_scope_beyond_what_the_account_may(victor: User, client_of
     assert "victor may not" in answer.content.decode()
 
 
-def test_anothers_token_is_not_there(alice: User, victor: User, client_of: ClientOf) -> None:
+def test_tokens_of_others_are_not_found(alice: User, victor: User, client_of: ClientOf) -> None:
     client_of(alice).post(PAGE, form())
     row = ApiToken.objects.get()
     client = client_of(victor)
@@ -89,7 +91,7 @@ def test_anothers_token_is_not_there(alice: User, victor: User, client_of: Clien
     assert ApiToken.objects.get().revoked_at is None
 
 
-def test_the_reference_names_every_operation_to_everybody(client: Client) -> None:
+def test_the_public_reference_lists_every_operation(client: Client) -> None:
     page = client.get("/api/v1/docs")
     assert page.status_code == 200
     for operation in ("register_version", "transition_version", "list_events", "waive"):

@@ -42,7 +42,7 @@ def test_the_dialog_lists_every_stage_and_why_not(
     assert 'value="staging" required checked' in page
 
 
-def test_a_plain_form_moves_and_leads_back_with_a_message(
+def test_a_plain_form_moves_and_redirects_back_with_a_message(
     version: ModelVersion, client_of: Callable[[User], Client], alice: User
 ) -> None:
     client = client_of(alice)
@@ -59,7 +59,7 @@ def test_a_plain_form_moves_and_leads_back_with_a_message(
     assert event.texts.get().text == "good enough"
 
 
-def test_the_form_leads_only_to_this_site(
+def test_the_form_redirects_only_within_this_server(
     version: ModelVersion, client_of: Callable[[User], Client], alice: User
 ) -> None:
     answer = client_of(alice).post(
@@ -68,7 +68,7 @@ def test_the_form_leads_only_to_this_site(
     assert answer.headers["Location"] == "/"
 
 
-def test_htmx_gets_the_fresh_card_the_counts_and_a_sentence(
+def test_htmx_gets_the_updated_card_the_counts_and_a_message(
     version: ModelVersion, client_of: Callable[[User], Client], alice: User
 ) -> None:
     answer = client_of(alice).post(ADDRESS, {"to_stage": "staging"}, headers=HTMX)
@@ -141,7 +141,7 @@ def test_a_policy_refuses_with_every_reason_and_the_stored_result(
     assert stage_of(version) == "development"
 
 
-def test_a_stale_page_gets_the_present_state_and_who_was_faster(
+def test_a_stale_page_gets_the_current_state_and_who_changed_it(
     version: ModelVersion,
     registry: DatabaseRegistry,
     client_of: Callable[[User], Client],
@@ -160,7 +160,7 @@ def test_a_stale_page_gets_the_present_state_and_who_was_faster(
     assert stage_of(version) == "staging"
 
 
-def test_a_viewer_sees_why_not_and_may_not_move(
+def test_a_viewer_cannot_move_and_sees_why(
     version: ModelVersion, client_of: Callable[[User], Client], victor: User
 ) -> None:
     client = client_of(victor)
@@ -180,7 +180,7 @@ def test_a_viewer_sees_why_not_and_may_not_move(
         {"to_stage": "staging", "reason": "\x00"},
     ],
 )
-def test_a_form_that_makes_no_sense_is_a_400_with_a_sentence(
+def test_an_invalid_form_is_a_400_with_a_message(
     version: ModelVersion, client_of: Callable[[User], Client], alice: User, form: dict[str, str]
 ) -> None:
     answer = client_of(alice).post(ADDRESS, form)
@@ -210,7 +210,7 @@ def test_promoting_offers_to_archive_what_is_in_production(
     }
 
 
-def test_undo_is_offered_where_the_workflow_has_a_way_back(
+def test_undo_is_offered_if_the_workflow_allows_moving_back(
     version: ModelVersion,
     client_of: Callable[[User], Client],
     alice: User,
@@ -223,7 +223,7 @@ def test_undo_is_offered_where_the_workflow_has_a_way_back(
     assert 'name="to_stage" value="development"' in page
 
 
-def test_the_picked_up_card_is_told_what_each_column_says(
+def test_a_dragged_card_gets_the_notes_of_each_column(
     version: ModelVersion, client_of: Callable[[User], Client], alice: User
 ) -> None:
     moves = client_of(alice).get("/models/resnet50/versions/1/moves/").json()
@@ -238,7 +238,7 @@ def test_the_picked_up_card_is_told_what_each_column_says(
     "address",
     ["/models/none/versions/1/transition/", "/models/resnet50/versions/9/transition/"],
 )
-def test_what_is_not_there_is_a_404(
+def test_an_unknown_version_is_a_404(
     version: ModelVersion, client_of: Callable[[User], Client], alice: User, address: str
 ) -> None:
     client = client_of(alice)
@@ -255,13 +255,13 @@ def test_a_post_without_the_form_token_is_refused(version: ModelVersion, alice: 
     assert stage_of(version) == "development"
 
 
-def test_strangers_are_sent_to_sign_in(version: ModelVersion, client: Client) -> None:
+def test_visitors_are_sent_to_sign_in(version: ModelVersion, client: Client) -> None:
     assert client.post(ADDRESS, {"to_stage": "staging"}).headers["Location"].startswith("/sign-in/")
     assert stage_of(version) == "development"
 
 
 @pytest.mark.parametrize("address", ["http://[", "http://testserver/?tag=%3D"])
-def test_a_page_whose_address_cannot_be_read_does_not_spoil_the_move(
+def test_an_unreadable_current_url_does_not_prevent_the_move(
     version: ModelVersion, client_of: Callable[[User], Client], alice: User, address: str
 ) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": address}
@@ -298,7 +298,7 @@ def test_a_conflict_names_who_made_the_revision_and_not_who_moved_last(
     assert "system set a tag of this version <time" in page
 
 
-def test_a_site_that_asks_for_reasons_says_so_before_the_move(
+def test_a_required_reason_is_announced_before_the_move(
     version: ModelVersion, client_of: Callable[[User], Client], alice: User, settings: object
 ) -> None:
     client = client_of(alice)
@@ -315,7 +315,7 @@ def test_a_site_that_asks_for_reasons_says_so_before_the_move(
     assert stage_of(version) == "development"
 
 
-def test_undo_asks_for_the_reason_that_the_site_wants(
+def test_undo_asks_for_a_required_reason(
     version: ModelVersion, client_of: Callable[[User], Client], alice: User, settings: object
 ) -> None:
     settings.OBEYA_WORKFLOW = "returns"  # type: ignore[attr-defined]  # pytest-django's wrapper
@@ -328,7 +328,7 @@ def test_undo_asks_for_the_reason_that_the_site_wants(
 
 
 @pytest.mark.parametrize(("required", "asking"), [(False, 2), (True, 4)])
-def test_the_board_says_which_columns_ask_before_a_move(
+def test_the_board_marks_columns_that_open_a_dialog(
     version: ModelVersion,
     client_of: Callable[[User], Client],
     alice: User,
@@ -343,7 +343,7 @@ def test_the_board_says_which_columns_ask_before_a_move(
         assert 'data-stage="production" data-column data-asking' in page
 
 
-def test_what_a_policy_refuses_can_be_waived_from_the_dialog_by_who_may(
+def test_the_dialog_offers_waivers_with_the_waive_permission(
     version: ModelVersion, registry: DatabaseRegistry, client_of: Callable[[User], Client]
 ) -> None:
     registry.set_policy(
@@ -358,13 +358,13 @@ def test_what_a_policy_refuses_can_be_waived_from_the_dialog_by_who_may(
     assert "/waive/" not in dialogs["contributor"]
 
 
-def test_an_address_for_forms_alone_says_so(client_of: Callable[[User], Client]) -> None:
+def test_an_address_only_for_forms_says_so(client_of: Callable[[User], Client]) -> None:
     answer = client_of(person("vera", "viewer")).get("/models/resnet50/versions/1/check/")
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
     assert "only accepts a form" in text_of(answer)
 
 
-def test_who_may_not_move_is_offered_no_move(
+def test_moves_are_offered_only_with_permission(
     version: ModelVersion, client_of: Callable[[User], Client]
 ) -> None:
     viewer = client_of(person("vera", "viewer"))

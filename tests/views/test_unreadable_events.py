@@ -121,7 +121,7 @@ def records_of(model: RegisteredModel) -> list[str]:
 
 
 @pytest.mark.parametrize("how", each_of(CHANGES))
-def test_every_page_and_file_about_such_events_is_there(
+def test_every_page_and_file_about_such_events_opens(
     filled: RegisteredModel, alice: User, client_of: ClientOf, how: str
 ) -> None:
     _, token = create_token(
@@ -180,7 +180,7 @@ def test_pages_say_that_details_cannot_be_read(
         assert details_are_readable(client, path) is False
 
 
-def test_what_is_readable_is_said_to_be(
+def test_readable_details_are_marked_as_readable(
     filled: RegisteredModel, alice: User, client_of: ClientOf
 ) -> None:
     client = client_of(alice)
@@ -191,7 +191,7 @@ def test_what_is_readable_is_said_to_be(
 
 
 @pytest.mark.parametrize("how", each_of(UNREADABLE))
-def test_the_button_names_the_broken_links_and_the_exports_are_whole(
+def test_the_button_names_the_broken_links_and_the_exports_are_complete(
     filled: RegisteredModel, alice: User, client_of: ClientOf, how: str
 ) -> None:
     rewrite(how)
@@ -208,7 +208,7 @@ def test_the_button_names_the_broken_links_and_the_exports_are_whole(
 @pytest.mark.parametrize(
     "value", ["2026-13-45T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"]
 )
-def test_a_tag_that_looks_like_a_moment_and_is_none_is_shown_as_it_is(
+def test_a_tag_that_looks_like_a_time_is_shown_unchanged(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf, value: str
 ) -> None:
     registry.register_model("resnet50", tags={"until": value})

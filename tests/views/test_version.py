@@ -40,7 +40,7 @@ def version(registry: DatabaseRegistry) -> DatabaseRegistry:
     return registry
 
 
-def test_it_shows_all_that_is_known_of_the_version(
+def test_it_shows_every_property_of_the_version(
     version: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     page = text_of(client_of(alice).get(ADDRESS))
@@ -61,7 +61,7 @@ def test_it_shows_all_that_is_known_of_the_version(
     assert 'href="s3:' not in page
 
 
-def test_it_judges_the_version_for_its_next_stage(
+def test_it_checks_the_version_for_its_next_stage(
     version: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     client = client_of(alice)
@@ -78,7 +78,7 @@ def test_it_judges_the_version_for_its_next_stage(
     assert "accuracy ≥ 0.99" in page
 
 
-def test_its_moves_say_who_when_and_why(
+def test_moves_show_actor_time_and_reason(
     version: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     version.transition_stage("resnet50", 2, Stage.STAGING, reason="Looks <b>good</b>.")
@@ -101,20 +101,20 @@ def test_stored_results_are_linked(
 
 
 @pytest.mark.parametrize("address", ["/models/resnet50/versions/9/", "/models/none/versions/1/"])
-def test_what_is_not_there_is_a_404(
+def test_an_unknown_version_is_a_404(
     version: DatabaseRegistry, client_of: ClientOf, alice: User, address: str
 ) -> None:
     assert client_of(alice).get(address).status_code == 404
 
 
-def test_a_number_beyond_all_numbers_is_no_crash(
+def test_a_huge_number_is_not_a_server_error(
     version: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     answer = client_of(alice).get(f"/models/resnet50/versions/{10**30}/")
     assert answer.status_code in (400, 404)
 
 
-def test_strangers_and_accounts_without_the_right_do_not_get_in(
+def test_visitors_and_accounts_without_permission_have_no_access(
     version: DatabaseRegistry, client: Client, client_of: ClientOf
 ) -> None:
     assert client.get(ADDRESS).status_code == 302
@@ -124,7 +124,7 @@ def test_strangers_and_accounts_without_the_right_do_not_get_in(
 @pytest.mark.parametrize(
     ("key", "value"), [("a=b", "c&d"), ("team", " vision "), ("k", "x" * 1000), ("k", "x" * 9000)]
 )
-def test_the_chip_of_any_tag_leads_to_the_version(
+def test_the_link_of_any_tag_finds_the_version(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User, key: str, value: str
 ) -> None:
     registry.register_model("tagged", tags={key: value})
@@ -141,7 +141,7 @@ def test_the_chip_of_any_tag_leads_to_the_version(
 
 
 @pytest.mark.parametrize("name", ["what?", "#1", "%41", "100%", "a+b", "a&b", "é", "a b"])
-def test_a_move_without_a_script_leads_back_to_the_version_whatever_its_name(
+def test_a_move_without_a_script_redirects_back_for_any_name(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User, name: str
 ) -> None:
     registry.register_model(name)
@@ -160,7 +160,7 @@ def test_a_move_without_a_script_leads_back_to_the_version_whatever_its_name(
 
 
 @pytest.mark.parametrize("name", ["what?", "#1", "%41"])
-def test_the_pages_of_a_model_know_their_own_address_whatever_its_name(
+def test_the_pages_of_a_model_know_their_address_for_any_name(
     registry: DatabaseRegistry, client_of: ClientOf, alice: User, name: str
 ) -> None:
     registry.register_model(name)

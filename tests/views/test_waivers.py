@@ -63,7 +63,7 @@ def expire(waiver: Waiver) -> None:
     )
 
 
-def test_the_form_is_reached_with_the_failing_lines_chosen_and_first(
+def test_the_form_opens_with_failing_requirements_selected_and_first(
     failing: None, anna: Client
 ) -> None:
     link = re.search(rf'href="({WAIVE}[^"]*)"', text_of(anna.get(VERSION)))
@@ -76,7 +76,7 @@ def test_the_form_is_reached_with_the_failing_lines_chosen_and_first(
 
 
 @pytest.mark.usefixtures("failing")
-def test_a_stage_that_the_version_passed_is_not_offered(
+def test_a_stage_before_the_current_one_is_not_offered(
     registry: DatabaseRegistry, anna: Client
 ) -> None:
     registry.set_policy(PromotionPolicy(Stage.STAGING).require_metric("f1", Comparison.GTE, 0.5))
@@ -118,7 +118,7 @@ def test_a_waiver_lets_the_version_pass_and_is_shown(
         ("../../etc/passwd", datetime(2031, 5, 7, tzinfo=UTC)),
     ],
 )
-def test_a_day_ends_where_the_reader_is(
+def test_a_day_ends_in_the_readers_time_zone(
     failing: None, anna: Client, zone: str, end: datetime
 ) -> None:
     anna.post(WAIVE, {**FIELDS, "expires": "date", "expires_on": "2031-05-06", "time_zone": zone})
@@ -142,7 +142,7 @@ def test_a_day_ends_where_the_reader_is(
         ),
     ],
 )
-def test_what_is_wrong_is_said_beside_the_field_and_the_rest_is_kept(
+def test_an_error_is_shown_beside_its_field_and_the_rest_is_kept(
     failing: None, anna: Client, fields: dict[str, str], field: str, sentence: str
 ) -> None:
     answer = anna.post(WAIVE, {**FIELDS, **fields})
@@ -155,9 +155,7 @@ def test_what_is_wrong_is_said_beside_the_field_and_the_rest_is_kept(
     assert not Waiver.objects.exists()
 
 
-def test_without_the_right_nothing_is_offered_and_nothing_done(
-    failing: None, client_of: ClientOf
-) -> None:
+def test_waiving_requires_the_waive_permission(failing: None, client_of: ClientOf) -> None:
     carol = client_of(person("carol", "contributor"))
     assert "/waive/" not in text_of(carol.get(VERSION))
     for answer in (carol.get(WAIVE), carol.post(WAIVE, FIELDS)):
@@ -166,7 +164,7 @@ def test_without_the_right_nothing_is_offered_and_nothing_done(
     assert not Waiver.objects.exists()
 
 
-def test_who_may_not_waive_may_ask_for_it(
+def test_a_waiver_can_be_requested_without_the_permission(
     failing: None, registry: DatabaseRegistry, client_of: ClientOf
 ) -> None:
     carol = client_of(person("carol", "contributor"))
@@ -185,7 +183,7 @@ def test_without_a_policy_there_is_nothing_to_waive(
     assert anna.post(WAIVE, FIELDS).status_code == 400
 
 
-def test_a_waiver_is_revoked_after_a_question(
+def test_a_waiver_is_revoked_after_confirmation(
     failing: None, registry: DatabaseRegistry, anna: Client
 ) -> None:
     waiver = grant(registry)
@@ -207,7 +205,7 @@ def test_a_waiver_is_revoked_after_a_question(
     assert "This waiver is revoked" in text_of(again)
 
 
-def test_revoking_needs_the_right_and_a_waiver(
+def test_revoking_requires_the_permission_and_an_existing_waiver(
     failing: None, registry: DatabaseRegistry, anna: Client, client_of: ClientOf
 ) -> None:
     path = f"/waivers/{grant(registry).uid}/revoke/"
@@ -218,7 +216,7 @@ def test_revoking_needs_the_right_and_a_waiver(
     assert anna.get(f"/waivers/{uuid.uuid4()}/revoke/").status_code == 404
 
 
-def test_the_list_tells_active_ones_from_past_ones(
+def test_the_list_separates_active_and_past_waivers(
     failing: None, registry: DatabaseRegistry, anna: Client
 ) -> None:
     assert "There are no active waivers." in text_of(anna.get("/waivers/"))

@@ -52,7 +52,7 @@ def test_an_empty_list_says_what_an_endpoint_is(admin: Client) -> None:
     assert 'href="/settings/webhooks/"' in text_of(admin.get("/settings/tokens/"))
 
 
-def test_making_one_shows_its_secret_once(admin: Client) -> None:
+def test_creating_an_endpoint_shows_its_secret_once(admin: Client) -> None:
     made = text_of(
         admin.post(
             LIST,
@@ -85,7 +85,7 @@ def test_making_one_shows_its_secret_once(admin: Client) -> None:
         ({"stage": ["live"]}, "stage"),
     ],
 )
-def test_what_cannot_be_is_said_beside_its_field_and_nothing_typed_is_lost(
+def test_an_error_is_shown_beside_its_field_and_nothing_typed_is_lost(
     admin: Client, wrong: dict[str, Any], field: str
 ) -> None:
     answer = admin.post(LIST, {**FORM, "models": "fraud-*", **wrong})
@@ -98,7 +98,7 @@ def test_what_cannot_be_is_said_beside_its_field_and_nothing_typed_is_lost(
     assert not Webhook.objects.exists()
 
 
-def test_a_name_that_is_taken_is_said(admin: Client, address: str) -> None:
+def test_a_duplicate_name_is_reported(admin: Client, address: str) -> None:
     answer = admin.post(LIST, FORM)
     assert answer.status_code == 409
     assert "An endpoint has that name already." in text_of(answer)
@@ -114,7 +114,7 @@ def test_an_endpoint_is_changed_and_a_stale_page_changes_nothing(
     assert Webhook.objects.get().name == "deploy"
 
 
-def test_it_is_tried_disabled_enabled_and_removed(admin: Client, address: str) -> None:
+def test_an_endpoint_is_tested_disabled_enabled_and_removed(admin: Client, address: str) -> None:
     for deed in ("test", "disable", "enable", "remove"):
         assert admin.post(f"{address}{deed}/").status_code == 302
         assert admin.get(f"{address}{deed}/").status_code == 405
@@ -181,7 +181,7 @@ def test_a_failing_and_a_disabled_endpoint_say_so(admin: Client, address: str) -
     assert "Enable" in shown
 
 
-def test_what_failed_is_sent_again(admin: Client, address: str) -> None:
+def test_failed_deliveries_are_sent_again(admin: Client, address: str) -> None:
     Delivery.objects.update(status="failed", next_attempt_at=None)
     answer = admin.post(f"{address}replay/", {"days": "1"}, follow=True)
     assert "1 delivery queued." in text_of(answer)
@@ -189,7 +189,7 @@ def test_what_failed_is_sent_again(admin: Client, address: str) -> None:
 
 
 @pytest.mark.parametrize("group", ["viewer", "contributor", "promoter", "approver"])
-def test_only_administrators_see_and_do_any_of_it(
+def test_webhooks_are_only_for_administrators(
     admin: Client, address: str, client_of: ClientOf, group: str
 ) -> None:
     other = client_of(person("other", group))
@@ -210,7 +210,7 @@ def test_no_such_endpoint_is_a_404(admin: Client) -> None:
         assert admin.post(nowhere + deed, {**FORM, "overlap_hours": "1"}).status_code == 404
 
 
-def test_the_lists_take_as_many_statements_for_many(
+def test_the_lists_take_a_fixed_number_of_statements(
     admin: Client, address: str, alice: User, registry: DatabaseRegistry
 ) -> None:
     counts = []
