@@ -68,7 +68,7 @@ def sent() -> list[str]:
 # --- Creation with the event ----------------------------------------------------------------------
 
 
-def test_every_event_has_its_message_and_nothing_else_has(
+def test_every_event_and_nothing_else_has_a_message(
     make: Make, models_of: DatabaseRegistry
 ) -> None:
     make(URL)
@@ -90,7 +90,7 @@ def test_every_event_has_its_message_and_nothing_else_has(
     assert moved["data"]["texts"] == {"reason": "Good"}
 
 
-def test_what_is_undone_sends_nothing(make: Make, models_of: DatabaseRegistry) -> None:
+def test_a_write_that_is_rolled_back_sends_nothing(make: Make, models_of: DatabaseRegistry) -> None:
     make(URL)
     before = WebhookMessage.objects.count()
 
@@ -102,7 +102,7 @@ def test_what_is_undone_sends_nothing(make: Make, models_of: DatabaseRegistry) -
     assert Delivery.objects.count() == before
 
 
-def test_filters_choose_and_one_message_serves_all(make: Make, models_of: Any) -> None:
+def test_filters_select_endpoints_that_share_one_message(make: Make, models_of: Any) -> None:
     make(URL, "moves", types=("model_version.stage_transitioned",))
     make(URL, "bert", models=("bert*",))
     make(URL, "production", stages=(Stage.PRODUCTION,))
@@ -145,7 +145,7 @@ def test_many_events_of_one_write_cost_no_more_statements(
     assert counts[0] == counts[1]
 
 
-def test_what_happened_elsewhere_long_ago_is_not_sent(make: Make, actor: Actor) -> None:
+def test_imported_history_is_not_sent(make: Make, actor: Actor) -> None:
     make(URL)
     before = WebhookMessage.objects.count()
     at = timezone.now()
@@ -158,7 +158,7 @@ def test_what_happened_elsewhere_long_ago_is_not_sent(make: Make, actor: Actor) 
 # --- Leases ---------------------------------------------------------------------------------------
 
 
-def test_what_is_leased_is_nobody_elses_until_the_lease_is_over(make: Make) -> None:
+def test_a_leased_delivery_is_exclusive_until_the_lease_expires(make: Make) -> None:
     make(URL)
     at = timezone.now()
     (mine,) = lease(at=at)
@@ -173,7 +173,7 @@ def test_what_is_leased_is_nobody_elses_until_the_lease_is_over(make: Make) -> N
     assert not record_attempt(leased=theirs, outcome=ARRIVED, at=at)
 
 
-def test_one_endpoint_never_takes_all_the_room(make: Make, models_of: Any) -> None:
+def test_one_endpoint_never_uses_every_slot(make: Make, models_of: Any) -> None:
     slow, _ = make(URL, "slow")
     for _ in range(5):
         models_of.register_model("resnet50")
@@ -220,7 +220,7 @@ def test_workers_share_the_work_and_never_the_same_delivery(make: Make, models_o
 # --- Retries and expiry ---------------------------------------------------------------------------
 
 
-def test_attempts_go_on_for_three_days_and_then_it_has_failed(make: Make) -> None:
+def test_a_delivery_fails_after_three_days_of_attempts(make: Make) -> None:
     make(URL)
     at = timezone.now()
     for number, wait in enumerate(BACK_OFF, 1):
@@ -234,7 +234,7 @@ def test_attempts_go_on_for_three_days_and_then_it_has_failed(make: Make) -> Non
     assert row.attempts.count() == len(BACK_OFF)
 
 
-def test_an_answer_of_410_disables_the_endpoint_at_once(make: Make, models_of: Any) -> None:
+def test_an_answer_of_410_disables_the_endpoint_immediately(make: Make, models_of: Any) -> None:
     make(URL)
     models_of.register_model("resnet50")
     leased = lease()
@@ -246,7 +246,7 @@ def test_an_answer_of_410_disables_the_endpoint_at_once(make: Make, models_of: A
     assert AuditEvent.objects.get(action="webhook.disabled").actor is None
 
 
-def test_five_days_of_nothing_but_failures_disable_it_and_one_arrival_does_not(
+def test_five_days_of_failures_disable_an_endpoint_unless_one_delivery_arrives(
     make: Make, models_of: Any
 ) -> None:
     make(URL)
@@ -290,7 +290,7 @@ def test_a_delivery_is_replayed_with_the_same_message_and_keeps_its_attempts(
         replay(pk=row.pk + 1, actor=actor, at=timezone.now())
 
 
-def test_what_was_lost_while_an_endpoint_was_away_is_sent_again(
+def test_deliveries_that_failed_during_an_outage_are_sent_again(
     make: Make, actor: Actor, models_of: Any
 ) -> None:
     row, _ = make(URL)
@@ -312,7 +312,7 @@ def test_what_was_lost_while_an_endpoint_was_away_is_sent_again(
 # --- Maintenance ----------------------------------------------------------------------------------
 
 
-def test_heads_are_told_once_a_day_in_parts_and_in_the_log(
+def test_heads_are_sent_daily_in_parts_and_logged(
     make: Make, models_of: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("boards.registry.webhooks.deliveries.HEADS_AT_ONCE", 2)
@@ -346,9 +346,7 @@ def test_heads_are_told_once_a_day_in_parts_and_in_the_log(
     assert HeadsPublished.objects.count() == 2
 
 
-def test_what_ended_long_ago_goes_with_its_message_and_nothing_else(
-    make: Make, models_of: Any
-) -> None:
+def test_old_deliveries_are_deleted_with_their_messages(make: Make, models_of: Any) -> None:
     make(URL, "one")
     make(URL, "two")
     WebhookMessage.objects.all().delete()

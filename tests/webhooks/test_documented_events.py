@@ -25,7 +25,7 @@ def shape(value: Any) -> Any:
     return "number" if isinstance(value, int | float) else type(value).__name__
 
 
-def test_every_type_has_an_example_that_is_like_the_real_thing() -> None:
+def test_every_type_has_an_example_with_the_shape_of_a_real_message() -> None:
     told = {kind: json.loads(block) for kind, block in EXAMPLE.findall(OUTPUT.read_text("utf-8"))}
     assert set(told) == {*TYPES, TEST}
     real = messages()

@@ -47,7 +47,7 @@ def change(row: Webhook, actor: Actor, **more: Any) -> Webhook:
     return change_webhook(uid=row.uid, actor=actor, at=timezone.now(), **values)
 
 
-def test_an_endpoint_is_made_changed_and_removed_with_an_event_each(
+def test_an_endpoint_is_created_changed_and_removed_with_an_event_each(
     make: Make, actor: Actor
 ) -> None:
     row, secret = make(URL, types=("model_version.stage_transitioned",), stages=(Stage.PRODUCTION,))
@@ -63,7 +63,7 @@ def test_an_endpoint_is_made_changed_and_removed_with_an_event_each(
     make(URL, "deploy")
 
 
-def test_neither_database_nor_log_holds_a_secret_in_the_clear(make: Make, actor: Actor) -> None:
+def test_neither_database_nor_log_contains_a_secret_in_clear_text(make: Make, actor: Actor) -> None:
     row, secret = make(URL)
     _, newer = rotate_secret(uid=row.uid, actor=actor, at=timezone.now())
     tables = [name for name in connection.introspection.table_names() if name.startswith("boards_")]
@@ -80,7 +80,7 @@ def test_neither_database_nor_log_holds_a_secret_in_the_clear(make: Make, actor:
     assert "https://hooks.example.org" in log
 
 
-def test_both_secrets_sign_until_the_old_one_is_over(make: Make, actor: Actor) -> None:
+def test_both_secrets_sign_until_the_old_one_expires(make: Make, actor: Actor) -> None:
     row, old = make(URL)
     at = timezone.now()
     row, new = rotate_secret(uid=row.uid, overlap_hours=24, actor=actor, at=at)
@@ -93,7 +93,7 @@ def test_both_secrets_sign_until_the_old_one_is_over(make: Make, actor: Actor) -
             rotate_secret(uid=row.uid, overlap_hours=hours, actor=actor, at=at)
 
 
-def test_a_secret_of_a_key_from_before_can_be_read_and_one_of_another_cannot(
+def test_a_secret_is_readable_with_a_previous_key_and_not_with_another(
     make: Make, settings: Any
 ) -> None:
     row, secret = make(URL)
@@ -105,7 +105,7 @@ def test_a_secret_of_a_key_from_before_can_be_read_and_one_of_another_cannot(
         secrets_of(row, timezone.now())
 
 
-def test_a_page_that_is_stale_changes_nothing(make: Make, actor: Actor) -> None:
+def test_a_stale_page_changes_nothing(make: Make, actor: Actor) -> None:
     row, _ = make(URL)
     change(row, actor, name="first", expected_revision=1)
     with pytest.raises(Conflict):
@@ -113,7 +113,7 @@ def test_a_page_that_is_stale_changes_nothing(make: Make, actor: Actor) -> None:
     assert Webhook.objects.get().name == "first"
 
 
-def test_names_are_taken_once_and_addresses_have_to_be_some(make: Make, actor: Actor) -> None:
+def test_names_must_be_unique_and_addresses_valid(make: Make, actor: Actor) -> None:
     row, _ = make(URL)
     with pytest.raises(AlreadyExists):
         make(URL)
@@ -127,14 +127,14 @@ def test_names_are_taken_once_and_addresses_have_to_be_some(make: Make, actor: A
         make("ops@example.org", "mail", target=Target.EMAIL)
 
 
-def test_there_are_a_hundred_at_most(make: Make) -> None:
+def test_there_are_at_most_a_hundred_endpoints(make: Make) -> None:
     for number in range(WEBHOOKS_MAX):
         make(URL, f"endpoint {number}")
     with pytest.raises(InvalidInput, match="remove one first"):
         make(URL, "one more")
 
 
-def test_disabling_cancels_what_is_on_its_way_and_enabling_begins_anew(
+def test_disabling_cancels_pending_deliveries_and_enabling_starts_again(
     make: Make, actor: Actor, models_of: Any
 ) -> None:
     row, _ = make(URL)
@@ -178,7 +178,7 @@ def test_only_administrators_manage_endpoints(make: Make, group: str) -> None:
     assert AuditEvent.objects.count() == before
 
 
-def test_an_answer_that_is_kept_for_its_key_is_sealed(alice: User) -> None:
+def test_a_response_stored_for_its_idempotency_key_is_encrypted(alice: User) -> None:
     told = {"user": alice, "key": "k", "fingerprint": "f", "at": timezone.now()}
     body = json.dumps({"secret": "whsec_abc"})
     answer_once(**told, answer=lambda: Answer(status=201, headers={}, body=body))

@@ -107,7 +107,7 @@ def test_anything_but_a_2xx_is_a_failure_and_no_redirect_is_followed(
     assert (row.status, row.attempts_made) == ("pending", 1)
 
 
-def test_a_long_answer_is_read_to_a_bound(make: Make, receiver: Receiver) -> None:
+def test_a_long_response_is_read_up_to_a_limit(make: Make, receiver: Receiver) -> None:
     receiver.answer = lambda: (200, {}, b"x" * 10_000_000)
     make(receiver.url)
     work()
@@ -116,7 +116,7 @@ def test_a_long_answer_is_read_to_a_bound(make: Make, receiver: Receiver) -> Non
 
 
 @pytest.mark.parametrize("talk", [hang, drip, garble, break_off])
-def test_a_receiver_that_behaves_badly_is_left_in_time_and_named(
+def test_a_misbehaving_receiver_times_out_and_is_described(
     make: Make, monkeypatch: pytest.MonkeyPatch, talk: Callable[[socket.socket], None]
 ) -> None:
     monkeypatch.setattr(http_post, "SECONDS", 0.7)
@@ -173,7 +173,7 @@ def thank(connection: Any) -> None:
     connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
 
 
-def test_messages_go_over_tls_to_who_shows_a_certificate_that_is_trusted(
+def test_messages_are_sent_over_tls_only_with_a_trusted_certificate(
     make: Make, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with raw_server(encrypted(certificate, thank)) as url:
@@ -189,7 +189,7 @@ def test_messages_go_over_tls_to_who_shows_a_certificate_that_is_trusted(
 
 
 @pytest.mark.parametrize("slow", [drip, hang])
-def test_a_slow_receiver_is_left_in_time_over_tls_too(
+def test_a_slow_receiver_times_out_over_tls_too(
     make: Make,
     certificate: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -203,7 +203,7 @@ def test_a_slow_receiver_is_left_in_time_over_tls_too(
     assert "no whole answer within 0.7 seconds" in attempt.error
 
 
-def test_a_receiver_that_never_shakes_hands_is_left_in_time(
+def test_a_receiver_without_a_tls_handshake_times_out(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_post, "SECONDS", 0.7)
@@ -214,7 +214,7 @@ def test_a_receiver_that_never_shakes_hands_is_left_in_time(
     assert attempt.status_code is None
 
 
-def test_what_cannot_be_reached_says_so(make: Make, settings: Any) -> None:
+def test_an_unreachable_receiver_is_reported(make: Make, settings: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     make(f"http://127.0.0.1:{port}/", "closed")
@@ -231,7 +231,7 @@ def test_what_cannot_be_reached_says_so(make: Make, settings: Any) -> None:
     assert any("OBEYA_WEBHOOK_NETWORKS" in attempt.error for attempt in inside)
 
 
-def test_chats_get_a_sentence_with_a_link_and_nothing_of_it_is_markup(
+def test_chats_get_a_sentence_with_a_link_and_without_markup(
     make: Make, receiver: Receiver, models_of: Any
 ) -> None:
     models_of.register_model("<!channel> *bold* & co")
@@ -252,7 +252,7 @@ def test_chats_get_a_sentence_with_a_link_and_nothing_of_it_is_markup(
     assert card["actions"][0]["url"].startswith(f"{SITE}/models/")
 
 
-def test_mail_is_sent_through_the_mail_server_of_the_site(
+def test_mail_is_sent_through_the_configured_mail_server(
     make: Make, models_of: Any, settings: Any
 ) -> None:
     settings.OBEYA_EMAIL_URL = "smtp://localhost"
@@ -267,7 +267,7 @@ def test_mail_is_sent_through_the_mail_server_of_the_site(
     assert Delivery.objects.get().status == "delivered"
 
 
-def test_a_mail_server_that_is_not_there_is_a_failure_like_another(
+def test_an_unreachable_mail_server_is_a_failed_attempt(
     make: Make, models_of: Any, settings: Any
 ) -> None:
     settings.OBEYA_EMAIL_URL = "smtp://localhost"
@@ -281,7 +281,7 @@ def test_a_mail_server_that_is_not_there_is_a_failure_like_another(
     assert Delivery.objects.get().status == "pending"
 
 
-def test_a_secret_that_cannot_be_read_any_more_says_what_to_do(
+def test_an_unreadable_secret_says_what_to_do(
     make: Make, receiver: Receiver, settings: Any
 ) -> None:
     make(receiver.url)

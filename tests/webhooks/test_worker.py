@@ -62,7 +62,7 @@ def in_another_thread(write: Any) -> threading.Thread:
     return thread
 
 
-def test_an_idle_worker_sends_what_is_written_later(make: Make, receiver: Receiver) -> None:
+def test_an_idle_worker_sends_later_events(make: Make, receiver: Receiver) -> None:
     make(receiver.url)
     with running():
         for number in range(1, 4):
@@ -74,7 +74,7 @@ def test_an_idle_worker_sends_what_is_written_later(make: Make, receiver: Receiv
     assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
 
 
-def test_a_receiver_that_hangs_delays_no_other(
+def test_a_hanging_receiver_delays_no_other(
     make: Make, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # However slow the machine is, the hanging attempts end after the others have arrived.
@@ -102,7 +102,7 @@ def test_a_receiver_that_hangs_delays_no_other(
                 released.set()
 
 
-def test_a_stopped_worker_records_what_is_under_way_and_takes_nothing_more(
+def test_a_stopped_worker_records_running_attempts_and_takes_no_more(
     make: Make, receiver: Receiver, settings: Any
 ) -> None:
     settings.OBEYA_WEBHOOK_CONCURRENCY = 2
@@ -133,7 +133,7 @@ def test_a_stopped_worker_records_what_is_under_way_and_takes_nothing_more(
         pytest.param({"request_headers": {"a": object()}}, id="it is not JSON"),
     ],
 )
-def test_an_attempt_that_cannot_be_recorded_keeps_no_other_from_being_recorded(
+def test_an_attempt_that_cannot_be_recorded_prevents_no_other(
     make: Make, receiver: Receiver, unrecordable: dict[str, Any]
 ) -> None:
     make(receiver.url)
@@ -152,7 +152,7 @@ def test_an_attempt_that_cannot_be_recorded_keeps_no_other_from_being_recorded(
     assert Delivery.objects.get(pk=first.pk).leased_until is not None
 
 
-def test_the_next_moment_to_look_is_the_first_retry_or_the_end_of_a_lease(
+def test_the_next_wake_up_is_the_first_retry_or_the_end_of_a_lease(
     make: Make, receiver: Receiver
 ) -> None:
     make(receiver.url)

@@ -96,7 +96,7 @@ def reword(rows: list[dict[str, Any]]) -> None:
         ),
     ],
 )
-def test_an_export_that_lies_is_refused(folder: Path, name: str, change: Edit, why: str) -> None:
+def test_a_falsified_export_is_refused(folder: Path, name: str, change: Edit, why: str) -> None:
     edit(folder, name, change)
     with pytest.raises(BrokenExport, match=why):
         bring(folder)
@@ -152,14 +152,14 @@ def test_an_altered_byte_is_found_by_the_digest_of_the_file(folder: Path) -> Non
         ("[" * 100_000, "is no manifest"),
     ],
 )
-def test_a_manifest_that_is_none_is_refused(tmp_path: Path, manifest: str | None, why: str) -> None:
+def test_an_invalid_manifest_is_refused(tmp_path: Path, manifest: str | None, why: str) -> None:
     if manifest is not None:
         (tmp_path / "manifest.json").write_text(manifest)
     with pytest.raises(BrokenExport, match=why):
         read_manifest(tmp_path)
 
 
-def test_an_installation_that_is_not_empty_is_left_alone(folder: Path) -> None:
+def test_an_installation_that_is_not_empty_is_unchanged(folder: Path) -> None:
     create_user(username="admin", group="administrator", actor=SYSTEM, at=START)
     with pytest.raises(NotEmpty, match="no server was started on"):
         bring(folder)
@@ -174,7 +174,7 @@ def test_a_dry_run_verifies_and_changes_nothing(folder: Path) -> None:
         bring(folder, dry_run=True)
 
 
-def test_every_table_is_exported_or_stays_for_a_reason() -> None:
+def test_every_table_is_exported_or_excluded_with_a_reason() -> None:
     tables = {m for m in apps.get_app_config("boards").get_models() if not m._meta.proxy}
     exported = {noun.model for noun in NOUNS}
     assert exported | set(STAY) == tables

@@ -147,7 +147,7 @@ DEEDS = st.one_of(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(DEEDS, min_size=10, max_size=60), st.randoms())
-def test_an_export_that_is_imported_is_exported_as_it_was(deeds: list[Deed], chance: Any) -> None:
+def test_an_imported_export_is_exported_identically(deeds: list[Deed], chance: Any) -> None:
     empty()
     world = World()
     for name in NAMES:
@@ -177,7 +177,7 @@ def test_an_export_that_is_imported_is_exported_as_it_was(deeds: list[Deed], cha
     assert verify_chains().broken == ()
 
 
-def test_texts_that_were_erased_stay_erased(tmp_path: Path) -> None:
+def test_erased_texts_stay_erased(tmp_path: Path) -> None:
     world = World()
     world.as_("ada").register_model("resnet50", description="Names somebody")
     AuditText.objects.filter(role="description").delete()
