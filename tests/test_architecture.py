@@ -162,7 +162,7 @@ def test_a_write_is_recognised(text):
         "router.delete('/models/{name}')",
     ],
 )
-def test_what_writes_nothing_is_not_taken_for_a_write(text):
+def test_reads_are_not_taken_for_writes(text):
     assert not is_write(ast.parse(text, mode="eval").body)
 
 
@@ -192,7 +192,7 @@ WITHOUT_EVENT = {
 }
 
 
-def test_a_function_of_the_write_path_takes_keywords_alone_an_actor_and_a_time():
+def test_functions_of_the_write_path_take_only_keywords_with_actor_and_time():
     with every_case() as case:
         for name, function in write_functions():
             with case(name):
@@ -202,7 +202,7 @@ def test_a_function_of_the_write_path_takes_keywords_alone_an_actor_and_a_time()
                     assert parameters[required].default is inspect.Parameter.empty
 
 
-def test_each_function_of_the_write_path_has_a_name_of_its_own():
+def test_each_function_of_the_write_path_has_a_unique_name():
     names = Counter(name for name, _ in write_functions())
     assert [name for name, count in names.items() if count > 1] == []
 
@@ -245,7 +245,7 @@ def test_a_module_is_short_enough_to_be_read():
     assert {n for n, k in lengths.items() if k > LINES_MAX} == set(LONG)
 
 
-def test_no_module_is_a_drawer():
+def test_no_module_is_a_collection_of_helpers():
     paths = [*modules("obeya", "boards", "registry_site"), *ROOT.glob("tests/**/*.py")]
     assert [name_of(path) for path in paths if {path.stem, path.parent.name} & DRAWERS] == []
 
@@ -276,7 +276,7 @@ def undocumented(tree: ast.Module) -> Iterator[str]:
                 pending.append(node)
 
 
-def test_everything_public_says_what_it_is():
+def test_everything_public_has_a_docstring():
     assert [
         f"{name_of(path)}: {what}"
         for path in modules("obeya", "boards", "registry_site")
@@ -340,7 +340,7 @@ FORBIDDEN = {
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 
 
-def test_no_template_contains_what_the_content_policy_stops():
+def test_no_template_violates_the_content_policy():
     assert TEMPLATES
     assert [
         f"{name_of(path)}: {what}"
@@ -365,7 +365,7 @@ def test_no_template_contains_what_the_content_policy_stops():
         ("links that run", '<a href="javascript:x()">'),
     ],
 )
-def test_what_is_forbidden_in_templates_is_recognised(what, markup):
+def test_violations_in_templates_are_recognised(what, markup):
     assert FORBIDDEN[what].search(markup)
 
 
@@ -396,7 +396,7 @@ def test_a_name_that_a_role_prohibits_is_recognised(markup, is_wrong):
     assert bool(wrongly_named(without_tags(markup))) is is_wrong
 
 
-def test_no_file_holds_the_marks_of_a_merge():
+def test_no_file_contains_merge_conflict_markers():
     texts = [
         path
         for folder in ("templates", "static", "docs")

@@ -71,7 +71,7 @@ def test_the_program_writes_the_example_in_the_same_bytes(text: str) -> None:
     assert audit.event_hash(text) == sha256(text)
 
 
-def test_the_program_verifies_the_example_and_sees_a_change_and_a_cut() -> None:
+def test_the_program_verifies_the_example_and_finds_a_change_and_a_cut() -> None:
     chain = json.loads(EVENTS[0])["chain"]
     links = [
         audit.Link(number, text, digest)
@@ -100,7 +100,7 @@ def test_the_line_of_an_export_is_what_the_program_writes_and_verifies() -> None
     assert members == list(line)
 
 
-def test_the_document_names_every_field_action_way_in_and_trigger() -> None:
+def test_the_document_names_every_field_action_channel_and_trigger() -> None:
     fields = re.findall(r"^\| `(\w+)` \| (?:string|number|object)", DOCUMENT, re.MULTILINE)
     assert fields == sorted(json.loads(EVENTS[0]))
     for action in Action:

@@ -22,23 +22,23 @@ def examples(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("example", examples("filter"))
-def test_every_example_of_a_filter_is_one(example):
+def test_every_example_of_a_filter_is_valid(example):
     assert parse_filter(example)
     assert is_filter(example)
 
 
 @pytest.mark.parametrize("example", examples("ordering"))
-def test_every_example_of_an_order_is_one(example):
+def test_every_example_of_an_order_is_valid(example):
     assert parse_ordering(example)
 
 
 @pytest.mark.parametrize("example", examples("refused"))
-def test_every_example_of_what_is_refused_is_refused(example):
+def test_every_invalid_example_is_refused(example):
     with pytest.raises(FilterError):
         parse_filter(example)
 
 
-def test_the_table_of_fields_says_what_each_goes_with():
+def test_the_table_of_fields_lists_the_operators_of_each():
     rows = re.findall(r"^\| `([\w.]+)`[^|]*\|[^|]*\| ([^|]+) \|$", FILTERS, re.MULTILINE)
     table = {field: set(re.findall(r"`([^`]+)`", operators)) for field, operators in rows}
     assert set(table) == {"metrics.NAME", "tags.KEY", *(field.value for field in Field)}
@@ -55,7 +55,7 @@ def test_the_table_of_fields_says_what_each_goes_with():
                     parse_filter(f"{field} {operator.value} {stated}")
 
 
-def test_what_the_text_on_filters_says_in_passing_is_so():
+def test_other_statements_about_filters_are_true():
     for filter_in_text in (
         "metrics.auc != 0.9",
         'tags.team != "x"',
