@@ -145,7 +145,7 @@ def newest_first(card: PastCard) -> tuple[timedelta, int]:
 
 
 @contextmanager
-def undone() -> Iterator[None]:
+def rolled_back() -> Iterator[None]:
     """Roll back everything that the block changes."""
     with transaction.atomic():
         yield
@@ -162,7 +162,7 @@ def test_the_board_of_any_moment_equals_a_replay_of_the_log(
     settings, steps: list[tuple[object, ...]], workflow: str, fractions: list[float]
 ) -> None:
     settings.OBEYA_WORKFLOW = workflow
-    with undone():
+    with rolled_back():
         clock = Clock()
         clock.now += timedelta(seconds=1)
         alice = create_user(username="alice", group="administrator", actor=SYSTEM, at=START)

@@ -17,20 +17,20 @@ GATED = (STAGING, PROD)
 class Clock:
     """A clock that advances a minute whenever it is read, so that every event has a different time.
 
-    With `standing` it shows the same time each time.
+    With `stopped` it shows the same time each time.
     """
 
     def __init__(self) -> None:
         self.now = datetime(2026, 3, 3, 12, tzinfo=UTC)
-        self.standing = False
+        self.stopped = False
 
     def __call__(self) -> datetime:
-        if not self.standing:
+        if not self.stopped:
             self.now += timedelta(minutes=1)
         return self.now
 
 
-def picture(registry: ModelRegistry, *names: str) -> object:
+def snapshot_of(registry: ModelRegistry, *names: str) -> object:
     """Return everything that the contract lets a caller read of these models and their policies."""
     seen: dict[str, Any] = {"site": {stage: registry.get_policy(stage) for stage in GATED}}
     for name in names:
@@ -48,9 +48,9 @@ def picture(registry: ModelRegistry, *names: str) -> object:
 @contextmanager
 def unchanged(registry: ModelRegistry, *names: str) -> Iterator[None]:
     """Check that the block changes nothing that a caller can read."""
-    before = picture(registry, *names or (NAME,))
+    before = snapshot_of(registry, *names or (NAME,))
     yield
-    assert picture(registry, *names or (NAME,)) == before
+    assert snapshot_of(registry, *names or (NAME,)) == before
 
 
 def promote(registry: ModelRegistry, version: int, name: str = NAME, **how: Any) -> None:

@@ -121,7 +121,7 @@ def remote_of(
         user, is_new = User.objects.get_or_create(username=name)
         if is_new:
             user.groups.add(Group.objects.get(name="administrator"))
-        was_standing, clock.standing = clock.standing, True
+        was_stopped, clock.stopped = clock.stopped, True
         _, token = create_token(
             user=user,
             name="conformance",
@@ -130,7 +130,7 @@ def remote_of(
             actor=Actor(user, Channel.PAGE),
             at=clock(),
         )
-        clock.standing = was_standing
+        clock.stopped = was_stopped
         if request.node.callspec.params["any_registry"] == "remote":
             return in_process(token)
         served = RemoteRegistry(request.getfixturevalue("live_server").url, token)

@@ -70,7 +70,7 @@ def execute(sql):
         )
 
 
-def settle_constraints():
+def check_constraints_now():
     """Check foreign keys now: PostgreSQL alters no table with pending checks."""
     if connection.vendor == "postgresql":
         execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -81,13 +81,13 @@ def trigger_names():
 
 
 def drop(name):
-    settle_constraints()
+    check_constraints_now()
     execute(f"DROP TRIGGER {name}" + ("" if connection.vendor == "sqlite" else f" ON {TABLE}"))
 
 
 def assert_refused(change):
     before = rows()
-    settle_constraints()
+    check_constraints_now()
     with pytest.raises(DatabaseError, match=APPEND_ONLY), transaction.atomic():
         change()
     assert rows() == before
@@ -133,7 +133,7 @@ def test_postgresql_refuses_it_also_in_replica_mode(sql):
     assert_refused(change)
 
 
-def first_event_again():
+def changed_first_event():
     """Return the first event with a changed hash, not saved."""
     changed = event(1)
     changed.hash = "x"
@@ -146,15 +146,15 @@ def first_event_again():
         lambda: AuditEvent.objects.update(hash="x"),
         lambda: AuditEvent.objects.filter(sequence=2).update(occurred_at=NOON),
         lambda: StageTransition.objects.update(to_stage="archived"),
-        lambda: AuditEvent.objects.bulk_update([first_event_again()], ["hash"]),
+        lambda: AuditEvent.objects.bulk_update([changed_first_event()], ["hash"]),
         lambda: AuditEvent.objects.bulk_create(
-            [first_event_again()],
+            [changed_first_event()],
             update_conflicts=True,
             unique_fields=["id"],
             update_fields=["hash"],
         ),
         lambda: AuditEvent.objects.update_or_create(pk=event(1).pk, defaults={"hash": "x"}),
-        lambda: first_event_again().save(),
+        lambda: changed_first_event().save(),
         lambda: event(2).delete(),
         lambda: AuditEvent.objects.filter(texts=None).delete(),
         lambda: AuditEvent.objects.filter(sequence=2)._raw_delete("default"),
@@ -213,7 +213,7 @@ def test_a_trigger_dropped_by_hand_is_named_by_the_system_check_and_put_back_by_
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite cannot switch triggers off")
 @pytest.mark.parametrize("how", ["DISABLE TRIGGER", "ENABLE TRIGGER"])
 def test_a_trigger_that_postgresql_would_skip_counts_as_missing(how):
-    settle_constraints()
+    check_constraints_now()
     for name in trigger_names():
         execute(f"ALTER TABLE {TABLE} {how} {name}")
     assert triggers.missing_triggers(connection) == trigger_names()
@@ -268,7 +268,7 @@ def test_no_migration_is_missing(db):
 
 
 @pytest.fixture
-def unguarded(db):
+def without_triggers(db):
     """Drop the triggers, as the owner of the database or of its files could.
 
     The test's transaction is rolled back, which restores the triggers.
@@ -297,7 +297,7 @@ def test_an_unchanged_log_verifies_and_is_counted(db):
     assert (report.chains, report.events, report.broken) == (3, 8, ())
 
 
-def test_an_empty_log_verifies(unguarded):
+def test_an_empty_log_verifies(without_triggers):
     AuditText.objects.all().delete()
     AuditEvent.objects.all().delete()
     RegisteredModel.objects.update(chain_length=0, chain_hash="0" * 64)
@@ -305,7 +305,7 @@ def test_an_empty_log_verifies(unguarded):
     assert verify_chains().broken == ()
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 @pytest.mark.parametrize("sequence", [1, 2, 3, 4])
 def test_one_flipped_bit_of_a_text_or_a_hash_is_named(sequence, resnet50):
     genuine = event(sequence)
@@ -319,7 +319,7 @@ def test_one_flipped_bit_of_a_text_or_a_hash_is_named(sequence, resnet50):
     assert found() == {(str(resnet50.uid), sequence)}
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -343,7 +343,7 @@ def test_a_column_that_differs_from_the_hashed_text_is_named(column, value, resn
     assert column in link.problem
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 def test_an_event_given_to_another_person_is_named(resnet50, carol):
     change(3, actor=carol)
     assert found() == {(str(resnet50.uid), 3)}
@@ -366,7 +366,7 @@ def test_an_erased_reason_is_not_a_broken_link(resnet50):
     assert found() == set()
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 @pytest.mark.parametrize("sequence", [1, 2, 3])
 def test_a_removed_event_is_named_at_its_place(sequence, resnet50):
     AuditText.objects.filter(event=event(sequence)).delete()
@@ -376,7 +376,7 @@ def test_a_removed_event_is_named_at_its_place(sequence, resnet50):
     assert "missing" in link.problem
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 def test_a_removed_event_is_named_after_renumbering(resnet50):
     event(2).delete()
     for sequence in (3, 4):
@@ -384,7 +384,7 @@ def test_a_removed_event_is_named_after_renumbering(resnet50):
     assert found() == {(str(resnet50.uid), 2)}
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 def test_two_swapped_events_are_named_at_the_first(resnet50):
     change(3, sequence=99)
     change(4, sequence=3)
@@ -392,7 +392,7 @@ def test_two_swapped_events_are_named_at_the_first(resnet50):
     assert found() == {(str(resnet50.uid), 3)}
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 def test_a_cut_tail_is_named_where_it_began(resnet50):
     AuditText.objects.filter(event=event(4)).delete()
     event(4).delete()
@@ -401,7 +401,7 @@ def test_a_cut_tail_is_named_where_it_began(resnet50):
     assert "ends at 3" in link.problem
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 def test_a_removed_chain_is_named_at_its_first_event(resnet50):
     AuditText.objects.filter(event__model=resnet50).delete()
     AuditEvent.objects.filter(model=resnet50).delete()
@@ -425,26 +425,26 @@ def test_a_wrong_head_of_the_registrys_chain_is_named(db):
     assert found() == {(str(SiteChain.objects.get().uid), 3)}
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 def test_an_event_rewritten_with_a_fitting_hash_is_found_at_the_next(resnet50):
     forge(3, to_stage="archived")
     assert found() == {(str(resnet50.uid), 4)}
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 def test_the_last_event_rewritten_with_a_fitting_hash_is_found_by_the_head(resnet50):
     forge(4, to_stage="archived")
     assert found() == {(str(resnet50.uid), 4)}
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"texts": 7}', "{"], ids=repr)
 def test_a_text_that_is_not_a_record_is_named_and_the_rest_is_verified(text, resnet50):
     change(2, canonical_text=text, hash=event_hash(text))
     assert found() == {(str(resnet50.uid), 2)}
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 @pytest.mark.parametrize("how", UNREADABLE)
 @pytest.mark.parametrize("fits", [True, False], ids=["hash fits", "old hash"])
 def test_an_unreadable_event_is_named_and_the_rest_is_verified(how, fits, resnet50):
@@ -455,14 +455,14 @@ def test_an_unreadable_event_is_named_and_the_rest_is_verified(how, fits, resnet
     assert (report.chains, report.events) == (3, 8)
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 def test_an_event_that_was_given_to_another_model_breaks_both_chains(resnet50):
     bert = RegisteredModel.objects.get(name="bert")
     change(3, model=bert)
     assert found() == {(str(resnet50.uid), 3), (str(bert.uid), 3)}
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 def test_each_broken_chain_is_named_at_its_first_broken_link(resnet50):
     bert = RegisteredModel.objects.get(name="bert")
     change(2, channel="api")

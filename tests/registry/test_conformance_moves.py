@@ -522,7 +522,7 @@ def test_times_never_go_back(registry: ModelRegistry, clock: Clock) -> None:
 def test_the_champion_is_the_one_that_entered_last_even_if_the_clock_stood_still(
     request: pytest.FixtureRequest, registry: ModelRegistry, clock: Clock
 ) -> None:
-    clock.standing = True
+    clock.stopped = True
     for accuracy in (0.91, 0.92, 0.93, 0.94):
         registry.register_model(NAME, metrics={"accuracy": accuracy})
     for number in (2, 1, 3):

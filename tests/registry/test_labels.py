@@ -1,4 +1,4 @@
-"""Tags and aliases: each change is one event, and no change is no event."""
+"""Tags and aliases: each change writes one event, and an unchanged value writes none."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ REGISTERERS = {"contributor", "promoter", "administrator"}
 PROMOTERS = {"promoter", "administrator"}
 ADMINISTRATORS = {"administrator"}
 APPROVERS = {"approver", "administrator"}
-EVERYBODY = {"viewer", "contributor", "promoter", "approver", "administrator"}
+EVERY_GROUP = {"viewer", "contributor", "promoter", "approver", "administrator"}
 
 WAIVER = {
     "requirements": ["f1 > 1"],
@@ -62,7 +62,7 @@ def move(version, to_stage):
 
 # Function, arguments, permitted groups. v1 is in Development with a request for Staging, v2 is in
 # Staging, v3 in Production, v4 was in Production.
-DEEDS = [
+CALLS = [
     ("register_version", {"draft": VersionDraft("bert")}, REGISTERERS),
     ("create_model", {"name": "bert"}, REGISTERERS),
     ("import_model", {"imported": ImportedModel("bert", "", NOON)}, ADMINISTRATORS),
@@ -94,7 +94,7 @@ DEEDS = [
         move(3, Stage.ARCHIVED),
         PROMOTERS,
     ),
-    ("record_policy_check", {"version": 1}, EVERYBODY),
+    ("record_policy_check", {"version": 1}, EVERY_GROUP),
     ("set_policy", {"policy": PromotionPolicy(Stage.STAGING)}, ADMINISTRATORS),
     ("set_policy", {"policy": PromotionPolicy(Stage.STAGING), "name": None}, ADMINISTRATORS),
     ("remove_policy", {"stage": Stage.PRODUCTION}, ADMINISTRATORS),
@@ -120,12 +120,12 @@ DEEDS = [
     ("create_webhook", WEBHOOK | {"target": Target.WEBHOOK}, ADMINISTRATORS),
 ]
 # It records a change that Django's admin has already permitted, and changes nothing itself.
-WITHOUT_RIGHT = {"record_user_change"}
+WITHOUT_PERMISSION = {"record_user_change"}
 # They write no event: they store the result of a verification.
 ABOUT_THE_LOG = {"record_verification", "verify_new_events"}
 # They require more than a permission: the requester, the waiver, the owner of the account or token,
 # or the account that uploaded the content.
-TESTED_APART = {
+TESTED_ELSEWHERE = {
     "change_webhook",
     "disable_webhook",
     "enable_webhook",
@@ -148,8 +148,8 @@ TESTED_APART = {
 }
 
 
-def names_of_deeds():
-    return [f"{name} {'-'.join(map(str, arguments))}" for name, arguments, _ in DEEDS]
+def names_of_calls():
+    return [f"{name} {'-'.join(map(str, arguments))}" for name, arguments, _ in CALLS]
 
 
 @pytest.fixture(autouse=True)
@@ -199,33 +199,33 @@ def member_of(group):
 
 def test_every_function_of_the_write_path_is_in_the_table():
     functions = {name for name, _ in write_functions()}
-    elsewhere = WITHOUT_RIGHT | TESTED_APART | ABOUT_THE_LOG
-    assert functions - elsewhere == {name for name, _, _ in DEEDS}
+    elsewhere = WITHOUT_PERMISSION | TESTED_ELSEWHERE | ABOUT_THE_LOG
+    assert functions - elsewhere == {name for name, _, _ in CALLS}
 
 
 def test_the_groups_are_those_of_the_table():
-    assert set(GROUPS) == EVERYBODY
+    assert set(GROUPS) == EVERY_GROUP
 
 
 @contextmanager
-def undone():
+def rolled_back():
     """Roll back everything that the block changes."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
 
 
-@pytest.mark.parametrize(("name", "arguments", "allowed"), DEEDS, ids=names_of_deeds())
+@pytest.mark.parametrize(("name", "arguments", "allowed"), CALLS, ids=names_of_calls())
 def test_only_the_groups_with_the_permission_can_do_it_and_the_registry_itself(
     name, arguments, allowed, new_events, whole_database
 ):
-    members = {group: member_of(group) for group in sorted(EVERYBODY)}
+    members = {group: member_of(group) for group in sorted(EVERY_GROUP)}
     stranger = User.objects.create(username="stranger")
     former = User.objects.create(username="former", is_superuser=True, is_active=False)
     former.groups.add(Group.objects.get(name="administrator"))
     before = whole_database()
 
-    for group in EVERYBODY - allowed:
+    for group in EVERY_GROUP - allowed:
         with pytest.raises(NotAllowed, match=f"^a {group} may not "):
             attempt(name, arguments, members[group])
     for user in (stranger, former):
@@ -234,7 +234,7 @@ def test_only_the_groups_with_the_permission_can_do_it_and_the_registry_itself(
     assert whole_database() == before
 
     for group in allowed:
-        with undone():
+        with rolled_back():
             attempt(name, arguments, members[group])
             assert AuditEvent.objects.latest("pk").actor == members[group]
     assert whole_database() == before

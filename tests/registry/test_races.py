@@ -39,7 +39,7 @@ LATER = NOON + timedelta(hours=1)
 ROUNDS = 60
 
 
-def at_once(*calls):
+def concurrently(*calls):
     """Run the calls concurrently; return each result, or the registry's error."""
     barrier = threading.Barrier(len(calls))
 
@@ -74,7 +74,7 @@ def test_of_two_concurrent_moves_one_succeeds_and_the_other_is_a_conflict(carol,
     register()
     for number in range(2, ROUNDS + 2):
         register()
-        outcomes = at_once(
+        outcomes = concurrently(
             partial(
                 move, number, Stage.STAGING, by=Actor(carol, Channel.PAGE), expected_revision=1
             ),
@@ -98,7 +98,7 @@ def test_of_two_concurrent_moves_one_succeeds_and_the_other_is_a_conflict(carol,
 def test_without_an_expectation_the_second_move_is_checked_after_the_first(db):
     for number in range(1, 21):
         register()
-        outcomes = at_once(
+        outcomes = concurrently(
             *[partial(move, number, Stage.STAGING)] * 2,
         )
         codes = sorted(getattr(outcome, "code", "moved") for outcome in outcomes)
@@ -111,7 +111,7 @@ def test_concurrent_replacements_leave_one_version_in_production(db):
         for added in (number, number + 1):
             register()
             move(added, Stage.STAGING)
-        outcomes = at_once(
+        outcomes = concurrently(
             partial(move, number, Stage.PRODUCTION, archive_existing=True),
             partial(move, number + 1, Stage.PRODUCTION, archive_existing=True),
         )
@@ -126,7 +126,7 @@ def test_concurrent_replacements_leave_one_version_in_production(db):
 
 def test_concurrent_first_versions_are_versions_1_and_2_of_one_model(db):
     for n in range(ROUNDS // 2):
-        rows = at_once(*[partial(register, f"model {n}")] * 2)
+        rows = concurrently(*[partial(register, f"model {n}")] * 2)
         assert sorted(row.number for row in rows) == [1, 2]
         model = RegisteredModel.objects.get(name=f"model {n}")
         assert (model.development_count, model.last_number) == (2, 2)
@@ -141,7 +141,7 @@ def test_eight_concurrent_registrations_get_numbers_without_a_gap(db):
     def many():
         return [register().number for _ in range(10)]
 
-    numbers = [number for mine in at_once(*[many] * 8) for number in mine]
+    numbers = [number for mine in concurrently(*[many] * 8) for number in mine]
     assert sorted(numbers) == list(range(1, 81))
     model = RegisteredModel.objects.get()
     assert (model.last_number, model.development_count) == (80, 80)
@@ -153,7 +153,7 @@ def test_eight_concurrent_registrations_get_numbers_without_a_gap(db):
 
 def test_a_number_requested_concurrently_is_assigned_once(db):
     for number in range(1, 21):
-        outcomes = at_once(*[partial(register, version=number)] * 2)
+        outcomes = concurrently(*[partial(register, version=number)] * 2)
         assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 1
     assert RegisteredModel.objects.get().development_count == 20
 
@@ -170,7 +170,7 @@ def test_sixteen_concurrent_writes_to_different_models_succeed(db):
 
         return run
 
-    outcomes = at_once(*[work(f"model {n}") for n in range(16)])
+    outcomes = concurrently(*[work(f"model {n}") for n in range(16)])
 
     assert outcomes == [None] * 16
     assert RegisteredModel.objects.filter(staging_count=5, chain_length=16).count() == 16
@@ -193,7 +193,7 @@ def test_concurrent_writes_to_the_registry_form_one_chain(db):
             for direction in (*Direction, *Direction)
         ]
 
-    outcomes = at_once(
+    outcomes = concurrently(
         policies(Stage.STAGING),
         policies(Stage.STAGING),
         policies(Stage.PRODUCTION),
@@ -209,7 +209,7 @@ def test_concurrent_writes_to_the_registry_form_one_chain(db):
 
 def test_of_two_concurrent_policy_edits_one_succeeds(db):
     for n in range(20):
-        outcomes = at_once(
+        outcomes = concurrently(
             *[
                 partial(
                     set_policy,
@@ -229,7 +229,7 @@ def test_of_two_concurrent_policy_edits_one_succeeds(db):
 def test_concurrent_tags_and_metrics_are_all_stored(db):
     register()
     for n in range(20):
-        outcomes = at_once(
+        outcomes = concurrently(
             partial(
                 set_tag, name="resnet50", key=f"a {n}", value="x", version=1, actor=SYSTEM, at=LATER
             ),
@@ -255,7 +255,7 @@ def test_an_alias_set_concurrently_points_to_one_version(db):
     for _ in range(2):
         register()
     for n in range(20):
-        at_once(
+        concurrently(
             *[
                 partial(
                     set_alias,
@@ -276,7 +276,7 @@ def test_of_two_concurrent_renames_to_one_name_one_succeeds(db):
     for n in range(ROUNDS // 2):
         for side in ("a", "b"):
             register(f"{side} {n}")
-        outcomes = at_once(
+        outcomes = concurrently(
             *[
                 partial(rename_model, name=f"{side} {n}", new_name=f"c {n}", actor=SYSTEM, at=LATER)
                 for side in ("a", "b")
@@ -292,7 +292,7 @@ def test_of_two_concurrent_renames_to_one_name_one_succeeds(db):
 def test_a_version_registered_while_its_model_is_renamed_is_not_lost(db):
     for n in range(20):
         register(f"old {n}")
-        renamed, row = at_once(
+        renamed, row = concurrently(
             partial(rename_model, name=f"old {n}", new_name=f"new {n}", actor=SYSTEM, at=LATER),
             partial(register, f"old {n}"),
         )
@@ -306,7 +306,7 @@ def test_a_version_registered_while_its_model_is_renamed_is_not_lost(db):
 
 def test_an_account_name_requested_concurrently_is_created_once(db):
     for n in range(10):
-        outcomes = at_once(
+        outcomes = concurrently(
             *[partial(create_user, username=f"dora{n}", group="viewer", actor=SYSTEM, at=NOON)] * 2
         )
         assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 1
@@ -315,7 +315,7 @@ def test_an_account_name_requested_concurrently_is_created_once(db):
 def test_a_link_used_concurrently_signs_in_once(carol):
     for _ in range(10):
         token = create_sign_in_link(user=carol, actor=SYSTEM, at=NOON)
-        outcomes = at_once(*[partial(use_sign_in_link, token=token, at=NOON)] * 8)
+        outcomes = concurrently(*[partial(use_sign_in_link, token=token, at=NOON)] * 8)
         assert sum(outcome is not None for outcome in outcomes) == 1
 
 
@@ -342,4 +342,4 @@ def test_a_log_that_grows_during_verification_is_not_reported_as_broken(db):
             broken += verify_chains().broken
         return broken
 
-    assert at_once(write, verify) == [None, []]
+    assert concurrently(write, verify) == [None, []]

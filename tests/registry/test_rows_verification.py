@@ -118,7 +118,7 @@ def test_a_changed_granter_is_named(registry: DatabaseRegistry, alice: User) -> 
 
 
 @pytest.fixture
-def unguarded(registry: DatabaseRegistry) -> None:
+def without_triggers(registry: DatabaseRegistry) -> None:
     """Drop the log's triggers, as the owner of the database could."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -126,7 +126,7 @@ def unguarded(registry: DatabaseRegistry) -> None:
     drop_triggers(connection)
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 @pytest.mark.parametrize("how", UNREADABLE)
 def test_an_unreadable_event_is_left_to_the_verification_of_its_chain(how: str) -> None:
     for row in AuditEvent.objects.exclude(version=None):
@@ -136,7 +136,7 @@ def test_an_unreadable_event_is_left_to_the_verification_of_its_chain(how: str) 
     assert list(differing_rows()) == []
 
 
-@pytest.mark.usefixtures("unguarded")
+@pytest.mark.usefixtures("without_triggers")
 @pytest.mark.parametrize("data", WRONG_DATA.values(), ids=WRONG_DATA)
 def test_an_event_with_data_of_wrong_types_disagrees_with_the_rows(data: str) -> None:
     for row in AuditEvent.objects.exclude(version=None):

@@ -42,7 +42,7 @@ from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import LimitMode, WipLimit
 from obeya.transitions.requests import TransitionRequest
 from tests.examples import examples
-from tests.registry.conformance import Clock, picture
+from tests.registry.conformance import Clock, snapshot_of
 
 pytestmark = pytest.mark.both_engines
 
@@ -84,7 +84,7 @@ class RegistriesAgree(RuleBasedStateMachine):
         self.transaction.__enter__()
         self.clock = Clock()
         alice = create_user(username="alice", group="administrator", actor=SYSTEM, at=self.clock())
-        self.clock.standing = True
+        self.clock.stopped = True
         self.real = DatabaseRegistry(actor=alice, clock=self.clock)
         self.model = InMemoryRegistry(actor="alice", clock=self.clock)
         bob = create_user(username="bob", group="administrator", actor=SYSTEM, at=self.clock())
@@ -98,9 +98,9 @@ class RegistriesAgree(RuleBasedStateMachine):
 
     def both(self, step: Callable[[ModelRegistry], Any], *, by_other: bool = False) -> None:
         """Run a step on both registries at the same time, and compare the results."""
-        self.clock.standing = False
+        self.clock.stopped = False
         self.clock()
-        self.clock.standing = True
+        self.clock.stopped = True
         pair = self.others if by_other else (self.model, self.real)
         expected, answer = (self.answer(registry, step) for registry in pair)
         assert answer == expected
@@ -303,13 +303,13 @@ class RegistriesAgree(RuleBasedStateMachine):
     # Invariants after every step
 
     @invariant()
-    def they_look_alike(self) -> None:
+    def the_contents_are_equal(self) -> None:
         """Everything readable is the same, except for generated ids."""
         if hasattr(self, "real"):
-            assert self.seen(self.real) == self.seen(self.model)
+            assert self.comparable_snapshot(self.real) == self.comparable_snapshot(self.model)
 
     @invariant()
-    def their_logs_say_the_same(self) -> None:
+    def the_logs_are_equal(self) -> None:
         """The events are the same, except for the ids of operations, accounts and checks."""
         if not hasattr(self, "real"):
             return
@@ -319,11 +319,13 @@ class RegistriesAgree(RuleBasedStateMachine):
             except RegistryError:
                 continue
             rows = AuditEvent.objects.filter(model__name=name, model__deleted_at=None)
-            recorded = [self.said(row.canonical_text) for row in rows.order_by("sequence")]
-            assert recorded == [self.said(event.canonical_text()) for event in events]
+            recorded = [
+                self.comparable_record(row.canonical_text) for row in rows.order_by("sequence")
+            ]
+            assert recorded == [self.comparable_record(event.canonical_text()) for event in events]
 
     @invariant()
-    def the_log_holds_and_the_counts_are_right(self) -> None:
+    def the_chains_verify_and_the_counts_match(self) -> None:
         """The chains verify, and each model's counts match its versions."""
         if not hasattr(self, "real"):
             return
@@ -335,7 +337,7 @@ class RegistriesAgree(RuleBasedStateMachine):
                 assert model.count_in(stage) == rows.count()
 
     @staticmethod
-    def seen(registry: ModelRegistry) -> object:
+    def comparable_snapshot(registry: ModelRegistry) -> object:
         """Return the snapshot with operation ids numbered in order of appearance."""
         operations: dict[str, int] = {"": 0}
 
@@ -349,10 +351,10 @@ class RegistriesAgree(RuleBasedStateMachine):
                 return {key: numbered(value) for key, value in part.items()}
             return [numbered(each) for each in part] if isinstance(part, list | tuple) else part
 
-        return numbered(picture(registry, *NAMES))
+        return numbered(snapshot_of(registry, *NAMES))
 
     @staticmethod
-    def said(canonical_text: str) -> dict[str, Any]:
+    def comparable_record(canonical_text: str) -> dict[str, Any]:
         """Return the text of an event without what differs between two registries."""
         record = json.loads(canonical_text)
         for key in ("chain", "model", "actor", "recorded_at", "previous_hash"):

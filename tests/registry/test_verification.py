@@ -42,7 +42,7 @@ def filled(registry):
 
 
 @pytest.fixture
-def unguarded(filled):
+def registry_without_triggers(filled):
     """Drop the log's triggers, as the owner of the database could."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -141,7 +141,7 @@ def test_the_last_runs_are_stored(filled, monkeypatch):
         ({"sequence": 9}, "missing"),
     ],
 )
-def test_a_broken_link_is_stored_and_found_again(unguarded, verify, changes, says):
+def test_a_broken_link_is_stored_and_found_again(registry_without_triggers, verify, changes, says):
     AuditEvent.objects.filter(model=of("a"), sequence=3).update(**changes)
     for _ in range(2):
         run = verify()
@@ -157,7 +157,7 @@ def test_a_broken_link_is_stored_and_found_again(unguarded, verify, changes, say
 
 @pytest.mark.parametrize("verify", [verify_new, verify_all])
 @pytest.mark.parametrize("how", UNREADABLE)
-def test_an_unreadable_event_is_stored_and_named(unguarded, verify, how):
+def test_an_unreadable_event_is_stored_and_named(registry_without_triggers, verify, how):
     row = AuditEvent.objects.get(model=of("a"), sequence=3)
     text = UNREADABLE[how](row.canonical_text)
     AuditEvent.objects.filter(pk=row.pk).update(canonical_text=text, hash=event_hash(text))
@@ -169,7 +169,7 @@ def test_an_unreadable_event_is_stored_and_named(unguarded, verify, how):
 
 
 @pytest.mark.parametrize("verify", [verify_new, verify_all])
-def test_a_chain_name_that_cannot_be_stored_is_still_reported(unguarded, verify):
+def test_a_chain_name_that_cannot_be_stored_is_still_reported(registry_without_triggers, verify):
     row = AuditEvent.objects.get(model=of("a"), sequence=3)
     text = with_member(row.canonical_text, "chain", r'"\u0000"')
     AuditEvent.objects.filter(pk=row.pk).update(canonical_text=text, hash=event_hash(text))
@@ -177,11 +177,11 @@ def test_a_chain_name_that_cannot_be_stored_is_still_reported(unguarded, verify)
     assert problems() == [r"event 3: it belongs to chain '\x00'."]
 
 
-def test_a_broken_link_is_reported_until_it_is_repaired(unguarded):
+def test_a_broken_link_is_reported_until_it_is_repaired(registry_without_triggers):
     AuditEvent.objects.filter(model=of("a"), sequence=3).update(channel="api")
     assert verify_new().broken_count == 1
     # This run ends before the broken chain.
-    unguarded.set_description("c", "new")
+    registry_without_triggers.set_description("c", "new")
     VerifiedChain.objects.filter(chain=of("c").uid).update(length=0, hash="0" * 64)
     assert verify_new(events=0).broken_count == 0
     assert verification_state().problem_count == 1
@@ -199,7 +199,7 @@ def cut_tail(name, length):
     )
 
 
-def test_a_cut_tail_contradicts_the_previous_verification(unguarded):
+def test_a_cut_tail_contradicts_the_previous_verification(registry_without_triggers):
     verify_new()
     cut_tail("a", 3)
     for verify in (verify_new, verify_all, verify_new):
@@ -207,20 +207,20 @@ def test_a_cut_tail_contradicts_the_previous_verification(unguarded):
     assert problems()[0].startswith("event 4: ")
 
 
-def test_a_rewritten_end_contradicts_the_previous_verification(unguarded):
+def test_a_rewritten_end_contradicts_the_previous_verification(registry_without_triggers):
     verify_new()
     cut_tail("a", 3)
-    unguarded.transition_stage("b", 1, Stage.ARCHIVED)
-    unguarded.set_description("a", "another end")
+    registry_without_triggers.transition_stage("b", 1, Stage.ARCHIVED)
+    registry_without_triggers.set_description("a", "another end")
     for verify in (verify_new, verify_all):
         assert verify().broken_count == 1
     assert problems()[0].startswith("event 4: ")
 
 
-def test_the_whole_log_is_compared_with_heads_stored_elsewhere(unguarded):
+def test_the_whole_log_is_compared_with_heads_stored_elsewhere(registry_without_triggers):
     kept = tuple(chain_heads())
     assert {(head.name, head.length) for head in kept} == {("a", 4), ("b", 4), ("c", 2)}
-    unguarded.transition_stage("b", 1, Stage.ARCHIVED)
+    registry_without_triggers.transition_stage("b", 1, Stage.ARCHIVED)
     assert verify_chains(kept).kept == ()
     cut_tail("a", 2)
     report = verify_chains((*kept, ChainHead("none", 1, "e" * 64)))

@@ -58,7 +58,7 @@ def limit(stage, count, mode=LimitMode.BLOCK, name=None, by=SYSTEM):
     set_wip_limit(limit=limits.WipLimit(stage, count, mode), name=name, actor=by, at=NOON)
 
 
-def at_once(*calls):
+def concurrently(*calls):
     """Run the calls concurrently; return each result, or the registry's error."""
     barrier = threading.Barrier(len(calls))
 
@@ -106,7 +106,7 @@ def test_twenty_parallel_moves_never_exceed_a_models_limit():
     numbers = [register() for _ in range(PARALLEL)]
     limit(STAGING, LIMIT, name="resnet50")
 
-    outcomes = at_once(*[partial(move, number, STAGING) for number in numbers])
+    outcomes = concurrently(*[partial(move, number, STAGING) for number in numbers])
 
     assert_exactly_the_limit_got_in(outcomes)
     assert RegisteredModel.objects.get().staging_count == LIMIT
@@ -118,7 +118,9 @@ def test_twenty_parallel_moves_of_twenty_models_never_exceed_the_registrys_limit
         register(f"model {n}")
     limit(STAGING, LIMIT)
 
-    outcomes = at_once(*[partial(move, 1, STAGING, name=f"model {n}") for n in range(PARALLEL)])
+    outcomes = concurrently(
+        *[partial(move, 1, STAGING, name=f"model {n}") for n in range(PARALLEL)]
+    )
 
     assert_exactly_the_limit_got_in(outcomes)
     assert RegisteredModel.objects.filter(staging_count=1).count() == LIMIT
@@ -131,7 +133,7 @@ def test_parallel_promotions_that_archive_existing_versions_keep_a_limit_of_one(
         move(number, STAGING)
     limit(PRODUCTION, 1, name="resnet50")
 
-    outcomes = at_once(
+    outcomes = concurrently(
         *[partial(move, number, PRODUCTION, archive_existing=True) for number in numbers]
     )
 

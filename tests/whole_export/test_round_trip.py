@@ -42,7 +42,7 @@ pytestmark = pytest.mark.both_engines
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 NAMES = ("resnet50", "bert", "模型 ü")
 PEOPLE = ("ada", "bob", "carol")
-Deed = Callable[["World"], Any]
+Step = Callable[["World"], Any]
 
 
 class World:
@@ -79,57 +79,57 @@ text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
 value = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
 
-def deed(*parts: st.SearchStrategy[Any]) -> Callable[[Callable[..., Any]], Any]:
+def step(*parts: st.SearchStrategy[Any]) -> Callable[[Callable[..., Any]], Any]:
     """Return a strategy of steps: `act`, called in a world with the drawn parts."""
     return lambda act: st.tuples(*parts).map(lambda drawn: lambda world: act(world, *drawn))
 
 
-DEEDS = st.one_of(
-    deed(who, model, value, text)(
+STEPS = st.one_of(
+    step(who, model, value, text)(
         lambda w, u, m, v, t: w.as_(u).register_model(
             m, None, {"accuracy": Metric("accuracy", v, samples=10), "größe": 1e300}, description=t
         )
     ),
-    deed(who, model, value)(
+    step(who, model, value)(
         lambda w, u, m, v: w.as_(u).register_model(m, metrics={"accuracy": v}, label=f"l{v}")
     ),
-    deed(who, model, number, stage, text, st.booleans())(
+    step(who, model, number, stage, text, st.booleans())(
         lambda w, u, m, n, s, t, a: w.as_(u).transition_stage(m, n, s, reason=t, archive_existing=a)
     ),
-    deed(who, model, number, value)(
+    step(who, model, number, value)(
         lambda w, u, m, n, v: w.as_(u).log_metrics(m, n, {"accuracy": v})
     ),
-    deed(who, model, number, text)(lambda w, u, m, n, t: w.as_(u).set_tag(m, "key", t, version=n)),
-    deed(who, model, text)(lambda w, u, m, t: w.as_(u).set_tag(m, "team", t)),
-    deed(who, model, number)(lambda w, u, m, n: w.as_(u).set_alias(m, "best", n)),
-    deed(who, model, text)(lambda w, u, m, t: w.as_(u).set_description(m, t)),
-    deed(who, value, st.integers(0, 2))(
+    step(who, model, number, text)(lambda w, u, m, n, t: w.as_(u).set_tag(m, "key", t, version=n)),
+    step(who, model, text)(lambda w, u, m, t: w.as_(u).set_tag(m, "team", t)),
+    step(who, model, number)(lambda w, u, m, n: w.as_(u).set_alias(m, "best", n)),
+    step(who, model, text)(lambda w, u, m, t: w.as_(u).set_description(m, t)),
+    step(who, value, st.integers(0, 2))(
         lambda w, u, v, n: w.as_(u).set_policy(
             PromotionPolicy(Stage.PRODUCTION)
             .require_metric("accuracy", Comparison.GTE, v)
             .require_approvals(n)
         )
     ),
-    deed(who, model, number)(
+    step(who, model, number)(
         lambda w, u, m, n: w.as_(u).request_transition(m, n, Stage.PRODUCTION, reason="Please")
     ),
-    deed(who, model, number)(lambda w, u, m, n: w.as_(u).approve(m, n)),
-    deed(who, model, number, text)(lambda w, u, m, n, t: w.as_(u).reject(m, n, comment=t)),
-    deed(who, model)(lambda w, u, m: w.as_(u).rollback(m, reason="Worse")),
-    deed(who, model, value)(
+    step(who, model, number)(lambda w, u, m, n: w.as_(u).approve(m, n)),
+    step(who, model, number, text)(lambda w, u, m, n, t: w.as_(u).reject(m, n, comment=t)),
+    step(who, model)(lambda w, u, m: w.as_(u).rollback(m, reason="Worse")),
+    step(who, model, value)(
         lambda w, u, m, v: w.as_(u).set_guardrail(m, Guardrail("errors", Comparison.LTE, v))
     ),
-    deed(who, model, value)(lambda w, u, m, v: w.as_(u).report_live_metric(m, "errors", v)),
-    deed(model, number, st.binary(max_size=30))(store_files),
-    deed(who, model)(lambda w, u, m: w.as_(u).rename_model(m, "renamed")),
-    deed(who, model, number)(lambda w, u, m, n: w.as_(u).delete_version(m, n)),
-    deed(who, model)(lambda w, u, m: w.as_(u).delete_model(m)),
-    deed(st.integers(1, 3))(
+    step(who, model, value)(lambda w, u, m, v: w.as_(u).report_live_metric(m, "errors", v)),
+    step(model, number, st.binary(max_size=30))(store_files),
+    step(who, model)(lambda w, u, m: w.as_(u).rename_model(m, "renamed")),
+    step(who, model, number)(lambda w, u, m, n: w.as_(u).delete_version(m, n)),
+    step(who, model)(lambda w, u, m: w.as_(u).delete_model(m)),
+    step(st.integers(1, 3))(
         lambda w, n: set_wip_limit(
             limit=WipLimit(Stage.STAGING, n, LimitMode.WARN), name=None, actor=SYSTEM, at=w.now
         )
     ),
-    deed(text)(
+    step(text)(
         lambda w, t: define_metric(
             definition=MetricDefinition("accuracy", direction=Direction.HIGHER, title=t),
             actor=SYSTEM,
@@ -146,14 +146,14 @@ DEEDS = st.one_of(
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(st.lists(DEEDS, min_size=10, max_size=60), st.randoms())
-def test_an_imported_export_is_exported_identically(deeds: list[Deed], chance: Any) -> None:
+@given(st.lists(STEPS, min_size=10, max_size=60), st.randoms())
+def test_an_imported_export_is_exported_identically(steps: list[Step], chance: Any) -> None:
     empty()
     world = World()
     for name in NAMES:
         for score in (0.8, 0.9):
             world.as_("ada").register_model(name, metrics={"accuracy": score})
-    for act in deeds:
+    for act in steps:
         with suppress(RegistryError):
             act(world)
     dates = [START + (world.now - START) * chance.random() for _ in range(3)] + [world.now]
