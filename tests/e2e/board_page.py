@@ -74,7 +74,7 @@ class BoardPage:
         self.page.mouse.move(x + 12, y + 6, steps=4)
         expect(self.page.locator(".card.is-lifted")).to_be_attached()
 
-    def carry_over(self, name: str, stage: str) -> None:
+    def drag_over(self, name: str, stage: str) -> None:
         """Drag the lifted card over a column, and keep moving until the column accepts it.
 
         The column accepts nothing while its cards are still moving, and a pointer at rest triggers
@@ -103,7 +103,7 @@ class BoardPage:
             self.page.evaluate("() => new Promise(requestAnimationFrame)")
         expect(taken_in).to_be_attached()
 
-    def let_go(self) -> None:
+    def drop(self) -> None:
         """Drop the lifted card."""
         self.page.mouse.up()
         expect(self.page.locator(".card.is-lifted")).to_have_count(0)
@@ -111,5 +111,5 @@ class BoardPage:
     def drag(self, name: str, stage: str) -> None:
         """Drag a card to a column and drop it there."""
         self.pick_up(name)
-        self.carry_over(name, stage)
-        self.let_go()
+        self.drag_over(name, stage)
+        self.drop()

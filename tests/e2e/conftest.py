@@ -170,37 +170,37 @@ def check_id(registry: DatabaseRegistry) -> str:
     return str(PolicyCheck.objects.get(version__number=5, to_stage="production").uid)
 
 
-class Complaints:
+class ConsoleErrors:
     """The errors in any window of a test, except those that the test expects."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
-        self._foreseen: list[str] = []
+        self.found: list[str] = []
+        self._ignored: list[str] = []
 
-    def foresee(self, *fragments: str) -> None:
+    def ignore(self, *fragments: str) -> None:
         """Ignore lines that contain one of these fragments."""
-        self._foreseen += fragments
+        self._ignored += fragments
 
     def listen(self, page: Page) -> None:
         """Collect the errors of the page's console and scripts."""
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self._hear(f"uncaught: {error}"))
+        page.on("pageerror", lambda error: self._add(f"uncaught: {error}"))
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not EXPECTED_LINE.match(message.text):
-            self._hear(f"{message.type}: {message.text} ({message.location.get('url')})")
+            self._add(f"{message.type}: {message.text} ({message.location.get('url')})")
 
-    def _hear(self, line: str) -> None:
-        if not any(fragment in line for fragment in self._foreseen):
-            self.heard.append(line)
+    def _add(self, line: str) -> None:
+        if not any(fragment in line for fragment in self._ignored):
+            self.found.append(line)
 
 
 @pytest.fixture
-def complaints() -> Iterator[Complaints]:
+def console_errors() -> Iterator[ConsoleErrors]:
     """Fail the test if any console shows an error."""
-    complaints = Complaints()
-    yield complaints
-    assert complaints.heard == []
+    console_errors = ConsoleErrors()
+    yield console_errors
+    assert console_errors.found == []
 
 
 Visit = Callable[..., Page]
@@ -211,7 +211,7 @@ def visit(
     new_context: Callable[..., BrowserContext],
     live_server: Any,
     accounts: dict[str, User],
-    complaints: Complaints,
+    console_errors: ConsoleErrors,
 ) -> Iterator[Visit]:
     """Open a separate window at `path`, signed in as `user` (None: not signed in)."""
     opened = []
@@ -227,7 +227,7 @@ def visit(
             value = client.cookies[name].value
             context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
         page = context.new_page()
-        complaints.listen(page)
+        console_errors.listen(page)
         page.goto(path)
         return page
 

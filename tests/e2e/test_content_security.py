@@ -82,7 +82,7 @@ def test_using_the_board_breaks_no_content_security_policy(
 
 
 @pytest.fixture
-def poisoned(registry: DatabaseRegistry) -> list[tuple[str, int]]:
+def hostile_versions(registry: DatabaseRegistry) -> list[tuple[str, int]]:
     """Put the corpus into every text field of versions; return their names and numbers."""
     versions = []
     for position, text in enumerate(CORPUS):
@@ -117,7 +117,7 @@ def poisoned(registry: DatabaseRegistry) -> list[tuple[str, int]]:
     return versions
 
 
-def what_ran(page: Page, path: str) -> list[str]:
+def executed_text(page: Page, path: str) -> list[str]:
     """Open a page, and return the user text that was executed or could have been."""
     # The load event is after the scripts and after the error events of images.
     page.goto(path)
@@ -126,7 +126,7 @@ def what_ran(page: Page, path: str) -> list[str]:
 
 
 def test_user_text_is_never_executed(
-    watched: Callable[..., Page], poisoned: list[tuple[str, int]]
+    watched: Callable[..., Page], hostile_versions: list[tuple[str, int]]
 ) -> None:
     page = watched("/", "ada")
     links = {"/", "/models/", "/audit/", "/policies/"}
@@ -138,7 +138,7 @@ def test_user_text_is_never_executed(
         links |= {href for href in hrefs if "%" in href or "xss" in href}
     # Both versions of a model are archived: their forms show the same text.
     links = {link for link in links if not link.endswith("/versions/1/transition/")}
-    for name, _ in poisoned:
+    for name, _ in hostile_versions:
         addresses = {
             reverse("boards:model", args=[name]),
             reverse("boards:version", args=[name, 2]),
@@ -146,7 +146,7 @@ def test_user_text_is_never_executed(
         }
         assert addresses <= links
         links.add(reverse("boards:model_history", args=[name]))
-    found = {link: ran for link in sorted(links) if (ran := what_ran(page, link))}
+    found = {link: ran for link in sorted(links) if (ran := executed_text(page, link))}
     assert found == {}
 
 
@@ -168,7 +168,7 @@ def test_text_in_an_address_is_never_executed(
         for fields in groups
         for text in CORPUS
     ]
-    found = {address: ran for address in addresses if (ran := what_ran(page, address))}
+    found = {address: ran for address in addresses if (ran := executed_text(page, address))}
     assert found == {}
 
 

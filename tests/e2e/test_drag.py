@@ -100,7 +100,7 @@ def test_a_dragged_card_highlights_allowed_columns_and_the_others_say_why_not(
     expect(board.column("production")).to_have_attribute("data-drop", "no")
     expect(board.note("production")).to_contain_text("it skips Staging")
     expect(board.note("development")).to_be_hidden()
-    board.let_go()
+    board.drop()
     expect(board.board.locator("[data-drop]")).to_have_count(0)
     expect(board.note("production")).to_be_hidden()
 
@@ -109,17 +109,17 @@ def test_a_dragged_card_previews_the_policy_result(board: BoardPage) -> None:
     board.pick_up("resnet50 v5")
     expect(board.column("production")).to_have_attribute("data-drop", "no")
     expect(board.note("production")).to_contain_text("latency_p99_ms")
-    board.let_go()
+    board.drop()
     board.pick_up("resnet50 v4")
     expect(board.column("production")).to_have_attribute("data-drop", "yes")
     expect(board.note("production")).to_contain_text("Now in Production: v3.")
-    board.let_go()
+    board.drop()
 
 
 def test_notes_that_arrive_after_the_drop_are_not_shown(board: BoardPage) -> None:
     held = hold_requests(board.page, "**/moves/")
     board.pick_up("resnet50 v6")
-    board.let_go()
+    board.drop()
     assert len(held) == 1
     with board.page.expect_response("**/moves/"):
         held[0].continue_()
@@ -207,9 +207,9 @@ def test_an_answer_reaches_a_board_that_was_filtered_meanwhile(board: BoardPage)
 
 
 def test_without_network_the_card_returns_with_the_reason(
-    board: BoardPage, complaints: Any
+    board: BoardPage, console_errors: Any
 ) -> None:
-    complaints.foresee(*CUT_LINES)
+    console_errors.ignore(*CUT_LINES)
     before = board.names("development")
     cut_network(board.page, "**/transition/")
     board.drag("resnet50 v6", "staging")
@@ -223,9 +223,9 @@ def test_without_network_the_card_returns_with_the_reason(
 
 
 def test_without_network_the_dialog_does_not_open_and_the_card_returns(
-    board: BoardPage, complaints: Any
+    board: BoardPage, console_errors: Any
 ) -> None:
-    complaints.foresee(*CUT_LINES)
+    console_errors.ignore(*CUT_LINES)
     cut_network(board.page, "**/transition/?to=production")
     cut_network(board.page, "**/moves/")
     board.drag("resnet50 v4", "production")
@@ -235,8 +235,8 @@ def test_without_network_the_dialog_does_not_open_and_the_card_returns(
     expect(board.move_link("resnet50 v4")).to_be_focused()
 
 
-def test_without_network_the_dialog_keeps_its_text(board: BoardPage, complaints: Any) -> None:
-    complaints.foresee(*CUT_LINES)
+def test_without_network_the_dialog_keeps_its_text(board: BoardPage, console_errors: Any) -> None:
+    console_errors.ignore(*CUT_LINES)
     board.drag("resnet50 v4", "production")
     reason = board.dialog.get_by_label("Reason")
     reason.fill("Better in every way")
@@ -251,8 +251,10 @@ def test_without_network_the_dialog_keeps_its_text(board: BoardPage, complaints:
     expect(board.card_in("production", "resnet50 v4")).to_be_visible()
 
 
-def test_a_server_error_returns_the_card_with_a_message(board: BoardPage, complaints: Any) -> None:
-    complaints.foresee("status of 500")
+def test_a_server_error_returns_the_card_with_a_message(
+    board: BoardPage, console_errors: Any
+) -> None:
+    console_errors.ignore("status of 500")
     board.page.route("**/transition/", lambda route: route.fulfill(status=500, body="<p>oh"))
     board.drag("resnet50 v6", "staging")
     expect(board.toasts).to_contain_text("The server failed. Try again.")
@@ -367,9 +369,9 @@ def test_a_late_undo_is_refused_with_a_message(
 def test_a_card_let_go_outside_the_board_stays(board: BoardPage) -> None:
     before = board.names("development")
     board.pick_up("resnet50 v6")
-    board.carry_over("resnet50 v6", "staging")
+    board.drag_over("resnet50 v6", "staging")
     board.page.mouse.move(720, 10, steps=6)
-    board.let_go()
+    board.drop()
     assert board.names("development") == before
     expect(board.card("resnet50 v6")).not_to_have_attribute("data-pending", "")
     expect(board.count("staging")).to_have_text("3")
@@ -378,9 +380,9 @@ def test_a_card_let_go_outside_the_board_stays(board: BoardPage) -> None:
 def test_escape_cancels_a_drag(board: BoardPage) -> None:
     before = board.names("development")
     board.pick_up("resnet50 v6")
-    board.carry_over("resnet50 v6", "staging")
+    board.drag_over("resnet50 v6", "staging")
     board.page.keyboard.press("Escape")
-    board.let_go()
+    board.drop()
     expect(board.live).to_have_text("resnet50 v6 stays where it is.")
     assert board.names("development") == before
     expect(board.count("staging")).to_have_text("3")
@@ -388,12 +390,12 @@ def test_escape_cancels_a_drag(board: BoardPage) -> None:
 
 def test_the_column_under_the_pointer_counts_not_the_one_the_card_passed(board: BoardPage) -> None:
     board.pick_up("resnet50 v6")
-    board.carry_over("resnet50 v6", "staging")
+    board.drag_over("resnet50 v6", "staging")
     heading = board.page.get_by_role("heading", name="Archived")
     box = heading.bounding_box()
     assert box is not None
     board.page.mouse.move(box["x"] + 5, box["y"] + 5, steps=3)
-    board.let_go()
+    board.drop()
     expect(board.dialog.get_by_role("radio", name="Archived")).to_be_checked()
 
 

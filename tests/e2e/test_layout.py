@@ -50,9 +50,9 @@ def test_nothing_moves_with_reduced_motion(
     board = BoardPage(visit("/", viewport={"width": 1440, "height": 900}, reduced_motion="reduce"))
     board.pick_up("resnet50 v6")
     assert board.page.evaluate(RUNNING) == 0
-    board.carry_over("resnet50 v6", "staging")
+    board.drag_over("resnet50 v6", "staging")
     assert board.page.evaluate(RUNNING) == 0
-    board.let_go()
+    board.drop()
     expect(board.toasts).to_contain_text("moved")
     assert board.page.evaluate(RUNNING) == 0
     board.move_link("resnet50 v4").click()

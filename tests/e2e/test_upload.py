@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from boards.models import ArtifactFile, ModelVersion
 from boards.registry.database import DatabaseRegistry
 from obeya.artifacts.manifest import FileEntry, artifact_digest, local_files, sha256_of
-from tests.e2e.conftest import Complaints, Visit
+from tests.e2e.conftest import ConsoleErrors, Visit
 from tests.e2e.relay import relay
 
 PAGE = "/models/churn/versions/1/"
@@ -60,9 +60,9 @@ def test_a_folder_is_uploaded_with_its_paths(page: Page, folder: Path) -> None:
 
 
 def test_an_upload_resumes_after_a_broken_connection(
-    page: Page, folder: Path, complaints: Complaints
+    page: Page, folder: Path, console_errors: ConsoleErrors
 ) -> None:
-    complaints.foresee("net::ERR_")
+    console_errors.ignore("net::ERR_")
     sent: list[str] = []
 
     def cut(route: Route) -> None:
