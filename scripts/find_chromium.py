@@ -32,14 +32,14 @@ NOT_FOUND = (
 
 
 class NoChromium(Exception):
-    """There is no usable Chromium; the message says what to install."""
+    """No usable Chromium was found; the message says what to install."""
 
 
 def find_chromium(*, install: bool = False) -> str:
     """Return the path of a usable Chromium.
 
     Raises:
-        NoChromium: there is none, and none could be installed.
+        NoChromium: none was found, and none could be installed.
     """
     if named := os.environ.get("OBEYA_CHROMIUM"):
         if not _works(named):

@@ -26,7 +26,7 @@ RECORD_FIELDS_MIN = 4
 POSITIONAL_FIELDS_MAX = 2
 # Modules that are allowed to be longer, and why.
 LONG = {"obeya/remote/registry.py": "one class with one short method for each operation"}
-DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
+HELPER_COLLECTIONS = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 # --- One write path -------------------------------------------------------------------------------
 
@@ -247,7 +247,9 @@ def test_a_module_is_short_enough_to_be_read():
 
 def test_no_module_is_a_collection_of_helpers():
     paths = [*modules("obeya", "boards", "registry_site"), *ROOT.glob("tests/**/*.py")]
-    assert [name_of(path) for path in paths if {path.stem, path.parent.name} & DRAWERS] == []
+    assert [
+        name_of(path) for path in paths if {path.stem, path.parent.name} & HELPER_COLLECTIONS
+    ] == []
 
 
 def inherits_docstring(parent: ast.AST, name: str) -> bool:

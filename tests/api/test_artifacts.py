@@ -61,7 +61,7 @@ def store(api: Program, files: dict[str, bytes], **more: Any) -> Any:
     return api.put(f"{VERSION}/artifact", {"files": listed, **more})
 
 
-def lying() -> list[str]:
+def stored_files() -> list[str]:
     """Return the names of all files under the artifact directory, partial uploads included."""
     root = Path(settings.OBEYA_ARTIFACTS)
     return sorted(path.name for path in root.rglob("*") if path.is_file())
@@ -90,7 +90,7 @@ def test_the_same_content_is_stored_once(api: Program, version: None) -> None:
     store(api, {"a": CONTENT, "b": CONTENT})
     send(api, CONTENT)
     assert Blob.objects.count() == 1
-    assert lying().count(sha256(CONTENT)) == 1
+    assert stored_files().count(sha256(CONTENT)) == 1
     assert ArtifactFile.objects.count() == 2
 
 
@@ -105,8 +105,8 @@ def test_content_with_another_digest_leaves_nothing(api: Program, version: None)
     assert answer.status_code == 422
     assert answer.json()["code"] == "digest_mismatch"
     assert not Blob.objects.exists()
-    assert sha256(b"something else") not in lying()
-    assert not any(name.endswith(".part") for name in lying())
+    assert sha256(b"something else") not in stored_files()
+    assert not any(name.endswith(".part") for name in stored_files())
 
 
 def test_files_with_another_digest_than_stated_are_refused(api: Program, version: None) -> None:
@@ -122,17 +122,17 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(api: Program) -> Non
     answer = send(api, bytes(1024 * 1024 + 1))
     assert answer.status_code == 413
     assert answer.json()["code"] == "too_large"
-    assert not any(name.endswith(".part") for name in lying())
+    assert not any(name.endswith(".part") for name in stored_files())
 
 
-class Endless:
+class EndlessBody:
     """A request body without an end and without a stated length."""
 
     def read(self, size: int, /) -> bytes:
         return bytes(size)
 
 
-class BrokenOff:
+class DisconnectingBody:
     """A request body whose client disconnects."""
 
     def __init__(self) -> None:
@@ -146,20 +146,20 @@ class BrokenOff:
 
 
 @override_settings(OBEYA_UPLOAD_MAX_MIB=1)
-@pytest.mark.parametrize(("body", "size"), [(Endless(), None), (BrokenOff(), 5_000)])
+@pytest.mark.parametrize(("body", "size"), [(EndlessBody(), None), (DisconnectingBody(), 5_000)])
 def test_a_failed_upload_leaves_no_files(db: None, body: Any, size: int | None) -> None:
-    before = lying()
+    before = stored_files()
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever it is, nothing may stay
         store_blob(body=body, size=size, actor=SYSTEM, at=timezone.now())
-    assert lying() == before
+    assert stored_files() == before
     assert not Blob.objects.exists()
 
 
 def test_a_body_shorter_than_announced_is_refused(db: None) -> None:
-    before = lying()
+    before = stored_files()
     with pytest.raises(InvalidInput, match="announced"):
         store_blob(body=io.BytesIO(b"abc"), size=5, actor=SYSTEM, at=timezone.now())
-    assert lying() == before
+    assert stored_files() == before
 
 
 def test_a_full_disk_is_reported(api: Program, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +340,7 @@ def test_unreferenced_content_is_collected_after_a_day(api: Program, version: No
     assert collect_garbage(at=later, remove=True) == listed
     assert Blob.objects.get().sha256 == sha256(CONTENT)
     assert not BlobUpload.objects.filter(blob__sha256=sha256(b"never named")).exists()
-    assert sha256(b"never named") not in lying()
+    assert sha256(b"never named") not in stored_files()
 
 
 def test_content_that_a_killed_server_left_without_a_row_is_collected(
@@ -355,9 +355,9 @@ def test_content_that_a_killed_server_left_without_a_row_is_collected(
     later = now + 2 * UNNAMED_FOR
     assert collect_garbage(at=now, remove=True) == []
     assert collect_garbage(at=later, remove=False) == [(stray, 22)]
-    assert stray in lying()
+    assert stray in stored_files()
     assert collect_garbage(at=later, remove=True) == [(stray, 22)]
-    assert lying() == [sha256(CONTENT)]
+    assert stored_files() == [sha256(CONTENT)]
     assert Blob.objects.count() == 1
     assert send(api, b"its row was never made").status_code == 200
 

@@ -40,7 +40,7 @@ def registry() -> DatabaseRegistry:
 
 
 @pytest.fixture
-def surroundings(live_server: Any, registry: DatabaseRegistry, tmp_path: Path) -> dict[str, str]:
+def job_environment(live_server: Any, registry: DatabaseRegistry, tmp_path: Path) -> dict[str, str]:
     """Return a job's environment: the command on PATH, a summary file, a service token."""
     at = timezone.now()
     user = service_account(username="ci", scopes=SCOPES, actor=SYSTEM, at=at)
@@ -89,38 +89,40 @@ def steps(given: dict[str, str], env: dict[str, str]) -> Iterator[subprocess.Com
             return
 
 
-def test_the_action_promotes_what_passes(surroundings: dict[str, str]) -> None:
+def test_the_action_promotes_what_passes(job_environment: dict[str, str]) -> None:
     done = list(
-        steps({"model": "churn", "version": "2", "reason": "$(touch x); `id`"}, surroundings)
+        steps({"model": "churn", "version": "2", "reason": "$(touch x); `id`"}, job_environment)
     )
     assert [step.returncode for step in done] == [0, 0, 0], done[-1].stderr
     assert ModelVersion.objects.get(number=2).stage == "staging"
-    summary = Path(surroundings["GITHUB_STEP_SUMMARY"]).read_text("utf-8")
+    summary = Path(job_environment["GITHUB_STEP_SUMMARY"]).read_text("utf-8")
     assert "| auc ≥ 0.9 | ✅ passed |" in summary
 
 
 def test_the_action_fails_with_the_policy_result(
-    surroundings: dict[str, str],
+    job_environment: dict[str, str],
 ) -> None:
-    done = list(steps({"model": "churn", "version": "1", "stage": "Staging"}, surroundings))
+    done = list(steps({"model": "churn", "version": "1", "stage": "Staging"}, job_environment))
     assert [step.returncode for step in done] == [0, 1]
     assert "::error title=churn v1 to enter Staging::" in done[-1].stdout
-    summary = Path(surroundings["GITHUB_STEP_SUMMARY"]).read_text("utf-8")
+    summary = Path(job_environment["GITHUB_STEP_SUMMARY"]).read_text("utf-8")
     assert "| auc ≥ 0.9 | ❌ failed |" in summary
     assert ModelVersion.objects.get(number=1).stage == "development"
 
 
-def test_the_script_for_gitlab_does_the_same(surroundings: dict[str, str], tmp_path: Path) -> None:
+def test_the_script_for_gitlab_does_the_same(
+    job_environment: dict[str, str], tmp_path: Path
+) -> None:
     job = next(
         document["promote"]
         for block in re.findall(r"```yaml\n(.*?)```", CI, re.DOTALL)
         if "promote" in (document := yaml.safe_load(block))
     )
     policy_result = tmp_path / job["variables"]["OBEYA_STEP_SUMMARY"]
-    env = surroundings | {
+    env = job_environment | {
         **job["variables"],
-        "OBEYA_URL": surroundings["url"],
-        "OBEYA_TOKEN": surroundings["token"],
+        "OBEYA_URL": job_environment["url"],
+        "OBEYA_TOKEN": job_environment["token"],
         "OBEYA_STEP_SUMMARY": str(policy_result),
         "STAGE": "staging",
         "MODEL": "churn",

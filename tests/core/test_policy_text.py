@@ -54,7 +54,7 @@ requirements = st.one_of(
 )
 
 
-def one_of_each(requirement: Requirement) -> object:
+def uniqueness_key(requirement: Requirement) -> object:
     """Return the key by which the requirements of a policy are unique."""
     return TimeInStage if isinstance(requirement, TimeInStage) else requirement.describe()
 
@@ -62,7 +62,7 @@ def one_of_each(requirement: Requirement) -> object:
 policies = st.builds(
     PromotionPolicy,
     stage=st.sampled_from([Stage.STAGING, Stage.PRODUCTION]),
-    requirements=st.lists(requirements, max_size=5, unique_by=one_of_each),
+    requirements=st.lists(requirements, max_size=5, unique_by=uniqueness_key),
     min_test_coverage=st.none() | numbers,
     required_approvals=st.integers(0, 100),
     auto_promote=st.booleans(),

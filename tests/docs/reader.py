@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.docs.pages import ROOT, Block
-from tests.packaging.commands import SECONDS, surroundings
+from tests.packaging.commands import SECONDS, process_environment
 
 # Each failed command leaves its status, and the block leaves the variables that it exported.
 SCRIPT = """
@@ -48,7 +48,7 @@ class Reader:
             "obeya_…": token,
             "whsec_...": secret,
         }
-        self.variables = surroundings(directory) | {
+        self.variables = process_environment(directory) | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "HOME": str(directory),

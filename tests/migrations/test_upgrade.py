@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.migrations.old_database import FIXTURES, Place
-from tests.packaging.commands import Served, run, surroundings
+from tests.packaging.commands import Served, process_environment, run
 from tests.plugins.postgresql import running_postgresql
 
 ROOT = Path(__file__).parents[2]
@@ -112,7 +112,7 @@ def migrate(place: Place) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env=surroundings(place.data) | place.variables,
+        env=process_environment(place.data) | place.variables,
         cwd=place.data,
     )
 

@@ -98,8 +98,8 @@ def test_a_registry_is_imported_once_with_its_history(
     assert churn.champion is not None
     assert churn.champion.number == 3
 
-    _the_past_is_theirs_and_says_so(filled, before)
-    _every_account_of_it_agrees()
+    _check_history(filled, before)
+    _check_consistency()
 
     was = state()
     again = json.loads(bring("--tracking-uri", filled, "--json").stdout)
@@ -115,7 +115,7 @@ def test_a_registry_is_imported_once_with_its_history(
     assert later["kept_aliases"] == [
         "churn: The alias “champion” of v231 points at v3 here and stays."
     ]
-    _every_account_of_it_agrees()
+    _check_consistency()
 
     client.force_login(
         User.objects.get(username="trainer"), "django.contrib.auth.backends.ModelBackend"
@@ -124,7 +124,7 @@ def test_a_registry_is_imported_once_with_its_history(
     assert "churn" in page
 
 
-def _the_past_is_theirs_and_says_so(source: str, before: Any) -> None:
+def _check_history(source: str, before: Any) -> None:
     told = {version.number: version for version in MlflowServer(source).versions("churn")}
     row = ModelVersion.objects.get(model__name="churn", number=3)
     assert row.created_at == told[3].created_at
@@ -138,7 +138,7 @@ def _the_past_is_theirs_and_says_so(source: str, before: Any) -> None:
     assert json.loads(moved.canonical_text)["data"]["imported"]["from"] == source
 
 
-def _every_account_of_it_agrees() -> None:
+def _check_consistency() -> None:
     assert list(differing_rows()) == []
     assert verify_new_events(actor=SYSTEM, at=timezone.now()).broken == []
     past = board_as_of(timezone.now(), BoardFilter())
@@ -152,22 +152,22 @@ def test_an_interrupted_import_resumes(
     bring: Import, filled: str, live_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("obeya.cli.mlflow_import.VERSIONS_AT_ONCE_MAX", 100)
-    with breaking_line(live_server.url, after=3) as line:
+    with failing_proxy(live_server.url, after=3) as line:
         broken = bring("--tracking-uri", filled, "--url", line)
     assert broken.exit_code == 6
     there = ModelVersion.objects.count()
     assert ModelVersion.objects.filter(model__name="churn").count() == 200
-    _every_account_of_it_agrees()
+    _check_consistency()
 
     rest = json.loads(bring("--tracking-uri", filled, "--json").stdout)
     assert (rest["brought"], rest["already_there"]) == (231 - there, there)
     assert rest["refused"] == []
     assert ModelVersion.objects.count() == 231
-    _every_account_of_it_agrees()
+    _check_consistency()
 
 
 @contextmanager
-def breaking_line(target: str, *, after: int) -> Iterator[str]:
+def failing_proxy(target: str, *, after: int) -> Iterator[str]:
     """Run a proxy to `target` that drops the connection after that many imports."""
 
     class Line(BaseHTTPRequestHandler):

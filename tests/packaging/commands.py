@@ -46,7 +46,7 @@ SERVER = [
 ]
 
 
-def surroundings(data: Path) -> dict[str, str]:
+def process_environment(data: Path) -> dict[str, str]:
     """Return the environment of a process, with this data directory and no other settings."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OBEYA_", "DJANGO_"))}
     kept.pop("DATABASE_URL", None)
@@ -56,22 +56,24 @@ def surroundings(data: Path) -> dict[str, str]:
 @cache
 def forks(*modules: str) -> Forks:
     """Return the process that has imported the modules; it runs until pytest ends."""
-    started = Forks(sys.executable, [*modules], environment=surroundings(Path.cwd()))
+    started = Forks(sys.executable, [*modules], environment=process_environment(Path.cwd()))
     atexit.register(started.stop)
     return started
 
 
 def run(data: Path, *arguments: str | Path, stdin: str = "", **more: str) -> Done:
     """Run the command in the data directory, in a fork of a process that has imported Django."""
-    environment = surroundings(data) | more
+    environment = process_environment(data) | more
     return forks(*SERVER).run(
         "module", "obeya.cli", *arguments, environment=environment, cwd=data, stdin=stdin
     )
 
 
 def run_code(data: Path, code: str, **more: str) -> str:
-    """Run Python code with the site's settings on the data directory, and return its output."""
-    environment = surroundings(data) | {"DJANGO_SETTINGS_MODULE": "registry_site.settings"} | more
+    """Run Python code with the server's settings on the data directory; return its output."""
+    environment = (
+        process_environment(data) | {"DJANGO_SETTINGS_MODULE": "registry_site.settings"} | more
+    )
     done = forks(*SERVER).run("code", code, environment=environment, cwd=data)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -85,7 +87,7 @@ class Served:
             [sys.executable, "-m", "obeya.cli", "serve", "--port", "0", *options],
             stdout=subprocess.PIPE,
             text=True,
-            env=surroundings(data) | more,
+            env=process_environment(data) | more,
             cwd=data,
         )
         self.urls: list[str] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.commands import surroundings
+from tests.packaging.commands import process_environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +34,7 @@ def empty_registry(tmp_path_factory):
     subprocess.run(
         [sys.executable, ROOT / "manage.py", "migrate", "-v", "0"],
         check=True,
-        env=surroundings(data),
+        env=process_environment(data),
         cwd=data,
     )
     return data

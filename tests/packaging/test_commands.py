@@ -36,9 +36,9 @@ from tests.packaging.commands import (
     Served,
     children,
     forks,
+    process_environment,
     run,
     signed_in,
-    surroundings,
     wait_until,
     wait_until_ended,
 )
@@ -120,7 +120,7 @@ def test_it_answers_once_its_url_is_printed_and_stops_on_a_signal(served, data, 
         assert workers
         assert served.stop(how) == 0
     wait_until_ended(workers)
-    a_link_says_that_no_server_runs(data, home)
+    check_that_a_link_says_no_server_runs(data, home)
 
 
 def test_the_port_is_free_again_after_it_was_killed(served, data):
@@ -130,10 +130,10 @@ def test_the_port_is_free_again_after_it_was_killed(served, data):
     port = int(URL.match(home)[1])
     wait_until(lambda: is_free(port))
     wait_until_ended(workers)
-    a_link_says_that_no_server_runs(data, home)
+    check_that_a_link_says_no_server_runs(data, home)
 
 
-def a_link_says_that_no_server_runs(data, home):
+def check_that_a_link_says_no_server_runs(data, home):
     done = run(data, "user", "create", "carol", "--group", "viewer")
     assert "No server runs on this data now." in done.stdout
     assert home not in done.stdout
@@ -183,7 +183,7 @@ def test_ctrl_c_in_a_terminal_stops_make_and_all_below_it(tmp_path):
                 *("make", "run", f"BIN={obeya.parent}", f"SERVER_READY={ready}"),
                 *(f"DATA={tmp_path / 'data'}", "PORT=0"),
             ],
-            surroundings(tmp_path / "elsewhere") | {"OBEYA_WORKERS": "3"},
+            process_environment(tmp_path / "elsewhere") | {"OBEYA_WORKERS": "3"},
         )
     try:
         read_until(terminal, b"sign-in/once")
@@ -362,7 +362,7 @@ def test_the_command_of_an_empty_board_works_wherever_it_is_run(first_start, tmp
         capture_output=True,
         text=True,
         check=False,
-        env={k: v for k, v in surroundings(data).items() if not k.startswith("OBEYA_")},
+        env={k: v for k, v in process_environment(data).items() if not k.startswith("OBEYA_")},
         cwd=elsewhere,
     )
     assert done.returncode != 0
@@ -375,7 +375,7 @@ def test_the_command_of_an_empty_board_works_wherever_it_is_run(first_start, tmp
         text=True,
         check=False,
         env={
-            **surroundings(data),
+            **process_environment(data),
             "OBEYA_TOKEN": token,
             "PATH": f"{bin_of_obeya}:{os.environ['PATH']}",
         },
@@ -432,7 +432,7 @@ def test_commands_start_in_a_new_process(data):
             capture_output=True,
             text=True,
             check=False,
-            env=surroundings(data),
+            env=process_environment(data),
             cwd=data,
         )
         assert (done.returncode, done.stderr) == (0, ""), command
@@ -494,7 +494,7 @@ def run_without_server(directory, *arguments, stdin=""):
         "code",
         WITHOUT_SERVER,
         *arguments,
-        environment=surroundings(directory),
+        environment=process_environment(directory),
         cwd=directory,
         stdin=stdin,
     )

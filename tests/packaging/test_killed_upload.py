@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.packaging.commands import Served, children, run_code, wait_until, wait_until_ended
-from tests.views.raw_requests import RawRequest, of_session, sizes
+from tests.views.raw_requests import RawRequest, session_headers, sizes
 
 FILL = """
 import django
@@ -69,7 +69,7 @@ def test_a_piece_counts_only_when_all_of_it_arrived(
     serve: Callable[[], Any], session: str, data: Path
 ) -> None:
     incoming = data / "artifacts" / "incoming"
-    headers = of_session(session)
+    headers = session_headers(session)
 
     def begin(site: str, offset: int) -> RawRequest:
         return RawRequest(site, "PUT", f"{PIECES}&offset={offset}", PIECE, headers)

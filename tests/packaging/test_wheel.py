@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.commands import surroundings
+from tests.packaging.commands import process_environment
 
 ROOT = Path(__file__).parents[2]
 # Prints where the documents are, and the titles of three pages.
@@ -70,7 +70,7 @@ def test_it_serves_its_documents(wheel, data, tmp_path):
         opened.extractall(packages)
     shown = subprocess.run(
         [sys.executable, "-P", "-c", SHOW_PAGES],
-        env=surroundings(data)
+        env=process_environment(data)
         | {"PYTHONPATH": str(packages), "DJANGO_SETTINGS_MODULE": "registry_site.settings"},
         cwd=data,
         check=True,

@@ -16,7 +16,7 @@ import pytest
 
 from obeya import RemoteRegistry
 from obeya.errors import RegistryError
-from tests.packaging.test_commands import run, surroundings
+from tests.packaging.test_commands import process_environment, run
 from tests.webhooks.receivers import Receiver, receiving
 
 KILLS = 20
@@ -42,7 +42,7 @@ def served(data: Path, *command: str, **more: str) -> Iterator[subprocess.Popen[
     """Run a server command in a separate process group, which is killed at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "obeya.cli", *command],
-        env=surroundings(data) | {"OBEYA_WEBHOOK_NETWORKS": "127.0.0.0/8"} | more,
+        env=process_environment(data) | {"OBEYA_WEBHOOK_NETWORKS": "127.0.0.0/8"} | more,
         cwd=data,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -86,7 +86,7 @@ def data(tmp_path: Path) -> Path:
 def endpoint(data: Path, receiver: Receiver) -> None:
     made = subprocess.run(
         [sys.executable, "-c", MAKE, receiver.url],
-        env=surroundings(data) | {"DJANGO_SETTINGS_MODULE": "registry_site.settings"},
+        env=process_environment(data) | {"DJANGO_SETTINGS_MODULE": "registry_site.settings"},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -122,7 +122,7 @@ def test_every_event_arrives_although_both_processes_are_killed_twenty_times(dat
 
 
 def versions_of(receiver: Receiver) -> set[int]:
-    return {message["data"]["version"] for message in list(receiver.came)}
+    return {message["data"]["version"] for message in list(receiver.received)}
 
 
 def test_serve_restarts_its_worker_and_stops_it_with_the_server(data: Path) -> None:

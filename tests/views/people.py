@@ -29,7 +29,7 @@ def registry_of(name: str, group: str) -> DatabaseRegistry:
     return DatabaseRegistry(actor=person(name, group))
 
 
-def staged(registry: DatabaseRegistry, accuracy: float = 0.95) -> int:
+def staged_version(registry: DatabaseRegistry, accuracy: float = 0.95) -> int:
     """Register a version of resnet50 and move it to Staging; return its number."""
     number = registry.register_model(
         "resnet50",
@@ -42,7 +42,7 @@ def staged(registry: DatabaseRegistry, accuracy: float = 0.95) -> int:
     return number
 
 
-def asked(policy: PromotionPolicy = POLICY, number: int = 1) -> TransitionRequest:
+def open_request(policy: PromotionPolicy = POLICY, number: int = 1) -> TransitionRequest:
     """Set the policy, and return the request for Production that peter, a promoter, opened."""
     peter = registry_of("peter", "promoter")
     admin = registry_of("root", "administrator")

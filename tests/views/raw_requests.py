@@ -17,7 +17,7 @@ SECONDS = 60
 CSRF = "a" * 32
 
 
-def of_session(session: str) -> dict[str, str]:
+def session_headers(session: str) -> dict[str, str]:
     """Return the headers of a browser that is signed in with this session."""
     return {"Cookie": f"obeya_session={session}; obeya_csrf={CSRF}", "X-CSRFToken": CSRF}
 

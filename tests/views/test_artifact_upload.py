@@ -38,7 +38,7 @@ def page(registry: DatabaseRegistry, client_of: ClientOf, alice: User) -> Client
     return client_of(alice)
 
 
-def left_over() -> list[Path]:
+def incomplete_files() -> list[Path]:
     return sorted(blob_store.incoming().iterdir())
 
 
@@ -72,7 +72,7 @@ def test_the_form_stores_its_files(page: Client) -> None:
     assert row.artifact_size == len(WHOLE) + 12
     assert row.artifact_digest in shown
     assert AuditEvent.objects.filter(action="model_version.artifact_stored").count() == 1
-    assert left_over() == []
+    assert incomplete_files() == []
 
 
 def test_an_invalid_name_is_explained_beside_the_field(page: Client) -> None:
@@ -83,7 +83,7 @@ def test_an_invalid_name_is_explained_beside_the_field(page: Client) -> None:
     assert 'id="upload-problem"' in text
     assert "“a;b.bin” cannot be a file&#x27;s path" in text
     assert not Blob.objects.exists()
-    assert left_over() == []
+    assert incomplete_files() == []
 
 
 def test_a_form_without_files_says_what_to_do(page: Client) -> None:
@@ -109,7 +109,7 @@ def test_a_form_over_the_limit_is_refused_before_it_is_read(
     answer = page.post(FORM, {"file": SimpleUploadedFile("a.bin", bytes(1_100_000))})
     assert answer.status_code == 413
     assert "at most 1 MiB" in text_of(answer)
-    assert left_over() == []
+    assert incomplete_files() == []
 
 
 def test_a_cross_site_form_stores_nothing(
@@ -122,7 +122,7 @@ def test_a_cross_site_form_stores_nothing(
     assert answer.status_code == 403
     assert strict.put(PIECES, WHOLE, query_params={"path": "a", "size": 1}).status_code == 403
     assert not Blob.objects.exists()
-    assert left_over() == []
+    assert incomplete_files() == []
 
 
 @pytest.mark.parametrize("method", ["post", "put", "get"])
@@ -135,14 +135,14 @@ def test_a_viewer_cannot_store_files_and_sees_no_form(
     address = FORM if method == "post" else f"{PIECES}?path=a&size=1&offset=0"
     assert getattr(viewer, method)(address).status_code == 403
     assert not Blob.objects.exists()
-    assert left_over() == []
+    assert incomplete_files() == []
 
 
 def test_storing_requires_sign_in(page: Client, client: Client) -> None:
     brought = {"file": SimpleUploadedFile("a.bin", WHOLE)}
     assert client.post(FORM, brought).status_code == 302
     assert client.get(PIECES).status_code == 302
-    assert left_over() == []
+    assert incomplete_files() == []
 
 
 # --- In pieces ------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def test_an_empty_file_can_be_stored(page: Client) -> None:
 )
 def test_an_invalid_piece_is_refused(page: Client, query: str) -> None:
     assert page.put(f"{PIECES}?{query}", b"1", content_type="a/b").status_code == 400
-    assert left_over() == []
+    assert incomplete_files() == []
 
 
 def test_a_file_over_the_limit_is_refused_before_its_first_piece(page: Client) -> None:
@@ -224,7 +224,7 @@ def test_a_file_over_the_limit_is_refused_before_its_first_piece(page: Client) -
     assert page.get(PIECES, {"path": "a", "size": huge}).status_code == 413
     answer = page.put(f"{PIECES}?path=a&size={huge}&offset=0", b"1", content_type="a/b")
     assert answer.status_code == 413
-    assert left_over() == []
+    assert incomplete_files() == []
 
 
 def test_content_collected_since_is_sent_again(page: Client) -> None:
@@ -256,4 +256,4 @@ def test_files_of_an_unknown_version_are_refused(page: Client) -> None:
         answer = page.post(address, {"file": SimpleUploadedFile("a.bin", WHOLE)})
         assert answer.status_code == 404
     assert not Blob.objects.exists()
-    assert left_over() == []
+    assert incomplete_files() == []

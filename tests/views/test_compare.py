@@ -24,7 +24,7 @@ ClientOf = Callable[[User], Client]
 ADDRESS = "/compare/?v=a:1&v=b:1"
 
 
-def words_of(answer: HttpResponse) -> str:
+def plain_text(answer: HttpResponse) -> str:
     """Return the text of a page with single spaces."""
     return " ".join(strip_tags(text_of(answer)).split())
 
@@ -134,7 +134,7 @@ def test_each_version_has_a_summary(
     two: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     two.register_model("b", metrics={"accuracy": 0.8, "loss": 0.1})
-    words = words_of(client_of(alice).get(f"{ADDRESS}&v=b:2"))
+    words = plain_text(client_of(alice).get(f"{ADDRESS}&v=b:2"))
     assert "b v1: 1 better, 1 worse, 1 within noise, 3 compared" in words
     assert "b v2: 1 better, 0 worse, 1 equal, 2 compared" in words
 
@@ -202,7 +202,7 @@ def test_versions_that_do_not_differ_say_so(
     for _ in range(2):
         registry.register_model("a", metrics={"f1": 1.0})
     answer = client_of(alice).get("/compare/?v=a:1&v=a:2&differences=1")
-    assert "No differences in 1 metric." in words_of(answer)
+    assert "No differences in 1 metric." in plain_text(answer)
 
 
 # --- Versions and the baseline --------------------------------------------------------------------
@@ -232,7 +232,7 @@ def test_the_baseline_is_the_first_column(
 ) -> None:
     answer = client_of(alice).get(f"/compare/?{query}")
     assert columns_of(answer) == columns
-    assert f"compared with the baseline {columns[0]}" in words_of(answer)
+    assert f"compared with the baseline {columns[0]}" in plain_text(answer)
 
 
 def test_any_version_can_be_made_the_baseline_or_removed(
@@ -250,7 +250,7 @@ def test_any_version_can_be_made_the_baseline_or_removed(
     (without,) = links_of(turned, "remove n v1")
     assert columns_of(client.get(without)) == ["m v3", "m v1"]
     (last,) = links_of(client.get(without), "remove m v3")
-    assert "Only m v1 is selected" in words_of(client.get(last))
+    assert "Only m v1 is selected" in plain_text(client.get(last))
 
 
 def test_the_address_to_share_keeps_the_baseline_when_another_becomes_champion(
@@ -285,8 +285,8 @@ def test_at_most_six_versions_are_compared(
     query = "&".join(f"v=m:{number}" for number in range(1, 7))
     answer = client_of(alice).get(f"/compare/?{query}")
     assert len(columns_of(answer)) == 6
-    assert "Remove one to add another" in words_of(answer)
-    assert "Add a version" not in words_of(answer)
+    assert "Remove one to add another" in plain_text(answer)
+    assert "Add a version" not in plain_text(answer)
 
 
 @pytest.mark.parametrize("address", ["/compare/", "/compare/?v=&v=", "/compare/?v=n:1"])
@@ -297,7 +297,7 @@ def test_with_fewer_than_two_versions_it_asks_for_more(
     assert answer.status_code == 200
     assert text_of(answer).count('<input class="input" id="pick-') == 2
     expected = "Choose another" if "n:1" in address else "Enter 2 to 6 versions"
-    assert expected in words_of(answer)
+    assert expected in plain_text(answer)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_unknown_or_invalid_versions_are_explained_and_can_be_replaced(
 ) -> None:
     answer = client_of(alice).get(f"/compare/?{query}")
     assert answer.status_code == status
-    assert sentence in words_of(answer)
+    assert sentence in plain_text(answer)
     assert 'role="alert"' in text_of(answer)
     assert 'value="a:1"' in text_of(answer)
     assert client_of(alice).get(f"/compare.csv?{query}").status_code == status
@@ -405,7 +405,7 @@ def test_the_pages_of_models_and_versions_link_to_the_comparison(
     (link,) = links_of(client.get("/models/m/versions/1/"), "Compare with the champion, v3")
     assert columns_of(client.get(link)) == ["m v3", "m v1"]
     (link,) = links_of(client.get("/models/n/versions/1/"), "Compare…")
-    assert "Choose another" in words_of(client.get(link))
+    assert "Choose another" in plain_text(client.get(link))
     model = text_of(client.get("/models/m/"))
     assert '<form class="stack" method="get" action="/compare/">' in model
     assert 'name="v" value="m:7"' in model

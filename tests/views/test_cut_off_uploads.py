@@ -22,7 +22,7 @@ from boards.registry.database import DatabaseRegistry
 from obeya.errors import StorageFull
 from obeya.records import Channel
 from obeya.tokens import Scope
-from tests.views.raw_requests import CSRF, RawRequest, of_session, sizes, wait_until
+from tests.views.raw_requests import CSRF, RawRequest, session_headers, sizes, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,7 +51,7 @@ def signed_in(
 @pytest.fixture
 def begin(live_server: Any, signed_in: Client) -> Callable[..., RawRequest]:
     """Return a function that begins a request of the signed-in browser."""
-    headers = of_session(signed_in.cookies["obeya_session"].value)
+    headers = session_headers(signed_in.cookies["obeya_session"].value)
 
     def begin(method: str, path: str, length: int, **more: str) -> RawRequest:
         named = {name.replace("_", "-"): value for name, value in more.items()}

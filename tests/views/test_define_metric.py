@@ -33,7 +33,7 @@ def address(name: str = NAME, **more: str) -> str:
     return f"/metrics/define/?{urlencode({'name': name, **more})}"
 
 
-def words_of(answer: HttpResponse) -> str:
+def plain_text(answer: HttpResponse) -> str:
     return " ".join(strip_tags(text_of(answer)).split())
 
 
@@ -42,8 +42,8 @@ def test_the_form_shows_what_the_name_implies_and_the_measured_versions(
 ) -> None:
     registry.register_model("a", metrics={NAME: 12.0})
     answer = client_of(alice).get(address())
-    assert "1 version has this metric." in words_of(answer)
-    assert "Judging by its name, lower is better" in words_of(answer)
+    assert "1 version has this metric." in plain_text(answer)
+    assert "Judging by its name, lower is better" in plain_text(answer)
     assert re.search(r'name="direction" value="lower" [^>]*checked', text_of(answer))
 
 
@@ -53,14 +53,14 @@ def test_saving_changes_the_comparison_and_leaves_an_event(
     for value in (10.0, 12.0):
         registry.register_model("a", metrics={"width": value})
     client, compared = client_of(alice), "/compare/?v=a:1&v=a:2"
-    assert "+20 % changed" in words_of(client.get(compared))
+    assert "+20 % changed" in plain_text(client.get(compared))
     answer = client.post(
         address("width", next=compared), {**FILLED, "direction": "higher"}, follow=True
     )
     assert answer.redirect_chain == [(compared, 302)]
-    assert "Definition of width saved." in words_of(answer)
-    assert "+20 % better" in words_of(answer)
-    assert "p99 ms" in words_of(answer)
+    assert "Definition of width saved." in plain_text(answer)
+    assert "+20 % better" in plain_text(answer)
+    assert "p99 ms" in plain_text(answer)
     row = Row.objects.get()
     assert (row.name, row.direction, row.unit) == ("width", "higher", "ms")
     assert row.description == "Measured\nat the door."
@@ -75,7 +75,7 @@ def test_saving_the_same_says_that_nothing_changed(
     client.post(address(), FILLED)
     before = AuditEvent.objects.count()
     answer = client.post(address(), FILLED, follow=True)
-    assert f"No changes to {NAME}." in words_of(answer)
+    assert f"No changes to {NAME}." in plain_text(answer)
     assert answer.redirect_chain[0][0].startswith("/metrics/define/?name=val%2Flatency")
     assert AuditEvent.objects.count() == before
 

@@ -20,7 +20,7 @@ from boards.triggers import _POSTGRESQL, _SQLITE
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
 from obeya.audit.chain import document_digest
 from tests.views.page_text import text_of
-from tests.views.people import asked, person, registry_of, staged
+from tests.views.people import open_request, person, registry_of, staged_version
 
 pytestmark = pytest.mark.django_db
 
@@ -35,10 +35,10 @@ def victor_client(client_of: ClientOf, victor: User) -> Client:
 @pytest.fixture
 def promoted(registry: DatabaseRegistry) -> AuditEvent:
     """Promote v2 in place of v1, with two approvals and one waived requirement."""
-    staged(registry, 0.93)
+    staged_version(registry, 0.93)
     registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
-    staged(registry)
-    asked(
+    staged_version(registry)
+    open_request(
         PromotionPolicy(Stage.PRODUCTION)
         .require_metric("accuracy", Comparison.GTE, 0.9)
         .require_metric("recall", Comparison.GTE, 0.5)
@@ -153,8 +153,8 @@ def test_later_metrics_do_not_change_the_record(
 def test_a_move_by_the_registry_names_the_last_approver(
     registry: DatabaseRegistry, victor_client: Client
 ) -> None:
-    staged(registry)
-    asked(PromotionPolicy(Stage.PRODUCTION, required_approvals=1, auto_promote=True))
+    staged_version(registry)
+    open_request(PromotionPolicy(Stage.PRODUCTION, required_approvals=1, auto_promote=True))
     registry_of("anna", "approver").approve("resnet50", 1)
     page = text_of(victor_client.get(path_of(latest("model_version.stage_transitioned"))))
     assert "<strong>system</strong>, by the last approval of <strong>anna</strong>" in page
@@ -162,7 +162,7 @@ def test_a_move_by_the_registry_names_the_last_approver(
 
 
 def test_a_refusal_lists_every_reason(registry: DatabaseRegistry, victor_client: Client) -> None:
-    staged(registry)
+    staged_version(registry)
     registry.set_policy(
         PromotionPolicy(Stage.PRODUCTION)
         .require_metric("accuracy", Comparison.GTE, 0.99)

@@ -22,7 +22,7 @@ from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.policy.results import Mode
 from tests.views.page_text import text_of
-from tests.views.people import POLICY, asked, person, registry_of, staged
+from tests.views.people import POLICY, open_request, person, registry_of, staged_version
 
 pytestmark = pytest.mark.django_db
 
@@ -40,8 +40,8 @@ def as_user(client_of: ClientOf) -> Callable[[str], Client]:
 
 @pytest.fixture
 def request_row(registry: DatabaseRegistry) -> TransitionRequest:
-    staged(registry)
-    return asked()
+    staged_version(registry)
+    return open_request()
 
 
 def path_of(row: TransitionRequest, end: str = "") -> str:
@@ -73,7 +73,7 @@ def waiting(client: Client) -> str:
 def test_a_move_refused_for_approvals_offers_to_request_them(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
-    staged(registry)
+    staged_version(registry)
     registry.set_policy(POLICY)
     client = as_user("peter")
     page = text_of(client.post(MOVE, {"to_stage": "production"}))
@@ -95,7 +95,7 @@ def test_a_move_refused_for_approvals_offers_to_request_them(
 def test_a_contributor_can_request_a_move_without_a_policy(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
-    staged(registry)
+    staged_version(registry)
     assert FORM in text_of(as_user("carol").get(MOVE))
     assert FORM not in text_of(as_user("peter").get(MOVE))
     assert FORM not in text_of(as_user("victor").get(MOVE))
@@ -104,9 +104,9 @@ def test_a_contributor_can_request_a_move_without_a_policy(
 def test_a_request_can_archive_existing_versions(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
-    staged(registry)
+    staged_version(registry)
     registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
-    staged(registry)
+    staged_version(registry)
     form = "/models/resnet50/versions/2/request/"
     client = as_user("carol")
     refused = client.post(form, {"to_stage": "production", "reason": " "})
@@ -121,7 +121,7 @@ def test_a_request_can_archive_existing_versions(
 def test_a_request_needs_a_reason_and_keeps_what_was_chosen(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
-    staged(registry)
+    staged_version(registry)
     answer = as_user("carol").post(FORM, {"to_stage": "production", "reason": "  "})
     assert answer.status_code == 400
     assert 'aria-describedby="request-reason_error"' in text_of(answer)
@@ -153,7 +153,7 @@ def test_invalid_requests_are_refused(
     registry: DatabaseRegistry,
     as_user: Callable[[str], Client],
 ) -> None:
-    staged(registry)
+    staged_version(registry)
     answer = as_user(name).post(FORM, {"to_stage": stage, "reason": "why not"})
     assert answer.status_code == status
     assert sentence in text_of(answer)
@@ -163,7 +163,7 @@ def test_invalid_requests_are_refused(
 def test_the_dialog_is_answered_with_a_fragment(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
-    staged(registry)
+    staged_version(registry)
     client = as_user("carol")
     htmx = {"HX-Request": "true"}
     answer = client.get(FORM, headers=htmx)
@@ -179,11 +179,11 @@ def test_the_dialog_is_answered_with_a_fragment(
 def test_the_page_shows_the_whole_evidence(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
-    staged(registry, 0.92)
+    staged_version(registry, 0.92)
     registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
-    staged(registry, 0.95)
+    staged_version(registry, 0.95)
     registry.set_tag("resnet50", "reviewed", "yes", 2)
-    page = text_of(as_user("anna").get(path_of(asked(number=2))))
+    page = text_of(as_user("anna").get(path_of(open_request(number=2))))
     for text in (
         "0 of 2 approvals given.",
         "Requested by peter",
@@ -232,8 +232,8 @@ def test_after_two_approvals_a_promoter_moves_the_version(
 def test_the_last_approval_moves_the_version_if_the_policy_says_so(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
-    staged(registry)
-    row = asked(replace(ONE, auto_promote=True))
+    staged_version(registry)
+    row = open_request(replace(ONE, auto_promote=True))
     assert "The last approval moves the version." in text_of(as_user("anna").get(path_of(row)))
     page = text_of(vote(as_user("anna"), row, "approve"))
     assert "Approved, and resnet50 v1 moved to Production." in page
@@ -335,7 +335,7 @@ def test_a_rejection_needs_a_comment(
 def test_no_one_can_approve_their_own_request(
     registry: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
-    staged(registry)
+    staged_version(registry)
     registry.set_policy(POLICY)
     registry.request_transition("resnet50", 1, Stage.PRODUCTION, reason="mine")
     row = TransitionRequest.objects.get()
@@ -437,7 +437,7 @@ def test_a_request_closed_by_another_move_says_so(
 def test_a_request_closed_by_a_rollback_says_so(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
-    old, new = staged(registry), staged(registry)
+    old, new = staged_version(registry), staged_version(registry)
     for number in (old, new):
         registry.transition_stage("resnet50", number, Stage.PRODUCTION, archive_existing=True)
     registry.set_policy(PromotionPolicy(Stage.PRODUCTION).require_approvals(1))
@@ -452,14 +452,14 @@ def test_a_request_closed_by_a_rollback_says_so(
 def test_a_closed_request_of_a_policy_that_only_warned_says_warned(
     registry: DatabaseRegistry, as_user: Callable[[str], Client]
 ) -> None:
-    number = staged(registry, 0.5)
-    row = asked(replace(POLICY, mode=Mode.WARN), number)
+    number = staged_version(registry, 0.5)
+    row = open_request(replace(POLICY, mode=Mode.WARN), number)
     registry.transition_stage("resnet50", number, Stage.PRODUCTION)
     assert "failed, warning only" in text_of(as_user("anna").get(path_of(row)))
 
 
 def test_texts_are_escaped(registry: DatabaseRegistry, as_user: Callable[[str], Client]) -> None:
-    staged(registry)
+    staged_version(registry)
     registry.request_transition("resnet50", 1, Stage.PRODUCTION, reason="<script>alert(1)</script>")
     client = as_user("anna")
     for path in ("/requests/", path_of(TransitionRequest.objects.get())):

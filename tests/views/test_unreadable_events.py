@@ -26,7 +26,7 @@ from obeya.records import Channel
 from obeya.tokens import Scope
 from tests.append_only import drop_triggers
 from tests.unreadable_texts import UNREADABLE, WRONG_DATA, with_member
-from tests.views.people import asked, registry_of, staged
+from tests.views.people import open_request, registry_of, staged_version
 
 pytestmark = pytest.mark.django_db
 
@@ -51,10 +51,10 @@ def each_of(changes: Iterable[str]) -> list[Any]:
 @pytest.fixture
 def filled(registry: DatabaseRegistry) -> RegisteredModel:
     """Register a promotion by request, a refused move, waivers, tags and another request."""
-    staged(registry, 0.93)
+    staged_version(registry, 0.93)
     registry.transition_stage("resnet50", 1, Stage.PRODUCTION)
-    staged(registry)
-    asked(
+    staged_version(registry)
+    open_request(
         PromotionPolicy(Stage.PRODUCTION)
         .require_metric("accuracy", Comparison.GTE, 0.9)
         .require_metric("recall", Comparison.GTE, 0.5)
@@ -79,8 +79,8 @@ def filled(registry: DatabaseRegistry) -> RegisteredModel:
     registry_of("peter", "promoter").transition_stage(
         "resnet50", 2, Stage.PRODUCTION, reason="Better", archive_existing=True
     )
-    staged(registry)
-    asked(number=3)
+    staged_version(registry)
+    open_request(number=3)
     registry.set_tag("resnet50", "family", "resnet", 3)
     registry.log_metrics("resnet50", 3, {"accuracy": 0.97})
     return RegisteredModel.objects.get()

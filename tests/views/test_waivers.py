@@ -17,7 +17,7 @@ from boards.models import AuditEvent, User, Waiver
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from tests.views.page_text import text_of
-from tests.views.people import person, staged
+from tests.views.people import person, staged_version
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +36,7 @@ def anna(client_of: ClientOf) -> Client:
 @pytest.fixture
 def failing(registry: DatabaseRegistry) -> None:
     """Register v1 of resnet50 in Staging, with an accuracy too low for Production."""
-    staged(registry)
+    staged_version(registry)
     registry.set_policy(
         PromotionPolicy(Stage.PRODUCTION)
         .require_metric("accuracy", Comparison.GTE, 0.5)
@@ -178,7 +178,7 @@ def test_a_waiver_can_be_requested_without_the_permission(
 def test_without_a_policy_there_is_nothing_to_waive(
     registry: DatabaseRegistry, anna: Client
 ) -> None:
-    staged(registry)
+    staged_version(registry)
     assert "there is nothing to waive" in text_of(anna.get(WAIVE))
     assert anna.post(WAIVE, FIELDS).status_code == 400
 

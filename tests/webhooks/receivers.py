@@ -21,7 +21,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.secrets: list[str] = []
-        self.came: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
         self.ids: list[str] = []
         self.wrong: list[str] = []
         self.bodies: list[str] = []
@@ -36,7 +36,7 @@ class Receiver:
             self.bodies.append(body)
             for secret in self.secrets:
                 try:
-                    self.came.append(Webhook(secret).verify(body, headers))
+                    self.received.append(Webhook(secret).verify(body, headers))
                     self.ids.append(headers["webhook-id"])
                 except Exception as error:  # noqa: BLE001 - whatever the library says
                     self.wrong.append(f"{headers.get('webhook-id')}: {error!r}")

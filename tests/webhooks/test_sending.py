@@ -56,13 +56,13 @@ def test_messages_arrive_signed_and_verify_with_the_public_library(
     while work():
         pass
     assert receiver.wrong == []
-    assert [message["type"] for message in receiver.came] == [
+    assert [message["type"] for message in receiver.received] == [
         "webhook.created",
         "registered_model.registered",
         "model_version.registered",
         "model_version.stage_transitioned",
     ]
-    assert receiver.came[-1]["data"]["texts"]["reason"] == "Gut “so” 模型 \u2028".strip()
+    assert receiver.received[-1]["data"]["texts"]["reason"] == "Gut “so” 模型 \u2028".strip()
     assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
     first = attempts()[0]
     assert first.status_code == 204
@@ -79,7 +79,7 @@ def test_after_a_rotation_both_the_old_and_the_new_secret_verify(
     while work():
         pass
     assert receiver.wrong == []
-    assert len(receiver.came) == 2 * Delivery.objects.count()
+    assert len(receiver.received) == 2 * Delivery.objects.count()
 
 
 @pytest.mark.both_engines
