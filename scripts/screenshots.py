@@ -189,12 +189,13 @@ def visitor(browser: Browser, origin: str, theme: str, size: str, out: Path) -> 
 
 def hold(page: Page) -> None:
     """Pick up the first card of Staging and drag it near the next column."""
-    foot = page.locator("#cards-staging [data-card] .card-foot").first
-    foot.scroll_into_view_if_needed()
-    box = foot.evaluate("foot => foot.getBoundingClientRect().toJSON()")
-    page.mouse.move(box["x"] + 40, box["y"] + 8)
+    # Not its status, which opens the reasons instead.
+    grip = page.locator("#cards-staging [data-card] .card-foot > time").first
+    grip.scroll_into_view_if_needed()
+    box = grip.evaluate("grip => grip.getBoundingClientRect().toJSON()")
+    page.mouse.move(box["x"] + 4, box["y"] + 8)
     page.mouse.down()
-    page.mouse.move(box["x"] + 90, box["y"] + 30, steps=6)
+    page.mouse.move(box["x"] + 54, box["y"] + 30, steps=6)
     page.locator("[data-column][data-drop]").first.wait_for()
 
 

@@ -82,10 +82,12 @@ def percent(value: float | None) -> str:
 
 
 @register.simple_tag
-def diff(metric_diff: MetricDiff | None, against: str = "the champion") -> SafeString:
-    """Return a difference as arrow, sign and number; words and percentage are in its title.
+def diff(
+    metric_diff: MetricDiff | None, against: str = "the champion", *, with_unit: bool = True
+) -> SafeString:
+    """Return a difference as arrow, sign, number and unit; words and percentage are in its title.
 
-    `against` says what it is a difference from.
+    `against` says what it is a difference from. Leave out the unit where the heading has it.
     """
     if metric_diff is None:
         return SafeString("")
@@ -95,7 +97,8 @@ def diff(metric_diff: MetricDiff | None, against: str = "the champion") -> SafeS
         return format_html(
             '<span class="diff" title="{}">{}</span>', _WORDS[outcome].capitalize(), arrow
         )
-    unit = metric_diff.definition.unit
+    # A difference between two percentages is not a percentage of either.
+    unit = "points" if metric_diff.definition.unit == "%" else metric_diff.definition.unit
     title = (
         (
             f"{_WORDS[outcome].capitalize()} than {against}: "
@@ -106,12 +109,15 @@ def diff(metric_diff: MetricDiff | None, against: str = "the champion") -> SafeS
         + f" ({percent(metric_diff.percent_change)})"
     )
     return format_html(
-        '<span class="diff diff-{}" title="{}">{} {}'
+        '<span class="diff diff-{}" title="{}">{} {}{}'
         '<span class="visually-hidden"> {}</span></span>',
         outcome.value,
         title,
         arrow,
         signed(difference),
+        format_html(' <span class="unit">{}</span>', unit)
+        if with_unit and unit and difference
+        else "",
         _WORDS[outcome],
     )
 

@@ -17,7 +17,7 @@ function wire() {
       group: "board",
       sort: false,
       draggable: "[data-card]",
-      filter: "a, button, input, [data-pending]",
+      filter: "a, button, input, [data-reasons], [data-pending]",
       preventOnFilter: false,
       animation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 120,
       ghostClass: "is-ghost",

@@ -57,19 +57,24 @@ class BoardPage:
         cards = self.column(stage).locator("[data-card]")
         return [card.get_attribute("data-name") or "" for card in cards.all()]
 
+    def reasons(self, name: str) -> Locator:
+        """Return the status of a card, which opens to its reasons."""
+        return self.card(name).locator("details")
+
+    def grip(self, name: str) -> Locator:
+        """Return a part of the card that can be dragged: not a link, a button or a status."""
+        return self.card(name).locator(".card-foot > time")
+
     def pick_up(self, name: str) -> None:
         """Press on the card and move the pointer until the card is lifted."""
         card = self.card(name)
         card.scroll_into_view_if_needed()
-        foot = card.locator(".card-foot")
-        box = foot.bounding_box()
-        assert box is not None
-        across, down = box["width"] / 3, box["height"] / 2
+        grip = self.grip(name)
         # Hovering waits until the card is at rest: a refused card moves back.
-        foot.hover(position={"x": across, "y": down})
-        box = foot.bounding_box()
+        grip.hover()
+        box = grip.bounding_box()
         assert box is not None
-        x, y = box["x"] + across, box["y"] + down
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         self.page.mouse.down()
         self.page.mouse.move(x + 12, y + 6, steps=4)
         expect(self.page.locator(".card.is-lifted")).to_be_attached()

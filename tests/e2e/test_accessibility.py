@@ -81,7 +81,7 @@ def test_alerts_full_columns_and_their_dialogs(
     expect(board.dialog.get_by_label("Archive v3 and promote v4")).to_be_checked()
     assert violations(board.page) == []
     board.page.keyboard.press("Escape")
-    board.page.get_by_role("region", name="A guardrail is breached").get_by_role(
+    board.page.get_by_role("region", name="Alert (andon)").get_by_role(
         "link", name="Roll back"
     ).click()
     expect(board.dialog).to_contain_text("The rollback is still possible")

@@ -154,12 +154,14 @@ def test_the_first_tab_stop_skips_to_the_content(board: BoardPage) -> None:
 def test_tab_goes_through_filters_then_cards_from_top_to_bottom_and_left_to_right(
     board: BoardPage,
 ) -> None:
-    filters = ["f-metric", "f-tag", "f-model", "f-owner", "pick-toggle", "as-of-open"]
+    filters = ["f-metric", "f-tag", "f-model", "f-owner", "pick-toggle", "Legend", "as-of-open"]
+    # A status opens to its reasons where there is a next stage.
+    last = {"development": ["status"], "staging": ["status"], "production": ["rollback"]}
     cards = [
         stop
         for stage in ("development", "staging", "production", "archived")
         for name in board.names(stage)
-        for stop in (name, f"{name} move", *([f"{name} rollback"] if stage == "production" else []))
+        for stop in (name, f"{name} move", *(f"{name} {part}" for part in last.get(stage, ())))
     ]
     board.page.get_by_label("Search").focus()
     stops = []
@@ -171,8 +173,9 @@ def test_tab_goes_through_filters_then_cards_from_top_to_bottom_and_left_to_righ
                   const element = document.activeElement;
                   const card = element.closest("[data-card]");
                   if (!card) return element.id || element.textContent;
-                  const what = element.id.replace(/-?\\d+$/, "");
-                      return [card.dataset.name, what].filter(Boolean).join(" ");
+                  const what = element.matches("summary") ? "status"
+                    : element.id.replace(/-?\\d+$/, "");
+                  return [card.dataset.name, what].filter(Boolean).join(" ");
                 }"""
             )
         )

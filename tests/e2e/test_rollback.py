@@ -71,7 +71,7 @@ def test_the_dialog_shows_the_plan_for_the_version_that_is_chosen_and_keeps_the_
 def test_the_alert_links_to_the_rollback_and_is_cleared_by_it(
     breached: DatabaseRegistry, board: BoardPage
 ) -> None:
-    andon = board.page.get_by_role("region", name="A guardrail is breached")
+    andon = board.page.get_by_role("region", name="Alert (andon)")
     expect(andon).to_contain_text("v3: live error_rate is 0.05; required: ≤ 0.02.")
     andon.get_by_role("link", name="Roll back").click()
     board.dialog.get_by_label("Reason").fill("The andon")
@@ -86,14 +86,12 @@ def test_the_models_page_rolls_back_and_says_so(
     breached: DatabaseRegistry, visit: Callable[..., Page]
 ) -> None:
     page = visit("/models/resnet50/")
-    page.get_by_role("region", name="A guardrail is breached").get_by_role(
-        "link", name="Roll back"
-    ).click()
+    page.get_by_role("region", name="Alert (andon)").get_by_role("link", name="Roll back").click()
     dialog = page.locator("#dialog")
     dialog.get_by_label("Reason").fill("The andon")
     dialog.get_by_role("button", name="Roll back").click()
     expect(page.locator("#toasts")).to_contain_text(SENTENCE)
-    expect(page.get_by_role("region", name="A guardrail is breached")).to_have_count(0)
+    expect(page.get_by_role("region", name="Alert (andon)")).to_have_count(0)
 
 
 def test_a_conflict_shows_the_current_state_and_keeps_the_text(

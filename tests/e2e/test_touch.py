@@ -45,10 +45,10 @@ def touch(session: CDPSession, kind: str, *points: tuple[float, float]) -> None:
 
 
 def middle_of_card(board: BoardPage, name: str) -> tuple[float, float]:
-    """Return a point of the card that is not on a link."""
-    box = board.card(name).locator(".card-foot").bounding_box()
+    """Return a point of the card at which it can be dragged."""
+    box = board.grip(name).bounding_box()
     assert box is not None
-    return box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from boards.queries.board import board_columns as board_module
 from boards.queries.board.board_columns import (
     PAGE,
     Lamp,
+    Reason,
     board,
     cards_of,
     column_page,
@@ -264,10 +265,10 @@ def test_a_version_that_fails_says_how_often_and_why():
     guard(policy.require_approvals(2))
     shown = card()
     assert (shown.lamp, shown.lamp_text) == (Lamp.FAILS, "Fails 1 requirement")
-    assert shown.lamp_title == "accuracy is 0.8; required: ≥ 0.9."
+    assert shown.lamp_reasons == (Reason("accuracy is 0.8; required: ≥ 0.9.", "accuracy ≥ 0.9"),)
     guard(policy.require_metric("f1", Comparison.GT, 0))
     assert card().lamp_text == "Fails 2 requirements"
-    assert "f1 was not measured" in card().lamp_title
+    assert "f1 was not measured" in card().lamp_reasons[1].sentence
 
 
 def test_without_a_policy_for_the_next_stage_the_lamp_is_empty():

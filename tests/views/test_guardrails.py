@@ -137,11 +137,11 @@ def test_a_breach_shows_an_alert_on_board_and_model_until_it_is_cleared(
     assert '<span class="lamp lamp-fails">breached</span>' in page
     for address in (MODEL, "/", RAILS):
         page = text_of(client.get(address))
-        assert "Alert (andon): a guardrail is breached" in page
+        assert "Alert (andon): a live metric of a Production version crossed a limit" in page
         assert "v2: live error_rate is 0.05; required: ≤ 0.02." in page
         assert re.search(r'id="andon-\d+" href="/models/resnet50/rollback/', page)
     seen = text_of(client_of(victor).get("/"))
-    assert "Alert (andon): a guardrail is breached" in seen
+    assert "Alert (andon): a live metric of a Production version crossed a limit" in seen
     assert "Roll back…" not in seen
     client.post(LIVE, {"metric": "error_rate", "value": "0.01"})
     assert "breached" not in text_of(client.get("/"))
@@ -262,7 +262,7 @@ def test_several_alerts_are_counted_and_folded_after_the_third(
         registry.set_guardrail(name, Guardrail("error_rate", Comparison.LTE, 0.02))
         registry.report_live_metric(name, "error_rate", 0.5)
     page = text_of(client_of(alice).get("/"))
-    assert "Alerts (andon): 5 guardrails are breached" in page
+    assert "5 alerts (andon): live metrics of Production versions crossed a limit" in page
     assert "<summary>2 more</summary>" in page
     with CaptureQueriesContext(connection) as statements:
         andons = raised_andons()

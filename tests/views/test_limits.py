@@ -279,6 +279,6 @@ def test_a_card_whose_next_stage_is_full_says_so_and_whether_room_can_be_made(
     limit(two, STAGING, 1)
     two.register_model("bert")
     page = text_of(client_of(alice).get("/"))
-    assert '<span class="lamp lamp-attention" title="Production is full' in page
-    assert ">Needs archiving</span>" in page
-    assert ">Staging is full</span>" in page
+    assert '<summary><span class="lamp lamp-attention">Needs archiving</span></summary>' in page
+    assert "<li>Production is full" in page
+    assert '<summary><span class="lamp lamp-fails">Staging is full</span></summary>' in page

@@ -40,6 +40,8 @@ _ELSEWHERE = {
 }
 
 
+_ABBREVIATIONS = {"id": "ID", "uri": "URI", "url": "URL"}
+
 _GUARDRAIL = {"metric", "comparison", "bound"}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*(Z|[+-]\d\d:\d\d)\Z")
 
@@ -93,7 +95,7 @@ def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Deta
     if breached.keys() >= _GUARDRAIL:
         yield Detail("guardrail", f"{_guardrail(breached)}, was {_value(data.get('value'))}")
     facts = [
-        Detail(key.replace("_", " "), _value(value))
+        Detail(_label(key), _value(value))
         for key, value in data.items()
         if key not in _ELSEWHERE
         and value not in ("", None)
@@ -109,8 +111,13 @@ def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Deta
     yield from _judgement(data)
     for role, text in texts.items():
         if role not in ("name", "previous_name"):
-            yield Detail(role.replace("_", " "), text)
+            yield Detail(_label(role), text)
     yield from (fact for fact in facts if fact.value in ("yes", "no"))
+
+
+def _label(key: str) -> str:
+    """Return the name of a member as words, such as ``artifact URI``."""
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in key.split("_"))
 
 
 def _guardrail(document: Mapping[str, Any]) -> str:
@@ -122,7 +129,7 @@ def _imported(document: Mapping[str, Any]) -> Iterator[Detail]:
     """Yield the origin of an imported version, and the times that the other registry states."""
     for label, key in (
         ("imported from", "from"),
-        ("made there", "created_at"),
+        ("created there", "created_at"),
         ("changed there", "updated_at"),
     ):
         if document.get(key):
@@ -145,7 +152,7 @@ def _change(data: Mapping[str, Any]) -> Iterator[Detail]:
         for key, value in _mapping(new).items():
             shown, was = _value(value), _value(before.get(key))
             if shown != was:
-                yield Detail(str(key).replace("_", " "), shown, old=was, has_old=True)
+                yield Detail(_label(str(key)), shown, old=was, has_old=True)
 
 
 def _metrics(metrics: Mapping[str, Any]) -> Iterator[Detail]:

@@ -41,10 +41,19 @@ class Lamp(StrEnum):
     NONE = "none"
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One sentence that explains a status; `requirement` is the failed one, if it is about one."""
+
+    sentence: str
+    requirement: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """One version on the board. `champion` is the number of its model's champion, if any.
 
+    `lamp_reasons` explain the status; empty if there is no next stage to check.
     `is_breached`: an alert is raised for it.
     """
 
@@ -60,7 +69,7 @@ class Card:
     champion: int | None
     lamp: Lamp
     lamp_text: str
-    lamp_title: str
+    lamp_reasons: tuple[Reason, ...]
     approvals_given: int
     approvals_required: int
     is_breached: bool
@@ -69,6 +78,11 @@ class Card:
     def is_champion(self) -> bool:
         """Whether this version is its model's champion."""
         return self.champion == self.number
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether at least one of its metrics has a difference from the champion."""
+        return any(metric.diff is not None for metric in self.metrics)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,10 +231,10 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
             and judgement.refused_by(RefusalKind.WIP_LIMIT)
             and judge_transition(facts.of(row, following, archive_existing=True)).allowed
         )
-        lamp, lamp_text, lamp_title = _lamp(row, judgement, makes_room=makes_room)
+        lamp, lamp_text, lamp_reasons = _lamp(row, judgement, makes_room=makes_room)
         if row.pk in breached:
             lamp, lamp_text = Lamp.FAILS, f"{lamp_text}, alert"
-            lamp_title = "A guardrail is breached. See the alert."
+            lamp_reasons = (*lamp_reasons, Reason("A guardrail is breached."))
         names = headlines[row.model_id] or tuple(sorted(own)[:HEADLINES])
         yield Card(
             pk=row.pk,
@@ -235,7 +249,7 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
             champion=row.model.champion.number if row.model.champion else None,
             lamp=lamp,
             lamp_text=lamp_text,
-            lamp_title=lamp_title,
+            lamp_reasons=lamp_reasons,
             approvals_given=judgement.approvals_given if judgement else 0,
             approvals_required=judgement.approvals_required if judgement else 0,
             is_breached=row.pk in breached,
@@ -285,44 +299,46 @@ def _headlines(model: models.RegisteredModel, policies: PoliciesInForce) -> tupl
 
 def _lamp(
     row: models.ModelVersion, judgement: TransitionJudgement | None, *, makes_room: bool
-) -> tuple[Lamp, str, str]:
-    """Return the status, its words on the card, and the explanation.
+) -> tuple[Lamp, str, tuple[Reason, ...]]:
+    """Return the status, its words on the card, and its reasons.
 
     `makes_room`: the next stage is full, and archiving the model's versions there would be enough.
     """
     if judgement is None:
         if row.model.champion_id == row.pk:
-            return Lamp.PASSES, "Champion", "The champion: it entered Production last."
+            return Lamp.PASSES, "Champion", ()
         if row.stage == Stage.PRODUCTION:
-            return Lamp.NONE, "In Production", "In Production, but not the champion."
-        return Lamp.NONE, "Archived", "There is no next stage."
+            return Lamp.NONE, "In Production", ()
+        return Lamp.NONE, "Archived", ()
     policy_result, where = judgement.policy_result, judgement.to_stage.label
     if policy_result is not None and policy_result.failures and policy_result.mode is Mode.ENFORCE:
         count = len(policy_result.failures)
-        sentence = " ".join(failure.sentence for failure in policy_result.failures)
         word = "requirement" if count == 1 else "requirements"
-        return Lamp.FAILS, f"Fails {count} {word}", sentence
+        reasons = tuple(Reason(o.sentence, o.requirement) for o in policy_result.failures)
+        return Lamp.FAILS, f"Fails {count} {word}", reasons
     if judgement.refused_by(RefusalKind.WIP_LIMIT):
         return _full_lamp(row, judgement, makes_room=makes_room)
     if policy_result is None or not policy_result.has_policy:
-        return Lamp.NONE, "No policy", f"No promotion policy is set for {where}."
+        return Lamp.NONE, "No policy", (Reason(f"No promotion policy is set for {where}."),)
+    result = Reason(policy_result.sentence)
     missing = judgement.approvals_required - judgement.approvals_given
     if missing > 0 and policy_result.mode is Mode.ENFORCE:
         needed = "approval" if missing == 1 else f"{missing} approvals"
-        title = f"Approvals missing for {where}: {missing}."
-        return Lamp.ATTENTION, f"Passes, needs {needed}", title
+        approvals = Reason(f"Approvals missing for {where}: {missing}.")
+        return Lamp.ATTENTION, f"Passes, needs {needed}", (result, approvals)
     if judgement.warnings:
-        return Lamp.ATTENTION, "Ready with warning", " ".join(str(w) for w in judgement.warnings)
+        warnings = tuple(Reason(str(warning)) for warning in judgement.warnings)
+        return Lamp.ATTENTION, "Ready with warning", warnings
     if policy_result.waived:
-        return Lamp.ATTENTION, "Ready with waiver", f"Ready for {where}: {policy_result.sentence}"
-    return Lamp.PASSES, f"Ready for {where}", policy_result.sentence
+        return Lamp.ATTENTION, "Ready with waiver", (result,)
+    return Lamp.PASSES, f"Ready for {where}", (result,)
 
 
 def _full_lamp(
     row: models.ModelVersion, judgement: TransitionJudgement, *, makes_room: bool
-) -> tuple[Lamp, str, str]:
-    sentence = " ".join(str(r) for r in judgement.refusals if r.kind is RefusalKind.WIP_LIMIT)
+) -> tuple[Lamp, str, tuple[Reason, ...]]:
+    full = tuple(Reason(str(r)) for r in judgement.refusals if r.kind is RefusalKind.WIP_LIMIT)
     if makes_room:
-        more = f"{sentence} Archive the versions of {row.model.name} there in the same move."
-        return Lamp.ATTENTION, "Needs archiving", more
-    return Lamp.FAILS, f"{judgement.to_stage.label} is full", sentence
+        more = Reason(f"Archive the versions of {row.model.name} there in the same move.")
+        return Lamp.ATTENTION, "Needs archiving", (*full, more)
+    return Lamp.FAILS, f"{judgement.to_stage.label} is full", full

@@ -71,12 +71,12 @@ def _heads(page: ModelPage) -> tuple[list[Head], list[Head]]:
     metrics = [
         head(
             f"metric:{column.name}",
-            column.short_title,
+            f"{column.short_title} ({column.unit})" if column.unit else column.short_title,
             query.by,
             descending=query.descending,
             # The best first: the highest, or if lower is better the lowest.
             first=column.direction is not Direction.LOWER,
-            hint=f"{column.name}{f', {column.unit}' if column.unit else ''}",
+            hint=column.name,
         )
         for column in page.columns
     ]

@@ -40,7 +40,7 @@ def check_policy(request: Request, name: str, number: int) -> HttpResponse:
 @needs(Permission.VIEW)
 def check(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Show a stored check: its policy result and the evidence."""
-    return render(request, "check.html", {"section": "policies", **result_context(request, uid)})
+    return render(request, "check.html", {"section": "models", **result_context(request, uid)})
 
 
 def result_context(request: Request, uid: uuid.UUID) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def waivers(request: Request) -> HttpResponse:
     except InvalidInput as error:
         problem = str(error)
     context = {
-        "section": "policies",
+        "section": "requests",
         "view": view,
         "views": list(WaiverView),
         "page": page,
@@ -117,7 +117,7 @@ def revoke_waiver(request: Request, uid: uuid.UUID) -> HttpResponse:
             messages.success(request, f"Waiver of {waiver.model} v{waiver.version} revoked.")
             back = reverse("boards:version", args=[waiver.model, waiver.version])
             return HttpResponseRedirect(next_of(request) or back)
-    context = {"section": "policies", "line": line, "form": form, "next": next_of(request)}
+    context = {"section": "requests", "line": line, "form": form, "next": next_of(request)}
     return render(request, "waiver_revoke.html", context, status=form.status)
 
 

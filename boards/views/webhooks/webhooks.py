@@ -74,7 +74,7 @@ def _form_context(form: EndpointForm) -> dict[str, Any]:
         noun = noun.replace("wip", "WIP").replace("api", "API")
         groups.setdefault(noun, []).append((action.value, action.sentence))
     return {
-        "section": "account",
+        "section": "webhooks",
         "form": form,
         "groups": groups,
         "heads": HEADS,
@@ -199,7 +199,7 @@ def replay_failed(request: Request, uid: uuid.UUID) -> HttpResponse:
 def delivery(request: Request, pk: int) -> HttpResponse:
     """Show a delivery: what was sent, and the response to each attempt."""
     row, attempts = queries.delivery(pk)
-    context = {"section": "account", "delivery": row, "attempts": attempts}
+    context = {"section": "webhooks", "delivery": row, "attempts": attempts}
     return render(request, "delivery.html", context)
 
 
