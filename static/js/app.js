@@ -1,4 +1,4 @@
-/* What every page does: the dialog, toasts, and a word when the server does not answer. */
+/* On every page: the dialog, toasts, and a message when the server does not respond. */
 
 const dialog = document.getElementById("dialog");
 const TOAST_MS = 8000;
@@ -7,7 +7,7 @@ let opener = null;
 let whenClosed = null;
 let isLoading = false;
 
-// A step back loads the page anew: a body swapped in would leave the scripts with the old one.
+// Going back loads the page again: a body swapped in would leave the scripts with the old one.
 window.htmx.config.history = "reload";
 // If the user went back or forward before this script ran, the page is not that of its URL.
 const [loaded] = performance.getEntriesByType("navigation");
@@ -116,7 +116,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   ctx.sourceElement?.closest?.("[data-toast]")?.remove();
   const wasMove = ctx.sourceElement?.matches?.("[data-card], [data-card-pk]");
   if (wasMove && ctx.response?.status === 200) {
-    // What opened the dialog may be gone: a rollback takes its own card out of Production.
+    // What opened the dialog may no longer exist: a rollback moves its card out of Production.
     if (!document.getElementById(opener)) opener = lastToast()?.dataset.focus ?? null;
     if (dialog.open) dialog.close();
     else restoreFocus();
@@ -133,7 +133,7 @@ document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx) tell(UNREACHABLE);
 });
 
-/* An error whose answer has no place on the page is said in words. */
+/* Show the message of an error response that has no place on the page. */
 document.addEventListener("htmx:response:error", (event) => {
   const { ctx } = event.detail;
   if (ctx.swap !== "none" || ctx.text.includes("<hx-partial")) return;
@@ -141,7 +141,7 @@ document.addEventListener("htmx:response:error", (event) => {
   tell(answer.querySelector("[data-problem] p")?.textContent ?? "The server failed. Try again.");
 });
 
-/* Whoever was signed out meanwhile is answered with the sign-in page: it belongs in the window. */
+/* If the user was signed out, the response is the sign-in page, which is loaded into the window. */
 document.addEventListener("htmx:before:response", (event) => {
   const { raw } = event.detail.ctx.response;
   const url = new URL(raw.url, location.href);

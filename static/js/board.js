@@ -76,8 +76,8 @@ function clearNotes() {
   });
 }
 
-/* The column that the pointer is over, by where the columns stand: a short one reaches down to the
-   end of the board, and what lies outside the board is no column. */
+/* Return the column under the pointer, by the columns' left and right edges: a short column extends
+   to the end of the board. Outside the board there is none. */
 function columnAt(event) {
   const point = event?.changedTouches?.[0] ?? event;
   const board = document.querySelector("[data-board]");
@@ -126,7 +126,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !held) return;
   givenUp = true;
   clearNotes();
-  announce(`${held.dataset.name} stays where it is.`);
+  announce(`${held.dataset.name} was not moved.`);
 });
 
 function putBack(item) {

@@ -71,13 +71,13 @@ async function ask(path, file, method, more = {}, body = undefined) {
 }
 
 /* Sends one file; whatever breaks is tried again from where the server has it. */
-async function send(path, file, told) {
+async function send(path, file, showReceived) {
   let failures = 0;
   let here = null;
   for (;;) {
     try {
       here ??= await ask(path, file, "GET");
-      told(here.received);
+      showReceived(here.received);
       if (here.sha256) return { path, sha256: here.sha256 };
       const piece = file.slice(here.received, here.received + PIECE);
       here = await ask(path, file, "PUT", { offset: here.received }, piece);
@@ -100,12 +100,12 @@ async function sendAll() {
   const sent = [];
   let before = 0;
   for (const [path, file] of all) {
-    const told = (received) => {
+    const showReceived = (received) => {
       part("progress").value = total ? (100 * (before + received)) / total : 100;
-      part("told").textContent =
+      part("progress-text").textContent =
         `${sized(before + received)} of ${sized(total)}, file ${sent.length + 1} of ${all.length}: ${path}`;
     };
-    sent.push(await send(path, file, told));
+    sent.push(await send(path, file, showReceived));
     before += file.size;
   }
   return sent;
@@ -124,7 +124,7 @@ async function upload() {
     named.value = JSON.stringify(await sendAll());
     form.append(named);
     form.enctype = "application/x-www-form-urlencoded";
-    part("told").textContent = "All files are uploaded.";
+    part("progress-text").textContent = "All files are uploaded.";
     // Past the listener below; the file inputs are disabled, so that nothing is sent twice.
     form.submit();
   } catch (error) {

@@ -383,7 +383,7 @@ def test_escape_cancels_a_drag(board: BoardPage) -> None:
     board.drag_over("resnet50 v6", "staging")
     board.page.keyboard.press("Escape")
     board.drop()
-    expect(board.live).to_have_text("resnet50 v6 stays where it is.")
+    expect(board.live).to_have_text("resnet50 v6 was not moved.")
     assert board.names("development") == before
     expect(board.count("staging")).to_have_text("3")
 

@@ -91,7 +91,7 @@ def test_a_stopped_upload_resumes_after_a_reload(
         page.set_input_files("#upload-files", big)
         start(page)
         line.wait_until_held()
-        expect(page.locator("[data-told]")).to_contain_text(
+        expect(page.locator("[data-progress-text]")).to_contain_text(
             "8.0 MB of 16.0 MB, file 1 of 1: big.bin"
         )
         page.get_by_role("button", name="Stop").click()
