@@ -23,8 +23,8 @@ def audit_log_is_guarded(
             continue
         problems += [
             Error(
-                f"The audit log lacks the trigger {name}.",
-                hint="Run the migrate command; it puts the triggers back.",
+                f"The audit log has no trigger {name}.",
+                hint="Run the migrate command, which creates the missing triggers.",
                 id="boards.E001",
             )
             for name in missing_triggers(connection)

@@ -27,9 +27,11 @@ def json_object(body: bytes) -> dict[str, Any]:
         ) from None
     except ValueError:
         # Python's limit for the digits of a whole number.
-        raise InvalidInput("The body has a number with too many digits.", field="body") from None
+        raise InvalidInput(
+            "The body contains a number with too many digits.", field="body"
+        ) from None
     if not isinstance(document, dict):
-        raise InvalidInput("The body has to be a JSON object.", field="body")
+        raise InvalidInput("The body must be a JSON object.", field="body")
     return document
 
 
@@ -37,10 +39,10 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for name, value in pairs:
         if name in members:
-            raise InvalidInput(f"The member “{name[:64]}” stands twice.", field=name[:64])
+            raise InvalidInput(f"Duplicate member “{name[:64]}”.", field=name[:64])
         members[name] = value
     return members
 
 
 def _no_constant(constant: str) -> NoReturn:
-    raise InvalidInput(f"JSON knows no {constant}; a number has to be finite.", field="body")
+    raise InvalidInput(f"{constant} is not valid JSON. Numbers must be finite.", field="body")

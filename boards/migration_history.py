@@ -28,6 +28,6 @@ def partial_history(connection: BaseDatabaseWrapper) -> str:
     return (
         f"The database is from an early version of Obeya (its last migration is {present[-1][1]}), "
         "and this version cannot upgrade it directly. "
-        f"Run `obeya serve` of commit {_LAST_WITH_THEM} on it once, then this version again. "
+        f"Run `obeya serve` of commit {_LAST_WITH_THEM} on it once, then start this version again. "
         "Nothing was changed."
     )

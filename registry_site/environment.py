@@ -55,7 +55,7 @@ def flag(name: str, *, default: bool = False) -> bool:
         return True
     if value in _NO:
         return default if value == "" else False
-    raise ImproperlyConfigured(f"{name} is “{value}”; it has to be 1 or 0.")
+    raise ImproperlyConfigured(f"{name} is “{value}”. It must be 1 or 0.")
 
 
 def words(name: str) -> list[str]:
@@ -67,9 +67,7 @@ def one_of(name: str, allowed: Collection[str], default: str) -> str:
     """Return the variable, which must be one of the allowed values."""
     value = text(name, default)
     if value not in allowed:
-        raise ImproperlyConfigured(
-            f"{name} is “{value}”; it has to be one of {', '.join(allowed)}."
-        )
+        raise ImproperlyConfigured(f"{name} is “{value}”. It must be one of {', '.join(allowed)}.")
     return value
 
 
@@ -77,7 +75,7 @@ def port(name: str, default: int) -> int:
     """Return the variable as a port number; 0 means any free port."""
     value = text(name, str(default))
     if not value.isascii() or not value.isdigit() or int(value) > _MAX_PORT:
-        raise ImproperlyConfigured(f"{name} is “{value}”; it has to be a number up to {_MAX_PORT}.")
+        raise ImproperlyConfigured(f"{name} is “{value}”. It must be a number up to {_MAX_PORT}.")
     return int(value)
 
 
@@ -85,7 +83,7 @@ def count(name: str, default: int) -> int:
     """Return the variable as a whole number, at least 1."""
     value = text(name, str(default))
     if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise ImproperlyConfigured(f"{name} is “{value}”; it has to be a whole number from 1 up.")
+        raise ImproperlyConfigured(f"{name} is “{value}”. It must be a whole number, at least 1.")
     return int(value)
 
 
@@ -96,7 +94,7 @@ def time_zone(name: str, default: str) -> str:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ImproperlyConfigured(
-            f"{name} is “{value}”; it has to be a time zone such as Europe/Paris."
+            f"{name} is “{value}”. It must be a time zone such as Europe/Paris."
         ) from None
     return value
 
@@ -109,7 +107,7 @@ def server_address(name: str) -> str:
     value = text(name).rstrip("/")
     if value and not _SERVER_ADDRESS.fullmatch(value):
         raise ImproperlyConfigured(
-            f"{name} has to be the address of a server, http:// or https://, without a password."
+            f"{name} must be the URL of a server, http:// or https://, without a password."
         )
     return value
 
@@ -120,7 +118,7 @@ def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(word) for word in words(name))
     except ValueError as error:
         raise ImproperlyConfigured(
-            f"{name} has to be networks with commas between, such as 10.0.0.0/8: {error}."
+            f"{name} must be a comma-separated list of networks such as 10.0.0.0/8: {error}."
         ) from None
 
 
@@ -144,7 +142,7 @@ def directory(name: str, default: str) -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(
-            f"{name} is {path}, which cannot be made: {error.strerror}."
+            f"{name} is {path}, which cannot be created: {error.strerror}."
         ) from None
     return path
 
@@ -166,13 +164,13 @@ def artifact_storage(name: str, where: str) -> dict[str, Any]:
     found = _BUCKET.fullmatch(where)
     if found is None:
         raise ImproperlyConfigured(
-            f"{name} is “{where}”; it has to be a directory, or a bucket as s3://BUCKET/PREFIX."
+            f"{name} is “{where}”. It must be a directory, or a bucket like s3://BUCKET/PREFIX."
         )
     try:
         from botocore.config import Config  # noqa: PLC0415 - an extra that is not always there
     except ImportError:
         raise ImproperlyConfigured(
-            f"{name} names a bucket, which needs more packages: pip install 'obeya[s3]'."
+            f"{name} is a bucket, which requires more packages: pip install 'obeya[s3]'."
         ) from None
     return {
         "BACKEND": "storages.backends.s3.S3Storage",
@@ -207,7 +205,7 @@ def database(name: str, *, data: Path, sqlite_synchronous: str) -> dict[str, Any
     if engine == "django.db.backends.postgresql":
         # A connection is kept for a minute, and checked before it is used again.
         return {**config, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    raise ImproperlyConfigured(f"{name} has to begin with sqlite:// or postgresql://.")
+    raise ImproperlyConfigured(f"{name} must begin with sqlite:// or postgresql://.")
 
 
 def _sqlite(config: dict[str, Any], *, data: Path, synchronous: str) -> dict[str, Any]:
@@ -252,7 +250,7 @@ def secret_key(name: str, *, path: Path) -> str:
             path.hardlink_to(draft)
     except OSError as error:
         raise ImproperlyConfigured(
-            f"The secret key cannot be kept in {path}: {error.strerror}. Set {name} instead."
+            f"The secret key cannot be stored in {path}: {error.strerror}. Set {name} instead."
         ) from None
     finally:
         draft.unlink(missing_ok=True)
@@ -263,7 +261,9 @@ def _nonempty(path: Path) -> str:
     try:
         key = path.read_text().strip()
     except PermissionError:
-        raise ImproperlyConfigured(f"{path} holds the secret key and cannot be read.") from None
+        raise ImproperlyConfigured(
+            f"Cannot read the secret key in {path}: permission denied."
+        ) from None
     if not key:
-        raise ImproperlyConfigured(f"{path} should hold the secret key and is empty. Remove it.")
+        raise ImproperlyConfigured(f"The file of the secret key, {path}, is empty. Remove it.")
     return key

@@ -47,8 +47,8 @@ def what_is_missing() -> list[str]:
             executor = MigrationExecutor(connection)
             plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
             if plan or partial_history(connection):
-                return ["The database lacks migrations."]
+                return ["Some database migrations are not applied."]
             _Migrated.known = True
-        return [f"The audit log lacks the trigger {name}." for name in missing_triggers(connection)]
+        return [f"The audit log has no trigger {name}." for name in missing_triggers(connection)]
     except DatabaseError:
-        return ["The database does not answer."]
+        return ["The database does not respond."]

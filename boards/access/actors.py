@@ -49,7 +49,8 @@ class Actor:
         if self.grant and SCOPES[permission].isdisjoint(self.grant.scopes):
             wanted = " or ".join(sorted(SCOPES[permission]))
             raise NotAllowed(
-                f"This token may not {permission.deed}: it lacks the scope {wanted}.",
+                f"This token does not have permission to {permission.deed}. "
+                f"It needs the scope {wanted}.",
                 permission=permission.value,
             )
 
@@ -64,8 +65,8 @@ class Actor:
         if self.grant is None:
             return
         if not self.grant.covers(None if model is None else names.stored_form(model)):
-            what = "what belongs to the whole site" if model is None else f"“{str(model)[:64]}”"
-            raise NotAllowed(f"This token does not reach {what}.", permission=permission.value)
+            what = "registry-wide settings" if model is None else f"the model “{str(model)[:64]}”"
+            raise NotAllowed(f"This token has no access to {what}.", permission=permission.value)
 
 
 def display_name(user: User | str | None) -> str:

@@ -30,13 +30,13 @@ class Permission(StrEnum):
 
     @property
     def deed(self) -> str:
-        """The permission as the end of “You may not ...”."""
+        """The permission as the end of “You don’t have permission to …”."""
         return _DEEDS[self]
 
 
 _DEEDS = {
-    Permission.VIEW: "see the registry",
-    Permission.REGISTER: "register versions or change what they show",
+    Permission.VIEW: "view the registry",
+    Permission.REGISTER: "register or edit versions",
     Permission.TRANSITION: "move versions",
     Permission.PROMOTE: "move versions into or out of Production",
     Permission.APPROVE: "approve requests",
@@ -103,7 +103,10 @@ def require(user: User | None, permission: Permission) -> None:
         NotAllowed: the account does not have the permission.
     """
     if user is not None and not has_permission(user, permission):
-        raise NotAllowed(f"{user.username} may not {permission.deed}.", permission=permission.value)
+        raise NotAllowed(
+            f"{user.username} does not have permission to {permission.deed}.",
+            permission=permission.value,
+        )
 
 
 def permission_for_transition(from_stage: Stage | None, to_stage: Stage | None) -> Permission:

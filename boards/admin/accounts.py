@@ -59,7 +59,7 @@ class AccountForm(UserChangeForm):
 
 def _nobodys(username: str) -> str:
     if is_reserved(username):
-        raise ValidationError(f"“{username}” stands for the registry itself.")
+        raise ValidationError(f"The name “{username}” is reserved for the registry itself.")
     return username
 
 

@@ -51,7 +51,7 @@ def _move_to(stage: Stage) -> Action:
             try:
                 if version.deleted_at or version.model.deleted_at:
                     # Another model may have taken the name since, with a version of that number.
-                    raise NotFound("It was deleted.", what="version")
+                    raise NotFound("The version was deleted.", what="version")
                 made = transition_stage(
                     name=version.model.name,
                     version=version.number,
@@ -64,7 +64,7 @@ def _move_to(stage: Stage) -> Action:
                     at=timezone.now(),
                 )
             except RegistryError as error:
-                model_admin.message_user(request, f"Refused: {title}: {error}", messages.ERROR)
+                model_admin.message_user(request, f"Could not move {title}. {error}", messages.ERROR)
             else:
                 came_from = made.from_stage.label if made.from_stage else "nowhere"
                 model_admin.message_user(
@@ -168,7 +168,7 @@ def _hide(
     if "sure" not in request.POST:
         context = {
             **model_admin.admin_site.each_context(request),
-            "title": "Hide these?",
+            "title": "Confirm deletion",
             "opts": model_admin.opts,
             "rows": rows,
         }
@@ -177,9 +177,9 @@ def _hide(
         try:
             hide(actor_of(request))
         except RegistryError as error:
-            model_admin.message_user(request, f"Refused: {title}: {error}", messages.ERROR)
+            model_admin.message_user(request, f"Could not delete {title}. {error}", messages.ERROR)
         else:
-            model_admin.message_user(request, f"Hid {title}.", messages.SUCCESS)
+            model_admin.message_user(request, f"Deleted {title}.", messages.SUCCESS)
     return None
 
 
@@ -188,7 +188,9 @@ def _chosen(model_admin: ReadOnlyAdmin, request: HttpRequest, queryset: QuerySet
     rows = list(queryset[: ACTION_MAX + 1])
     if len(rows) > ACTION_MAX:
         model_admin.message_user(
-            request, f"Choose at most {ACTION_MAX} at once. Nothing was changed.", messages.ERROR
+            request,
+            f"Select at most {ACTION_MAX} rows at a time. Nothing was changed.",
+            messages.ERROR,
         )
         return []
     return rows

@@ -74,5 +74,5 @@ class DocumentAdmin(ReadOnlyAdmin):
 def actor_of(request: HttpRequest) -> Actor:
     """Return the actor of a request to the admin."""
     if not isinstance(request.user, models.User):
-        raise TypeError("the admin lets only accounts in")
+        raise TypeError("only signed-in accounts can use the admin")
     return Actor(request.user, Channel.PAGE)

@@ -55,7 +55,7 @@ def is_known(request: HttpRequest, revision: int) -> bool:
 
 
 def expected_revision(request: HttpRequest) -> int | None:
-    """Return the revision in If-Match; None if there is none in particular.
+    """Return the revision in If-Match; None if the header is missing or ``*``.
 
     Raises:
         InvalidInput: it is not an ETag of this API.
@@ -65,7 +65,9 @@ def expected_revision(request: HttpRequest) -> int | None:
         return None
     tag = text.strip('"')
     if text != f'"{tag}"' or not tag.isascii() or not tag.isdigit() or len(tag) > 18:
-        raise InvalidInput("If-Match is one ETag as it was given, or *.", field="If-Match")
+        raise InvalidInput(
+            "If-Match must be one ETag, exactly as it was returned, or *.", field="If-Match"
+        )
     return int(tag)
 
 

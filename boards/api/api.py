@@ -17,6 +17,7 @@ from boards.api.routes import (
     catalog,
     comparisons,
     imports,
+    index,
     operations,
     policies,
     reviews,
@@ -75,5 +76,6 @@ for module in (
     imports,
     webhooks,
     tokens,
+    index,
 ):
     api.add_router("", module.router)

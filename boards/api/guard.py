@@ -86,7 +86,8 @@ def _guarded(view: View, *, is_streaming: bool) -> View:
         if not is_streaming and not _is_small(request):
             return plain_problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"A body can have at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes.",
+                "The request body can have at most "
+                f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes.",
             )
         if not key:
             return view(request, *args, **kwargs)
@@ -112,10 +113,10 @@ def _sign_in(request: ApiRequest) -> None:
     """Authenticate the bearer of a valid token; sessions and their cookies are ignored."""
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
-        raise NotSignedIn("Send a token: Authorization: Bearer obeya_…")
+        raise NotSignedIn("Send an API token in the header: Authorization: Bearer obeya_…")
     bearer = use_token(text=text.strip(), at=timezone.now())
     if bearer is None:
-        raise NotSignedIn("The token is none of this registry, is over, or was revoked.")
+        raise NotSignedIn("This token is invalid, expired or revoked.")
     request.user, request.token = bearer.user, bearer.token
     request.actor = Actor(bearer.user, Channel.API, bearer.grant)
 
@@ -124,7 +125,8 @@ def _idempotency_key(request: HttpRequest) -> str:
     key = request.headers.get("Idempotency-Key", "") if request.method == "POST" else ""
     if len(key) > KEY_MAX or not key.isascii() or not key.isprintable():
         raise InvalidInput(
-            f"An Idempotency-Key has 1 to {KEY_MAX} visible characters.", field="Idempotency-Key"
+            f"An Idempotency-Key must have 1 to {KEY_MAX} printable ASCII characters.",
+            field="Idempotency-Key",
         )
     return key
 

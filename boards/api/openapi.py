@@ -33,6 +33,62 @@ CONDITIONAL = frozenset(
         "transition_version",
     }
 )
+# Summaries that are not the words of the operation's id.
+SUMMARIES = {
+    "change_model": "Update model",
+    "change_version": "Update version",
+    "change_webhook": "Update webhook endpoint",
+    "check_policy": "Run and save policy check",
+    "compare": "Compare versions of any models",
+    "compare_versions": "Compare two versions of a model",
+    "create_webhook": "Create webhook endpoint",
+    "define_metric": "Set metric definition",
+    "disable_webhook": "Disable webhook endpoint",
+    "enable_webhook": "Enable webhook endpoint",
+    "find_blob": "Check uploaded content",
+    "get_artifact": "List files of a version",
+    "get_check": "Get stored policy check",
+    "get_index": "Get API index",
+    "get_judgement": "Check a move",
+    "get_me": "Get current token and account",
+    "get_model_policy": "Get policy in force for a model",
+    "get_policy_result": "Check version against its policy",
+    "get_site_policy": "Get default policy",
+    "get_webhook": "Get webhook endpoint",
+    "list_deliveries": "List deliveries of an endpoint",
+    "list_events": "List audit events",
+    "list_heads": "List chain heads",
+    "list_model_limits": "List WIP limits of a model",
+    "list_model_requests": "List transition requests of a model",
+    "list_model_transitions": "List transitions of a model",
+    "list_requests": "List transition requests",
+    "list_site_limits": "List registry-wide WIP limits",
+    "list_tokens": "List your tokens",
+    "list_version_requests": "List transition requests of a version",
+    "list_version_transitions": "List transitions of a version",
+    "list_versions": "List versions of all models",
+    "list_versions_of_model": "List versions of a model",
+    "list_webhooks": "List webhook endpoints",
+    "register_versions": "Register several versions",
+    "remove_model_limit": "Remove WIP limit of a model",
+    "remove_site_limit": "Remove registry-wide WIP limit",
+    "remove_site_policy": "Remove default policy",
+    "remove_webhook": "Remove webhook endpoint",
+    "roll_back": "Roll back model",
+    "rotate_secret": "Replace secret of an endpoint",
+    "send_test": "Send test message",
+    "set_artifact": "Set files of a version",
+    "set_model_limit": "Set WIP limit of a model",
+    "set_site_limit": "Set registry-wide WIP limit",
+    "set_site_policy": "Set default policy",
+    "simulate_policy": "Preview impact of a policy",
+    "store_blob": "Upload content",
+    "transition_version": "Move version",
+    "try_policy": "Check version against another policy",
+    "vote": "Approve or reject request",
+    "waive": "Waive requirements",
+    "withdraw": "Withdraw request",
+}
 _ETAG = {
     "ETag": {"description": "The revision. Send it as If-Match.", "schema": {"type": "string"}}
 }
@@ -67,7 +123,7 @@ def completed(document: Document) -> Document:
     document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     for method, operation in operations(document):
         name = operation["operationId"]
-        operation["summary"] = name.replace("_", " ").capitalize()
+        operation["summary"] = SUMMARIES.get(name) or name.replace("_", " ").capitalize()
         parameters = operation.setdefault("parameters", [])
         responses = {str(status): response for status, response in operation["responses"].items()}
         if method == "post":
@@ -77,7 +133,7 @@ def completed(document: Document) -> Document:
         if name in CACHED:
             parameters.append(_IF_NONE_MATCH)
             responses["200"]["headers"] = _ETAG
-            responses["304"] = {"description": "Not changed since."}
+            responses["304"] = {"description": "Not changed since the ETag in If-None-Match."}
         responses["4XX"] = _problem("The request was refused. Nothing was changed.")
         responses["503"] = _problem("The database is busy or unavailable. Try again.")
         operation["responses"] = responses

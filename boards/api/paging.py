@@ -79,4 +79,4 @@ def _value(order: Order, cursor: str) -> object:
 
 
 def _broken() -> InvalidInput:
-    return InvalidInput("That cursor is broken; start without one.", field="cursor")
+    return InvalidInput("Invalid cursor. Leave it out to get the first page.", field="cursor")

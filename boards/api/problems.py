@@ -30,11 +30,11 @@ _CODES = {
     503: "unavailable",
 }
 _SENTENCES = {
-    400: "The request could not be understood.",
-    404: "There is nothing at this address.",
-    405: "This address does not know the method.",
-    413: "The body is too large.",
-    500: "Something broke. The server's log says what.",
+    400: "The request is invalid.",
+    404: "This URL does not exist.",
+    405: "This URL does not support the request method.",
+    413: "The request body is too large.",
+    500: "Something went wrong. Details are in the server log.",
 }
 
 
@@ -132,5 +132,5 @@ def _place(parts: Iterable[object]) -> str:
 
 def _message(row: Mapping[str, Any]) -> str:
     if row["type"] == "extra_forbidden":
-        return "there is no such member"
+        return "unknown member"
     return str(row["msg"])[:1].lower() + str(row["msg"])[1:]

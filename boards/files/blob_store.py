@@ -67,13 +67,11 @@ def arrived(body: Body, *, size: int | None, sha256: str = "") -> Iterator[Arriv
             found = _gather(body, path, _limit())
         if size is not None and found.size != size:
             raise InvalidInput(
-                f"{found.size:,} bytes came of the {size:,} that were announced; send it again.",
+                f"Received {found.size:,} of {size:,} bytes. Send the content again.",
                 field="Content-Length",
             )
         if sha256 and found.sha256 != sha256:
-            raise DigestMismatch(
-                f"The content has the SHA-256 {found.sha256}, and {sha256} was stated."
-            )
+            raise DigestMismatch(f"The content has the SHA-256 {found.sha256}, not {sha256}.")
         yield found
     finally:
         path.unlink(missing_ok=True)
@@ -185,7 +183,7 @@ def _storage() -> Storage:
 
 def _name(sha256: str) -> str:
     if len(sha256) != 64 or not sha256.isalnum():
-        raise ValueError(f"{sha256[:80]!r} is no digest")
+        raise ValueError(f"{sha256[:80]!r} is not a digest")
     return f"blobs/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
@@ -209,10 +207,8 @@ def full_disk_as_error() -> Iterator[None]:
 
 
 def _full() -> StorageFull:
-    return StorageFull("There is no room left for this file; nothing of it was kept.")
+    return StorageFull("The disk is full. The file was not stored.")
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(
-        f"A file can have at most {limit // _MEBIBYTE:,} MiB here (OBEYA_UPLOAD_MAX_MIB)."
-    )
+    return TooLarge(f"A file can have at most {limit // _MEBIBYTE:,} MiB (OBEYA_UPLOAD_MAX_MIB).")

@@ -79,7 +79,8 @@ def _opened(file: ArtifactFile) -> BinaryIO:
         return blob_store.open_blob(file.sha256)
     except FileNotFoundError:
         raise BytesGone(
-            f"The content of {file.path} is gone; obeya doctor --blobs says what else is."
+            f"The content of {file.path} is missing from the storage. "
+            "Run obeya doctor --blobs to list all missing content."
         ) from None
 
 

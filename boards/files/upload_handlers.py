@@ -79,7 +79,7 @@ class _WholeBody:
         piece = self._body.read(size)
         self._missing -= len(piece)
         if not piece and self._missing > 0:
-            raise InvalidInput("The body broke off; send it again.", field="body")
+            raise InvalidInput("The request body ended early. Send it again.", field="body")
         return piece
 
 

@@ -105,7 +105,7 @@ def append(sending: Sending, body: Body, *, length: int, offset: int) -> int:
                 _count(file, 0)
                 os.ftruncate(file.fileno(), _COUNT.size)
         raise InvalidInput(
-            f"More than the {sending.size:,} bytes came that the file has; send it again.",
+            f"Received more than the {sending.size:,} bytes of the file. Upload it again.",
             field="size",
         )
     # Received without the lock: a client that stops sending must not block a second attempt.

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from boards.files.blob_store import Body
 from obeya.errors import InvalidInput
 
-_NO_LENGTH = "State the Content-Length of the body."
+_NO_LENGTH = "The request needs a Content-Length header."
 
 
 class _Unbroken:
@@ -24,7 +24,9 @@ class _Unbroken:
         try:
             return self._body.read(size)
         except (OSError, RuntimeError, ValueError) as error:
-            raise InvalidInput("The body broke off; send it again.", field="body") from error
+            raise InvalidInput(
+                "The request body ended early. Send it again.", field="body"
+            ) from error
 
 
 class _Nothing:
@@ -44,7 +46,7 @@ def body_of(request: HttpRequest) -> tuple[Body, int | None]:
     stated = request.META.get("CONTENT_LENGTH", "")
     if stated:
         if not stated.isascii() or not stated.isdigit():
-            raise InvalidInput("The Content-Length is no number.", field="Content-Length")
+            raise InvalidInput("The Content-Length is not a number.", field="Content-Length")
         return _Unbroken(request), int(stated)
     if request.headers.get("Transfer-Encoding", "").lower() != "chunked":
         return _Nothing(), 0

@@ -125,4 +125,4 @@ def _refusal(error: TransitionRefused, name: str, version: str) -> str:
     """Return every reason, each on a separate line."""
     move = f"{stage_name(error.from_stage)} to {stage_name(error.to_stage)}"
     reasons = "".join(f"\n- {refusal.sentence}" for refusal in error.refusals)
-    return f"{name} version {version} may not move from {move}:{reasons}"
+    return f"{name} version {version} was not moved from {move}:{reasons}"

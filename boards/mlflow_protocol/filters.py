@@ -300,7 +300,9 @@ class _Reader:
 
     def _next(self, expected: str) -> _Token:
         if self.at_end:
-            raise invalid(f"Invalid comparison clause. The filter ends where {expected} has to be.")
+            raise invalid(
+                f"Invalid comparison clause. The filter ends where {expected} is expected."
+            )
         self._place += 1
         return self._tokens[self._place - 1]
 

@@ -77,19 +77,19 @@ def guarded(answer: Callable[..., HttpResponseBase], *, methods: Iterable[str]) 
         except RequestDataTooBig:
             return ProtocolError(
                 BAD_REQUEST,
-                "The body is too large.",
+                "The request body is too large.",
                 status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             ).response()
         except OperationalError:
             _log.exception("%s could not reach the database", request.path)
             return ProtocolError(
-                TEMPORARILY_UNAVAILABLE, "The registry's database is busy; try again."
+                TEMPORARILY_UNAVAILABLE, "The database is busy or unavailable. Try again."
             ).response()
         except Exception:  # noqa: BLE001 - whatever it is, the client reads only JSON
             # A client could not read an HTML page.
             _log.exception("%s failed", request.path)
             return ProtocolError(
-                INTERNAL_ERROR, "Something broke. The server's log says what."
+                INTERNAL_ERROR, "Something went wrong. Details are in the server log."
             ).response()
 
     return view
@@ -114,8 +114,8 @@ def signed_in(request: HttpRequest) -> Actor:
             if access is not AnonymousAccess.NONE:
                 return anonymous_actor(access=access, channel=Channel.MLFLOW, at=at)
     raise NotSignedIn(
-        "Set MLFLOW_TRACKING_TOKEN to an API token of this registry, or MLFLOW_TRACKING_USERNAME "
-        "and MLFLOW_TRACKING_PASSWORD to your name and the token."
+        "Set MLFLOW_TRACKING_TOKEN to an API token of this registry, or set "
+        "MLFLOW_TRACKING_USERNAME to your username and MLFLOW_TRACKING_PASSWORD to the token."
     )
 
 
@@ -123,8 +123,8 @@ def _bearer(token: str) -> Actor:
     found = use_token(text=token, at=timezone.now())
     if found is None:
         raise NotSignedIn(
-            "The token is none of this registry, is over, or was revoked. "
-            "An account's own password does not work here."
+            "This token is invalid, expired or revoked. "
+            "Use an API token: the password of an account does not work here."
         )
     return Actor(found.user, Channel.MLFLOW, found.grant)
 
@@ -133,14 +133,16 @@ def _password(credentials: str) -> str:
     try:
         text = base64.b64decode(credentials, validate=True).decode()
     except (binascii.Error, ValueError):
-        raise NotSignedIn("The basic authentication cannot be read.") from None
+        raise NotSignedIn(
+            "The Basic credentials in the Authorization header are invalid."
+        ) from None
     return text.partition(":")[2]
 
 
 def _not_allowed(request: HttpRequest, allowed: list[str]) -> HttpResponse:
     answer = ProtocolError(
         BAD_REQUEST,
-        f"{request.path} is not for {request.method}; use {' or '.join(allowed)}.",
+        f"{request.path} does not support {request.method}. Use {' or '.join(allowed)}.",
         status=HTTPStatus.METHOD_NOT_ALLOWED,
     ).response()
     answer["Allow"] = ", ".join(allowed)

@@ -38,6 +38,6 @@ def metric_of_tag(key: str, value: str) -> tuple[str, float] | None:
         return name, finite(float(value), what=name)
     except (ValueError, InvalidInput):
         raise invalid(
-            f"The tag '{key[:100]}' is the metric '{name[:100]}' and has to be a finite number, "
-            f"got '{value[:64]}'."
+            f"The tag '{key[:100]}' sets the metric '{name[:100]}'. Its value must be a finite "
+            f"number, but got '{value[:64]}'."
         ) from None

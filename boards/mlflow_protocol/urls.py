@@ -23,7 +23,7 @@ def nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
     """Answer that an MLflow endpoint is not implemented here."""
     return ProtocolError(
         ENDPOINT_NOT_FOUND,
-        f"{request.path} is not implemented here; docs/mlflow.md lists what is.",
+        f"{request.path} is not implemented. docs/mlflow.md lists the endpoints.",
     ).response()
 
 

@@ -38,7 +38,7 @@ class OneTimeLink(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"One-time link for {self.user_id}"
+        return f"Sign-in link for {self.user_id}"
 
 
 class ApiToken(models.Model):

@@ -51,8 +51,8 @@ def addresses_of(host: str, port: int, allowed: Iterable[Network]) -> list[tuple
     for _, text in addresses:
         if not may_be_reached(text, allowed):
             raise Forbidden(
-                f"{host} leads to {text}, an address within a network. Messages go there only if "
-                "OBEYA_WEBHOOK_NETWORKS names the network."
+                f"{host} resolves to {text}, an address in a private network. To allow deliveries "
+                "to this network, add it to OBEYA_WEBHOOK_NETWORKS."
             )
     return addresses
 

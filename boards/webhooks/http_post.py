@@ -67,13 +67,13 @@ def post(
         late.set()
     except (OSError, http.client.HTTPException, ValueError) as error:
         if not late.is_set():
-            raise NoAnswer(f"{host} broke off: {_reason(error)}.") from None
+            raise NoAnswer(f"{host} sent no valid response: {_reason(error)}.") from None
     finally:
         watch.cancel()
         line.close()
     # An interrupted response can look like one that ended early.
     if late.is_set():
-        raise NoAnswer(f"{host} gave no whole answer within {SECONDS:g} seconds.")
+        raise NoAnswer(f"{host} sent no complete response within {SECONDS:g} seconds.")
     return answer
 
 
@@ -123,7 +123,7 @@ def _connected(addresses: list[tuple[int, str]], port: int) -> socket.socket:
         else:
             plain.settimeout(SECONDS)
             return plain
-    raise error or OSError("the name leads nowhere")
+    raise error or OSError("the name has no address")
 
 
 def _cut(line: socket.socket, late: threading.Event) -> None:
@@ -137,6 +137,6 @@ def _cut(line: socket.socket, late: threading.Event) -> None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return "it took too long"
+        return "timed out"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(text)[:300].rstrip(".")

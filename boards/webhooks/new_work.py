@@ -108,7 +108,7 @@ def _listen(wake: threading.Event, stopping: threading.Event) -> None:
                         wake.set()
         except Exception as error:  # noqa: BLE001 - the worker goes on without notifications
             logger.warning(
-                "The worker is not notified of new deliveries and checks every %g seconds: %s",
+                "The worker gets no notifications from PostgreSQL and checks every %g seconds: %s",
                 SECONDS_WITHOUT_NOTIFICATION,
                 error,
             )

@@ -43,7 +43,8 @@ def attempt(leased: Leased, *, site: str, at: datetime) -> Outcome:
             result = {"status_code": answer.status, "response": answer.text}
     except Unopenable:
         result = {
-            "error": "The secret was sealed under another SECRET_KEY: give the endpoint a new one."
+            "error": "The secret was encrypted with another SECRET_KEY. Create a new secret for "
+            "this endpoint."
         }
     except (Forbidden, NoAnswer) as error:
         result = {"error": str(error)}
@@ -70,7 +71,7 @@ def secrets_of(webhook: Webhook, at: datetime) -> list[str]:
 
 def _mailed(leased: Leased, site: str) -> dict[str, Any]:
     if not settings.OBEYA_EMAIL_URL:
-        return {"error": "This installation sends no e-mail: set OBEYA_EMAIL_URL."}
+        return {"error": "E-mail is not configured. Set OBEYA_EMAIL_URL."}
     subject, text = mail_of(leased.message.body, site)
     mail = EmailMessage(
         subject,
@@ -81,5 +82,5 @@ def _mailed(leased: Leased, site: str) -> dict[str, Any]:
     try:
         mail.send()
     except (OSError, smtplib.SMTPException) as error:
-        return {"error": f"The mail server did not take it: {error}"}
-    return {"status_code": _MAIL_ACCEPTED, "response": "The mail server took it."}
+        return {"error": f"The e-mail was not sent: {error}"}
+    return {"status_code": _MAIL_ACCEPTED, "response": "The mail server accepted the e-mail."}

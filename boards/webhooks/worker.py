@@ -64,7 +64,7 @@ class Worker:
                     self._work(pool, room, new_work)
                 except Exception:
                     # If the worker ended here, no delivery would be sent any more.
-                    logger.exception("Sending was interrupted; the worker will try again.")
+                    logger.exception("The worker failed and will try again.")
                     connections.close_all()
                     self._stopping.wait(SECONDS_AFTER_TROUBLE)
             self._finish()
@@ -117,7 +117,7 @@ class Worker:
                 wait(self._under_way, return_when=FIRST_COMPLETED)
                 self._record_ended()
         except Exception:
-            logger.exception("The last attempts were not recorded; they will be made again.")
+            logger.exception("The last attempts were not recorded and will be repeated.")
 
 
 def lease(room: int) -> Sequence[Leased]:
@@ -159,7 +159,9 @@ def record(attempts: Sequence[Attempt]) -> None:
                 raise
             except Exception:
                 # Its lease expires, and it is sent again.
-                logger.exception("An attempt of %s was refused.", each.leased.message.message_id)
+                logger.exception(
+                    "An attempt of %s could not be recorded.", each.leased.message.message_id
+                )
 
 
 def do_chores(at: datetime) -> bool:

@@ -38,8 +38,10 @@ class Misconfigured(click.ClickException):
 def address_options(function: F) -> F:
     """Add the options with the server's address, for commands that do not start it."""
     for option in (
-        click.option("--port", type=int, help="The server's port [that of the running one]."),
-        click.option("--host", metavar="ADDRESS", help="The server's host [of the running one]."),
+        click.option("--port", type=int, help="The server's port [of the running server]."),
+        click.option(
+            "--host", metavar="ADDRESS", help="The server's host [of the running server]."
+        ),
     ):
         function = option(function)
     return database_options(function)
@@ -48,15 +50,15 @@ def address_options(function: F) -> F:
 def server_options(function: F) -> F:
     """Add the options of commands that run the server."""
     for option in (
-        click.option("--https/--no-https", default=None, help="A proxy in front serves HTTPS."),
+        click.option("--https/--no-https", default=None, help="Whether a proxy serves HTTPS."),
+        click.option("--trusted-origins", metavar="URLS", help="Trusted origins, comma-separated."),
         click.option(
-            "--trusted-origins", metavar="URLS", help="Trusted origins, separated by commas."
+            "--allowed-hosts", metavar="NAMES", help="Allowed host names, comma-separated."
         ),
         click.option(
-            "--allowed-hosts", metavar="NAMES", help="Allowed host names, separated by commas."
+            "--workflow", metavar="NAME", help="Default workflow: strict, returns or open [strict]."
         ),
-        click.option("--workflow", metavar="NAME", help="strict, returns or open [strict]."),
-        click.option("--workers", type=int, help="Processes [one per core, at most 4]."),
+        click.option("--workers", type=int, help="Server processes [one per core, at most 4]."),
         click.option("--port", type=int, help="The port; 0 chooses a free one [8000]."),
         click.option("--host", metavar="ADDRESS", help="The address to listen on [127.0.0.1]."),
     ):
@@ -117,12 +119,15 @@ def _what_is_wrong() -> str:
     from boards.migration_history import partial_history
 
     if os.environ.get("DATABASE_URL", "").strip():
-        place = "the database that DATABASE_URL names"
-        ways = "with the same DATABASE_URL makes one"
+        place = "the database of DATABASE_URL"
+        ways = "Run `obeya serve` with the same DATABASE_URL to create one."
     else:
         place = str(settings.OBEYA_DATA_DIR)
-        ways = "makes one there; another directory is named with --data-dir or OBEYA_DATA_DIR"
-    nothing = f"There is no registry in {place}. `obeya serve` {ways}."
+        ways = (
+            "Run `obeya serve` to create one there, or set another directory with --data-dir or "
+            "OBEYA_DATA_DIR."
+        )
+    nothing = f"There is no registry in {place}. {ways}"
     # Checked first, because opening an SQLite database creates its file.
     if connection.vendor == "sqlite" and not _is_filled(connection.settings_dict["NAME"]):
         return nothing
@@ -133,8 +138,8 @@ def _what_is_wrong() -> str:
         return problem
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return (
-            f"The registry in {place} is of an earlier version of Obeya. "
-            "Start `obeya serve` on it once: that brings it up to date."
+            f"The registry in {place} is from an earlier version of Obeya. "
+            "Run `obeya serve` on it once to upgrade it."
         )
     return ""
 

@@ -72,7 +72,7 @@ def free_port() -> int:
     except OSError as error:
         raise Misconfigured(
             f"Cannot listen on port {port} of {host}: {error.strerror}. "
-            "Another port is chosen with --port or OBEYA_PORT."
+            "Choose another port with --port or OBEYA_PORT."
         ) from error
 
 
@@ -140,12 +140,12 @@ def _first_sign_in(port: int) -> list[str]:
     if account is None:
         return [
             "",
-            "Nobody has a password yet, and no active account is an administrator. This makes one:",
+            "No account has a password yet, and there is no active administrator. To create one:",
             "obeya user create NAME --group administrator",
         ]
     return [
         "",
-        f"Nobody has a password yet. This link signs {account.username} in, once:",
+        f"No account has a password yet. Sign in as {account.username} with this one-time link:",
         address(port, one_time_link_path(account, actor=SYSTEM)),
     ]
 

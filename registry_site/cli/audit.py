@@ -40,7 +40,7 @@ def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
         record_verification(report=report, actor=Actor(None, Channel.CLI), at=timezone.now())
     except DatabaseError as error:
         # A user with read-only access can verify too.
-        click.echo(f"The result was not noted for the audit page: {error}", err=True)
+        click.echo(f"The result was not stored for the audit page: {error}", err=True)
     conclude(
         report.chains,
         report.events,

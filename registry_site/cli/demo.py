@@ -33,7 +33,7 @@ def _load_unless_in_use() -> None:
     from registry_site.demo.timm import read_models
 
     if RegisteredModel.objects.exists() and not loading_mark().exists():
-        click.echo("There are models already; no sample models were loaded.")
+        click.echo("The registry already has models. No sample models were loaded.")
         return
     click.echo(RULES)
     loading_mark().touch()

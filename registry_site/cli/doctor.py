@@ -77,15 +77,15 @@ def _database() -> Iterator[Finding]:
             mode = cursor.fetchone()[0]
         yield (
             found == "ok",
-            "The SQLite file is whole."
+            "The SQLite file is intact."
             if found == "ok"
-            else f"The SQLite file is damaged ({found}); restore it from a backup.",
+            else f"The SQLite file is damaged ({found}). Restore it from a backup.",
         )
         yield (
             mode == "wal",
             f"Its journal mode is {mode}."
             if mode == "wal"
-            else f"Its journal mode is {mode}, not wal; start the server once.",
+            else f"Its journal mode is {mode}, not wal. Start the server once to set it.",
         )
 
 
@@ -97,7 +97,7 @@ def _system_checks() -> Iterator[Finding]:
         hint = f" {problem.hint}" if problem.hint else ""
         yield False, f"{problem.msg}{hint}"
     if not problems:
-        yield True, "The settings hold together, and the audit log's triggers are in place."
+        yield True, "The settings are valid, and the triggers of the audit log exist."
 
 
 def _log() -> Iterator[Finding]:
@@ -106,20 +106,20 @@ def _log() -> Iterator[Finding]:
 
     state = verification_state()
     for sentence in state.problems:
-        yield False, f"The audit log: {sentence}"
+        yield False, f"Audit log: {sentence}"
     if state.last is None:
-        yield True, "The audit log was never verified; obeya audit verify does it."
+        yield True, "The audit log was never verified. Run obeya audit verify."
     else:
         when = f"{state.last.made_at:%Y-%m-%d %H:%M}"
-        since = f"{state.left:,} of {state.events:,} events came since"
+        since = f"{state.left:,} of {state.events:,} events are newer"
         yield True, f"The audit log was verified on {when}; {since}."
     differing = 0
     for sentence in differing_rows():
         differing += 1
         if differing <= 10:
-            yield False, f"At odds with the log: {sentence}"
+            yield False, f"Differs from the audit log: {sentence}"
     if not differing:
-        yield True, "Checks, waivers, stages and counts are what the log says."
+        yield True, "Checks, waivers, stages and counts match the audit log."
 
 
 def _accounts() -> Iterator[Finding]:
@@ -127,15 +127,19 @@ def _accounts() -> Iterator[Finding]:
     from boards.registry.accounts.users import anyone_has_password
 
     count = people_who_may(Permission.ADMINISTER).count()
+    administrators = f"{count:,} administrator{'' if count == 1 else 's'}"
     if not count:
         yield (
             False,
-            "Nobody may administer; obeya user create NAME --group administrator makes one.",
+            "There is no administrator. Run obeya user create NAME --group administrator.",
         )
     elif not anyone_has_password():
-        yield True, f"{count} may administer; nobody has a password yet (obeya user link NAME)."
+        yield (
+            True,
+            f"{administrators}. No account has a password yet: run obeya user link NAME.",
+        )
     else:
-        yield True, f"{count} may administer."
+        yield True, f"{administrators}."
 
 
 def _files() -> Iterator[Finding]:
@@ -147,17 +151,17 @@ def _files() -> Iterator[Finding]:
     writable = os.access(directory, os.W_OK)
     yield (
         writable,
-        f"{directory} can be written." if writable else f"{directory} cannot be written.",
+        f"{directory} is writable." if writable else f"{directory} is not writable.",
     )
     open_to_others = bool(directory.stat().st_mode & 0o077)
     yield (
         not open_to_others,
-        f"{directory} is its owner's alone."
+        f"{directory} is readable only for its owner."
         if not open_to_others
-        else f"Others may look into {directory}: chmod 700 {directory}",
+        else f"Other users can read {directory}. Run chmod 700 {directory}",
     )
     free = shutil.disk_usage(directory).free
-    yield free >= _FREE_BYTES_MIN, f"{free // 1024**2:,} MiB are free there."
+    yield free >= _FREE_BYTES_MIN, f"{free // 1024**2:,} MiB of disk space are free there."
 
 
 def _blobs() -> Iterator[Finding]:
@@ -169,7 +173,7 @@ def _blobs() -> Iterator[Finding]:
         count, size = count + 1, size + blob.size
         if blob.fault:
             yield False, f"{blob.fault} Restore it from a backup."
-    yield True, f"{count:,} stored contents ({size:,} bytes) were read."
+    yield True, f"Read {count:,} stored files ({size:,} bytes)."
     for sentence in differing_artifacts():
         yield False, sentence
 

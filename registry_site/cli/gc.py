@@ -11,13 +11,13 @@ from registry_site.cli._options import set_up_existing
 
 
 @click.command
-@click.option("--delete", is_flag=True, help="Remove it. Without this option nothing changes.")
+@click.option("--delete", is_flag=True, help="Remove the unused content. Default: only list it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @database_options
 def gc(*, delete: bool, as_json: bool, **options: Any) -> None:
     """List stored content that no version and no run uses; remove it with --delete.
 
-    Content that was sent within the last day is kept: a version may use it soon.
+    Content that was uploaded within the last day is kept: a version may use it soon.
     """
     set_up_existing(**options)
 
@@ -36,8 +36,10 @@ def gc(*, delete: bool, as_json: bool, **options: Any) -> None:
         click.echo(f"{sha256}  {size:,} bytes")
     total = sum(size for _, size in found)
     if not found:
-        click.echo("Nothing is stored that nothing names.")
+        click.echo("There is no unused content.")
     elif delete:
-        click.echo(f"Removed {len(found):,} ({total:,} bytes).")
+        click.echo(f"Removed {len(found):,} unused files ({total:,} bytes).")
     else:
-        click.echo(f"{len(found):,} ({total:,} bytes) can go; obeya gc --delete removes them.")
+        click.echo(
+            f"{len(found):,} unused files ({total:,} bytes). Run obeya gc --delete to remove them."
+        )

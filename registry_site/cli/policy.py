@@ -42,7 +42,7 @@ def export(**options: Any) -> None:
 @click.option("--dry-run", is_flag=True)
 @database_options
 def apply(*, file: Path, dry_run: bool, **options: Any) -> None:
-    """Make the policies of a file those in force, all or none; see `obeya.cli.policy`."""
+    """Put the policies of a file in force, all or none; see `obeya.cli.policy`."""
     set_up_existing(**options)
 
     from django.db import DatabaseError

@@ -19,7 +19,7 @@ _DAYS = 90
 
 @click.group
 def token() -> None:
-    """API tokens, with which programs sign in."""
+    """API tokens for programs."""
 
 
 @token.command
@@ -27,19 +27,25 @@ def token() -> None:
     "--scopes",
     default=Scope.READ.value,
     show_default=True,
-    help=f"What it may be used for, with commas between: {', '.join(Scope)}.",
+    help=f"The scopes, comma-separated: {', '.join(Scope)}.",
 )
-@click.option("--user", "username", metavar="NAME", help="The account of the token.")
+@click.option("--user", "username", metavar="NAME", help="The user account of the token.")
 @click.option(
     "--service",
     metavar="NAME",
-    help=f"The service account whose token it is, made when it is new. [{LOCAL}]",
+    help=f"The service account of the token; created if it does not exist. [{LOCAL}]",
 )
-@click.option("--name", default="made on the command line", help="The name of the token.")
+@click.option("--name", default="created on the command line", help="The name of the token.")
 @click.option(
-    "--model", "globs", multiple=True, metavar="GLOB", help="Only for models with matching names."
+    "--model",
+    "globs",
+    multiple=True,
+    metavar="GLOB",
+    help="Limit the token to models with matching names.",
 )
-@click.option("--days", default=_DAYS, show_default=True, help="How long the token is valid.")
+@click.option(
+    "--days", default=_DAYS, show_default=True, help="Number of days that the token is valid."
+)
 @database_options
 def create(
     *,
@@ -57,7 +63,7 @@ def create(
     server runs, and before its first start: then it creates the registry.
     """
     if username and service:
-        raise click.UsageError("Name a person with --user or a service with --service, not both.")
+        raise click.UsageError("Use either --user or --service, not both.")
     wanted = read_scopes(part.strip() for part in scopes.split(",") if part.strip())
     set_up(**options)
 
@@ -77,9 +83,10 @@ def create(
     made, text = create_token(
         user=account, name=name, scopes=wanted, model_globs=globs, days=days, actor=actor, at=at
     )
+    noun = "scope" if len(made.scopes) == 1 else "scopes"
     reach = f", for models named {', '.join(made.model_globs)}" if made.model_globs else ""
     click.echo(
-        f"A token of {account.username} to {' and '.join(made.scopes)}{reach}, "
+        f"Token of {account.username} with {noun} {', '.join(made.scopes)}{reach}, "
         f"valid until {made.expires_at:%Y-%m-%d}:"
     )
     click.echo(text)
@@ -121,7 +128,7 @@ def revoke(beginning: str, **options: Any) -> None:
 
     row = _token(beginning)
     revoke_token(uid=row.uid, actor=Actor(None, Channel.CLI), at=timezone.now())
-    click.echo(f"{row.shown}… of {row.user.username} is revoked.")
+    click.echo(f"Token {row.shown}… of {row.user.username} revoked.")
 
 
 def _person(username: str) -> User:
@@ -146,6 +153,7 @@ def _token(beginning: str) -> ApiToken:
         raise NotFound(f"No valid token begins with “{shown}”.", what="token")
     if len(rows) > 1:
         raise InvalidInput(
-            f"Two tokens begin with “{shown}”; revoke it on the account's page.", field="token"
+            f"Several tokens begin with “{shown}”. Revoke the token on the account's page.",
+            field="token",
         )
     return rows[0]

@@ -20,7 +20,7 @@ GROUPS = ("viewer", "contributor", "promoter", "approver", "administrator")
 
 @click.group
 def user() -> None:
-    """Accounts."""
+    """User accounts."""
 
 
 @user.command
@@ -61,9 +61,11 @@ def create(name: str, group: str, email: str, password_stdin: bool, **options: A
     except AlreadyExists as error:
         if taken := _account(name):
             command = _command("link", taken.username, options)
-            raise AlreadyExists(f"{error} A new link for it: {command}", field="name") from None
+            raise AlreadyExists(
+                f"{error} To create a new sign-in link: {command}", field="name"
+            ) from None
         raise
-    click.echo(f"{account.username} is in the group {group}.")
+    click.echo(f"Created the account {account.username} in the group {group}.")
     if password is None:
         _print_link(account.username, one_time_link_path(account, actor=actor), options)
 
@@ -87,11 +89,11 @@ def link(name: str, **options: Any) -> None:
     account = _account(name)
     if account is None:
         command = _command("create", name, options, "--group", "GROUP")
-        raise NotFound(f"There is no account named “{name}”. To make it: {command}", what="user")
+        raise NotFound(f"There is no account named “{name}”. To create it: {command}", what="user")
     if not account.is_active:
         raise NotFound(
             f"The account “{account.username}” is not active. "
-            "An administrator makes it active again on the admin pages.",
+            "An administrator can activate it on the admin pages.",
             what="user",
         )
     path = one_time_link_path(account, actor=Actor(None, Channel.CLI))
@@ -127,11 +129,11 @@ def _print_link(name: str, path: str, options: dict[str, Any]) -> None:
     running = None if asked else running_address(settings.OBEYA_DATA_DIR)
     base = running or _start.address()
     if running or asked:
-        click.echo(f"This link signs {name} in once, within a day, at {base}:")
+        click.echo(f"One-time sign-in link of {name} at {base}, valid for one day:")
     else:
         click.echo(
-            "No server runs on this data now. Once one is started, this link signs "
-            f"{name} in, within a day; at another address than this, say --host and --port:"
+            f"One-time sign-in link of {name}, valid for one day. No server runs on this data now: "
+            "start one before you open the link. Set --host and --port for another address:"
         )
     click.echo(base.rstrip("/") + path)
 
@@ -147,7 +149,7 @@ def _password(name: str, email: str, *, from_stdin: bool) -> str | None:
         password = sys.stdin.readline().rstrip("\r\n")
     elif sys.stdin.isatty():
         password = click.prompt(
-            "Password (empty for a link)",
+            "Password (leave empty for a sign-in link)",
             default="",
             show_default=False,
             hide_input=True,
@@ -157,7 +159,7 @@ def _password(name: str, email: str, *, from_stdin: bool) -> str | None:
         return None
     if not password:
         if from_stdin:
-            raise click.UsageError("Standard input holds no password.")
+            raise click.UsageError("Standard input contains no password.")
         return None
     try:
         password_validation.validate_password(password, User(username=name, email=email))

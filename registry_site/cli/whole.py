@@ -34,6 +34,7 @@ from registry_site.cli._options import Misconfigured, set_up, set_up_existing
 
 # With fewer rows the command ends before a progress bar would be useful.
 MANY = 10_000
+_LIST_PROBLEMS = "Run obeya doctor --blobs to list all damaged content."
 Told = Callable[[int], None]
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ def export(directory: Path, *, as_json: bool, **options: Any) -> None:
     """
     set_up_existing(**options)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise Unusable(f"There is something at {directory} already.")
+        raise Unusable(f"{directory} already exists and is not an empty directory.")
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".obeya-export-", dir=directory.parent))
@@ -91,11 +92,9 @@ def _write(draft: Path, *, quiet: bool) -> Manifest:
                 with blob_store.open_blob(sha256) as content:
                     size = write_blob(draft, sha256, content)
             except FileNotFoundError:
-                raise Unusable(
-                    f"The content {sha256} is gone. obeya doctor --blobs says what else is."
-                ) from None
+                raise Unusable(f"The content {sha256} is missing. {_LIST_PROBLEMS}") from None
             except BrokenExport as error:
-                raise Unusable(f"{error} obeya doctor --blobs says what else was.") from None
+                raise Unusable(f"{error} {_LIST_PROBLEMS}") from None
             count, total = count + 1, total + size
             told(1)
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -106,7 +105,7 @@ def _write(draft: Path, *, quiet: bool) -> Manifest:
 
 @click.group("import")
 def import_() -> None:
-    """What brings things in on the installation itself."""
+    """Import into this installation."""
 
 
 @import_.command("obeya")
@@ -117,8 +116,8 @@ def import_() -> None:
 def from_obeya(directory: Path, *, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Restore an export of `obeya export DIRECTORY` into an empty installation.
 
-    Creates the data directory and the tables where they are missing; no server may have run on
-    them yet. All chains, digests and references are verified: everything is imported or nothing.
+    Creates the data directory and the tables if they are missing. No server must ever have run on
+    them. All chains, digests and references are verified: everything is imported or nothing.
     No account has a password afterwards: create sign-in links with obeya user link NAME.
     """
     try:
@@ -146,7 +145,7 @@ def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -
 
     wanted = {noun.file for noun in NOUNS}
     if odd := sorted(wanted ^ manifest.files.keys()):
-        raise Unusable(f"The manifest tells of other files than those of the format ({odd[0]}).")
+        raise Unusable(f"The files of the manifest differ from the format ({odd[0]}).")
 
     total = sum(file.rows for file in manifest.files.values()) + manifest.blobs
     placed: list[str] = []
@@ -182,15 +181,15 @@ def _blobs(directory: Path, manifest: Manifest) -> list[tuple[str, int]]:
     for number, row in read_lines(directory, "blobs.jsonl", manifest.files["blobs.jsonl"]):
         sha256, size = row.get("sha256"), row.get("size")
         if not isinstance(sha256, str) or not isinstance(size, int):
-            raise BrokenExport(f"blobs.jsonl, line {number}: it tells of no content.")
+            raise BrokenExport(f"blobs.jsonl, line {number}: it does not describe a content.")
         blob_path(directory, sha256)
         found.append((sha256, size))
     if len(found) != manifest.blobs:
         raise BrokenExport(
-            f"The manifest tells of {manifest.blobs:,} contents, not {len(found):,}."
+            f"The manifest lists {manifest.blobs:,} contents, but blobs.jsonl {len(found):,}."
         )
     if sum(size for _, size in found) != manifest.blob_bytes:
-        raise BrokenExport("The manifest tells of contents of another size than blobs.jsonl.")
+        raise BrokenExport("The total size in the manifest differs from blobs.jsonl.")
     return found
 
 

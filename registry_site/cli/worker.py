@@ -28,5 +28,5 @@ def worker(**options: Any) -> None:
     asked = options.get("host") is not None or options.get("port") is not None
     running = None if asked else running_address(settings.OBEYA_DATA_DIR)
     site = (running or _start.address()).rstrip("/")
-    click.echo(f"Sending messages, whose links lead to {site}")
+    click.echo(f"Sending webhook deliveries. Links in messages point to {site}")
     deliver(site)

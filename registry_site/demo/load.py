@@ -56,16 +56,17 @@ PRODUCTION_POLICY = (
 )
 
 RULES = f"""\
-The rules that work the demo forward, on simulated dates within the last {SPAN.days} days:
+The demo registers real models. Their moves follow these rules, on simulated dates within the last
+{SPAN.days} days:
   1. The versions of a model are registered in the order of their ImageNet top-1, lowest first.
-  2. About {TO_STAGING.days} days later a version asks for Staging; the policy wants \
+  2. About {TO_STAGING.days} days later each version is moved to Staging. The policy requires \
 imagenet_top1 ≥ 75.
-  3. About {TO_PRODUCTION.days} days after that it asks for Production; the policy wants
+  3. About {TO_PRODUCTION.days} days after that it is moved to Production. The policy requires
      imagenet_top1 ≥ 80, cpu_step_ms ≤ 100, imagenetv2_top1 ≥ 68 and imagenet_r_top1 at most 5 %
-     below the champion's. Who passes replaces the champion, which is archived in the same move.
-  4. Who is refused stays where it is, with the refusal on record, and is archived after \
-{SHELF_LIFE.days} days.
-  5. In the last days one model is rolled back, one version is given a waiver, and one waits for
+     below the champion's. A version that passes replaces the champion, which is archived.
+  4. A version that fails a policy stays in its stage. The refused move is in the audit log. After
+     {SHELF_LIFE.days} days the version is archived.
+  5. In the last days one model is rolled back, one version gets a waiver, and one move waits for
      an approval."""
 
 TITLES = {

@@ -64,7 +64,7 @@ def _open_request(
             registry_of(pipeline, at).request_transition(
                 name,
                 version.number,
-                reason="It passes every requirement; this model asks for a second pair of eyes.",
+                reason="It passes every requirement. This model also requires an approval.",
                 archive_existing=True,
             )
             return
@@ -82,7 +82,7 @@ def _waive(at: datetime, reviews: models.User, registry_of: RegistryOf) -> None:
                 version.model.name,
                 version.number,
                 [policy_result.failures[0].requirement],
-                reason="The other requirements are met; to be measured again before it expires.",
+                reason="The other requirements are met. Measure again before the waiver expires.",
                 expires_at=at + WAIVER_LASTS,
             )
             return
@@ -100,7 +100,7 @@ def _roll_back(at: datetime, releases: models.User, registry_of: RegistryOf) -> 
             model.name, Guardrail(LIVE_METRIC, Comparison.LTE, LIVE_BOUND)
         )
         registry_of(releases, at).rollback(
-            model.name, reason="A trial of the way back; nothing was wrong with the version."
+            model.name, reason="A rollback drill. Nothing was wrong with the version."
         )
         registry_of(releases, at).report_live_metric(model.name, LIVE_METRIC, live.value)
         return

@@ -157,7 +157,7 @@ def test_a_failed_upload_leaves_no_files(db: None, body: Any, size: int | None) 
 
 def test_a_body_shorter_than_announced_is_refused(db: None) -> None:
     before = stored_files()
-    with pytest.raises(InvalidInput, match="announced"):
+    with pytest.raises(InvalidInput, match="Received 3 of 5 bytes"):
         store_blob(body=io.BytesIO(b"abc"), size=5, actor=SYSTEM, at=timezone.now())
     assert stored_files() == before
 
@@ -369,9 +369,9 @@ def test_a_flipped_byte_is_found(api: Program, version: None) -> None:
     path.write_bytes(CONTENT[:-1] + b"X")
     faults = [blob.fault for blob in examined_blobs() if blob.fault]
     assert len(faults) == 1
-    assert "was altered. It is resnet50 v1: a." in faults[0]
+    assert "was altered. Used by resnet50 v1: a." in faults[0]
     path.unlink()
-    assert any("is gone" in blob.fault for blob in examined_blobs())
+    assert any("is missing" in blob.fault for blob in examined_blobs())
 
 
 def test_a_file_of_a_run_belongs_to_the_account_that_stored_it(alice: User, db: None) -> None:

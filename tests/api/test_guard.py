@@ -169,7 +169,7 @@ def test_every_error_is_a_problem(
         (b"{", "not JSON"),
         (b"[]", "JSON object"),
         (b'{"metrics": {"a": NaN}}', "NaN"),
-        (b'{"label": "a", "label": "b"}', "stands twice"),
+        (b'{"label": "a", "label": "b"}', "Duplicate member “label”"),
         (b'{"labell": "a"}', "labell"),
         (b'{"metrics": {"a": "0.9"}}', "metrics"),
         (b'{"metrics": {"a": 1e999}}', "finite"),

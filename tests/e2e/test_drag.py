@@ -336,7 +336,9 @@ def test_a_viewer_gets_a_message_instead_of_a_move(
 ) -> None:
     board = BoardPage(visit("/", user="vera", viewport={"width": 1440, "height": 900}))
     board.drag("resnet50 v4", "production")
-    expect(board.dialog.get_by_role("alert")).to_contain_text("may not move versions")
+    expect(board.dialog.get_by_role("alert")).to_contain_text(
+        "does not have permission to move versions"
+    )
     expect(board.card_in("staging", "resnet50 v4")).to_be_visible()
 
 

@@ -101,7 +101,7 @@ def test_a_conflict_shows_the_current_state_and_keeps_the_text(
     board.dialog.get_by_label("Reason").fill("Errors doubled")
     registry.rollback("resnet50", reason="I was faster")
     board.dialog.get_by_role("button", name="Roll back").click()
-    expect(board.dialog.get_by_role("alert")).to_contain_text("v2 is there now")
+    expect(board.dialog.get_by_role("alert")).to_contain_text("Now there: v2")
     expect(board.dialog.get_by_label("Reason")).to_have_value("Errors doubled")
     board.page.keyboard.press("Escape")
     expect(board.dialog).to_be_hidden()

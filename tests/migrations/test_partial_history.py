@@ -57,7 +57,7 @@ def test_some_of_the_replaced_migrations_are_refused_naming_the_last(client, mon
                 monkeypatch.setattr(health._Migrated, "known", False)
                 answer = client.get("/readyz")
                 assert answer.status_code == 503
-                assert answer.content == b"The database lacks migrations.\n"
+                assert answer.content == b"Some database migrations are not applied.\n"
 
 
 def test_a_new_action_needs_no_migration() -> None:

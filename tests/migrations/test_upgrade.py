@@ -79,7 +79,7 @@ def test_an_old_installation_starts_verifies_and_can_be_used(old: Place) -> None
     assert command(old, "audit", "verify") == "4 chains, 114 events: every link holds.\n"
     assert len(heads - set(command(old, "audit", "head").splitlines())) == 1
     examined = command(old, "doctor", "--blobs")
-    assert "Checks, waivers, stages and counts are what the log says." in examined
+    assert "Checks, waivers, stages and counts match the audit log." in examined
     command(old, "user", "create", "zoe", "--group", "viewer")
     assert "every link holds" in command(old, "audit", "verify")
 

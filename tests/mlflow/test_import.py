@@ -113,7 +113,7 @@ def test_a_registry_is_imported_once_with_its_history(
     assert registry.get_version("churn", 4).stage is Stage.ARCHIVED
     assert registry.get_version("churn", 231).stage is Stage.PRODUCTION
     assert later["kept_aliases"] == [
-        "churn: The alias “champion” of v231 points at v3 here and stays."
+        "churn: The alias “champion” was not moved to v231: in this registry it points to v3."
     ]
     _check_consistency()
 

@@ -421,7 +421,7 @@ def test_a_refusal_lists_every_reason(call: Call, churn: DatabaseRegistry) -> No
         call("POST", "model-versions/transition-stage", move), "RESOURCE_CONFLICT", 409
     )
     first, *reasons = message.splitlines()
-    assert first == "churn version 1 may not move from None to Staging:"
+    assert first == "churn version 1 was not moved from None to Staging:"
     assert len(reasons) == 2
     assert "auc" in reasons[0]
     assert "f1" in reasons[1]

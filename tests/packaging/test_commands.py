@@ -266,8 +266,8 @@ def test_a_database_without_a_registry_is_refused(tmp_path, data):
     with closing(sqlite3.connect(tmp_path / "other.sqlite3")) as other:
         other.execute("CREATE TABLE thing (x)")
     for name, says in {
-        "other.sqlite3": "There is no registry in the database that DATABASE_URL names.",
-        "none.sqlite3": "There is no registry in the database that DATABASE_URL names.",
+        "other.sqlite3": "There is no registry in the database of DATABASE_URL.",
+        "none.sqlite3": "There is no registry in the database of DATABASE_URL.",
     }.items():
         done = run(tmp_path, "audit", "head", "--database-url", f"sqlite:///{tmp_path / name}")
         assert (done.returncode, says in done.stderr) == (2, True)
@@ -276,7 +276,7 @@ def test_a_database_without_a_registry_is_refused(tmp_path, data):
         older.commit()
     done = run(data, "audit", "head")
     assert done.returncode == 2
-    assert "is of an earlier version of Obeya. Start `obeya serve` on it once" in done.stderr
+    assert "is from an earlier version of Obeya. Run `obeya serve` on it once" in done.stderr
 
 
 def test_a_database_url_needs_no_data_directory_and_creates_none(tmp_path, data):
@@ -309,7 +309,7 @@ def test_an_existing_name_is_refused_with_the_command_for_a_link(data):
     run(data, "user", "create", "bob", "--group", "viewer")
     again = run(data, "user", "create", "Bob", "--group", "viewer", "--data-dir", str(data))
     assert again.returncode == 4
-    assert "There is an account named “Bob”." in again.stderr
+    assert "An account named “Bob” already exists." in again.stderr
     command = again.stderr.strip().rpartition(": ")[2]
     assert command == f"obeya user link bob --data-dir {data}"
     linked = run(data, *command.split()[1:])
@@ -338,7 +338,7 @@ def test_a_link_leads_to_the_server_that_runs_on_the_data(first_start):
         done = run(data, "user", *command)
         assert done.returncode == 0, done.stderr
         said, link = done.stdout.splitlines()[-2:]
-        assert said == f"This link signs carol in once, within a day, at {home}:"
+        assert said == f"One-time sign-in link of carol at {home}, valid for one day:"
         assert link.startswith(f"{home}sign-in/once/")
         assert status(link) == 200
     assert number_of_events(data) == before + 3
@@ -636,7 +636,7 @@ def test_a_token_can_be_created_before_the_first_start(first_start):
         assert done.returncode == 0, done.stderr
     # The service account with the admin permission is not the account of the link.
     hint = run(data, "doctor").stdout
-    assert "1 may administer; nobody has a password yet" in hint
+    assert "1 administrator. No account has a password yet" in hint
 
 
 def test_doctor_reports_problems(data):

@@ -71,7 +71,7 @@ def test_gc_lists_and_removes_only_on_request(data: Path) -> None:
     assert listed.returncode == 0, listed.stderr
     assert never.name in listed.stdout
     assert stray.name in listed.stdout
-    assert "2 (34 bytes) can go; obeya gc --delete removes them." in listed.stdout
+    assert "2 unused files (34 bytes). Run obeya gc --delete to remove them." in listed.stdout
     assert never.exists()
     assert part.exists()
 
@@ -85,13 +85,13 @@ def test_gc_lists_and_removes_only_on_request(data: Path) -> None:
     assert not part.exists()
     for kept in (b"kept", b"other", b"sent just now"):
         assert content_of(data, kept).read_bytes() == kept
-    assert "Nothing is stored that nothing names." in run(data, "gc").stdout
+    assert "There is no unused content." in run(data, "gc").stdout
 
 
 def test_doctor_reads_files_only_on_request_and_finds_them_intact(data: Path) -> None:
     whole = run(data, "doctor", "--blobs")
     assert whole.returncode == 0, whole.stdout
-    assert "4 stored contents (33 bytes) were read." in whole.stdout
+    assert "Read 4 stored files (33 bytes)." in whole.stdout
     content_of(data, b"kept").write_bytes(b"kepT")
     assert run(data, "doctor").returncode == 0
 
@@ -100,7 +100,7 @@ def test_doctor_names_altered_files_and_their_versions(data: Path) -> None:
     content_of(data, b"kept").write_bytes(b"kepT")
     found = run(data, "doctor", "--blobs")
     assert found.returncode == 1
-    assert "was altered. It is resnet50 v1: w/a.bin. Restore it from a backup." in found.stdout
+    assert "was altered. Used by resnet50 v1: w/a.bin. Restore it from a backup." in found.stdout
 
 
 def test_doctor_names_missing_and_truncated_files(data: Path) -> None:
@@ -109,5 +109,5 @@ def test_doctor_names_missing_and_truncated_files(data: Path) -> None:
     found = run(data, "doctor", "--blobs", "--json")
     assert found.returncode == 1
     bad = [row["finding"] for row in json.loads(found.stdout) if not row["ok"]]
-    assert any("is gone. It is resnet50 v1: w/a.bin." in finding for finding in bad)
+    assert any("is missing. Used by resnet50 v1: w/a.bin." in finding for finding in bad)
     assert any("has 3 bytes instead of 5. It is resnet50 v1: b.bin." in finding for finding in bad)

@@ -128,7 +128,10 @@ def test_refused_exports_and_imports_say_why_and_leave_nothing(
     out = tmp_path / "out"
     assert run(filled, "export", str(out)).returncode == 0
     again = run(filled, "export", str(out))
-    assert (again.returncode, "There is something at" in again.stderr) == (1, True)
+    assert (again.returncode, "already exists and is not an empty directory" in again.stderr) == (
+        1,
+        True,
+    )
     full = run(filled, "import", "obeya", str(out))
     assert full.returncode == 1
     assert "The installation is not empty" in full.stderr

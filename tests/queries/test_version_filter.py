@@ -308,7 +308,7 @@ def test_a_cursor_of_another_ordering_is_refused():
     cursor = list_versions(now=NOW, ordering=auc, limit=1).next_cursor
     assert list_versions(now=NOW, ordering=auc, limit=1, after=cursor).versions
     for other in (loss, parse_ordering("metrics.auc"), parse_ordering("metrics.auc desc, version")):
-        with pytest.raises(InvalidInput, match="another ordering") as refused:
+        with pytest.raises(InvalidInput, match="another order") as refused:
             list_versions(now=NOW, ordering=other, after=cursor)
         assert refused.value.field == "cursor"
 

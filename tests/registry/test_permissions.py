@@ -226,7 +226,7 @@ def test_only_the_groups_with_the_permission_can_do_it_and_the_registry_itself(
     before = whole_database()
 
     for group in EVERY_GROUP - allowed:
-        with pytest.raises(NotAllowed, match=f"^a {group} may not "):
+        with pytest.raises(NotAllowed, match=f"^a {group} does not have permission to "):
             attempt(name, arguments, members[group])
     for user in (stranger, former):
         with pytest.raises(NotAllowed):

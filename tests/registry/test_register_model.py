@@ -216,7 +216,7 @@ def test_a_model_is_created_once_and_its_name_is_free_after_deletion(alice, whol
     actor = Actor(alice, Channel.API)
     create_model(name="new", actor=actor, at=NOON)
     before = whole_database()
-    with pytest.raises(AlreadyExists, match="There is a model named “new”"):
+    with pytest.raises(AlreadyExists, match="A model named “new” already exists"):
         create_model(name="new", tags={"a": "b"}, actor=actor, at=NOON)
     assert whole_database() == before
     delete_model(name="new", actor=actor, at=NOON)

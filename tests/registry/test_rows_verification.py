@@ -61,7 +61,7 @@ TAMPERING: dict[str, tuple[Callable[[], object], str]] = {
         lambda: PolicyCheck.objects.filter(passed=True).update(passed=False),
         "resnet50 v1: the stored check",
     ),
-    "check deleted": (lambda: PolicyCheck.objects.all().delete(), "is gone"),
+    "check deleted": (lambda: PolicyCheck.objects.all().delete(), "is missing"),
     "waiver's reason": (
         lambda: Waiver.objects.filter(version__number=1).update(reason="Other."),
         "resnet50 v1: the waiver",
@@ -86,15 +86,15 @@ TAMPERING: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "moved in silence": (
         lambda: ModelVersion.objects.filter(number=2).update(stage="production"),
-        "resnet50 v2: it stands in Production; its last move led to Development.",
+        "resnet50 v2: its stage is Production, but its last move was to Development.",
     ),
     "miscounted": (
         lambda: RegisteredModel.objects.update(staging_count=7),
-        "resnet50: it counts 7 versions in Staging, not 0.",
+        "resnet50: its counter for Staging is 7, but it has 0 versions there.",
     ),
     "uncrowned": (
         lambda: RegisteredModel.objects.update(champion=None),
-        "resnet50: it has versions in Production and no champion.",
+        "resnet50: it has versions in Production but no champion.",
     ),
 }
 

@@ -173,4 +173,7 @@ def test_readyz_waits_for_migrations(client, monkeypatch):
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'boards'")
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.content) == (503, b"The database lacks migrations.\n")
+    assert (answer.status_code, answer.content) == (
+        503,
+        b"Some database migrations are not applied.\n",
+    )

@@ -316,7 +316,7 @@ def test_no_account_takes_the_name_of_the_registry_itself(
     renamed = client.post(address(User, "change", victor.pk), account_form(victor, username=name))
     for answer in (made, renamed):
         assert answer.status_code == 200
-        assert "stands for the registry itself" in text_of(answer)
+        assert "is reserved for the registry itself" in text_of(answer)
     assert not User.objects.filter(username__iexact="system").exists()
 
 
@@ -345,8 +345,8 @@ def test_a_refusal_is_shown_and_nothing_moves(
     first, second = ModelVersion.objects.order_by("pk")
     client = client_of(alice)
     page = act(client, VERSIONS, "move_to_production", first, second)
-    assert "Refused: a&lt;script&gt; v1: accuracy is 0.8; required: &gt; 0.9." in page
-    assert "Refused: b v1: Development to Production is not allowed: it skips Staging." in page
+    assert "Could not move a&lt;script&gt; v1. accuracy is 0.8; required: &gt; 0.9." in page
+    assert "Could not move b v1. Development to Production is not allowed: it skips Staging." in page
     assert [v.stage for v in ModelVersion.objects.order_by("pk")] == ["staging", "development"]
     assert AuditEvent.objects.filter(action="model_version.transition_refused").count() == 1
 
@@ -361,8 +361,8 @@ def test_a_deleted_version_never_moves_the_one_that_reuses_its_name_and_number(
     registry.delete_version("y", 1)
     gone, new, deleted = ModelVersion.objects.order_by("pk")
     page = act(client_of(alice), VERSIONS, "move_to_staging", gone, deleted)
-    assert "Refused: x v1: It was deleted." in page
-    assert "Refused: y v1: It was deleted." in page
+    assert "Could not move x v1. The version was deleted." in page
+    assert "Could not move y v1. The version was deleted." in page
     new.refresh_from_db()
     assert new.stage == "development"
 
@@ -377,7 +377,7 @@ def test_an_administrator_without_the_promote_permission_is_refused(
     )
     victor.user_permissions.add(administer)
     page = act(client_of(victor), VERSIONS, "move_to_archived", ModelVersion.objects.get())
-    assert "victor may not move versions" in page
+    assert "victor does not have permission to move versions" in page
     assert ModelVersion.objects.get().stage == "staging"
 
 
@@ -387,7 +387,7 @@ def test_too_many_selected_versions_are_refused(
     monkeypatch.setattr("boards.admin.catalog.ACTION_MAX", 1)
     filled.register_model("b")
     page = act(client_of(alice), VERSIONS, "move_to_archived", *ModelVersion.objects.all())
-    assert "Choose at most 1 at once. Nothing was changed." in page
+    assert "Select at most 1 rows at a time. Nothing was changed." in page
     assert not ModelVersion.objects.filter(stage="archived").exists()
 
 
@@ -397,11 +397,11 @@ def test_hiding_asks_for_confirmation_and_goes_through_the_write_path(
     version = ModelVersion.objects.get()
     client = client_of(alice)
     question = act(client, VERSIONS, "hide", version)
-    assert "Yes, hide 1" in question
+    assert "Yes, delete 1" in question
     assert "a&lt;script&gt; v1" in question
     version.refresh_from_db()
     assert version.deleted_at is None
-    assert "Hid a&lt;script&gt; v1." in act(client, VERSIONS, "hide", version, sure="1")
+    assert "Deleted a&lt;script&gt; v1." in act(client, VERSIONS, "hide", version, sure="1")
     version.refresh_from_db()
     assert version.deleted_at is not None
     assert AuditEvent.objects.filter(action="model_version.deleted").count() == 1

@@ -193,7 +193,7 @@ def test_bytes_beyond_the_file_are_refused_and_the_upload_restarts(page: Client)
         f"{PIECES}?path=w/a.bin&size={len(WHOLE)}&offset=4000", WHOLE, content_type="a/b"
     )
     assert answer.status_code == 400
-    assert "More than the 10,240 bytes came" in text_of(answer)
+    assert "Received more than the 10,240 bytes" in text_of(answer)
     assert here(page)["received"] == 0
 
 
@@ -247,7 +247,7 @@ def test_an_invalid_list_of_files_is_refused(page: Client, files: str) -> None:
 def test_content_that_was_never_sent_cannot_be_referenced(page: Client) -> None:
     answer = page.post(FORM, {"files": json.dumps([{"path": "a", "sha256": "0" * 64}])})
     assert answer.status_code == 404
-    assert "send it first" in text_of(answer)
+    assert "Upload it first" in text_of(answer)
     assert ModelVersion.objects.get().artifact_size is None
 
 

@@ -144,7 +144,7 @@ def test_older_events_come_with_the_cursor(
         ("since", "9999-12-31", "is not a date"),
         ("until", "0001-01-01", "is not a date"),
         ("channel", "door", "Unknown channel “door”. Choose one of "),
-        ("after", "rubbish", "That page link is broken; start from the top."),
+        ("after", "rubbish", "This page link is invalid. Start from the first page."),
     ],
 )
 def test_an_invalid_filter_is_explained_beside_its_field(

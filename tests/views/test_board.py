@@ -221,7 +221,7 @@ def test_visitors_are_sent_to_sign_in_and_accounts_without_permission_refused(
     nobody = User.objects.create_user("nobody")
     answer = client_of(nobody).get("/")
     assert answer.status_code == 403
-    assert "may not see the registry" in text_of(answer)
+    assert "does not have permission to view the registry" in text_of(answer)
 
 
 def test_names_are_escaped(

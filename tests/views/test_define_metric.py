@@ -83,9 +83,9 @@ def test_saving_the_same_says_that_nothing_changed(
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("unit", "x" * 25, "The unit of a metric is text of at most 24 characters."),
-        ("unit", "a\x00", "The unit of a metric is text"),
-        ("title", "x" * 41, "The title of a metric is text of at most 40 characters."),
+        ("unit", "x" * 25, "The unit of a metric must be a text of at most 24 characters."),
+        ("unit", "a\x00", "The unit of a metric must be a text"),
+        ("title", "x" * 41, "The title of a metric must be a text of at most 40 characters."),
         ("description", "x" * 100_001, "A description can have at most 100,000 characters"),
         ("direction", "sideways", "Choose the better direction."),
         ("scale", "permille", "Choose a scale."),

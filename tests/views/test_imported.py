@@ -56,7 +56,13 @@ def test_the_log_names_the_source_of_an_import(
     imported: None, client_of: ClientOf, victor: User
 ) -> None:
     page = page_of(client_of(victor), "/audit/?channel=import")
-    for told in ("via import", "imported from", ORIGIN, "created there", "2024-05-01 10:00 UTC"):
+    for told in (
+        "via import",
+        "imported from",
+        ORIGIN,
+        "created at the source",
+        "2024-05-01 10:00 UTC",
+    ):
         assert told in page
     assert "created_at" not in page
 

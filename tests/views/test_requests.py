@@ -125,7 +125,7 @@ def test_a_request_needs_a_reason_and_keeps_what_was_chosen(
     answer = as_user("carol").post(FORM, {"to_stage": "production", "reason": "  "})
     assert answer.status_code == 400
     assert 'aria-describedby="request-reason_error"' in text_of(answer)
-    assert "Say why you ask for it." in text_of(answer)
+    assert "Say why you request the move." in text_of(answer)
     assert not TransitionRequest.objects.exists()
 
 
@@ -140,7 +140,7 @@ def test_a_second_request_is_refused_and_links_to_the_first(
 @pytest.mark.parametrize(
     ("name", "stage", "status", "sentence"),
     [
-        ("victor", "production", 403, "victor may not move versions."),
+        ("victor", "production", 403, "victor does not have permission to move versions."),
         ("carol", "development", 422, "it moves backwards"),
         ("carol", "nowhere", 400, "is not a stage"),
     ],
@@ -355,7 +355,7 @@ def test_approving_requires_the_approve_permission(
     assert "You can’t approve requests" in text_of(carol.get(path_of(request_row)))
     answer = vote(carol, request_row, "approve")
     assert answer.status_code == 403
-    assert "carol may not approve requests." in text_of(answer)
+    assert "carol does not have permission to approve requests." in text_of(answer)
     assert waiting(carol) == ""
 
 

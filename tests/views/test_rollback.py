@@ -153,8 +153,8 @@ def test_after_two_rollbacks_a_version_must_be_named(
         ({"to_version": "9", "reason": "why"}, 404, "resnet50 has no version 9"),
         ({"to_version": "x", "reason": "why"}, 400, "Choose the version"),
         ({"to_version": "2", "reason": "why", "standing": "x"}, 400, "Reload the page"),
-        ({"to_version": "2", "reason": "why", "standing": "2"}, 409, "v3 is there now"),
-        ({"to_version": "2", "reason": "why", "standing": ""}, 409, "v3 is there now"),
+        ({"to_version": "2", "reason": "why", "standing": "2"}, 409, "Now there: v3"),
+        ({"to_version": "2", "reason": "why", "standing": ""}, 409, "Now there: v3"),
     ],
 )
 def test_an_impossible_rollback_is_explained_and_changes_nothing(
@@ -198,7 +198,9 @@ def test_rollback_requires_the_promote_permission(
     assert client.get(ADDRESS).status_code == 403
     answer = client.post(ADDRESS, {"to_version": "2", "reason": "x"})
     assert answer.status_code == 403
-    assert "dora may not move versions into or out of Production." in text_of(answer)
+    assert "dora does not have permission to move versions into or out of Production." in text_of(
+        answer
+    )
     assert "Roll back…" not in text_of(client.get("/"))
     assert "Roll back…" not in text_of(client.get("/models/resnet50/"))
     assert stages(three)[3] == "production"

@@ -101,7 +101,7 @@ def test_an_error_is_shown_beside_its_field_and_nothing_typed_is_lost(
 def test_a_duplicate_name_is_reported(admin: Client, address: str) -> None:
     answer = admin.post(LIST, FORM)
     assert answer.status_code == 409
-    assert "An endpoint has that name already." in text_of(answer)
+    assert "An endpoint with this name already exists." in text_of(answer)
 
 
 def test_an_endpoint_is_changed_and_a_stale_page_changes_nothing(
@@ -110,7 +110,7 @@ def test_an_endpoint_is_changed_and_a_stale_page_changes_nothing(
     assert admin.post(address, {**FORM, "name": "deploy", "revision": "1"}).status_code == 302
     stale = admin.post(address, {**FORM, "name": "other", "revision": "1"})
     assert stale.status_code == 409
-    assert "Somebody changed this endpoint" in text_of(stale)
+    assert "This endpoint was changed in the meantime" in text_of(stale)
     assert Webhook.objects.get().name == "deploy"
 
 
@@ -177,7 +177,7 @@ def test_a_failing_and_a_disabled_endpoint_say_so(admin: Client, address: str) -
     admin.post(f"{address}test/")
     attempt(status_code=410)
     shown = text_of(admin.get(address))
-    assert "The receiver answered 410: it is gone." in shown
+    assert "The receiver answered 410 (Gone)." in shown
     assert "Enable" in shown
 
 

@@ -241,7 +241,7 @@ def test_an_answer_of_410_disables_the_endpoint_immediately(make: Make, models_o
     gone = Outcome(milliseconds=5, status_code=410)
     record_attempt(leased=leased[0], outcome=gone, at=timezone.now())
     row = Webhook.objects.get()
-    assert row.disabled_reason == "The receiver answered 410: it is gone."
+    assert row.disabled_reason == "The receiver answered 410 (Gone)."
     assert set(Delivery.objects.values_list("status", flat=True)) == {"cancelled"}
     assert AuditEvent.objects.get(action="webhook.disabled").actor is None
 
@@ -266,7 +266,7 @@ def test_five_days_of_failures_disable_an_endpoint_unless_one_delivery_arrives(
     fail(start + timedelta(days=9, hours=1))
     assert Webhook.objects.get().disabled_at is None
     fail(start + timedelta(days=9, hours=2))
-    assert Webhook.objects.get().disabled_reason == "Nothing arrived for 5 days."
+    assert Webhook.objects.get().disabled_reason == "Every delivery failed for 5 days."
 
 
 # --- Replay ---------------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ def test_a_delivery_is_replayed_with_the_same_message_and_keeps_its_attempts(
     assert row.status == "pending"
     (again,) = lease()
     assert again.message.message_id == leased.message.message_id
-    with pytest.raises(InvalidInput, match="on its way"):
+    with pytest.raises(InvalidInput, match="being sent now"):
         replay(pk=leased.pk, actor=actor, at=timezone.now())
     record_attempt(leased=again, outcome=ARRIVED, at=timezone.now())
     assert row.attempts.count() == 2
@@ -298,7 +298,7 @@ def test_deliveries_that_failed_during_an_outage_are_sent_again(
     at = timezone.now()
     disable_webhook(uid=row.uid, actor=actor, at=at)
     since = at - timedelta(days=1)
-    with pytest.raises(InvalidInput, match="enable it first"):
+    with pytest.raises(InvalidInput, match="Enable it first"):
         replay_failed(uid=row.uid, since=since, actor=actor, at=at)
     enable_webhook(uid=row.uid, actor=actor, at=at)
     cancelled = Delivery.objects.filter(status="cancelled").count()

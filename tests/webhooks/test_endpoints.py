@@ -130,7 +130,7 @@ def test_names_must_be_unique_and_addresses_valid(make: Make, actor: Actor) -> N
 def test_there_are_at_most_a_hundred_endpoints(make: Make) -> None:
     for number in range(WEBHOOKS_MAX):
         make(URL, f"endpoint {number}")
-    with pytest.raises(InvalidInput, match="remove one first"):
+    with pytest.raises(InvalidInput, match="Remove one first"):
         make(URL, "one more")
 
 
@@ -144,7 +144,7 @@ def test_disabling_cancels_pending_deliveries_and_enabling_starts_again(
     models_of.register_model("resnet50")
     assert set(Delivery.objects.values_list("status", flat=True)) == {"cancelled"}
     assert Delivery.objects.count() == sent
-    with pytest.raises(InvalidInput, match="enable it first"):
+    with pytest.raises(InvalidInput, match="Enable it first"):
         send_test(uid=row.uid, actor=actor, at=timezone.now())
     enable_webhook(uid=row.uid, actor=actor, at=timezone.now())
     models_of.register_model("resnet50")

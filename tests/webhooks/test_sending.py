@@ -200,7 +200,7 @@ def test_a_slow_receiver_times_out_over_tls_too(
         make(url.replace("http://", "https://"))
         assert work() == 1
     (attempt,) = attempts()
-    assert "no whole answer within 0.7 seconds" in attempt.error
+    assert "no complete response within 0.7 seconds" in attempt.error
 
 
 def test_a_receiver_without_a_tls_handshake_times_out(
@@ -277,7 +277,7 @@ def test_an_unreachable_mail_server_is_a_failed_attempt(
     models_of.register_model("resnet50")
     assert work() == 1
     (attempt,) = attempts()
-    assert "The mail server did not take it" in attempt.error
+    assert "The e-mail was not sent" in attempt.error
     assert Delivery.objects.get().status == "pending"
 
 
@@ -288,5 +288,5 @@ def test_an_unreadable_secret_says_what_to_do(
     settings.SECRET_KEY = "the key of another installation"
     work()
     (attempt,) = attempts()
-    assert "give the endpoint a new one" in attempt.error
+    assert "Create a new secret for this endpoint" in attempt.error
     assert receiver.bodies == []

@@ -29,7 +29,14 @@ from obeya.errors import NotFound
 
 router = Router(tags=["Artifacts"])
 
-Sha256 = Annotated[str, Path(), Field(pattern="^[0-9a-f]{64}$", description="64 hex digits.")]
+Sha256 = Annotated[
+    str,
+    Path(),
+    Field(
+        pattern="^[0-9a-f]{64}$",
+        description="The SHA-256 of the content, as 64 lower-case hexadecimal digits.",
+    ),
+]
 FilePath = Annotated[str, Path(), Field(max_length=4 * PATH_MAX)]
 
 
@@ -45,10 +52,10 @@ def store_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
 
 @router.get("/blobs/{sha256}", response={204: None})
 def find_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
-    """Find out whether you uploaded this content before: 204 if you did, else 404."""
+    """Check whether you uploaded this content before: 204 if you did, else 404."""
     request.actor.require_anywhere(Permission.REGISTER)
     if not blob_is_here(checked_sha256(sha256), request.user.pk):
-        raise NotFound("You sent no such content.", what="blob")
+        raise NotFound("You have not uploaded content with this SHA-256.", what="blob")
     return done()
 
 

@@ -50,7 +50,7 @@ def compare(request: ApiRequest, v: list[str] = _REFS, baseline: Baseline = None
         request.actor.require(Permission.VIEW, ref.model)
     if baseline is not None and baseline >= len(refs):
         raise InvalidInput(
-            f"The baseline is a place among the {len(refs)} versions, 0 for the first.",
+            f"The baseline must be the index of one of the versions, from 0 to {len(refs) - 1}.",
             field="baseline",
         )
     found = compare_page(refs, baseline)

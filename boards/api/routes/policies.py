@@ -63,7 +63,7 @@ def get_site_policy(request: ApiRequest, stage: GatedStage) -> HttpResponse:
     request.actor.require_anywhere(Permission.VIEW)
     found = policy_in_force(None, Stage(stage))
     if found is None:
-        raise NotFound(f"The site has no promotion policy for {Stage(stage).label}.", what="policy")
+        raise NotFound(f"There is no default policy for {Stage(stage).label}.", what="policy")
     return _answer(request, found.row)
 
 
@@ -91,7 +91,7 @@ def get_model_policy(request: ApiRequest, name: Name, stage: GatedStage) -> Http
     found = policy_in_force(model, Stage(stage))
     if found is None:
         raise NotFound(
-            f"No promotion policy guards {Stage(stage).label} for {model.name}.", what="policy"
+            f"{model.name} has no promotion policy for {Stage(stage).label}.", what="policy"
         )
     return _answer(request, found.row)
 
@@ -126,7 +126,7 @@ def simulate_policy(request: ApiRequest, draft: Draft) -> HttpResponse:
         model = find_model(draft.model)
     policy = policy_from_document(draft.policy.dict())
     if policy.stage is None:
-        raise InvalidInput("Say for which stage the policy is meant.", field="policy.stage")
+        raise InvalidInput("The policy needs a stage.", field="policy.stage")
     found = what_if(policy, policy.stage, model, timezone.now())
     return answer(
         {
@@ -169,7 +169,7 @@ def define_metric(request: ApiRequest, metric: MetricPath, said: DefinitionIn) -
 def _set(request: ApiRequest, name: str | None, stage: GatedStage, given: PolicyIn) -> HttpResponse:
     if given.stage not in (None, stage):
         raise InvalidInput(
-            f"The address is that of {stage}; the policy is one for {given.stage}.", field="stage"
+            f"The URL is for {stage}, but the policy is for {given.stage}.", field="stage"
         )
     policy = policy_from_document({**given.dict(), "stage": stage})
     revision = set_policy(

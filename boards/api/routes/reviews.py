@@ -173,7 +173,8 @@ def _moment(text: str) -> datetime:
             moment.astimezone(timezone.get_default_timezone())
     except (ValueError, OverflowError):
         raise InvalidInput(
-            f"“{text[:40]}” is no time; write it as 2030-01-31T12:00:00+00:00.", field="expires_at"
+            f"“{text[:40]}” is not a time. Write it like 2030-01-31T12:00:00+00:00.",
+            field="expires_at",
         ) from None
     return moment
 

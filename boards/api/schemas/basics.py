@@ -43,6 +43,14 @@ class Items(Schema, Generic[T]):
     items: list[T]
 
 
+class Index(Schema):
+    """The version of Obeya, and the URLs of the reference page and of the OpenAPI document."""
+
+    version: str
+    documentation: str
+    openapi: str
+
+
 class Problem(Schema):
     """An error (RFC 9457). Other members depend on `code`."""
 

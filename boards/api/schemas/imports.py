@@ -17,7 +17,7 @@ from obeya.imports import VERSIONS_AT_ONCE_MAX
 def _text(value: object) -> object:
     if not isinstance(value, str):
         # A number would not say whether it is in seconds or in milliseconds.
-        raise ValueError("It has to be a text, ISO 8601 with an offset from UTC.")  # noqa: TRY004
+        raise ValueError("It must be a string in ISO 8601 format with an offset from UTC.")  # noqa: TRY004
     return value
 
 

@@ -79,7 +79,9 @@ def file(request: HttpRequest, actor: Actor, method: str, path: str) -> HttpResp
             return file_response(request, artifact.file_of(version, found[3] or ""))
         return file_response(request, artifact.run_file(path))
     if path.split("/")[0] == _VERSIONS:
-        raise ProtocolError(PERMISSION_DENIED, "The files of versions are fixed.")
+        raise ProtocolError(
+            PERMISSION_DENIED, "The files of a registered version can't be changed."
+        )
     if method == "PUT":
         body, size = body_of(request)
         store_run_file(path=path, body=body, size=size, actor=actor, at=timezone.now())

@@ -129,8 +129,8 @@ def _imported(document: Mapping[str, Any]) -> Iterator[Detail]:
     """Yield the origin of an imported version, and the times that the other registry states."""
     for label, key in (
         ("imported from", "from"),
-        ("created there", "created_at"),
-        ("changed there", "updated_at"),
+        ("created at the source", "created_at"),
+        ("changed at the source", "updated_at"),
     ):
         if document.get(key):
             yield Detail(label, _value(document[key]))

@@ -63,7 +63,9 @@ class VersionsQuery:
             )
         number = whole_number(below)
         if below and number is None:
-            raise InvalidInput("That page link is broken; start from the top.", field="below")
+            raise InvalidInput(
+                "This page link is invalid. Start from the first page.", field="below"
+            )
         return cls(by, sort.startswith("-"), number)
 
     @property

@@ -45,7 +45,7 @@ class VersionRef:
         model, number = model.strip(), number.strip().removeprefix("v")
         if not (model and number.isascii() and number.isdigit()):
             raise InvalidInput(
-                f"“{text[:64]}” names no version; write the model and the number, such as "
+                f"“{text[:64]}” is not a version. Write the model and the number, such as "
                 "resnet50:17.",
                 field="v",
             )

@@ -158,7 +158,7 @@ def differing_artifacts() -> list[str]:
     for row in rows.order_by("pk").iterator(chunk_size=500):
         entries = entries_of(row)
         if not entries or artifact_digest(entries) != row.artifact_digest:
-            warnings.append(f"The files of {row.model.name} v{row.number} do not give its digest.")
+            warnings.append(f"The files of {row.model.name} v{row.number} do not match its digest.")
     return warnings
 
 

@@ -40,7 +40,7 @@ class BrokenCursor(InvalidInput):
     """A text that is not a cursor of the list that it was given for."""
 
     def __init__(self) -> None:
-        super().__init__("That page link is broken; start from the top.", field="after")
+        super().__init__("This page link is invalid. Start from the first page.", field="after")
 
 
 class CursorOfAnotherOrder(BrokenCursor):

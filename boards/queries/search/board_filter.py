@@ -64,7 +64,7 @@ class MetricCondition:
         found = _CONDITION.match(text)
         if found is None:
             raise InvalidInput(
-                f"“{text[:64]}” is not a condition; write a metric, a comparison and a number, "
+                f"“{text[:64]}” is not a condition. Write a metric, a comparison and a number, "
                 "such as accuracy >= 0.9.",
                 field="metric",
             )
@@ -72,7 +72,7 @@ class MetricCondition:
             number = float(found["number"])
         except ValueError:
             raise InvalidInput(
-                f"“{found['number'][:32]}” is not a number; write it like 80 or 0.9.",
+                f"“{found['number'][:32]}” is not a number. Write it like 80 or 0.9.",
                 field="metric",
             ) from None
         return cls(
@@ -187,7 +187,7 @@ def _search(text: str) -> tuple[str, Expression | None]:
         return names.search_text(text), None
     if len(text) > EXPRESSION_MAX:
         raise InvalidInput(
-            f"A filter in the search can have at most {EXPRESSION_MAX:,} characters; this one has "
+            f"A filter in the search can have at most {EXPRESSION_MAX:,} characters. This one has "
             f"{len(text):,}.",
             field="q",
         )
@@ -205,5 +205,5 @@ def _read(rule: Callable[[str], str], text: str, *, field: str) -> str:
 def _stated(lists: Mapping[str, Sequence[str]], name: str) -> list[str]:
     stated = [text for text in lists.get(name, ()) if text.strip()]
     if len(stated) > CONDITIONS_MAX:
-        raise InvalidInput(f"At most {CONDITIONS_MAX} conditions fit in one filter.", field=name)
+        raise InvalidInput(f"A filter can have at most {CONDITIONS_MAX} conditions.", field=name)
     return stated

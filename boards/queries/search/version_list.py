@@ -74,10 +74,13 @@ def _place(order: Order, after: str) -> Sequence[Value] | None:
         return order.parse(after)
     except CursorOfAnotherOrder:
         raise InvalidInput(
-            "That cursor belongs to another ordering; start from the top.", field="cursor"
+            "This cursor belongs to another order. Leave it out to get the first page.",
+            field="cursor",
         ) from None
     except BrokenCursor:
-        raise InvalidInput("That cursor is broken; start from the top.", field="cursor") from None
+        raise InvalidInput(
+            "Invalid cursor. Leave it out to get the first page.", field="cursor"
+        ) from None
 
 
 def _order(ordering: Ordering) -> Order:

@@ -34,7 +34,7 @@ def _fault(blob: models.Blob) -> str:
                 digest.update(piece)
                 size += len(piece)
     except FileNotFoundError:
-        return f"The content {blob.sha256} is gone."
+        return f"The content {blob.sha256} is missing."
     except OSError as error:
         return f"The content {blob.sha256} cannot be read ({error.strerror or error})."
     if size != blob.size:
@@ -47,4 +47,4 @@ def _fault(blob: models.Blob) -> str:
 def _named_by(blob: models.Blob) -> str:
     rows = models.ArtifactFile.objects.filter(blob=blob).select_related("version__model")
     named = [f"{row.version.model.name} v{row.version.number}: {row.path}" for row in rows[:5]]
-    return f"It is {', '.join(named)}." if named else "No version names it."
+    return f"Used by {', '.join(named)}." if named else "No version uses it."

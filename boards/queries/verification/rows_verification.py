@@ -51,9 +51,9 @@ def _differing_checks() -> Iterator[str]:
                 continue
             row = found.get(uid_of(stated_uid))
             if row is None:
-                yield f"{place}: the stored check {_shown(stated_uid)} is gone."
+                yield f"{place}: the stored check {_shown(stated_uid)} is missing."
             elif check_digest(row) != data.get("check_digest"):
-                yield f"{place}: the stored check {row.uid} was rewritten."
+                yield f"{place}: the stored check {row.uid} was changed."
 
 
 def _differing_waivers() -> Iterator[str]:
@@ -79,16 +79,16 @@ def _differing_waivers() -> Iterator[str]:
             uid = said["data"].get("waiver")
             row = found.get(uid_of(uid))
             if row is None:
-                yield f"{name} v{number}: the waiver {_shown(uid)} is gone."
+                yield f"{name} v{number}: the waiver {_shown(uid)} is missing."
             elif action == Action.WAIVER_REVOKED and row.revoked_at != occurred_at:
-                yield f"{name} v{number}: the waiver {uid} was revoked; its row says otherwise."
+                yield f"{name} v{number}: the waiver {uid} was revoked, but its row differs."
             elif action == Action.WAIVER_GRANTED and (
                 column := _differing_column(row, said, actor)
             ):
-                yield f"{name} v{number}: the waiver {uid} was rewritten ({column})."
+                yield f"{name} v{number}: the waiver {uid} was changed ({column})."
     for action, count in zip(_ABOUT_WAIVERS, rows_there.values(), strict=True):
         if count > told[action]:
-            yield f"Of waivers, {count - told[action]} have no event that {action.sentence}."
+            yield f"{count - told[action]} waivers have no event “{action.sentence}” in the log."
 
 
 def _differing_column(row: models.Waiver, said: Mapping[str, Any], actor: object) -> str | None:
@@ -120,7 +120,10 @@ def _misplaced_versions() -> Iterator[str]:
     )
     for name, number, stage, told in rows.iterator():
         where = Stage(told).label if told else "nowhere"
-        yield f"{name} v{number}: it stands in {Stage(stage).label}; its last move led to {where}."
+        yield (
+            f"{name} v{number}: its stage is {Stage(stage).label}, but its last move was to "
+            f"{where}."
+        )
 
 
 def _miscounted_models() -> Iterator[str]:
@@ -138,14 +141,17 @@ def _miscounted_models() -> Iterator[str]:
         for stage in Stage:
             stated, count = (getattr(row, f"{stage.value}_{kind}") for kind in ("count", "there"))
             if stated != count:
-                yield f"{row.name}: it counts {stated} versions in {stage.label}, not {count}."
+                yield (
+                    f"{row.name}: its counter for {stage.label} is {stated}, but it has {count} "
+                    "versions there."
+                )
         champion = row.champion
         if champion is not None and (
             champion.stage != Stage.PRODUCTION.value or champion.deleted_at is not None
         ):
             yield f"{row.name}: its champion v{champion.number} is not in Production."
         elif champion is None and row.production_there:  # type: ignore[attr-defined]  # annotated
-            yield f"{row.name}: it has versions in Production and no champion."
+            yield f"{row.name}: it has versions in Production but no champion."
 
 
 def _shown(stated: object) -> str:

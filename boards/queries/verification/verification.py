@@ -128,7 +128,7 @@ def _with_names(ends: tuple[ChainVerification, ...]) -> tuple[ChainVerification,
 
 
 def _missing(chain: str, length: int) -> ChainVerification:
-    broken = BrokenLink(chain, 1, f"missing; its head says {length} events.")
+    broken = BrokenLink(chain, 1, f"its events are missing: the head says {length}.")
     return ChainVerification(chain, broken=broken)
 
 
@@ -219,14 +219,16 @@ def _verify_on(behind: _Behind, limit: int) -> tuple[ChainVerification, int]:
     (length, digest), seen = behind.verified, 0
     verification = ChainVerification(behind.chain, length, digest)
     if behind.head[0] < length:
-        problem = f"the chain ends at {behind.head[0]}; it was verified up to {length}."
+        problem = (
+            f"the chain ends at event {behind.head[0]}, but it was verified up to event {length}."
+        )
         verification.broken = BrokenLink(behind.chain, behind.head[0] + 1, problem)
         return verification, seen
     for row in _from(behind)[: limit + 1]:
         if row.sequence == length:
             if row.hash == digest:
                 continue
-            problem = "it is not the event that was verified before."
+            problem = "it differs from the event that was verified before."
             verification.broken = BrokenLink(behind.chain, length, problem)
             return verification, seen
         if seen == limit:
@@ -260,7 +262,7 @@ def _add(verification: ChainVerification, row: models.AuditEvent) -> None:
     column = _differing_column(row)
     verification.add(
         Link(row.sequence, row.canonical_text, row.hash),
-        f"its column {column} does not say what was hashed." if column else None,
+        f"its column {column} differs from the hashed text." if column else None,
     )
 
 

@@ -79,18 +79,18 @@ def create_token(
     grant = Grant(read_scopes(scopes), tuple(model_globs))
     if not 1 <= days <= TOKEN_DAYS_MAX:
         raise InvalidInput(
-            f"A token is valid for 1 to {TOKEN_DAYS_MAX} days.", field="expires_in_days"
+            f"A token can be valid for 1 to {TOKEN_DAYS_MAX} days.", field="expires_in_days"
         )
     for scope in sorted(grant.scopes - scopes_of(user)):
         raise InvalidInput(
-            f"{user.username} may not {scope.deed}: no token of theirs can have the scope {scope}.",
+            f"{user.username} does not have the permissions that the scope {scope} needs.",
             field="scopes",
         )
     text = new_token()
     with writing_site(actor=actor, at=at) as write:
         if valid_tokens(user, write.at).count() >= TOKENS_MAX:
             raise InvalidInput(
-                f"{user.username} has {TOKENS_MAX} tokens; revoke one first.", field="name"
+                f"{user.username} already has {TOKENS_MAX} tokens. Revoke one first.", field="name"
             )
         row = ApiToken.objects.create(
             user=user,
@@ -132,7 +132,7 @@ def revoke_token(*, uid: uuid.UUID, actor: Actor, at: datetime) -> ApiToken:
         raise NotFound("There is no such token.", what="token")
     with writing_site(actor=actor, at=at) as write:
         if not ApiToken.objects.filter(pk=found.pk, revoked_at=None).update(revoked_at=write.at):
-            raise AlreadyClosed("The token was revoked already.")
+            raise AlreadyClosed("This token is already revoked.")
         found.revoked_at = write.at
         write.record(
             Action.TOKEN_REVOKED, data={"token": str(found.uid), "user": str(found.user.uid)}
@@ -182,7 +182,7 @@ def service_account(*, username: str, scopes: Iterable[Scope], actor: Actor, at:
             )
         elif not user.is_service:
             raise AlreadyExists(
-                f"“{username}” is a person's account; a service needs one of its own.",
+                f"“{username}” is a person's account. Choose another name for the service account.",
                 field="account",
             )
         missing = sorted(set(wanted) - set(user.groups.values_list("name", flat=True)))

@@ -62,10 +62,12 @@ def create_user(
         except ValidationError as error:
             raise InvalidInput(" ".join(error.messages), field=column.name) from None
     if is_reserved(username):
-        raise InvalidInput(f"“{username}” stands for the registry itself.", field="username")
+        raise InvalidInput(
+            f"The name “{username}” is reserved for the registry itself.", field="username"
+        )
     with writing_site(actor=actor, at=at) as write:
         if User.objects.filter(username__iexact=username).exists():
-            raise AlreadyExists(f"There is an account named “{username}”.", field="username")
+            raise AlreadyExists(f"An account named “{username}” already exists.", field="username")
         user = User(
             username=username,
             email=email,

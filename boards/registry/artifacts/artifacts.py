@@ -73,7 +73,7 @@ def store_blob(
             if not blob_store.is_there(content.sha256):
                 # It was collected as unreferenced content after it was placed.
                 raise Conflict(
-                    "The content was tidied away while it came; send it again.",
+                    "The content was removed as unused while it was being stored. Send it again.",
                     stage=None,
                     revision=0,
                 )
@@ -107,7 +107,7 @@ def set_artifact(
     found = artifact_digest(entries)
     stated = checked_digest(digest)
     if stated and stated != found:
-        raise DigestMismatch(f"The files have the digest {found}, and {stated} was stated.")
+        raise DigestMismatch(f"The files have the digest {found}, not {stated}.")
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
         if row.artifact_size is not None and row.artifact_digest == found:
@@ -116,14 +116,14 @@ def set_artifact(
                 return row
         if Stage(row.stage) is not Stage.DEVELOPMENT:
             raise Conflict(
-                f"{write.model.name} v{row.number} has left Development: its files are fixed. "
-                "Register a version with others.",
+                f"{write.model.name} v{row.number} has left Development, so its files can't be "
+                "changed. Register a new version.",
                 stage=Stage(row.stage),
                 revision=row.revision,
             )
         if row.artifact_size is None and row.artifact_digest not in ("", found):
             raise DigestMismatch(
-                f"The files have the digest {found}, and the version was registered with "
+                f"The files have the digest {found}, but the version was registered with "
                 f"{row.artifact_digest}."
             )
         attach_files(write, row, named_content(entries, actor=actor))
@@ -184,7 +184,8 @@ def named_content(entries: Sequence[FileEntry], *, actor: Actor) -> NamedContent
     missing = next((entry for entry in entries if entry.sha256 not in blobs), None)
     if missing is not None:
         raise NotFound(
-            f"The content of {missing.path} (SHA-256 {missing.sha256}) is not here; send it first.",
+            f"The content of {missing.path} (SHA-256 {missing.sha256}) is not stored. "
+            "Upload it first.",
             what="blob",
         )
     return NamedContent(entries, blobs)
@@ -199,7 +200,7 @@ def store_run_file(
         NotAllowed: the actor does not have the register permission, or someone else stored a file
             there.
         InvalidInput: the path is invalid.
-        AlreadyExists: the path is a folder, or leads through a file.
+        AlreadyExists: the path is a folder, or one of its folders is a file.
         TooLarge, StorageFull: see `boards.files.blob_store.arrived`.
     """
     actor.require_anywhere(Permission.REGISTER)
@@ -221,7 +222,9 @@ def _require_place(path: str, actor: Actor) -> None:
         return
     through_file = models.RunFile.objects.filter(path__in=folders_of(path)).exists()
     if through_file or _run_files_below(path):
-        raise AlreadyExists(f"“{path[:64]}” is a folder, or leads through a file.", field="path")
+        raise AlreadyExists(
+            f"“{path[:64]}” is a folder, or one of its folders is a file.", field="path"
+        )
 
 
 def _run_files_below(folder: str) -> list[models.RunFile]:
@@ -264,7 +267,7 @@ def _require_own(rows: Sequence[models.RunFile], actor: Actor) -> None:
     for row in rows:
         if row.user_id != actor.user.pk:
             raise NotAllowed(
-                f"“{row.path[:64]}” was stored by somebody else.",
+                f"“{row.path[:64]}” was stored by another account.",
                 permission=Permission.ADMINISTER.value,
             )
 

@@ -86,7 +86,7 @@ def configure_model(
         changes["workflow"] = workflow_named(workflow).name if workflow else ""
     if headline_metrics is not None:
         if len(headline_metrics) > HEADLINE_METRICS_MAX:
-            raise InvalidInput("A card shows at most two metrics.", field="headline_metrics")
+            raise InvalidInput("A card can show at most two metrics.", field="headline_metrics")
         changes["headline_metrics"] = [names.metric_name(metric) for metric in headline_metrics]
     with writing_model(name, actor=actor, at=at) as write:
         old = {column: getattr(write.model, column) for column in changes}
@@ -132,4 +132,4 @@ def delete_model(*, name: str, actor: Actor, at: datetime) -> None:
 
 def _require_free_name(name: str) -> None:
     if models.RegisteredModel.objects.filter(name=name, deleted_at=None).exists():
-        raise AlreadyExists(f"There is a model named “{name}”.", field="name")
+        raise AlreadyExists(f"A model named “{name}” already exists.", field="name")

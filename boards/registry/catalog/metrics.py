@@ -93,6 +93,6 @@ def _short(text: str, field: str, longest: int) -> str:
         stored = None
     if stored is None or len(stored) > longest:
         raise InvalidInput(
-            f"The {field} of a metric is text of at most {longest} characters.", field=field
+            f"The {field} of a metric must be a text of at most {longest} characters.", field=field
         )
     return stored

@@ -46,7 +46,7 @@ def create_model(
     name, description, tags = names.model_name(name), names.description(description), as_tags(tags)
     with writing_new_or_present_model(name, actor=actor, at=at) as write:
         if not write.is_new:
-            raise AlreadyExists(f"There is a model named “{name}”.", field="name")
+            raise AlreadyExists(f"A model named “{name}” already exists.", field="name")
         describe_new(write, description, tags)
         return write.model
 
@@ -90,7 +90,7 @@ def register_versions(
     """
     if not 1 <= len(drafts) <= VERSIONS_AT_ONCE_MAX:
         raise InvalidInput(
-            f"1 to {VERSIONS_AT_ONCE_MAX:,} versions can be registered at once.", field="versions"
+            f"Register 1 to {VERSIONS_AT_ONCE_MAX:,} versions in one request.", field="versions"
         )
     checked = []
     for place, draft in enumerate(drafts):
@@ -192,7 +192,7 @@ class _Batch:
         label = draft.texts["label"]
         if label in self.labels:
             raise AlreadyExists(
-                f"{write.model.name} has a version labelled “{label}”.", field="label"
+                f"{write.model.name} already has a version with the label “{label}”.", field="label"
             )
         if label:
             self.labels.add(label)

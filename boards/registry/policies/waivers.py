@@ -86,7 +86,7 @@ def revoke_waiver(*, uid: uuid.UUID, reason: str = "", actor: Actor, at: datetim
     with writing_model(found.version.model.name, actor=actor, at=at) as write:
         waiver = models.Waiver.objects.select_related("version__model", "granted_by").get(uid=uid)
         if not waiver_record(waiver).is_active(write.at):
-            raise AlreadyClosed("The waiver was revoked or has expired already.")
+            raise AlreadyClosed("This waiver is already revoked or expired.")
         waiver.revoked_at, waiver.revoked_by = write.at, actor.user
         waiver.save(update_fields=["revoked_at", "revoked_by"])
         write.record(

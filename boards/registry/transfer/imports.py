@@ -44,7 +44,7 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
     numbers = [version.version for version in imported.versions]
     if len(numbers) > VERSIONS_AT_ONCE_MAX or numbers != sorted(set(numbers)):
         raise InvalidInput(
-            f"At most {VERSIONS_AT_ONCE_MAX} versions come at once, by number and each once.",
+            f"Import at most {VERSIONS_AT_ONCE_MAX} versions in one request, sorted by number.",
             field="versions",
         )
     importer = Actor(actor.user, Channel.IMPORT, actor.grant)
@@ -102,11 +102,11 @@ class _Import:
 
     def _compare(self, row: models.ModelVersion, version: ImportedVersion) -> None:
         if row.deleted_at is not None:
-            self.refused[version.version] = f"v{version.version} was deleted here."
+            self.refused[version.version] = f"v{version.version} was deleted in this registry."
         elif (row.artifact_uri, row.source_run) != _identity(version):
             self.refused[version.version] = (
-                f"v{version.version} is another version here: its artifact URI or its source run "
-                "is not the same."
+                f"v{version.version} exists in this registry with another artifact URI or source "
+                "run."
             )
         else:
             self.there.append(version.version)
@@ -168,8 +168,8 @@ class _Import:
                 )
             else:
                 self.kept_aliases.append(
-                    f"The alias “{alias}” of v{version.version} points at "
-                    f"v{target.version.number} here and stays."
+                    f"The alias “{alias}” was not moved to v{version.version}: "
+                    f"in this registry it points to v{target.version.number}."
                 )
 
     def _imported(self, version: ImportedVersion) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def require_empty() -> None:
         if noun.model._default_manager.exists():
             raise NotEmpty(
                 f"The installation is not empty: it has {noun.model._meta.verbose_name_plural}. "
-                "Import into a data directory and database that no server was started on."
+                "Import into a data directory and database that no server was ever started on."
             )
 
 
@@ -107,13 +107,13 @@ def _row(noun: Noun, document: dict[str, Any], where: str) -> Model:
     columns = {column.name: column for column in noun.columns}
     if document.keys() != columns.keys():
         odd = sorted(document.keys() ^ columns.keys())
-        raise BrokenExport(f"{where}: its members are others than those of the format ({odd[0]}).")
+        raise BrokenExport(f"{where}: its members differ from the format ({odd[0]}).")
     values = {
         column.attname: _value(column, document[name], where) for name, column in columns.items()
     }
     pk = values["id"]
     if not isinstance(pk, int) or not 0 < pk <= ID_MAX:
-        raise BrokenExport(f"{where}: its id is none.")
+        raise BrokenExport(f"{where}: its id is invalid.")
     if noun.model is models.User:
         # No one knows a password here: people sign in by a sign-in link.
         values["password"] = make_password(None)
@@ -133,7 +133,7 @@ def _value(column: Field[Any, Any], value: Any, where: str) -> Any:
     except (ValidationError, ValueError, TypeError, OverflowError):
         fits = False
     if not fits or (isinstance(value, str) and "\0" in value):
-        raise BrokenExport(f"{where}: {column.name} cannot be {str(value)[:64]!r}.")
+        raise BrokenExport(f"{where}: invalid value of {column.name}: {str(value)[:64]!r}.")
     return found
 
 
@@ -142,11 +142,11 @@ def _joined(
 ) -> list[Model]:
     """Return the rows that connect an account with what these names mean (groups, permissions)."""
     if not isinstance(names, list):
-        raise BrokenExport(f"{where}: {member} is no list of names.")
+        raise BrokenExport(f"{where}: {member} is not a list of names.")
     through, column, _ = HELD[member]
     for name in names:
         if not isinstance(name, str) or name not in known:
-            raise BrokenExport(f"{where}: {member} cannot have {str(name)[:64]!r}.")
+            raise BrokenExport(f"{where}: unknown name in {member}: {str(name)[:64]!r}.")
     return [through(user_id=row.pk, **{column: known[name]}) for name in sorted(set(names))]
 
 
@@ -163,7 +163,7 @@ def _insert(noun: Noun, rows: Sequence[tuple[str, Model]]) -> None:
             for place in rows:
                 _insert(noun, [place])
         raise BrokenExport(
-            f"{rows[0][0]}: the database does not take it ({_first_line(error)})."
+            f"{rows[0][0]}: the database refused the row ({_first_line(error)})."
         ) from None
 
 
@@ -177,7 +177,7 @@ def _check_references() -> None:
         connection.check_constraints()
     except DatabaseError as error:
         raise BrokenExport(
-            f"A row refers to one that is not there ({_first_line(error)})."
+            f"A row refers to a row that does not exist ({_first_line(error)})."
         ) from None
 
 
@@ -186,7 +186,7 @@ def _verify() -> None:
     problems = [*map(str, report.broken), *report.rows]
     if problems:
         more = f" There are {len(problems) - 1:,} more." if len(problems) > 1 else ""
-        raise BrokenExport(f"The log that came does not hold. {problems[0]}{more}")
+        raise BrokenExport(f"The imported audit log is not intact. {problems[0]}{more}")
 
 
 def _continue_ids() -> None:

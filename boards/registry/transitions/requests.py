@@ -58,9 +58,7 @@ def request_transition(
         rules.check_requestable(from_stage, stage)
         expire_requests(write)
         if _open(row).filter(to_stage=stage.value).exists():
-            raise AlreadyExists(
-                f"There is an open request for {write.model.name} v{row.number} already."
-            )
+            raise AlreadyExists(f"{write.model.name} v{row.number} already has an open request.")
         request = models.TransitionRequest.objects.create(
             version=row,
             from_stage=from_stage.value,

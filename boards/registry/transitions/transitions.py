@@ -52,7 +52,9 @@ def transition_stage(
     _require_some_permission(actor, intent.to_stage, name)
     to_stage, reason = Stage.parse(intent.to_stage or ""), names.reason(intent.reason)
     if settings.OBEYA_REQUIRE_REASON and not reason:
-        raise InvalidInput("Say why: this site asks for a reason.", field="reason")
+        raise InvalidInput(
+            "Enter a reason: this registry requires one for every move.", field="reason"
+        )
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
         actor.require(permission_for_transition(Stage(row.stage), to_stage), name)

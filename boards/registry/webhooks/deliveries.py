@@ -224,9 +224,9 @@ def _note_failure(webhook: models.Webhook, outcome: Outcome, at: datetime) -> No
     rows.filter(failing_since__isnull=True).update(failing_since=at)
     since = rows.values_list("failing_since", flat=True).first()
     if outcome.status_code == GONE:
-        why = "The receiver answered 410: it is gone."
+        why = "The receiver answered 410 (Gone)."
     elif since is not None and at - since >= DISABLED_AFTER:
-        why = f"Nothing arrived for {DISABLED_AFTER.days} days."
+        why = f"Every delivery failed for {DISABLED_AFTER.days} days."
     else:
         return
     try:
@@ -252,7 +252,7 @@ def replay(*, pk: int, actor: Actor, at: datetime) -> models.Delivery:
             raise NotFound("There is no such delivery.", what="delivery")
         _require_enabled(row.webhook)
         if row.status == _PENDING and row.leased_until and row.leased_until > at:
-            raise InvalidInput("This delivery is on its way.")
+            raise InvalidInput("This delivery is being sent now.")
         _again(models.Delivery.objects.filter(pk=row.pk), at)
         row.refresh_from_db()
     return row
@@ -278,7 +278,7 @@ def replay_failed(*, uid: uuid.UUID, since: datetime, actor: Actor, at: datetime
 
 def _require_enabled(webhook: models.Webhook) -> None:
     if webhook.removed_at is not None or webhook.disabled_at is not None:
-        raise InvalidInput("A disabled endpoint gets nothing; enable it first.")
+        raise InvalidInput("This endpoint is disabled. Enable it first.")
 
 
 def _again(rows: QuerySet[models.Delivery], at: datetime) -> int:

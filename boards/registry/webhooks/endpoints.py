@@ -58,7 +58,7 @@ def create_webhook(
     secret = new_secret()
     with _unique_name(), writing_site(actor=actor, at=at) as write:
         if models.Webhook.objects.filter(removed_at=None).count() >= WEBHOOKS_MAX:
-            raise InvalidInput(f"There are {WEBHOOKS_MAX} endpoints; remove one first.")
+            raise InvalidInput(f"There are already {WEBHOOKS_MAX} endpoints. Remove one first.")
         row = models.Webhook.objects.create(
             **values,
             target=target.value,
@@ -95,7 +95,7 @@ def change_webhook(
         row = _held(uid)
         if expected_revision is not None and expected_revision != row.revision:
             raise Conflict(
-                "Somebody changed this endpoint meanwhile. Load the page again and repeat.",
+                "This endpoint was changed in the meantime. Reload the page and try again.",
                 stage=None,
                 revision=row.revision,
             )
@@ -123,7 +123,8 @@ def rotate_secret(
     actor.require(Permission.ADMINISTER, None)
     if not 0 <= overlap_hours <= OVERLAP_HOURS_MAX:
         raise InvalidInput(
-            f"Both secrets sign for 0 to {OVERLAP_HOURS_MAX} hours.", field="overlap_hours"
+            f"The old secret can stay valid for 0 to {OVERLAP_HOURS_MAX} hours.",
+            field="overlap_hours",
         )
     secret = new_secret()
     with writing_site(actor=actor, at=at) as write:
@@ -209,7 +210,7 @@ def send_test(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Delivery:
     with transaction.atomic():
         row = _held(uid)
         if row.disabled_at is not None:
-            raise InvalidInput("A disabled endpoint gets nothing; enable it first.")
+            raise InvalidInput("This endpoint is disabled. Enable it first.")
         by = display_name(actor.user)
         (message,) = send([OutgoingMessage(trial_message(row.name, by=by, at=at), [row])], at=at)
         return models.Delivery.objects.select_related("message").get(message=message)
@@ -217,9 +218,7 @@ def send_test(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Delivery:
 
 def _checked(name: str, target: Target, address: str, subscription: Subscription) -> dict[str, Any]:
     if target is Target.EMAIL and not settings.OBEYA_EMAIL_URL:
-        raise InvalidInput(
-            "This installation sends no e-mail yet: set OBEYA_EMAIL_URL first.", field="target"
-        )
+        raise InvalidInput("E-mail is not configured. Set OBEYA_EMAIL_URL first.", field="target")
     return {
         "name": endpoint_name(name),
         "address": endpoint_address(target, address),
@@ -289,4 +288,4 @@ def _unique_name() -> Iterator[None]:
     try:
         yield
     except IntegrityError:
-        raise AlreadyExists("An endpoint has that name already.", field="name") from None
+        raise AlreadyExists("An endpoint with this name already exists.", field="name") from None

@@ -85,7 +85,7 @@ def _version(text: str) -> int | None:
 
 
 class LiveValueForm(PageForm):
-    """What was measured live of a version in Production."""
+    """A live value of a version in Production."""
 
     ids = "live-%s"
 
@@ -150,7 +150,7 @@ class LimitForm(PageForm):
 
 
 class DefinitionForm(PageForm):
-    """What a metric's name means."""
+    """The definition of a metric."""
 
     direction = ParsedField(
         "Better direction",
@@ -201,5 +201,5 @@ class DefinitionForm(PageForm):
         return cls(initial={name: getattr(definition, name) for name in cls.base_fields})
 
     def definition(self, name: str) -> MetricDefinition:
-        """Return what the form says of the metric."""
+        """Return the definition that the form contains."""
         return MetricDefinition(name=name, **self.cleaned_data)

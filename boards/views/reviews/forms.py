@@ -27,12 +27,12 @@ class RequestForm(PageForm):
     ids = "request-%s"
 
     reason = reason_field(
-        "Reason", rows=3, required=True, parse=partial(names.required_reason, to="ask for it")
+        "Reason", rows=3, required=True, parse=partial(names.required_reason, to="request the move")
     )
     archive_existing = forms.BooleanField(required=False)
 
     def offer_to_archive(self, occupants: tuple[int, ...]) -> None:
-        """Ask whether the versions in Production are archived, or do not where there are none."""
+        """Offer to archive the versions in Production; hide the field if there are none."""
         if occupants:
             versions = ", ".join(f"v{number}" for number in occupants)
             # A form that was validated has taken the labels of its fields already.
@@ -48,7 +48,7 @@ class VoteForm(PageForm):
 
 
 class WaiverForm(PageForm):
-    """Which requirements are waived, why, and until when.
+    """The requirements to waive, the reason and the expiry.
 
     `time_zone` is the reader's, which their browser states.
     """
@@ -92,6 +92,6 @@ class WaiverForm(PageForm):
 
 
 class RevokeForm(PageForm):
-    """Why a waiver is revoked."""
+    """The reason for revoking a waiver."""
 
     reason = reason_field(with_mark("Reason", "optional"), rows=2)

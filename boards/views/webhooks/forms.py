@@ -129,7 +129,7 @@ def _hours(text: str) -> int:
 
 
 class SecretForm(PageForm):
-    """How long the old secret signs besides a new one."""
+    """How long the old secret stays valid beside a new one."""
 
     overlap_hours = ParsedField(
         "Keep the old secret valid",
