@@ -1,11 +1,11 @@
-# Everything runs in .venv, which the first target that needs it makes by itself: with uv when it is
-# on the PATH, else with venv and pip. What goes in is pinned, with hashes, in requirements/.
+# Everything runs in .venv. The first target that needs it creates it: with uv if it is on the PATH,
+# else with venv and pip. requirements/ pins all packages with their hashes.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-# The tests start hundreds of Python processes, which would all compile every module again.
+# The tests start hundreds of Python processes, and each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
@@ -27,14 +27,14 @@ PYTEST = $(BIN)/pytest -n $(JOBS)
 ON_SQLITE = OBEYA_TEST_DATABASE=sqlite OBEYA_MLFLOW_PYTHON="$(MLFLOW)/bin/python" $(PYTEST)
 ON_POSTGRESQL = OBEYA_TEST_DATABASE=postgresql OBEYA_MLFLOW_PYTHON="$(MLFLOW)/bin/python" $(PYTEST)
 
-# MLflow's own clients and server, which the tests drive, never share our environment. They are big,
-# so that theirs are kept for the next run, and for the next checkout.
+# The tests run MLflow's clients and server in separate environments. These are large, so they are
+# kept for later runs and other checkouts.
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/obeya
 MLFLOW = $(CACHE)/mlflow-$(shell cksum < requirements/mlflow.lock | cut -d ' ' -f 1)
 MLFLOW2 = $(CACHE)/mlflow2-$(shell cksum < requirements/mlflow2.lock | cut -d ' ' -f 1)
 
 .PHONY: help
-help: ## Say what there is
+help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  With another port and data directory: make demo PORT=8123 DATA=/path/to/data"
@@ -44,38 +44,38 @@ demo: $(SERVER_READY) ## Start the registry with sample models, on port 8000 wit
 	@exec $(BIN)/obeya demo $(SERVE_OPTIONS)
 
 .PHONY: run
-run: $(SERVER_READY) ## Start the registry, empty at first, on port 8000 with ./data
+run: $(SERVER_READY) ## Start the registry without sample models, on port 8000 with ./data
 	@exec $(BIN)/obeya serve $(SERVE_OPTIONS)
 
 .PHONY: dev
-dev: $(DEV_READY) ## Make or refresh .venv with all that development needs
+dev: $(DEV_READY) ## Create or update .venv for development
 
 .PHONY: check
-check: $(DEV_READY) ## Linter, formatters, types, import contracts
+check: $(DEV_READY) ## Run the linter, formatters, type checker and import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/djangofmt --check templates
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# A missing browser fails the browser tests with a sentence, not the run before it starts.
+# Without a browser only the browser tests fail, each with the reason.
 .PHONY: chromium
 chromium: $(DEV_READY)
 	@$(BIN)/python scripts/find_chromium.py || true
 
 .PHONY: test
-test: check chromium test-sqlite test-postgresql ## Every check that a change has to pass, in about ten minutes
+test: check chromium test-sqlite test-postgresql ## Run every check that a change must pass (about ten minutes)
 
 .PHONY: test-sqlite
-test-sqlite: $(DEV_READY) $(MLFLOW)/.ready chromium ## The tests of `make test` on SQLite
+test-sqlite: $(DEV_READY) $(MLFLOW)/.ready chromium ## Run the tests of `make test` on SQLite
 	$(ON_SQLITE) -m "not release" $(ARGS)
 
 .PHONY: test-postgresql
-test-postgresql: $(DEV_READY) $(MLFLOW)/.ready ## The tests of `make test` that can differ on PostgreSQL
+test-postgresql: $(DEV_READY) $(MLFLOW)/.ready ## Run the tests of `make test` that can differ on PostgreSQL
 	$(ON_POSTGRESQL) -m "both_engines and not release" $(ARGS)
 
 .PHONY: test-all
-test-all: check chromium test-all-sqlite test-all-postgresql test-mlflow ## All tests on both engines, and with MLflow 2: before a release
+test-all: check chromium test-all-sqlite test-all-postgresql test-mlflow ## Run all tests on both engines and with MLflow 2, before a release
 
 .PHONY: test-all-sqlite
 test-all-sqlite: $(DEV_READY) $(MLFLOW)/.ready chromium
@@ -86,29 +86,29 @@ test-all-postgresql: $(DEV_READY) $(MLFLOW)/.ready chromium
 	OBEYA_TEST_ALL=1 $(ON_POSTGRESQL) $(ARGS)
 
 .PHONY: test-mlflow
-test-mlflow: $(DEV_READY) $(MLFLOW2)/.ready ## The tests of the MLflow protocol, with clients of MLflow 2
+test-mlflow: $(DEV_READY) $(MLFLOW2)/.ready ## Run the tests of the MLflow protocol with clients of MLflow 2
 	OBEYA_MLFLOW_PYTHON="$(MLFLOW2)/bin/python" $(PYTEST) tests/mlflow $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(DEV_READY) chromium ## Take the pictures that the README shows
+screenshots: $(DEV_READY) chromium ## Update the pictures in the README
 	$(BIN)/python scripts/screenshots.py
 
 .PHONY: openapi
-openapi: $(DEV_READY) ## Write docs/openapi.json anew
+openapi: $(DEV_READY) ## Generate docs/openapi.json
 	$(BIN)/python scripts/write_openapi.py
 
 .PHONY: webhook-events
-webhook-events: $(DEV_READY) ## Write docs/webhook-events.md anew
+webhook-events: $(DEV_READY) ## Generate docs/webhook-events.md
 	$(BIN)/python scripts/webhook_events.py
 
 .PHONY: clean
-clean: ## Remove .venv, caches and built files; the data directory stays
+clean: ## Remove .venv, caches and built files, but not the data directory
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 # --- The environment ------------------------------------------------------------------------------
 
-# Prints a Python that is new enough and can make environments, or says what is missing.
+# Prints a Python that is new enough and can create environments, or what is missing.
 define FIND_PYTHON
 	asked="$(PYTHON)"; found=; old=; bare=; \
 	for candidate in $${asked:-python3 python3.13 python3.12 python3.11 python3.14 python}; do \
@@ -123,15 +123,15 @@ define FIND_PYTHON
 	  if [ -n "$$bare" ]; then \
 	    echo "Obeya: $$bare has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
 	  elif [ -n "$$old" ]; then \
-	    echo "Obeya needs Python 3.11 or newer; these are older:$$old. Name another: make PYTHON=/path/to/python3" >&2; \
+	    echo "Obeya needs Python 3.11 or newer; these are older:$$old. Choose another: make PYTHON=/path/to/python3" >&2; \
 	  else \
-	    echo "Obeya needs Python 3.11 or newer; found no $${asked:-python3} on the PATH. Name one: make PYTHON=/path/to/python3" >&2; \
+	    echo "Obeya needs Python 3.11 or newer; found no $${asked:-python3} on the PATH. Choose one: make PYTHON=/path/to/python3" >&2; \
 	  fi; \
 	  exit 1; \
 	fi
 endef
 
-# Makes .venv unless a usable one is there, then installs lock $(1) and the checkout itself.
+# Creates .venv unless a usable one exists, then installs lock $(1) and the checkout itself.
 define INSTALL
 	@set -e; \
 	if command -v uv >/dev/null 2>&1; then \
@@ -155,13 +155,13 @@ $(SERVER_READY): requirements/server.lock pyproject.toml
 	$(call INSTALL,requirements/server.lock)
 	@touch $@
 
-# The development lock holds the server lock's versions and more, so it makes both ready.
+# The development lock contains the versions of the server lock, so both are ready.
 $(DEV_READY): requirements/dev.lock requirements/server.lock pyproject.toml
 	$(call INSTALL,requirements/dev.lock)
 	@touch $(SERVER_READY) $@
 
-# Makes the environment $(2) with nothing but lock $(1), which is a part of its name. The marker comes
-# last, so that one that was interrupted is made anew.
+# Creates the environment $(2) from lock $(1) only; the name contains a checksum of the lock. The
+# marker is created last, so that an interrupted installation is repeated.
 define INSTALL_APART
 	@set -e; \
 	echo "Installing $(1) into $(2); it is kept there for later runs"; \
@@ -190,7 +190,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 \
 	--no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .PHONY: lock
-lock: ## Resolve requirements/*.lock anew (needs uv; UPGRADE=1 takes newer versions)
+lock: ## Update requirements/*.lock (needs uv; UPGRADE=1 takes newer versions)
 	@command -v uv >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(LOCK) pyproject.toml --extra server --group build -o requirements/server.lock
 	$(LOCK) pyproject.toml --extra server --group dev -c requirements/server.lock \

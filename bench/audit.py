@@ -1,9 +1,11 @@
-"""The cost of a large audit log: `python bench/audit.py [EVENTS] [--keep DIRECTORY]`.
+"""Measure pages, verification and export of a large audit log.
+
+    python bench/audit.py [EVENTS] [--keep DIRECTORY]
 
 Fills a temporary SQLite database with models, versions and their events, a fifth of which are
-moves, and prints the median time of each page of the log, of the board on a past date, and of
-verifying and exporting. The events are created in Python with their true hashes and written
-directly into the tables: this measures reading.
+moves. Prints the median time of each page of the log and of the board on a past date, and the times
+of verification and export. The events are created in Python with their real hashes and written
+directly into the tables, so only reading is measured.
 """
 
 from __future__ import annotations
@@ -36,22 +38,24 @@ FILTERS = {
     "stage, either side": {"stage": "staging"},
     "stage, out of": {"stage": "production", "side": "out_of"},
     "period": {"since": "2025-03-01", "until": "2025-03-31"},
-    "way in": {"channel": "cli"},
-    "way in, rare": {"channel": "mlflow"},
-    "way in, none": {"channel": "python"},
+    "channel": {"channel": "cli"},
+    "channel, rare": {"channel": "mlflow"},
+    "channel, no match": {"channel": "python"},
     "actor + action": {"actor": "user7", "action": "model_version.stage_transitioned"},
     "actor + rare action": {"actor": "user7", "action": "model_version.deleted"},
-    "rare actor + way in": {"actor": "rare", "channel": "cli"},
-    "way in + stage": {"channel": "mlflow", "stage": "production"},
+    "rare actor + channel": {"actor": "rare", "channel": "cli"},
+    "channel + stage": {"channel": "mlflow", "stage": "production"},
     "period + rare actor": {"actor": "rare", "since": "2024-02-01", "until": "2025-10-01"},
 }
 
 
 def main() -> None:
-    """Fill, measure, print."""
+    """Fill the database, measure, print the results."""
     parser = argparse.ArgumentParser()
     parser.add_argument("events", nargs="?", type=int, default=1_000_000)
-    parser.add_argument("--keep", help="keep the database here, and use the one that is there")
+    parser.add_argument(
+        "--keep", help="store the database in this directory, or use the one that is already there"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(arguments.keep or scratch)
@@ -69,7 +73,7 @@ def main() -> None:
 
 
 def fill(events: int) -> None:
-    """Fill an empty log with about `events` events; leave a log that is not empty as it is."""
+    """Write about `events` events into an empty log; leave a log that is not empty unchanged."""
     from django.db import transaction
 
     from boards import models
@@ -165,7 +169,7 @@ def _fill_model(number: int, random: Random, users: list[Any]) -> None:
 
 
 def _story(rows: list[Any], random: Random) -> Iterator[tuple[Any, ...]]:
-    """Yield the events of a model's versions: registered, moved forward, measured, deleted."""
+    """Yield what happens to the versions of a model: registered, moved, measured, deleted."""
     from obeya.records import Action
     from obeya.stages import Stage
 
@@ -173,7 +177,7 @@ def _story(rows: list[Any], random: Random) -> Iterator[tuple[Any, ...]]:
     for row in rows:
         at = START + timedelta(minutes=random.randrange(DAYS * 24 * 60))
         yield at, Action.VERSION_REGISTERED, row, None, Stage.DEVELOPMENT
-        # Most reach the last stage: a stage has many past versions and few current ones.
+        # Most versions reach the last stage, so that many have left each stage and few are in it.
         steps = random.choices((0, 1, 2, 3), (15, 5, 3, 77))[0]
         for before, after in list(pairwise(path))[:steps]:
             at += timedelta(minutes=random.randrange(1, 14 * 24 * 60))
@@ -186,7 +190,7 @@ def _story(rows: list[Any], random: Random) -> Iterator[tuple[Any, ...]]:
 
 
 def report() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     from boards import models
 
     events, moves = models.AuditEvent.objects.count(), models.StageTransition.objects.count()
@@ -220,7 +224,7 @@ def _report_past() -> None:
     from boards.queries.search.board_filter import BoardFilter
     from obeya.stages import Stage
 
-    print(f"\n{'the board as of':<22} {'':>9} {'':>9}  statements")
+    print(f"\n{'board on a past date':<22} {'':>9} {'':>9}  statements")
     for name, days, board_filter in (
         ("the first month", 30, BoardFilter()),
         ("the middle", DAYS // 2, BoardFilter()),
@@ -255,7 +259,7 @@ def _report_whole() -> None:
 
     print()
     taken, _ = measure(lambda: verify_new_events(actor=SYSTEM, at=timezone.now()), rounds=1)
-    print(f"verify now, one press: {taken / 1000:.1f} s")
+    print(f"verify now, one click: {taken / 1000:.1f} s")
     for form in ExportForm:
         before = memory()
         taken, _ = measure(lambda f=form: sum(map(len, export_lines(f, AuditFilter()))), rounds=1)
@@ -268,7 +272,7 @@ def _report_whole() -> None:
 
 
 def memory() -> float:
-    """Return the peak memory of the process, in MB."""
+    """Return the peak memory of the process in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -1,8 +1,10 @@
-"""The cost of the board as the registry grows: `python bench/board.py [VERSIONS]`.
+"""Measure how the time of the board grows with the number of versions.
 
-Fills a temporary SQLite database, requests the same pages of a small and of a large registry in
-turn, and prints the median time of each, the number of statements, and the ratio. The rows are
-written directly into the tables: this measures reading.
+    python bench/board.py [VERSIONS]
+
+Fills a temporary SQLite database, requests the same pages of a small and of a large registry, and
+prints the median time of each, the ratio, and the number of statements. The rows are written
+directly into the tables, so only reading is measured.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ PAGES = {
     "metric, rare": "metric=accuracy >= 0.9999",
     "tag": "tag=family=f7",
     "one model": "model=model-00007",
-    "owner": "owner=nobody",
+    "owner": "owner=unknown",
 }
 
 
 def main() -> None:
-    """Fill, measure, print."""
+    """Fill the database, measure, print the results."""
     versions = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with tempfile.TemporaryDirectory() as directory:
         os.environ["OBEYA_DATA_DIR"] = directory
@@ -55,7 +57,7 @@ def main() -> None:
 
 
 def fill(size: int) -> None:
-    """Bring the registry to `size` versions, fifty per model, most of them in Development."""
+    """Fill the registry up to `size` versions, fifty per model, most of them in Development."""
     from boards import models
     from obeya.stages import Stage
 
@@ -97,7 +99,7 @@ def fill(size: int) -> None:
 
 
 def measure(query: str) -> tuple[float, int]:
-    """Return the median milliseconds of a board under a filter, and its number of statements."""
+    """Return the median milliseconds of a filtered board, and its number of statements."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

@@ -1,9 +1,11 @@
-"""The speed of webhook deliveries: `python bench/deliveries.py [EVENTS]`.
+"""Measure how fast webhook deliveries arrive.
+
+    python bench/deliveries.py [EVENTS]
 
 Starts `obeya worker` on a temporary registry and a receiver on loopback, writes that many events
 (400 by default) as fast as it can, and prints how long after the last write the last delivery
 arrived, how many arrived per second, and the worker's processor time: with one endpoint, and with
-eight. Uses SQLite, or the empty PostgreSQL database that DATABASE_URL names.
+eight. Uses SQLite, or the empty PostgreSQL database of DATABASE_URL.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ SECONDS_WITHOUT_DELIVERY = 60
 
 
 class Arrivals:
-    """Counts the messages that arrive."""
+    """The number of deliveries that arrived."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -38,7 +40,7 @@ class Arrivals:
             self._changed.notify_all()
 
     def wait_for(self, count: int) -> None:
-        """Wait until this many messages have arrived."""
+        """Wait until `count` deliveries have arrived."""
         with self._changed:
             while self.count < count:
                 if not self._changed.wait(SECONDS_WITHOUT_DELIVERY):
@@ -104,7 +106,7 @@ def _measure(events: int, endpoints: int, name: str) -> None:
 
 
 def _worker_processor_seconds() -> float:
-    """Return user and system time of the workers that have ended, startup included."""
+    """Return user and system time of the ended workers in seconds, including their start."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

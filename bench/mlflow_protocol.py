@@ -1,8 +1,10 @@
-"""The cost of the MLflow protocol at size: `python bench/mlflow_protocol.py [VERSIONS]`.
+"""Measure how the time of MLflow protocol requests grows with the number of versions.
+
+    python bench/mlflow_protocol.py [VERSIONS]
 
 Fills a temporary SQLite database, sends the same requests to a small and to a large registry, and
-prints the median time of each, the number of statements, and the ratio. A tenth of the versions
-belong to one model. The rows are written directly into the tables: this measures reading.
+prints the median time of each, the ratio, and the number of statements. A tenth of the versions
+belong to one model. The rows are written directly into the tables, so only reading is measured.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def main() -> None:
-    """Fill, measure, print."""
+    """Fill the database, measure, print the results."""
     versions = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with tempfile.TemporaryDirectory() as directory:
         os.environ["OBEYA_DATA_DIR"] = directory

@@ -1,8 +1,10 @@
-"""The memory that a large upload takes: `python bench/upload_memory.py [MEBIBYTES]`.
+"""Measure the memory of the server during a large upload.
 
-Starts the server on a temporary directory, streams one file into it (2048 MiB by default), fetches
-it again, and prints by how much the memory of the server's processes grew at most, and the time
-that both took. Linux only: it reads /proc.
+    python bench/upload_memory.py [MEBIBYTES]
+
+Starts the server on a temporary directory, uploads one file as a stream (2,048 MiB by default) and
+downloads it again. Prints both times, and by how much the memory of the server's processes grew at
+most. Linux only: it reads /proc.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ SECONDS_TO_START = 60
 
 
 def main() -> None:
-    """Start, measure, print."""
+    """Start the server, measure, print the results."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 2_048
     obeya = [sys.executable, "-m", "obeya.cli"]
     with tempfile.TemporaryDirectory() as directory:
@@ -77,8 +79,8 @@ def _measure(port: int, token: str, parent: int, count: int) -> None:
     down = time.monotonic() - began
     ended.set()
     watcher.join()
-    same = "the same bytes" if came.digest() == digest.digest() else "OTHER BYTES"
-    print(f"{count:,} MiB up in {up:.1f} s, down in {down:.1f} s, {same}")
+    same = "the same bytes" if came.digest() == digest.digest() else "DIFFERENT BYTES"
+    print(f"{count:,} MiB uploaded in {up:.1f} s, downloaded in {down:.1f} s, {same}")
     print(f"memory of the server: {before:,.0f} MiB before, at most {most[0] - before:,.0f} more")
 
 
@@ -107,7 +109,7 @@ def _watch(parent: int, most: list[float], ended: threading.Event) -> None:
 
 
 def _memory(parent: int) -> float:
-    """Return the memory of the process and its children, in MiB."""
+    """Return the memory of the process and its children in MiB."""
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:

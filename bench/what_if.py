@@ -1,10 +1,12 @@
-"""The cost of a draft policy's impact preview: `python bench/what_if.py [VERSIONS]`.
+"""Measure the impact preview of a draft policy on a large registry.
 
-Fills a temporary SQLite database with versions of five metrics each, fifty per model, of which
-nearly a third were promoted with frozen evidence. Runs the same drafts of the default policy over a
-small and over a large registry in turn, and prints the median time of each, how many versions and
-past promotions it checked, and the number of statements. The rows are written directly into the
-tables: this measures reading and checking.
+    python bench/what_if.py [VERSIONS]
+
+Fills a temporary SQLite database with versions of five metrics each, fifty per model. Nearly a
+third of them were promoted with frozen evidence. Previews the same drafts of the default policy for
+a small and for a large registry, and prints the median time of each, the number of versions and
+past promotions that were checked, and the number of statements. The rows are written directly into
+the tables, so only reading and checking is measured.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ METRICS = ("accuracy", "f1", "latency_ms", "auc", "loss")
 
 
 def main() -> None:
-    """Fill, measure, print."""
+    """Fill the database, measure, print the results."""
     versions = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with tempfile.TemporaryDirectory() as directory:
         os.environ["OBEYA_DATA_DIR"] = directory
@@ -58,7 +60,7 @@ def main() -> None:
 
 
 def drafts() -> dict[str, PromotionPolicy]:
-    """Return the drafts to run, from the cheapest to the most expensive."""
+    """Return the drafts to run, the fastest first."""
     from obeya.policy.bounds import Comparison
     from obeya.policy.policy import PromotionPolicy
     from obeya.policy.rules import ArtifactDigest, RequiredDescription, RequiredTag, TimeInStage
@@ -95,7 +97,7 @@ def drafts() -> dict[str, PromotionPolicy]:
 
 
 def fill(size: int) -> None:
-    """Bring the registry to `size` versions, most of them in Development."""
+    """Fill the registry up to `size` versions, most of them in Development."""
     from boards import models
     from obeya.stages import Stage
 

@@ -252,7 +252,7 @@ DISTILLED_WORDS = frozenset({"dist", "distilled"})
 
 
 class SourceError(Exception):
-    """The source files are not what this script was written for; the message says how."""
+    """The source files differ from those that this script was written for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +318,7 @@ def read_rows(folder: Path, name: str) -> list[dict[str, str]]:
         )
     for line, row in enumerate(rows, start=2):
         if None in row or None in row.values():
-            raise SourceError(f"{name}, row {line}: not {len(columns)} cells.")
+            raise SourceError(f"{name}, row {line}: the row must have {len(columns)} cells.")
     return rows
 
 
@@ -327,7 +327,7 @@ def read_sized(folder: Path, name: str, size_column: str) -> Sized:
     rows: dict[tuple[str, int], Row] = {}
     for row in read_rows(folder, name):
         if not row[size_column].isdecimal():
-            raise SourceError(f"{name}: “{row[size_column]}” is no image size in pixels.")
+            raise SourceError(f"{name}: “{row[size_column]}” is not an image size in pixels.")
         key = (row["model"], int(row[size_column]))
         if key in rows:
             raise SourceError(f"{name} measures {key[0]} at {key[1]} pixels twice.")
@@ -548,7 +548,7 @@ def check(found: Counts) -> None:
         if getattr(found, field.name) != getattr(EXPECTED, field.name)
     ]
     if wrong:
-        raise SourceError(f"The source is not the expected one; {'; '.join(wrong)}.")
+        raise SourceError(f"The source differs from the expected one: {'; '.join(wrong)}.")
 
 
 def write(rows: Sequence[Row], path: Path) -> None:

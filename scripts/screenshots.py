@@ -39,7 +39,9 @@ def main() -> int:
     """Take the pictures and print their names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("screenshots"), help="[screenshots]")
-    parser.add_argument("--data-dir", type=Path, help="keep the demo's data there")
+    parser.add_argument(
+        "--data-dir", type=Path, help="store the data of the demo in this directory"
+    )
     parser.add_argument("--readme", action="store_true", help="only docs/images/board-*.png")
     arguments = parser.parse_args()
     with ExitStack() as cleanup:
@@ -78,7 +80,7 @@ def main() -> int:
 
 @contextmanager
 def running_demo(data: Path) -> Iterator[str]:
-    """Run the demo and yield the link that signs the administrator in."""
+    """Run the demo and yield the sign-in link of the administrator."""
     log = data / "screenshots.log"
     data.mkdir(parents=True, exist_ok=True)
     obeya = Path(sys.executable).with_name("obeya")
@@ -97,8 +99,8 @@ def running_demo(data: Path) -> Iterator[str]:
                     yield found[0]
                     return
             raise SystemExit(
-                "The demo printed no link to sign in with; its directory may belong to somebody "
-                f"who has a password.\n{log.read_text()}"
+                "The demo printed no sign-in link. An account in its directory may already have a "
+                f"password.\n{log.read_text()}"
             )
         finally:
             server.terminate()
@@ -225,7 +227,7 @@ def check_size(path: Path) -> None:
     """Fail on a picture that would make the README slow."""
     size = path.stat().st_size
     if size > README_MAX_BYTES:
-        raise SystemExit(f"{path} has {size:,} bytes; at most {README_MAX_BYTES:,} are wanted.")
+        raise SystemExit(f"{path} has {size:,} bytes; at most {README_MAX_BYTES:,} are allowed.")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Write docs/webhook-events.md: a message of every type, as the registry creates it.
+"""Write docs/webhook-events.md: an example message of every event type.
 
     python scripts/webhook_events.py
 
-Everything that can happen happens in a temporary registry, with an endpoint that is subscribed to
+Creates one event of each type in a temporary registry, which has an endpoint that is subscribed to
 all events.
 """
 
@@ -20,10 +20,10 @@ from typing import Any
 
 OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "webhook-events.md"
 HEAD = """\
-# Events of webhooks
+# Webhook events
 
-A message of every type, as the registry makes it; [webhooks](webhooks.md) says what the members
-mean. `make webhook-events` writes this page.
+An example message of every event type. [Webhooks](webhooks.md) describes the members.
+`make webhook-events` generates this page from the code.
 """
 
 

@@ -15,7 +15,7 @@ OUTPUT = ROOT / "docs/openapi.json"
 
 
 def openapi_text() -> str:
-    """Return the document as it is committed; Django has to be set up."""
+    """Return the document as it is committed. Django must be set up."""
     from boards.api.api import api
 
     schema = api.get_openapi_schema(path_prefix="/api/v1/")

@@ -65,7 +65,7 @@ def _nobodys(username: str) -> str:
 
 @admin.register(models.User)
 class UserAdmin(DjangoUserAdmin):
-    """Accounts. They are never deleted, because the log refers to them; they are made inactive."""
+    """Accounts. They are never deleted, because the log refers to them; they are deactivated."""
 
     list_display = ("username", "email", "is_active", "is_staff", "is_superuser", "last_login")
     fieldsets = (

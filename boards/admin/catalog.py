@@ -64,7 +64,9 @@ def _move_to(stage: Stage) -> Action:
                     at=timezone.now(),
                 )
             except RegistryError as error:
-                model_admin.message_user(request, f"Could not move {title}. {error}", messages.ERROR)
+                model_admin.message_user(
+                    request, f"Could not move {title}. {error}", messages.ERROR
+                )
             else:
                 came_from = made.from_stage.label if made.from_stage else "nowhere"
                 model_admin.message_user(

@@ -132,8 +132,9 @@ def _print_link(name: str, path: str, options: dict[str, Any]) -> None:
         click.echo(f"One-time sign-in link of {name} at {base}, valid for one day:")
     else:
         click.echo(
-            f"One-time sign-in link of {name}, valid for one day. No server runs on this data now: "
-            "start one before you open the link. Set --host and --port for another address:"
+            "No server runs on this data now. Start one to use the one-time sign-in link of "
+            f"{name}, valid for one day. If its address differs, create the link with --host and "
+            "--port:"
         )
     click.echo(base.rstrip("/") + path)
 

@@ -237,7 +237,7 @@ def test_an_unknown_endpoint_is_reported(path: str, client: Client, db: None) ->
 
 def test_a_method_that_an_endpoint_does_not_have_is_named(call: Call) -> None:
     answer = call("DELETE", "registered-models/get", {"name": "churn"})
-    assert refused(answer, "BAD_REQUEST", 405).endswith("use GET.")
+    assert refused(answer, "BAD_REQUEST", 405).endswith("Use GET.")
     assert answer["Allow"] == "GET"
 
 

@@ -401,7 +401,7 @@ def test_it_starts_without_an_administrator_and_says_what_to_do(data):
     try:
         (home,) = server.wait_for_urls(1)
         hint = [server.process.stdout.readline().strip() for _ in range(3)]
-        assert "no active account is an administrator" in hint[1]
+        assert "there is no active administrator" in hint[1]
         assert hint[2] == "obeya user create NAME --group administrator"
         assert status(f"{home}readyz") == 200
     finally:

@@ -346,7 +346,9 @@ def test_a_refusal_is_shown_and_nothing_moves(
     client = client_of(alice)
     page = act(client, VERSIONS, "move_to_production", first, second)
     assert "Could not move a&lt;script&gt; v1. accuracy is 0.8; required: &gt; 0.9." in page
-    assert "Could not move b v1. Development to Production is not allowed: it skips Staging." in page
+    assert (
+        "Could not move b v1. Development to Production is not allowed: it skips Staging." in page
+    )
     assert [v.stage for v in ModelVersion.objects.order_by("pk")] == ["staging", "development"]
     assert AuditEvent.objects.filter(action="model_version.transition_refused").count() == 1
 

@@ -74,16 +74,16 @@ NOUNS = (
 )
 
 STAY: Mapping[type[Model], str] = {
-    models.OneTimeLink: "lets somebody in",
-    models.ApiToken: "lets somebody in",
-    models.IdempotentRequest: "is kept for a week, for callers of this server",
-    models.VerificationRun: "is what this installation saw of its own log",
-    models.VerifiedChain: "is what this installation saw of its own log",
-    models.Webhook: "sends from where it is; its secrets are sealed under this installation's key",
+    models.OneTimeLink: "a credential",
+    models.ApiToken: "a credential",
+    models.IdempotentRequest: "stored for a week, for the clients of this server",
+    models.VerificationRun: "the imported log is verified again",
+    models.VerifiedChain: "the imported log is verified again",
+    models.Webhook: "its secrets are encrypted with the key of this installation",
     models.WebhookMessage: "belongs to the endpoints",
     models.Delivery: "belongs to the endpoints",
     models.DeliveryAttempt: "belongs to the endpoints",
-    models.HeadsPublished: "is what this installation made known",
+    models.HeadsPublished: "published by this installation",
 }
 """The tables that are not exported, and why."""
 

@@ -68,7 +68,7 @@ def _scope_label(scope: Scope, is_allowed: bool) -> str:
 
 
 def password_form(user: User, data: Mapping[str, Any] | None) -> SetPasswordForm[User]:
-    """Return the form of a new password; an account that has one has to give it."""
+    """Return the form of a new password; an account that has one must enter it."""
     form_class = PasswordChangeForm if user.has_usable_password() else SetPasswordForm
     form = form_class(user, data, label_suffix="")
     for field in form.fields.values():

@@ -29,7 +29,7 @@ SECONDS = len("2026-03-03T12:00:00")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductionOn:
-    """The form on a model's page and its answer; `day` is None if nothing was asked."""
+    """The form on a model's page and its answer; `day` is None if no day was entered."""
 
     today: date
     day: date | None = None

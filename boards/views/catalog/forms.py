@@ -73,7 +73,7 @@ class GuardrailForm(PageForm):
 
     @property
     def guardrail(self) -> Guardrail:
-        """What is set. Raises `InvalidInput`."""
+        """The guardrail to set. Raises `InvalidInput`."""
         return Guardrail(**self.cleaned_data)
 
 
@@ -116,7 +116,7 @@ class LimitForm(PageForm):
                 "placeholder": "no limit",
             }
         ),
-        # What is no number is refused like 0, which no limit can be.
+        # A text that is not a number is refused like 0, which is too low.
         parse=lambda text: whole_number(text.strip()) or 0,
     )
     mode = ParsedField(
@@ -145,7 +145,7 @@ class LimitForm(PageForm):
 
     @property
     def wip_limit(self) -> WipLimit:
-        """What is set. Raises `InvalidInput`."""
+        """The limit to set. Raises `InvalidInput`."""
         return WipLimit(self.stage, **self.cleaned_data)
 
 

@@ -15,7 +15,7 @@ def _version(text: str) -> int | None:
 
 
 class RollbackForm(PageForm):
-    """Which version goes back into Production, and why.
+    """The version to move back to Production, and the reason.
 
     The template writes the options: they follow what is in Production now, not what was sent.
     """

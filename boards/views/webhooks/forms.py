@@ -75,7 +75,7 @@ class EndpointForm(PageForm):
 
     @property
     def subscription(self) -> Subscription:
-        """What is asked for. Raises `InvalidInput`."""
+        """The subscription that the form describes. Raises `InvalidInput`."""
         values = self.cleaned_data
         return subscription_of(values["type"], values["models"], values["stage"])
 
