@@ -138,7 +138,7 @@ class IdempotencyKeyInUse(RegistryError):
     exit_status = 4
 
     def __init__(self) -> None:
-        super().__init__("This request is being answered at this moment; send it again later.")
+        super().__init__("This request is still being processed. Send it again later.")
 
 
 class IdempotencyKeyReused(RegistryError):
@@ -150,7 +150,7 @@ class IdempotencyKeyReused(RegistryError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This Idempotency-Key came with another request before; use a new one for each."
+            "This Idempotency-Key was already used for another request. Use a new key for each one."
         )
 
 

@@ -78,7 +78,7 @@ def alias(text: str) -> str:
     """
     name = _line(text, what="An alias", field="alias", longest=ALIAS_MAX)
     if not _ALIAS.match(name):
-        raise InvalidInput("An alias may contain only letters, digits, “_” and “-”.", field="alias")
+        raise InvalidInput("An alias can contain only letters, digits, “_” and “-”.", field="alias")
     if _RESERVED_ALIAS.match(name):
         raise InvalidInput(f"“{name}” is reserved and cannot be an alias.", field="alias")
     return name
@@ -99,7 +99,7 @@ def artifact_digest(text: str) -> str:
         return ""
     if not _DIGEST.match(digest):
         raise InvalidInput(
-            "A digest is “sha256:” and 64 hexadecimal digits.", field="artifact_digest"
+            "A digest must be “sha256:” and 64 hexadecimal digits.", field="artifact_digest"
         )
     return f"sha256:{digest.removeprefix('sha256:')}"
 
@@ -111,7 +111,7 @@ def source_run(text: str) -> str:
 
 def token_name(text: str) -> str:
     """Check the name of an API token: 1 to 100 characters without control characters."""
-    return _line(text, what="A token's name", field="name", longest=TOKEN_NAME_MAX)
+    return _line(text, what="A token name", field="name", longest=TOKEN_NAME_MAX)
 
 
 def description(text: str) -> str:
@@ -125,10 +125,10 @@ def reason(text: str) -> str:
 
 
 def required_reason(text: str, *, to: str) -> str:
-    """Check a reason that is required; `to` completes the error “Say why you roll back.”."""
+    """Check a reason that is required; `to` completes “A reason is required to …”."""
     given = reason(text)
     if not given:
-        raise InvalidInput(f"Say why you {to}.", field="reason")
+        raise InvalidInput(f"A reason is required to {to}.", field="reason")
     return given
 
 

@@ -81,5 +81,5 @@ def refuse(
 
 def policy_not_found(stage: Stage, model: str | None) -> NotFound:
     """Return the error for a missing policy: a model policy or (None) the default policy."""
-    whose = "The site has no promotion policy" if model is None else f"{model} has no own policy"
-    return NotFound(f"{whose} for {stage.label}.", what="policy")
+    missing = "There is no default policy" if model is None else f"{model} has no model policy"
+    return NotFound(f"{missing} for {stage.label}.", what="policy")

@@ -104,9 +104,9 @@ class Workflow:
         allowed = self.moves[from_stage]
         if from_stage is Stage.ARCHIVED:
             if not allowed:
-                return f"{move} is not allowed: an archived version stays archived."
+                return f"{move} is not allowed: archived versions cannot be restored."
             first = " or ".join(stage.label for stage in allowed)
-            return f"{move} is not allowed: an archived version goes back to {first} first."
+            return f"{move} is not allowed: an archived version must be restored to {first} first."
         # If the workflow allows moves backwards, the direction is not what is wrong with the move.
         may_go_back = any(stage.position < from_stage.position for stage in allowed)
         if to_stage.position < from_stage.position and not may_go_back:
@@ -119,7 +119,7 @@ class Workflow:
     def _alternatives(self, from_stage: Stage) -> str:
         allowed = self.moves[from_stage]
         if not allowed:
-            return f"Nothing is allowed from {from_stage.label}; register a new version instead."
+            return f"No move from {from_stage.label} is allowed. Register a new version instead."
         return f"Allowed from {from_stage.label}: {', '.join(s.label for s in allowed)}."
 
 
@@ -132,7 +132,7 @@ _DEV, _STAGING, _PROD, _ARCHIVED = Stage
 
 STRICT = _workflow(
     "strict",
-    "Strict: forwards one stage at a time, archiving from anywhere",
+    "Strict: forward one stage at a time; archive from any stage",
     {
         _DEV: {_STAGING, _ARCHIVED},
         _STAGING: {_PROD, _ARCHIVED},
@@ -142,7 +142,7 @@ STRICT = _workflow(
 )
 RETURNS = _workflow(
     "returns",
-    "Returns: strict, and versions may be sent back or restored",
+    "Returns: like strict, and versions can be sent back or restored",
     {
         _DEV: {_STAGING, _ARCHIVED},
         _STAGING: {_DEV, _PROD, _ARCHIVED},
@@ -152,7 +152,7 @@ RETURNS = _workflow(
 )
 OPEN = _workflow(
     "open",
-    "Open: any move, as in MLflow; policies still gate",
+    "Open: any move, as in MLflow; policies still apply",
     {stage: set(Stage) - {stage} for stage in Stage},
 )
 

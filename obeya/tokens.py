@@ -38,10 +38,12 @@ class Scope(StrEnum):
 
 
 _DEEDS = {
-    Scope.READ: "see models, versions and the log",
-    Scope.WRITE: "register versions, log metrics, and move versions short of Production",
+    Scope.READ: "see models, versions and the audit log",
+    Scope.WRITE: (
+        "register versions, log metrics, and move versions except into or out of Production"
+    ),
     Scope.PROMOTE: "move versions into and out of Production",
-    Scope.APPROVE: "vote on requests and waive requirements",
+    Scope.APPROVE: "approve or reject requests, and waive requirements",
     Scope.ADMIN: "edit policies, and rename, configure or delete models",
 }
 
@@ -87,7 +89,7 @@ def read_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
                 field="scopes",
             ) from None
     if not read:
-        raise InvalidInput(f"Give at least one scope of {', '.join(Scope)}.", field="scopes")
+        raise InvalidInput(f"Choose at least one scope: {', '.join(Scope)}.", field="scopes")
     return frozenset(read)
 
 

@@ -40,7 +40,8 @@ def as_metrics(values: MetricValues | None) -> dict[str, Metric]:
     given = dict(values or {})
     if len(given) > METRICS_AT_ONCE_MAX:
         raise InvalidInput(
-            f"At most {METRICS_AT_ONCE_MAX:,} metrics can be logged at once.", field="metrics"
+            f"At most {METRICS_AT_ONCE_MAX:,} metrics can be logged in one request.",
+            field="metrics",
         )
     metrics: dict[str, Metric] = {}
     for name, value in given.items():
@@ -48,11 +49,12 @@ def as_metrics(values: MetricValues | None) -> dict[str, Metric]:
         if isinstance(value, Metric):
             if metric.name != value.name:
                 raise InvalidInput(
-                    f"The metric “{value.name}” was given as “{metric.name}”.", field="metrics"
+                    f"The metric “{value.name}” is given as “{metric.name}”.",
+                    field="metrics",
                 )
             metric = value
         if metric.name in metrics:
-            raise InvalidInput(f"The metric “{metric.name}” stands twice.", field="metrics")
+            raise InvalidInput(f"Duplicate metric “{metric.name}”.", field="metrics")
         metrics[metric.name] = metric
     return metrics
 
@@ -67,7 +69,7 @@ def as_tags(tags: Mapping[str, str] | None) -> dict[str, str]:
     for key, value in (tags or {}).items():
         tag_key = names.tag_key(key)
         if tag_key in checked:
-            raise InvalidInput(f"The tag “{tag_key}” stands twice.", field="tags")
+            raise InvalidInput(f"Duplicate tag “{tag_key}”.", field="tags")
         checked[tag_key] = names.tag_value(value)
     return checked
 
@@ -80,6 +82,6 @@ def version_number(number: object) -> int:
     """
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= NUMBER_MAX:
         raise InvalidInput(
-            f"A version number is a whole number from 1 to {NUMBER_MAX:,}.", field="version"
+            f"A version number must be a whole number from 1 to {NUMBER_MAX:,}.", field="version"
         )
     return number

@@ -220,7 +220,7 @@ class Migration(migrations.Migration):
                 ('chain_occurred_at', models.DateTimeField(editable=False, null=True)),
                 ('name', models.CharField(max_length=256)),
                 ('description', models.TextField(blank=True)),
-                ('workflow', models.CharField(blank=True, choices=[('strict', 'Strict: forwards one stage at a time, archiving from anywhere'), ('returns', 'Returns: strict, and versions may be sent back or restored'), ('open', 'Open: any move, as in MLflow; policies still gate')], max_length=16)),
+                ('workflow', models.CharField(blank=True, choices=[('strict', 'Strict: forward one stage at a time; archive from any stage'), ('returns', 'Returns: like strict, and versions can be sent back or restored'), ('open', 'Open: any move, as in MLflow; policies still apply')], max_length=16)),
                 ('headline_metrics', models.JSONField(blank=True, default=list)),
                 ('last_number', models.PositiveIntegerField(default=0, editable=False)),
                 ('development_count', models.PositiveIntegerField(default=0, editable=False)),

@@ -52,7 +52,7 @@ def search_pickles(file: BinaryIO, size: int) -> PickleSearch:
         if _looks_like_zip(file, size):
             search.zip(file, size, "", 0)
     except _Spent:
-        search.found.unsearched = "it unpacks to more than is searched"
+        search.found.unsearched = "its unpacked content exceeds the search limit"
     return search.found
 
 
@@ -73,7 +73,7 @@ class _Search:
         unpacked = _unpacked(head, source)
         if unpacked is not None or _is_tar(head):
             if depth >= _DEPTH_MAX:
-                self.found.unsearched = "archives are nested too deeply in it"
+                self.found.unsearched = "its archives are nested too deeply"
             elif unpacked is not None:
                 self._unless_broken(lambda: self.stream(self._metered(unpacked), where, depth + 1))
             else:
@@ -91,7 +91,7 @@ class _Search:
     def zip(self, file: BinaryIO, size: int, where: str, depth: int) -> None:
         """Search the members of a zip archive, as torch.save and numpy.savez write."""
         if not 0 < _zip_directory_size(file, size) <= _DIRECTORY_MAX:
-            self.found.unsearched = "its directory cannot be read"
+            self.found.unsearched = "the archive's directory cannot be read"
             return
         try:
             with zipfile.ZipFile(file) as archive:
@@ -101,7 +101,7 @@ class _Search:
                     self._count_member()
                     self._zip_member(archive, member, where, depth)
         except (zipfile.BadZipFile, struct.error, ValueError, OSError):
-            self.found.unsearched = "the archive in it is broken"
+            self.found.unsearched = "the archive is damaged"
 
     def _zip_member(
         self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str, depth: int
@@ -111,9 +111,9 @@ class _Search:
             with archive.open(member) as opened:
                 self.stream(self._metered(opened), name, depth + 1)
         except (NotImplementedError, RuntimeError):
-            self.found.unsearched = "a part of it is encrypted, or packed in an unknown way"
+            self.found.unsearched = "a part is encrypted or uses an unknown compression method"
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError):
-            self.found.unsearched = "an archive in it is broken"
+            self.found.unsearched = "a part of the archive is damaged"
 
     def _tar(self, source: Stream, where: str, depth: int) -> None:
         with tarfile.open(fileobj=_AsFile(source), mode="r|") as archive:
@@ -127,7 +127,7 @@ class _Search:
     def _nested_zip(self, source: _Peeked, where: str, depth: int) -> None:
         content = source.read_all(_NESTED_MAX + 1)
         if depth >= _DEPTH_MAX or len(content) > _NESTED_MAX:
-            self.found.unsearched = "an archive in it is too large or too deep to be searched"
+            self.found.unsearched = "a nested archive is too large or nested too deeply"
             return
         self.zip(io.BytesIO(content), len(content), where, depth)
 
@@ -135,7 +135,7 @@ class _Search:
         try:
             search()
         except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError):
-            self.found.unsearched = "what is packed in it is broken"
+            self.found.unsearched = "the compressed data is damaged"
 
     def _count_member(self) -> None:
         self._members -= 1

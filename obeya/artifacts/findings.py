@@ -63,7 +63,9 @@ def warnings_of(files: Iterable[tuple[str, Findings]]) -> tuple[str, ...]:
     """
     said = [sentence for path, findings in files if (sentence := warning_of(path, findings))]
     if len(said) > WARNINGS_SHOWN:
-        said[WARNINGS_SHOWN - 1 :] = [f"So it is with {len(said) - WARNINGS_SHOWN + 1:,} more."]
+        said[WARNINGS_SHOWN - 1 :] = [
+            f"{len(said) - WARNINGS_SHOWN + 1:,} more files have warnings."
+        ]
     return tuple(said)
 
 
@@ -76,7 +78,7 @@ def warning_of(path: str, findings: Findings) -> str:
         imports = [name for pickle in pickles for name in pickle["imports"]]
         named = f"; it imports {', '.join(imports[:_IMPORTS_SAID])}" if imports else ""
         more = " and more" if len(imports) > _IMPORTS_SAID else ""
-        return f"{path} holds a pickle{within}, which runs code when loaded{named}{more}."
+        return f"{path} contains a pickle{within}, which runs code when loaded{named}{more}."
     if "unsearched" in findings:
         return f"{path} could not be searched for pickles: {findings['unsearched']}."
     return ""

@@ -34,7 +34,7 @@ def checked_entries(entries: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
     """
     listed = list(entries)
     if not 1 <= len(listed) <= FILES_MAX:
-        raise InvalidInput(f"An artifact has 1 to {FILES_MAX:,} files.", field="files")
+        raise InvalidInput(f"An artifact must have 1 to {FILES_MAX:,} files.", field="files")
     checked = [FileEntry(artifact_path(e.path), checked_sha256(e.sha256)) for e in listed]
     checked.sort(key=lambda entry: entry.path)
     seen: dict[str, str] = {}
@@ -42,15 +42,15 @@ def checked_entries(entries: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
         folded = entry.path.casefold()
         if folded in seen:
             raise InvalidInput(
-                f"“{entry.path[:64]}” stands twice, also as “{seen[folded][:64]}”; upper and "
-                "lower case are the same on some systems.",
+                f"Duplicate path “{entry.path[:64]}”, also given as “{seen[folded][:64]}”. Paths "
+                "must differ in more than upper and lower case.",
                 field="files",
             )
         seen[folded] = entry.path
     for folded, path in seen.items():
         if any(folder in seen for folder in folders_of(folded)):
             raise InvalidInput(
-                f"“{path[:64]}” cannot be: a part of its path is a file.", field="files"
+                f"“{path[:64]}” is not valid: one of its folders is also a file.", field="files"
             )
     return tuple(checked)
 
@@ -68,7 +68,7 @@ def checked_sha256(text: str) -> str:
     """
     digits = str(text).lower().removeprefix("sha256:")
     if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
-        raise InvalidInput("A SHA-256 is 64 hexadecimal digits.", field="sha256")
+        raise InvalidInput("A SHA-256 must have 64 hexadecimal digits.", field="sha256")
     return digits
 
 
@@ -108,9 +108,11 @@ def local_files(root: Path) -> dict[str, Path]:
             if path.is_file():
                 found[artifact_path(path.relative_to(root).as_posix())] = path
             if len(found) > FILES_MAX:
-                raise InvalidInput(f"{root} holds more than {FILES_MAX:,} files.", field="artifact")
+                raise InvalidInput(
+                    f"{root} contains more than {FILES_MAX:,} files.", field="artifact"
+                )
     if not found:
-        raise InvalidInput(f"{root} holds no files.", field="artifact")
+        raise InvalidInput(f"{root} contains no files.", field="artifact")
     return dict(sorted(found.items()))
 
 

@@ -26,18 +26,18 @@ def artifact_path(text: str) -> str:
             system does not interpret as part of a name.
     """
     if not isinstance(text, str):
-        raise InvalidInput("A file's path must be text.", field="path")
+        raise InvalidInput("A file path must be text.", field="path")
     if len(text) > 4 * PATH_MAX:
-        raise _refused(text, f"it has {len(text):,} characters, and may have {PATH_MAX:,}")
+        raise _refused(text, f"it has {len(text):,} characters; the limit is {PATH_MAX:,}")
     path = unicodedata.normalize("NFC", text)
     if not path:
-        raise InvalidInput("A file's path cannot be empty.", field="path")
+        raise InvalidInput("A file path cannot be empty.", field="path")
     if len(path) > PATH_MAX:
-        raise _refused(text, f"it has {len(path):,} characters, and may have {PATH_MAX:,}")
+        raise _refused(text, f"it has {len(path):,} characters; the limit is {PATH_MAX:,}")
     if any(unicodedata.category(character) in _UNPRINTABLE for character in path):
-        raise _refused(text, "it holds characters that cannot be seen")
+        raise _refused(text, "it contains invisible characters")
     if found := _MEANT_OTHERWISE.search(path):
-        raise _refused(text, f"it holds “{found[0]}”")
+        raise _refused(text, f"it contains “{found[0]}”, which is not allowed")
     for part in path.split("/"):
         if wrong := _wrong_with(part):
             raise _refused(text, wrong)
@@ -46,11 +46,11 @@ def artifact_path(text: str) -> str:
 
 def _wrong_with(part: str) -> str:
     if part in ("", ".", ".."):
-        return "each part between slashes has to be a name"
+        return "each part between slashes must be a name"
     if len(part.encode()) > PART_MAX:
         return f"a name in it is longer than {PART_MAX} bytes"
     if part != part.strip() or part.endswith("."):
-        return "a name in it begins or ends with a blank, or ends with a dot"
+        return "a name in it begins or ends with a space, or ends with a dot"
     return ""
 
 
@@ -59,4 +59,4 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
 def _refused(text: str, why: str) -> InvalidInput:
     shown = text[:64].encode("unicode_escape").decode() if not text.isprintable() else text[:64]
-    return InvalidInput(f"“{shown}” cannot be a file's path: {why}.", field="path")
+    return InvalidInput(f"“{shown}” is not a valid file path: {why}.", field="path")

@@ -148,7 +148,7 @@ def read_canonical_text(text: str) -> dict[str, Any]:
 
 
 _NOT_JSON = "its text is not JSON."
-_NO_RECORD = "its text is no record."
+_NO_RECORD = "its text is not an audit event."
 _TEXT_OR_NULL = (str, type(None))
 _MEMBERS: Mapping[str, tuple[type, ...]] = {
     "action": (str,),
@@ -295,10 +295,10 @@ class ChainVerification:
             return
         if length != self.length:
             sequence = min(length, self.length) + 1
-            problem = f"the chain ends at {self.length}, its head says {length}."
+            problem = f"the chain ends at event {self.length}, but its head has length {length}."
         else:
             sequence = length
-            problem = f"the head says {last_hash}, the event {self.hash}."
+            problem = f"the head has the hash {last_hash}, but the event has {self.hash}."
         self.broken = BrokenLink(self.chain, sequence, problem)
 
 
@@ -327,10 +327,10 @@ def link_problem(chain: str, link: Link, expected: int, previous: str) -> str | 
     `expected` is the sequence number that belongs here, `previous` the hash of the previous event.
     """
     if link.sequence != expected:
-        return f"missing; event {link.sequence} stands in its place."
+        return f"it is missing; event {link.sequence} is in its place."
     try:
         if event_hash(link.canonical_text) != link.hash:
-            return "its text does not have the hash that was stored with it."
+            return "its text does not match its stored hash."
     except UnicodeEncodeError:
         return _NOT_JSON
     try:
@@ -342,7 +342,7 @@ def link_problem(chain: str, link: Link, expected: int, previous: str) -> str | 
     if record["sequence"] != expected:
         return f"it was written as event {record['sequence']}."
     if record["previous_hash"] != previous:
-        return "it does not follow the event before it."
+        return "its previous hash is not the hash of the event before it."
     return None
 
 

@@ -135,8 +135,8 @@ def verify_export(
             kept.see(event.chain, event.sequence - 1, event.previous_hash)
         elif event.sequence <= part.last and part.broken is None:
             raise UnreadableExport(
-                f"event {event.sequence} of chain {event.chain} stands after event {part.last}; "
-                "each may stand there once, in the order of the chain.",
+                f"event {event.sequence} of chain {event.chain} comes after event {part.last}. "
+                "Each event must appear once, in the order of its chain.",
                 number,
             )
         if part.broken is None:
@@ -145,7 +145,7 @@ def verify_export(
         part.last, part.last_hash = event.sequence, event.hash
         kept.see(event.chain, event.sequence, event.hash)
     if not report.events:
-        raise UnreadableExport("There is no event in it.")
+        raise UnreadableExport("It contains no events.")
     report.kept = kept.problems()
     return report
 
@@ -164,7 +164,7 @@ def _broken(part: ChainPart, event: ExportedEvent, *, gaps: bool) -> BrokenLink 
     link = Link(event.sequence, event.canonical_text, event.hash)
     problem = link_problem(part.chain, link, expected, previous)
     if problem is None and event.previous_hash != previous:
-        problem = "it is said to follow another event than the one that was hashed."
+        problem = "its “previous_hash” differs from the one in its text."
     if problem is None:
         problem = _text_problem(event)
     return BrokenLink(part.chain, expected, problem) if problem else None
@@ -179,7 +179,7 @@ def _text_problem(event: ExportedEvent) -> str | None:
         except UnicodeEncodeError:
             digest = ""
         if digests.get(role) != digest:
-            return f"its text ({role}) is not the one that was hashed."
+            return f"its text “{role}” does not match its hash."
     return None
 
 
@@ -210,13 +210,13 @@ def _read(line: bytes, number: int) -> ExportedEvent:
     names = _of(document, "not_hashed", dict, number, default={})
     texts = _of(document, "texts", dict, number)
     if not all(isinstance(text, str) for text in texts.values()):
-        raise UnreadableExport("“texts” should hold texts alone.", number)
+        raise UnreadableExport("“texts” must contain only texts.", number)
     sequence = _of(document, "sequence", int, number)
     if not 1 <= sequence <= SEQUENCE_MAX:
-        raise UnreadableExport("“sequence” should count from 1.", number)
+        raise UnreadableExport("“sequence” must be 1 or more.", number)
     chain, model = _of(document, "chain", str, number), names.get("model")
     if not chain.isprintable() or not 0 < len(chain) <= CHAIN_MAX:
-        raise UnreadableExport("“chain” should be the id of a chain.", number)
+        raise UnreadableExport("“chain” must be the id of a chain.", number)
     return ExportedEvent(
         chain=chain,
         sequence=sequence,
@@ -240,5 +240,5 @@ def _of(
         raise UnreadableExport(f"“{key}” is missing.", number)
     # In Python True is an int; in JSON it is not a number.
     if type(value) is not kind:
-        raise UnreadableExport(f"“{key}” should be {_KINDS[kind]}.", number)
+        raise UnreadableExport(f"“{key}” must be {_KINDS[kind]}.", number)
     return value

@@ -62,7 +62,7 @@ def read_heads(text: str) -> tuple[ChainHead, ...]:
         chain, length, digest, name = (*line.split(maxsplit=3), "", "", "", "")[:4]
         if not (_LENGTH.match(length) and _HASH.match(digest)):
             raise InvalidInput(
-                f"Line {number} of the heads is no head; it should be a chain's id, its length "
+                f"Line {number} of the heads is not valid. Write the id of a chain, its length "
                 "and 64 hexadecimal digits."
             )
         heads.append(_head(f"Line {number} of the heads", chain, int(length), digest, name))
@@ -73,7 +73,7 @@ def _read_json(text: str) -> tuple[ChainHead, ...]:
     try:
         documents = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput("The heads begin like JSON and are not.") from error
+        raise InvalidInput("The heads begin with “[” but are not valid JSON.") from error
     heads = []
     for number, document in enumerate(documents, 1):
         where = f"Head {number}"
@@ -85,7 +85,7 @@ def _read_json(text: str) -> tuple[ChainHead, ...]:
                 heads.append(_head(where, chain, length, digest, name and str(name)))
             case _:
                 raise InvalidInput(
-                    f"{where} is no head; it should hold chain, length and a hash of 64 "
+                    f"{where} is not valid. It must have chain, length and a hash of 64 "
                     "hexadecimal digits."
                 )
     return _some(heads)
@@ -93,15 +93,15 @@ def _read_json(text: str) -> tuple[ChainHead, ...]:
 
 def _head(where: str, chain: str, length: int, digest: str, name: str | None) -> ChainHead:
     if not 0 <= length <= SEQUENCE_MAX:
-        raise InvalidInput(f"{where} is no head: no chain is {length} events long.")
+        raise InvalidInput(f"{where} is not valid: the length {length} is out of range.")
     if length == 0 and digest != GENESIS:
-        raise InvalidInput(f"{where} is no head: an empty chain has the genesis hash.")
+        raise InvalidInput(f"{where} is not valid: the hash of an empty chain must be 64 zeros.")
     return ChainHead(chain, length, digest, None if name == SITE else name)
 
 
 def _some(heads: list[ChainHead]) -> tuple[ChainHead, ...]:
     if not heads:
-        raise InvalidInput("There are no heads in it.")
+        raise InvalidInput("It contains no heads.")
     return tuple(heads)
 
 
@@ -109,12 +109,12 @@ def _some(heads: list[ChainHead]) -> tuple[ChainHead, ...]:
 class KeptHeads:
     """Saved heads, compared with the events of the chains as they pass.
 
-    Call `see` with every event of every chain in order, then call `problems`. `told` is the
-    beginning of the sentence about a head that does not match.
+    Call `see` with every event of every chain in order, then call `problems`. `source` is the
+    subject of the sentence about a head that does not match.
     """
 
     heads: tuple[ChainHead, ...]
-    told: str = "a head was kept of it"
+    source: str = "a saved head"
     _open: dict[str, dict[int, set[str]]] = field(init=False)
     _ends: dict[str, int] = field(init=False, default_factory=dict)
     _problems: list[BrokenLink] = field(init=False, default_factory=list)
@@ -133,7 +133,11 @@ class KeptHeads:
         self._ends[chain] = sequence
         for other in sorted(kept.pop(sequence, set()) - {digest}):
             self._problems.append(
-                BrokenLink(chain, sequence, f"{self.told}, {other}, and its hash is {digest}.")
+                BrokenLink(
+                    chain,
+                    sequence,
+                    f"{self.source} has the hash {other}, but the event has {digest}.",
+                )
             )
 
     def problems(self) -> tuple[BrokenLink, ...]:
@@ -143,10 +147,10 @@ class KeptHeads:
             for sequence in sorted(kept):
                 end = self._ends.get(chain)
                 if end is None:
-                    problem = f"{self.told}, and there is nothing of this chain."
+                    problem = f"{self.source} has this event, but the chain has no events."
                 elif end < sequence:
-                    problem = f"{self.told}, and the chain ends at {end}."
+                    problem = f"{self.source} has this event, but the chain ends at event {end}."
                 else:
-                    problem = f"{self.told}, and the event is not there."
+                    problem = f"{self.source} has this event, but the event is missing."
                 found.append(BrokenLink(chain, sequence, problem))
         return tuple(sorted(found, key=lambda link: (link.chain, link.sequence)))

@@ -47,7 +47,7 @@ def download(session: Session, target: Path, model: str, version: str) -> None:
     if session.as_json:
         say_json(artifact_document(artifact))
         return
-    click.echo(f"{found}: {_sized(artifact)} in {target}, {artifact.digest}")
+    click.echo(f"{found}: downloaded {_sized(artifact)} to {target}, {artifact.digest}")
 
 
 def upload_to(session: Session, version: ModelVersion, source: Path) -> Artifact:
@@ -59,7 +59,7 @@ def upload_to(session: Session, version: ModelVersion, source: Path) -> Artifact
 
 def say_artifact(version: ModelVersion, artifact: Artifact) -> None:
     """Print what is stored, and the warnings about it."""
-    click.echo(f"{version} is made of {_sized(artifact)}, {artifact.digest}")
+    click.echo(f"{version}: stored {_sized(artifact)}, {artifact.digest}")
     for warning in artifact.warnings:
         click.echo(f"Warning: {warning}", err=True)
 

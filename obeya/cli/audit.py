@@ -67,17 +67,17 @@ def verify(
     heads = _heads(against) if against else ()
     if file is None:
         if gaps:
-            raise click.UsageError("--gaps is about a FILE; the database has none to leave out.")
+            raise click.UsageError("--gaps needs a FILE: the database has every event.")
         require_server()
         ctx.invoke(joined_commands("audit")["verify"], heads=heads, **options)
         return
     if any(options.values()):
-        raise click.UsageError("A FILE is verified without a database.")
+        raise click.UsageError("A FILE cannot be combined with --data-dir or --database-url.")
     try:
         with click.open_file(file, "rb") as lines:
             report = verify_export(cast("BinaryIO", lines), heads=heads, gaps=gaps)
     except UnreadableExport as error:
-        raise Unreadable(f"{file} is no export of the audit log. {error}") from error
+        raise Unreadable(f"{file} is not an export of the audit log. {error}") from error
     except OSError as error:
         raise Unreadable(f"{file} cannot be read: {error.strerror or error}.") from error
     say_where_parts_begin(report)
@@ -89,7 +89,7 @@ def _heads(path: str) -> tuple[ChainHead, ...]:
         with Path(path).open("rb") as file:
             content = file.read(HEADS_MAX + 1)
         if len(content) > HEADS_MAX:
-            raise Unreadable(f"{path} is too long to be a list of heads.")
+            raise Unreadable(f"{path} is larger than {HEADS_MAX >> 20} MiB, the limit for heads.")
         return read_heads(content.decode())
     except InvalidInput as error:
         raise Unreadable(f"{path}: {error}") from error
@@ -105,18 +105,18 @@ def say_where_parts_begin(report: ExportReport) -> None:
     for part in parts[:PARTS_SHOWN]:
         click.echo(_printable(_what_is_left_out(part)))
     if len(parts) > PARTS_SHOWN:
-        click.echo(f"{several(len(parts) - PARTS_SHOWN, 'more chain')} not from the first event.")
+        click.echo(f"{several(len(parts) - PARTS_SHOWN, 'more chain')} with missing events.")
     if report.erased_texts:
-        click.echo(f"{several(report.erased_texts, 'text')} erased or left out of the file.")
+        click.echo(f"{several(report.erased_texts, 'text')} erased or missing from the file.")
 
 
 def _what_is_left_out(part: ChainPart) -> str:
     title = f"Chain {part.chain} {SITE if part.name is None else f'({part.name})'}"
     said = []
     if part.first > 1:
-        said.append(f"is verified from event {part.first} on; those before it are not in the file")
+        said.append(f"is verified from event {part.first} on; earlier events are not in the file")
     if part.missing:
-        said.append(f"{several(part.missing, 'event')} between its first and last left out")
+        said.append(f"{several(part.missing, 'event')} missing between its first and last")
     return f"{title} {'; '.join(said)}."
 
 
@@ -140,12 +140,12 @@ def conclude(
     counted = f"{several(chains, 'chain')}, {several(events, 'event')}"
     if broken or kept or rows:
         found = [f"{several(len(broken), 'chain')} broken"] if broken else []
-        found += [f"{several(len(kept), 'kept head')} not borne out"] if kept else []
-        found += [f"{several(len(rows), 'row')} at odds with the log"] if rows else []
+        found += [f"{several(len(kept), 'saved head')} not confirmed"] if kept else []
+        found += [f"{several(len(rows), 'row')} different from the log"] if rows else []
         click.echo(f"{counted}: {', '.join(found)}.", err=True)
         click.get_current_context().exit(1)
-    heads = f", and {several(compared, 'kept head')} borne out" if compared else ""
-    click.echo(f"{counted}: every link holds{heads}.")
+    heads = f", {several(compared, 'saved head')} confirmed" if compared else ""
+    click.echo(f"{counted}: every link is valid{heads}.")
 
 
 def several(number: int, thing: str) -> str:

@@ -37,7 +37,7 @@ class Session:
         if text == "latest":
             found = self.registry.get_latest(model)
             if found is None:
-                raise InvalidInput(f"{model} has no version.", field="version")
+                raise InvalidInput(f"{model} has no versions.", field="version")
             return found
         digits = text[1:] if text[:1] in "vV" else text
         if digits.isascii() and digits.isdigit() and len(digits) <= 10:
@@ -53,7 +53,11 @@ def connected(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
     """Add the options for the server to a command, and pass it a `Session` first."""
 
     @click.option(
-        "--url", envvar="OBEYA_URL", default=DEFAULT_URL, show_default=True, help="The server."
+        "--url",
+        envvar="OBEYA_URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        help="The address of the server.",
     )
     @click.option("--token", envvar="OBEYA_TOKEN", default="", help="An API token. [OBEYA_TOKEN]")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -120,9 +124,9 @@ def pairs(values: tuple[str, ...], *, what: str) -> dict[str, str]:
     for text in values:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise click.BadParameter(f"“{text[:64]}” is no {what}; write it as key=value.")
+            raise click.BadParameter(f"“{text[:64]}” is not a valid {what}. Write it as key=value.")
         if key in found:
-            raise click.BadParameter(f"The {what} “{key[:64]}” stands twice.")
+            raise click.BadParameter(f"Duplicate {what} “{key[:64]}”.")
         found[key] = value
     return found
 
@@ -135,6 +139,6 @@ def numbers(values: tuple[str, ...]) -> dict[str, float]:
             found[name] = float(text)
         except ValueError:
             raise click.BadParameter(
-                f"“{text[:32]}” is not a number; write {name[:64]}=0.91."
+                f"“{text[:32]}” is not a number. Write it as {name[:64]}=0.91."
             ) from None
     return found

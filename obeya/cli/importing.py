@@ -69,7 +69,11 @@ def _command(kind: str, rows: Rows) -> Callable[[Callable[..., None]], click.Com
         @import_.command(kind)
         @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
         @click.option(
-            "--map", "mapping", multiple=True, metavar="COLUMN=FIELD", help="Can be repeated."
+            "--map",
+            "mapping",
+            multiple=True,
+            metavar="COLUMN=FIELD",
+            help="The field of a column. Can be repeated.",
         )
         @click.option("--dry-run", is_flag=True, help="Only read the file and report its contents.")
         @connected
@@ -121,7 +125,7 @@ def _bring(
     except UnicodeDecodeError:
         raise InvalidInput(f"{file} is not UTF-8.") from None
     except csv.Error as error:
-        raise InvalidInput(f"{file} is no CSV: {error}.") from None
+        raise InvalidInput(f"{file} is not a valid CSV file: {error}.") from None
     _say(session, report, dry_run=dry_run)
     if report.refused:
         click.get_current_context().exit(REFUSED)
@@ -178,9 +182,9 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
         return
     for line, why in report.refused:
         click.echo(f"Line {line}: {why}", err=True)
-    there = f", {report.there:,} were there already" if report.there else ""
+    there = f", {report.there:,} already registered" if report.there else ""
     refused = f", {len(report.refused):,} refused" if report.refused else ""
-    trial = " A dry run reads the file alone: what the registry refuses is not known." * dry_run
+    trial = " Dry run: only the file was checked, nothing was sent to the registry." * dry_run
     done = f"{report.registered:,} registered{there}{refused}"
     click.echo(f"{report.read:,} versions read, {done}.{trial}")
 

@@ -129,9 +129,24 @@ class _Source:
 )
 @click.option("--with-artifacts", is_flag=True, help="Also copy the files of the versions.")
 @click.option("--dry-run", is_flag=True, help="Only read the source and report its contents.")
-@click.option("--source-token", envvar="MLFLOW_TRACKING_TOKEN", default="", help="Its token.")
-@click.option("--source-user", envvar="MLFLOW_TRACKING_USERNAME", default="", help="Or a name,")
-@click.option("--source-password", envvar="MLFLOW_TRACKING_PASSWORD", default="", help="and that.")
+@click.option(
+    "--source-token",
+    envvar="MLFLOW_TRACKING_TOKEN",
+    default="",
+    help="An API token of the MLflow server.",
+)
+@click.option(
+    "--source-user",
+    envvar="MLFLOW_TRACKING_USERNAME",
+    default="",
+    help="A user name on the MLflow server.",
+)
+@click.option(
+    "--source-password",
+    envvar="MLFLOW_TRACKING_PASSWORD",
+    default="",
+    help="The password of that user.",
+)
 @connected
 def from_mlflow(
     session: Session,
@@ -278,10 +293,10 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
         click.echo(f"no files: {sentence}", err=True)
     read = f"{report.models:,} models and {report.versions:,} versions read"
     if dry_run:
-        click.echo(f"{read}. A dry run brings nothing in.")
+        click.echo(f"{read}. Dry run: nothing was imported.")
         return
-    new = f"{report.new_models:,} models are new"
-    there = f", {report.there:,} were there already" if report.there else ""
+    new = f"{report.new_models:,} new models"
+    there = f", {report.there:,} already imported" if report.there else ""
     refused = f", {len(report.refused):,} refused" if report.refused else ""
     files = f", with {report.files:,} files" if report.files else ""
-    click.echo(f"{read}; {new}, {report.brought:,} versions brought{files}{there}{refused}.")
+    click.echo(f"{read}; {new}, {report.brought:,} versions imported{files}{there}{refused}.")

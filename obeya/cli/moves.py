@@ -24,7 +24,7 @@ POLL_SECONDS = 2.0
 ARCHIVE = click.option(
     "--archive-existing/--keep-existing",
     default=None,
-    help="Archive the versions now in the stage, or not. [as in the open request, else no]",
+    help="Archive or keep the versions now in the stage. [as in the open request, else keep]",
 )
 # Exit status of a failed check and of a refused move.
 FAILED = 1
@@ -43,7 +43,7 @@ def check(session: Session, model: str, version: str, stage: Stage | None) -> No
     to_stage = stage or next_stage(found.stage)
     check_id, policy_result = session.registry.store_check(model, found.version, to_stage)
     address = session.page(f"/checks/{check_id}/")
-    summarise(f"{found} to enter {to_stage.label}", policy_result, address=address)
+    summarise(f"Policy check of {found} for {to_stage.label}", policy_result, address=address)
     if session.as_json:
         say_json(
             {
@@ -176,10 +176,10 @@ def _ask(
             archive_existing=archive_existing,
         )
     except AlreadyExists:
-        click.echo("Approvals are asked for already; waiting for them.", err=True)
+        click.echo("Approval was already requested. Waiting for it.", err=True)
         return
     address = session.page(f"/requests/{request.id}/")
-    click.echo(f"Approvals are asked for: {address}", err=True)
+    click.echo(f"Requested approval: {address}", err=True)
 
 
 def _is_open_or_moved(
@@ -197,9 +197,14 @@ def _is_open_or_moved(
         requests = session.registry.get_requests(version.model, version.version)
         newest = next((r for r in requests if r.to_stage is to_stage), None)
         if newest is None or newest.status not in (RequestStatus.OPEN, RequestStatus.COMPLETED):
-            click.echo(f"The request is {newest.status.value if newest else 'gone'}.", err=True)
+            click.echo(
+                f"The request is {newest.status.value}."
+                if newest
+                else "The request no longer exists.",
+                err=True,
+            )
             return False
-    click.echo("The approvals did not come in time; the request stays open.", err=True)
+    click.echo("No approval within the time limit. The request stays open.", err=True)
     return False
 
 
@@ -263,7 +268,7 @@ def request(
     if session.as_json:
         say_json(request_document(made))
         return
-    click.echo(f"Asked that {model} v{number} be moved to {made.to_stage.label}:")
+    click.echo(f"Requested approval to move {model} v{number} to {made.to_stage.label}:")
     click.echo(session.page(f"/requests/{made.id}/"))
 
 
@@ -285,8 +290,8 @@ def approve(
     if session.as_json:
         say_json(request_document(made))
         return
-    done = "rejected" if rejects else "approved"
-    click.echo(f"The request for {model} v{number} is {done}; it is {made.status.value}.")
+    done = "Rejected" if rejects else "Approved"
+    click.echo(f"{done} the request for {model} v{number}. Its status: {made.status.value}.")
 
 
 @click.command
@@ -294,7 +299,7 @@ def approve(
 @click.option(
     "--to-version",
     type=click.IntRange(min=1),
-    help="The version to go back to. [the last good one]",
+    help="The version to restore. [the last good version]",
 )
 @click.option("--reason", required=True, help="The reason, stored in the audit log.")
 @connected

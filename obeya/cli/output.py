@@ -56,7 +56,7 @@ def say_policy_result(policy_result: PolicyResult) -> None:
         console = Console()
         if console.is_terminal:
             table = Table(box=None, pad_edge=False, header_style="bold")
-            for column in ("requirement", "outcome", "what was seen"):
+            for column in ("requirement", "outcome", "observed"):
                 table.add_column(column)
             for row in policy_result.outcomes:
                 table.add_row(

@@ -64,7 +64,9 @@ class PolicyGroup(JoiningGroup):
 def _where(function: F) -> F:
     for option in (
         click.option("--token", envvar="OBEYA_TOKEN", default="", help="An API token."),
-        click.option("--url", envvar="OBEYA_URL", help="The server. [the installation itself]"),
+        click.option(
+            "--url", envvar="OBEYA_URL", help="The address of the server. [the local installation]"
+        ),
     ):
         function = option(function)
     return database_options(function)
@@ -74,7 +76,7 @@ def _where(function: F) -> F:
 def policy() -> None:
     """Manage promotion policies as a file.
 
-    Uses the server in --url or OBEYA_URL, else the installation itself (--data-dir).
+    Uses the server in --url or OBEYA_URL, else the local installation (--data-dir).
     """
 
 
@@ -92,7 +94,9 @@ def export(ctx: click.Context, /, url: str | None, token: str, **options: Any) -
 
 @policy.command
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Only show what would change; exit status 10.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only show what would change; exit status 10 if anything would."
+)
 @_where
 @click.pass_context
 def apply(
@@ -108,7 +112,7 @@ def apply(
     """Apply the policies of a YAML file. Policies that it does not list stay.
 
     Exit status 0: applied, or nothing to do; 10 with --dry-run: something would change; 2: the
-    file is invalid; 4: a policy was changed meanwhile. On the installation itself all policies
+    file is invalid; 4: a policy was changed meanwhile. On the local installation all policies
     change or none does; over the network they change one by one, in the order of the file.
     """
     if _is_about_installation(url, options):
@@ -131,7 +135,7 @@ def apply(
 
 @policy.command
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--url", envvar="OBEYA_URL", help="The server.")
+@click.option("--url", envvar="OBEYA_URL", help="The address of the server.")
 @click.option("--token", envvar="OBEYA_TOKEN", default="", help="An API token.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def simulate(file: Path, url: str | None, token: str, *, as_json: bool) -> None:
@@ -145,14 +149,12 @@ def simulate(file: Path, url: str | None, token: str, *, as_json: bool) -> None:
         return
     for entry, result in found:
         click.echo(f"{_place(entry.model, entry.policy)}:")
-        aside = ", approvals aside" if entry.policy.required_approvals else ""
+        aside = " (ignoring approvals)" if entry.policy.required_approvals else ""
+        click.echo(f"  {result['would_pass']:,} of {result['versions']:,} versions pass{aside}")
+        what = "had a warning" if result["only_warns"] else "been refused"
         click.echo(
-            f"  of {result['versions']:,} versions {result['would_pass']:,} would pass{aside}"
-        )
-        what = "warned of" if result["only_warns"] else "refused"
-        click.echo(
-            f"  of {result['promotions']:,} past promotions {result['would_refuse']:,} "
-            f"would have been {what}"
+            f"  {result['would_refuse']:,} of {result['promotions']:,} past promotions "
+            f"would have {what}"
         )
 
 
@@ -163,7 +165,7 @@ def read_file(file: Path) -> list[FilePolicy]:
     except PolicyFileError as error:
         raise BadFile("\n".join(f"{file}: {problem}" for problem in error.problems)) from None
     except UnicodeDecodeError:
-        raise BadFile(f"{file}: the file is no UTF-8 text.") from None
+        raise BadFile(f"{file}: the file is not UTF-8.") from None
 
 
 def refuse_unknown(file: Path, models: Iterable[str], metrics: Iterable[str]) -> None:
@@ -175,7 +177,7 @@ def refuse_unknown(file: Path, models: Iterable[str], metrics: Iterable[str]) ->
         BadFile: a model does not exist.
     """
     for problem in metrics:
-        click.echo(f"{file}: {problem} Nothing passes until one has.", err=True)
+        click.echo(f"{file}: {problem} The requirement fails until a version has it.", err=True)
     listed = "\n".join(f"{file}: {problem}" for problem in models)
     if listed:
         raise BadFile(listed)
@@ -208,8 +210,8 @@ def apply_policies(
         try:
             make(changes)
         except Conflict as error:
-            raise ChangedMeanwhile(f"{error} Run it again to see what differs now.") from None
-        click.echo(f"{len(changes)} changed.")
+            raise ChangedMeanwhile(f"{error} Run the command again.") from None
+        click.echo(f"Changed {len(changes)} {'policy' if len(changes) == 1 else 'policies'}.")
 
 
 def _show(model: str | None, old: PromotionPolicy | None, new: PromotionPolicy) -> None:
@@ -222,11 +224,12 @@ def _show(model: str | None, old: PromotionPolicy | None, new: PromotionPolicy) 
         if line not in new.lines:
             click.echo(f"  - {line}")
     if not before and not new.lines:
-        click.echo("  + asks for nothing")
+        click.echo("  + no requirements")
 
 
 def _place(model: str | None, policy: PromotionPolicy) -> str:
-    return f"{model or 'the site'}, to enter {policy.stage.label}" if policy.stage else "nowhere"
+    whose = f"Policy of {model}" if model else "Default policy"
+    return f"{whose} for {policy.stage.label}" if policy.stage else whose
 
 
 def _unknown_models(registry: RemoteRegistry, wanted: Iterable[FilePolicy]) -> Iterator[str]:

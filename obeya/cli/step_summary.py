@@ -54,7 +54,7 @@ def markdown(
     if policy_result is not None:
         lines += [_cell(policy_result.sentence), ""]
         if policy_result.outcomes:
-            lines += ["| Requirement | Outcome | What was seen |", "| --- | --- | --- |"]
+            lines += ["| Requirement | Outcome | Observed |", "| --- | --- | --- |"]
             lines += [
                 f"| {_cell(row.requirement)} "
                 f"| {_MARKS.get(row.outcome.value, '❌')} {outcome_word(row.outcome)} "

@@ -39,27 +39,29 @@ DATASET = click.option("--dataset", default="", help="The evaluation dataset, fo
 @click.command
 @click.argument("name")
 @click.option("--version", type=click.IntRange(min=1), help="The version number. [the next]")
-@click.option("--metric", "metrics", multiple=True, metavar="NAME=VALUE", help="Can be repeated.")
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="NAME=VALUE", help="A metric. Can be repeated."
+)
 @SAMPLES
 @DATASET
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Can be repeated.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag. Can be repeated.")
 @click.option(
     "--artifact",
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE_OR_DIR",
-    help="The files, which are stored in the registry.",
+    help="A file or folder to store in the registry.",
 )
 @click.option(
     "--artifact-path",
     "--artifact-uri",
     default="",
     metavar="URI",
-    help="Where the files are.",
+    help="The location of files that are stored elsewhere.",
 )
-@click.option("--artifact-digest", default="", metavar="SHA256", help="The digest of the files.")
+@click.option("--artifact-digest", default="", metavar="SHA256", help="The SHA-256 of the files.")
 @click.option("--label", default="", help="A label, such as a semantic version.")
 @click.option("--description", default="", help="A description in Markdown.")
-@click.option("--source-run", default="", help="The run that created it.")
+@click.option("--source-run", default="", help="The training run that created the version.")
 @connected
 def register(
     session: Session,
@@ -169,7 +171,7 @@ def list_(
         _list_models(session, " ".join(words), limit)
         return
     if words:
-        raise click.UsageError("WORDS are for models; name one with --model to list versions.")
+        raise click.UsageError("WORDS search for models. Use --model NAME to list versions.")
     clauses = [f"({where})"] if where.strip() else []
     if stage is not None:
         clauses.append(f"stage = {stage.value}")
@@ -201,7 +203,7 @@ def _list_models(session: Session, words: str, limit: int) -> None:
             ),
         )
     else:
-        click.echo("There are no models yet; obeya register makes the first.", err=True)
+        click.echo("There are no models yet. Register the first with obeya register.", err=True)
 
 
 @click.command

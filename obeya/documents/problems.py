@@ -71,7 +71,9 @@ def problem_document(error: RegistryError, *, status: int | None = None) -> dict
 
 def error_from_problem(document: Document) -> RegistryError:
     """Read the error that `problem_document` wrote; `RegistryError` for an unknown kind."""
-    sentence = str(document.get("detail") or document.get("title") or "The server refused.")
+    sentence = str(
+        document.get("detail") or document.get("title") or "The server refused the request."
+    )
     make = _MAKERS.get(str(document.get("code")))
     if make is not None:
         try:

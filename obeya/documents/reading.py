@@ -34,7 +34,7 @@ def reading(
             except MalformedDocument:
                 raise
             except (KeyError, TypeError, ValueError, AttributeError, InvalidInput) as error:
-                raise MalformedDocument(f"This is no {kind}: {error!r}") from error
+                raise MalformedDocument(f"This is not a valid {kind}: {error!r}") from error
 
         return guarded
 

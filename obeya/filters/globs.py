@@ -23,7 +23,9 @@ def model_globs(globs: Iterable[str], *, whose: str) -> tuple[str, ...]:
     except InvalidInput as error:
         raise InvalidInput(str(error), field="models") from None
     if len(checked) > GLOBS_MAX:
-        raise InvalidInput(f"{whose} names at most {GLOBS_MAX} models or globs.", field="models")
+        raise InvalidInput(
+            f"{whose} can have at most {GLOBS_MAX} model names or globs.", field="models"
+        )
     return checked
 
 

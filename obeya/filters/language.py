@@ -191,8 +191,8 @@ class _FilterReader:
             return self._term()
         if depth >= NESTING_MAX:
             raise self._reader.error(
-                f"Found {self._reader.found(token)} deeper than parentheses and not may go, "
-                f"which is {NESTING_MAX} levels."
+                f"{self._reader.found(token)} is nested too deeply. Parentheses and not can "
+                f"be nested at most {NESTING_MAX} levels deep."
             )
         self._reader.take()
         if token.kind is not Kind.OPEN:
@@ -221,8 +221,8 @@ class _FilterReader:
             when = self._one(self._when)
             if isinstance(when, Ago) and operator in (Operator.EQ, Operator.NE):
                 raise self._reader.error(
-                    f"{self._reader.found(value)} ago is a moment, which nothing is likely to be "
-                    f"equal to; write {subject.value} > {value.value} for all since then.",
+                    f"{self._reader.found(value)} means an exact time, so {operator.value} is not "
+                    f"useful. Write {subject.value} > {value.value} for everything since then.",
                     value,
                 )
             return TimeTerm(subject, operator, when)
@@ -241,8 +241,7 @@ class _FilterReader:
         if isinstance(subject, Field) and not subject.may_be_missing:
             can = ", ".join(field.value for field in Field if field.may_be_missing)
             raise self._reader.error(
-                f"Every version has a {subject.value}; has goes with metrics.NAME, tags.KEY, "
-                f"{can}.",
+                f"Every version has a {subject.value}. Use has with metrics.NAME, tags.KEY, {can}.",
                 token,
             )
         return Has(subject)
@@ -260,7 +259,7 @@ class _FilterReader:
             raise self._reader.expected(choice)
         if operator not in allowed:
             raise self._reader.error(
-                f"{self._reader.found(token)} does not go with {subject_text(subject)[:64]}; "
+                f"{self._reader.found(token)} cannot be used with {subject_text(subject)[:64]}; "
                 f"use {choice}."
             )
         self._reader.take()
@@ -287,8 +286,8 @@ class _FilterReader:
         self._terms += 1
         if self._terms > TERMS_MAX:
             raise self._reader.error(
-                f"Found {self._reader.found(token)} after {TERMS_MAX} terms; a filter can have no "
-                "more, and each value of a list is one.",
+                f"Found {self._reader.found(token)} after {TERMS_MAX} terms, the limit of a "
+                "filter. Each value of a list counts as a term.",
                 token,
             )
 
@@ -297,7 +296,7 @@ class _FilterReader:
             raise self._reader.expected("a number, such as 80 or 0.9,")
         number = float(token.value)
         if not math.isfinite(number):
-            raise self._reader.error(f"{self._reader.found(token)} is beyond all numbers.")
+            raise self._reader.error(f"{self._reader.found(token)} is too large.")
         return number
 
     def _whole(self, token: Token) -> int:

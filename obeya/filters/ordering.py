@@ -52,7 +52,7 @@ def parse_ordering(text: str) -> Ordering:
     terms = [_term(reader, [])]
     while reader.take_kind(Kind.COMMA):
         if len(terms) == ORDERINGS_MAX:
-            raise reader.error(f"Versions are sorted by at most {ORDERINGS_MAX} things.")
+            raise reader.error(f"Versions can be sorted by at most {ORDERINGS_MAX} fields.")
         terms.append(_term(reader, terms))
     reader.require(Kind.END, "a comma or the end" if len(terms) < ORDERINGS_MAX else "the end")
     return Ordering(tuple(terms))
@@ -64,11 +64,11 @@ def _term(reader: TokenReader, before: list[OrderingTerm]) -> OrderingTerm:
     if isinstance(subject, TagKey) or (isinstance(subject, Field) and subject not in _FIELDS):
         can = ", ".join(field.value for field in _FIELDS)
         raise reader.error(
-            f"Versions are not sorted by {subject_text(subject)[:64]}; use metrics.NAME, {can}.",
+            f"Versions cannot be sorted by {subject_text(subject)[:64]}; use metrics.NAME, {can}.",
             token,
         )
     if any(term.subject == subject for term in before):
-        raise reader.error(f"Versions are sorted by {subject_text(subject)[:64]} already.", token)
+        raise reader.error(f"Duplicate sort field {subject_text(subject)[:64]}.", token)
     descending = reader.take_keyword("desc")
     if not descending:
         reader.take_keyword("asc")

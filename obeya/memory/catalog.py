@@ -29,7 +29,9 @@ def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
     model = store.models.get(name) or Model(name)
     number = next_number(model.last_number, wanted, name=name, taken=set(model.versions))
     if label and any(v.label == label for v in model.versions.values()):
-        raise AlreadyExists(f"{name} has a version labelled “{label}”.", field="label")
+        raise AlreadyExists(
+            f"{name} already has a version with the label “{label}”.", field="label"
+        )
     now = store.now(model.chain)
     if name not in store.models:
         store.models[name] = model
@@ -111,7 +113,7 @@ def rename_model(store: MemoryStore, name: str, new_name: str) -> None:
     if new_name == old_name:
         return
     if new_name in store.models:
-        raise AlreadyExists(f"There is a model named “{new_name}”.", field="name")
+        raise AlreadyExists(f"A model named “{new_name}” already exists.", field="name")
     store.models[new_name] = store.models.pop(old_name)
     model.name = new_name
     model.versions = {n: replace(v, model=new_name) for n, v in model.versions.items()}

@@ -26,7 +26,7 @@ def set_policy(store: MemoryStore, policy: PromotionPolicy, name: str | None) ->
     Returns the number of the revision in force.
     """
     if policy.stage is None:
-        raise InvalidInput("A policy needs a target stage to be stored.", field="stage")
+        raise InvalidInput("A stored policy needs a target stage.", field="stage")
     owner = store.owner(name)
     revisions = owner.policies.revisions.setdefault(policy.stage, [])
     present = owner.policies.in_force(policy.stage)
@@ -87,7 +87,7 @@ def waive(
 ) -> Waiver:
     """Waive requirements of the policy in force for one version and stage."""
     wanted = None if to_stage is None else Stage.parse(to_stage)
-    reason = names.required_reason(reason, to="waive it")
+    reason = names.required_reason(reason, to="waive a requirement")
     model, found = store.find(name, version)
     stage = wanted or next_stage(found.stage)
     policy, _ = store.policy_of(model, stage)

@@ -37,7 +37,7 @@ def request_transition(
     requests.check_requestable(found.stage, stage)
     store.expire_requests(model)
     if _open(model, found.version, stage):
-        raise AlreadyExists(f"There is an open request for {found} already.")
+        raise AlreadyExists(f"{found} already has an open request.")
     now = store.now(model.chain)
     request = TransitionRequest(
         id=str(uuid.uuid4()),

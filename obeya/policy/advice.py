@@ -27,7 +27,7 @@ def contradictions(policy: PromotionPolicy) -> tuple[str, ...]:
         if isinstance(requirement, RequiredTag) and requirement.value is not None:
             values[requirement.key].append(requirement.value)
     found += [
-        f"The tag “{key}” cannot have several values at once: {', '.join(wanted)}."
+        f"The tag “{key}” cannot have more than one value: {', '.join(wanted)}."
         for key, wanted in values.items()
         if len(wanted) > 1
     ]
@@ -51,4 +51,4 @@ def _clash(metric: str, asked: list[MetricRequirement]) -> str:
         if math.isfinite(value) and all(r.comparison.holds(value, r.threshold) for r in asked):
             return ""
     lines = " and ".join(r.describe() for r in asked)
-    return f"No value of {metric} can meet {lines}: nothing would ever pass."
+    return f"No value of {metric} can meet {lines}, so no version can pass."

@@ -101,7 +101,7 @@ def _same_subject(requirement: Requirement) -> Hashable:
 
 def _coverage(policy: PromotionPolicy) -> str:
     floor = policy.min_test_coverage
-    return "not asked for" if floor is None else f"at least {number_text(floor)}"
+    return "not required" if floor is None else f"at least {number_text(floor)}"
 
 
 def _approvals(policy: PromotionPolicy) -> str:
@@ -109,16 +109,16 @@ def _approvals(policy: PromotionPolicy) -> str:
 
 
 def _auto_promote(policy: PromotionPolicy) -> str:
-    return "promotes at once" if policy.auto_promote else "waits for a click"
+    return "automatic" if policy.auto_promote else "manual"
 
 
 def _mode(policy: PromotionPolicy) -> str:
-    return "is refused" if policy.mode is Mode.ENFORCE else "is let through with a warning"
+    return "refused" if policy.mode is Mode.ENFORCE else "allowed with a warning"
 
 
 _SETTINGS: dict[str, Callable[[PromotionPolicy], str]] = {
     "Test coverage": _coverage,
     "Approvals": _approvals,
-    "The last approval": _auto_promote,
-    "A version that fails": _mode,
+    "Move after the last approval": _auto_promote,
+    "Failing versions": _mode,
 }

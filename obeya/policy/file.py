@@ -17,8 +17,8 @@ from obeya.stages import Stage
 BYTES_MAX = 1_000_000
 DEPTH_MAX = 8
 HEAD = """\
-# The promotion policies in force. `obeya policy apply` makes them so again; a policy without
-# a model is the site's. docs/policies.md says how a requirement is written.
+# The current promotion policies. Change them and run `obeya policy apply FILE`. A policy without
+# a model is a default policy. docs/policies.md describes the format.
 """
 
 
@@ -92,12 +92,11 @@ def read_policies(text: str) -> list[FilePolicy]:
         assert read.policy.stage is not None  # noqa: S101 - for mypy: _policy sets one
         place = (read.model, read.policy.stage)
         if place in found:
-            whose = read.model or "the site"
+            whose = f"policy of {read.model}" if read.model else "default policy"
             errors.append(
                 PolicyFileError(
                     read.line,
-                    f"The policy of {whose} for {place[1].label} stands on line "
-                    f"{found[place]} too.",
+                    f"Duplicate {whose} for {place[1].label}, also on line {found[place]}.",
                 )
             )
         found[place] = read.line
@@ -114,40 +113,41 @@ def _root(text: str) -> yaml.Node:
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > DEPTH_MAX:
-                raise PolicyFileError(1, f"The file is nested more than {DEPTH_MAX} deep.")
+                raise PolicyFileError(1, f"The file is nested more than {DEPTH_MAX} levels deep.")
             if isinstance(event, yaml.AliasEvent):
                 mark = event.start_mark
                 raise PolicyFileError(
-                    mark.line + 1 if mark else 1, "Anchors and aliases are not read; write it out."
+                    mark.line + 1 if mark else 1,
+                    "Anchors and aliases are not supported. Write the value out.",
                 )
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        sentence = f"This is no YAML: {error.problem or error.context}."
+        sentence = f"The file is not valid YAML: {error.problem or error.context}."
         raise PolicyFileError(mark.line + 1 if mark else 1, sentence) from None
     except (yaml.YAMLError, RecursionError) as error:
-        raise PolicyFileError(1, f"This is no YAML: {error}"[:200]) from None
+        raise PolicyFileError(1, f"The file is not valid YAML: {error}"[:200]) from None
     if root is None:
         raise PolicyFileError(1, "The file is empty; it needs “policies:” with a list.")
     return root
 
 
 def _entries(root: yaml.Node) -> list[yaml.Node]:
-    parts = dict(_pairs(root, "A policy file is a mapping with the key “policies”."))
+    parts = dict(_pairs(root, "A policy file must be a mapping with the key “policies”."))
     for name, (key, _) in parts.items():
         if name != "policies":
-            raise PolicyFileError(_line(key), f"“{name[:64]}” is unknown here; use “policies”.")
+            raise PolicyFileError(_line(key), f"Unknown key “{name[:64]}”. Use “policies”.")
     if "policies" not in parts:
         raise PolicyFileError(_line(root), "The key “policies” is missing.")
     _, listed = parts["policies"]
     if not isinstance(listed, yaml.SequenceNode):
-        raise PolicyFileError(_line(listed), "“policies” is a list.")
+        raise PolicyFileError(_line(listed), "“policies” must be a list.")
     return list(listed.value)
 
 
 def _policy(node: yaml.Node) -> FilePolicy:
     line = _line(node)
-    parts = dict(_pairs(node, "A policy is a mapping with the keys “stage” and “requirements”."))
+    parts = dict(_pairs(node, "A policy must be a mapping with “stage” and “requirements”."))
     errors: list[PolicyFileError] = []
     # If the stage is invalid, any stage works for checking the rest.
     stage = Stage.STAGING
@@ -160,7 +160,7 @@ def _policy(node: yaml.Node) -> FilePolicy:
         _, value = parts.pop("model")
         model = _plain(value)
         if not isinstance(model, str) or not model:
-            raise PolicyFileError(_line(value), "“model” is the name of a model.")
+            raise PolicyFileError(_line(value), "“model” must be the name of a model.")
     # Each requirement is read separately first, so that an error has its line.
     metric_lines: dict[str, int] = {}
     for name, node_of, key_line in _parts_alone(parts):
@@ -189,7 +189,7 @@ def _parts_alone(
             for item in value.value:
                 yield name, item, _line(item)
         else:
-            raise PolicyFileError(_line(value), "“requirements” is a list.")
+            raise PolicyFileError(_line(value), "“requirements” must be a list.")
 
 
 def _attempt(stage: Stage, plain: dict[str, Any], line: int) -> PromotionPolicy:
@@ -217,7 +217,7 @@ def _pairs(node: yaml.Node, otherwise: str) -> Iterator[tuple[str, tuple[yaml.No
     for key, value in node.value:
         name = str(_plain(key))
         if name in seen:
-            raise PolicyFileError(_line(key), f"“{name[:64]}” stands twice.")
+            raise PolicyFileError(_line(key), f"Duplicate key “{name[:64]}”.")
         seen.add(name)
         yield name, (key, value)
 
@@ -232,7 +232,7 @@ def _plain(node: yaml.Node) -> Any:
     try:
         value = loader.construct_object(node)
     except (yaml.YAMLError, ValueError, OverflowError):
-        raise PolicyFileError(_line(node), f"“{node.value[:64]}” cannot be read.") from None
+        raise PolicyFileError(_line(node), f"“{node.value[:64]}” is not a valid value.") from None
     finally:
         loader.dispose()
     if isinstance(value, float) and not math.isfinite(value):

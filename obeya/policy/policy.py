@@ -66,7 +66,7 @@ class PromotionPolicy:
         object.__setattr__(self, "requirements", tuple(self.requirements))
         if self.stage is not None and not self.stage.is_gated:
             raise InvalidInput(
-                f"{self.stage.label} takes no promotion policy; only Staging and Production do.",
+                f"{self.stage.label} cannot have a promotion policy. Choose Staging or Production.",
                 field="stage",
             )
         if self.min_test_coverage is not None:
@@ -80,19 +80,19 @@ class PromotionPolicy:
             )
         if len(self.requirements) > REQUIREMENTS_MAX:
             raise InvalidInput(
-                f"A policy can hold at most {REQUIREMENTS_MAX} requirements.",
+                f"A policy can have at most {REQUIREMENTS_MAX} requirements.",
                 field="requirements",
             )
         object.__setattr__(self, "mode", _mode(self.mode))
         if type(self.auto_promote) is not bool:
-            raise InvalidInput("auto_promote is true or false.", field="auto_promote")
+            raise InvalidInput("auto_promote must be true or false.", field="auto_promote")
         lines = [requirement.describe() for requirement in self.requirements]
         for line in lines:
             if lines.count(line) > 1:
-                raise InvalidInput(f"The requirement “{line}” stands twice.", field="requirements")
+                raise InvalidInput(f"Duplicate requirement “{line}”.", field="requirements")
         if sum(isinstance(requirement, TimeInStage) for requirement in self.requirements) > 1:
             raise InvalidInput(
-                "A policy asks for one time in the previous stage; keep the longer.",
+                "A policy can require only one time in the previous stage. Keep the longer one.",
                 field="requirements",
             )
 
@@ -173,10 +173,10 @@ class PromotionPolicy:
         approvals = f"{count} {'approval' if count == 1 else 'approvals'}" if count else ""
         floor = self.min_test_coverage
         coverage = "" if floor is None else f"test coverage ≥ {number_text(floor)}"
-        by_itself = "the last approval promotes at once" if self.auto_promote else ""
+        automatic = "moves automatically after the last approval" if self.auto_promote else ""
         only_warns = "only warns" if self.mode is Mode.WARN else ""
         asked = (r.describe() for r in self.requirements)
-        return tuple(filter(None, (*asked, coverage, approvals, by_itself, only_warns)))
+        return tuple(filter(None, (*asked, coverage, approvals, automatic, only_warns)))
 
     @property
     def metric_names(self) -> frozenset[str]:
@@ -323,7 +323,7 @@ def _against_champion(metric: str, sign: str, relative: Mapping[str, Any]) -> Ch
     unknown = [str(key) for key in relative if key not in _CHAMPION_KEYS]
     if unknown:
         raise InvalidInput(
-            f"A bound relative to the champion knows no “{unknown[0][:32]}”; it knows "
+            f"Unknown key “{unknown[0][:32]}” in a bound relative to the champion. The keys are "
             f"{', '.join(_CHAMPION_KEYS)}.",
             field="requirements",
         )

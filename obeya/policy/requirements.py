@@ -211,18 +211,18 @@ class _Finding(Enum):
     )
     OTHER_DATASET = (
         Outcome.NOT_COMPARABLE,
-        "{metric} was measured on {own_set}, that of {rival} on {standing_set}: not comparable.",
+        "{metric} was measured on {own_set}, but for {rival} on {standing_set}: not comparable.",
     )
     BOUND_BEYOND_NUMBERS = (
         Outcome.NOT_COMPARABLE,
-        "The bound of {metric} is beyond all numbers.",
+        "The bound of {metric} is too large.",
     )
     BEYOND_BOUND = (Outcome.FAILED, "{value}; required: {required} ({rival} has {standing}).")
     NOISE_UNKNOWN = (
         Outcome.NOT_COMPARABLE,
         (
-            "{value}; whether it differs from {rival} beyond noise cannot be told without standard "
-            "errors or numbers of samples."
+            "{value}; comparing its difference from {rival} with the noise needs standard errors "
+            "or numbers of samples."
         ),
     )
     WITHIN_NOISE = (Outcome.FAILED, "{value}, within noise of {rival} with {standing}.")
@@ -270,12 +270,12 @@ class ChampionRequirement:
         # A policy from a file can have any value here.
         if any(type(switch) is not bool for switch in (self.in_percent, self.beyond_noise)):
             raise InvalidInput(
-                f"in_percent and beyond_noise of “{self.metric}” are true or false.",
+                f"in_percent and beyond_noise of “{self.metric}” must be true or false.",
                 field="requirements",
             )
         if self.beyond_noise and not self.comparison.is_strict:
             raise InvalidInput(
-                "Beyond noise goes with > or <: it asks for a difference in one direction.",
+                "“beyond noise” can only be used with > or <.",
                 field="comparison",
             )
 

@@ -61,12 +61,12 @@ class PolicyResult:
         """The policy result in one sentence."""
         where = f" for {self.stage.label}" if self.stage else ""
         if not self.is_gated:
-            return "Policies gate promotions alone: nothing to check."
+            return "Policies apply only to promotions: nothing to check."
         if not self.has_policy:
             return f"No promotion policy is set{where}: nothing to check."
         total = len(self.outcomes)
         if not total:
-            return f"The policy{where} asks for no evidence."
+            return f"The policy{where} requires no evidence."
         requirements = "requirement" if total == 1 else "requirements"
         if not self.passed:
             warned = " The policy only warns." if self.mode is Mode.WARN else ""

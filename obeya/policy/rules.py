@@ -80,13 +80,13 @@ class TimeInStage:
         line = self.describe()
         if evidence.time_in_stage is None:
             return RequirementOutcome.of_rule(
-                line, Outcome.MISSING, "How long it is in its stage is not known."
+                line, Outcome.MISSING, "The time in its stage is not known."
             )
         hours = evidence.time_in_stage.total_seconds() / 3600
         passed = hours >= self.hours
         # Rounded down, so that no sentence says 24 of 24 hours for a failure.
         shown = f"{int(hours * 10) / 10:g}"
-        sentence = f"It is in its stage for {shown} hours" + (
+        sentence = f"The version has been in its stage for {shown} hours" + (
             "." if passed else f"; required: {number_text(self.hours)}."
         )
         return RequirementOutcome.of_rule(
@@ -185,10 +185,10 @@ class RequiredDescription:
         """Check that the description is not blank."""
         if evidence.description.strip():
             return RequirementOutcome.of_rule(
-                self.describe(), Outcome.PASSED, "It has a description."
+                self.describe(), Outcome.PASSED, "The version has a description."
             )
         return RequirementOutcome.of_rule(
-            self.describe(), Outcome.MISSING, "It has no description."
+            self.describe(), Outcome.MISSING, "The version has no description."
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -220,8 +220,8 @@ class ArtifactDigest:
             return RequirementOutcome.of_rule(
                 self.describe(), Outcome.PASSED, f"The digest is {evidence.artifact_digest}."
             )
-        what = "The artifact has no digest" if evidence.artifact_path else "It has no artifact"
-        return RequirementOutcome.of_rule(self.describe(), Outcome.MISSING, f"{what} on record.")
+        what = "artifact has no digest" if evidence.artifact_path else "version has no artifact"
+        return RequirementOutcome.of_rule(self.describe(), Outcome.MISSING, f"The {what}.")
 
     def to_document(self) -> dict[str, Any]:
         """Return ``{"artifact_digest": true}``."""
@@ -240,8 +240,8 @@ class NoPickle:
     metric: ClassVar[str] = ""
 
     def describe(self) -> str:
-        """Return ``an artifact that is no pickle``."""
-        return "an artifact that is no pickle"
+        """Return ``no pickle files``."""
+        return "no pickle files"
 
     def outcome(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
@@ -259,22 +259,20 @@ class NoPickle:
                 sentence = " ".join(evidence.artifact_warnings[:_WARNINGS_SAID])
                 return RequirementOutcome.of_rule(line, Outcome.FAILED, sentence)
             return RequirementOutcome.of_rule(
-                line, Outcome.PASSED, "No pickle was found in its files."
+                line, Outcome.PASSED, "No pickle was found in the files."
             )
         if not uri:
-            return RequirementOutcome.of_rule(
-                line, Outcome.MISSING, "It has no artifact on record."
-            )
+            return RequirementOutcome.of_rule(line, Outcome.MISSING, "The version has no artifact.")
         # All suffixes: "model.pkl.gz" is a pickle too.
         suffix = next((s for s in _suffixes(uri) if s in PICKLE_SUFFIXES), None)
         if suffix is not None:
             return RequirementOutcome.of_rule(
                 line,
                 Outcome.FAILED,
-                f"A {suffix} file is, holds or may hold a pickle, which runs code when loaded.",
+                f"A {suffix} file is or can contain a pickle, which runs code when loaded.",
             )
         return RequirementOutcome.of_rule(
-            line, Outcome.PASSED, "Nothing in the artifact's record says that it is a pickle."
+            line, Outcome.PASSED, "The name of the artifact does not indicate a pickle."
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -320,15 +318,17 @@ class MaximumSize:
         line, size = self.describe(), evidence.artifact_size
         if size is None:
             return RequirementOutcome.of_rule(
-                line, Outcome.MISSING, "Its size is not known: no files of it are stored here."
+                line,
+                Outcome.MISSING,
+                "The size is not known: the registry does not store the files.",
             )
         if size <= self.mebibytes * _MEBIBYTE:
-            sentence = f"Its files have {size:,} bytes."
+            sentence = f"The files have {size:,} bytes."
             return RequirementOutcome.of_rule(line, Outcome.PASSED, sentence)
         return RequirementOutcome.of_rule(
             line,
             Outcome.FAILED,
-            f"Its files have {size:,} bytes; allowed: {number_text(self.mebibytes)} MiB.",
+            f"The files have {size:,} bytes; allowed: {number_text(self.mebibytes)} MiB.",
         )
 
     def to_document(self) -> dict[str, Any]:

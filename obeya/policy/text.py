@@ -115,17 +115,17 @@ def policy_from_plain(stage: Stage, plain: Mapping[str, Any]) -> PromotionPolicy
     for key in plain:
         if key not in _KEYS:
             raise InvalidInput(
-                f"“{str(key)[:64]}” is no part of a policy; the parts are {', '.join(_KEYS)}.",
+                f"Unknown key “{str(key)[:64]}” in a policy. The keys are {', '.join(_KEYS)}.",
                 field=str(key),
             )
     requirements = plain.get("requirements") or []
     if not isinstance(requirements, list):
-        raise InvalidInput("The requirements are a list.", field="requirements")
+        raise InvalidInput("“requirements” must be a list.", field="requirements")
     coverage = plain.get("min_test_coverage")
     if coverage is not None and (
         isinstance(coverage, bool) or not isinstance(coverage, int | float)
     ):
-        raise InvalidInput("The minimum test coverage is a number.", field="min_test_coverage")
+        raise InvalidInput("The minimum test coverage must be a number.", field="min_test_coverage")
     return PromotionPolicy(
         stage=stage,
         requirements=tuple(parse_requirement(item) for item in requirements),
@@ -138,7 +138,7 @@ def policy_from_plain(stage: Stage, plain: Mapping[str, Any]) -> PromotionPolicy
 
 def _unreadable(text: str) -> InvalidInput:
     return InvalidInput(
-        f"“{text[:128]}” is no requirement; write it like “accuracy >= 0.9”, "
+        f"“{text[:128]}” is not a requirement. Write it like “accuracy >= 0.9”, "
         "“accuracy >= champion - 1 %”, “tag: reviewed” or “hours_in_stage: 24”.",
         field="requirements",
     )

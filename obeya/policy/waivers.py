@@ -64,24 +64,24 @@ def waivable(
     """
     if stage.is_gated and not is_promotion(from_stage, stage):
         raise InvalidInput(
-            f"The version is in {from_stage.label}: no policy stands between it and "
-            f"{stage.label}, so there is nothing to waive.",
+            f"No policy applies to a move from {from_stage.label} to {stage.label}, so there is "
+            "nothing to waive.",
             field="to_stage",
         )
     if requirements is None:
         raise InvalidInput(
-            f"No promotion policy guards {stage.label}: there is nothing to waive.",
+            f"There is no promotion policy for {stage.label}, so there is nothing to waive.",
             field="requirements",
         )
     wanted = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not wanted:
-        raise InvalidInput("Name at least one requirement to waive.", field="requirements")
+        raise InvalidInput("Choose at least one requirement to waive.", field="requirements")
     present = [requirement.describe() for requirement in requirements]
     for line in wanted:
         if line not in present:
             raise InvalidInput(
                 f"The policy for {stage.label} has no requirement “{line[:128]}”. "
-                f"It asks for: {'; '.join(present) or 'nothing'}.",
+                f"Its requirements: {'; '.join(present) or 'none'}.",
                 field="requirements",
             )
     return wanted

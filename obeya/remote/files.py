@@ -52,7 +52,7 @@ def store_files(api: Transport, source: Path, progress: Progress) -> dict[str, A
 def empty_folder(folder: Path) -> Path:
     """Return the folder if it does not exist or is empty. Raises `AlreadyExists`."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise AlreadyExists(f"There is something at {folder} already.", field="target")
+        raise AlreadyExists(f"{folder} already exists and is not an empty folder.", field="target")
     return folder
 
 
@@ -101,6 +101,6 @@ def _download(
                     raise
     if digest.hexdigest() != file.sha256:
         raise DigestMismatch(
-            f"{file.path} came with the SHA-256 {digest.hexdigest()}; on record is "
-            f"{file.sha256}. Nothing was kept."
+            f"{file.path} was received with the SHA-256 {digest.hexdigest()} instead of "
+            f"{file.sha256}. Nothing was saved."
         )

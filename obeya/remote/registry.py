@@ -150,7 +150,7 @@ class RemoteRegistry(ModelRegistry):
     def set_policy(self, policy: PromotionPolicy, name: str | None = None) -> int:
         stage = policy.stage.value if policy.stage else ""
         if not stage:
-            raise InvalidInput("A policy needs a target stage to be stored.", field="stage")
+            raise InvalidInput("A stored policy needs a target stage.", field="stage")
         document = self._api.put(*owner_path(name), "policies", stage, body=policy.to_document())
         return int(document["revision"])
 
@@ -539,7 +539,7 @@ class RemoteRegistry(ModelRegistry):
         artifact = self.get_artifact(model, version)
         if artifact.size is None:
             raise NotFound(
-                f"{model} v{version} has no files in the registry, only what is on record of them.",
+                f"The files of {model} v{version} are not stored in the registry.",
                 what="file",
             )
         files.download(self._api, version_path(model, version), artifact, folder, progress)

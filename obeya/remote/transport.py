@@ -57,15 +57,15 @@ class Transport:
         parts = urlsplit(url.strip())
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidInput(
-                f"“{url[:128]}” is no address of a server; write it like {DEFAULT_URL}.",
+                f"“{url[:128]}” is not the address of a server. Write it like {DEFAULT_URL}.",
                 field="url",
             )
         if parts.username or parts.password or parts.query or parts.fragment:
             raise InvalidInput(
-                "The server's address holds no name, password or query.", field="url"
+                "The server's address cannot contain a name, password or query.", field="url"
             )
         if not token.isascii() or not token.isprintable():
-            raise InvalidInput("The token holds characters that no token has.", field="token")
+            raise InvalidInput("The token contains invalid characters.", field="token")
         self.base = url.strip().rstrip("/")
         self._headers = {"Accept": f"application/json, {PROBLEM_JSON}", "User-Agent": "obeya"}
         if token:
@@ -91,7 +91,7 @@ class Transport:
             try:
                 items, cursor = page["items"], page["next"]
             except (KeyError, TypeError):
-                raise MalformedDocument("The server sent no page of a list.") from None
+                raise MalformedDocument("The server's response is not a page of a list.") from None
             yield from items
 
     def post(self, *path: str, body: Any) -> Any:
@@ -191,7 +191,7 @@ class Transport:
         try:
             if response.status != (206 if start else 200):
                 self._read(*self._answered(response)[:3], address)
-                raise Unreachable(f"{address} did not answer with a file.")
+                raise Unreachable(f"{address} did not return a file.")
             yield self._pieces(response)
         finally:
             response.release_conn()
@@ -200,7 +200,9 @@ class Transport:
         try:
             yield from response.stream(PIECE, decode_content=False)
         except (HTTPError, OSError) as error:
-            raise Unreachable(f"{self.base} broke off: {_reason(error)}.") from None
+            raise Unreachable(
+                f"The connection to {self.base} was interrupted: {_reason(error)}."
+            ) from None
 
     def _address(self, path: tuple[str, ...]) -> str:
         return f"{self.base}{PREFIX}" + "".join(f"/{quote(part, safe='')}" for part in path)
@@ -243,7 +245,7 @@ class Transport:
         try:
             answer = response.read(ANSWER_MAX + 1, decode_content=True)
             if len(answer) > ANSWER_MAX:
-                raise Unreachable(f"{self.base} answered more than {ANSWER_MAX:,} bytes.")
+                raise Unreachable(f"{self.base} returned more than {ANSWER_MAX:,} bytes.")
         finally:
             response.release_conn()
         return (
@@ -258,18 +260,22 @@ class Transport:
             return None
         where = f"{urlsplit(address).path} on {self.base}"
         if 300 <= status < 400:
-            raise Unreachable(f"{where} answered a redirect ({status}), which is not followed.")
+            raise Unreachable(
+                f"{where} returned a redirect ({status}), which is not followed. Check the address."
+            )
         if kind not in ("application/json", PROBLEM_JSON):
-            what = f"{kind or 'nothing readable'} with status {status}"
-            raise Unreachable(f"{where} answered {what}: this is no Obeya server, or a proxy's.")
+            what = f"{kind or 'no content type'} with status {status}"
+            raise Unreachable(
+                f"{where} returned {what}, which is not a response of Obeya. Check the address."
+            )
         try:
             document = json.loads(answer)
         except ValueError:
-            raise Unreachable(f"{where} answered JSON that ends too early.") from None
+            raise Unreachable(f"{where} returned invalid JSON.") from None
         if status < 300:
             return document
         if not isinstance(document, Mapping):
-            raise RegistryError(f"{where} refused with status {status}.")
+            raise RegistryError(f"{where} returned status {status}.")
         raise error_from_problem(document)
 
 

@@ -92,7 +92,7 @@ def _place(server: MlflowServer, uri: str) -> str | Path:
         path = Path(unquote(parts.path) if parts.scheme else uri)
         if path.is_absolute() and path.exists():
             return path
-        raise FilesElsewhere(f"there is nothing at {uri[:200]} on this machine.")
+        raise FilesElsewhere(f"{uri[:200]} does not exist on this machine.")
     raise FilesElsewhere(f"{uri[:200]} is neither on {server.address} nor on this machine.")
 
 
@@ -113,7 +113,7 @@ def _kept_by(server: MlflowServer, uri: str) -> str | None:
 
 def _below(folder: str, path: str | None) -> str:
     if not folder:
-        raise FilesElsewhere("the tracking server does not say where they are.")
+        raise FilesElsewhere("the tracking server does not report their location.")
     return f"{folder.rstrip('/')}/{path}" if path else folder
 
 
@@ -144,4 +144,4 @@ def _fetch(server: MlflowServer, path: str, size: int | None, draft: IO[bytes]) 
             draft.write(piece)
     draft.flush()
     if size is not None and came != size:
-        raise FilesElsewhere(f"of {path[:200]} came {came:,} bytes, and {size:,} were told of.")
+        raise FilesElsewhere(f"{path[:200]} has {came:,} bytes instead of {size:,}.")

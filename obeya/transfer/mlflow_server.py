@@ -113,14 +113,14 @@ class MlflowServer:
         parts = _address(uri)
         if parts is None:
             raise InvalidInput(
-                f"“{uri[:128]}” is no address of a server. For a store in a database or in files "
-                "start one: mlflow server --backend-store-uri …, and give its address.",
+                f"“{uri[:128]}” is not the address of a server. For a store in a database or "
+                "in files, run mlflow server --backend-store-uri … and use its address.",
                 field="uri",
             )
         if parts.username or parts.password or parts.query or parts.fragment:
             raise InvalidInput(
-                "The address of an MLflow server holds no name, password or query; "
-                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD do.",
+                "The address of an MLflow server cannot contain a name, password or query. "
+                "Use MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.",
                 field="uri",
             )
         self.address = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
@@ -198,7 +198,7 @@ class MlflowServer:
         Raises `NotFound`.
         """
         if not _MODEL_ID.match(model_id):
-            raise NotFound(f"“{model_id[:64]}” is no id of a logged model.", what="run")
+            raise NotFound(f"“{model_id[:64]}” is not the id of a logged model.", what="run")
         return _told(self._get(f"logged-models/{model_id}", {}), "model", "source_run_id")
 
     def folder_of_model(self, model_id: str) -> str:
@@ -207,7 +207,7 @@ class MlflowServer:
         Raises `NotFound`.
         """
         if not _MODEL_ID.match(model_id):
-            raise NotFound(f"“{model_id[:64]}” is no id of a logged model.", what="run")
+            raise NotFound(f"“{model_id[:64]}” is not the id of a logged model.", what="run")
         return _told(self._get(f"logged-models/{model_id}", {}), "model", "artifact_uri")
 
     def folder_of_run(self, run_id: str) -> str:
@@ -240,12 +240,14 @@ class MlflowServer:
             )
             try:
                 if response.status != 200:
-                    raise Unreachable(f"{address} answered with status {response.status}.")
+                    raise Unreachable(f"{address} returned status {response.status}.")
                 yield response.stream(PIECE, decode_content=False)
             finally:
                 response.release_conn()
         except (HTTPError, OSError) as error:
-            raise Unreachable(f"{self.address} broke off: {_reason(error)}.") from None
+            raise Unreachable(
+                f"The connection to {self.address} was interrupted: {_reason(error)}."
+            ) from None
 
     def run_metrics(self, run_id: str) -> dict[str, float]:
         """Return the last value of each metric of a run, up to the limit of metrics per version.
@@ -312,19 +314,19 @@ class MlflowServer:
         said = _text(document, "message")[:256] if isinstance(document, Mapping) else ""
         if status in (401, 403):
             raise NotSignedIn(
-                f"{self.address} lets nobody in like this ({status}). Set MLFLOW_TRACKING_TOKEN, "
+                f"{self.address} refused the credentials ({status}). Set MLFLOW_TRACKING_TOKEN, "
                 "or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
             )
         if status == 404 and said:
             raise NotFound(said, what="run")
         if status != 200 or not isinstance(document, Mapping):
-            raise self._unreadable(
-                endpoint, f", with status {status}" + (f": {said}" if said else "")
-            )
+            raise self._unreadable(endpoint, f": status {status}" + (f", {said}" if said else ""))
         return document
 
     def _unreadable(self, endpoint: str, how: str = "") -> Unreachable:
-        return Unreachable(f"{self.address} answered {endpoint} as no MLflow server does{how}.")
+        return Unreachable(
+            f"The response of {self.address} to {endpoint} is not that of an MLflow server{how}."
+        )
 
 
 def _rows(document: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:

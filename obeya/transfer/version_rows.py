@@ -106,11 +106,11 @@ def _row(
         if draft.version is not None:
             version_number(draft.version)
         if not draft.model:
-            raise InvalidInput("It names no model.")
+            raise InvalidInput("The model is missing.")
     except InvalidInput as error:
         return Row(line, None, str(error))
     except (AttributeError, KeyError, TypeError, ValueError):
-        return Row(line, None, "Its parts are of wrong kinds.")
+        return Row(line, None, "A value has the wrong type.")
     return Row(line, draft)
 
 
@@ -119,19 +119,19 @@ def _fields_of(columns: list[str], mapping: Mapping[str, str]) -> dict[str, str]
     for column, field in fields.items():
         if field and field not in FIELDS and not field.startswith(("metrics.", "tags.")):
             raise InvalidInput(
-                f"The column “{column[:64]}” is unknown. Metrics are columns like "
-                "metrics.accuracy, tags like tags.family; --map COLUMN=FIELD says what another "
-                "column is, --map COLUMN= leaves it out.",
+                f"Unknown column “{column[:64]}”. Name metrics like metrics.accuracy and tags like "
+                "tags.family. Use --map COLUMN=FIELD to rename a column, --map COLUMN= to ignore "
+                "it.",
                 field="file",
             )
     if "model" not in fields.values():
-        raise InvalidInput("The file has no column for the model.", field="file")
+        raise InvalidInput("The file has no model column.", field="file")
     return fields
 
 
 def _from_cells(row: Mapping[str, Any], fields: Mapping[str, str]) -> VersionDraft:
     if None in row:
-        raise InvalidInput("It has more cells than the header.")
+        raise InvalidInput("The row has more cells than the header.")
     cells = {fields[column]: cell for column, cell in row.items() if cell and fields[column]}
     metrics: dict[str, float | Metric] = {}
     for field, cell in cells.items():
@@ -154,18 +154,18 @@ def _from_cells(row: Mapping[str, Any], fields: Mapping[str, str]) -> VersionDra
 
 def _from_line(line: str, mapping: Mapping[str, str]) -> VersionDraft:
     if len(line) > LINE_MAX:
-        raise InvalidInput(f"It has more than {LINE_MAX:,} characters.")
+        raise InvalidInput(f"The line has more than {LINE_MAX:,} characters.")
     try:
         said = json.loads(line)
     except (ValueError, RecursionError):
-        raise InvalidInput("It is no JSON.") from None
+        raise InvalidInput("The line is not valid JSON.") from None
     if not isinstance(said, dict):
-        raise InvalidInput("It is no object.")
+        raise InvalidInput("The line is not a JSON object.")
     named = {mapping.get(name, name): value for name, value in said.items()}
     named.pop("", None)
     unknown = named.keys() - {*FIELDS, "metrics", "tags"}
     if unknown:
-        raise InvalidInput(f"“{min(unknown)[:64]}” is unknown.")
+        raise InvalidInput(f"Unknown field “{min(unknown)[:64]}”.")
     metrics = {
         name: metric_from_document(name, stated) if isinstance(stated, dict) else stated
         for name, stated in named.get("metrics", {}).items()

@@ -96,7 +96,7 @@ def write_blob(folder: Path, sha256: str, content: BinaryIO) -> int:
             size += file.write(piece)
         _settle(file)
     if digest.hexdigest() != sha256:
-        raise BrokenExport(f"The content {sha256} was altered.")
+        raise BrokenExport(f"The content {sha256} does not have that SHA-256.")
     return size
 
 
@@ -112,23 +112,23 @@ def read_manifest(folder: Path) -> Manifest:
         document = json.loads(content) if len(content) <= MANIFEST_MAX else None
     except OSError as error:
         raise BrokenExport(
-            f"{folder} holds no export: {MANIFEST} cannot be read ({error.strerror or error})."
+            f"{folder} is not an export: {MANIFEST} cannot be read ({error.strerror or error})."
         ) from None
     except BrokenExport:
         raise
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or "format" not in document:
-        raise BrokenExport(f"{MANIFEST} is no manifest of an export.")
+        raise BrokenExport(f"{MANIFEST} is not the manifest of an export.")
     if document["format"] != FORMAT:
         raise BrokenExport(
-            f"The export has the format {str(document['format'])[:16]}, and this version of Obeya "
-            f"reads {FORMAT}. Import it with the version that made it, or a later one."
+            f"The export has the format {str(document['format'])[:16]}, but this version of Obeya "
+            f"reads {FORMAT}. Import it with the version that wrote it, or a later one."
         )
     try:
         files = {
-            _checked_name(name): ExportFile(int(told["rows"]), _checked_digest(told["sha256"]))
-            for name, told in document["files"].items()
+            _checked_name(name): ExportFile(int(file["rows"]), _checked_digest(file["sha256"]))
+            for name, file in document["files"].items()
         }
         blobs = document["blobs"]
         return Manifest(
@@ -139,10 +139,10 @@ def read_manifest(folder: Path) -> Manifest:
             str(document.get("obeya", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise BrokenExport(f"{MANIFEST} is no manifest of an export.") from None
+        raise BrokenExport(f"{MANIFEST} is not the manifest of an export.") from None
 
 
-def read_lines(folder: Path, name: str, told: ExportFile) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_lines(folder: Path, name: str, listed: ExportFile) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the documents of a file with their line numbers.
 
     Whether the file matches the manifest is known only at its end: a caller that acts on lines
@@ -162,10 +162,10 @@ def read_lines(folder: Path, name: str, told: ExportFile) -> Iterator[tuple[int,
                 yield number, _document(name, number, line)
     except OSError as error:
         raise BrokenExport(f"{name} cannot be read: {error.strerror or error}.") from None
-    if number != told.rows:
-        raise BrokenExport(f"{name} has {number:,} lines, and the manifest tells of {told.rows:,}.")
-    if digest.hexdigest() != told.sha256:
-        raise BrokenExport(f"{name} was altered: the manifest tells of another SHA-256.")
+    if number != listed.rows:
+        raise BrokenExport(f"{name} has {number:,} lines instead of {listed.rows:,}.")
+    if digest.hexdigest() != listed.sha256:
+        raise BrokenExport(f"{name} was changed: its SHA-256 is not the one in the manifest.")
 
 
 def blob_path(folder: Path, sha256: str) -> Path:
@@ -175,7 +175,7 @@ def blob_path(folder: Path, sha256: str) -> Path:
         BrokenExport: it is not a digest.
     """
     if not _SHA256.match(sha256):
-        raise BrokenExport(f"“{sha256[:80]}” is no digest.")
+        raise BrokenExport(f"“{sha256[:80]}” is not a digest.")
     return folder / BLOBS / sha256[:2] / sha256[2:4] / sha256
 
 
@@ -189,12 +189,12 @@ def open_inside(folder: Path, path: Path) -> BinaryIO:
     place = path.relative_to(folder)
     real = path.resolve()
     if not real.is_relative_to(folder.resolve()):
-        raise BrokenExport(f"{place} leads out of the export.")
+        raise BrokenExport(f"{place} leads outside the export.")
     # Opening a pipe would block until there is a writer.
     handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise BrokenExport(f"{place} is no file.")
+        raise BrokenExport(f"{place} is not a regular file.")
     return os.fdopen(handle, "rb")
 
 
@@ -209,7 +209,7 @@ def _document(name: str, number: int, line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not line.endswith(b"\n"):
-        raise BrokenExport(f"{name}, line {number}: it is no whole JSON object.")
+        raise BrokenExport(f"{name}, line {number}: it is not a complete JSON object.")
     return document
 
 

@@ -38,7 +38,7 @@ class WipLimit:
         object.__setattr__(self, "stage", limited_stage(self.stage))
         if type(self.limit) is not int or not 1 <= self.limit <= WIP_LIMIT_MAX:
             raise InvalidInput(
-                f"A WIP limit is a whole number from 1 to {WIP_LIMIT_MAX:,}.", field="limit"
+                f"A WIP limit must be a whole number from 1 to {WIP_LIMIT_MAX:,}.", field="limit"
             )
         try:
             object.__setattr__(self, "mode", LimitMode(self.mode))
@@ -84,7 +84,7 @@ class StageLoad:
 
     def refusal(self) -> Refusal:
         """Return the refusal because of a full stage."""
-        whose = "this model" if self.model is not None else "the site"
+        scope = "for this model" if self.model is not None else "across all models"
         named = ", ".join(self.occupants[:OCCUPANTS_NAMED])
         more = self.count - min(len(self.occupants), OCCUPANTS_NAMED)
         if named and more:
@@ -93,7 +93,7 @@ class StageLoad:
         return Refusal(
             RefusalKind.WIP_LIMIT,
             "wip_limit_reached",
-            f"{self.limit.stage.label} is full: the WIP limit of {whose} is "
-            f"{self.limit.limit:,} and {self.count:,} {'is' if self.count == 1 else 'are'} "
-            f"there{filled}.",
+            f"{self.limit.stage.label} is full: it has {self.count:,} "
+            f"{'version' if self.count == 1 else 'versions'}{filled}, and the WIP limit {scope} is "
+            f"{self.limit.limit:,}.",
         )

@@ -137,7 +137,7 @@ def check_requestable(from_stage: Stage, to_stage: Stage) -> None:
     """
     if not is_promotion(from_stage, to_stage):
         raise InvalidInput(
-            f"{from_stage.label} to {to_stage.label} needs no approval: move it yourself.",
+            f"{from_stage.label} to {to_stage.label} needs no approval. Move the version directly.",
             field="to_stage",
         )
 
@@ -154,7 +154,7 @@ def the_one(found: Sequence[_Request], version: str) -> _Request:
     if len(found) > 1:
         stages = ", ".join(Stage(request.to_stage).label for request in found)
         raise InvalidInput(
-            f"{version} has several open requests ({stages}); name the stage.", field="to_stage"
+            f"{version} has several open requests ({stages}). Choose the stage.", field="to_stage"
         )
     return found[0]
 
@@ -167,10 +167,10 @@ def check_withdrawal(status: RequestStatus, *, requested_by: str, actor: str) ->
         NotAllowed: someone else opened it.
     """
     if status is not RequestStatus.OPEN:
-        raise AlreadyClosed(f"The request is {status.value} already.")
+        raise AlreadyClosed(f"The request is already {status.value}.")
     if actor != requested_by:
         raise NotAllowed(
-            "Only who opened a request may withdraw it; reject it instead.", permission="register"
+            "Only the requester can withdraw a request. Reject it instead.", permission="register"
         )
 
 
@@ -191,10 +191,11 @@ def check_vote(status: RequestStatus, *, requested_by: str, voter: str, decision
         NotAllowed: the requester approves their own request.
     """
     if status is not RequestStatus.OPEN:
-        raise AlreadyClosed(f"The request is {status.value} already; open a new one.")
+        raise AlreadyClosed(f"The request is already {status.value}. Open a new one.")
     if decision is Decision.APPROVE and voter == requested_by:
         raise NotAllowed(
-            "Nobody may approve their own request: another person has to.", permission="approve"
+            "You can't approve your own request. Another person must approve it.",
+            permission="approve",
         )
 
 
@@ -206,7 +207,7 @@ def check_digest_seen(digest: str, expected: str | None) -> None:
     """
     if expected is not None and expected != digest:
         raise EvidenceChanged(
-            "The evidence changed since you looked; read it again before you vote.",
+            "The evidence changed since you read it. Review it again.",
             digest=digest,
         )
 
@@ -218,7 +219,7 @@ def comment_required(comment: str) -> str:
         InvalidInput: there is none.
     """
     if not comment:
-        raise InvalidInput("Say why you reject it.", field="comment")
+        raise InvalidInput("A comment is required to reject a request.", field="comment")
     return comment
 
 

@@ -38,10 +38,10 @@ def rollback_target(
         last.setdefault(departure.version, departure)
     if wanted is not None:
         if stages.get(wanted) is Stage.PRODUCTION:
-            raise InvalidInput(f"{name} v{wanted} is in Production already.", field="to_version")
+            raise InvalidInput(f"{name} v{wanted} is already in Production.", field="to_version")
         if wanted not in last:
             raise InvalidInput(
-                f"{name} v{wanted} never was in Production; promote it instead.",
+                f"{name} v{wanted} was never in Production. Promote it instead.",
                 field="to_version",
             )
         return wanted
@@ -50,7 +50,6 @@ def rollback_target(
         if present is not None and present is not Stage.PRODUCTION and not departure.by_rollback:
             return number
     raise InvalidInput(
-        f"No earlier version of {name} is known to be good in Production; "
-        "name the version to go back to.",
+        f"{name} has no earlier good version in Production. Choose the version to restore.",
         field="to_version",
     )

@@ -20,15 +20,15 @@ def next_number(last: int, wanted: int | None, *, name: str, taken: Collection[i
     if wanted is None:
         if last >= NUMBER_MAX:
             raise InvalidInput(
-                f"{name} has no number left: its last version is v{last}.", field="version"
+                f"{name} has no version numbers left: its last version is v{last}.", field="version"
             )
         return last + 1
     if wanted > last:
         return wanted
     if wanted in taken:
-        raise AlreadyExists(f"{name} v{wanted} exists already.", field="version")
+        raise AlreadyExists(f"{name} v{wanted} already exists.", field="version")
     raise AlreadyExists(
-        f"{name} v{wanted} cannot be registered: numbers only grow, the next is {last + 1}.",
+        f"{name} v{wanted} cannot be registered: numbers only grow, and the next is {last + 1}.",
         field="version",
     )
 
@@ -42,7 +42,8 @@ def next_stage(stage: Stage) -> Stage:
     following = stage.next
     if following is None:
         raise InvalidInput(
-            f"There is no next stage after {stage.label}; name one.", field="to_stage"
+            f"There is no next stage after {stage.label}. Choose a stage.",
+            field="to_stage",
         )
     return following
 
@@ -70,7 +71,7 @@ def check_expected(
         )
     if expected_revision is not None and revision != expected_revision:
         raise Conflict(
-            f"{name} was changed since you looked: it is at revision {revision}, "
+            f"{name} was changed in the meantime: it is at revision {revision}, "
             f"not {expected_revision}.",
             stage=stage,
             revision=revision,

@@ -71,7 +71,7 @@ class Subscription:
         types = tuple(dict.fromkeys(self.types))
         if unknown := [kind for kind in types if kind not in TYPES]:
             raise InvalidInput(
-                f"“{str(unknown[0])[:64]}” is no type of event; docs/webhooks.md lists them.",
+                f"“{str(unknown[0])[:64]}” is not an event type. docs/webhooks.md lists them.",
                 field="types",
             )
         stages = tuple(dict.fromkeys(Stage.parse(stage) for stage in self.stages))
@@ -104,7 +104,7 @@ def endpoint_name(text: str) -> str:
     """Return the name of an endpoint, checked. Raises `InvalidInput`."""
     found = names.token_name(text.strip()) if text.strip() else ""
     if not found:
-        raise InvalidInput("Give the endpoint a name.", field="name")
+        raise InvalidInput("Enter a name for the endpoint.", field="name")
     return found
 
 
@@ -117,10 +117,10 @@ def endpoint_address(target: Target, text: str) -> str:
     address = text.strip()
     if target is Target.EMAIL:
         if not _MAIL.match(address):
-            raise InvalidInput("That is no e-mail address.", field="address")
+            raise InvalidInput("Enter a valid e-mail address.", field="address")
         return address
     if len(address) > ADDRESS_MAX or not address.isascii() or not address.isprintable():
-        raise InvalidInput("That is no URL of a receiver.", field="address")
+        raise InvalidInput(f"Enter a URL of at most {ADDRESS_MAX:,} characters.", field="address")
     try:
         parts = urlsplit(address)
         # Reading the port validates it.
@@ -129,11 +129,11 @@ def endpoint_address(target: Target, text: str) -> str:
         is_one = False
     if not is_one or " " in address:
         raise InvalidInput(
-            "A receiver has an address that begins with https:// or http://.", field="address"
+            "Enter an address that begins with https:// or http://.", field="address"
         )
     if parts.username or parts.password or parts.fragment:
         raise InvalidInput(
-            "The address of a receiver holds no name, password or fragment.", field="address"
+            "The address cannot contain a name, password or fragment.", field="address"
         )
     return address
 
@@ -160,7 +160,7 @@ def read_target(text: str) -> Target:
         return Target(text)
     except ValueError:
         raise InvalidInput(
-            f"“{text[:32]}” is no target; the targets are {', '.join(Target)}.", field="target"
+            f"“{text[:32]}” is not a target; the targets are {', '.join(Target)}.", field="target"
         ) from None
 
 

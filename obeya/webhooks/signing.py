@@ -45,4 +45,4 @@ def _key(secret: str) -> bytes:
     try:
         return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:
-        raise ValueError("The secret is not whsec_ and base64.") from None
+        raise ValueError("The secret must be whsec_ and base64.") from None

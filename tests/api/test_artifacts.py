@@ -228,7 +228,7 @@ def test_a_policy_checks_the_content_of_files(api: Program, version: None) -> No
     rules = [{"no_pickle": True}, {"artifact_max_mib": 0.001}, {"artifact_digest": True}]
     api.put("/policies/staging", {"requirements": rules})
     store(api, {"model.safetensors": pickle.dumps(Bomb())})
-    assert "holds a pickle" in api.get(VERSION).json()["artifact_warnings"][0]
+    assert "contains a pickle" in api.get(VERSION).json()["artifact_warnings"][0]
     refused = api.post(f"{VERSION}/transitions", {"to_stage": "staging"})
     assert refused.status_code == 422
     assert "os" in refused.json()["detail"] or "posix" in refused.json()["detail"]
@@ -266,11 +266,11 @@ def test_no_upload_executes_a_pickle_and_each_detects_it_under_any_name(
 
     told = api.get(f"{VERSION}/artifact").json()
     (warning,) = told["warnings"]
-    assert warning.startswith(f"{path} holds a pickle, which runs code when loaded")
+    assert warning.startswith(f"{path} contains a pickle, which runs code when loaded")
     assert b"".join(api.get(f"{VERSION}/artifact/files/{path}").streaming_content) == bomb
     client.force_login(alice, "django.contrib.auth.backends.ModelBackend")
     page = client.get("/models/resnet50/versions/1/").content.decode()
-    assert "holds a pickle" in page
+    assert "contains a pickle" in page
     assert "safe" not in page.lower().replace("safetensors", "")
     assert [blob.fault for blob in examined_blobs()] == [""]
     collect_garbage(at=timezone.now() + 2 * UNNAMED_FOR, remove=True)

@@ -50,7 +50,7 @@ def test_a_folder_is_uploaded_and_downloaded_unchanged(
 ) -> None:
     made = obeya("register", "churn", "--metric", "auc=0.9", "--artifact", str(folder))
     assert made.exit_code == 0, made.output
-    assert "churn v1 is made of 3 files (3,000,042 bytes), sha256:" in made.output
+    assert "churn v1: stored 3 files (3,000,042 bytes), sha256:" in made.output
     target = tmp_path / "fetched"
     fetched = obeya("download", str(target), "--model", "churn", "--version", "1")
     assert fetched.exit_code == 0, fetched.output
@@ -84,7 +84,7 @@ def test_a_file_altered_on_the_server_is_not_saved(
     path.write_bytes(b"W" + path.read_bytes()[1:])
     fetched = obeya("download", str(tmp_path / "x"), "--model", "churn", "--version", "1")
     assert fetched.exit_code == 2
-    assert "Nothing was kept" in fetched.output
+    assert "Nothing was saved" in fetched.output
     assert not (tmp_path / "x").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
 
@@ -93,7 +93,7 @@ def test_a_version_without_files_says_so(obeya: Any, tmp_path: Path) -> None:
     obeya("register", "churn")
     fetched = obeya("download", str(tmp_path / "x"), "--model", "churn", "--version", "1")
     assert fetched.exit_code == 3
-    assert "no files in the registry" in fetched.output
+    assert "not stored in the registry" in fetched.output
 
 
 def test_nothing_is_registered_if_the_upload_fails(obeya: Any, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_the_action_fails_with_the_policy_result(
 ) -> None:
     done = list(steps({"model": "churn", "version": "1", "stage": "Staging"}, job_environment))
     assert [step.returncode for step in done] == [0, 1]
-    assert "::error title=churn v1 to enter Staging::" in done[-1].stdout
+    assert "::error title=Policy check of churn v1 for Staging::" in done[-1].stdout
     summary = Path(job_environment["GITHUB_STEP_SUMMARY"]).read_text("utf-8")
     assert "| auc ≥ 0.9 | ❌ failed |" in summary
     assert ModelVersion.objects.get(number=1).stage == "development"

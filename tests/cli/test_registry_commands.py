@@ -93,10 +93,10 @@ def test_metrics_are_added_later(obeya: Run) -> None:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["--metric", "auc"], "is no metric; write it as key=value"),
+        (["--metric", "auc"], "is not a valid metric. Write it as key=value"),
         (["--metric", "auc=high"], "is not a number"),
         (["--metric", "auc=nan"], "finite"),
-        (["--metric", "auc=1", "--metric", "auc=2"], "stands twice"),
+        (["--metric", "auc=1", "--metric", "auc=2"], "Duplicate metric “auc”."),
         (["--version", "0"], "0 is not in the range"),
         (["--artifact-uri", "a\nb"], "control characters"),
     ],
@@ -148,7 +148,7 @@ def test_a_check_prints_and_stores_the_policy_result(
     bad = obeya("check", *churn(), GITHUB_STEP_SUMMARY=str(summary), GITHUB_ACTIONS="true")
     assert bad.exit_code == 1
     assert "failed\tauc ≥ 0.9" in bad.stdout
-    assert "::error title=churn v1 to enter Staging::" in bad.stdout
+    assert "::error title=Policy check of churn v1 for Staging::" in bad.stdout
     assert "| auc ≥ 0.9 | ❌ failed |" in summary.read_text("utf-8")
     good = obeya("check", *churn(2), "--stage", "STAGING")
     assert good.exit_code == 0
@@ -201,7 +201,7 @@ def test_wait_requests_approvals_and_promotes_once_they_are_given(
         ended.set()
         thread.join()
     assert done.exit_code == 0, done.output
-    assert "Approvals are asked for: http" in done.stderr
+    assert "Requested approval: http" in done.stderr
     assert ModelVersion.objects.get().stage == "staging"
 
 
@@ -210,7 +210,7 @@ def test_waiting_times_out(obeya: Run, registry: DatabaseRegistry) -> None:
     obeya("register", "churn")
     done = obeya("promote", *churn(), "--wait", "1")
     assert done.exit_code == 1
-    assert "did not come in time" in done.stderr
+    assert "No approval within the time limit" in done.stderr
     assert TransitionRequest.objects.get().status == "open"
 
 
@@ -313,8 +313,8 @@ def test_versions_are_imported_from_csv_and_jsonl(obeya: Run, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("kind", "content", "says"),
     [
-        ("csv", "model,colour\nchurn,red\n", "“colour” is unknown"),
-        ("csv", "label\nchurn\n", "no column for the model"),
+        ("csv", "model,colour\nchurn,red\n", "Unknown column “colour”"),
+        ("csv", "label\nchurn\n", "no model column"),
         ("csv", b"model\n\xff\n", "is not UTF-8"),
     ],
 )
@@ -333,11 +333,15 @@ def test_a_file_that_cannot_be_read_registers_nothing(
     ("kind", "content", "says"),
     [
         ("csv", "model,metrics.auc\nchurn,0.9\nchurn,high\n", "Line 3: “high” in metrics.auc"),
-        ("csv", "model,metrics.auc\nchurn,0.9\n,0.8\n", "Line 3: It names no model."),
-        ("csv", "model,version\nchurn,\nchurn,x,y\n", "Line 3: It has more cells"),
-        ("jsonl", '{"model": "churn"}\nnonsense\n', "Line 2: It is no JSON."),
-        ("jsonl", '{"model": "churn"}\n{"model": "churn", "colour": 1}\n', "Line 2: “colour”"),
-        ("jsonl", '{"model": "churn"}\n{"model": "x", "metrics": [1]}\n', "of wrong kinds"),
+        ("csv", "model,metrics.auc\nchurn,0.9\n,0.8\n", "Line 3: The model is missing."),
+        ("csv", "model,version\nchurn,\nchurn,x,y\n", "Line 3: The row has more cells"),
+        ("jsonl", '{"model": "churn"}\nnonsense\n', "Line 2: The line is not valid JSON."),
+        (
+            "jsonl",
+            '{"model": "churn"}\n{"model": "churn", "colour": 1}\n',
+            "Line 2: Unknown field “colour”",
+        ),
+        ("jsonl", '{"model": "churn"}\n{"model": "x", "metrics": [1]}\n', "has the wrong type"),
         ("jsonl", '{"model": "churn"}\n{"model": "x", "metrics": {"a": NaN}}\n', "finite"),
         ("jsonl", '{"model": "churn"}\n{"model": "a/b"}\n', "Line 2: A model name"),
     ],
@@ -362,7 +366,7 @@ def test_a_number_of_a_deleted_version_is_refused(obeya: Run, tmp_path: Path) ->
     file.write_text(rows.format("0.7"), "utf-8")
     repaired = obeya("import", "csv", str(file))
     assert repaired.exit_code == 1
-    assert "0 registered, 2 were there already, 1 refused." in repaired.stdout
+    assert "0 registered, 2 already registered, 1 refused." in repaired.stdout
     assert "Line 3: " in repaired.stderr
     assert "the next is 4" in repaired.stderr
 
@@ -414,10 +418,10 @@ def test_policies_as_code_through_the_api(obeya: Run, tmp_path: Path) -> None:
     file.write_text(POLICIES, "utf-8")
     tried = obeya("policy", "apply", str(file), "--dry-run")
     assert tried.exit_code == 10
-    assert "the site, to enter Staging:\n  + auc ≥ 0.9" in tried.output
+    assert "Default policy for Staging:\n  + auc ≥ 0.9" in tried.output
     simulated = obeya("policy", "simulate", str(file)).output
-    assert "of 1 versions 0 would pass" in simulated
-    assert obeya("policy", "apply", str(file)).output.endswith("2 changed.\n")
+    assert "0 of 1 versions pass" in simulated
+    assert obeya("policy", "apply", str(file)).output.endswith("Changed 2 policies.\n")
     again = obeya("policy", "apply", str(file), "--dry-run")
     assert (again.exit_code, again.output) == (0, "Nothing to change.\n")
     exported = tmp_path / "exported.yml"
@@ -440,7 +444,7 @@ def test_a_policy_before_the_first_version_names_unmeasured_metrics(
     ("old", "new", "says"),
     [
         ("model: churn", "model: none", "line 5: There is no registered model"),
-        ("required_approvals", "approvals", "line 7: “approvals” is no part of a policy"),
+        ("required_approvals", "approvals", "line 7: Unknown key “approvals” in a policy"),
     ],
 )
 def test_a_policy_file_with_an_unknown_model_changes_nothing(

@@ -158,7 +158,7 @@ def test_a_cut_tail_is_seen_only_against_a_head() -> None:
     assert first_broken_link(CHAIN, links[:2]) is None
     broken = first_broken_link(CHAIN, links[:2], head=head(links))
     assert broken is not None
-    assert "its head says 3" in str(broken)
+    assert "its head has length 3" in str(broken)
 
 
 def test_a_rewritten_end_is_seen_against_the_head() -> None:

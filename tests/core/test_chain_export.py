@@ -92,17 +92,17 @@ CHANGES: list[tuple[str, Callable[[Line], object], str]] = [
     (
         "text",
         lambda line: line.update(canonical_text=line["canonical_text"].replace("api", "cli")),
-        "does not have the hash",
+        "does not match its stored hash",
     ),
-    ("hash", lambda line: line.update(hash="f" * 64), "does not have the hash"),
+    ("hash", lambda line: line.update(hash="f" * 64), "does not match its stored hash"),
     (
         "previous hash",
         lambda line: line.update(previous_hash="f" * 64),
-        "said to follow another event",
+        "“previous_hash” differs",
     ),
-    ("reason", lambda line: line["texts"].update(reason="Because I say so"), "text (reason)"),
-    ("text put in", lambda line: line["texts"].update(name="x"), "text (name)"),
-    ("half a character", lambda line: line["texts"].update(reason="\ud800"), "text (reason)"),
+    ("reason", lambda line: line["texts"].update(reason="Because I say so"), "text “reason”"),
+    ("text put in", lambda line: line["texts"].update(name="x"), "text “name”"),
+    ("half a character", lambda line: line["texts"].update(reason="\ud800"), "text “reason”"),
 ]
 
 
@@ -137,7 +137,7 @@ def test_a_rewritten_event_does_not_follow_the_one_before_it() -> None:
     lines[1] |= {"canonical_text": text, "hash": event_hash(text)}
     report = verify(*lines)
     assert problems(report) == [(A, 2)]
-    assert "does not follow" in str(report.broken[0])
+    assert "previous hash is not the hash" in str(report.broken[0])
 
 
 def test_an_event_of_another_chain_is_found() -> None:
@@ -181,7 +181,7 @@ def test_a_cut_tail_contradicts_a_stored_head() -> None:
     assert verify(*lines[:3]).holds
     report = verify(*lines[:3], heads=(head_of(lines),))
     assert not report.holds
-    assert "the chain ends at 3" in str(report.kept[0])
+    assert "the chain ends at event 3" in str(report.kept[0])
 
 
 def test_a_full_rewrite_contradicts_a_stored_head() -> None:
@@ -212,17 +212,17 @@ BAD: list[tuple[str, Line | str, str]] = [
         for key in GOOD[1]
         if key != "not_hashed"
     ),
-    ("a text as sequence", GOOD[1] | {"sequence": "2"}, "“sequence” should be a whole number"),
-    ("true as sequence", GOOD[1] | {"sequence": True}, "“sequence” should be a whole number"),
-    ("sequence 0", GOOD[1] | {"sequence": 0}, "should count from 1"),
-    ("a huge sequence", GOOD[1] | {"sequence": 2**70}, "should count from 1"),
-    ("a number as hash", GOOD[1] | {"hash": 1}, "“hash” should be a text"),
-    ("texts as list", GOOD[1] | {"texts": []}, "“texts” should be an object"),
-    ("a number as text", GOOD[1] | {"texts": {"reason": 1}}, "should hold texts alone"),
-    ("names as list", GOOD[1] | {"not_hashed": []}, "“not_hashed” should be an object"),
-    ("what steers a terminal", GOOD[1] | {"chain": "\x1b[2J"}, "should be the id of a chain"),
-    ("an endless chain", GOOD[1] | {"chain": "x" * 65}, "should be the id of a chain"),
-    ("the same again", GOOD[0], "stands after event 1"),
+    ("a text as sequence", GOOD[1] | {"sequence": "2"}, "“sequence” must be a whole number"),
+    ("true as sequence", GOOD[1] | {"sequence": True}, "“sequence” must be a whole number"),
+    ("sequence 0", GOOD[1] | {"sequence": 0}, "must be 1 or more"),
+    ("a huge sequence", GOOD[1] | {"sequence": 2**70}, "must be 1 or more"),
+    ("a number as hash", GOOD[1] | {"hash": 1}, "“hash” must be a text"),
+    ("texts as list", GOOD[1] | {"texts": []}, "“texts” must be an object"),
+    ("a number as text", GOOD[1] | {"texts": {"reason": 1}}, "must contain only texts"),
+    ("names as list", GOOD[1] | {"not_hashed": []}, "“not_hashed” must be an object"),
+    ("what steers a terminal", GOOD[1] | {"chain": "\x1b[2J"}, "must be the id of a chain"),
+    ("an endless chain", GOOD[1] | {"chain": "x" * 65}, "must be the id of a chain"),
+    ("the same again", GOOD[0], "comes after event 1"),
 ]
 
 

@@ -40,12 +40,12 @@ def test_several_stored_heads_are_all_read() -> None:
         (f"{A}\nrubbish", "Line 2"),
         (f"{A.chain} three {'a' * 64}", "Line 1"),
         (f"{A.chain} 3 {'A' * 64}", "Line 1"),
-        (f"{A.chain} 0 {'a' * 64}", "genesis"),
-        (f"{A.chain} {'9' * 19} {'a' * 64}", "no chain is"),
+        (f"{A.chain} 0 {'a' * 64}", "64 zeros"),
+        (f"{A.chain} {'9' * 19} {'a' * 64}", "out of range"),
         ("[rubbish", "are not"),
         ("[1]", "Head 1"),
         ('[{"chain": "x", "length": true, "hash": "' + "a" * 64 + '"}]', "Head 1"),
-        ('[{"chain": "x", "length": -1, "hash": "' + "a" * 64 + '"}]', "no chain is"),
+        ('[{"chain": "x", "length": -1, "hash": "' + "a" * 64 + '"}]', "out of range"),
     ],
 )
 def test_an_invalid_head_is_refused_with_its_place(text: str, says: str) -> None:

@@ -147,7 +147,7 @@ def test_a_threshold_that_is_not_finite_is_refused(threshold: float) -> None:
 
 @pytest.mark.parametrize("stage", [Stage.DEVELOPMENT, Stage.ARCHIVED])
 def test_only_staging_and_production_take_a_policy(stage: Stage) -> None:
-    with pytest.raises(InvalidInput, match="takes no promotion policy"):
+    with pytest.raises(InvalidInput, match="cannot have a promotion policy"):
         PromotionPolicy(stage)
 
 
@@ -230,8 +230,8 @@ def test_approvals_are_not_evidence() -> None:
 @pytest.mark.parametrize(
     ("policy", "sentence"),
     [
-        (PromotionPolicy(Stage.STAGING), "The policy for Staging asks for no evidence."),
-        (PromotionPolicy(), "The policy asks for no evidence."),
+        (PromotionPolicy(Stage.STAGING), "The policy for Staging requires no evidence."),
+        (PromotionPolicy(), "The policy requires no evidence."),
         (
             PromotionPolicy(Stage.STAGING).require_metric("a", Comparison.GTE, 1),
             "Passed: 1 of 1 requirement for Staging.",
@@ -257,7 +257,7 @@ def test_only_passed_or_waived_requirements_let_a_version_pass() -> None:
 
 def test_a_duplicate_requirement_is_refused() -> None:
     policy = PromotionPolicy().require_metric("accuracy", Comparison.GTE, 0.9)
-    with pytest.raises(InvalidInput, match="stands twice"):
+    with pytest.raises(InvalidInput, match="Duplicate requirement"):
         policy.require_metric("accuracy", Comparison.GTE, 0.9)
     assert policy.require_metric("accuracy", Comparison.LTE, 0.99).requirements[1:]
 

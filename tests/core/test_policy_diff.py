@@ -69,8 +69,8 @@ def test_settings_are_named() -> None:
     assert [change.setting for change in diff_policies(old, new).changes] == [
         "Test coverage",
         "Approvals",
-        "The last approval",
-        "A version that fails",
+        "Move after the last approval",
+        "Failing versions",
     ]
     assert diff_policies(old, new).changes[1] == Change("none", "2", "Approvals")
 

@@ -109,7 +109,7 @@ def test_there_are_three_workflows_with_complete_tables() -> None:
             RETURNS,
             ARCHIVED,
             PROD,
-            "an archived version goes back to Development first",
+            "an archived version must be restored to Development first",
             "Archived: Development",
         ),
     ],
@@ -124,8 +124,8 @@ def test_a_refusal_names_both_stages_the_reason_and_allowed_moves(
 
 def test_a_refusal_says_when_nothing_is_allowed_and_when_it_is_there_already() -> None:
     assert refusal(STRICT, ARCHIVED, PROD).sentence == (
-        "Archived to Production is not allowed: an archived version stays archived. "
-        "Nothing is allowed from Archived; register a new version instead."
+        "Archived to Production is not allowed: archived versions cannot be restored. "
+        "No move from Archived is allowed. Register a new version instead."
     )
     assert refusal(OPEN, PROD, PROD).sentence == "The version is already in Production."
 
@@ -143,7 +143,7 @@ def test_refusals_are_true_for_any_workflow(
     assert all(stage.label in refused.sentence for stage in allowed)
     if "moves backwards" in refused.sentence:
         assert not any(stage.position < from_stage.position for stage in allowed)
-    if "stays archived" in refused.sentence or "Nothing is allowed" in refused.sentence:
+    if "cannot be restored" in refused.sentence or "No move from" in refused.sentence:
         assert allowed == ()
     if "skips" in refused.sentence:
         assert abs(from_stage.position - to_stage.position) > 1

@@ -26,7 +26,7 @@ def test_a_number_above_all_others_can_be_requested() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "says"), [(7, "exists already"), (5, "the next is 8"), (1, "the next is 8")]
+    ("wanted", "says"), [(7, "already exists"), (5, "the next is 8"), (1, "the next is 8")]
 )
 def test_a_used_number_is_not_assigned_again(wanted: int, says: str) -> None:
     with pytest.raises(AlreadyExists, match=says) as error:
@@ -36,7 +36,7 @@ def test_a_used_number_is_not_assigned_again(wanted: int, says: str) -> None:
 
 def test_there_is_no_number_after_the_largest() -> None:
     assert next_number(NUMBER_MAX - 1, None, name="m", taken=()) == NUMBER_MAX
-    with pytest.raises(InvalidInput, match="no number left"):
+    with pytest.raises(InvalidInput, match="no version numbers left"):
         next_number(NUMBER_MAX, None, name="m", taken=())
 
 
@@ -89,9 +89,9 @@ def test_a_current_or_unstated_expectation_is_accepted(seen: dict[str, Any]) -> 
         ({"stage": "archived"}, "m v1 is in Staging, not in Archived."),
         (
             {"revision": 2},
-            "m v1 was changed since you looked: it is at revision 3, not 2.",
+            "m v1 was changed in the meantime: it is at revision 3, not 2.",
         ),
-        ({"revision": 0}, "m v1 was changed since you looked: it is at revision 3, not 0."),
+        ({"revision": 0}, "m v1 was changed in the meantime: it is at revision 3, not 0."),
         ({"stage": Stage.DEVELOPMENT, "revision": 3}, "m v1 is in Staging, not in Development."),
     ],
 )

@@ -88,7 +88,7 @@ def test_alerts_full_columns_and_their_dialogs(
     assert violations(board.page) == []
     board.dialog.get_by_label("Reason").fill(" ")
     board.dialog.get_by_role("button", name="Roll back").click()
-    expect(board.dialog.get_by_role("alert")).to_have_text("Say why you roll back.")
+    expect(board.dialog.get_by_role("alert")).to_have_text("A reason is required to roll back.")
     assert violations(board.page) == []
     board.dialog.get_by_label("Reason").fill("errors")
     board.dialog.get_by_role("button", name="Roll back").click()

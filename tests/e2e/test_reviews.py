@@ -91,7 +91,7 @@ def test_evidence_that_changed_meanwhile_is_read_again(
     page.get_by_label("Comment").fill("Fine by me")
     guarded.log_metrics("resnet50", 4, {"accuracy": 0.5})
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("alert")).to_contain_text("The evidence changed since you looked")
+    expect(page.get_by_role("alert")).to_contain_text("The evidence changed since you read it")
     expect(page.get_by_label("Comment")).to_have_value("Fine by me")
     expect(page.get_by_role("row", name=re.compile("accuracy ≥ 0.9"))).to_contain_text("failed")
 

@@ -120,7 +120,7 @@ def test_a_refusal_of_the_server_is_explained(page: Page, tmp_path: Path) -> Non
     odd.write_bytes(b"content")
     page.set_input_files("#upload-files", odd)
     start(page)
-    expect(page.get_by_role("alert")).to_contain_text("it holds “;”")
+    expect(page.get_by_role("alert")).to_contain_text("it contains “;”")
     expect(page.locator("#upload-files")).to_be_enabled()
 
 

@@ -76,12 +76,12 @@ def test_an_old_installation_starts_verifies_and_can_be_used(old: Place) -> None
     finally:
         served.end()
     # The start created a sign-in link, which is an event of the installation's own chain.
-    assert command(old, "audit", "verify") == "4 chains, 114 events: every link holds.\n"
+    assert command(old, "audit", "verify") == "4 chains, 114 events: every link is valid.\n"
     assert len(heads - set(command(old, "audit", "head").splitlines())) == 1
     examined = command(old, "doctor", "--blobs")
     assert "Checks, waivers, stages and counts match the audit log." in examined
     command(old, "user", "create", "zoe", "--group", "viewer")
-    assert "every link holds" in command(old, "audit", "verify")
+    assert "every link is valid" in command(old, "audit", "verify")
 
 
 def test_an_old_database_has_the_schema_of_a_new_one(old: Place, new_place: NewPlace) -> None:
@@ -96,7 +96,7 @@ def test_an_old_database_has_the_schema_of_a_new_one(old: Place, new_place: NewP
 def test_an_old_export_matches_the_old_database(export: Path, tmp_path: Path) -> None:
     new, old = Place(tmp_path / "new", None), Place(tmp_path / "old", None)
     assert "3 models, 12 versions" in command(new, "import", "obeya", export)
-    assert command(new, "audit", "verify") == "4 chains, 113 events: every link holds.\n"
+    assert command(new, "audit", "verify") == "4 chains, 113 events: every link is valid.\n"
     command(new, "doctor", "--blobs")
     command(new, "export", tmp_path / "of_new")
     old.fill()

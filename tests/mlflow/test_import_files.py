@@ -127,11 +127,11 @@ def hostile_server(files: dict[str, Any], contents: dict[str, bytes]) -> Iterato
 @pytest.mark.parametrize(
     ("listing", "why"),
     [
-        ([{"path": "../../canary", "is_dir": False, "file_size": 1}], "cannot be a file's path"),
-        ([{"path": "/etc/passwd", "is_dir": False, "file_size": 1}], "cannot be a file's path"),
-        ([{"path": "", "is_dir": True}], "cannot be a file's path"),
-        ([{"path": "a", "is_dir": False, "file_size": 3}], "came 5 bytes, and 3 were told of"),
-        ([{"path": "a", "is_dir": False, "file_size": 9}], "came 5 bytes, and 9 were told of"),
+        ([{"path": "../../canary", "is_dir": False, "file_size": 1}], "is not a valid file path"),
+        ([{"path": "/etc/passwd", "is_dir": False, "file_size": 1}], "is not a valid file path"),
+        ([{"path": "", "is_dir": True}], "is not a valid file path"),
+        ([{"path": "a", "is_dir": False, "file_size": 3}], "has 5 bytes instead of 3"),
+        ([{"path": "a", "is_dir": False, "file_size": 9}], "has 5 bytes instead of 9"),
         ([{"path": f"f{n}", "is_dir": False} for n in range(10_001)], "more than 10,000 files"),
     ],
 )

@@ -302,7 +302,10 @@ def test_accounts_and_the_audit_log(data):
     linked = run(data, "user", "create", "carol", "--group", "approver")
     assert URL.match(linked.stdout.splitlines()[-1])[2].startswith("sign-in/once/")
     verified = run(data, "audit", "verify")
-    assert (verified.returncode, verified.stdout) == (0, "1 chain, 3 events: every link holds.\n")
+    assert (verified.returncode, verified.stdout) == (
+        0,
+        "1 chain, 3 events: every link is valid.\n",
+    )
 
 
 def test_an_existing_name_is_refused_with_the_command_for_a_link(data):
@@ -503,11 +506,11 @@ def run_without_server(directory, *arguments, stdin=""):
 def test_an_export_verifies_without_the_server(exported):
     _, home = exported
     done = run_without_server(home, "audit", "verify", "log.jsonl")
-    assert (done.returncode, done.stdout) == (0, "1 chain, 2 events: every link holds.\n")
+    assert (done.returncode, done.stdout) == (0, "1 chain, 2 events: every link is valid.\n")
     for heads in ("heads.txt", "heads.json"):
         done = run_without_server(home, "audit", "verify", "log.jsonl", "--against", heads)
         assert done.returncode == 0
-        assert done.stdout.endswith("every link holds, and 1 kept head borne out.\n")
+        assert done.stdout.endswith("every link is valid, 1 saved head confirmed.\n")
     text = (home / "log.jsonl").read_text(encoding="utf-8")
     assert run_without_server(home, "audit", "verify", "-", stdin=text).returncode == 0
 
@@ -526,7 +529,7 @@ def test_a_broken_export_exits_with_1_and_names_the_link(exported, tmp_path):
     broken.write_text(f"{first}\n{second.replace('viewer', 'approver')}\n", encoding="utf-8")
     done = run_without_server(tmp_path, "audit", "verify", "broken.jsonl")
     assert done.returncode == 1
-    assert "event 2: its text does not have the hash" in done.stderr
+    assert "event 2: its text does not match its stored hash" in done.stderr
     assert "1 chain, 2 events: 1 chain broken." in done.stderr
 
 
@@ -536,7 +539,7 @@ def test_an_event_nested_too_deeply_exits_with_1_and_is_named_in_a_file(exported
     (tmp_path / "nested.jsonl").write_text(f"{first}\n{nested}\n", encoding="utf-8")
     done = run_without_server(tmp_path, "audit", "verify", "nested.jsonl")
     assert done.returncode == 1
-    assert re.match(r"Chain \S+, event 2: its text does not have the hash", done.stderr)
+    assert re.match(r"Chain \S+, event 2: its text does not match its stored hash", done.stderr)
     assert done.stderr.endswith("1 chain, 2 events: 1 chain broken.\n")
 
 
@@ -574,7 +577,7 @@ def test_a_cut_tail_contradicts_stored_heads(exported, tmp_path):
     heads = str(exported[1] / "heads.txt")
     done = run_without_server(tmp_path, "audit", "verify", "cut.jsonl", "--against", heads)
     assert done.returncode == 1
-    assert "event 2: a head was kept of it, and the chain ends at 1." in done.stderr
+    assert "event 2: a saved head has this event, but the chain ends at event 1." in done.stderr
 
 
 def test_the_database_is_compared_with_stored_heads(exported, tmp_path):
@@ -585,7 +588,7 @@ def test_the_database_is_compared_with_stored_heads(exported, tmp_path):
     (tmp_path / "other.txt").write_text(f"{heads[0]} 2 {'f' * 64}", encoding="utf-8")
     done = run(data, "audit", "verify", "--against", str(tmp_path / "other.txt"))
     assert done.returncode == 1
-    assert "1 kept head not borne out" in done.stderr
+    assert "1 saved head not confirmed" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -594,11 +597,11 @@ def test_the_database_is_compared_with_stored_heads(exported, tmp_path):
         (["verify", "log.csv"], "Line 1: it is not JSON."),
         (["verify", "nothing.jsonl"], "nothing.jsonl"),
         (["verify", "."], "directory"),
-        (["verify", "heads.json"], "is no export"),
+        (["verify", "heads.json"], "is not an export"),
         (["verify", "log.jsonl", "--against", "log.csv"], "Line 1 of the heads"),
         (["verify", "log.jsonl", "--against", "nothing.txt"], "nothing.txt"),
         (["verify", "log.jsonl", "--data-dir", "x"], "without a database"),
-        (["verify", "--gaps"], "--gaps is about a FILE"),
+        (["verify", "--gaps"], "--gaps needs a FILE"),
     ],
 )
 def test_unverifiable_input_exits_with_2_and_a_message(exported, arguments, says):

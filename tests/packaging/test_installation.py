@@ -159,4 +159,4 @@ def test_the_server_and_the_demo_work_from_any_directory(wheel, tmp_path):
                     assert answer.status == 200
     verified = server.run("obeya", "audit", "verify")
     assert verified.returncode == 0
-    assert re.search(r"901 chains, \d+ events: every link holds", verified.stdout)
+    assert re.search(r"901 chains, \d+ events: every link is valid", verified.stdout)

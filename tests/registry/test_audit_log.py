@@ -398,7 +398,7 @@ def test_a_cut_tail_is_named_where_it_began(resnet50):
     event(4).delete()
     (link,) = verify_chains().broken
     assert (link.chain, link.sequence) == (str(resnet50.uid), 4)
-    assert "ends at 3" in link.problem
+    assert "ends at event 3" in link.problem
 
 
 @pytest.mark.usefixtures("without_triggers")
@@ -417,7 +417,7 @@ def test_a_head_that_differs_from_the_end_of_its_chain_is_named(head, resnet50):
     RegisteredModel.objects.filter(pk=resnet50.pk).update(**head)
     (link,) = verify_chains().broken
     assert link.chain == str(resnet50.uid)
-    assert "head says" in link.problem
+    assert "head has" in link.problem
 
 
 def test_a_wrong_head_of_the_registrys_chain_is_named(db):

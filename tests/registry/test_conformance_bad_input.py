@@ -339,7 +339,7 @@ def test_a_used_number_is_not_assigned_again(registry: ModelRegistry) -> None:
 
 def test_there_is_no_number_after_the_largest(registry: ModelRegistry) -> None:
     assert registry.register_model(NAME, NUMBER_MAX).version == NUMBER_MAX
-    with unchanged(registry), pytest.raises(InvalidInput, match="no number left"):
+    with unchanged(registry), pytest.raises(InvalidInput, match="no version numbers left"):
         registry.register_model(NAME)
 
 

@@ -139,7 +139,7 @@ def test_no_one_can_approve_their_own_request(registry: ModelRegistry) -> None:
     registry.set_policy(FOUR_EYES)
     registry.request_transition(NAME, 1)
     before = registry.get_requests(NAME)
-    with unchanged(registry), pytest.raises(NotAllowed, match="their own request"):
+    with unchanged(registry), pytest.raises(NotAllowed, match="your own request"):
         registry.approve(NAME, 1)
     assert registry.get_requests(NAME)[0].votes == before[0].votes == ()
 
@@ -220,7 +220,7 @@ def test_changes_that_the_policy_ignores_keep_an_approval_valid(
 def test_one_rejection_closes_the_request(registry: ModelRegistry, bob: ModelRegistry) -> None:
     registry.set_policy(FOUR_EYES)
     registry.request_transition(NAME, 1)
-    with pytest.raises(InvalidInput, match="Say why"):
+    with pytest.raises(InvalidInput, match="A comment is required"):
         bob.reject(NAME, 1, comment=" ")
     closed = bob.reject(NAME, 1, comment="Too slow.")
     assert closed.status is RequestStatus.REJECTED
@@ -234,7 +234,7 @@ def test_only_the_requester_can_withdraw_a_request(
     registry: ModelRegistry, bob: ModelRegistry
 ) -> None:
     registry.request_transition(NAME, 1)
-    with pytest.raises(NotAllowed, match="Only who opened"):
+    with pytest.raises(NotAllowed, match="Only the requester"):
         bob.withdraw(NAME, 1)
     assert registry.withdraw(NAME, 1).status is RequestStatus.WITHDRAWN
 
@@ -295,7 +295,7 @@ def test_with_several_open_requests_the_stage_must_be_named(
     registry.register_model(NAME)
     registry.request_transition(NAME, 2, STAGING)
     registry.request_transition(NAME, 2, PROD)
-    with pytest.raises(InvalidInput, match="name the stage"):
+    with pytest.raises(InvalidInput, match="Choose the stage"):
         bob.approve(NAME, 2)
     assert bob.approve(NAME, 2, to_stage=PROD).to_stage is PROD
 
@@ -342,9 +342,9 @@ def test_a_waiver_covers_one_version_and_one_exact_requirement(
     [
         ({"requirements": ["f1 ≥ 1"]}, "no requirement “f1 ≥ 1”"),
         ({"requirements": []}, "at least one requirement"),
-        ({"reason": "  "}, "Say why"),
+        ({"reason": "  "}, "A reason is required"),
         ({"expires_at": timedelta(0)}, "in the future"),
-        ({"to_stage": STAGING}, "The version is in Staging: no policy stands between"),
+        ({"to_stage": STAGING}, "No policy applies to a move from Staging"),
     ],
     ids=["line", "none", "reason", "expiry", "stage"],
 )
@@ -385,7 +385,7 @@ def test_a_rollback_restores_the_last_good_version(three: ModelRegistry) -> None
 def test_a_rolled_back_version_is_not_restored_by_the_next_rollback(three: ModelRegistry) -> None:
     three.rollback(NAME, reason="Errors.")
     assert three.rollback(NAME, reason="Still.").version == 1
-    with unchanged(three), pytest.raises(InvalidInput, match="name the version"):
+    with unchanged(three), pytest.raises(InvalidInput, match="Choose the version"):
         three.rollback(NAME, reason="And now?")
     assert three.rollback(NAME, 3, reason="By name.").version == 3
 
@@ -404,10 +404,10 @@ def test_neither_policy_nor_limit_stops_a_rollback(three: ModelRegistry) -> None
 @pytest.mark.parametrize(
     ("version", "reason", "error", "says"),
     [
-        (3, "x", InvalidInput, "in Production already"),
-        (4, "x", InvalidInput, "never was in Production"),
+        (3, "x", InvalidInput, "already in Production"),
+        (4, "x", InvalidInput, "was never in Production"),
         (9, "x", NotFound, "no version 9"),
-        (None, " ", InvalidInput, "Say why you roll back"),
+        (None, " ", InvalidInput, "A reason is required to roll back"),
     ],
 )
 def test_invalid_rollbacks_are_refused(
@@ -482,7 +482,7 @@ def test_a_limit_of_the_registry_counts_every_model(three: ModelRegistry) -> Non
     three.set_wip_limit(WipLimit(PROD, 1))
     three.register_model("other")
     three.transition_stage("other", 1, STAGING)
-    with pytest.raises(TransitionRefused, match=f"the site .*{NAME} v3"):
+    with pytest.raises(TransitionRefused, match=f"{NAME} v3.* across all models"):
         three.transition_stage("other", 1, PROD)
     three.set_wip_limit(WipLimit(PROD, 2))
     three.transition_stage("other", 1, PROD)

@@ -405,7 +405,7 @@ def test_without_a_policy_a_check_passes_and_says_so(registry: ModelRegistry) ->
     assert (nowhere.passed, nowhere.has_policy, nowhere.stage) == (True, False, None)
     archived = registry.check_promotion_policy(NAME, 1, to_stage=ARCHIVED)
     assert (archived.passed, archived.has_policy, archived.stage) == (True, False, ARCHIVED)
-    assert "promotions alone" in archived.sentence
+    assert "only to promotions" in archived.sentence
 
 
 def test_checks_change_nothing(registry: ModelRegistry) -> None:

@@ -101,7 +101,7 @@ def test_a_second_rollback_skips_a_rolled_back_version():
     assert back().version == 2
     assert back().version == 1
     assert stages() == {1: "production", 2: "archived", 3: "archived"}
-    with pytest.raises(InvalidInput, match="name the version to go back to"):
+    with pytest.raises(InvalidInput, match="Choose the version to restore"):
         back()
 
 
@@ -154,9 +154,9 @@ def test_it_works_with_nothing_in_production():
 @pytest.mark.parametrize(
     ("to_version", "said"),
     [
-        (2, "resnet50 v2 is in Production already."),
-        (3, "resnet50 v3 never was in Production; promote it instead."),
-        (None, "name the version to go back to"),
+        (2, "resnet50 v2 is already in Production."),
+        (3, "resnet50 v3 was never in Production. Promote it instead."),
+        (None, "Choose the version to restore"),
     ],
 )
 def test_an_invalid_target_is_refused_and_nothing_changes(to_version, said, whole_database):
@@ -176,7 +176,7 @@ def test_it_needs_a_reason(reason, whole_database):
     promote()
     promote()
     before = whole_database()
-    with pytest.raises(InvalidInput, match="Say why you roll back"):
+    with pytest.raises(InvalidInput, match="A reason is required to roll back"):
         back(reason=reason)
     assert whole_database() == before
 

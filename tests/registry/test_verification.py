@@ -136,7 +136,7 @@ def test_the_last_runs_are_stored(filled, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"hash": "f" * 64}, "does not have the hash"),
+        ({"hash": "f" * 64}, "does not match its stored hash"),
         ({"channel": "api"}, "column channel"),
         ({"sequence": 9}, "missing"),
     ],

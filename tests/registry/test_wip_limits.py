@@ -154,7 +154,7 @@ def test_a_full_stage_refuses_lists_its_versions_and_adds_one_event(new_events):
         move(2, STAGING)
 
     assert str(refused.value) == (
-        "Staging is full: the WIP limit of this model is 1 and 1 is there (v1)."
+        "Staging is full: it has 1 version (v1), and the WIP limit for this model is 1."
     )
     assert [event.action for event in new_events()] == ["model_version.transition_refused"]
     assert ModelVersion.objects.get(number=2).stage == "development"
@@ -171,7 +171,7 @@ def test_a_limit_that_only_warns_accepts_the_move_and_stores_the_warning():
     row = ModelVersion.objects.get(number=2)
     assert row.stage == "production"
     (warning,) = row.checks.get(to_stage="production").evidence["warnings"]
-    assert warning["sentence"].startswith("Production is full: the WIP limit of the site is 1")
+    assert warning["sentence"].endswith("and the WIP limit across all models is 1.")
 
 
 @pytest.mark.django_db
@@ -292,5 +292,5 @@ def test_a_refused_demotion_does_not_mention_policies(settings):
     check = PolicyCheck.objects.get(uid=refused.value.check_id)
     assert check.policy_revision is None
     assert PolicyResult.from_document(check.verdict).sentence == (
-        "Policies gate promotions alone: nothing to check."
+        "Policies apply only to promotions: nothing to check."
     )

@@ -43,28 +43,28 @@ def test_what_is_written_is_read_back(given: list[PromotionPolicy], model: str |
     ("text", "line", "says"),
     [
         ("", 1, "empty"),
-        ("policies: [", 1, "no YAML"),
-        ("- a", 1, "is a mapping"),
-        ("rules: []", 1, "“rules” is unknown"),
-        ("policies: {}", 1, "is a list"),
-        ("policies:\n  - 5", 2, "is a mapping"),
+        ("policies: [", 1, "not valid YAML"),
+        ("- a", 1, "must be a mapping"),
+        ("rules: []", 1, "Unknown key “rules”"),
+        ("policies: {}", 1, "must be a list"),
+        ("policies:\n  - 5", 2, "must be a mapping"),
         ("policies:\n  - requirements: []", 2, "“stage” is missing"),
         ("policies:\n  - stage: nowhere", 2, "not a stage"),
-        ("policies:\n  - stage: archived", 2, "takes no promotion policy"),
-        (GOOD + "    approvals: 2\n", 5, "“approvals” is no part"),
+        ("policies:\n  - stage: archived", 2, "cannot have a promotion policy"),
+        (GOOD + "    approvals: 2\n", 5, "Unknown key “approvals”"),
         (GOOD + "    mode: strict\n", 5, "not a mode"),
         (GOOD + "    min_test_coverage: .nan\n", 5, "not a finite number"),
-        (GOOD + "    min_test_coverage: high\n", 5, "is a number"),
+        (GOOD + "    min_test_coverage: high\n", 5, "must be a number"),
         (GOOD + "    required_approvals: 1.5\n", 5, "whole number"),
         (GOOD + "    auto_promote: 3\n", 5, "true or false"),
-        (GOOD + "    mode: warn\n    mode: warn\n", 6, "stands twice"),
-        (GOOD + "      - accuracy\n", 5, "is no requirement"),
+        (GOOD + "    mode: warn\n    mode: warn\n", 6, "Duplicate key “mode”"),
+        (GOOD + "      - accuracy\n", 5, "is not a requirement"),
         (GOOD + "      - {speed: 3}\n", 5, "no requirement with the keys"),
-        (GOOD + "      - [1]\n", 5, "is no requirement"),
-        (GOOD + "      - accuracy >= 0.9\n", 2, "stands twice"),
-        (GOOD + "  - stage: staging\n", 5, "stands on line 2"),
+        (GOOD + "      - [1]\n", 5, "is not a requirement"),
+        (GOOD + "      - accuracy >= 0.9\n", 2, "Duplicate requirement"),
+        (GOOD + "  - stage: staging\n", 5, "also on line 2"),
         ("policies: &a\n  - *a", 2, "Anchors"),
-        ("policies:\n  - !!python/object/new:os.system [x]", 2, "is a mapping"),
+        ("policies:\n  - !!python/object/new:os.system [x]", 2, "must be a mapping"),
         ("[" * 100_000, 1, "nested more than"),
         ("x" * 1_000_001, 1, "larger than"),
     ],
@@ -170,6 +170,6 @@ def test_an_unknown_model_is_named_with_its_line_and_nothing_is_applied(
 def test_an_unreadable_file_ends_with_a_message(run: Callable[..., Result], tmp_path: Path) -> None:
     refused = run("apply", text="policies: 5")
     assert refused.exit_code == 2
-    assert "policies.yml: line 1: “policies” is a list." in refused.output
+    assert "policies.yml: line 1: “policies” must be a list." in refused.output
     (tmp_path / "latin.yml").write_bytes(b"\xe9")
     assert CliRunner().invoke(command, ["apply", str(tmp_path / "latin.yml")]).exit_code == 2

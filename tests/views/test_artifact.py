@@ -76,7 +76,7 @@ def test_the_page_shows_what_is_in_the_files(
         "sklearn 1.6.1",
         "12 parameters in 1 tensor<",
         "3 × 4",
-        "holds a pickle, which runs code when loaded; it imports builtins.print",
+        "contains a pickle, which runs code when loaded; it imports builtins.print",
         "sha256:",
         "3 files",
     ):

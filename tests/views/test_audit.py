@@ -303,8 +303,8 @@ def test_a_broken_link_is_named_on_the_page(
     assert "1 chain broken" in text_of(client_of(alice).post("/audit/verify/", follow=True))
     page = text_of(client_of(victor).get("/audit/"))
     assert "1 chain broken" in page
-    assert f"Chain {chain} (resnet50), event 3: the head says {'f' * 64}" in page
-    assert "the head says" in text_of(client_of(victor).get("/models/resnet50/history/"))
+    assert f"Chain {chain} (resnet50), event 3: the head has the hash {'f' * 64}" in page
+    assert "the head has the hash" in text_of(client_of(victor).get("/models/resnet50/history/"))
 
 
 def test_only_administrators_can_verify(

@@ -260,15 +260,15 @@ def test_every_kind_of_requirement_has_a_message_and_a_next_step(
     page = page_of(client, PolicyCheck.objects.get())
     entered = ModelVersion.objects.get().stage_entered_at
     for text in (
-        "It is in its stage for 0 hours; required: 24.",
+        "The version has been in its stage for 0 hours; required: 24.",
         f"{entered + timedelta(hours=24):%Y-%m-%d %H:%M}",
         "The tag “risk” is not set.",
         "registry.set_tag(&quot;resnet50&quot;, &quot;risk&quot;, &quot;low&quot;, 1)",
-        "It has no description.",
+        "The version has no description.",
         "registry.set_description(&quot;resnet50&quot;, ..., 1)",
-        "The artifact has no digest on record.",
+        "The artifact has no digest.",
         "register a version with the digest",
-        "A .pkl file is, holds or may hold a pickle",
+        "A .pkl file is or can contain a pickle",
         "such as safetensors or ONNX",
         "registry.log_metrics(&quot;resnet50&quot;, 1, {&quot;recall&quot;: ...})",
         "Waive…",

@@ -400,7 +400,7 @@ def test_a_duplicate_requirement_is_reported_at_the_second(
     assert answer.status_code == 400
     first, second = answer.context["form"].rows
     assert not first.problems
-    assert second.problems == {"metric": "The requirement “accuracy ≥ 0.9” stands twice."}
+    assert second.problems == {"metric": "Duplicate requirement “accuracy ≥ 0.9”."}
 
 
 def test_uneven_fields_do_not_break_the_form(alice: User, client_of: ClientOf) -> None:

@@ -125,7 +125,7 @@ def test_a_request_needs_a_reason_and_keeps_what_was_chosen(
     answer = as_user("carol").post(FORM, {"to_stage": "production", "reason": "  "})
     assert answer.status_code == 400
     assert 'aria-describedby="request-reason_error"' in text_of(answer)
-    assert "Say why you request the move." in text_of(answer)
+    assert "A reason is required to request the move." in text_of(answer)
     assert not TransitionRequest.objects.exists()
 
 
@@ -293,7 +293,7 @@ def test_evidence_that_changed_during_a_review_is_a_409_and_keeps_the_comment(
     )
     assert answer.status_code == 409
     page = text_of(answer)
-    assert "The evidence changed since you looked" in page
+    assert "The evidence changed since you read it" in page
     assert "accuracy is 0.5; required: ≥ 0.9." in page
     assert "fine by me</textarea>" in page
     assert seen[1] not in page
@@ -327,7 +327,7 @@ def test_a_rejection_needs_a_comment(
     answer = vote(as_user("anna"), request_row, "reject")
     assert answer.status_code == 400
     page = text_of(answer)
-    assert "Say why you reject it." in page
+    assert "A comment is required to reject a request." in page
     assert 'aria-describedby="comment_error"' in page
     assert TransitionRequest.objects.get().status == "open"
 
@@ -344,7 +344,7 @@ def test_no_one_can_approve_their_own_request(
     assert 'value="approve"' not in text_of(client.get(path_of(row)))
     answer = vote(client, row, "approve")
     assert answer.status_code == 403
-    assert "Nobody may approve their own request" in text_of(answer)
+    assert "You can&#x27;t approve your own request. Another person must approve it." in text_of(answer)
     assert not Vote.objects.exists()
 
 
@@ -368,7 +368,7 @@ def test_a_closed_request_accepts_no_decisions(
     assert "It accepts no more decisions." in page
     answer = vote(as_user("anna"), request_row, decision, comment="late")
     assert answer.status_code == 409
-    assert "The request is rejected already; open a new one." in text_of(answer)
+    assert "The request is already rejected. Open a new one." in text_of(answer)
 
 
 def test_a_decision_on_a_closed_request_does_not_affect_a_newer_one(
@@ -392,7 +392,7 @@ def test_only_the_requester_can_withdraw(
 ) -> None:
     answer = as_user("carol").post(path_of(request_row, "withdraw/"))
     assert answer.status_code == 403
-    assert "Only who opened a request may withdraw it" in text_of(answer)
+    assert "Only the requester can withdraw a request" in text_of(answer)
     page = text_of(as_user("peter").post(path_of(request_row, "withdraw/"), follow=True))
     assert "peter withdrew it" in page
     assert "Request again" in page
@@ -412,7 +412,7 @@ def test_an_expired_request_says_so_before_anything_closed_it(
     assert path_of(request_row) not in text_of(anna.get("/requests/?view=all&status=open"))
     answer = vote(anna, request_row, "approve")
     assert answer.status_code == 409
-    assert "The request is expired already" in text_of(answer)
+    assert "The request is already expired" in text_of(answer)
 
 
 def test_a_request_of_a_version_deleted_since_remains(

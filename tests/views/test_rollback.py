@@ -140,16 +140,16 @@ def test_after_two_rollbacks_a_version_must_be_named(
     assert "v3, removed by a rollback" in page
     answer = client.post(ADDRESS, {"to_version": "", "reason": "x", "standing": "1"})
     assert answer.status_code == 400
-    assert "name the version to go back to" in text_of(answer)
+    assert "Choose the version to restore" in text_of(answer)
 
 
 @pytest.mark.parametrize("headers", [{}, BOARD])
 @pytest.mark.parametrize(
     ("form", "status", "said"),
     [
-        ({"to_version": "2", "reason": " "}, 400, "Say why you roll back."),
-        ({"to_version": "3", "reason": "why"}, 400, "resnet50 v3 is in Production already."),
-        ({"to_version": "4", "reason": "why"}, 400, "resnet50 v4 never was in Production"),
+        ({"to_version": "2", "reason": " "}, 400, "A reason is required to roll back."),
+        ({"to_version": "3", "reason": "why"}, 400, "resnet50 v3 is already in Production."),
+        ({"to_version": "4", "reason": "why"}, 400, "resnet50 v4 was never in Production"),
         ({"to_version": "9", "reason": "why"}, 404, "resnet50 has no version 9"),
         ({"to_version": "x", "reason": "why"}, 400, "Choose the version"),
         ({"to_version": "2", "reason": "why", "standing": "x"}, 400, "Reload the page"),

@@ -54,7 +54,7 @@ def test_a_revoked_token_gives_no_access(alice: User, client_of: ClientOf) -> No
     ("changed", "sentence", "field"),
     [
         ({"name": " "}, "cannot be empty", "token-name_error"),
-        ({"scope": []}, "Give at least one scope", "token-scope_error"),
+        ({"scope": []}, "Choose at least one scope", "token-scope_error"),
         ({"scope": ["everything"]}, "is not a scope", "token-scope_error"),
         ({"models": "a/b"}, "cannot contain", "token-models_error"),
         ({"days": "0"}, "valid for 1 to 366 days", "token-days_error"),

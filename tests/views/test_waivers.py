@@ -128,8 +128,8 @@ def test_a_day_ends_in_the_readers_time_zone(
 @pytest.mark.parametrize(
     ("fields", "field", "sentence"),
     [
-        ({"reason": " "}, "reason", "Say why you waive it."),
-        ({"requirement": ""}, "requirement", "Name at least one requirement to waive."),
+        ({"reason": " "}, "reason", "A reason is required to waive a requirement."),
+        ({"requirement": ""}, "requirement", "Choose at least one requirement to waive."),
         ({"requirement": "recall ≥ 1"}, "requirement", "has no requirement “recall ≥ 1”"),
         ({"expires": ""}, "expires_on", "Choose when the waiver ends."),
         ({"expires": "date"}, "expires_on", "Enter the last day of the waiver"),

@@ -124,12 +124,12 @@ def test_a_falsified_export_is_refused(folder: Path, name: str, change: Edit, wh
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "has 0 lines, and the manifest tells of 1"),
-        (b"{}", "line 1: it is no whole JSON object"),
-        (b"[]\n", "line 1: it is no whole JSON object"),
-        (b'{"a": \n', "line 1: it is no whole JSON object"),
-        (b"[" * 100_000 + b"\n", "line 1: it is no whole JSON object"),
-        (b"\xff\xfe\n", "line 1: it is no whole JSON object"),
+        (b"", "has 0 lines instead of 1"),
+        (b"{}", "line 1: it is not a complete JSON object"),
+        (b"[]\n", "line 1: it is not a complete JSON object"),
+        (b'{"a": \n', "line 1: it is not a complete JSON object"),
+        (b"[" * 100_000 + b"\n", "line 1: it is not a complete JSON object"),
+        (b"\xff\xfe\n", "line 1: it is not a complete JSON object"),
     ],
 )
 def test_a_file_that_was_cut_or_garbled_is_refused(folder: Path, content: bytes, why: str) -> None:
@@ -143,7 +143,7 @@ def test_an_altered_byte_is_found_by_the_digest_of_the_file(folder: Path) -> Non
     path = folder / "model_tags.jsonl"
     metrics = folder / "metrics.jsonl"
     metrics.write_bytes(metrics.read_bytes().replace(b"0.9", b"0.8"))
-    with pytest.raises(BrokenExport, match=r"metrics.jsonl was altered"):
+    with pytest.raises(BrokenExport, match=r"metrics.jsonl was changed"):
         bring(folder)
     path.unlink()
     with pytest.raises(BrokenExport, match=r"model_tags.jsonl cannot be read"):
@@ -154,18 +154,18 @@ def test_an_altered_byte_is_found_by_the_digest_of_the_file(folder: Path) -> Non
 @pytest.mark.parametrize(
     ("manifest", "why"),
     [
-        (None, "holds no export"),
-        ("", "is no manifest"),
-        ("[]", "is no manifest"),
-        ("{}", "is no manifest"),
-        ('{"format": 2}', "has the format 2, and this version of Obeya reads 1"),
-        ('{"format": 1}', "is no manifest"),
+        (None, "is not an export"),
+        ("", "is not the manifest"),
+        ("[]", "is not the manifest"),
+        ("{}", "is not the manifest"),
+        ('{"format": 2}', "has the format 2, but this version of Obeya reads 1"),
+        ('{"format": 1}', "is not the manifest"),
         (
             '{"format": 1, "files": {"../x.jsonl": {"rows": 1, "sha256": "%s"}},'
             ' "blobs": {"count": 0, "bytes": 0}}' % ("0" * 64),
-            "is no manifest",
+            "is not the manifest",
         ),
-        ("[" * 100_000, "is no manifest"),
+        ("[" * 100_000, "is not the manifest"),
     ],
 )
 def test_an_invalid_manifest_is_refused(tmp_path: Path, manifest: str | None, why: str) -> None:

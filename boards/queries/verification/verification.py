@@ -60,7 +60,7 @@ def verify_chains(heads: tuple[ChainHead, ...] = ()) -> VerificationReport:
     ends: list[ChainVerification] = []
     events = 0
     seen: set[int | None] = set()
-    kept, before = KeptHeads(heads), KeptHeads(_verified_before(), "it was verified before")
+    kept, before = KeptHeads(heads), KeptHeads(_verified_before(), "an earlier verification")
 
     for (model_id, chain, head), rows in groupby(_events(), key=_place):
         seen.add(model_id)

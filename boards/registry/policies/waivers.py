@@ -40,7 +40,7 @@ def waive(
     """
     actor.require(Permission.WAIVE, name)
     wanted = None if to_stage is None else Stage.parse(to_stage)
-    reason = names.required_reason(reason, to="waive it")
+    reason = names.required_reason(reason, to="waive a requirement")
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
         stage = wanted or next_stage(Stage(row.stage))
