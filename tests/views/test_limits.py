@@ -188,7 +188,9 @@ def test_a_full_stage_that_archiving_frees_offers_to_archive_and_promote(
     address = "/models/resnet50/versions/2/transition/"
     page = text_of(client.get(f"{address}?to=production"))
     assert 'value="production" required checked' in page
-    assert "Production is full: the WIP limit of this model is 1 and 1 is there (v1)." in page
+    assert (
+        "Production is full: it has 1 version (v1), and the WIP limit for this model is 1." in page
+    )
     assert "Archive v1 and promote v2" in page
     assert 'name="archive_existing" id="archive-production" value="production" checked' in page
 
@@ -213,8 +215,9 @@ def test_a_full_stage_that_archiving_does_not_free_is_disabled_and_says_why(
     limit(two, PRODUCTION, 1)
     page = text_of(client_of(alice).get("/models/resnet50/versions/2/transition/"))
     assert re.search(r'id="to-production"[^>]* disabled', page)
-    assert "Production is full: the WIP limit of the site is 1" in page
-    assert "bert v1" in page
+    assert (
+        "Production is full: it has 1 version (bert v1), and the WIP limit across all models is 1."
+    ) in page
 
 
 def test_a_request_to_archive_applies_only_to_its_stage(

@@ -199,11 +199,17 @@ def facts_for(
     """
     source = MoveFacts([version], with_digest=True, at=at)
     facts = source.of(version, to_stage, archive_existing=archive_existing)
-    return named_occupants(version, facts), source.policies.row_of(version.model_id, to_stage)
+    named = named_occupants(version, facts, archive_existing=archive_existing)
+    return named, source.policies.row_of(version.model_id, to_stage)
 
 
-def named_occupants(version: models.ModelVersion, facts: TransitionFacts) -> TransitionFacts:
-    """Return the facts with some of the versions that fill the target stage."""
+def named_occupants(
+    version: models.ModelVersion, facts: TransitionFacts, *, archive_existing: bool
+) -> TransitionFacts:
+    """Return the facts with some of the versions that fill the target stage.
+
+    The model's own versions are left out if the move archives them, as in the counts.
+    """
     if not any(load.is_full for load in facts.loads):
         return facts
     there = (
@@ -218,7 +224,8 @@ def named_occupants(version: models.ModelVersion, facts: TransitionFacts) -> Tra
             named = tuple(f"v{number}" for number in numbers[:OCCUPANTS_NAMED])
             loads.append(replace(load, occupants=named))
         elif load.is_full:
-            rows = there.values_list("model__name", "number")[:OCCUPANTS_NAMED]
+            counted = there.exclude(model=version.model_id) if archive_existing else there
+            rows = counted.values_list("model__name", "number")[:OCCUPANTS_NAMED]
             loads.append(replace(load, occupants=tuple(f"{name} v{n}" for name, n in rows)))
         else:
             loads.append(load)

@@ -198,7 +198,9 @@ def _present(
     version, stage = row.version, Stage(row.to_stage)
     source = MoveFacts([version], with_digest=True, at=at)
     facts = source.of(version, stage, archive_existing=row.archive_existing)
-    judgement = judge_transition(named_occupants(version, facts))
+    judgement = judge_transition(
+        named_occupants(version, facts, archive_existing=row.archive_existing)
+    )
     policy_result = judgement.policy_result or facts.check_policy()
     revision = source.policies.row_of(version.model_id, stage)
     if revision is not None:

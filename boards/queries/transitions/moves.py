@@ -135,7 +135,7 @@ def move_options(version: models.ModelVersion, user: models.User) -> tuple[MoveO
 
     def judged(stage: Stage, *, archive_existing: bool) -> TransitionJudgement:
         facts = source.of(version, stage, archive_existing=archive_existing)
-        return judge_transition(named_occupants(version, facts))
+        return judge_transition(named_occupants(version, facts, archive_existing=archive_existing))
 
     options = []
     for stage in Stage:

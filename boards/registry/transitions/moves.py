@@ -50,7 +50,7 @@ def read_facts(
     source = MoveFacts([row], limits=limits, with_digest=True, at=write.at)
     facts = source.of(row, to_stage, archive_existing=archive_existing)
     return FactsUnderLock(
-        named_occupants(row, facts),
+        named_occupants(row, facts, archive_existing=archive_existing),
         source.policies.row_of(row.model_id, to_stage),
         source.request_of(row, to_stage),
     )
