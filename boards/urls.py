@@ -88,7 +88,7 @@ urlpatterns = [
     ),
     path(f"{_VERSION}/check/", checks.check_policy, name="check_policy"),
     path("checks/<uuid:uid>/", checks.check, name="check"),
-    path("checks/<uuid:uid>/verdict.json", checks.check_json, name="check_json"),
+    path("checks/<uuid:uid>/check.json", checks.check_json, name="check_json"),
     path("audit/", audit.audit, name="audit"),
     path("audit/verify/", audit.verify_audit, name="verify_audit"),
     path("audit/export.<str:form>", audit.export_audit, name="export_audit"),
@@ -120,7 +120,7 @@ urlpatterns = [
     # Transition requests, waivers and promotion records
     path("requests/", requests.inbox, name="requests"),
     path("requests/<uuid:uid>/", requests.request_page, name="request"),
-    path("requests/<uuid:uid>/vote/", requests.vote, name="vote"),
+    path("requests/<uuid:uid>/review/", requests.review, name="review"),
     path("requests/<uuid:uid>/withdraw/", requests.withdraw, name="withdraw"),
     path(f"{_VERSION}/request/", request_form.request_transition, name="request_transition"),
     path(f"{_VERSION}/waive/", waivers.waive, name="waive"),

@@ -53,7 +53,7 @@ class ImportedModel:
 class ImportReport:
     """The result of an import: whether the model is new, and its version numbers by outcome.
 
-    `brought` are the imported versions. `there` are versions that existed before, identical to
+    `imported` are the imported versions. `existing` are versions that existed before, identical to
     those in the other registry or changed since. `refused` has a sentence for each version that
     cannot be imported, `kept_aliases` a sentence for each alias that already points to another
     version.
@@ -61,7 +61,7 @@ class ImportReport:
 
     model: str
     is_new: bool = False
-    brought: tuple[int, ...] = ()
-    there: tuple[int, ...] = ()
+    imported: tuple[int, ...] = ()
+    existing: tuple[int, ...] = ()
     refused: Mapping[int, str] = field(default_factory=dict)
     kept_aliases: tuple[str, ...] = ()

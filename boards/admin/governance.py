@@ -1,4 +1,4 @@
-"""Requests and votes, waivers, guardrails, WIP limits."""
+"""Requests and reviews, waivers, guardrails, WIP limits."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class TransitionRequestAdmin(OfVersionAdmin):
 
 
 @admin.register(models.Vote)
-class VoteAdmin(ReadOnlyAdmin):
-    """Votes on requests."""
+class ReviewAdmin(ReadOnlyAdmin):
+    """Reviews of requests."""
 
     list_display = ("request_id", "voter", "decision", "voted_at")
     list_filter = ("decision",)

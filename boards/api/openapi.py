@@ -75,6 +75,7 @@ SUMMARIES = {
     "remove_site_policy": "Remove default policy",
     "remove_webhook": "Remove webhook endpoint",
     "roll_back": "Roll back model",
+    "review_request": "Approve or reject request",
     "rotate_secret": "Replace secret of an endpoint",
     "send_test": "Send test message",
     "set_artifact": "Set files of a version",
@@ -85,7 +86,6 @@ SUMMARIES = {
     "store_blob": "Upload content",
     "transition_version": "Move version",
     "try_policy": "Check version against another policy",
-    "vote": "Approve or reject request",
     "waive": "Waive requirements",
     "withdraw": "Withdraw request",
 }

@@ -17,7 +17,7 @@ _VIEWS = {
     "filters": ("models",),
     "glossary#models-and-versions": ("model", "version"),
     "governance#requests": ("requests", "request_transition", "withdraw"),
-    "governance#approvals": ("request", "vote"),
+    "governance#approvals": ("request", "review"),
     "governance#waivers": ("waivers", "waive", "revoke_waiver"),
     "governance#the-promotion-record": ("record", "record_json"),
     "guardrails#guardrails": ("guardrails", "remove_guardrail"),

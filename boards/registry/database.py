@@ -202,17 +202,17 @@ class DatabaseRegistry(ModelRegistry):
     def approve(
         self, name: str, version: int, *, comment: str = "", to_stage: Stage | None = None
     ) -> TransitionRequest:
-        return self._vote(name, version, Decision.APPROVE, comment, to_stage)
+        return self._review(name, version, Decision.APPROVE, comment, to_stage)
 
     def reject(
         self, name: str, version: int, *, comment: str, to_stage: Stage | None = None
     ) -> TransitionRequest:
-        return self._vote(name, version, Decision.REJECT, comment, to_stage)
+        return self._review(name, version, Decision.REJECT, comment, to_stage)
 
-    def _vote(
+    def _review(
         self, name: str, version: int, decision: Decision, comment: str, to_stage: Stage | None
     ) -> TransitionRequest:
-        row = requests.vote(
+        row = requests.review(
             name=name,
             version=version,
             decision=decision,

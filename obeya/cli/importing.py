@@ -41,7 +41,7 @@ class Report:
 
     read: int = 0
     registered: int = 0
-    there: int = 0
+    existing: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -153,7 +153,7 @@ def _bring_batch(session: Session, batch: list[Row], report: Report, key: str) -
                 raise
             except RegistryError as error:
                 if isinstance(error, AlreadyExists) and _is_there(session, draft):
-                    report.there += 1
+                    report.existing += 1
                 else:
                     report.refused.append((line, str(error).removeprefix("versions[0]: ")))
 
@@ -175,14 +175,14 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
             {
                 "read": report.read,
                 "registered": report.registered,
-                "already_there": report.there,
-                "refused": [{"line": line, "why": why} for line, why in report.refused],
+                "existing": report.existing,
+                "refused": [{"line": line, "reason": why} for line, why in report.refused],
             }
         )
         return
     for line, why in report.refused:
         click.echo(f"Line {line}: {why}", err=True)
-    there = f", {report.there:,} already registered" if report.there else ""
+    there = f", {report.existing:,} already registered" if report.existing else ""
     refused = f", {len(report.refused):,} refused" if report.refused else ""
     trial = " Dry run: only the file was checked, nothing was sent to the registry." * dry_run
     done = f"{report.registered:,} registered{there}{refused}"

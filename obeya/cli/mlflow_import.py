@@ -35,8 +35,8 @@ class Report:
     models: int = 0
     new_models: int = 0
     versions: int = 0
-    brought: int = 0
-    there: int = 0
+    imported: int = 0
+    existing: int = 0
     refused: list[str] = field(default_factory=list)
     kept_aliases: list[str] = field(default_factory=list)
     unread_runs: list[str] = field(default_factory=list)
@@ -61,11 +61,11 @@ class _Source:
         self._metrics: dict[str, dict[str, float]] = {}
 
     def imported(
-        self, model: SourceModel, version: SourceVersion, there: Collection[int] = ()
+        self, model: SourceModel, version: SourceVersion, existing: Collection[int] = ()
     ) -> ImportedVersion:
         """Return a version for the import, with the last metrics of its run and its files.
 
-        Versions whose numbers are in `there` get no files.
+        Versions whose numbers are in `existing` get no files.
         """
         uri, further = version.source, {}
         if version.source.startswith("models:/"):
@@ -83,7 +83,7 @@ class _Source:
             artifact_path=uri,
             source_run=version.run_id,
             description=version.description,
-            files=() if version.number in there else self._files_of(model, version, uri),
+            files=() if version.number in existing else self._files_of(model, version, uri),
         )
 
     def numbers_here(self, session: Session, name: str) -> Collection[int]:
@@ -226,8 +226,8 @@ def _send(
         )
     )
     report.new_models += done.is_new
-    report.brought += len(done.brought)
-    report.there += len(done.there)
+    report.imported += len(done.imported)
+    report.existing += len(done.existing)
     report.refused += [f"{model.name}: {why}" for why in done.refused.values()]
     report.kept_aliases += [f"{model.name}: {sentence}" for sentence in done.kept_aliases]
 
@@ -273,8 +273,8 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
                 "models": report.models,
                 "new_models": report.new_models,
                 "versions": report.versions,
-                "brought": report.brought,
-                "already_there": report.there,
+                "imported": report.imported,
+                "existing": report.existing,
                 "refused": report.refused,
                 "kept_aliases": report.kept_aliases,
                 "unread_runs": report.unread_runs,
@@ -296,7 +296,7 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
         click.echo(f"{read}. Dry run: nothing was imported.")
         return
     new = f"{report.new_models:,} new models"
-    there = f", {report.there:,} already imported" if report.there else ""
+    there = f", {report.existing:,} already imported" if report.existing else ""
     refused = f", {len(report.refused):,} refused" if report.refused else ""
     files = f", with {report.files:,} files" if report.files else ""
-    click.echo(f"{read}; {new}, {report.brought:,} versions imported{files}{there}{refused}.")
+    click.echo(f"{read}; {new}, {report.imported:,} versions imported{files}{there}{refused}.")

@@ -285,8 +285,8 @@ def approve(
 ) -> None:
     """Approve (or --reject) the open request for a version."""
     number = session.version(model, version).version
-    vote = session.registry.reject if rejects else session.registry.approve
-    made = vote(model, number, comment=comment, to_stage=stage)
+    review = session.registry.reject if rejects else session.registry.approve
+    made = review(model, number, comment=comment, to_stage=stage)
     if session.as_json:
         say_json(request_document(made))
         return

@@ -17,7 +17,7 @@ from obeya.policy.waivers import Waiver
 from obeya.stages import Stage
 from obeya.transitions.guardrails import Guardrail, LiveReport
 from obeya.transitions.limits import LimitMode, WipLimit
-from obeya.transitions.requests import Decision, RequestStatus, TransitionRequest, Vote
+from obeya.transitions.requests import Decision, RequestStatus, Review, TransitionRequest
 
 
 def request_document(request: TransitionRequest) -> dict[str, Any]:
@@ -34,15 +34,15 @@ def request_document(request: TransitionRequest) -> dict[str, Any]:
         "expires_at": written_time(request.expires_at),
         "status": request.status.value,
         "evidence_digest": request.evidence_digest,
-        "votes": [
+        "reviews": [
             {
-                "voter": vote.voter,
-                "decision": vote.decision.value,
-                "evidence_digest": vote.evidence_digest,
-                "at": written_time(vote.at),
-                "comment": vote.comment,
+                "reviewer": review.reviewer,
+                "decision": review.decision.value,
+                "evidence_digest": review.evidence_digest,
+                "at": written_time(review.at),
+                "comment": review.comment,
             }
-            for vote in request.votes
+            for review in request.reviews
         ],
         "archive_existing": request.archive_existing,
         "approved_by": list(request.approved_by),
@@ -68,15 +68,15 @@ def request_from_document(document: Document) -> TransitionRequest:
         expires_at=read_time(document["expires_at"]),
         status=RequestStatus(document["status"]),
         evidence_digest=document["evidence_digest"],
-        votes=tuple(
-            Vote(
-                voter=vote["voter"],
-                decision=Decision(vote["decision"]),
-                evidence_digest=vote["evidence_digest"],
-                at=read_time(vote["at"]),
-                comment=vote["comment"],
+        reviews=tuple(
+            Review(
+                reviewer=review["reviewer"],
+                decision=Decision(review["decision"]),
+                evidence_digest=review["evidence_digest"],
+                at=read_time(review["at"]),
+                comment=review["comment"],
             )
-            for vote in document["votes"]
+            for review in document["reviews"]
         ),
         archive_existing=document["archive_existing"],
     )

@@ -41,9 +41,9 @@ def import_report_document(report: ImportReport) -> dict[str, Any]:
     return {
         "model": report.model,
         "is_new": report.is_new,
-        "brought": list(report.brought),
-        "there": list(report.there),
-        "refused": [{"version": number, "why": why} for number, why in report.refused.items()],
+        "imported": list(report.imported),
+        "existing": list(report.existing),
+        "refused": [{"version": number, "reason": why} for number, why in report.refused.items()],
         "kept_aliases": list(report.kept_aliases),
     }
 
@@ -58,8 +58,8 @@ def import_report_from_document(document: Document) -> ImportReport:
     return ImportReport(
         model=str(document["model"]),
         is_new=bool(document["is_new"]),
-        brought=tuple(map(int, document["brought"])),
-        there=tuple(map(int, document["there"])),
-        refused={int(row["version"]): str(row["why"]) for row in document["refused"]},
+        imported=tuple(map(int, document["imported"])),
+        existing=tuple(map(int, document["existing"])),
+        refused={int(row["version"]): str(row["reason"]) for row in document["refused"]},
         kept_aliases=tuple(map(str, document["kept_aliases"])),
     )

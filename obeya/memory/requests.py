@@ -16,7 +16,7 @@ from obeya.stages import Stage
 from obeya.transitions import requests
 from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.judge import judge_transition
-from obeya.transitions.requests import Decision, RequestStatus, TransitionRequest, Vote
+from obeya.transitions.requests import Decision, RequestStatus, Review, TransitionRequest
 from obeya.transitions.versions import next_stage
 
 
@@ -82,18 +82,18 @@ def approve(
 ) -> TransitionRequest:
     """Approve the open request, and move the version if the policy promotes automatically."""
     comment = names.reason(comment)
-    model, request, vote = _vote(store, name, version, Decision.APPROVE, comment, to_stage)
+    model, request, review = _review(store, name, version, Decision.APPROVE, comment, to_stage)
     store.append(
         model.chain,
         Action.REQUEST_APPROVED,
         version=request.version,
         from_stage=request.from_stage,
         to_stage=request.to_stage,
-        data=_vote_data(request, vote),
+        data=_review_data(request, review),
         texts={"comment": comment},
-        at=vote.at,
+        at=review.at,
     )
-    _promote_automatically(store, model, request, vote.voter)
+    _promote_automatically(store, model, request, review.reviewer)
     return store.seen(model, store.request(model, request.id))
 
 
@@ -102,8 +102,8 @@ def reject(
 ) -> TransitionRequest:
     """Reject the open request, which closes it."""
     comment = requests.comment_required(names.reason(comment))
-    model, request, vote = _vote(store, name, version, Decision.REJECT, comment, to_stage)
-    data = _vote_data(request, vote)
+    model, request, review = _review(store, name, version, Decision.REJECT, comment, to_stage)
+    data = _review_data(request, review)
     return store.close(model, request, RequestStatus.REJECTED, data=data, comment=comment)
 
 
@@ -116,29 +116,29 @@ def withdraw(
     return store.close(model, request, RequestStatus.WITHDRAWN)
 
 
-def _vote(
+def _review(
     store: MemoryStore,
     name: str,
     version: int,
     decision: Decision,
     comment: str,
     to_stage: Stage | None,
-) -> tuple[Model, TransitionRequest, Vote]:
+) -> tuple[Model, TransitionRequest, Review]:
     model, request = _one_open(store, name, version, to_stage)
-    requests.check_vote(
-        request.status, requested_by=request.requested_by, voter=store.actor, decision=decision
+    requests.check_review(
+        request.status, requested_by=request.requested_by, reviewer=store.actor, decision=decision
     )
     digest = store.seen(model, request).evidence_digest
-    vote = Vote(store.actor, decision, digest, store.now(model.chain), comment)
-    return model, store.keep(model, replace(request, votes=(*request.votes, vote))), vote
+    review = Review(store.actor, decision, digest, store.now(model.chain), comment)
+    return model, store.keep(model, replace(request, reviews=(*request.reviews, review))), review
 
 
-def _vote_data(request: TransitionRequest, vote: Vote) -> dict[str, str]:
-    return {"request": request.id, "evidence_digest": vote.evidence_digest}
+def _review_data(request: TransitionRequest, review: Review) -> dict[str, str]:
+    return {"request": request.id, "evidence_digest": review.evidence_digest}
 
 
 def _promote_automatically(
-    store: MemoryStore, model: Model, request: TransitionRequest, voter: str
+    store: MemoryStore, model: Model, request: TransitionRequest, reviewer: str
 ) -> None:
     found = model.versions[request.version]
     facts = store.facts(model, found, request.to_stage, archive_existing=request.archive_existing)
@@ -151,7 +151,7 @@ def _promote_automatically(
             request.to_stage,
             request.reason,
             archive_existing=request.archive_existing,
-            data={"approved_by": voter},
+            data={"approved_by": reviewer},
         )
 
 

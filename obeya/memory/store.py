@@ -233,7 +233,7 @@ class MemoryStore:
                 and request.status is RequestStatus.OPEN
                 and now < request.expires_at
             ):
-                counted = approvers(request.votes, request.requested_by, facts.evidence_digest)
+                counted = approvers(request.reviews, request.requested_by, facts.evidence_digest)
                 return dataclasses.replace(facts, approvers=counted)
         return facts
 

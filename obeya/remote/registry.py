@@ -239,12 +239,12 @@ class RemoteRegistry(ModelRegistry):
     def approve(
         self, name: str, version: int, *, comment: str = "", to_stage: Stage | None = None
     ) -> TransitionRequest:
-        return self._vote(name, version, "approve", comment, to_stage)
+        return self._review(name, version, "approve", comment, to_stage)
 
     def reject(
         self, name: str, version: int, *, comment: str, to_stage: Stage | None = None
     ) -> TransitionRequest:
-        return self._vote(name, version, "reject", comment, to_stage)
+        return self._review(name, version, "reject", comment, to_stage)
 
     def withdraw(
         self, name: str, version: int, *, to_stage: Stage | None = None
@@ -554,9 +554,9 @@ class RemoteRegistry(ModelRegistry):
             raise
         return version_from_document(found)
 
-    def _vote(
+    def _review(
         self, name: str, version: int, decision: str, comment: str, to_stage: Stage | None
     ) -> TransitionRequest:
         body = {"decision": decision, "comment": comment, "to_stage": stage_value(to_stage)}
-        path = (*version_path(name, version), "votes")
+        path = (*version_path(name, version), "reviews")
         return request_from_document(self._api.post(*path, body=body))

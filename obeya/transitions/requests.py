@@ -56,14 +56,14 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
+class Review:
     """One reviewer's decision, bound to the evidence at that time.
 
     `may_approve` is whether the reviewer still has the permission; an approval without it does not
     count.
     """
 
-    voter: str
+    reviewer: str
     decision: Decision
     evidence_digest: str
     at: datetime
@@ -75,7 +75,7 @@ class Vote:
 class TransitionRequest:
     """A request to move a version, with the decisions of its reviewers. Times are UTC.
 
-    `votes` are in the order in which they were given. `evidence_digest` is the digest of the
+    `reviews` are in the order in which they were given. `evidence_digest` is the digest of the
     current evidence: an approval with another digest is stale and does not count.
     """
 
@@ -90,42 +90,43 @@ class TransitionRequest:
     expires_at: datetime
     status: RequestStatus
     evidence_digest: str
-    votes: tuple[Vote, ...] = ()
+    reviews: tuple[Review, ...] = ()
     archive_existing: bool = False
 
     @property
     def approved_by(self) -> tuple[str, ...]:
         """The users who approve the current evidence, in the order of their last decisions."""
-        return approvers(self.votes, self.requested_by, self.evidence_digest)
+        return approvers(self.reviews, self.requested_by, self.evidence_digest)
 
     @property
-    def stale_approvals(self) -> tuple[Vote, ...]:
+    def stale_approvals(self) -> tuple[Review, ...]:
         """The last decisions of reviewers who approved evidence that has changed since."""
         return tuple(
-            vote
-            for vote in last_votes(self.votes)
-            if vote.decision is Decision.APPROVE and vote.evidence_digest != self.evidence_digest
+            review
+            for review in last_reviews(self.reviews)
+            if review.decision is Decision.APPROVE
+            and review.evidence_digest != self.evidence_digest
         )
 
 
-def last_votes(votes: Iterable[Vote]) -> tuple[Vote, ...]:
+def last_reviews(reviews: Iterable[Review]) -> tuple[Review, ...]:
     """Return each reviewer's last decision, in the order in which they were given."""
-    last: dict[str, Vote] = {}
-    for vote in votes:
-        last.pop(vote.voter, None)
-        last[vote.voter] = vote
+    last: dict[str, Review] = {}
+    for review in reviews:
+        last.pop(review.reviewer, None)
+        last[review.reviewer] = review
     return tuple(last.values())
 
 
-def approvers(votes: Iterable[Vote], requested_by: str, digest: str) -> tuple[str, ...]:
+def approvers(reviews: Iterable[Review], requested_by: str, digest: str) -> tuple[str, ...]:
     """Return the users who approve the evidence with this digest; the requester never counts."""
     return tuple(
-        vote.voter
-        for vote in last_votes(votes)
-        if vote.decision is Decision.APPROVE
-        and vote.evidence_digest == digest
-        and vote.voter != requested_by
-        and vote.may_approve
+        review.reviewer
+        for review in last_reviews(reviews)
+        if review.decision is Decision.APPROVE
+        and review.evidence_digest == digest
+        and review.reviewer != requested_by
+        and review.may_approve
     )
 
 
@@ -183,7 +184,9 @@ def promotes_by_itself(policy: PromotionPolicy | None, approving: Sequence[str])
     )
 
 
-def check_vote(status: RequestStatus, *, requested_by: str, voter: str, decision: Decision) -> None:
+def check_review(
+    status: RequestStatus, *, requested_by: str, reviewer: str, decision: Decision
+) -> None:
     """Check that a user can approve or reject a request with this status.
 
     Raises:
@@ -192,7 +195,7 @@ def check_vote(status: RequestStatus, *, requested_by: str, voter: str, decision
     """
     if status is not RequestStatus.OPEN:
         raise AlreadyClosed(f"The request is already {status.value}. Open a new one.")
-    if decision is Decision.APPROVE and voter == requested_by:
+    if decision is Decision.APPROVE and reviewer == requested_by:
         raise NotAllowed(
             "You can't approve your own request. Another person must approve it.",
             permission="approve",

@@ -23,8 +23,8 @@ def test_a_model_is_imported_with_a_report(api: Program) -> None:
     assert answer.json() == {
         "model": "m",
         "is_new": True,
-        "brought": [1],
-        "there": [],
+        "imported": [1],
+        "existing": [],
         "refused": [],
         "kept_aliases": [],
     }
@@ -32,7 +32,7 @@ def test_a_model_is_imported_with_a_report(api: Program) -> None:
     assert (made["stage"], made["created_at"]) == ("production", "2024-05-01T10:00:00+00:00")
     again = api.post("/imports", MODEL | {"versions": [FIRST | {"artifact_path": "s3://other"}]})
     assert [one["version"] for one in again.json()["refused"]] == [1]
-    assert "another artifact URI" in again.json()["refused"][0]["why"]
+    assert "another artifact URI" in again.json()["refused"][0]["reason"]
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_registry_is_imported_once_with_its_history(
     done = json.loads(bring("--tracking-uri", filled, "--json").stdout)
 
     assert (done["models"], done["new_models"]) == (5, 5)
-    assert (done["versions"], done["brought"], done["already_there"]) == (231, 231, 0)
+    assert (done["versions"], done["imported"], done["existing"]) == (231, 231, 0)
     assert done["refused"] == done["kept_aliases"] == done["unread_runs"] == []
     registry = DatabaseRegistry(actor=None)
     third = registry.get_version("churn", 3)
@@ -103,13 +103,13 @@ def test_a_registry_is_imported_once_with_its_history(
 
     was = state()
     again = json.loads(bring("--tracking-uri", filled, "--json").stdout)
-    assert (again["new_models"], again["brought"], again["already_there"]) == (0, 0, 231)
+    assert (again["new_models"], again["imported"], again["existing"]) == (0, 0, 231)
     assert state() == was
 
     registry.transition_stage("churn", 4, Stage.ARCHIVED)
     run_client("fill_server.py", "again", MLFLOW_TRACKING_URI=filled, MLFLOW_REGISTRY_URI=filled)
     later = json.loads(bring("--tracking-uri", filled, "--json").stdout)
-    assert (later["new_models"], later["brought"], later["already_there"]) == (1, 1, 231)
+    assert (later["new_models"], later["imported"], later["existing"]) == (1, 1, 231)
     assert registry.get_version("churn", 4).stage is Stage.ARCHIVED
     assert registry.get_version("churn", 231).stage is Stage.PRODUCTION
     assert later["kept_aliases"] == [
@@ -160,7 +160,7 @@ def test_an_interrupted_import_resumes(
     _check_consistency()
 
     rest = json.loads(bring("--tracking-uri", filled, "--json").stdout)
-    assert (rest["brought"], rest["already_there"]) == (231 - there, there)
+    assert (rest["imported"], rest["existing"]) == (231 - there, there)
     assert rest["refused"] == []
     assert ModelVersion.objects.count() == 231
     _check_consistency()

@@ -52,7 +52,7 @@ def test_files_are_copied_and_load_without_the_source(
     assert not Blob.objects.exists()
 
     done = json.loads(bring(address, "--json").stdout)
-    assert (done["brought"], done["refused"]) == (2, [])
+    assert (done["imported"], done["refused"]) == (2, [])
     version = ModelVersion.objects.get(number=1)
     paths = set(ArtifactFile.objects.filter(version=version).values_list("path", flat=True))
     assert {"MLmodel", "requirements.txt"} <= paths
@@ -69,7 +69,7 @@ def test_files_are_copied_and_load_without_the_source(
 
     shutil.rmtree(mlflow_server.artifacts)
     again = json.loads(bring(address, "--json").stdout)
-    assert (again["brought"], again["already_there"], again["files"]) == (0, 2, 0)
+    assert (again["imported"], again["existing"], again["files"]) == (0, 2, 0)
     assert "loaded" in run_client("load_copied.py")
 
 
@@ -142,7 +142,7 @@ def test_hostile_listings_reach_no_other_place(
     with hostile_server({"root": listing}, contents) as source:
         done = bring(source, "--json")
     told = json.loads(done.stdout)
-    assert told["brought"] == 1
+    assert told["imported"] == 1
     assert why in told["without_files"][0]
     assert not Blob.objects.exists()
     assert ModelVersion.objects.get().artifact_size is None

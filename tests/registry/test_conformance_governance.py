@@ -129,7 +129,7 @@ def test_an_approval_by_someone_else_permits_the_move(
     assert stages(registry) == ["staging"]
     registry.transition_stage(NAME, 1, PROD)
     (done,) = registry.get_requests(NAME)
-    assert (done.status, [vote.comment for vote in done.votes]) == (
+    assert (done.status, [review.comment for review in done.reviews]) == (
         RequestStatus.COMPLETED,
         ["Yes."],
     )
@@ -141,7 +141,7 @@ def test_no_one_can_approve_their_own_request(registry: ModelRegistry) -> None:
     before = registry.get_requests(NAME)
     with unchanged(registry), pytest.raises(NotAllowed, match="your own request"):
         registry.approve(NAME, 1)
-    assert registry.get_requests(NAME)[0].votes == before[0].votes == ()
+    assert registry.get_requests(NAME)[0].reviews == before[0].reviews == ()
 
 
 def test_two_approvals_are_those_of_two_people(
@@ -201,7 +201,7 @@ def test_an_approval_expires_when_the_evidence_changes(
             registry.set_policy(FOUR_EYES)
     (now,) = registry.get_requests(NAME, 1)
     assert now.evidence_digest != first.evidence_digest
-    assert (now.approved_by, [vote.voter for vote in now.stale_approvals]) == ((), ["bob"])
+    assert (now.approved_by, [review.reviewer for review in now.stale_approvals]) == ((), ["bob"])
     assert refusals(registry) == [RefusalKind.APPROVALS]
     assert bob.approve(NAME, 1).approved_by == ("bob",)
     registry.transition_stage(NAME, 1, PROD)
@@ -224,7 +224,10 @@ def test_one_rejection_closes_the_request(registry: ModelRegistry, bob: ModelReg
         bob.reject(NAME, 1, comment=" ")
     closed = bob.reject(NAME, 1, comment="Too slow.")
     assert closed.status is RequestStatus.REJECTED
-    assert (closed.votes[-1].decision, closed.votes[-1].comment) == (Decision.REJECT, "Too slow.")
+    assert (closed.reviews[-1].decision, closed.reviews[-1].comment) == (
+        Decision.REJECT,
+        "Too slow.",
+    )
     with pytest.raises(NotFound, match="no open request"):
         bob.approve(NAME, 1)
     assert registry.request_transition(NAME, 1).status is RequestStatus.OPEN

@@ -69,7 +69,7 @@ def test_versions_keep_their_stage_regardless_of_policies(
         description="A model",
         tags={"team": "crm"},
     )
-    assert report == ImportReport(model="m", is_new=True, brought=(2, 5, 9))
+    assert report == ImportReport(model="m", is_new=True, imported=(2, 5, 9))
     assert numbers() == [2, 5, 9]
     fifth = registry.get_version("m", 5)
     assert (fifth.stage, fifth.aliases, fifth.tags) == (
@@ -98,14 +98,14 @@ def test_a_second_import_changes_nothing(
     both = (version(1, Stage.PRODUCTION, aliases=("best",)), version(2))
     bring(*both)
     before = whole_database()
-    assert bring(*both, description="Another") == ImportReport(model="m", there=(1, 2))
+    assert bring(*both, description="Another") == ImportReport(model="m", existing=(1, 2))
     assert whole_database() == before
 
 
 def test_new_versions_join_those_that_are_there(bring: Import) -> None:
     bring(version(1), version(2))
     assert bring(version(1), version(2), version(3, Stage.STAGING)) == ImportReport(
-        model="m", brought=(3,), there=(1, 2)
+        model="m", imported=(3,), existing=(1, 2)
     )
 
 
@@ -114,7 +114,7 @@ def test_a_different_version_with_the_same_number_is_unchanged(
 ) -> None:
     registry.register_model("m", artifact_path="s3://ours/1")
     report = bring(version(1, Stage.PRODUCTION, aliases=("best",)), version(2))
-    assert report.brought == (2,)
+    assert report.imported == (2,)
     assert list(report.refused) == [1]
     assert "exists in this registry with another artifact URI" in report.refused[1]
     ours = registry.get_version("m", 1)
@@ -131,7 +131,7 @@ def test_a_version_that_was_deleted_here_is_not_imported_again(
     bring(version(1), version(2))
     delete_version(name="m", version=1, actor=Actor(alice, Channel.PAGE), at=NOON)
     report = bring(version(1), version(2))
-    assert (report.there, list(report.refused)) == ((2,), [1])
+    assert (report.existing, list(report.refused)) == ((2,), [1])
     assert "deleted in this registry" in report.refused[1]
     assert [v.version for v in registry.get_by_stage(Stage.DEVELOPMENT, "m")] == [2]
 
@@ -145,7 +145,7 @@ def test_a_deleted_models_name_is_free_for_an_import(bring: Import, alice: User)
 def test_a_number_below_the_last_one_here_is_refused(bring: Import) -> None:
     bring(version(5))
     report = bring(version(3), version(6))
-    assert report.brought == (6,)
+    assert report.imported == (6,)
     assert list(report.refused) == [3]
     assert numbers() == [5, 6]
 
@@ -179,7 +179,7 @@ def test_an_unstorable_version_is_refused_and_the_others_are_imported(
     bring: Import, cannot_be: dict[str, Any]
 ) -> None:
     report = bring(version(1), replace(version(2, Stage.PRODUCTION), **cannot_be), version(3))
-    assert report.brought == (1, 3)
+    assert report.imported == (1, 3)
     assert list(report.refused) == [2]
     assert report.refused[2]
     assert numbers() == [1, 3]
@@ -195,7 +195,7 @@ def test_inconsistent_times_are_put_in_order(
         version(2, Stage.STAGING, created_at=earlier, updated_at=tomorrow),
         version(3, created_at=tomorrow, updated_at=tomorrow),
     )
-    assert report.brought == (1, 2, 3)
+    assert report.imported == (1, 2, 3)
     times = [event.occurred_at for event in new_events() if event.model]
     assert times == sorted(times)
     assert (times[0], times[-1]) == (LONG_AGO, NOON)

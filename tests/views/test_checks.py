@@ -131,7 +131,7 @@ def test_the_policy_result_is_available_as_json(
     client = client_of(alice)
     client.post(CHECK)
     made = PolicyCheck.objects.get()
-    answer = client.get(f"/checks/{made.uid}/verdict.json")
+    answer = client.get(f"/checks/{made.uid}/check.json")
     assert answer["Content-Type"] == "application/json"
     document = answer.json()
     assert document["id"] == str(made.uid)
@@ -219,7 +219,7 @@ def test_an_unknown_version_cannot_be_checked(
     assert client_of(alice).post(path).status_code == 404
 
 
-@pytest.mark.parametrize("page", ["", "verdict.json"])
+@pytest.mark.parametrize("page", ["", "check.json"])
 def test_an_unknown_check_is_not_found(page: str, alice: User, client_of: ClientOf) -> None:
     assert client_of(alice).get(f"/checks/{uuid.uuid4()}/{page}").status_code == 404
 

@@ -48,13 +48,13 @@ def path_of(row: TransitionRequest, end: str = "") -> str:
     return f"/requests/{row.uid}/{end}"
 
 
-def vote(client: Client, row: TransitionRequest, decision: str, **more: str) -> object:
+def review(client: Client, row: TransitionRequest, decision: str, **more: str) -> object:
     """Approve or reject with the form of the page in its current state."""
     page = text_of(client.get(path_of(row)))
     found = re.search(r'name="expected_digest" value="(\w+)"', page)
     digest = found[1] if found else ""
     fields = {"decision": decision, "expected_digest": digest, **more}
-    return client.post(path_of(row, "vote/"), fields, follow=True)
+    return client.post(path_of(row, "review/"), fields, follow=True)
 
 
 def stage_now() -> str:
@@ -207,12 +207,12 @@ def test_after_two_approvals_a_promoter_moves_the_version(
 ) -> None:
     anna, bob, peter = as_user("anna"), as_user("bob"), as_user("peter")
     assert waiting(anna) == "1"
-    page = text_of(vote(anna, request_row, "approve", comment="I ran it myself"))
+    page = text_of(review(anna, request_row, "approve", comment="I ran it myself"))
     assert "1 of 2 approvals given." in page
     assert "You approved it" in page
     assert waiting(anna) == ""
     assert "Promote now" not in text_of(peter.get(path_of(request_row)))
-    page = text_of(vote(bob, request_row, "approve"))
+    page = text_of(review(bob, request_row, "approve"))
     assert "Approved, ready to move" in page
     assert "Promote now" not in page
     assert stage_now() == "staging"
@@ -235,7 +235,7 @@ def test_the_last_approval_moves_the_version_if_the_policy_says_so(
     staged_version(registry)
     row = open_request(replace(ONE, auto_promote=True))
     assert "The last approval moves the version." in text_of(as_user("anna").get(path_of(row)))
-    page = text_of(vote(as_user("anna"), row, "approve"))
+    page = text_of(review(as_user("anna"), row, "approve"))
     assert "Approved, and resnet50 v1 moved to Production." in page
     assert stage_now() == "production"
 
@@ -244,7 +244,7 @@ def test_a_new_metric_expires_approvals_and_says_what_changed(
     registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     anna = as_user("anna")
-    vote(anna, request_row, "approve")
+    review(anna, request_row, "approve")
     registry.log_metrics("resnet50", 1, {"accuracy": 0.94})
     page = text_of(anna.get(path_of(request_row)))
     assert "0 of 2 approvals given." in page
@@ -255,14 +255,14 @@ def test_a_new_metric_expires_approvals_and_says_what_changed(
     assert waiting(anna) == "1"
     inbox = text_of(anna.get("/requests/"))
     assert "1 approval expired: the evidence changed" in inbox
-    assert "1 of 2 approvals given." in text_of(vote(anna, request_row, "approve"))
+    assert "1 of 2 approvals given." in text_of(review(anna, request_row, "approve"))
 
 
 def test_an_unrelated_change_does_not_ask_a_reviewer_again(
     registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     anna = as_user("anna")
-    vote(anna, request_row, "approve")
+    review(anna, request_row, "approve")
     registry.set_tag("resnet50", "mood", "good", 1)
     assert waiting(anna) == ""
     assert "No request needs your review." in text_of(anna.get("/requests/"))
@@ -272,7 +272,7 @@ def test_a_policy_edit_asks_a_reviewer_again(
     registry: DatabaseRegistry, request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     anna = as_user("anna")
-    vote(anna, request_row, "approve")
+    review(anna, request_row, "approve")
     registry.set_policy(POLICY.require_metric("accuracy", Comparison.LTE, 1))
     assert waiting(anna) == "1"
     page = text_of(anna.get(path_of(request_row)))
@@ -288,7 +288,7 @@ def test_evidence_that_changed_during_a_review_is_a_409_and_keeps_the_comment(
     assert seen
     registry.log_metrics("resnet50", 1, {"accuracy": 0.5})
     answer = anna.post(
-        path_of(request_row, "vote/"),
+        path_of(request_row, "review/"),
         {"decision": "approve", "expected_digest": seen[1], "comment": "fine by me"},
     )
     assert answer.status_code == 409
@@ -303,7 +303,7 @@ def test_evidence_that_changed_during_a_review_is_a_409_and_keeps_the_comment(
 def test_an_approval_without_the_evidence_digest_is_refused(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
-    answer = as_user("anna").post(path_of(request_row, "vote/"), {"decision": "approve"})
+    answer = as_user("anna").post(path_of(request_row, "review/"), {"decision": "approve"})
     assert answer.status_code == 409
     assert not Vote.objects.exists()
 
@@ -312,11 +312,11 @@ def test_the_last_decision_counts(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
     anna = as_user("anna")
-    vote(anna, request_row, "approve", comment="yes")
-    page = text_of(vote(anna, request_row, "approve", comment="still yes"))
+    review(anna, request_row, "approve", comment="yes")
+    page = text_of(review(anna, request_row, "approve", comment="still yes"))
     assert "1 of 2 approvals given." in page
     assert "Replaced by a later decision." in page
-    page = text_of(vote(anna, request_row, "reject", comment="I was wrong"))
+    page = text_of(review(anna, request_row, "reject", comment="I was wrong"))
     assert "anna rejected it" in page
     assert TransitionRequest.objects.get().status == "rejected"
 
@@ -324,7 +324,7 @@ def test_the_last_decision_counts(
 def test_a_rejection_needs_a_comment(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
-    answer = vote(as_user("anna"), request_row, "reject")
+    answer = review(as_user("anna"), request_row, "reject")
     assert answer.status_code == 400
     page = text_of(answer)
     assert "A comment is required to reject a request." in page
@@ -342,7 +342,7 @@ def test_no_one_can_approve_their_own_request(
     client = client_of(alice)
     assert waiting(client) == ""
     assert 'value="approve"' not in text_of(client.get(path_of(row)))
-    answer = vote(client, row, "approve")
+    answer = review(client, row, "approve")
     assert answer.status_code == 403
     assert "You can&#x27;t approve your own request. Another person must approve it." in text_of(
         answer
@@ -355,7 +355,7 @@ def test_approving_requires_the_approve_permission(
 ) -> None:
     carol = as_user("carol")
     assert "You can’t approve requests" in text_of(carol.get(path_of(request_row)))
-    answer = vote(carol, request_row, "approve")
+    answer = review(carol, request_row, "approve")
     assert answer.status_code == 403
     assert "carol does not have permission to approve requests." in text_of(answer)
     assert waiting(carol) == ""
@@ -365,10 +365,10 @@ def test_approving_requires_the_approve_permission(
 def test_a_closed_request_accepts_no_decisions(
     decision: str, request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
-    vote(as_user("bob"), request_row, "reject", comment="no")
+    review(as_user("bob"), request_row, "reject", comment="no")
     page = text_of(as_user("anna").get(path_of(request_row)))
     assert "It accepts no more decisions." in page
-    answer = vote(as_user("anna"), request_row, decision, comment="late")
+    answer = review(as_user("anna"), request_row, decision, comment="late")
     assert answer.status_code == 409
     assert "The request is already rejected. Open a new one." in text_of(answer)
 
@@ -376,17 +376,17 @@ def test_a_closed_request_accepts_no_decisions(
 def test_a_decision_on_a_closed_request_does_not_affect_a_newer_one(
     request_row: TransitionRequest, as_user: Callable[[str], Client]
 ) -> None:
-    vote(as_user("bob"), request_row, "reject", comment="no")
+    review(as_user("bob"), request_row, "reject", comment="no")
     registry_of("peter", "promoter").request_transition(
         "resnet50", 1, Stage.PRODUCTION, reason="again"
     )
     newer = TransitionRequest.objects.get(status="open")
     digest = registry_of("peter", "promoter").get_requests("resnet50", 1)[0].evidence_digest
     answer = as_user("anna").post(
-        path_of(request_row, "vote/"), {"decision": "approve", "expected_digest": digest}
+        path_of(request_row, "review/"), {"decision": "approve", "expected_digest": digest}
     )
     assert answer.status_code == 409
-    assert not newer.votes.exists()
+    assert not newer.reviews.exists()
 
 
 def test_only_the_requester_can_withdraw(
@@ -412,7 +412,7 @@ def test_an_expired_request_says_so_before_anything_closed_it(
     assert "Expired without a decision on" in text_of(anna.get(path_of(request_row)))
     assert path_of(request_row) in text_of(anna.get("/requests/?view=all&status=expired"))
     assert path_of(request_row) not in text_of(anna.get("/requests/?view=all&status=open"))
-    answer = vote(anna, request_row, "approve")
+    answer = review(anna, request_row, "approve")
     assert answer.status_code == 409
     assert "The request is already expired" in text_of(answer)
 
@@ -471,7 +471,7 @@ def test_texts_are_escaped(registry: DatabaseRegistry, as_user: Callable[[str], 
 def test_an_unknown_request_is_not_found(as_user: Callable[[str], Client]) -> None:
     path = f"/requests/{uuid.uuid4()}/"
     assert as_user("anna").get(path).status_code == 404
-    assert as_user("anna").post(f"{path}vote/").status_code == 404
+    assert as_user("anna").post(f"{path}review/").status_code == 404
 
 
 # --- The inbox ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Requests, votes and waivers."""
+"""Requests, reviews and waivers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from boards.api.schemas.basics import Items, Page
 from boards.api.schemas.basics import RequestStatus as RequestStatusSchema
 from boards.api.schemas.reviews import (
     NewRequest,
-    NewVote,
+    NewReview,
     NewWaiver,
     Revocation,
     Waiver,
@@ -100,14 +100,16 @@ def request_transition(
     return created(request_document(made))
 
 
-@router.post("/models/{name}/versions/{version}/votes", response=TransitionRequestSchema)
-def vote(request: ApiRequest, name: Name, version: Number, new: NewVote) -> HttpResponse:
+@router.post("/models/{name}/versions/{version}/reviews", response=TransitionRequestSchema)
+def review_request(
+    request: ApiRequest, name: Name, version: Number, new: NewReview
+) -> HttpResponse:
     """Approve or reject the open request of a version, based on the current evidence.
 
     A rejection requires a comment and closes the request. If the policy promotes automatically, the
     last approval moves the version.
     """
-    row = request_writes.vote(
+    row = request_writes.review(
         name=name,
         version=version,
         decision=Decision(new.decision),

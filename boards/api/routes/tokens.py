@@ -69,7 +69,7 @@ def _document(row: ApiToken) -> dict[str, Any]:
         "id": str(row.uid),
         "account": row.user.username,
         "name": row.name,
-        "shown": row.shown,
+        "prefix": row.shown,
         "scopes": row.scopes,
         "models": row.model_globs,
         "created_at": written_time(row.created_at),

@@ -20,12 +20,12 @@ from boards.api.schemas.basics import Page, StageName
 from boards.api.schemas.policies import TrialCheck
 from boards.api.schemas.transitions import (
     FrozenCheck,
-    Judgement,
     NewCheck,
     NewRollback,
     NewTransition,
     StoredCheck,
     Transition,
+    TransitionCheck,
 )
 from boards.api.schemas.transitions import PolicyResult as PolicyResultSchema
 from boards.queries.checks.check_page import check_page
@@ -72,7 +72,7 @@ def try_policy(request: ApiRequest, name: Name, version: Number, trial: TrialChe
     return answer(policy_result_document(policy_result))
 
 
-@router.get("/models/{name}/versions/{version}/judgement", response=Judgement)
+@router.get("/models/{name}/versions/{version}/judgement", response=TransitionCheck)
 def get_judgement(
     request: ApiRequest, name: Name, version: Number, to_stage: StageName | None = None
 ) -> HttpResponse:

@@ -199,7 +199,7 @@ def _delivery(row: Delivery) -> dict[str, Any]:
         "message_id": row.message.message_id,
         "type": row.message.type,
         "status": row.status,
-        "attempts_made": row.attempts_made,
+        "attempt_count": row.attempts_made,
         "created_at": written_time(row.created_at),
         "next_attempt_at": written_time(row.next_attempt_at) if row.next_attempt_at else None,
         "finished_at": written_time(row.finished_at) if row.finished_at else None,

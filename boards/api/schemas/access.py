@@ -28,12 +28,12 @@ class NewToken(Body):
 
 
 class Token(Schema):
-    """A token, without its secret text. `shown` is the beginning of that text."""
+    """A token, without its secret text. `prefix` is the beginning of that text."""
 
     id: str
     account: str
     name: str
-    shown: str
+    prefix: str
     scopes: list[str]
     models: list[str]
     created_at: Time

@@ -56,19 +56,19 @@ class RefusedVersion(Schema):
     """A version that could not be imported, with the reason."""
 
     version: int
-    why: str
+    reason: str
 
 
 class ImportReport(Schema):
     """The result of an import.
 
-    `brought` are the imported versions, `there` those that existed before. `kept_aliases` has a
+    `imported` are the imported versions, `existing` those that existed before. `kept_aliases` has a
     sentence for each alias that already points to another version.
     """
 
     model: str
     is_new: bool
-    brought: list[int]
-    there: list[int]
+    imported: list[int]
+    existing: list[int]
     refused: list[RefusedVersion]
     kept_aliases: list[str]

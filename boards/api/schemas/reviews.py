@@ -1,4 +1,4 @@
-"""Requests, votes and waivers."""
+"""Requests, reviews and waivers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class NewRequest(Body):
     archive_existing: bool = False
 
 
-class Vote(Schema):
+class Review(Schema):
     """An approval or a rejection."""
 
-    voter: str
+    reviewer: str
     decision: Literal["approve", "reject"]
     evidence_digest: str
     at: Time
@@ -42,12 +42,12 @@ class TransitionRequest(Schema):
     expires_at: Time
     status: RequestStatus
     evidence_digest: str
-    votes: list[Vote]
+    reviews: list[Review]
     archive_existing: bool
     approved_by: list[str]
 
 
-class NewVote(Body):
+class NewReview(Body):
     """An approval or a rejection of the open request of a version."""
 
     decision: Literal["approve", "reject"]

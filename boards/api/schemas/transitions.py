@@ -44,7 +44,7 @@ class PolicyResult(Schema):
     sentence: str
 
 
-class Judgement(Schema):
+class TransitionCheck(Schema):
     """Whether a move is allowed, with every refusal and warning."""
 
     from_stage: StageName

@@ -84,7 +84,7 @@ class Delivery(Schema):
     message_id: str
     type: str
     status: StatusName
-    attempts_made: int
+    attempt_count: int
     created_at: Time
     next_attempt_at: Time | None
     finished_at: Time | None

@@ -79,7 +79,7 @@ class WaiverUsed:
 class ApprovalUsed:
     """An approval that counted when a check was made."""
 
-    voter: str
+    reviewer: str
     comment: str
     at: datetime
 

@@ -1,4 +1,4 @@
-"""What to do about each requirement that a version fails."""
+"""The next step for each requirement that a version fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What versions have besides their metrics, side by side."""
+"""The facts about versions besides their metrics, side by side."""
 
 from __future__ import annotations
 

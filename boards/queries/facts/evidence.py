@@ -37,7 +37,7 @@ class MoveFacts:
     its `champion` must have been fetched with it. `shown` are the metrics that the caller reads
     from `metrics` besides those that policies require; None means all. `limits` are the WIP limits
     if the caller has read them. `with_digest`: the digest of the evidence is needed even without
-    votes.
+    reviews.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class MoveFacts:
         # Without a policy there is nothing to waive.
         self._waivers = waivers_of(ids) if self.policies.all else {}
         # An approval is bound to all evidence of a version, so nothing can be left out then.
-        self._is_whole = with_digest or any(r.votes for r in self._requests.values())
+        self._is_whole = with_digest or any(r.reviews for r in self._requests.values())
         champions = {row.model.champion_id for row in rows if row.model.champion_id}
         self.metrics = self._metrics({*ids, *champions}, shown)
         self._tags = self._read_tags(ids)
@@ -115,7 +115,7 @@ class MoveFacts:
             at=self.at,
         )
         request = self.request_of(row, to_stage)
-        if request is None or not request.votes:
+        if request is None or not request.reviews:
             return facts
         return replace(facts, approvers=request.approvers(facts.evidence_digest))
 

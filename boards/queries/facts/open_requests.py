@@ -1,4 +1,4 @@
-"""Open transition requests, with their votes."""
+"""Open transition requests, with their reviews."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from boards.access.actors import display_name
 from boards.access.permissions import Permission, holders
 from obeya.stages import Stage
 from obeya.transitions import requests
-from obeya.transitions.requests import Decision, RequestStatus, Vote
+from obeya.transitions.requests import Decision, RequestStatus, Review
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """An open request: its row and the votes so far, the oldest first."""
+    """An open request: its row and the reviews so far, the oldest first."""
 
     row: models.TransitionRequest
-    votes: tuple[Vote, ...]
+    reviews: tuple[Review, ...]
 
     @property
     def requested_by(self) -> str:
@@ -30,7 +30,7 @@ class OpenRequest:
 
     def approvers(self, digest: str) -> tuple[str, ...]:
         """Return the names of those who approve the evidence with this digest."""
-        return requests.approvers(self.votes, self.requested_by, digest)
+        return requests.approvers(self.reviews, self.requested_by, digest)
 
 
 def open_requests(version_ids: Collection[int], at: datetime) -> dict[tuple[int, str], OpenRequest]:
@@ -40,9 +40,9 @@ def open_requests(version_ids: Collection[int], at: datetime) -> dict[tuple[int,
             version__in=version_ids, status=RequestStatus.OPEN.value, expires_at__gt=at
         ).select_related("requested_by")
     )
-    votes = votes_of(rows)
+    reviews = reviews_of(rows)
     return {
-        (row.version_id, row.to_stage): OpenRequest(row, tuple(votes.get(row.pk, ())))
+        (row.version_id, row.to_stage): OpenRequest(row, tuple(reviews.get(row.pk, ())))
         for row in rows
     }
 
@@ -61,26 +61,26 @@ def open_request_uid(version_id: int, stage: Stage, at: datetime) -> uuid.UUID |
     )
 
 
-def votes_of(rows: Collection[models.TransitionRequest]) -> dict[int, list[Vote]]:
-    """Return the votes on requests, by request, the oldest first.
+def reviews_of(rows: Collection[models.TransitionRequest]) -> dict[int, list[Review]]:
+    """Return the reviews on requests, by request, the oldest first.
 
     Two statements, none without requests.
     """
-    votes: dict[int, list[Vote]] = defaultdict(list)
+    reviews: dict[int, list[Review]] = defaultdict(list)
     if not rows:
-        return votes
+        return reviews
     found = models.Vote.objects.filter(request__in=[row.pk for row in rows])
     given = list(found.select_related("voter").order_by("pk"))
-    entitled = holders(Permission.APPROVE, {vote.voter_id for vote in given if vote.voter_id})
-    for vote in given:
-        votes[vote.request_id].append(
-            Vote(
-                display_name(vote.voter),
-                Decision(vote.decision),
-                vote.evidence_digest,
-                vote.voted_at,
-                vote.comment,
-                may_approve=vote.voter_id is None or vote.voter_id in entitled,
+    entitled = holders(Permission.APPROVE, {review.voter_id for review in given if review.voter_id})
+    for review in given:
+        reviews[review.request_id].append(
+            Review(
+                display_name(review.voter),
+                Decision(review.decision),
+                review.evidence_digest,
+                review.voted_at,
+                review.comment,
+                may_approve=review.voter_id is None or review.voter_id in entitled,
             )
         )
-    return votes
+    return reviews

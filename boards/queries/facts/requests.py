@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from boards import models
 from boards.access.actors import display_name
 from boards.queries.facts.evidence import MoveFacts
-from boards.queries.facts.open_requests import votes_of
+from boards.queries.facts.open_requests import reviews_of
 from boards.queries.paging.keyset import Cursor
 from obeya.stages import Stage
 from obeya.transitions.requests import RequestStatus, TransitionRequest
@@ -84,7 +84,7 @@ def request_records(
     Each row's `version`, its `model`, that one's `champion` and `requested_by` must have been
     fetched with it.
     """
-    votes = votes_of(rows)
+    reviews = reviews_of(rows)
     still_open = [row for row in rows if row.status == RequestStatus.OPEN.value]
     facts = MoveFacts([row.version for row in still_open], with_digest=True, at=at)
     digests = {
@@ -105,7 +105,7 @@ def request_records(
             if row.pk in digests and row.expires_at <= at
             else RequestStatus(row.status),
             evidence_digest=digests.get(row.pk, row.evidence_digest),
-            votes=tuple(votes.get(row.pk, ())),
+            reviews=tuple(reviews.get(row.pk, ())),
             archive_existing=row.archive_existing,
         )
         for row in rows

@@ -1,4 +1,4 @@
-"""Changes of the evidence that votes are bound to, from the audit log."""
+"""Changes of the evidence that reviews are bound to, from the audit log."""
 
 from __future__ import annotations
 

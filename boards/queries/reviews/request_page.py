@@ -18,32 +18,32 @@ from boards.queries.checks.frozen_check import (
     waiver_used,
 )
 from boards.queries.facts.evidence import MoveFacts, named_occupants
-from boards.queries.facts.open_requests import votes_of
+from boards.queries.facts.open_requests import reviews_of
 from boards.queries.facts.requests import with_people
 from boards.queries.reviews.evidence_changes import EvidenceChange, evidence_changes
 from obeya.errors import NotFound
 from obeya.records import MOVES, Action
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionJudgement, judge_transition
-from obeya.transitions.requests import Decision, RequestStatus, Vote, last_votes
+from obeya.transitions.requests import Decision, RequestStatus, Review, last_reviews
 
 
 @dataclass(frozen=True, slots=True)
-class VoteLine:
-    """One vote.
+class ReviewLine:
+    """One review.
 
-    `is_stale`: the evidence was changed since; `is_last`: it is the last of its voter, the only one
+    `is_stale`: the evidence changed since. `is_last`: it is the reviewer's last one, the only one
     that can count.
     """
 
-    vote: Vote
+    review: Review
     is_stale: bool
     is_last: bool
 
     @property
     def approves(self) -> bool:
         """Whether it is an approval."""
-        return self.vote.decision is Decision.APPROVE
+        return self.review.decision is Decision.APPROVE
 
     @property
     def counts(self) -> bool:
@@ -53,7 +53,7 @@ class VoteLine:
     @property
     def short_digest(self) -> str:
         """The start of the evidence's digest, long enough to distinguish two by eye."""
-        return self.vote.evidence_digest[:12]
+        return self.review.evidence_digest[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class RequestPage:
     `judgement` is None for a closed request. `result` is the current one while the request is open,
     else the frozen one; None for a request that was closed without a move. `archives` are the
     numbers of the versions that the move would archive. `check` is the frozen check of a completed
-    request. `changes` are those since the first stale vote.
+    request. `changes` are those since the first stale review.
     """
 
     uid: uuid.UUID
@@ -100,13 +100,13 @@ class RequestPage:
     judgement: TransitionJudgement | None
     result: CheckResult | None
     check: uuid.UUID | None
-    votes: tuple[VoteLine, ...]
+    reviews: tuple[ReviewLine, ...]
     changes: tuple[EvidenceChange, ...]
     ended_by: EndedBy | None
 
     @property
     def is_open(self) -> bool:
-        """Whether it can still be voted on."""
+        """Whether it can still be reviewed on."""
         return self.status is RequestStatus.OPEN
 
     @property
@@ -123,16 +123,16 @@ class RequestPage:
     @property
     def stale_approvals(self) -> int:
         """The number of approvals that do not count because the evidence was changed since."""
-        return sum(line.approves and line.is_last and line.is_stale for line in self.votes)
+        return sum(line.approves and line.is_last and line.is_stale for line in self.reviews)
 
     @property
     def rejection(self) -> str:
         """The comment of the rejection; empty if there is none."""
-        return next((v.vote.comment for v in self.votes if v.is_last and not v.approves), "")
+        return next((v.review.comment for v in self.reviews if v.is_last and not v.approves), "")
 
-    def vote_of(self, username: str) -> VoteLine | None:
-        """Return a person's last vote."""
-        return next((v for v in self.votes if v.is_last and v.vote.voter == username), None)
+    def review_of(self, username: str) -> ReviewLine | None:
+        """Return a person's last review."""
+        return next((v for v in self.reviews if v.is_last and v.review.reviewer == username), None)
 
 
 def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
@@ -154,13 +154,13 @@ def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
         judgement, result, digest = _present(row, at)
     elif status is RequestStatus.COMPLETED:
         check, result = _frozen(row)
-    given = tuple(votes_of([row])[row.pk])
-    last = set(map(id, last_votes(given)))
-    votes = tuple(
-        VoteLine(vote, bool(digest) and vote.evidence_digest != digest, id(vote) in last)
-        for vote in given
+    given = tuple(reviews_of([row])[row.pk])
+    last = set(map(id, last_reviews(given)))
+    reviews = tuple(
+        ReviewLine(review, bool(digest) and review.evidence_digest != digest, id(review) in last)
+        for review in given
     )
-    stale = [line.vote for line in votes if line.is_stale and line.is_last]
+    stale = [line.review for line in reviews if line.is_stale and line.is_last]
     return RequestPage(
         uid=row.uid,
         model=version.model.name,
@@ -183,7 +183,7 @@ def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
         judgement=judgement,
         result=result,
         check=check,
-        votes=votes,
+        reviews=reviews,
         changes=evidence_changes(version, stage, min(v.at for v in stale))
         if stale and status is RequestStatus.OPEN
         else (),

@@ -23,7 +23,7 @@ from obeya import names
 from obeya.errors import InvalidInput
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionJudgement, judge_transition
-from obeya.transitions.requests import Decision, RequestStatus, Vote, last_votes
+from obeya.transitions.requests import Decision, RequestStatus, Review, last_reviews
 
 PAGE = 30
 ROUNDS = 10
@@ -79,13 +79,13 @@ class InboxQuery:
         )
 
     def shows(self, row: InboxRow) -> bool:
-        """Return whether the view lists a row: waiting means no vote on the current evidence."""
-        return self.inbox is not Inbox.WAITING or row.my_vote is None or row.my_vote_is_stale
+        """Return whether the view lists a row: waiting means no review on the current evidence."""
+        return self.inbox is not Inbox.WAITING or row.my_review is None or row.my_review_is_stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxRow:
-    """One request. `judgement` is None if it is closed; `my_vote` is None without a vote."""
+    """One request. `judgement` is None if it is closed; `my_review` is None without a review."""
 
     uid: uuid.UUID
     model: str
@@ -101,12 +101,12 @@ class InboxRow:
     status: RequestStatus
     judgement: TransitionJudgement | None
     stale: int
-    my_vote: Vote | None
-    my_vote_is_stale: bool
+    my_review: Review | None
+    my_review_is_stale: bool
 
     @property
     def is_open(self) -> bool:
-        """Whether it can still be voted on."""
+        """Whether it can still be reviewed on."""
         return self.status is RequestStatus.OPEN
 
     @property
@@ -131,7 +131,7 @@ def requests_inbox(
     """Return a page of requests; a fixed number of statements for any number of requests.
 
     The requests that need a person's review are the open requests of others that they can approve
-    and have not voted on with the current evidence. Only the evidence's digest shows which these
+    and have not reviewed on with the current evidence. Only the evidence's digest shows which these
     are: the page is filled in at most ten rounds, each of a fixed number of statements.
     """
     found = _listed(user, query, at)
@@ -154,7 +154,7 @@ def requests_inbox(
 def waiting_count(user: models.User, at: datetime) -> int:
     """Count the requests that need a person's review, at most one more than `COUNT_CAP`.
 
-    One statement; if something was changed after the person voted, the evidence of those requests
+    One statement; if something changed after the person's review, the evidence of those requests
     is read too, to find out whether the evidence changed.
     """
     if not has_permission(user, Permission.APPROVE):
@@ -164,7 +164,7 @@ def waiting_count(user: models.User, at: datetime) -> int:
     count = len(found) - len(perhaps)
     if perhaps:
         rows = list(with_people(models.TransitionRequest.objects.filter(pk__in=perhaps)))
-        count += sum(row.my_vote_is_stale for row in _rows(rows, user, at))
+        count += sum(row.my_review_is_stale for row in _rows(rows, user, at))
     return count
 
 
@@ -186,7 +186,7 @@ def _listed(
 def _waiting(user: models.User, at: datetime) -> QuerySet[Any]:
     """Return the requests that may need a person's review.
 
-    Those without a vote of theirs do. Those with one do if the evidence changed since, which only
+    Those without a review of theirs do. Those with one do if the evidence changed since, which only
     its digest shows: they are left out if no part of the evidence changed.
     """
     mine = models.Vote.objects.filter(request=OuterRef("pk"), voter=user).order_by("-pk")
@@ -230,10 +230,11 @@ def _row(
         facts = source.of(row.version, stage)
         judgement, digest = judge_transition(facts), facts.evidence_digest
         request = source.request_of(row.version, stage)
-        votes = last_votes(request.votes) if request else ()
-        mine = next((vote for vote in votes if vote.voter == user.username), None)
+        reviews = last_reviews(request.reviews) if request else ()
+        mine = next((review for review in reviews if review.reviewer == user.username), None)
         stale = sum(
-            vote.decision is Decision.APPROVE and vote.evidence_digest != digest for vote in votes
+            review.decision is Decision.APPROVE and review.evidence_digest != digest
+            for review in reviews
         )
     status = RequestStatus(row.status)
     if status is RequestStatus.OPEN and row.expires_at <= at:
@@ -253,6 +254,6 @@ def _row(
         status=status,
         judgement=judgement,
         stale=stale,
-        my_vote=mine,
-        my_vote_is_stale=mine is not None and mine.evidence_digest != digest,
+        my_review=mine,
+        my_review_is_stale=mine is not None and mine.evidence_digest != digest,
     )

@@ -57,8 +57,8 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
     return ImportReport(
         model=name,
         is_new=write.is_new,
-        brought=tuple(sorted(run.brought)),
-        there=tuple(run.there),
+        imported=tuple(sorted(run.imported)),
+        existing=tuple(run.existing),
         refused=run.refused,
         kept_aliases=tuple(run.kept_aliases),
     )
@@ -71,8 +71,8 @@ class _Import:
         self._write = write
         self._origin = origin
         self._at = at
-        self.brought: dict[int, models.ModelVersion] = {}
-        self.there: list[int] = []
+        self.imported: dict[int, models.ModelVersion] = {}
+        self.existing: list[int] = []
         self.refused: dict[int, str] = {}
         self.kept_aliases: list[str] = []
 
@@ -109,7 +109,7 @@ class _Import:
                 "run."
             )
         else:
-            self.there.append(version.version)
+            self.existing.append(version.version)
 
     def _register(self, version: ImportedVersion) -> None:
         try:
@@ -139,10 +139,10 @@ class _Import:
             row.model = self._write.model
             if files is not None:
                 attach_files(self._write, row, files)
-            self.brought[version.version] = row
+            self.imported[version.version] = row
 
     def _move(self, version: ImportedVersion) -> None:
-        row = self.brought.get(version.version)
+        row = self.imported.get(version.version)
         if row is not None:
             make_move(
                 self._write,
@@ -155,7 +155,7 @@ class _Import:
             )
 
     def _point_aliases(self, version: ImportedVersion) -> None:
-        row = self.brought.get(version.version)
+        row = self.imported.get(version.version)
         if row is None:
             return
         for alias in map(names.alias, version.aliases):

@@ -21,7 +21,7 @@ from obeya.policy.waivers import Waiver
 from obeya.records import Action
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionFacts
-from obeya.transitions.requests import last_votes, noise_scales
+from obeya.transitions.requests import last_reviews, noise_scales
 from obeya.transitions.versions import next_stage
 
 
@@ -96,9 +96,9 @@ def _approval_documents(
     if request is None:
         return []
     return [
-        {"voter": vote.voter, "comment": vote.comment, "at": vote.at.isoformat()}
-        for vote in last_votes(request.votes)
-        if vote.voter in approvers
+        {"voter": review.reviewer, "comment": review.comment, "at": review.at.isoformat()}
+        for review in last_reviews(request.reviews)
+        if review.reviewer in approvers
     ]
 
 

@@ -80,7 +80,7 @@ def request_transition(
         return request
 
 
-def vote(
+def review(
     *,
     name: str,
     version: int,
@@ -96,8 +96,8 @@ def vote(
 
     A rejection closes the request. If the policy promotes automatically, the last approval moves
     the version, provided that all other rules allow it: the actor is the registry, and the event
-    has the voter's id. `expected_digest` is that of the evidence that the voter saw. `uid` is the
-    id of the request: one that was closed since is not confused with a newer one.
+    has the reviewer's id. `expected_digest` is that of the evidence that the reviewer saw. `uid` is
+    the id of the request, so that a request closed since is not confused with a newer one.
 
     Raises:
         NotAllowed: the actor does not have the approve permission, or it is their own request.
@@ -114,10 +114,10 @@ def vote(
     with writing_model(name, actor=actor, at=at) as write:
         row, request = _the_one(write, version, to_stage, uid)
         by = request.requested_by
-        rules.check_vote(
+        rules.check_review(
             RequestStatus(request.status),
             requested_by=display_name(by),
-            voter=display_name(actor.user),
+            reviewer=display_name(actor.user),
             decision=decision,
         )
         digest = present_digest(write, row, request)
@@ -164,7 +164,7 @@ def withdraw(
     actor: Actor,
     at: datetime,
 ) -> models.TransitionRequest:
-    """Withdraw the actor's own open request; `uid` as in `vote`.
+    """Withdraw the actor's own open request; `uid` as in `review`.
 
     Raises:
         NotFound: there is no open request.
@@ -189,7 +189,7 @@ def withdraw(
 def _promote_by_itself(
     write: ModelWrite, row: models.ModelVersion, request: models.TransitionRequest
 ) -> None:
-    stage, voter = Stage(request.to_stage), write.actor.uid
+    stage, reviewer = Stage(request.to_stage), write.actor.uid
     read = read_facts(write, row, stage, archive_existing=request.archive_existing)
     if not rules.promotes_by_itself(read.facts.policy, read.facts.approvers):
         return
@@ -204,7 +204,7 @@ def _promote_by_itself(
             keep_check(write, row, read, judgement),
             request.reason,
             archive_existing=request.archive_existing,
-            data={"approved_by": voter, "request": str(request.uid)},
+            data={"approved_by": reviewer, "request": str(request.uid)},
         )
 
 

@@ -1,4 +1,4 @@
-"""The forms of transition requests, votes and waivers."""
+"""The forms of transition requests, reviews and waivers."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class RequestForm(PageForm):
             del self.fields["archive_existing"]
 
 
-class VoteForm(PageForm):
-    """The comment of a vote."""
+class ReviewForm(PageForm):
+    """The comment of a review."""
 
     comment = reason_field(with_mark("Comment", "required to reject"), rows=3)
 

@@ -1,4 +1,4 @@
-"""Transition requests: the inbox, the page of one, and votes."""
+"""Transition requests: the inbox, the page of one, and reviews."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from boards.queries.reviews.requests_inbox import Inbox, InboxPage, InboxQuery, 
 from boards.registry.transitions import requests as request_writes
 from boards.views.forms import choice_of
 from boards.views.http import Request, needs, page_actor
-from boards.views.reviews.forms import VoteForm
+from boards.views.reviews.forms import ReviewForm
 from obeya.errors import AlreadyClosed, EvidenceChanged, InvalidInput, NotAllowed
 from obeya.transitions.requests import Decision, RequestStatus
 
@@ -67,25 +67,25 @@ def inbox(request: Request) -> HttpResponse:
 @require_safe
 @needs(Permission.VIEW)
 def request_page(request: Request, uid: uuid.UUID) -> HttpResponse:
-    """Show one request with all evidence, its votes and the user's possible actions."""
-    return _page(request, uid, VoteForm())
+    """Show one request with all evidence, its reviews and the user's possible actions."""
+    return _page(request, uid, ReviewForm())
 
 
 @require_POST
 @needs(Permission.VIEW)
-def vote(request: Request, uid: uuid.UUID) -> HttpResponse:
+def review(request: Request, uid: uuid.UUID) -> HttpResponse:
     """Approve or reject a request, on the evidence that the form showed.
 
-    A redirect: the vote counts. 400: a rejection without a comment. 403: no permission, or the
-    user's own request. 409: the evidence changed or the request is closed. A refused vote shows the
-    current page, with the error and the comment that was typed.
+    A redirect: the review counts. 400: a rejection without a comment. 403: no permission, or the
+    user's own request. 409: the evidence changed or the request is closed. A refused review shows
+    the current page, with the error and the comment that was typed.
     """
     page = read_request(uid, timezone.now())
-    form = VoteForm(request.POST)
+    form = ReviewForm(request.POST)
     if form.is_valid():
         try:
             decision = _decision(request.POST.get("decision", ""))
-            made = request_writes.vote(
+            made = request_writes.review(
                 name=page.model,
                 version=page.number,
                 decision=decision,
@@ -119,14 +119,14 @@ def withdraw(request: Request, uid: uuid.UUID) -> HttpResponse:
         )
     except ERRORS as error:
         # The page has one place for errors, whichever of its buttons was pressed.
-        form = VoteForm(request.POST)
+        form = ReviewForm(request.POST)
         form.refuse(error)
         return _page(request, uid, form)
     messages.success(request, "Request withdrawn.")
     return redirect("boards:request", uid=uid)
 
 
-def _page(request: Request, uid: uuid.UUID, form: VoteForm) -> HttpResponse:
+def _page(request: Request, uid: uuid.UUID, form: ReviewForm) -> HttpResponse:
     page = read_request(uid, timezone.now())
     user = request.user
     context: dict[str, Any] = {
@@ -134,7 +134,7 @@ def _page(request: Request, uid: uuid.UUID, form: VoteForm) -> HttpResponse:
         "page": page,
         "form": form,
         "is_mine": page.requested_by == user.username,
-        "my_vote": page.vote_of(user.username),
+        "my_review": page.review_of(user.username),
         "may_approve": has_permission(user, Permission.APPROVE),
         "may_waive": has_permission(user, Permission.WAIVE),
         "may_ask": has_permission(user, Permission.TRANSITION),
