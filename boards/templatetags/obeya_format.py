@@ -11,11 +11,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from obeya.comparison import DiffOutcome, MetricDiff, MetricRow, VersionComparison
-from obeya.policy.bounds import number_text
+from obeya.policy.bounds import number_text, short_number
 
 register = template.Library()
 
-SIGNIFICANT = 4
 _MAY_BREAK = SafeString("<wbr>")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 # Half the width of a change bar, in pixels.
@@ -47,18 +46,7 @@ _SHORT_WORDS = {
 @register.filter
 def short(value: float | None) -> str:
     """Return at most four significant digits, thousands separated; a dash for None."""
-    if value is None:
-        return "–"
-    if value == 0:
-        return "0"
-    size = abs(value)
-    if size >= 1e15 or size < 1e-4:
-        text = f"{value:.{SIGNIFICANT - 1}g}"
-    elif size >= 10 ** (SIGNIFICANT - 1):
-        text = f"{value:,.0f}"
-    else:
-        text = f"{value:.{SIGNIFICANT}g}"
-    return text.replace("-", "−")
+    return "–" if value is None else short_number(value).replace("-", "−")
 
 
 @register.filter

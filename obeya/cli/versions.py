@@ -25,7 +25,7 @@ from obeya.documents.catalog import model_document, transition_document, version
 from obeya.documents.comparisons import comparison_document
 from obeya.errors import RegistryError
 from obeya.metrics import Metric
-from obeya.policy.bounds import number_text
+from obeya.policy.bounds import number_text, short_number
 from obeya.records import ModelVersion
 from obeya.stages import Stage
 
@@ -290,13 +290,20 @@ def compare(session: Session, model: str, a: str, b: str) -> None:
                 metric,
                 number_text(diff.a.value) if diff.a else "",
                 number_text(diff.b.value) if diff.b else "",
-                "" if diff.difference is None else f"{diff.difference:+.4g}",
-                "" if diff.percent_change is None else f"{diff.percent_change:+.2f} %",
+                _signed(diff.difference),
+                _signed(diff.percent_change, " %"),
                 _WORDS.get(diff.outcome, diff.outcome.value.replace("_", " ")),
             ]
             for metric, diff in found.metric_diffs.items()
         ),
     )
+
+
+def _signed(number: float | None, unit: str = "") -> str:
+    """Return a difference as on the comparison page; empty for None."""
+    if number is None:
+        return ""
+    return f"{'+' if number > 0 else ''}{short_number(number)}{unit}"
 
 
 @click.command

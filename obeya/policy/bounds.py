@@ -64,3 +64,13 @@ def number_text(value: float) -> str:
     if value.is_integer() and abs(value) < 1e16:
         return str(int(value))
     return repr(value)
+
+
+def short_number(value: float) -> str:
+    """Return a number with at most four significant digits, thousands separated: ``12,346``."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1e15 or size < 1e-4:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if size >= 1_000 else f"{value:.4g}"

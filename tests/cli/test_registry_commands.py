@@ -135,7 +135,7 @@ def test_two_versions_are_compared(obeya: Run) -> None:
     for auc in ("0.8", "0.9"):
         obeya("register", "churn", "--metric", f"auc={auc}")
     done = obeya("compare", "--model", "churn", "1", "2")
-    assert "auc\t0.8\t0.9\t+0.1\t+12.50 %\tbetter" in done.stdout
+    assert "auc\t0.8\t0.9\t+0.1\t+12.5 %\tbetter" in done.stdout
 
 
 def test_a_check_prints_and_stores_the_policy_result(
