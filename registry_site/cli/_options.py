@@ -128,20 +128,29 @@ def _what_is_wrong() -> str:
             "OBEYA_DATA_DIR."
         )
     nothing = f"There is no registry in {place}. {ways}"
-    # Checked first, because opening an SQLite database creates its file.
-    if connection.vendor == "sqlite" and not _is_filled(connection.settings_dict["NAME"]):
-        return nothing
-    executor = MigrationExecutor(connection)
-    if not any(app == "boards" for app, _ in executor.loader.applied_migrations):
+    if not has_registry():
         return nothing
     if problem := partial_history(connection):
         return problem
+    executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return (
             f"The registry in {place} is from an earlier version of Obeya. "
             "Run `obeya serve` on it once to upgrade it."
         )
     return ""
+
+
+def has_registry() -> bool:
+    """Return whether the database contains a registry of any version; creates nothing."""
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    # Checked first, because opening an SQLite database creates its file.
+    if connection.vendor == "sqlite" and not _is_filled(connection.settings_dict["NAME"]):
+        return False
+    applied = MigrationRecorder(connection).applied_migrations()
+    return any(app == "boards" for app, _ in applied)
 
 
 def _is_filled(path: str) -> bool:

@@ -14,7 +14,7 @@ import click
 
 from registry_site.cli._address import kept_address
 from registry_site.cli._deliver import Keeper
-from registry_site.cli._options import Misconfigured
+from registry_site.cli._options import Misconfigured, has_registry
 from registry_site.cli._signals import call_when_stopped
 
 if TYPE_CHECKING:
@@ -28,8 +28,11 @@ _THREADS_PER_WORKER = 8
 _SECONDS_TO_STOP = 8
 
 
-def prepare() -> None:
-    """Migrate, check, collect static files, delete old sessions; one start at a time."""
+def prepare() -> bool:
+    """Migrate, check, collect static files, delete old sessions; one start at a time.
+
+    Returns whether the registry is new.
+    """
     from django.conf import settings
     from django.core.checks import run_checks
     from django.core.management import CommandError, call_command
@@ -38,6 +41,7 @@ def prepare() -> None:
     from registry_site.static import collect_if_changed
 
     with _database_errors_as_sentences(), _alone():
+        is_new = not has_registry()
         try:
             call_command("migrate", interactive=False, verbosity=0)
         except CommandError as error:
@@ -50,6 +54,7 @@ def prepare() -> None:
     if problems:
         raise Misconfigured("\n".join(map(str, problems)))
     connections.close_all()
+    return is_new
 
 
 def free_port() -> int:

@@ -67,6 +67,7 @@ def create(
     wanted = read_scopes(part.strip() for part in scopes.split(",") if part.strip())
     set_up(**options)
 
+    from django.conf import settings
     from django.utils import timezone
 
     from boards.access.actors import SYSTEM, Actor
@@ -74,7 +75,8 @@ def create(
     from obeya.records import Channel
     from registry_site.cli import _start
 
-    _start.prepare()
+    if _start.prepare():
+        click.echo(f"Created a new registry. Data directory: {settings.OBEYA_DATA_DIR}", err=True)
     actor, at = Actor(None, Channel.CLI), timezone.now()
     if username:
         account = _person(username)

@@ -63,7 +63,7 @@ class FirstStart:
         self.data = data
         made = run(data, "token", "create", "--scopes", "read,write,admin")
         assert made.returncode == 0, made.stderr
-        self.token = made.stdout.splitlines()[-1]
+        self.token, self.notice = made.stdout.splitlines()[-1], made.stderr
         self.server = Served(data, "--workers", "1", OBEYA_WORKER="0")
         self.home, link = self.server.wait_for_urls(2)
         self.browser = signed_in(link)
@@ -633,7 +633,9 @@ def test_the_token_of_the_service_local_is_the_whole_last_line(data):
 
 def test_a_token_can_be_created_before_the_first_start(first_start):
     data = first_start.data
+    assert first_start.notice == f"Created a new registry. Data directory: {data}\n"
     second = run(data, "token", "create", "--scopes", "read,write")
+    assert second.stderr == ""
     for token in (first_start.token, second.stdout.splitlines()[-1]):
         done = run(data, "register", "churn", "--url", first_start.home, "--token", token)
         assert done.returncode == 0, done.stderr
