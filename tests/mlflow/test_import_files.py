@@ -153,4 +153,4 @@ def test_a_folder_that_contains_itself_ends(bring: Callable[..., Result]) -> Non
     folders = {"root" + "/x" * depth: endless for depth in range(300)}
     with hostile_server(folders, {}) as source:
         told = json.loads(bring(source, "--json").stdout)
-    assert "may have 500" in told["without_files"][0]
+    assert "the limit is 500" in told["without_files"][0]

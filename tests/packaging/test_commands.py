@@ -600,7 +600,7 @@ def test_the_database_is_compared_with_stored_heads(exported, tmp_path):
         (["verify", "heads.json"], "is not an export"),
         (["verify", "log.jsonl", "--against", "log.csv"], "Line 1 of the heads"),
         (["verify", "log.jsonl", "--against", "nothing.txt"], "nothing.txt"),
-        (["verify", "log.jsonl", "--data-dir", "x"], "without a database"),
+        (["verify", "log.jsonl", "--data-dir", "x"], "cannot be combined with --data-dir"),
         (["verify", "--gaps"], "--gaps needs a FILE"),
     ],
 )
