@@ -142,7 +142,7 @@ def _promote_automatically(
 ) -> None:
     found = model.versions[request.version]
     facts = store.facts(model, found, request.to_stage, archive_existing=request.archive_existing)
-    if requests.promotes_by_itself(facts.policy, facts.approvers) and (
+    if requests.promotes_automatically(facts.policy, facts.approvers) and (
         judge_transition(facts).allowed
     ):
         store.acting_as(SYSTEM_ACTOR, Channel.SYSTEM).enter(

@@ -175,7 +175,7 @@ def check_withdrawal(status: RequestStatus, *, requested_by: str, actor: str) ->
         )
 
 
-def promotes_by_itself(policy: PromotionPolicy | None, approving: Sequence[str]) -> bool:
+def promotes_automatically(policy: PromotionPolicy | None, approving: Sequence[str]) -> bool:
     """Return whether the last approval moves the version, if every other rule allows it."""
     return (
         policy is not None

@@ -191,7 +191,7 @@ def _promote_by_itself(
 ) -> None:
     stage, reviewer = Stage(request.to_stage), write.actor.uid
     read = read_facts(write, row, stage, archive_existing=request.archive_existing)
-    if not rules.promotes_by_itself(read.facts.policy, read.facts.approvers):
+    if not rules.promotes_automatically(read.facts.policy, read.facts.approvers):
         return
     judgement = judge_transition(read.facts)
     if not judgement.allowed:
