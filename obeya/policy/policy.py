@@ -186,9 +186,9 @@ class PromotionPolicy:
     @property
     def asks_about_champion(self) -> bool:
         """Whether a requirement compares the version with the champion."""
-        return self.asks_for(ChampionRequirement)
+        return self.has_any(ChampionRequirement)
 
-    def asks_for(self, *kinds: type) -> bool:
+    def has_any(self, *kinds: type) -> bool:
         """Return whether a requirement is of one of these kinds."""
         return any(isinstance(requirement, kinds) for requirement in self.requirements)
 

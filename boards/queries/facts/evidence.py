@@ -144,7 +144,7 @@ class MoveFacts:
 
     def _read_descriptions(self, rows: Sequence[models.ModelVersion]) -> dict[int, str]:
         """Pages do not fetch descriptions with their rows, because they can be long."""
-        if not self._is_whole and not self.policies.asks_for(RequiredDescription):
+        if not self._is_whole and not self.policies.has_any(RequiredDescription):
             return {}
         if not any("description" in row.get_deferred_fields() for row in rows):
             return {row.pk: row.description for row in rows}

@@ -64,7 +64,7 @@ class PoliciesInForce:
         """Every policy in force."""
         return [found.policy for found in self._in_force.values()]
 
-    def asks_for(self, kind: type) -> bool:
+    def has_any(self, kind: type) -> bool:
         """Return whether some policy has a requirement of this kind."""
         return any(isinstance(r, kind) for policy in self.all for r in policy.requirements)
 

@@ -183,12 +183,12 @@ def _versions(
     tags = _beside(_tag_rows(policy, model), _tags)
     # What the draft does not require is not read.
     columns = {
-        "description": policy.asks_for(RequiredDescription),
-        "artifact_uri": policy.asks_for(ArtifactDigest, NoPickle),
-        "artifact_digest": policy.asks_for(ArtifactDigest),
-        "artifact_size": policy.asks_for(NoPickle, MaximumSize),
-        "artifact_warnings": policy.asks_for(NoPickle),
-        "stage_entered_at": policy.asks_for(TimeInStage),
+        "description": policy.has_any(RequiredDescription),
+        "artifact_uri": policy.has_any(ArtifactDigest, NoPickle),
+        "artifact_digest": policy.has_any(ArtifactDigest),
+        "artifact_size": policy.has_any(NoPickle, MaximumSize),
+        "artifact_warnings": policy.has_any(NoPickle),
+        "stage_entered_at": policy.has_any(TimeInStage),
     }
     read = [column for column, is_asked in columns.items() if is_asked]
     rows = models.ModelVersion.objects.filter(
@@ -297,7 +297,7 @@ def _judged_promotions(
     They are judged on the frozen evidence. Promotions with too little frozen evidence are left out,
     and so are rollbacks, which are not promotions: no policy stops them.
     """
-    parts = {part for kind, part in _FROZEN_PARTS.items() if policy.asks_for(kind)}
+    parts = {part for kind, part in _FROZEN_PARTS.items() if policy.has_any(kind)}
     if policy.required_approvals:
         parts.add("approvals")
     rows = models.PolicyCheck.objects.filter(
