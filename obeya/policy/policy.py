@@ -184,7 +184,7 @@ class PromotionPolicy:
         return frozenset(r.metric for r in self.evidence_requirements if r.metric)
 
     @property
-    def asks_about_champion(self) -> bool:
+    def uses_champion(self) -> bool:
         """Whether a requirement compares the version with the champion."""
         return self.has_any(ChampionRequirement)
 

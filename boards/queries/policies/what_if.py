@@ -178,7 +178,7 @@ def _versions(
     policy: PromotionPolicy, stage: Stage, model: models.RegisteredModel | None, at: datetime
 ) -> Iterator[tuple[int, Evidence, Evidence | None]]:
     """Yield the id of each version with its evidence and that of its champion, by id."""
-    champions = _champions(policy, stage, model) if policy.asks_about_champion else {}
+    champions = _champions(policy, stage, model) if policy.uses_champion else {}
     metrics = _beside(_metric_rows(policy, model), _metrics)
     tags = _beside(_tag_rows(policy, model), _tags)
     # What the draft does not require is not read.
