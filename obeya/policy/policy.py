@@ -193,7 +193,7 @@ class PromotionPolicy:
         return any(isinstance(requirement, kinds) for requirement in self.requirements)
 
     @property
-    def asks_about_noise(self) -> bool:
+    def uses_noise(self) -> bool:
         """Whether a requirement needs the metric definitions, which determine the noise."""
         return any(isinstance(r, ChampionRequirement) and r.beyond_noise for r in self.requirements)
 

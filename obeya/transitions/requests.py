@@ -250,7 +250,7 @@ def evidence_digest(
         else None,
         "policy": policy.to_document() if policy else None,
     }
-    if policy and policy.asks_about_noise:
+    if policy and policy.uses_noise:
         document["scales"] = noise_scales(policy, definitions)
     return document_digest(document)
 

@@ -109,7 +109,7 @@ class MoveFacts:
             policy=policy,
             policy_revision=found.revision if found else None,
             champion=champion,
-            definitions=self.definitions if policy and policy.asks_about_noise else {},
+            definitions=self.definitions if policy and policy.uses_noise else {},
             waivers=tuple(w for w in self._waivers.get(row.pk, ()) if w.stage is to_stage),
             loads=tuple(self._loads(row, to_stage, archive_existing=archive_existing)),
             at=self.at,

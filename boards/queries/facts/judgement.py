@@ -33,5 +33,5 @@ def policy_result_for(
             no_policy(None) if stage is None else facts_for(version, stage, at=at)[0].check_policy()
         )
     facts, _ = facts_for(version, stage or Stage(version.stage), at=at)
-    defined = definitions() if policy.asks_about_noise else {}
+    defined = definitions() if policy.uses_noise else {}
     return replace(facts, policy=policy, policy_revision=None, definitions=defined).check_policy()

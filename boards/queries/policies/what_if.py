@@ -134,7 +134,7 @@ def what_if(
     A default policy applies to the models that have no model policy for the stage. At most eleven
     statements.
     """
-    judge = policy.judge(definitions() if policy.asks_about_noise else NO_DEFINITIONS)
+    judge = policy.judge(definitions() if policy.uses_noise else NO_DEFINITIONS)
     versions = would_pass = 0
     passing: list[int] = []
     failing: list[int] = []
