@@ -199,7 +199,7 @@ def apply_policies(
     for entry in wanted:
         model = None if entry.model is None else names.stored_form(entry.model)
         present, revision = in_force.get((model, entry.policy.stage), (None, 0))
-        if present is None or not present.asks_the_same_as(entry.policy):
+        if present is None or not present.is_equivalent_to(entry.policy):
             _show(model, present, entry.policy)
             changes.append(PolicyChange(model, entry.policy, revision))
     if not changes:

@@ -30,7 +30,7 @@ def set_policy(store: MemoryStore, policy: PromotionPolicy, name: str | None) ->
     owner = store.owner(name)
     revisions = owner.policies.revisions.setdefault(policy.stage, [])
     present = owner.policies.in_force(policy.stage)
-    if present is None or not present[0].asks_the_same_as(policy):
+    if present is None or not present[0].is_equivalent_to(policy):
         revisions.append(policy)
         owner.policies.removed.discard(policy.stage)
         data = {"revision": len(revisions), "policy": policy.to_document()}

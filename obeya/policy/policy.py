@@ -152,7 +152,7 @@ class PromotionPolicy:
         """Return this policy with `count` approvals required."""
         return replace(self, required_approvals=count)
 
-    def asks_the_same_as(self, other: PromotionPolicy) -> bool:
+    def is_equivalent_to(self, other: PromotionPolicy) -> bool:
         """Return whether both policies have the same requirements, in any order."""
         return replace(self, requirements=()) == replace(other, requirements=()) and set(
             self.requirements

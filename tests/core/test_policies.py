@@ -272,9 +272,9 @@ def test_the_order_of_requirements_does_not_change_what_is_required() -> None:
     other = PromotionPolicy(Stage.STAGING).require_metric("b", Comparison.GT, 1)
     both = one.require_metric("b", Comparison.GT, 1)
     turned = other.require_metric("a", Comparison.GT, 1)
-    assert both.asks_the_same_as(turned)
-    assert not both.asks_the_same_as(one)
-    assert not both.asks_the_same_as(turned.require_approvals(1))
+    assert both.is_equivalent_to(turned)
+    assert not both.is_equivalent_to(one)
+    assert not both.is_equivalent_to(turned.require_approvals(1))
 
 
 @given(st.text(min_size=1, max_size=20), st.none() | st.text(max_size=20))

@@ -101,7 +101,7 @@ def _revise(
             stage=stage,
             revision=number,
         )
-    if present and PromotionPolicy.from_document(present.document).asks_the_same_as(policy):
+    if present and PromotionPolicy.from_document(present.document).is_equivalent_to(policy):
         return present
     revisions.filter(superseded_at=None).update(superseded_at=write.at)
     made = models.PolicyRevision.objects.create(
