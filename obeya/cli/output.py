@@ -15,7 +15,6 @@ from obeya.policy.bounds import number_text
 from obeya.policy.requirements import Outcome
 from obeya.policy.results import PolicyResult
 from obeya.records import ModelVersion
-from obeya.transitions.judge import TransitionJudgement
 
 _COLOURS = {
     Outcome.PASSED: "green",
@@ -69,14 +68,6 @@ def say_policy_result(policy_result: PolicyResult) -> None:
             for row in policy_result.outcomes:
                 click.echo(f"{outcome_word(row.outcome)}\t{row.requirement}\t{row.sentence}")
     click.echo(policy_result.sentence)
-
-
-def say_judgement(judgement: TransitionJudgement) -> None:
-    """Print every refusal of a move, and the warnings."""
-    for refusal in judgement.refusals:
-        click.echo(f"refused: {refusal.sentence}")
-    for warning in judgement.warnings:
-        click.echo(f"warning: {warning.sentence}")
 
 
 def outcome_word(outcome: Outcome) -> str:
