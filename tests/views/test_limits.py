@@ -165,8 +165,8 @@ def test_a_model_filter_shows_the_models_limits_before_the_registrys(
     limit(two, STAGING, 1, "resnet50")
     client = client_of(alice)
     said = head(text_of(client.get("/?model=resnet50")), "staging")
-    assert said == "Staging 1 model 1 / 1 WIP limit full site 2 / 9 WIP limit"
-    assert head(text_of(client.get("/?q=bert")), "staging") == "Staging 1 site 2 / 9 WIP limit"
+    assert said == "Staging 1 model 1 / 1 WIP limit full total 2 / 9 WIP limit"
+    assert head(text_of(client.get("/?q=bert")), "staging") == "Staging 1 total 2 / 9 WIP limit"
 
 
 def test_a_move_updates_the_limits_of_the_columns(

@@ -71,7 +71,7 @@ def _form_context(form: EndpointForm) -> dict[str, Any]:
     groups: dict[str, list[tuple[str, str]]] = {}
     for action in Action:
         noun = action.value.partition(".")[0].replace("_", " ")
-        noun = noun.replace("wip", "WIP").replace("api", "API")
+        noun = noun.replace("wip", "WIP").replace("api", "API").replace("andon", "alert (andon)")
         groups.setdefault(noun, []).append((action.value, action.sentence))
     return {
         "section": "webhooks",
