@@ -45,7 +45,7 @@ def unchanged(*, name: str, version: int | None, revision: int) -> Iterator[None
             )
         elif held.model.chain_length != revision:
             raise Conflict(
-                f"{held.model.name} was changed since you looked.",
+                f"{held.model.name} was changed in the meantime.",
                 stage=None,
                 revision=held.model.chain_length,
             )

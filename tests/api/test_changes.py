@@ -70,7 +70,7 @@ def test_a_stale_precondition_is_refused_and_changes_nothing(
     api.patch("/models/m/versions/1", {"description": "somebody was faster"})
     events = AuditEvent.objects.count()
     stale = problem(api.send(method, path, body, If_Match=seen), 412, "conflict")
-    assert "changed since" in stale["detail"]
+    assert "was changed in the meantime" in stale["detail"]
     assert AuditEvent.objects.count() == events
     fresh = api.get("/models/m/versions/1" if is_version else "/models/m")["ETag"]
     assert api.send(method, path, body, If_Match=fresh).status_code < 300

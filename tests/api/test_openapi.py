@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from boards.api.openapi import CACHED, CONDITIONAL, operations
+from boards.api.openapi import CACHED, CONDITIONAL, SUMMARIES, operations
 from scripts.write_openapi import OUTPUT, openapi_text
 from tests.api.conftest import Program
 
@@ -32,10 +32,18 @@ def test_the_server_publishes_the_document_without_sign_in(client: Client, docum
 def test_it_is_openapi_3_1_and_describes_every_operation(document: Any) -> None:
     assert document["openapi"].startswith("3.1")
     named = {operation["operationId"] for _, operation in operations(document)}
-    assert named >= CACHED | CONDITIONAL
+    assert named >= CACHED | CONDITIONAL | SUMMARIES.keys()
     for _, operation in operations(document):
         assert operation["description"]
         assert "4XX" in operation["responses"]
+
+
+def test_the_index_links_to_the_documentation(api: Program, client: Client) -> None:
+    index = api.get("/").json()
+    assert index["version"]
+    for member in ("documentation", "openapi"):
+        assert client.get(index[member]).status_code == 200
+    assert client.get("/api/v1/").status_code == 401
 
 
 def test_every_post_takes_an_idempotency_key(document: Any) -> None:

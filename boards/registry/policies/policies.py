@@ -96,7 +96,7 @@ def _revise(
     number = present.number if present else 0
     if expected_revision not in (None, number):
         raise Conflict(
-            f"The policy was changed since you looked: it is at revision {number}, "
+            f"The policy was changed in the meantime: it is at revision {number}, "
             f"not {expected_revision}.",
             stage=stage,
             revision=number,

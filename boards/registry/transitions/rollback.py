@@ -87,7 +87,7 @@ def _check_production(write: ModelWrite, expected: Collection[int] | None) -> No
         return
     named = ", ".join(f"v{number}" for number, _ in there) or "no version"
     raise Conflict(
-        f"Production of {write.model.name} was changed since you looked. Now there: {named}.",
+        f"Production of {write.model.name} was changed in the meantime. Now there: {named}.",
         stage=Stage.PRODUCTION,
         revision=max((revision for _, revision in there), default=0),
     )
