@@ -42,7 +42,6 @@ CHECKED = {
     "json": "compared here, by test_documented_events.py or by test_audit_spec.py",
     "filter": "parsed by test_filters.py",
     "ordering": "parsed by test_filters.py",
-    "refused": "parsed by test_filters.py",
     "text": "no code, or quoted by title: test_audit_spec.py, test_quoted_answers.py",
 }
 # Blocks that are not run, by page and first line: what they need, and the test that does the same.
@@ -62,7 +61,7 @@ NOT_RUN = {
         "docs/mlflow.md",
         "obeya import mlflow --tracking-uri https://mlflow.example.org --dry-run",
     ): "an MLflow server; tests/mlflow/test_import.py",
-    ("docs/settings.md", "git clone REPOSITORY obeya && cd obeya && git checkout 457acaf"): (
+    ("docs/upgrades.md", "git clone REPOSITORY obeya && cd obeya && git checkout 457acaf"): (
         "the repository's address, and packages from an index; none"
     ),
     ("docs/webhooks.md", "OBEYA_WEBHOOK_NETWORKS=10.20.0.0/16,fd12:3456::/32 obeya serve"): (
@@ -165,7 +164,7 @@ def test_every_block_is_run_or_checked() -> None:
         "docs/webhook-events.md",
         "docs/webhooks.md",
     }
-    assert {b.page for b in all_blocks("filter", "ordering", "refused")} == {"docs/filters.md"}
+    assert {b.page for b in all_blocks("filter", "ordering")} == {"docs/filters.md"}
     assert {b.page for b in all_blocks("yaml") if not b.title} == {"docs/ci.md"}
 
 
