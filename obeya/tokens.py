@@ -17,6 +17,8 @@ PREFIX = "obeya_"
 SECRET_LENGTH = 40
 CHECKSUM_LENGTH = 6
 SHOWN_LENGTH = len(PREFIX) + 6
+TOKEN_DAYS = 90
+TOKEN_DAYS_MAX = 366
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _TOKEN = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{SECRET_LENGTH + CHECKSUM_LENGTH}}}\Z")

@@ -18,12 +18,16 @@ from obeya.cli.server import JoiningGroup
 from obeya.cli.versions import compare, history, list_, log_metrics, register, show
 from obeya.errors import RegistryError
 
+# The options whose values the server names by a field.
+_OPTIONS = {"to_stage": "--stage", "to_version": "--to-version"}
+
 
 class Refused(click.ClickException):
     """An error of the registry, with the exit status of its kind."""
 
     def __init__(self, error: RegistryError) -> None:
-        super().__init__(str(error))
+        option = _OPTIONS.get(getattr(error, "field", None) or "")
+        super().__init__(f"{error} Option: {option}." if option else str(error))
         self.exit_code = error.exit_status  # type: ignore[misc]  # click reads the instance's
 
 

@@ -20,6 +20,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 
+TOKEN = click.option(
+    "--token", envvar="OBEYA_TOKEN", show_envvar=True, default="", help="An API token."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -57,9 +61,10 @@ def connected(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
         envvar="OBEYA_URL",
         default=DEFAULT_URL,
         show_default=True,
+        show_envvar=True,
         help="The address of the server.",
     )
-    @click.option("--token", envvar="OBEYA_TOKEN", default="", help="An API token. [OBEYA_TOKEN]")
+    @TOKEN
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
     @wraps(function)
     def command(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -56,11 +56,12 @@ class ImportGroup(JoiningGroup):
 
 @click.group("import", cls=ImportGroup)
 def import_() -> None:
-    """Import versions from files or MLflow, or an installation from its export.
+    """Import versions from a file, an MLflow registry, or a whole installation from its export.
 
-    An invalid version is refused and reported (a row of a file by its line); the others are
-    imported. Importing the same file again within a week registers nothing twice, even after an
-    interruption; versions from MLflow are never imported twice.
+    csv, jsonl and mlflow import into a server. An invalid version is refused and reported, and the
+    others are imported. You can repeat an import, also after an interruption: nothing is registered
+    twice (for files within a week). obeya imports into an empty installation: everything or
+    nothing.
     """
 
 
@@ -73,7 +74,7 @@ def _command(kind: str, rows: Rows) -> Callable[[Callable[..., None]], click.Com
             "mapping",
             multiple=True,
             metavar="COLUMN=FIELD",
-            help="The field of a column. Can be repeated.",
+            help="The field of a column; empty to ignore the column. Can be repeated.",
         )
         @click.option("--dry-run", is_flag=True, help="Only read the file and report its contents.")
         @connected

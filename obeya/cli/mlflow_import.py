@@ -127,23 +127,26 @@ class _Source:
 @click.option(
     "--model", "wanted", multiple=True, metavar="NAME", help="Only this model. Can be repeated."
 )
-@click.option("--with-artifacts", is_flag=True, help="Also copy the files of the versions.")
+@click.option("--with-artifacts", is_flag=True, help="Also copy the files of new versions.")
 @click.option("--dry-run", is_flag=True, help="Only read the source and report its contents.")
 @click.option(
     "--source-token",
     envvar="MLFLOW_TRACKING_TOKEN",
+    show_envvar=True,
     default="",
-    help="An API token of the MLflow server.",
+    help="An API token of the MLflow server. Takes precedence over the user name.",
 )
 @click.option(
     "--source-user",
     envvar="MLFLOW_TRACKING_USERNAME",
+    show_envvar=True,
     default="",
     help="A user name on the MLflow server.",
 )
 @click.option(
     "--source-password",
     envvar="MLFLOW_TRACKING_PASSWORD",
+    show_envvar=True,
     default="",
     help="The password of that user.",
 )
@@ -164,10 +167,13 @@ def from_mlflow(
 
     Versions keep their numbers and stages; no policy is checked. The log says that they were
     imported, and when MLflow says each change happened. Existing versions are not changed, so the
-    command can run again, also after an interruption. Files are copied from the tracking server
-    and from folders of this machine; files elsewhere, such as in a bucket, stay there and are
-    listed. Needs an Obeya token with the admin scope; MLflow's environment variables contain the
-    credentials for its server.
+    command can run again, also after an interruption.
+
+    With --with-artifacts, files are copied from the tracking server and from folders of this
+    machine. Files elsewhere, such as in a bucket, stay there and are listed.
+
+    --token is a token of Obeya with the scope admin. The --source options are the credentials for
+    the MLflow server.
     """
     credentials = Credentials(source_token, source_user, source_password)
     tracking = MlflowServer(tracking_uri, credentials)

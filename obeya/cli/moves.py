@@ -8,7 +8,7 @@ import click
 
 from obeya.cli.connection import STAGE, Session, connected, named_model, named_version
 from obeya.cli.output import say_json, say_policy_result
-from obeya.cli.step_summary import summarise
+from obeya.cli.step_summary import other_refusals, summarise
 from obeya.documents.catalog import transition_document
 from obeya.documents.governance import request_document
 from obeya.documents.policy_results import policy_result_document as policy_result_as_document
@@ -17,25 +17,33 @@ from obeya.errors import AlreadyExists, RefusalKind
 from obeya.records import ModelVersion, StageTransition
 from obeya.refusals import TransitionRefused
 from obeya.stages import Stage
-from obeya.transitions.requests import RequestStatus
+from obeya.transitions.requests import RequestStatus, TransitionRequest
 from obeya.transitions.versions import next_stage
 
 POLL_SECONDS = 2.0
 ARCHIVE = click.option(
     "--archive-existing/--keep-existing",
     default=None,
-    help="Archive or keep the versions now in the stage. [as in the open request, else keep]",
+    show_default="as in the open request, else keep",
+    help="Archive or keep the versions that are now in the target stage.",
 )
 # Exit status of a failed check and of a refused move.
 FAILED = 1
+_ENDS = {
+    RequestStatus.REJECTED: "was rejected",
+    RequestStatus.WITHDRAWN: "was withdrawn",
+    RequestStatus.EXPIRED: "expired",
+}
 
 
 @click.command
 @named_version
-@click.option("--stage", type=STAGE, help="The target stage. [the next stage]")
+@click.option("--stage", type=STAGE, help="The target stage.", show_default="the next stage")
 @connected
 def check(session: Session, model: str, version: str, stage: Stage | None) -> None:
     """Check a version against the promotion policy and store the policy result.
+
+    Approvals, the workflow and WIP limits are not part of the check.
 
     Exit status 0: passed; 1: failed.
     """
@@ -61,14 +69,14 @@ def check(session: Session, model: str, version: str, stage: Stage | None) -> No
 
 @click.command
 @named_version
-@click.option("--stage", type=STAGE, help="The target stage. [the next stage]")
+@click.option("--stage", type=STAGE, help="The target stage.", show_default="the next stage")
 @click.option("--reason", default="", help="The reason, stored in the audit log.")
 @ARCHIVE
 @click.option(
     "--wait",
     type=click.IntRange(min=0),
     metavar="SECONDS",
-    help="If only approvals are missing, request them and wait up to this long.",
+    help="If only approvals are missing, request them, and wait at most this long for them.",
 )
 @connected
 def promote(
@@ -80,7 +88,11 @@ def promote(
     archive_existing: bool | None,
     wait: int | None,
 ) -> None:
-    """Move a version to its next stage, or to --stage, if every rule allows it.
+    """Move a version to its next stage, or to --stage.
+
+    The workflow, the policy with its approvals, and WIP limits must allow the move. With --wait,
+    the command ends when the version was moved, the request was closed, or the time has passed. In
+    the last case the request stays open.
 
     Exit status 0: moved; 1: refused, with every reason.
     """
@@ -103,7 +115,9 @@ def transition(
     reason: str,
     archive_existing: bool | None,
 ) -> None:
-    """Move a version to a stage, if every rule allows it.
+    """Move a version to any stage, also back or to Archived.
+
+    The workflow, the policy with its approvals, and WIP limits must allow the move.
 
     Exit status 0: moved; 1: refused, with every reason.
     """
@@ -176,10 +190,22 @@ def _ask(
             archive_existing=archive_existing,
         )
     except AlreadyExists:
-        click.echo("Approval was already requested. Waiting for it.", err=True)
+        address = _open_request(session, version.model, version.version, to_stage)
+        click.echo(f"Waiting for the open request: {address}", err=True)
         return
-    address = session.page(f"/requests/{request.id}/")
-    click.echo(f"Requested approval: {address}", err=True)
+    click.echo(f"Requested approval: {_page_of(session, request)}", err=True)
+
+
+def _open_request(session: Session, model: str, number: int, to_stage: Stage | None) -> str:
+    """Return the address of the open request of a version; empty if it was closed meanwhile."""
+    for request in session.registry.get_requests(model, number):
+        if request.status is RequestStatus.OPEN and to_stage in (None, request.to_stage):
+            return _page_of(session, request)
+    return ""
+
+
+def _page_of(session: Session, request: TransitionRequest) -> str:
+    return session.page(f"/requests/{request.id}/")
 
 
 def _is_open_or_moved(
@@ -198,13 +224,17 @@ def _is_open_or_moved(
         newest = next((r for r in requests if r.to_stage is to_stage), None)
         if newest is None or newest.status not in (RequestStatus.OPEN, RequestStatus.COMPLETED):
             click.echo(
-                f"The request is {newest.status.value}."
+                f"The request {_ENDS[newest.status]}: {_page_of(session, newest)}"
                 if newest
                 else "The request no longer exists.",
                 err=True,
             )
             return False
-    click.echo("No approval within the time limit. The request stays open.", err=True)
+    click.echo(
+        "The waiting time has passed, and approvals are missing. The request stays open: run the "
+        "same command again when it is approved.",
+        err=True,
+    )
     return False
 
 
@@ -234,8 +264,9 @@ def _say_refused(session: Session, title: str, refused: TransitionRefused) -> No
         )
     else:
         if refused.policy_result is not None and refused.policy_result.outcomes:
+            # It lists the failed requirements, which are not repeated below.
             say_policy_result(refused.policy_result)
-        for refusal in refused.refusals:
+        for refusal in other_refusals(refused.policy_result, refused.refusals):
             click.echo(f"refused: {refusal.sentence}", err=True)
         if address:
             click.echo(address, err=True)
@@ -244,7 +275,7 @@ def _say_refused(session: Session, title: str, refused: TransitionRefused) -> No
 
 @click.command
 @named_version
-@click.option("--stage", type=STAGE, help="The target stage. [the next stage]")
+@click.option("--stage", type=STAGE, help="The target stage.", show_default="the next stage")
 @click.option("--reason", default="", help="The reason, for the reviewers.")
 @click.option(
     "--archive-existing",
@@ -262,14 +293,18 @@ def request(
 ) -> None:
     """Request approval for a move."""
     number = session.version(model, version).version
-    made = session.registry.request_transition(
-        model, number, stage, reason=reason, archive_existing=archive_existing
-    )
+    try:
+        made = session.registry.request_transition(
+            model, number, stage, reason=reason, archive_existing=archive_existing
+        )
+    except AlreadyExists as error:
+        address = _open_request(session, model, number, stage)
+        raise AlreadyExists(f"{error} {address}".rstrip()) from None
     if session.as_json:
         say_json(request_document(made))
         return
     click.echo(f"Requested approval to move {model} v{number} to {made.to_stage.label}:")
-    click.echo(session.page(f"/requests/{made.id}/"))
+    click.echo(_page_of(session, made))
 
 
 @click.command
@@ -299,12 +334,16 @@ def approve(
 @click.option(
     "--to-version",
     type=click.IntRange(min=1),
-    help="The version to restore. [the last good version]",
+    show_default="the last good version",
+    help="The version to restore.",
 )
 @click.option("--reason", required=True, help="The reason, stored in the audit log.")
 @connected
 def rollback(session: Session, model: str, to_version: int | None, reason: str) -> None:
-    """Move the last good version back to Production and archive the others there."""
+    """Move the last good version back to Production and archive the others there.
+
+    The last good version is the one that left Production last, but not in a rollback.
+    """
     move = session.registry.rollback(model, to_version, reason=reason)
     if session.as_json:
         say_json(transition_document(move))

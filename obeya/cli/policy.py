@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from obeya import names
+from obeya.cli.connection import TOKEN
 from obeya.cli.options import database_options
 from obeya.cli.output import say_json
 from obeya.cli.server import JoiningGroup, joined_commands, require_server
@@ -21,6 +22,7 @@ from obeya.policy.file import FilePolicy, PolicyFileError, read_policies, write_
 from obeya.policy.policy import PromotionPolicy
 from obeya.refusals import Conflict
 from obeya.remote.registry import RemoteRegistry
+from obeya.remote.transport import DEFAULT_URL
 from obeya.stages import Stage
 
 WOULD_CHANGE = 10
@@ -63,9 +65,13 @@ class PolicyGroup(JoiningGroup):
 
 def _where(function: F) -> F:
     for option in (
-        click.option("--token", envvar="OBEYA_TOKEN", default="", help="An API token."),
+        TOKEN,
         click.option(
-            "--url", envvar="OBEYA_URL", help="The address of the server. [the local installation]"
+            "--url",
+            envvar="OBEYA_URL",
+            show_envvar=True,
+            show_default="the local installation",
+            help="The address of the server.",
         ),
     ):
         function = option(function)
@@ -76,7 +82,8 @@ def _where(function: F) -> F:
 def policy() -> None:
     """Manage promotion policies as a file.
 
-    Uses the server in --url or OBEYA_URL, else the local installation (--data-dir).
+    export and apply use the server in --url or OBEYA_URL, else the local installation (--data-dir).
+    simulate always uses a server.
     """
 
 
@@ -135,11 +142,21 @@ def apply(
 
 @policy.command
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--url", envvar="OBEYA_URL", help="The address of the server.")
-@click.option("--token", envvar="OBEYA_TOKEN", default="", help="An API token.")
+@click.option(
+    "--url",
+    envvar="OBEYA_URL",
+    default=DEFAULT_URL,
+    show_default=True,
+    show_envvar=True,
+    help="The address of the server.",
+)
+@TOKEN
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def simulate(file: Path, url: str | None, token: str, *, as_json: bool) -> None:
-    """Show how the policies of a file would judge versions and past promotions."""
+def simulate(file: Path, url: str, token: str, *, as_json: bool) -> None:
+    """Show how many versions and past promotions would pass the policies of a file.
+
+    Uses a server, also for the local installation, and changes nothing there.
+    """
     registry = RemoteRegistry(url, token)
     found = [
         (entry, registry.simulate_policy(entry.policy, entry.model)) for entry in read_file(file)

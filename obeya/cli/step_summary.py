@@ -62,15 +62,28 @@ def markdown(
                 for row in policy_result.outcomes
             ]
             lines.append("")
-    lines += [f"- {_cell(refusal.sentence)}" for refusal in refusals]
+    others = other_refusals(policy_result, refusals)
+    lines += [f"- {_cell(refusal.sentence)}" for refusal in others]
     if address:
         lines += ["", f"[The policy result in Obeya](<{address}>)"]
     return "\n".join(lines).rstrip() + "\n\n"
 
 
+def other_refusals(
+    policy_result: PolicyResult | None, refusals: tuple[Refusal, ...]
+) -> list[Refusal]:
+    """Return the refusals that the policy result does not list as failed requirements."""
+    failed = _failed(policy_result)
+    return [refusal for refusal in refusals if refusal.sentence not in failed]
+
+
 def _failures(policy_result: PolicyResult | None, refusals: tuple[Refusal, ...]) -> list[str]:
-    failed = [row.sentence for row in policy_result.failures] if policy_result else []
-    return failed + [refusal.sentence for refusal in refusals if refusal.sentence not in failed]
+    others = other_refusals(policy_result, refusals)
+    return _failed(policy_result) + [refusal.sentence for refusal in others]
+
+
+def _failed(policy_result: PolicyResult | None) -> list[str]:
+    return [row.sentence for row in policy_result.failures] if policy_result else []
 
 
 def _cell(text: str) -> str:

@@ -38,7 +38,12 @@ DATASET = click.option("--dataset", default="", help="The evaluation dataset, fo
 
 @click.command
 @click.argument("name")
-@click.option("--version", type=click.IntRange(min=1), help="The version number. [the next]")
+@click.option(
+    "--version",
+    type=click.IntRange(min=1),
+    show_default="the next number",
+    help="The version number.",
+)
 @click.option(
     "--metric", "metrics", multiple=True, metavar="NAME=VALUE", help="A metric. Can be repeated."
 )
@@ -80,7 +85,8 @@ def register(
 ) -> None:
     """Register a version of the model NAME in Development; create the model if it is new.
 
-    If its files cannot be stored, the version is registered without them; run obeya upload again.
+    If the files of --artifact cannot be stored, the version is registered without them. Store them
+    later with obeya upload.
     """
     if artifact is not None:
         # Files that cannot be uploaded are detected before anything is registered.
@@ -155,7 +161,13 @@ def _measured(metrics: tuple[str, ...], samples: int | None, dataset: str) -> di
 @click.option("--model", metavar="NAME", help="List the versions of this model.")
 @click.option("--filter", "where", default="", help='Such as: metrics.auc >= 0.9 and label = "rc1"')
 @click.option("--order-by", default="", help="Such as: metrics.auc desc, created")
-@click.option("--limit", type=click.IntRange(min=1), default=_LIST_MAX, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=_LIST_MAX,
+    show_default=True,
+    help="The maximum number of rows.",
+)
 @connected
 def list_(
     session: Session,
@@ -202,6 +214,8 @@ def _list_models(session: Session, words: str, limit: int) -> None:
                 for model in models
             ),
         )
+    elif words:
+        click.echo(f"No model name contains “{words}”.", err=True)
     else:
         click.echo("There are no models yet. Register the first with obeya register.", err=True)
 

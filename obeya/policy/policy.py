@@ -266,19 +266,17 @@ class PromotionPolicy:
 
 
 _CHAMPION_KEYS = ("offset", "in_percent", "beyond_noise")
-_REQUIREMENT_KEYS = {
-    frozenset(keys)
-    for keys in (
-        ("metric", "comparison", "threshold"),
-        ("metric", "comparison", "champion"),
-        ("hours_in_stage",),
-        ("tag", "value"),
-        ("description",),
-        ("artifact_digest",),
-        ("no_pickle",),
-        ("artifact_max_mib",),
-    )
-}
+_KEYS_BY_KIND = (
+    ("metric", "comparison", "threshold"),
+    ("metric", "comparison", "champion"),
+    ("hours_in_stage",),
+    ("tag", "value"),
+    ("description",),
+    ("artifact_digest",),
+    ("no_pickle",),
+    ("artifact_max_mib",),
+)
+_REQUIREMENT_KEYS = frozenset(map(frozenset, _KEYS_BY_KIND))
 
 
 def requirements_from_documents(
@@ -292,7 +290,7 @@ def requirement_from_document(row: Mapping[str, Any]) -> Requirement:
     """Read the requirement that its `to_document` wrote; the keys determine its kind.
 
     Raises:
-        InvalidInput: the keys are those of no known kind.
+        InvalidInput: no kind of requirement has these keys, or a value is invalid.
     """
     keys = frozenset(row)
     # A mapping pattern also matches extra keys; ignoring one would silently drop a requirement.
@@ -314,8 +312,24 @@ def requirement_from_document(row: Mapping[str, Any]) -> Requirement:
                 return NoPickle()
             case {"artifact_max_mib": mebibytes}:
                 return MaximumSize(mebibytes)
-    raise InvalidInput(
-        f"There is no requirement with the keys {', '.join(map(str, row))}.", field="requirements"
+    raise _unknown_kind(row)
+
+
+def _unknown_kind(row: Mapping[str, Any]) -> InvalidInput:
+    if "champion" in row and frozenset(row) in _REQUIREMENT_KEYS:
+        return InvalidInput(
+            f"The value of “champion” must be an object with {', '.join(_CHAMPION_KEYS)} (all "
+            "optional).",
+            field="requirements",
+        )
+    if frozenset(row) in _REQUIREMENT_KEYS:
+        return InvalidInput(f"The value of “{next(iter(row))}” must be true.", field="requirements")
+    listed = ", ".join(str(key)[:64] for key in row)
+    valid = "; ".join(" + ".join(keys) for keys in _KEYS_BY_KIND)
+    return InvalidInput(
+        f"There is no requirement with the key{'' if len(row) == 1 else 's'} {listed or '(none)'}. "
+        f"Valid keys: {valid}.",
+        field="requirements",
     )
 
 

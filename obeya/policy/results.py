@@ -66,7 +66,7 @@ class PolicyResult:
             return f"No promotion policy is set{where}: nothing to check."
         total = len(self.outcomes)
         if not total:
-            return f"The policy{where} requires no evidence."
+            return f"The policy{where} has no requirements to check (ignoring approvals)."
         requirements = "requirement" if total == 1 else "requirements"
         if not self.passed:
             warned = " The policy only warns." if self.mode is Mode.WARN else ""

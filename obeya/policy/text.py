@@ -115,7 +115,8 @@ def policy_from_plain(stage: Stage, plain: Mapping[str, Any]) -> PromotionPolicy
     for key in plain:
         if key not in _KEYS:
             raise InvalidInput(
-                f"Unknown key “{str(key)[:64]}” in a policy. The keys are {', '.join(_KEYS)}.",
+                f"Unknown key “{str(key)[:64]}” in a policy. The keys are stage, model, "
+                f"{', '.join(_KEYS)}.",
                 field=str(key),
             )
     requirements = plain.get("requirements") or []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -14,11 +15,11 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError, SSLError
 
 from obeya.documents.problems import error_from_problem
 from obeya.documents.reading import MalformedDocument
-from obeya.errors import InvalidInput, NotFound, RegistryError, Unreachable
+from obeya.errors import InvalidInput, NotFound, NotSignedIn, RegistryError, Unreachable
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 PREFIX = "/api/v1"
@@ -64,9 +65,16 @@ class Transport:
             raise InvalidInput(
                 "The server's address cannot contain a name, password or query.", field="url"
             )
+        base = url.strip().rstrip("/")
+        if base.endswith(PREFIX):
+            raise InvalidInput(
+                f"The server's address does not include {PREFIX}. "
+                f"Write it like {base.removesuffix(PREFIX)}.",
+                field="url",
+            )
         if not token.isascii() or not token.isprintable():
             raise InvalidInput("The token contains invalid characters.", field="token")
-        self.base = url.strip().rstrip("/")
+        self.base = base
         self._headers = {"Accept": f"application/json, {PROBLEM_JSON}", "User-Agent": "obeya"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
@@ -187,7 +195,7 @@ class Transport:
                 "GET", address, headers=headers, redirect=False, preload_content=False
             )
         except (HTTPError, OSError) as error:
-            raise Unreachable(f"{self.base} cannot be reached: {_reason(error)}.") from None
+            raise self._unreachable(error) from None
         try:
             if response.status != (206 if start else 200):
                 self._read(*self._answered(response)[:3], address)
@@ -220,12 +228,22 @@ class Transport:
                 status, answer, kind, retry_after = once()
             except (HTTPError, OSError) as error:
                 if is_last or isinstance(error, LocationParseError):
-                    raise Unreachable(f"{self.base} cannot be reached: {_reason(error)}.") from None
+                    raise self._unreachable(error) from None
             else:
                 if status not in _TRY_AGAIN or is_last:
                     return status, answer, kind
                 pause = max(pause, min(_LONGEST_PAUSE, retry_after))
             time.sleep(pause)
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        """Return the error for a connection that failed, with what to check."""
+        said = f"{self.base} cannot be reached: {_reason(error)}."
+        if isinstance(error, SSLError) and "WRONG_VERSION_NUMBER" in str(error):
+            plain = f"http{self.base.removeprefix('https')}"
+            said = f"{self.base} does not answer with HTTPS. If it uses HTTP, write {plain}."
+        elif isinstance(error, NewConnectionError) and self.base == DEFAULT_URL:
+            said += " This is the default address. Set OBEYA_URL or --url to use another server."
+        return Unreachable(said)
 
     def _once(
         self, method: str, address: str, headers: Mapping[str, str], content: bytes | None
@@ -276,7 +294,13 @@ class Transport:
             return document
         if not isinstance(document, Mapping):
             raise RegistryError(f"{where} returned status {status}.")
-        raise error_from_problem(document)
+        refused = error_from_problem(document)
+        if isinstance(refused, NotSignedIn) and "Authorization" not in self._headers:
+            raise NotSignedIn(
+                f"{self.base} requires an API token. Set OBEYA_TOKEN, or pass the token as --token "
+                "(in Python: token=…)."
+            )
+        raise refused
 
 
 def _encoded(body: Any) -> bytes:
@@ -296,6 +320,6 @@ def _seconds(text: str) -> float:
 
 
 def _reason(error: Exception) -> str:
-    """Return the reason, without the object representation that the library puts before it."""
-    text = str(getattr(error, "reason", None) or error)
+    """Return the reason, without the representation and the number that the library adds."""
+    text = re.sub(r"\[Errno -?\d+\] ", "", str(getattr(error, "reason", None) or error))
     return text.rpartition(": ")[2].rstrip(".") or type(error).__name__

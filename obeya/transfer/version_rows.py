@@ -21,6 +21,7 @@ TEXTS = ("artifact_path", "label", "description", "source_run", "artifact_digest
 # The name of a field in files. Files with either name are read.
 FILE_NAMES = {"artifact_path": "artifact_uri"}
 FIELDS = ("model", "version", *TEXTS, *FILE_NAMES.values())
+_COLUMNS_SAID = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +118,26 @@ def _row(
 def _fields_of(columns: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
     fields = {column: mapping.get(column, column) for column in columns}
     for column, field in fields.items():
-        if field and field not in FIELDS and not field.startswith(("metrics.", "tags.")):
+        if not field or field in FIELDS or field.startswith(("metrics.", "tags.")):
+            continue
+        if column in mapping:
             raise InvalidInput(
-                f"Unknown column “{column[:64]}”. Name metrics like metrics.accuracy and tags like "
-                "tags.family. Use --map COLUMN=FIELD to rename a column, --map COLUMN= to ignore "
-                "it.",
+                f"Unknown field “{field[:64]}” in --map {column[:64]}={field[:64]}. The fields are "
+                f"{', '.join(FIELDS)}, metrics.NAME and tags.KEY.",
                 field="file",
             )
+        raise InvalidInput(
+            f"Unknown column “{column[:64]}”. Name metrics like metrics.accuracy and tags like "
+            "tags.family. Use --map COLUMN=FIELD to rename a column, --map COLUMN= to ignore it.",
+            field="file",
+        )
     if "model" not in fields.values():
-        raise InvalidInput("The file has no model column.", field="file")
+        listed = ", ".join(column[:64] for column in columns[:_COLUMNS_SAID])
+        raise InvalidInput(
+            f"The file has no model column. Its columns are: {listed or 'none'}. Use "
+            "--map COLUMN=model to select one.",
+            field="file",
+        )
     return fields
 
 
@@ -165,7 +177,10 @@ def _from_line(line: str, mapping: Mapping[str, str]) -> VersionDraft:
     named.pop("", None)
     unknown = named.keys() - {*FIELDS, "metrics", "tags"}
     if unknown:
-        raise InvalidInput(f"Unknown field “{min(unknown)[:64]}”.")
+        raise InvalidInput(
+            f"Unknown field “{min(unknown)[:64]}”. The fields are {', '.join(FIELDS)}, metrics and "
+            "tags. Use --map NAME=FIELD to rename one, --map NAME= to ignore it."
+        )
     metrics = {
         name: metric_from_document(name, stated) if isinstance(stated, dict) else stated
         for name, stated in named.get("metrics", {}).items()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from obeya.cli.options import database_options
+from obeya.cli.options import database_options, variable_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,9 +38,17 @@ class Misconfigured(click.ClickException):
 def address_options(function: F) -> F:
     """Add the options with the server's address, for commands that do not start it."""
     for option in (
-        click.option("--port", type=int, help="The server's port [of the running server]."),
         click.option(
-            "--host", metavar="ADDRESS", help="The server's host [of the running server]."
+            "--port",
+            type=int,
+            show_default="that of the running server, else OBEYA_PORT",
+            help="The server's port in links.",
+        ),
+        click.option(
+            "--host",
+            metavar="ADDRESS",
+            show_default="that of the running server, else OBEYA_HOST",
+            help="The server's host in links.",
         ),
     ):
         function = option(function)
@@ -50,17 +58,54 @@ def address_options(function: F) -> F:
 def server_options(function: F) -> F:
     """Add the options of commands that run the server."""
     for option in (
-        click.option("--https/--no-https", default=None, help="Whether a proxy serves HTTPS."),
-        click.option("--trusted-origins", metavar="URLS", help="Trusted origins, comma-separated."),
-        click.option(
-            "--allowed-hosts", metavar="NAMES", help="Allowed host names, comma-separated."
+        variable_option(
+            "--https/--no-https",
+            variable="OBEYA_HTTPS",
+            default="no-https",
+            does="Whether a proxy serves HTTPS.",
         ),
-        click.option(
-            "--workflow", metavar="NAME", help="Default workflow: strict, returns or open [strict]."
+        variable_option(
+            "--trusted-origins",
+            metavar="URLS",
+            variable="OBEYA_TRUSTED_ORIGINS",
+            default="none",
+            does="Origins whose forms are accepted, comma-separated.",
         ),
-        click.option("--workers", type=int, help="Server processes [one per core, at most 4]."),
-        click.option("--port", type=int, help="The port; 0 chooses a free one [8000]."),
-        click.option("--host", metavar="ADDRESS", help="The address to listen on [127.0.0.1]."),
+        variable_option(
+            "--allowed-hosts",
+            metavar="NAMES",
+            variable="OBEYA_ALLOWED_HOSTS",
+            default="localhost and the listening address",
+            does="Host names that the server answers to, comma-separated.",
+        ),
+        variable_option(
+            "--workflow",
+            metavar="NAME",
+            variable="OBEYA_WORKFLOW",
+            default="strict",
+            does="The default workflow: strict, returns or open.",
+        ),
+        variable_option(
+            "--workers",
+            type=int,
+            variable="OBEYA_WORKERS",
+            default="one per core, at most 4",
+            does="The number of server processes.",
+        ),
+        variable_option(
+            "--port",
+            type=int,
+            variable="OBEYA_PORT",
+            default="8000",
+            does="The port to listen on; 0 selects a free one.",
+        ),
+        variable_option(
+            "--host",
+            metavar="ADDRESS",
+            variable="OBEYA_HOST",
+            default="127.0.0.1",
+            does="The address to listen on.",
+        ),
     ):
         function = option(function)
     return database_options(function)

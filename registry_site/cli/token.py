@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from obeya.cli.options import database_options
-from obeya.tokens import SHOWN_LENGTH, Scope, read_scopes
+from obeya.tokens import (
+    SHOWN_LENGTH,
+    TOKEN_DAYS,
+    TOKEN_DAYS_MAX,
+    Grant,
+    Scope,
+    read_scopes,
+)
 from registry_site.cli._options import set_up, set_up_existing
 
 if TYPE_CHECKING:
     from boards.models import ApiToken, User
 
 LOCAL = "local"
-_DAYS = 90
 
 
 @click.group
@@ -33,18 +39,28 @@ def token() -> None:
 @click.option(
     "--service",
     metavar="NAME",
-    help=f"The service account of the token; created if it does not exist. [{LOCAL}]",
+    show_default=f"{LOCAL}, unless --user is given",
+    help="The service account of the token; created if it does not exist.",
 )
-@click.option("--name", default="created on the command line", help="The name of the token.")
+@click.option(
+    "--name",
+    default="created on the command line",
+    show_default=True,
+    help="The name of the token.",
+)
 @click.option(
     "--model",
     "globs",
     multiple=True,
     metavar="GLOB",
-    help="Limit the token to models with matching names.",
+    help="Limit the token to models with matching names. Can be repeated.",
 )
 @click.option(
-    "--days", default=_DAYS, show_default=True, help="Number of days that the token is valid."
+    "--days",
+    type=click.IntRange(1, TOKEN_DAYS_MAX),
+    default=TOKEN_DAYS,
+    show_default=True,
+    help="The number of days that the token is valid.",
 )
 @database_options
 def create(
@@ -65,6 +81,8 @@ def create(
     if username and service:
         raise click.UsageError("Use either --user or --service, not both.")
     wanted = read_scopes(part.strip() for part in scopes.split(",") if part.strip())
+    # Invalid input is refused before a registry is created.
+    Grant(wanted, globs)
     set_up(**options)
 
     from django.conf import settings
@@ -119,7 +137,7 @@ def list_tokens(**options: Any) -> None:
 @click.argument("beginning")
 @database_options
 def revoke(beginning: str, **options: Any) -> None:
-    """Revoke the token that begins with BEGINNING, as `obeya token list` shows it."""
+    """Revoke a token. BEGINNING is its first characters, as `obeya token list` shows them."""
     set_up_existing(**options)
 
     from django.utils import timezone
@@ -152,10 +170,14 @@ def _token(beginning: str) -> ApiToken:
     shown = beginning.rstrip("…")[:SHOWN_LENGTH]
     rows = list(valid_tokens(None, timezone.now()).filter(shown=shown)[:2])
     if not rows:
-        raise NotFound(f"No valid token begins with “{shown}”.", what="token")
+        raise NotFound(
+            f"No valid token begins with “{shown}”. Enter the first {SHOWN_LENGTH} characters of a "
+            "token, as obeya token list shows them.",
+            what="token",
+        )
     if len(rows) > 1:
         raise InvalidInput(
-            f"Several tokens begin with “{shown}”. Revoke the token on the account's page.",
+            f"Several tokens begin with “{shown}”. Revoke the right one on the page “API tokens”.",
             field="token",
         )
     return rows[0]

@@ -230,8 +230,14 @@ def test_approvals_are_not_evidence() -> None:
 @pytest.mark.parametrize(
     ("policy", "sentence"),
     [
-        (PromotionPolicy(Stage.STAGING), "The policy for Staging requires no evidence."),
-        (PromotionPolicy(), "The policy requires no evidence."),
+        (
+            PromotionPolicy(Stage.STAGING),
+            "The policy for Staging has no requirements to check (ignoring approvals).",
+        ),
+        (
+            PromotionPolicy(),
+            "The policy has no requirements to check (ignoring approvals).",
+        ),
         (
             PromotionPolicy(Stage.STAGING).require_metric("a", Comparison.GTE, 1),
             "Passed: 1 of 1 requirement for Staging.",

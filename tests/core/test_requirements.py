@@ -243,7 +243,6 @@ def test_every_kind_is_parsed_back_from_its_document() -> None:
         {},
         {"metric": "a"},
         {"tag": "a"},
-        {"no_pickle": False},
         {"description": True, "artifact_digest": True},
         {"hours_in_stage": 24, "bogus": 7},
         {"tag": "x", "value": "y", "mode": "warn"},
@@ -251,8 +250,14 @@ def test_every_kind_is_parsed_back_from_its_document() -> None:
     ],
 )
 def test_a_document_of_an_unknown_kind_is_refused(row: dict[str, object]) -> None:
-    with pytest.raises(InvalidInput, match="no requirement with the keys"):
+    with pytest.raises(InvalidInput, match="no requirement with the key"):
         requirement_from_document(row)
+
+
+@pytest.mark.parametrize("key", ["description", "artifact_digest", "no_pickle"])
+def test_a_requirement_without_a_bound_has_only_the_value_true(key: str) -> None:
+    with pytest.raises(InvalidInput, match=f"The value of “{key}” must be true"):
+        requirement_from_document({key: 4})
 
 
 def test_an_unknown_member_of_a_champion_bound_is_named() -> None:

@@ -629,6 +629,15 @@ def test_the_token_of_the_service_local_is_the_whole_last_line(data):
     assert run(data, "token", "list").stdout == "There are no valid tokens.\n"
     assert run(data, "token", "create", "--scopes", "read,all").returncode == 2
     assert run(data, "token", "create", "--user", "nobody").returncode == 3
+    short = run(data, "token", "revoke", "obeya_")
+    assert short.returncode == 3
+    assert "Enter the first 12 characters of a token" in short.stderr
+
+
+def test_a_token_with_invalid_input_creates_no_registry(data):
+    for option in (("--days", "367"), ("--scopes", "all"), ("--model", "a/b")):
+        assert run(data / "new", "token", "create", *option).returncode == 2
+    assert not (data / "new").exists()
 
 
 def test_a_token_can_be_created_before_the_first_start(first_start):

@@ -13,7 +13,7 @@ import pytest
 
 from obeya import RemoteRegistry
 from obeya.documents.problems import problem_document
-from obeya.errors import InvalidInput, NotFound, RegistryError, Unreachable
+from obeya.errors import InvalidInput, NotFound, NotSignedIn, RegistryError, Unreachable
 from obeya.remote.transport import Timeouts, Transport
 
 Answer = Callable[["Player"], None]
@@ -134,7 +134,7 @@ def test_a_silent_server_times_out(played: Any) -> None:
 
 
 def test_no_server_is_listening(played: Any) -> None:
-    with pytest.raises(Unreachable, match="Connection refused"):
+    with pytest.raises(Unreachable, match=r"cannot be reached: Connection refused\.$"):
         RemoteRegistry("http://127.0.0.1:9", "t", attempts=1).me()
 
 
@@ -201,6 +201,28 @@ def test_the_token_is_only_in_its_header(played: Any) -> None:
 def test_an_invalid_address_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput):
         RemoteRegistry(url, "t")
+
+
+@pytest.mark.parametrize("end", ["/api/v1", "/api/v1/"])
+def test_an_address_with_the_path_of_the_api_is_refused_with_the_right_one(end: str) -> None:
+    with pytest.raises(InvalidInput, match=r"Write it like https://x/registry\.$"):
+        RemoteRegistry(f"https://x/registry{end}", "t")
+
+
+def test_a_server_without_https_is_reported(played: Any) -> None:
+    url, _ = played(ME)
+    with pytest.raises(Unreachable, match=f"If it uses HTTP, write {url}"):
+        RemoteRegistry(url.replace("http", "https"), "t", attempts=1).me()
+
+
+def test_a_missing_token_is_reported_with_how_to_set_it(played: Any) -> None:
+    problem = problem_document(NotSignedIn("Send a token in the header."))
+    answer = says(401, problem, kind="application/problem+json")
+    url, _ = played(answer)
+    with pytest.raises(NotSignedIn, match="Set OBEYA_TOKEN"):
+        RemoteRegistry(url, "").me()
+    with pytest.raises(NotSignedIn, match="in the header"):
+        RemoteRegistry(url, "wrong").me()
 
 
 @pytest.mark.parametrize("token", ["a\nb", "tökén"])

@@ -59,7 +59,7 @@ def test_what_is_written_is_read_back(given: list[PromotionPolicy], model: str |
         (GOOD + "    auto_promote: 3\n", 5, "true or false"),
         (GOOD + "    mode: warn\n    mode: warn\n", 6, "Duplicate key “mode”"),
         (GOOD + "      - accuracy\n", 5, "is not a requirement"),
-        (GOOD + "      - {speed: 3}\n", 5, "no requirement with the keys"),
+        (GOOD + "      - {speed: 3}\n", 5, "no requirement with the key speed. Valid keys: "),
         (GOOD + "      - [1]\n", 5, "is not a requirement"),
         (GOOD + "      - accuracy >= 0.9\n", 2, "Duplicate requirement"),
         (GOOD + "  - stage: staging\n", 5, "also on line 2"),

@@ -8,9 +8,9 @@ from ninja import Schema
 from pydantic import Field
 
 from boards.api.schemas.basics import Body, Time
-from boards.registry.accounts.tokens import TOKEN_DAYS, TOKEN_DAYS_MAX
 from obeya import names
 from obeya.filters.globs import GLOBS_MAX
+from obeya.tokens import TOKEN_DAYS, TOKEN_DAYS_MAX
 
 
 class NewToken(Body):

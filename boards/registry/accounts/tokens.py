@@ -23,6 +23,8 @@ from obeya.errors import AlreadyClosed, AlreadyExists, InvalidInput, NotFound
 from obeya.records import Action
 from obeya.tokens import (
     SHOWN_LENGTH,
+    TOKEN_DAYS,
+    TOKEN_DAYS_MAX,
     Grant,
     Scope,
     is_token,
@@ -30,8 +32,6 @@ from obeya.tokens import (
     read_scopes,
 )
 
-TOKEN_DAYS = 90
-TOKEN_DAYS_MAX = 366
 TOKENS_MAX = 100
 USE_NOTED_EVERY = timedelta(minutes=1)
 

@@ -123,8 +123,9 @@ def set_artifact(
             )
         if row.artifact_size is None and row.artifact_digest not in ("", found):
             raise DigestMismatch(
-                f"The files have the digest {found}, but the version was registered with "
-                f"{row.artifact_digest}."
+                f"The files have the digest {found}, but {write.model.name} v{row.number} was "
+                f"registered with {row.artifact_digest}, which cannot be changed. Upload the files "
+                "with that digest, or register a new version for these files."
             )
         attach_files(write, row, named_content(entries, actor=actor))
         return row

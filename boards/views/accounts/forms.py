@@ -10,7 +10,6 @@ from django.utils.html import format_html
 
 from boards.models import User
 from boards.queries.paging.whole_number import whole_number
-from boards.registry.accounts.tokens import TOKEN_DAYS
 from boards.views.forms import (
     Checkboxes,
     PageForm,
@@ -21,7 +20,7 @@ from boards.views.forms import (
     with_mark,
 )
 from obeya.names import TOKEN_NAME_MAX
-from obeya.tokens import Scope
+from obeya.tokens import TOKEN_DAYS, Scope
 from obeya.webhooks.endpoints import words_of
 
 DAYS = (7, 30, 90, 365)
