@@ -15,6 +15,7 @@
     ├── DigestMismatch        422  exit 2   the content does not have the stated digest
     ├── TooLarge              413  exit 2   a file is over the limit
     ├── StorageFull           507  exit 6   there is no space left for files
+    ├── AliasRefused          422  exit 1   a governed alias cannot point there or be deleted
     └── TransitionRefused     422  exit 1   at least one rule refuses the move; has all refusals
         └── InvalidTransition 422  exit 1   the workflow is one of these rules
 

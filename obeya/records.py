@@ -47,6 +47,8 @@ class Action(StrEnum):
     VERSION_DELETED = "model_version.deleted"
     ALIAS_SET = "alias.set"
     ALIAS_DELETED = "alias.deleted"
+    ALIAS_GOVERNED = "governed_alias.set"
+    ALIAS_UNGOVERNED = "governed_alias.removed"
     REQUEST_OPENED = "transition_request.opened"
     REQUEST_APPROVED = "transition_request.approved"
     REQUEST_COMPLETED = "transition_request.completed"
@@ -103,6 +105,8 @@ _SENTENCES = {
     Action.VERSION_DELETED: "deleted the version",
     Action.ALIAS_SET: "set an alias",
     Action.ALIAS_DELETED: "removed an alias",
+    Action.ALIAS_GOVERNED: "configured a governed alias",
+    Action.ALIAS_UNGOVERNED: "removed the configuration of a governed alias",
     Action.REQUEST_OPENED: "requested a move",
     Action.REQUEST_APPROVED: "approved a request",
     Action.REQUEST_COMPLETED: "completed a request",

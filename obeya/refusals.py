@@ -59,6 +59,22 @@ class InvalidTransition(TransitionRefused):
     code = "invalid_transition"
 
 
+class AliasRefused(RegistryError):
+    """A governed alias cannot be set or deleted like this. The sentence says which move sets it.
+
+    `alias` is the governed name, `stage` the stage that it is bound to.
+    """
+
+    code = "alias_refused"
+    http_status = 422
+    exit_status = 1
+
+    def __init__(self, sentence: str, *, alias: str, stage: Stage) -> None:
+        super().__init__(sentence)
+        self.alias = alias
+        self.stage = stage
+
+
 def refuse(
     refusals: tuple[Refusal, ...],
     *,

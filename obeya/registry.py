@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from obeya.aliases.governed import GovernedAlias
 from obeya.comparison import VersionComparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
@@ -280,14 +281,39 @@ class ModelRegistry(Protocol):
         """
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
-        """Point an alias at a version; an existing alias is moved."""
+        """Point an alias at a version; an existing alias is moved.
+
+        Setting it to where it already points does nothing.
+
+        Raises:
+            AliasRefused: the alias is governed, and the version is not where it can point to.
+        """
 
     def delete_alias(self, name: str, alias: str) -> None:
         """Remove an alias.
 
         Raises:
             NotFound: there is no such alias.
+            AliasRefused: the alias is governed.
         """
+
+    def set_governed_alias(self, governed: GovernedAlias, name: str | None = None) -> None:
+        """Govern an alias of one model or (None) of all models, or set it free.
+
+        Existing aliases are not changed. Names that look alike have one configuration.
+        """
+
+    def remove_governed_alias(self, alias: str, name: str | None = None) -> None:
+        """Remove the configuration of an alias name, of one model or (None) of the registry.
+
+        The configuration of the registry, then that of the workflow, applies again.
+
+        Raises:
+            NotFound: the name is not configured there.
+        """
+
+    def get_governed_aliases(self, name: str | None = None) -> Sequence[GovernedAlias]:
+        """Return the alias names governed or set free for a model, or (None) by default."""
 
     def set_description(self, name: str, text: str, version: int | None = None) -> None:
         """Describe a version, or (None) the model, in Markdown."""

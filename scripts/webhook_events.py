@@ -87,6 +87,7 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of ca
         send_test,
     )
     from obeya import PromotionPolicy, Stage
+    from obeya.aliases.governed import AliasMode, GovernedAlias
     from obeya.artifacts.manifest import FileEntry
     from obeya.metrics import Direction, MetricDefinition
     from obeya.policy.bounds import Comparison
@@ -134,6 +135,8 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of ca
         ada.delete_tag(name, "family", version=version)
     ada.set_alias(name, "best", 2)
     ada.delete_alias(name, "best")
+    ada.set_governed_alias(GovernedAlias("stable", mode=AliasMode.GUARDED), name)
+    ada.remove_governed_alias("stable", name)
     configure_model(name=name, headline_metrics=("accuracy",), actor=admin, at=now())
     content = b"weights"
     blob = store_blob(body=io.BytesIO(content), size=len(content), actor=admin, at=now())

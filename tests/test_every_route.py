@@ -26,6 +26,7 @@ from boards.registry.catalog.metrics import define_metric
 from boards.registry.database import DatabaseRegistry
 from boards.registry.webhooks.endpoints import create_webhook
 from obeya import Comparison, PromotionPolicy, Stage
+from obeya.aliases.governed import GovernedAlias
 from obeya.artifacts.manifest import FileEntry
 from obeya.metrics import MetricDefinition
 from obeya.records import Channel
@@ -72,6 +73,7 @@ def token() -> str:
     for name in (None, "m"):
         registry.set_policy(policy, name)
         registry.set_wip_limit(WipLimit(Stage.STAGING, 5), name)
+        registry.set_governed_alias(GovernedAlias("next", Stage.STAGING), name)
     expires_at = at + timedelta(days=1)
     registry.waive("m", 1, ["accuracy ≥ 0.85"], reason="Known", expires_at=expires_at)
     for number in (1, 2):

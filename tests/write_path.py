@@ -13,6 +13,7 @@ import boards.registry
 # Helpers of writes: the transactions themselves, and what a caller's transaction reads.
 NO_WRITES = {
     "boards.registry.commit.writing_model",
+    "boards.registry.commit.writing_owner",
     "boards.registry.commit.writing_site",
     "boards.registry.commit.writing_new_or_present_model",
     "boards.registry.artifacts.artifacts.named_content",

@@ -1,4 +1,4 @@
-"""Requests and reviews, waivers, guardrails, WIP limits."""
+"""Requests and reviews, waivers, guardrails, WIP limits, governed aliases."""
 
 from __future__ import annotations
 
@@ -74,4 +74,14 @@ class WipLimitAdmin(ReadOnlyAdmin):
     list_display = ("stage", "model", "limit", "mode")
     list_select_related = ("model",)
     search_fields = ("model__name",)
+    ordering = ("-pk",)
+
+
+@admin.register(models.GovernedAlias)
+class GovernedAliasAdmin(ReadOnlyAdmin):
+    """Governed aliases of models and, without a model, of the whole registry."""
+
+    list_display = ("alias", "model", "stage", "mode")
+    list_select_related = ("model",)
+    search_fields = ("model__name", "alias")
     ordering = ("-pk",)

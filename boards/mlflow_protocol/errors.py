@@ -20,7 +20,7 @@ from obeya.errors import (
     StorageFull,
     TooLarge,
 )
-from obeya.refusals import Conflict, TransitionRefused
+from obeya.refusals import AliasRefused, Conflict, TransitionRefused
 
 INVALID_PARAMETER_VALUE = "INVALID_PARAMETER_VALUE"
 RESOURCE_DOES_NOT_EXIST = "RESOURCE_DOES_NOT_EXIST"
@@ -55,6 +55,7 @@ _CODES = (
     (NotAllowed, PERMISSION_DENIED),
     (NotSignedIn, UNAUTHENTICATED),
     (TransitionRefused, RESOURCE_CONFLICT),
+    (AliasRefused, RESOURCE_CONFLICT),
     (Conflict, RESOURCE_CONFLICT),
 )
 

@@ -10,6 +10,7 @@ from boards.models.catalog import Alias, ModelTag, ModelVersion, RegisteredModel
 from boards.models.evidence import Metric, MetricDefinition, PolicyCheck
 from boards.models.governance import (
     Andon,
+    GovernedAlias,
     Guardrail,
     LiveValue,
     TransitionRequest,
@@ -38,6 +39,7 @@ __all__ = [
     "BlobUpload",
     "Delivery",
     "DeliveryAttempt",
+    "GovernedAlias",
     "Guardrail",
     "HeadsPublished",
     "IdempotentRequest",

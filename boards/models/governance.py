@@ -1,4 +1,4 @@
-"""What governs moves besides policies: requests and votes, waivers, guardrails, WIP limits."""
+"""What governs moves and aliases besides policies: requests, waivers, guardrails, WIP limits."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from boards.models.catalog import ModelVersion, RegisteredModel
 from boards.models.choices import STAGES, choices
 from obeya import names
+from obeya.aliases.governed import AliasMode
 from obeya.policy.bounds import Comparison
 from obeya.stages import Stage
 from obeya.transitions.limits import LimitMode
@@ -223,3 +224,35 @@ class WipLimit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.limit} in {self.stage}"
+
+
+class GovernedAlias(models.Model):
+    """An alias name governed or set free, for one model or (null) the whole registry.
+
+    Fields as in `obeya.aliases.governed.GovernedAlias`; `stage` is empty for a free name.
+    """
+
+    model = models.ForeignKey(
+        RegisteredModel, models.CASCADE, null=True, related_name="governed_aliases"
+    )
+    alias = models.CharField(max_length=names.ALIAS_MAX)
+    stage = models.CharField(max_length=16, blank=True, choices=_GATED)
+    mode = models.CharField(max_length=8, choices=choices(AliasMode))
+
+    class Meta:
+        verbose_name_plural = "governed aliases"
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["model", "alias"], name="governed_alias_model"),
+            models.UniqueConstraint(
+                fields=["alias"], condition=Q(model__isnull=True), name="governed_alias_site"
+            ),
+            models.CheckConstraint(
+                condition=Q(stage="", mode=AliasMode.FREE.value)
+                | (~Q(stage="") & ~Q(mode=AliasMode.FREE.value)),
+                name="governed_alias_stage",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alias} {self.mode}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -256,6 +256,15 @@ def writing_site(*, actor: Actor, at: datetime) -> Iterator[ChainWrite]:
         write = ChainWrite(chain, actor, at)
         yield write
         write.flush()
+
+
+def writing_owner(
+    name: str | None, *, actor: Actor, at: datetime
+) -> AbstractContextManager[ChainWrite]:
+    """Lock a model's row, or (None) the site chain, for what a model or the registry can have."""
+    if name is None:
+        return writing_site(actor=actor, at=at)
+    return writing_model(name, actor=actor, at=at)
 
 
 def _locked(name: str) -> RegisteredModel | None:

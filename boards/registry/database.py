@@ -11,14 +11,17 @@ from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.queries.facts import history, judgement, records
+from boards.queries.facts.governed_aliases import governed_aliases
 from boards.queries.facts.policies_in_force import policy_in_force
 from boards.queries.facts.requests import request_record, requests_of
 from boards.queries.facts.visible_models import visible_models
 from boards.queries.facts.waivers import waiver_record
 from boards.registry.catalog import catalog, labels, registration
 from boards.registry.catalog import metrics as metric_writes
+from boards.registry.policies import governed_aliases as alias_writes
 from boards.registry.policies import guardrails, limits, policies, waivers
 from boards.registry.transitions import requests, rollback, transitions
+from obeya.aliases.governed import GovernedAlias
 from obeya.comparison import VersionComparison, compare
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
@@ -315,6 +318,22 @@ class DatabaseRegistry(ModelRegistry):
 
     def delete_alias(self, name: str, alias: str) -> None:
         labels.delete_alias(name=name, alias=alias, actor=self._actor, at=self._clock())
+
+    def set_governed_alias(self, governed: GovernedAlias, name: str | None = None) -> None:
+        alias_writes.set_governed_alias(
+            governed=governed, name=name, actor=self._actor, at=self._clock()
+        )
+
+    def remove_governed_alias(self, alias: str, name: str | None = None) -> None:
+        alias_writes.remove_governed_alias(
+            alias=alias, name=name, actor=self._actor, at=self._clock()
+        )
+
+    def get_governed_aliases(self, name: str | None = None) -> Sequence[GovernedAlias]:
+        if name is None:
+            self._actor.require_anywhere(Permission.VIEW)
+            return governed_aliases(None).configured
+        return governed_aliases(self._model(name)).configured
 
     def set_description(self, name: str, text: str, version: int | None = None) -> None:
         catalog.set_description(

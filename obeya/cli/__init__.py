@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from obeya.cli.alias import alias
 from obeya.cli.artifacts import download, upload
 from obeya.cli.audit import audit
 from obeya.cli.completion import completion
@@ -49,6 +50,7 @@ def main() -> None:
 
 
 for command in (
+    alias,
     approve,
     audit,
     check,

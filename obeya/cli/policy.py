@@ -12,13 +12,20 @@ from typing import Any, TypeVar
 import click
 
 from obeya import names
+from obeya.aliases.governed import AliasSource, GovernedAlias
 from obeya.cli.connection import TOKEN
 from obeya.cli.options import database_options
 from obeya.cli.output import say_json
 from obeya.cli.server import JoiningGroup, joined_commands, require_server
 from obeya.errors import NotFound
 from obeya.filters.expressions import Has, MetricName
-from obeya.policy.file import FilePolicy, PolicyFileError, read_policies, write_policies
+from obeya.policy.file import (
+    FilePolicy,
+    PolicyFile,
+    PolicyFileError,
+    read_policy_file,
+    write_policy_file,
+)
 from obeya.policy.policy import PromotionPolicy
 from obeya.refusals import Conflict
 from obeya.remote.registry import RemoteRegistry
@@ -28,6 +35,7 @@ from obeya.stages import Stage
 WOULD_CHANGE = 10
 F = TypeVar("F", bound=Callable[..., Any])
 InForce = Mapping[tuple[str | None, Stage | None], tuple[PromotionPolicy, int]]
+Governed = Sequence[tuple[str | None, GovernedAlias]]
 
 
 class BadFile(click.ClickException):
@@ -52,6 +60,17 @@ class PolicyChange:
     model: str | None
     policy: PromotionPolicy
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class AliasChange:
+    """A governed alias to configure, for one model or (None) for all."""
+
+    model: str | None
+    governed: GovernedAlias
+
+
+Change = PolicyChange | AliasChange
 
 
 class PolicyGroup(JoiningGroup):
@@ -80,7 +99,7 @@ def _where(function: F) -> F:
 
 @click.group(cls=PolicyGroup)
 def policy() -> None:
-    """Manage promotion policies as a file.
+    """Manage promotion policies and governed aliases as a file.
 
     export and apply use the server in --url or OBEYA_URL, else the local installation (--data-dir).
     simulate always uses a server.
@@ -91,12 +110,13 @@ def policy() -> None:
 @_where
 @click.pass_context
 def export(ctx: click.Context, /, url: str | None, token: str, **options: Any) -> None:
-    """Write the current policies to standard output as YAML."""
+    """Write the current policies and governed aliases to standard output as YAML."""
     if _is_about_installation(url, options):
         _hand_over(ctx, "export", **options)
         return
-    found = RemoteRegistry(url, token).get_policies()
-    click.echo(write_policies((model, policy) for model, _, policy in found), nl=False)
+    registry = RemoteRegistry(url, token)
+    policies = [(model, policy) for model, _, policy in registry.get_policies()]
+    click.echo(write_policy_file(policies, _configured(registry)), nl=False)
 
 
 @policy.command
@@ -116,7 +136,7 @@ def apply(
     token: str,
     **options: Any,
 ) -> None:
-    """Apply the policies of a YAML file. Policies that it does not list stay.
+    """Apply the policies and governed aliases of a YAML file. Those that it does not list stay.
 
     Exit status 0: applied, or nothing to do; 10 with --dry-run: something would change; 2: the
     file is invalid; 4: a policy was changed meanwhile. On the local installation all policies
@@ -127,17 +147,20 @@ def apply(
         return
     registry = RemoteRegistry(url, token)
     wanted = read_file(file)
-    refuse_unknown(file, _unknown_models(registry, wanted), _unmeasured(registry, wanted))
+    refuse_unknown(file, _unknown_models(registry, wanted), _unmeasured(registry, wanted.policies))
     in_force: InForce = {
         (model, policy.stage): (policy, revision)
         for model, revision, policy in registry.get_policies()
     }
 
-    def make(changes: Sequence[PolicyChange]) -> None:
+    def make(changes: Sequence[Change]) -> None:
         for change in changes:
-            registry.replace_policy(change.policy, change.model, change.revision)
+            if isinstance(change, PolicyChange):
+                registry.replace_policy(change.policy, change.model, change.revision)
+            else:
+                registry.set_governed_alias(change.governed, change.model)
 
-    apply_policies(wanted, in_force, make, dry_run=dry_run)
+    apply_file(wanted, in_force, _configured(registry), make, dry_run=dry_run)
 
 
 @policy.command
@@ -159,7 +182,8 @@ def simulate(file: Path, url: str, token: str, *, as_json: bool) -> None:
     """
     registry = RemoteRegistry(url, token)
     found = [
-        (entry, registry.simulate_policy(entry.policy, entry.model)) for entry in read_file(file)
+        (entry, registry.simulate_policy(entry.policy, entry.model))
+        for entry in read_file(file).policies
     ]
     if as_json:
         say_json([{"model": entry.model, **result} for entry, result in found])
@@ -175,10 +199,10 @@ def simulate(file: Path, url: str, token: str, *, as_json: bool) -> None:
         )
 
 
-def read_file(file: Path) -> list[FilePolicy]:
-    """Return the policies of a file. Raises `BadFile` with its name and the line."""
+def read_file(file: Path) -> PolicyFile:
+    """Return the contents of a file. Raises `BadFile` with its name and the line."""
     try:
-        return read_policies(file.read_text("utf-8"))
+        return read_policy_file(file.read_text("utf-8"))
     except PolicyFileError as error:
         raise BadFile("\n".join(f"{file}: {problem}" for problem in error.problems)) from None
     except UnicodeDecodeError:
@@ -200,25 +224,33 @@ def refuse_unknown(file: Path, models: Iterable[str], metrics: Iterable[str]) ->
         raise BadFile(listed)
 
 
-def apply_policies(
-    wanted: Iterable[FilePolicy],
+def apply_file(
+    wanted: PolicyFile,
     in_force: InForce,
-    make: Callable[[Sequence[PolicyChange]], None],
+    governed: Governed,
+    make: Callable[[Sequence[Change]], None],
     *,
     dry_run: bool,
 ) -> None:
-    """Print the differences from the policies in force, and apply them unless it is a dry run.
+    """Print the differences from what is in force, and apply them unless it is a dry run.
 
     Raises:
         ChangedMeanwhile: a policy was changed after `in_force` was read.
     """
-    changes = []
-    for entry in wanted:
+    changes: list[Change] = []
+    for entry in wanted.policies:
         model = None if entry.model is None else names.stored_form(entry.model)
         present, revision = in_force.get((model, entry.policy.stage), (None, 0))
         if present is None or not present.is_equivalent_to(entry.policy):
             _show(model, present, entry.policy)
             changes.append(PolicyChange(model, entry.policy, revision))
+    configured = {(model, each.key): each for model, each in governed}
+    for alias in wanted.governed_aliases:
+        model = None if alias.model is None else names.stored_form(alias.model)
+        before = configured.get((model, alias.governed.key))
+        if before != alias.governed:
+            _show_alias(model, before, alias.governed)
+            changes.append(AliasChange(model, alias.governed))
     if not changes:
         click.echo("Nothing to change.")
     elif dry_run:
@@ -229,6 +261,21 @@ def apply_policies(
         except Conflict as error:
             raise ChangedMeanwhile(f"{error} Run the command again.") from None
         click.echo(f"Changed {len(changes)} {'policy' if len(changes) == 1 else 'policies'}.")
+
+
+def _show_alias(model: str | None, old: GovernedAlias | None, new: GovernedAlias) -> None:
+    click.echo(f"{model or 'all models'}, alias {new.alias}:")
+    click.echo(f"  + {new.describe()}")
+    if old is not None:
+        click.echo(f"  - {old.describe()}")
+
+
+def _configured(registry: RemoteRegistry) -> Governed:
+    return [
+        (model, governed)
+        for model, governed in registry.list_governed_aliases()
+        if governed.source is not AliasSource.WORKFLOW
+    ]
 
 
 def _show(model: str | None, old: PromotionPolicy | None, new: PromotionPolicy) -> None:
@@ -249,14 +296,13 @@ def _place(model: str | None, policy: PromotionPolicy) -> str:
     return f"{whose} for {policy.stage.label}" if policy.stage else whose
 
 
-def _unknown_models(registry: RemoteRegistry, wanted: Iterable[FilePolicy]) -> Iterator[str]:
+def _unknown_models(registry: RemoteRegistry, wanted: PolicyFile) -> Iterator[str]:
     """Yield a problem for each model that does not exist on the server, with its line."""
-    for entry in wanted:
-        if entry.model is not None:
-            try:
-                registry.get_model(entry.model)
-            except NotFound as error:
-                yield f"line {entry.line}: {error}"
+    for model, line in wanted.models:
+        try:
+            registry.get_model(model)
+        except NotFound as error:
+            yield f"line {line}: {error}"
 
 
 def _unmeasured(registry: RemoteRegistry, wanted: Iterable[FilePolicy]) -> Iterator[str]:

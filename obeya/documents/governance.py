@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from obeya.aliases.governed import AliasMode, AliasSource, GovernedAlias
 from obeya.documents.reading import (
     Document,
     read_time,
@@ -185,3 +186,30 @@ def wip_limit_from_document(document: Document) -> WipLimit:
         MalformedDocument: the document is not a WIP limit.
     """
     return WipLimit(Stage(document["stage"]), document["limit"], LimitMode(document["mode"]))
+
+
+def governed_alias_document(governed: GovernedAlias, model: str | None) -> dict[str, Any]:
+    """Return a governed alias as JSON; `model` is that of a configuration for one model."""
+    return {
+        "alias": governed.alias,
+        "model": model,
+        "stage": governed.stage.value if governed.stage else None,
+        "mode": governed.mode.value,
+        "source": governed.source.value if governed.source else None,
+    }
+
+
+@reading("governed alias")
+def governed_alias_from_document(document: Document) -> GovernedAlias:
+    """Read the governed alias that `governed_alias_document` wrote.
+
+    Raises:
+        MalformedDocument: the document is not a governed alias.
+    """
+    stage, source = document["stage"], document["source"]
+    return GovernedAlias(
+        document["alias"],
+        Stage(stage) if stage else None,
+        AliasMode(document["mode"]),
+        AliasSource(source) if source else None,
+    )

@@ -29,7 +29,7 @@ from obeya.errors import (
     TooLarge,
 )
 from obeya.filters.tokens import FilterError
-from obeya.refusals import Conflict, InvalidTransition, TransitionRefused
+from obeya.refusals import AliasRefused, Conflict, InvalidTransition, TransitionRefused
 from obeya.stages import Stage
 
 _EXTRA = ("field", "what", "permission", "revision", "digest")
@@ -56,6 +56,8 @@ def problem_document(error: RegistryError, *, status: int | None = None) -> dict
     if isinstance(error, Conflict):
         document["stage"] = error.stage.value if error.stage else None
         document["revision"] = error.revision
+    if isinstance(error, AliasRefused):
+        document |= {"alias": error.alias, "stage": error.stage.value}
     if isinstance(error, TransitionRefused):
         document |= {
             "refusals": refusal_documents(error.refusals),
@@ -112,6 +114,9 @@ _MAKERS: dict[str, Callable[[str, Document], RegistryError]] = {
     IdempotencyKeyReused.code: lambda _, __: IdempotencyKeyReused(),
     NotAllowed.code: lambda text, d: NotAllowed(text, permission=d["permission"]),
     NotSignedIn.code: lambda text, _: NotSignedIn(text),
+    AliasRefused.code: lambda text, d: AliasRefused(
+        text, alias=d["alias"], stage=Stage(d["stage"])
+    ),
     TransitionRefused.code: _refused(TransitionRefused),
     InvalidTransition.code: _refused(InvalidTransition),
     DigestMismatch.code: lambda text, _: DigestMismatch(text),

@@ -54,6 +54,7 @@ def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
         updated_at=now,
     )
     model.versions[number] = version
+    model.entered[Stage.DEVELOPMENT].append(number)
     model.last_number = number
     store.append(
         model.chain,
@@ -126,9 +127,10 @@ def delete_version(store: MemoryStore, name: str, version: int) -> None:
     model, found = store.find(name, version)
     del model.versions[found.version]
     model.aliases = {a: n for a, n in model.aliases.items() if n != found.version}
-    model.in_production = [n for n in model.in_production if n != found.version]
+    model.entered[found.stage].remove(found.version)
     store.append(model.chain, Action.VERSION_DELETED, version=found.version, from_stage=found.stage)
     store.left(model, found.version, None)
+    store.update_aliases(model, {found.stage: [found.version]})
 
 
 def delete_model(store: MemoryStore, name: str) -> None:

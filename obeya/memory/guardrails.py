@@ -8,7 +8,7 @@ from obeya import names
 from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.errors import InvalidInput, NotFound
 from obeya.memory.moves import rollback
-from obeya.memory.rows import Model
+from obeya.memory.rows import Model, last_entered
 from obeya.memory.store import MemoryStore
 from obeya.metrics import finite
 from obeya.records import Action, Channel
@@ -62,7 +62,7 @@ def report_live_metric(
     model.andons.append((number, metric))
     data = {"guardrail": guardrail.to_document(), "value": value}
     store.append(model.chain, Action.ANDON_RAISED, version=number, data=data)
-    if not guardrail.auto_rollback or len(model.in_production) > 1:
+    if not guardrail.auto_rollback or len(model.entered[Stage.PRODUCTION]) > 1:
         return report
     system = store.acting_as(SYSTEM_ACTOR, Channel.GUARDRAIL)
     try:
@@ -74,9 +74,10 @@ def report_live_metric(
 
 def _live_version(store: MemoryStore, model: Model, version: int | None) -> int:
     if version is None:
-        if not model.in_production:
+        champion = last_entered(model, Stage.PRODUCTION)
+        if champion is None:
             raise InvalidInput(f"{model.name} has no version in Production.", field="version")
-        return model.in_production[-1]
+        return champion
     _, found = store.find(model.name, version)
     if found.stage is not Stage.PRODUCTION:
         raise InvalidInput(f"{found} is not in Production.", field="version")

@@ -6,6 +6,7 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from obeya.aliases.governed import GovernedAlias
 from obeya.audit.chain import GENESIS, AuditEvent, Link
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Evidence
@@ -53,8 +54,9 @@ class Policies:
 class Model:
     """A registered model with its versions by number and its model policies by stage.
 
-    `in_production` has the version numbers in the order in which they entered Production; the last
-    is the champion. `andons` has the version and metric of each active alert.
+    `entered` has the version numbers of each stage in the order in which they entered it; the last
+    in Production is the champion. `governed` are the model's governed aliases by their keys.
+    `andons` has the version and metric of each active alert.
     """
 
     name: str
@@ -64,13 +66,19 @@ class Model:
     versions: dict[int, ModelVersion] = field(default_factory=dict)
     policies: Policies = field(default_factory=Policies)
     last_number: int = 0
-    in_production: list[int] = field(default_factory=list)
+    entered: dict[Stage, list[int]] = field(default_factory=lambda: {s: [] for s in Stage})
     waivers: list[Waiver] = field(default_factory=list)
     requests: list[TransitionRequest] = field(default_factory=list)
     guardrails: dict[str, Guardrail] = field(default_factory=dict)
     andons: list[tuple[int, str]] = field(default_factory=list)
     limits: dict[Stage, WipLimit] = field(default_factory=dict)
+    governed: dict[str, GovernedAlias] = field(default_factory=dict)
     chain: Chain = field(default_factory=Chain)
+
+
+def last_entered(model: Model, stage: Stage) -> int | None:
+    """Return the version that entered a stage last, of those still there; None if it is empty."""
+    return model.entered[stage][-1] if model.entered[stage] else None
 
 
 def moves_of(model: Model) -> list[StageTransition]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from obeya import names
+from obeya.aliases.governed import GovernedAlias, GovernedAliases
+from obeya.aliases.rules import aliases_after_move
 from obeya.audit.chain import (
     SYSTEM_ACTOR,
     AuditEvent,
@@ -20,7 +22,7 @@ from obeya.audit.chain import (
 )
 from obeya.documents.policy_results import refusal_documents
 from obeya.errors import RefusalKind, model_not_found, version_not_found
-from obeya.memory.rows import Chain, Model, Policies, evidence_of
+from obeya.memory.rows import Chain, Model, Policies, evidence_of, last_entered
 from obeya.policy.in_force import guarding_policy
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Definitions, Evidence
@@ -46,6 +48,7 @@ class MemoryStore:
     definitions: Definitions = field(default_factory=dict)
     channel: Channel = Channel.PYTHON
     limits: dict[Stage, WipLimit] = field(default_factory=dict)
+    governed: dict[str, GovernedAlias] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     policies: Policies = field(default_factory=Policies)
     chain: Chain = field(default_factory=Chain)
@@ -120,9 +123,8 @@ class MemoryStore:
             texts={"reason": reason},
             at=at,
         )
-        model.in_production = [n for n in model.in_production if n != version.version]
-        if to_stage is Stage.PRODUCTION:
-            model.in_production.append(version.version)
+        model.entered[version.stage].remove(version.version)
+        model.entered[to_stage].append(version.version)
         self.left(model, version.version, to_stage)
 
     def refused(
@@ -163,8 +165,10 @@ class MemoryStore:
     ) -> None:
         """Move a version; with `archive_existing` archive the others in `to_stage` before."""
         operation, now = str(uuid.uuid4()), self.now(model.chain)
+        archived: list[int] = []
         if archive_existing and to_stage is not Stage.ARCHIVED:
             for other in [v for v in model.versions.values() if v.stage is to_stage]:
+                archived.append(other.version)
                 self.move(
                     model,
                     other,
@@ -184,11 +188,42 @@ class MemoryStore:
             reason=reason,
             data=data or {},
         )
+        self.update_aliases(model, {version.stage: [version.version], to_stage: archived})
+
+    def governed_aliases(self, model: Model | None) -> GovernedAliases:
+        """Return the governed aliases of a model, or (None) the defaults."""
+        own = model.governed.values() if model else ()
+        return GovernedAliases(self.workflow, self.governed.values(), own)
+
+    def update_aliases(self, model: Model, departed: Mapping[Stage, Collection[int]]) -> None:
+        """Update the governed aliases of stages that versions entered or left.
+
+        `departed` has these stages, each with the versions that left it.
+        """
+        for governed in self.governed_aliases(model).bound_to(departed):
+            changes = aliases_after_move(
+                governed,
+                model.aliases,
+                last_entered=last_entered(model, governed.bound_stage),
+                departed=departed[governed.bound_stage],
+            )
+            for alias, version in changes.items():
+                self.point_alias(model, alias, version)
+
+    def point_alias(self, model: Model, alias: str, version: int | None) -> None:
+        """Set an alias to a version, or (None) remove it, and append the event."""
+        old = model.aliases.pop(alias, None)
+        if version is None:
+            self.append(model.chain, Action.ALIAS_DELETED, version=old, data={"alias": alias})
+            return
+        model.aliases[alias] = version
+        data = {"alias": alias, "old": old}
+        self.append(model.chain, Action.ALIAS_SET, version=version, data=data)
 
     def champion_of(self, model: Model, judged: ModelVersion) -> Evidence | None:
         """Return the champion's evidence; None if there is none or `judged` is the champion."""
-        champion = model.in_production[-1] if model.in_production else judged.version
-        if champion == judged.version:
+        champion = last_entered(model, Stage.PRODUCTION)
+        if champion in (None, judged.version):
             return None
         return evidence_of(model.versions[champion])
 

@@ -1,4 +1,4 @@
-"""Policy files: YAML, with errors that have line numbers."""
+"""Policy files: policies and governed aliases in YAML, with errors that have line numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from obeya.aliases.governed import AliasMode, GovernedAlias
 from obeya.errors import InvalidInput
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.text import policy_as_plain, policy_from_plain
@@ -16,6 +17,7 @@ from obeya.stages import Stage
 
 BYTES_MAX = 1_000_000
 DEPTH_MAX = 8
+POLICIES, ALIASES = "policies", "governed_aliases"
 HEAD = """\
 # The current promotion policies. Change them and run `obeya policy apply FILE`. A policy without
 # a model is a default policy. docs/policies.md describes the format.
@@ -55,35 +57,80 @@ class FilePolicy:
     metric_lines: Mapping[str, int]
 
 
-def write_policies(policies: Iterable[tuple[str | None, PromotionPolicy]]) -> str:
-    """Return the text of a file with these policies, each with its model or None for default."""
+@dataclass(frozen=True, slots=True)
+class FileAlias:
+    """A governed alias of a file, for one model or (None) for all, and its first line."""
+
+    model: str | None
+    governed: GovernedAlias
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """The contents of a policy file, in its order."""
+
+    policies: list[FilePolicy]
+    governed_aliases: list[FileAlias]
+
+    @property
+    def models(self) -> list[tuple[str, int]]:
+        """The name of the model of each entry that has one, and the entry's line."""
+        entries: list[FilePolicy | FileAlias] = [*self.policies, *self.governed_aliases]
+        return [(each.model, each.line) for each in entries if each.model is not None]
+
+
+def write_policy_file(
+    policies: Iterable[tuple[str | None, PromotionPolicy]],
+    governed_aliases: Iterable[tuple[str | None, GovernedAlias]] = (),
+) -> str:
+    """Return the text of a file with these contents, each with its model or None for default."""
     entries = []
     for model, policy in policies:
         where: dict[str, Any] = {"stage": policy.stage.value if policy.stage else None}
         if model is not None:
             where["model"] = model
         entries.append({**where, **policy_as_plain(policy)})
-    body = yaml.safe_dump(
-        {"policies": entries}, sort_keys=False, allow_unicode=True, width=100, indent=2
-    )
+    document = {"policies": entries}
+    if aliases := [_alias_as_plain(model, governed) for model, governed in governed_aliases]:
+        document["governed_aliases"] = aliases
+    body = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100, indent=2)
     return HEAD + body
 
 
-def read_policies(text: str) -> list[FilePolicy]:
-    """Return the policies of a file, in its order.
+def _alias_as_plain(model: str | None, governed: GovernedAlias) -> dict[str, Any]:
+    plain = {
+        "alias": governed.alias,
+        "model": model,
+        "mode": governed.mode.value,
+        "stage": governed.stage.value if governed.stage else None,
+    }
+    return {key: value for key, value in plain.items() if value is not None}
+
+
+def read_policy_file(text: str) -> PolicyFile:
+    """Return the contents of a file.
 
     Only plain values are read: no tags, no anchors.
 
     Raises:
         PolicyFileError: the text is not YAML, has an unknown or duplicate key, or an invalid
-            policy; has all of the errors, unless the text cannot be read at all.
+            policy or alias; has all of the errors, unless the text cannot be read at all.
     """
     if len(text.encode()) > BYTES_MAX:
         raise PolicyFileError(1, f"The file is larger than {BYTES_MAX:,} bytes.")
-    root = _root(text)
+    listed = _entries(_root(text))
+    policies, errors = _read_policies(listed[POLICIES])
+    aliases, more_errors = _read_aliases(listed[ALIASES])
+    if errors := [*errors, *more_errors]:
+        raise PolicyFileError.of(errors)
+    return PolicyFile(policies, aliases)
+
+
+def _read_policies(nodes: Iterable[yaml.Node]) -> tuple[list[FilePolicy], list[PolicyFileError]]:
     found: dict[tuple[str | None, Stage], int] = {}
     policies, errors = [], []
-    for node in _entries(root):
+    for node in nodes:
         try:
             read = _policy(node)
         except PolicyFileError as error:
@@ -101,9 +148,50 @@ def read_policies(text: str) -> list[FilePolicy]:
             )
         found[place] = read.line
         policies.append(read)
-    if errors:
-        raise PolicyFileError.of(errors)
-    return policies
+    return policies, errors
+
+
+def _read_aliases(nodes: Iterable[yaml.Node]) -> tuple[list[FileAlias], list[PolicyFileError]]:
+    found: dict[tuple[str | None, str], int] = {}
+    aliases, errors = [], []
+    for node in nodes:
+        try:
+            read = _alias(node)
+            place = (read.model, read.governed.key)
+            if place in found:
+                raise PolicyFileError(
+                    read.line,
+                    f"Duplicate alias “{read.governed.alias}”; it is on line {found[place]} too.",
+                )
+        except PolicyFileError as error:
+            errors.append(error)
+        else:
+            found[place] = read.line
+            aliases.append(read)
+    return aliases, errors
+
+
+def _alias(node: yaml.Node) -> FileAlias:
+    line = _line(node)
+    parts = dict(_pairs(node, "A governed alias is a mapping with the key “alias”."))
+    for name, (key, _) in parts.items():
+        if name not in ("alias", "model", "mode", "stage"):
+            raise PolicyFileError(_line(key), f"“{name[:64]}” is not a key of a governed alias.")
+    if "alias" not in parts:
+        raise PolicyFileError(line, "The key “alias” is missing.")
+    plain = {name: _plain(value) for name, (_, value) in parts.items()}
+    for name, value in plain.items():
+        if not isinstance(value, str) or not value:
+            raise PolicyFileError(_line(parts[name][1]), f"“{name}” is a text.")
+    try:
+        governed = GovernedAlias(
+            plain["alias"],
+            Stage.parse(plain.get("stage", Stage.PRODUCTION)),
+            plain.get("mode", AliasMode.FOLLOWS),
+        )
+    except InvalidInput as error:
+        raise PolicyFileError(line, str(error)) from None
+    return FileAlias(plain.get("model"), governed, line)
 
 
 def _root(text: str) -> yaml.Node:
@@ -132,17 +220,22 @@ def _root(text: str) -> yaml.Node:
     return root
 
 
-def _entries(root: yaml.Node) -> list[yaml.Node]:
+def _entries(root: yaml.Node) -> dict[str, list[yaml.Node]]:
+    """Return the entries of each list of the file."""
     parts = dict(_pairs(root, "A policy file must be a mapping with the key “policies”."))
     for name, (key, _) in parts.items():
-        if name != "policies":
-            raise PolicyFileError(_line(key), f"Unknown key “{name[:64]}”. Use “policies”.")
-    if "policies" not in parts:
+        if name not in (POLICIES, ALIASES):
+            raise PolicyFileError(
+                _line(key), f"Unknown key “{name[:64]}”. Use “{POLICIES}” or “{ALIASES}”."
+            )
+    if not parts:
         raise PolicyFileError(_line(root), "The key “policies” is missing.")
-    _, listed = parts["policies"]
-    if not isinstance(listed, yaml.SequenceNode):
-        raise PolicyFileError(_line(listed), "“policies” must be a list.")
-    return list(listed.value)
+    listed: dict[str, list[yaml.Node]] = {POLICIES: [], ALIASES: []}
+    for name, (_, value) in parts.items():
+        if not isinstance(value, yaml.SequenceNode):
+            raise PolicyFileError(_line(value), f"“{name}” must be a list.")
+        listed[name] = list(value.value)
+    return listed
 
 
 def _policy(node: yaml.Node) -> FilePolicy:

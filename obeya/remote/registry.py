@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from obeya import names
+from obeya.aliases.governed import GovernedAlias
 from obeya.artifacts.records import Artifact
 from obeya.comparison import VersionComparison
 from obeya.documents.artifacts import artifact_from_document
@@ -19,6 +20,7 @@ from obeya.documents.catalog import (
 )
 from obeya.documents.comparisons import comparison_from_document
 from obeya.documents.governance import (
+    governed_alias_from_document,
     guardrail_from_document,
     live_report_from_document,
     request_from_document,
@@ -332,6 +334,20 @@ class RemoteRegistry(ModelRegistry):
     def delete_alias(self, name: str, alias: str) -> None:
         self._api.delete(*model_path(name), "aliases", existing(names.alias, alias, "alias"))
 
+    def set_governed_alias(self, governed: GovernedAlias, name: str | None = None) -> None:
+        body = {"mode": governed.mode.value, "stage": stage_value(governed.stage)}
+        self._api.put(*owner_path(name), "governed-aliases", governed.alias, body=body)
+
+    def remove_governed_alias(self, alias: str, name: str | None = None) -> None:
+        known = existing(names.alias, alias, "governed_alias")
+        self._api.delete(*owner_path(name), "governed-aliases", known)
+
+    def get_governed_aliases(self, name: str | None = None) -> Sequence[GovernedAlias]:
+        if name is None:
+            return [governed for model, governed in self.list_governed_aliases() if model is None]
+        found = self._api.get(*model_path(name), "governed-aliases")
+        return [governed_alias_from_document(document) for document in found["items"]]
+
     def set_description(self, name: str, text: str, version: int | None = None) -> None:
         described = names.description(text)
         self._api.patch(*place_path(name, version), body={"description": described})
@@ -446,6 +462,11 @@ class RemoteRegistry(ModelRegistry):
         body = {"policy": policy.to_document(), "model": name}
         found: dict[str, Any] = self._api.post("policy-simulations", body=body)
         return found
+
+    def list_governed_aliases(self) -> list[tuple[str | None, GovernedAlias]]:
+        """Return the alias names governed or set free by default, with None, then by model."""
+        found = self._api.get("governed-aliases")
+        return [(each["model"], governed_alias_from_document(each)) for each in found["items"]]
 
     def get_guardrails(self, name: str) -> list[Guardrail]:
         """Return the guardrails of a model, by metric."""

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-FORMAT = 1
+FORMAT = 2
+"""The format that is written; earlier formats are read."""
 MANIFEST = "manifest.json"
 BLOBS = "blobs"
 PIECE = 1024 * 1024
@@ -48,6 +49,7 @@ class Manifest:
     blob_bytes: int
     exported_at: str = ""
     obeya: str = ""
+    format: int = FORMAT
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> ExportFile:
@@ -120,10 +122,11 @@ def read_manifest(folder: Path) -> Manifest:
         document = None
     if not isinstance(document, dict) or "format" not in document:
         raise BrokenExport(f"{MANIFEST} is not the manifest of an export.")
-    if document["format"] != FORMAT:
+    written_as = document["format"]
+    if not isinstance(written_as, int) or not 1 <= written_as <= FORMAT:
         raise BrokenExport(
-            f"The export has the format {str(document['format'])[:16]}, but this version of Obeya "
-            f"reads {FORMAT}. Import it with the version that wrote it, or a later one."
+            f"The export has the format {str(written_as)[:16]}, but this version of Obeya reads "
+            f"1 to {FORMAT}. Import it with the version that wrote it, or a later one."
         )
     try:
         files = {
@@ -137,6 +140,7 @@ def read_manifest(folder: Path) -> Manifest:
             int(blobs["bytes"]),
             str(document.get("exported_at", "")),
             str(document.get("obeya", "")),
+            written_as,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise BrokenExport(f"{MANIFEST} is not the manifest of an export.") from None

@@ -14,6 +14,7 @@ import click
 from obeya.cli.options import database_options
 from registry_site.cli._options import Misconfigured, set_up_existing
 
+_SHOWN_MAX = 10
 _FREE_BYTES_MIN = 500 * 1024 * 1024
 Finding = tuple[bool, str]
 
@@ -116,10 +117,24 @@ def _log() -> Iterator[Finding]:
     differing = 0
     for sentence in differing_rows():
         differing += 1
-        if differing <= 10:
+        if differing <= _SHOWN_MAX:
             yield False, f"Differs from the audit log: {sentence}"
     if not differing:
         yield True, "Checks, waivers, stages and counts match the audit log."
+
+
+def _aliases() -> Iterator[Finding]:
+    from boards.queries.facts.governed_aliases import alias_violations
+
+    count = 0
+    for line in alias_violations():
+        count += 1
+        if count <= _SHOWN_MAX:
+            yield False, f"{line.model}: {line.violation} {line.remedy}"
+    if count > _SHOWN_MAX:
+        yield False, f"{count - _SHOWN_MAX:,} more governed aliases point to the wrong version."
+    if not count:
+        yield True, "Every governed alias points to where it belongs."
 
 
 def _accounts() -> Iterator[Finding]:
@@ -183,6 +198,7 @@ _EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _database,
     _system_checks,
     _log,
+    _aliases,
     _accounts,
     _files,
 )

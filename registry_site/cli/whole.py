@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -143,7 +144,7 @@ def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -
     from boards.queries.transfer.whole_export import NOUNS
     from boards.registry.transfer.whole_import import NotEmpty, import_rows, require_empty
 
-    wanted = {noun.file for noun in NOUNS}
+    wanted = {noun.file for noun in NOUNS if noun.since <= manifest.format}
     if odd := sorted(wanted ^ manifest.files.keys()):
         raise Unusable(f"The files of the manifest differ from the format ({odd[0]}).")
 
@@ -160,9 +161,7 @@ def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -
                     placed.append(sha256)
                 told(1)
 
-            def lines(name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-                return _counted(read_lines(directory, name, manifest.files[name]), told)
-
+            lines = partial(_lines, directory, manifest, told)
             import_rows(lines=lines, dry_run=dry_run)
     except NotEmpty as error:
         raise Unusable(str(error)) from error
@@ -173,6 +172,14 @@ def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -
         if isinstance(error, BrokenExport):
             raise Unusable(f"{error} Nothing was imported.") from error
         raise
+
+
+def _lines(
+    directory: Path, manifest: Manifest, told: Told, name: str
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the lines of a file; none of a file that the export's format does not have."""
+    if name in manifest.files:
+        yield from _counted(read_lines(directory, name, manifest.files[name]), told)
 
 
 def _blobs(directory: Path, manifest: Manifest) -> list[tuple[str, int]]:

@@ -487,3 +487,51 @@ def test_a_policy_file_with_an_unknown_model_changes_nothing(
     assert done.exit_code == 2
     assert says in done.stderr
     assert registry.get_policy(Stage.STAGING) is None
+
+
+# Aliases
+
+
+def test_aliases_are_set_listed_and_removed(obeya: Run) -> None:
+    obeya("register", "churn")
+    assert obeya("alias", "set", "best", *churn()).output == "best points to churn v1.\n"
+    listed = obeya("alias", "list", "--model", "churn").stdout.splitlines()
+    assert [line.split("\t") for line in listed] == [
+        ["alias", "version", "governed", "configured in"],
+        ["best", "v1", "", ""],
+        ["champion", "", "follows Production", "workflow"],
+    ]
+    assert obeya("alias", "delete", "best", "--model", "churn").exit_code == 0
+    assert obeya("alias", "delete", "best", "--model", "churn").exit_code == 3
+
+
+def test_a_governed_alias_is_refused_with_exit_status_1(obeya: Run) -> None:
+    obeya("register", "churn")
+    for alias in ("champion", "Champion"):
+        refused = obeya("alias", "set", alias, *churn())
+        assert refused.exit_code == 1
+        assert "Move v1 from Development to Staging, then to Production." in refused.stderr
+    for stage in ("staging", "production"):
+        obeya("transition", *churn(), "--stage", stage)
+    assert obeya("alias", "set", "champion", *churn()).exit_code == 0
+    assert obeya("alias", "delete", "champion", "--model", "churn").exit_code == 1
+
+
+def test_alias_names_are_governed_for_all_models_and_for_one(obeya: Run) -> None:
+    obeya("register", "churn")
+    done = obeya("alias", "govern", "next", "--stage", "staging")
+    assert done.output == "All models, alias next: follows Staging.\n"
+    done = obeya("alias", "govern", "champion", "--mode", "free", "--model", "churn")
+    assert done.output == "churn, alias champion: free.\n"
+    assert obeya("alias", "set", "champion", *churn()).exit_code == 0
+    shown = json.loads(obeya("alias", "list", "--model", "churn", "--json").stdout)
+    assert shown["aliases"] == {"champion": 1}
+    assert [(g["alias"], g["mode"], g["model"]) for g in shown["governed_aliases"]] == [
+        ("champion", "free", "churn"),
+        ("next", "follows", None),
+    ]
+    done = obeya("alias", "ungovern", "champion", "--model", "churn")
+    assert done.output == "churn, alias champion: follows Production.\n"
+    assert obeya("alias", "ungovern", "champion", "--model", "churn").exit_code == 3
+    assert obeya("alias", "ungovern", "next").output == "All models, alias next: free.\n"
+    assert obeya("alias", "govern", "next", "--stage", "archived").exit_code == 2

@@ -246,7 +246,8 @@ def test_the_events_of_an_operation_share_a_unique_id(registry: InMemoryRegistry
         registry.transition_stage("m", number, Stage.STAGING)
     registry.transition_stage("m", 1, Stage.PRODUCTION)
     registry.transition_stage("m", 2, Stage.PRODUCTION, archive_existing=True)
-    *others, archived, entered = registry.events("m")
+    *others, archived, entered, alias = registry.events("m")
+    assert (alias.action, alias.operation) == (Action.ALIAS_SET, None)
     assert archived.operation == entered.operation
     assert archived.operation not in {event.operation for event in others}
     assert dict(archived.data) == {"replaced_by": 2}

@@ -18,6 +18,7 @@ from boards.registry.accounts.tokens import create_token, revoke_token
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
+from obeya.aliases.governed import AliasMode, GovernedAlias
 from obeya.tokens import Scope
 from tests.views.page_text import text_of
 
@@ -374,14 +375,37 @@ def test_a_version_created_from_another_keeps_the_file_location(
 ) -> None:
     digest = "sha256:" + "ab" * 32
     churn.register_model("churn", artifact_path="s3://bucket/2", artifact_digest=digest)
-    churn.set_alias("churn", "champion", 2)
-    for source in ("models:/churn/2", "models:/churn@champion", "models:/churn/latest"):
+    churn.set_alias("churn", "best", 2)
+    for source in ("models:/churn/2", "models:/churn@best", "models:/churn/latest"):
         given = {"name": "copies", "source": source}
         call("POST", "registered-models/create", {"name": "copies"})
         made = call("POST", "model-versions/create", given).json()["model_version"]
         assert made["source"] == source
         copy = churn.get_version("copies", int(made["version"]))
         assert (copy.artifact_path, copy.artifact_digest) == ("s3://bucket/2", digest)
+
+
+def test_a_governed_alias_is_refused_with_a_token_and_without(
+    settings: Any, call: Call, churn: DatabaseRegistry
+) -> None:
+    settings.OBEYA_ANONYMOUS = "write"
+    churn.transition_stage("churn", 1, Stage.STAGING)
+    path, wish = "registered-models/alias", {"name": "churn", "alias": "champion", "version": "1"}
+    for each in (call, send):
+        for alias in ("champion", "Champion"):
+            said = refused(each("POST", path, wish | {"alias": alias}), "RESOURCE_CONFLICT", 409)
+            assert "Move v1 from Staging to Production." in said
+    churn.transition_stage("churn", 1, Stage.PRODUCTION)
+    for each in (call, send):
+        assert each("POST", path, wish).status_code == 200
+        refused(each("DELETE", path, wish), "RESOURCE_CONFLICT", 409, "cannot be deleted")
+    found = call("GET", path, wish).json()["model_version"]
+    assert (found["version"], found["aliases"]) == ("1", ["champion"])
+    churn.set_governed_alias(GovernedAlias("champion", mode=AliasMode.GUARDED))
+    churn.register_model("churn")
+    wish["version"] = "2"
+    refused(send("POST", path, wish), "PERMISSION_DENIED", 403, "Production")
+    refused(call("POST", path, wish), "RESOURCE_CONFLICT", 409, "is bound to Production")
 
 
 @pytest.mark.parametrize("version", ["0", "-1", "99999999999", "2"])
@@ -492,6 +516,6 @@ def test_searches_take_a_fixed_number_of_statements(
     for model in range(12):
         for number in range(3):
             churn.register_model(f"m{model}", metrics={"auc": 0.5}, tags={"n": str(number)})
-        churn.set_alias(f"m{model}", "champion", 1)
+        churn.set_alias(f"m{model}", "best", 1)
     with django_assert_max_num_queries(9):
         assert len(call("GET", path).content) > 3_000

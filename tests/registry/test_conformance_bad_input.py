@@ -26,6 +26,7 @@ from obeya import (
     RegistryError,
     TransitionRefused,
 )
+from obeya.aliases.governed import GovernedAlias
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import WipLimit
 from tests.offenders import every_case
@@ -79,6 +80,9 @@ BY_NAME: dict[str, Call] = {
     "report_live_metric": lambda r, name: r.report_live_metric(name, "errors", 1),
     "set_wip_limit": lambda r, name: r.set_wip_limit(WipLimit(PROD, 1), name),
     "remove_wip_limit": lambda r, name: r.remove_wip_limit(PROD, name),
+    "set_governed_alias": lambda r, name: r.set_governed_alias(GovernedAlias("best"), name),
+    "remove_governed_alias": lambda r, name: r.remove_governed_alias("best", name),
+    "get_governed_aliases": lambda r, name: r.get_governed_aliases(name),
     "remove_policy": lambda r, name: r.remove_policy(PROD, name),
 }
 # Every method that takes the number of an existing version, called with that number.

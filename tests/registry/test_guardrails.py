@@ -173,6 +173,7 @@ def test_a_guardrail_that_rolls_back_does_so_once_and_as_the_guardrail(alice, ne
         ("model_version.rolled_back", "guardrail", None),
         ("andon.cleared", "guardrail", None),
         ("model_version.rolled_back", "guardrail", None),
+        ("alias.set", "guardrail", None),
     ]
     reason = models.AuditText.objects.get(role="reason", event__to_stage="production")
     assert reason.text == "v2: live error_rate is 0.05; required: ≤ 0.02."

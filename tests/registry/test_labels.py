@@ -94,42 +94,42 @@ def test_an_unknown_tag_cannot_be_removed(version, act, whole_database):
 
 
 def test_an_alias_is_set_moved_and_removed_with_an_event_each(act, new_events):
-    act(set_alias, alias="champion", version=1)
-    act(set_alias, alias="champion", version=2)
-    act(delete_alias, alias="champion")
+    act(set_alias, alias="best", version=1)
+    act(set_alias, alias="best", version=2)
+    act(delete_alias, alias="best")
 
     events = new_events()
     assert [event.action for event in events] == ["alias.set", "alias.set", "alias.deleted"]
     assert [event.version.number for event in events] == [1, 2, 2]
     assert [event.data for event in events] == [
-        {"alias": "champion", "old": None},
-        {"alias": "champion", "old": 1},
-        {"alias": "champion"},
+        {"alias": "best", "old": None},
+        {"alias": "best", "old": 1},
+        {"alias": "best"},
     ]
     assert not Alias.objects.exists()
 
 
 def test_the_same_alias_again_writes_nothing(act, whole_database):
-    act(set_alias, alias="champion", version=1)
+    act(set_alias, alias="best", version=1)
     before = whole_database()
-    act(set_alias, alias="champion", version=1)
+    act(set_alias, alias="best", version=1)
     assert whole_database() == before
 
 
 def test_an_unknown_alias_cannot_be_removed(act, whole_database):
     before = whole_database()
     with pytest.raises(NotFound) as refused:
-        act(delete_alias, alias="champion")
+        act(delete_alias, alias="best")
     assert refused.value.what == "alias"
     assert whole_database() == before
 
 
 def test_a_deleted_version_takes_its_aliases_with_it(act, alice):
-    act(set_alias, alias="champion", version=1)
+    act(set_alias, alias="best", version=1)
     act(set_alias, alias="stable", version=2)
     delete_version(name="resnet50", version=1, actor=Actor(alice, Channel.API), at=LATER)
     assert [alias.name for alias in Alias.objects.all()] == ["stable"]
-    act(set_alias, alias="champion", version=2)
+    act(set_alias, alias="best", version=2)
 
 
 @pytest.mark.parametrize("alias", ["latest", "v1", "V22", "a b", "", "é!", "x" * 256])
@@ -160,7 +160,7 @@ def test_an_unknown_version_gets_neither_tag_nor_alias(where, act, whole_databas
     with pytest.raises(NotFound):
         act(set_tag, **{"key": "k", "value": "v", "version": 1, **where})
     with pytest.raises(NotFound):
-        act(set_alias, **{"alias": "champion", "version": 1, **where})
+        act(set_alias, **{"alias": "best", "version": 1, **where})
     assert whole_database() == before
 
 
@@ -170,8 +170,8 @@ def test_a_viewer_cannot_label(act, victor, whole_database):
     for function, arguments in (
         (set_tag, {"key": "k", "value": "v", "version": 1}),
         (delete_tag, {"key": "k", "version": 1}),
-        (set_alias, {"alias": "champion", "version": 1}),
-        (delete_alias, {"alias": "champion"}),
+        (set_alias, {"alias": "best", "version": 1}),
+        (delete_alias, {"alias": "best"}),
     ):
         with pytest.raises(NotAllowed):
             act(function, **arguments, actor=viewer)

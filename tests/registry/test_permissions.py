@@ -16,11 +16,13 @@ from boards.access.permissions import GROUPS
 from boards.models import AuditEvent, User
 from boards.registry.catalog.labels import set_alias
 from boards.registry.catalog.registration import register_version
+from boards.registry.policies.governed_aliases import set_governed_alias
 from boards.registry.policies.guardrails import set_guardrail
 from boards.registry.policies.limits import set_wip_limit
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.requests import request_transition
 from boards.registry.transitions.transitions import transition_stage
+from obeya.aliases.governed import GovernedAlias
 from obeya.errors import NotAllowed
 from obeya.imports import ImportedModel
 from obeya.metrics import MetricDefinition
@@ -114,6 +116,9 @@ CALLS = [
     ("set_wip_limit", {"limit": WipLimit(Stage.STAGING, 3)}, ADMINISTRATORS),
     ("set_wip_limit", {"limit": WipLimit(Stage.STAGING, 3), "name": None}, ADMINISTRATORS),
     ("remove_wip_limit", {"stage": Stage.PRODUCTION}, ADMINISTRATORS),
+    ("set_governed_alias", {"governed": GovernedAlias("stable")}, ADMINISTRATORS),
+    ("set_governed_alias", {"governed": GovernedAlias("stable"), "name": None}, ADMINISTRATORS),
+    ("remove_governed_alias", {"alias": "next"}, ADMINISTRATORS),
     ("register_versions", {"drafts": [VersionDraft("bert")]}, REGISTERERS),
     ("service_account", {"username": "ci", "scopes": [Scope.READ]}, ADMINISTRATORS),
     ("create_user", {"username": "dora", "group": "viewer"}, ADMINISTRATORS),
@@ -181,6 +186,7 @@ def resnet50(db):
     set_wip_limit(limit=WipLimit(Stage.PRODUCTION, 9), **rule)
     policy = PromotionPolicy(Stage.PRODUCTION).require_metric("f1", Comparison.GT, 1)
     set_policy(policy=dataclasses.replace(policy, mode=Mode.WARN), **rule)
+    set_governed_alias(governed=GovernedAlias("next", Stage.STAGING), **rule)
     set_alias(name="resnet50", alias="old", version=2, actor=SYSTEM, at=NOON)
 
 

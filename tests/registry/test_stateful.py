@@ -37,6 +37,7 @@ from obeya import (
     Stage,
     StageTransition,
 )
+from obeya.aliases.governed import AliasMode, GovernedAlias
 from obeya.policy.results import Mode
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import LimitMode, WipLimit
@@ -194,7 +195,7 @@ class RegistriesAgree(RuleBasedStateMachine):
     def untag(self, name: str, version: int | None) -> None:
         self.both(lambda r: r.delete_tag(name, "k", version))
 
-    @rule(name=names, number=numbers, alias=st.sampled_from(["best", "next"]))
+    @rule(name=names, number=numbers, alias=st.sampled_from(["best", "next", "champion"]))
     def alias(self, name: str, number: int, alias: str) -> None:
         self.both(lambda r: r.set_alias(name, alias, number))
 
@@ -275,6 +276,15 @@ class RegistriesAgree(RuleBasedStateMachine):
     )
     def limit(self, name: str | None, stage: Stage, limit: int, mode: LimitMode) -> None:
         self.both(lambda r: r.set_wip_limit(WipLimit(stage, limit, mode), name))
+
+    @rule(
+        name=st.none() | names,
+        alias=st.sampled_from(["best", "champion"]),
+        stage=st.sampled_from([Stage.STAGING, Stage.PRODUCTION]),
+        mode=st.sampled_from(AliasMode),
+    )
+    def govern(self, name: str | None, alias: str, stage: Stage, mode: AliasMode) -> None:
+        self.both(lambda r: r.set_governed_alias(GovernedAlias(alias, stage, mode), name))
 
     @rule(name=st.none() | names, stage=stages)
     def no_limit(self, name: str | None, stage: Stage) -> None:

@@ -534,7 +534,8 @@ def test_each_archived_version_has_an_event_of_the_same_operation(move, new_even
     assert made.archived == (1, 2)
     assert [version(number).stage for number in (1, 2, 3)] == ["archived", "archived", "production"]
     assert counts() == (0, 0, 1, 2)
-    events = new_events()
+    *events, alias = new_events()
+    assert (alias.action, alias.data) == ("alias.set", {"alias": "champion", "old": 2})
     assert [(e.version.number, e.from_stage, e.to_stage) for e in events] == [
         (1, "production", "archived"),
         (2, "production", "archived"),
@@ -619,8 +620,8 @@ def test_no_event_is_earlier_than_the_one_before_it_even_when_the_clock_goes_bac
     move(1, STAGING, at=LATER)
     made = move(1, PRODUCTION, at=NOON - timedelta(days=9))
 
-    first, second = new_events()
-    assert (first.occurred_at, second.occurred_at) == (LATER, LATER)
+    first, second, alias = new_events()
+    assert first.occurred_at == second.occurred_at == alias.occurred_at == LATER
     assert made.timestamp == version(1).stage_entered_at == LATER
     assert second.recorded_at >= first.recorded_at
 

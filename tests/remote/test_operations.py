@@ -12,9 +12,10 @@ import pytest
 import urllib3
 
 from obeya import Comparison, NotFound, PromotionPolicy, RemoteRegistry, Stage
+from obeya.aliases.governed import GovernedAlias
 from obeya.imports import ImportedModel, ImportedVersion
 from obeya.records import VersionDraft
-from obeya.refusals import Conflict
+from obeya.refusals import AliasRefused, Conflict
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import WipLimit
 from obeya.transitions.requests import RequestStatus
@@ -415,6 +416,32 @@ def test_remove_wip_limit(registry: RemoteRegistry, name: str) -> None:
     registry.remove_wip_limit(Stage.STAGING, name)
     with pytest.raises(NotFound):
         registry.remove_wip_limit(Stage.STAGING, name)
+
+
+def test_set_governed_alias(registry: RemoteRegistry, name: str) -> None:
+    registry.set_governed_alias(GovernedAlias("best"), name)
+    with pytest.raises(AliasRefused, match="Development to Staging, then to Production"):
+        registry.set_alias(name, "best", 1)
+
+
+def test_remove_governed_alias(registry: RemoteRegistry, name: str) -> None:
+    registry.set_governed_alias(GovernedAlias("best"), name)
+    registry.remove_governed_alias("best", name)
+    registry.set_alias(name, "best", 1)
+    with pytest.raises(NotFound):
+        registry.remove_governed_alias("best", name)
+
+
+def test_get_governed_aliases(registry: RemoteRegistry, name: str) -> None:
+    registry.set_governed_alias(GovernedAlias("next", Stage.STAGING), name)
+    assert [each.alias for each in registry.get_governed_aliases(name)] == ["champion", "next"]
+    assert [each.alias for each in registry.get_governed_aliases()] == ["champion"]
+
+
+def test_list_governed_aliases(registry: RemoteRegistry, name: str) -> None:
+    registry.set_governed_alias(GovernedAlias("next", Stage.STAGING), name)
+    found = [(model, each.alias) for model, each in registry.list_governed_aliases()]
+    assert found == [(None, "champion"), (name, "next")]
 
 
 # The log and the account

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, PolicyRevision
 from boards.registry.database import DatabaseRegistry
+from obeya.aliases.governed import CHAMPION
 from obeya.policy.bounds import Comparison
-from obeya.policy.file import PolicyFileError, read_policies, write_policies
+from obeya.policy.file import PolicyFileError, read_policy_file, write_policy_file
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.rules import RequiredTag, TimeInStage
 from obeya.stages import Stage
@@ -35,8 +36,10 @@ def test_what_is_written_is_read_back(given: list[PromotionPolicy], model: str |
     model = None if model is None else model.encode("utf-8", "ignore").decode() or "m"
     if model is not None and not model.isprintable():
         model = "m"
-    text = write_policies((model, policy) for policy in given)
-    assert [(p.model, p.policy) for p in read_policies(text)] == [(model, p) for p in given]
+    text = write_policy_file((model, policy) for policy in given)
+    assert [(p.model, p.policy) for p in read_policy_file(text).policies] == [
+        (model, p) for p in given
+    ]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,7 @@ def test_what_is_written_is_read_back(given: list[PromotionPolicy], model: str |
 )
 def test_an_invalid_file_is_refused_with_the_line(text: str, line: int, says: str) -> None:
     with pytest.raises(PolicyFileError, match=says) as refused:
-        read_policies(text)
+        read_policy_file(text)
     assert refused.value.line == line
 
 
@@ -81,7 +84,7 @@ def test_every_mistake_is_named_with_its_line() -> None:
         "      - f1 >= 0.5\n    mood: warn\n  - stage: staging\n    mode: grim\n"
     )
     with pytest.raises(PolicyFileError) as refused:
-        read_policies(text)
+        read_policy_file(text)
     assert [problem.split(":")[0] for problem in refused.value.problems] == [
         "line 2",
         "line 4",
@@ -93,7 +96,7 @@ def test_every_mistake_is_named_with_its_line() -> None:
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        read_policies(text)
+        read_policy_file(text)
     except PolicyFileError as refused:
         assert refused.line >= 1  # noqa: PT017 - most texts are refused, not all
 
@@ -173,3 +176,52 @@ def test_an_unreadable_file_ends_with_a_message(run: Callable[..., Result], tmp_
     assert "policies.yml: line 1: “policies” must be a list." in refused.output
     (tmp_path / "latin.yml").write_bytes(b"\xe9")
     assert CliRunner().invoke(command, ["apply", str(tmp_path / "latin.yml")]).exit_code == 2
+
+
+ALIASES = """\
+governed_aliases:
+  - alias: champion
+  - {alias: stable, model: bert, mode: guarded}
+  - {alias: champion, model: bert, mode: free}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("governed_aliases: {}", 1, "is a list"),
+        ("governed_aliases:\n  - 5", 2, "is a mapping"),
+        ("governed_aliases:\n  - mode: free", 2, "“alias” is missing"),
+        ("governed_aliases:\n  - {alias: a, role: b}", 2, "“role” is not a key"),
+        ("governed_aliases:\n  - {alias: v1}", 2, "reserved"),
+        ("governed_aliases:\n  - {alias: a, stage: development}", 2, "only to Staging"),
+        ("governed_aliases:\n  - {alias: a, mode: strict}", 2, "not a mode"),
+        ("governed_aliases:\n  - {alias: 5}", 2, "is a text"),
+        (ALIASES + "  - alias: Champion\n", 5, "Duplicate alias"),
+    ],
+)
+def test_an_alias_that_cannot_be_is_refused_with_the_line(text: str, line: int, says: str) -> None:
+    with pytest.raises(PolicyFileError, match=says) as refused:
+        read_policy_file(text)
+    assert refused.value.line == line
+
+
+def test_governed_aliases_are_applied_and_exported(
+    registry: DatabaseRegistry, run: Callable[..., Result]
+) -> None:
+    dry = run("apply", "--dry-run", text=ALIASES)
+    assert (dry.exit_code, registry.get_governed_aliases("bert")) == (10, [CHAMPION])
+    assert dry.output == (
+        "all models, alias champion:\n  + follows Production\n"
+        "bert, alias stable:\n  + guarded, bound to Production\n"
+        "bert, alias champion:\n  + free\n"
+    )
+    assert run("apply", text=ALIASES).output.endswith("3 changed.\n")
+    assert [str(each.mode) for each in registry.get_governed_aliases("bert")] == ["free", "guarded"]
+    exported = run("export").output
+    assert run("apply", "--dry-run", text=exported).output == "Nothing to change.\n"
+    changed = run("apply", text=exported.replace("guarded", "follows"))
+    assert "  + follows Production\n  - guarded, bound to Production\n" in changed.output
+    missing = run("apply", text="governed_aliases:\n  - {alias: a, model: nobody}")
+    assert missing.exit_code == 2
+    assert "line 2: there is no registered model named “nobody”" in missing.output

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from boards.access.actors import SYSTEM
-from boards.models import User
+from boards.models import Alias, ModelVersion, User
 from boards.registry.catalog.metrics import define_metric
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
@@ -197,6 +197,26 @@ def test_the_filter_suggests_metrics_that_were_measured_or_defined(
     names = ("latency_ms", "top1")
     options = "".join(f'<option value="{name} &gt;= "></option>' for name in names)
     assert f"{options}</datalist>" in page
+
+
+def test_cards_show_their_governed_aliases(
+    registry: DatabaseRegistry, client_of: Callable[[User], Client], alice: User
+) -> None:
+    for _ in range(2):
+        registry.register_model("one")
+    registry.set_alias("one", "best", 2)
+    for stage in (Stage.STAGING, Stage.PRODUCTION):
+        registry.transition_stage("one", 1, stage)
+    client = client_of(alice)
+    page = text_of(client.get("/"))
+    assert page.count("@champion") == 1
+    assert "Governed alias: follows Production." in page
+    assert "@best" not in page
+    second = ModelVersion.objects.get(number=2)
+    Alias.objects.filter(name="champion").update(version=second)
+    page = text_of(client.get("/"))
+    said = "“champion” points to v2, which is in Development, not in Production. Set it to v1."
+    assert f'<span class="lamp lamp-attention" title="{said}">@champion' in page
 
 
 def test_the_number_of_statements_does_not_grow_with_the_board(

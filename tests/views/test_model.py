@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import escape
 
-from boards.models import User
+from boards.models import Alias, ModelVersion, User
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from tests.views.page_text import text_of
@@ -64,6 +64,23 @@ def test_the_champion_is_marked_and_others_are_compared_with_it(
     assert page.count("is-champion") == 1
     assert "↑ +0.05" in page
     assert "↓ −0.1" in page
+
+
+def test_aliases_say_what_governs_them_and_what_is_wrong_with_them(
+    model: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    client = client_of(alice)
+    model.set_alias("resnet50", "best", 2)
+    page = text_of(client.get("/models/resnet50/"))
+    assert "champion → v1</a>" in page
+    assert "follows Production" in page
+    assert "lamp-attention" not in page
+    wrong = ModelVersion.objects.get(number=2)
+    Alias.objects.filter(name="champion").update(version=wrong)
+    page = text_of(client.get("/models/resnet50/"))
+    said = "“champion” points to v2, which is in Development, not in Production. Set it to v1."
+    assert f'<p class="lamp lamp-attention">{said}</p>' in page
+    assert said in text_of(client.get("/models/resnet50/versions/2/"))
 
 
 def test_the_timeline_shows_production_as_a_drawing_and_as_text(

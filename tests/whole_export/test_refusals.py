@@ -158,7 +158,7 @@ def test_an_altered_byte_is_found_by_the_digest_of_the_file(folder: Path) -> Non
         ("", "is not the manifest"),
         ("[]", "is not the manifest"),
         ("{}", "is not the manifest"),
-        ('{"format": 2}', "has the format 2, but this version of Obeya reads 1"),
+        ('{"format": 3}', "has the format 3, but this version of Obeya reads 1 to 2"),
         ('{"format": 1}', "is not the manifest"),
         (
             '{"format": 1, "files": {"../x.jsonl": {"rows": 1, "sha256": "%s"}},'

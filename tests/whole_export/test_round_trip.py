@@ -26,6 +26,7 @@ from boards.registry.catalog.metrics import define_metric
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies.limits import set_wip_limit
 from boards.registry.transfer.whole_import import import_rows
+from obeya.aliases.governed import GovernedAlias
 from obeya.artifacts.manifest import FileEntry
 from obeya.errors import RegistryError
 from obeya.metrics import Direction, Metric, MetricDefinition
@@ -128,6 +129,9 @@ STEPS = st.one_of(
         lambda w, n: set_wip_limit(
             limit=WipLimit(Stage.STAGING, n, LimitMode.WARN), name=None, actor=SYSTEM, at=w.now
         )
+    ),
+    step(who, st.sampled_from(["best", "next"]), st.sampled_from([None, *NAMES]))(
+        lambda w, u, a, n: w.as_(u).set_governed_alias(GovernedAlias(a, Stage.STAGING), n)
     ),
     step(text)(
         lambda w, t: define_metric(

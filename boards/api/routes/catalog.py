@@ -1,7 +1,8 @@
-"""Models, their tags and their aliases."""
+"""Models, their tags, their aliases and governed aliases."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from django.http import HttpResponse
@@ -13,19 +14,32 @@ from boards.access.permissions import Permission
 from boards.api.answers import answer, done, if_match, is_known, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, name_cursor, name_place
-from boards.api.schemas.basics import Page
-from boards.api.schemas.catalog import AliasTarget, Model, ModelChange, TagValue, Version
+from boards.api.schemas.basics import Items, Page
+from boards.api.schemas.catalog import (
+    AliasTarget,
+    GovernedAliasIn,
+    Model,
+    ModelChange,
+    TagValue,
+    Version,
+)
+from boards.api.schemas.catalog import GovernedAlias as GovernedAliasSchema
 from boards.models import RegisteredModel
 from boards.queries.catalog.model_records import model_records, models_page
+from boards.queries.facts.governed_aliases import configured_aliases, governed_aliases
 from boards.queries.facts.records import find_model
 from boards.queries.facts.visible_models import visible_models
 from boards.registry.catalog import catalog as catalog_writes
 from boards.registry.catalog import labels as label_writes
 from boards.registry.database import DatabaseRegistry
+from boards.registry.policies import governed_aliases as alias_writes
 from boards.registry.unchanged import all_or_nothing
 from obeya import names
+from obeya.aliases.governed import AliasMode, AliasSource, GovernedAlias
 from obeya.documents.catalog import model_document, version_document
+from obeya.documents.governance import governed_alias_document
 from obeya.errors import NotFound
+from obeya.stages import Stage
 
 router = Router(tags=["Models"])
 
@@ -130,7 +144,10 @@ def get_version_by_alias(request: ApiRequest, name: Name, alias: AliasName) -> H
 def set_alias(
     request: ApiRequest, name: Name, alias: AliasName, target: AliasTarget
 ) -> HttpResponse:
-    """Point an alias to a version. An existing alias is moved."""
+    """Point an alias to a version. An existing alias is moved.
+
+    A governed alias can only point to a version in its stage; transitions set it.
+    """
     with if_match(request, name):
         label_writes.set_alias(
             name=name,
@@ -144,7 +161,7 @@ def set_alias(
 
 @router.delete("/models/{name}/aliases/{alias}", response={204: None})
 def delete_alias(request: ApiRequest, name: Name, alias: AliasName) -> HttpResponse:
-    """Remove an alias."""
+    """Remove an alias. A governed alias cannot be removed."""
     with if_match(request, name):
         label_writes.delete_alias(name=name, alias=alias, actor=request.actor, at=timezone.now())
     return done()
@@ -152,3 +169,74 @@ def delete_alias(request: ApiRequest, name: Name, alias: AliasName) -> HttpRespo
 
 def _model(row: RegisteredModel) -> HttpResponse:
     return answer(model_document(model_records([row])[0]), revision=row.chain_length)
+
+
+@router.get("/governed-aliases", response=Items[GovernedAliasSchema])
+def list_governed_aliases(request: ApiRequest) -> HttpResponse:
+    """List the alias names that are governed or set free, by default and then for each model."""
+    request.actor.require_anywhere(Permission.VIEW)
+    default = [(None, each) for each in governed_aliases(None).configured]
+    configured = configured_aliases(visible_models(request.actor))
+    return _listed([*default, *(pair for pair in configured if pair[0] is not None)])
+
+
+@router.put("/governed-aliases/{alias}", response=GovernedAliasSchema)
+def set_governed_alias(
+    request: ApiRequest, alias: AliasName, given: GovernedAliasIn
+) -> HttpResponse:
+    """Govern an alias of every model, or set it free. Existing aliases are not changed."""
+    return _govern(request, None, alias, given)
+
+
+@router.delete("/governed-aliases/{alias}", response={204: None})
+def remove_governed_alias(request: ApiRequest, alias: AliasName) -> HttpResponse:
+    """Remove the default configuration of an alias. That of the workflow applies again."""
+    return _release(request, None, alias)
+
+
+@router.get("/models/{name}/governed-aliases", response=Items[GovernedAliasSchema])
+def list_model_governed_aliases(request: ApiRequest, name: Name) -> HttpResponse:
+    """List the alias names that are governed or set free for a model, sorted by name."""
+    request.actor.require(Permission.VIEW, name)
+    model = find_model(name)
+    return _listed(
+        (model.name if each.source is AliasSource.MODEL else None, each)
+        for each in governed_aliases(model).configured
+    )
+
+
+@router.put("/models/{name}/governed-aliases/{alias}", response=GovernedAliasSchema)
+def set_model_governed_alias(
+    request: ApiRequest, name: Name, alias: AliasName, given: GovernedAliasIn
+) -> HttpResponse:
+    """Govern an alias of a model, or set it free. It replaces the default for this model."""
+    return _govern(request, name, alias, given)
+
+
+@router.delete("/models/{name}/governed-aliases/{alias}", response={204: None})
+def remove_model_governed_alias(request: ApiRequest, name: Name, alias: AliasName) -> HttpResponse:
+    """Remove the model's configuration of an alias. The default applies again."""
+    return _release(request, name, alias)
+
+
+def _listed(found: Iterable[tuple[str | None, GovernedAlias]]) -> HttpResponse:
+    return answer({"items": [governed_alias_document(each, model) for model, each in found]})
+
+
+def _govern(
+    request: ApiRequest, name: str | None, alias: str, given: GovernedAliasIn
+) -> HttpResponse:
+    source = AliasSource.REGISTRY if name is None else AliasSource.MODEL
+    stage = Stage(given.stage) if given.stage else Stage.PRODUCTION
+    governed = GovernedAlias(alias, stage, AliasMode(given.mode), source)
+    alias_writes.set_governed_alias(
+        governed=governed, name=name, actor=request.actor, at=timezone.now()
+    )
+    return answer(governed_alias_document(governed, name))
+
+
+def _release(request: ApiRequest, name: str | None, alias: str) -> HttpResponse:
+    alias_writes.remove_governed_alias(
+        alias=alias, name=name, actor=request.actor, at=timezone.now()
+    )
+    return done()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import Field
 
-from boards.api.schemas.basics import Body, Finite, StageName, Time, VersionNumber
+from boards.api.schemas.basics import Body, Finite, GatedStage, StageName, Time, VersionNumber
 from boards.registry.catalog.catalog import HEADLINE_METRICS_MAX
 from obeya import names
 
@@ -123,6 +123,26 @@ class AliasTarget(Body):
     """The version that an alias points to."""
 
     version: VersionNumber
+
+
+class GovernedAliasIn(Body):
+    """How an alias is governed. A free alias has no stage."""
+
+    mode: Literal["follows", "guarded", "free"] = "follows"
+    stage: GatedStage | None = None
+
+
+class GovernedAlias(Schema):
+    """An alias that is bound to a stage, or set free.
+
+    `source` is where it is configured; `model` is null unless that is a model.
+    """
+
+    alias: str
+    model: str | None
+    stage: GatedStage | None
+    mode: Literal["follows", "guarded", "free"]
+    source: Literal["model", "registry", "workflow"]
 
 
 class NewMetrics(Body):

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet, Sum
 from boards import models
 from boards.access.actors import owner_name
 from boards.queries.facts.evidence import MoveFacts
+from boards.queries.facts.governed_aliases import AliasLine, alias_lines
 from boards.queries.facts.policies_in_force import PoliciesInForce
 from boards.queries.facts.records import definitions, metric_records
 from boards.queries.metrics.champion_comparison import MeasuredMetric, measured
@@ -53,8 +54,8 @@ class Reason:
 class Card:
     """One version on the board. `champion` is the number of its model's champion, if any.
 
-    `lamp_reasons` explain the status; empty if there is no next stage to check.
-    `is_breached`: an alert is raised for it.
+    `aliases` are its governed aliases. `lamp_reasons` explain the status; empty if there is no next
+    stage to check. `is_breached`: an alert is raised for it.
     """
 
     pk: int
@@ -67,6 +68,7 @@ class Card:
     stage_entered_at: datetime
     metrics: tuple[MeasuredMetric, ...]
     champion: int | None
+    aliases: tuple[AliasLine, ...]
     lamp: Lamp
     lamp_text: str
     lamp_reasons: tuple[Reason, ...]
@@ -219,6 +221,7 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
     named = all(headlines.values())
     facts = MoveFacts(rows, policies, shown=set().union(*headlines.values()) if named else None)
     breached = _breached(rows)
+    aliases = alias_lines(models.Alias.objects.filter(version__in=[row.pk for row in rows]))
     for row in rows:
         own = facts.metrics.get(row.pk, {})
         champion_id = row.model.champion_id
@@ -247,6 +250,7 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
             stage_entered_at=row.stage_entered_at,
             metrics=tuple(measured(name, own, standing or {}, facts.definitions) for name in names),
             champion=row.model.champion.number if row.model.champion else None,
+            aliases=tuple(line for line in aliases.get(row.pk, ()) if line.governed),
             lamp=lamp,
             lamp_text=lamp_text,
             lamp_reasons=lamp_reasons,

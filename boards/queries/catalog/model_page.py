@@ -13,6 +13,7 @@ from boards import models
 from boards.access.actors import owner_name
 from boards.queries.board.board_columns import headline_names
 from boards.queries.facts.evidence import workflow_of
+from boards.queries.facts.governed_aliases import AliasLine, aliases_of
 from boards.queries.facts.records import definitions, find_model, metric_records
 from boards.queries.metrics.champion_comparison import MeasuredMetric
 from boards.queries.paging.whole_number import whole_number
@@ -118,7 +119,7 @@ class ModelPage:
     counts: tuple[tuple[Stage, int], ...]
     champion: int | None
     tags: Mapping[str, str]
-    aliases: tuple[tuple[str, int], ...]
+    aliases: tuple[AliasLine, ...]
     columns: tuple[MetricDefinition, ...]
     hidden_columns: int
     rows: tuple[VersionRow, ...]
@@ -138,7 +139,7 @@ class ModelPage:
 
 
 def model_page(name: str, query: VersionsQuery) -> ModelPage:
-    """Return the page of a model; ten statements for any number of versions.
+    """Return the page of a model; at most thirteen statements for any number of versions.
 
     Raises:
         NotFound: there is no model of that name.
@@ -167,11 +168,7 @@ def model_page(name: str, query: VersionsQuery) -> ModelPage:
         tags=dict(
             models.ModelTag.objects.filter(model=model).order_by("key").values_list("key", "value")
         ),
-        aliases=tuple(
-            models.Alias.objects.filter(model=model)
-            .order_by("name")
-            .values_list("name", "version__number")
-        ),
+        aliases=aliases_of(model),
         columns=columns,
         hidden_columns=max(0, len(measured) - COLUMNS_MAX),
         rows=tuple(

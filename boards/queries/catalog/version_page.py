@@ -11,6 +11,7 @@ from django.utils import timezone
 from boards import models
 from boards.queries.checks.frozen_check import OutcomeRow, outcome_rows
 from boards.queries.facts.artifact import Folder, artifact_of, tree_of
+from boards.queries.facts.governed_aliases import AliasLine, alias_lines
 from boards.queries.facts.history import transitions
 from boards.queries.facts.judgement import judge
 from boards.queries.facts.open_requests import OpenRequest, open_requests
@@ -77,6 +78,7 @@ class VersionPage:
 
     version: ModelVersion
     tags: tuple[TagChip, ...]
+    aliases: tuple[AliasLine, ...]
     champion: int | None
     metrics: tuple[MeasuredMetric, ...]
     judgement: TransitionJudgement | None
@@ -122,6 +124,7 @@ def version_page(name: str, number: int) -> VersionPage:
     return VersionPage(
         version=record,
         tags=tuple(TagChip.of(key, value) for key, value in record.tags.items()),
+        aliases=tuple(alias_lines(models.Alias.objects.filter(version=row)).get(row.pk, ())),
         champion=model.champion.number if model.champion else None,
         metrics=tuple(
             measured(name, record.measurements, standing, defined) for name in record.measurements

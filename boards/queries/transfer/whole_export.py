@@ -26,7 +26,8 @@ CHUNK = 1_000
 class Noun:
     """One exported table: its file and model, and the columns that are not exported.
 
-    `held` are the members that list the names of rows that are related to a row.
+    `held` are the members that list the names of rows that are related to a row. `since` is the
+    format that the table came with.
     """
 
     file: str
@@ -34,6 +35,7 @@ class Noun:
     _: KW_ONLY
     left_out: frozenset[str] = frozenset()
     held: tuple[str, ...] = ()
+    since: int = 1
 
     @property
     def columns(self) -> tuple[Field[Any, Any], ...]:
@@ -65,6 +67,7 @@ NOUNS = (
     Noun("live_values.jsonl", models.LiveValue),
     Noun("andons.jsonl", models.Andon),
     Noun("wip_limits.jsonl", models.WipLimit),
+    Noun("governed_aliases.jsonl", models.GovernedAlias, since=2),
     Noun("blobs.jsonl", models.Blob),
     Noun("blob_uploads.jsonl", models.BlobUpload),
     Noun("artifact_files.jsonl", models.ArtifactFile),

@@ -11,6 +11,7 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.registry.commit import writing_model
 from boards.registry.transitions.alerts import clear_andons
+from boards.registry.transitions.aliases import update_aliases
 from boards.registry.transitions.champion import update_champion
 from boards.registry.transitions.open_requests import settle_requests, withdraw_requests
 from obeya import names
@@ -110,6 +111,7 @@ def delete_version(*, name: str, version: int, actor: Actor, at: datetime) -> No
         settle_requests(write, row, None)
         clear_andons(write, version=row)
         update_champion(write)
+        update_aliases(write, {stage: [row.number]})
 
 
 def delete_model(*, name: str, actor: Actor, at: datetime) -> None:

@@ -6,11 +6,17 @@ from datetime import datetime
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Permission
+from boards.access.permissions import Permission, permission_for_transition
+from boards.queries.facts.evidence import workflow_of
+from boards.queries.facts.governed_aliases import governed_aliases, last_entered
 from boards.registry.commit import ModelWrite, writing_model
+from boards.registry.transitions.aliases import point_alias
 from obeya import names
+from obeya.aliases.governed import AliasMode
+from obeya.aliases.rules import AliasFacts, check_delete, check_set
 from obeya.errors import NotFound
 from obeya.records import Action
+from obeya.stages import Stage
 
 
 def set_tag(
@@ -70,49 +76,74 @@ def delete_tag(
 
 
 def set_alias(*, name: str, alias: str, version: int, actor: Actor, at: datetime) -> None:
-    """Set an alias of a model to a version. An existing alias is moved."""
+    """Set an alias of a model to a version. An existing alias is moved.
+
+    Setting it to where it already points does nothing.
+
+    Raises:
+        NotAllowed: the actor does not have the register permission or, if the alias is guarded, the
+            permission to move versions into its stage.
+        AliasRefused: the alias is governed, and the version is not where it can point to.
+    """
     actor.require(Permission.REGISTER, name)
     alias = names.alias(alias)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
-        present = (
-            models.Alias.objects.filter(model=write.model, name=alias)
-            .select_related("version")
-            .first()
-        )
+        present = _alias_row(write, alias)
         if present and present.version_id == row.pk:
             return
-        models.Alias.objects.update_or_create(
-            model=write.model, name=alias, defaults={"version": row}
-        )
-        write.touch()
-        write.record(
-            Action.ALIAS_SET,
-            version=row,
-            data={"alias": alias, "old": present.version.number if present else None},
-        )
+        facts = _governed(write, alias, row)
+        if facts is not None:
+            check_set(facts, workflow_of(write.model))
+        point_alias(write, alias, row, present)
 
 
 def delete_alias(*, name: str, alias: str, actor: Actor, at: datetime) -> None:
     """Remove an alias.
 
     Raises:
+        NotAllowed: as for `set_alias`.
         NotFound: the model has no such alias.
+        AliasRefused: the alias is governed, and points to where it belongs.
     """
     actor.require(Permission.REGISTER, name)
     alias = names.stored_form(alias)
     with writing_model(name, actor=actor, at=at) as write:
-        present = (
-            models.Alias.objects.filter(model=write.model, name=alias)
-            .select_related("version")
-            .first()
-        )
+        present = _alias_row(write, alias)
         if present is None:
             raise NotFound(f"{write.model.name} has no alias “{alias}”.", what="alias")
-        version = present.version
-        present.delete()
-        write.touch()
-        write.record(Action.ALIAS_DELETED, version=version, data={"alias": alias})
+        facts = _governed(write, alias, present.version)
+        if facts is not None:
+            check_delete(facts)
+        point_alias(write, alias, None, present)
+
+
+def _alias_row(write: ModelWrite, alias: str) -> models.Alias | None:
+    rows = models.Alias.objects.filter(model=write.model, name=alias)
+    return rows.select_related("version").first()
+
+
+def _governed(write: ModelWrite, alias: str, version: models.ModelVersion) -> AliasFacts | None:
+    """Return what a governed alias is judged by; None if the name is not governed.
+
+    Raises:
+        NotAllowed: the alias is guarded, and the actor cannot move versions into its stage.
+    """
+    governed = governed_aliases(write.model).of(alias)
+    if governed is None:
+        return None
+    if governed.mode is AliasMode.GUARDED:
+        wanted = permission_for_transition(None, governed.stage)
+        write.actor.require(wanted, write.model.name)
+    last = last_entered(write.model, governed.bound_stage)
+    return AliasFacts(
+        governed=governed,
+        alias=alias,
+        model=write.model.name,
+        version=version.number,
+        stage=Stage(version.stage),
+        last_entered=last.number if last else None,
+    )
 
 
 def _tag_value(write: ModelWrite, version: models.ModelVersion | None, key: str) -> str | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from datetime import datetime
 
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
-from boards.registry.commit import ChainWrite, ModelWrite, writing_model, writing_site
+from boards.registry.commit import ModelWrite, writing_owner
 from obeya.errors import NotFound
 from obeya.records import Action
 from obeya.stages import Stage
@@ -25,7 +24,7 @@ def set_wip_limit(*, limit: WipLimit, name: str | None = None, actor: Actor, at:
     """
     actor.require(Permission.EDIT_POLICY, name)
     values = {"limit": limit.limit, "mode": limit.mode.value}
-    with _writing(name, actor, at) as write:
+    with writing_owner(name, actor=actor, at=at) as write:
         model = write.model if isinstance(write, ModelWrite) else None
         present = models.WipLimit.objects.filter(model=model, stage=limit.stage.value)
         if present.values(*values).first() == values:
@@ -45,17 +44,9 @@ def remove_wip_limit(*, stage: Stage, name: str | None = None, actor: Actor, at:
     """
     actor.require(Permission.EDIT_POLICY, name)
     stage = limited_stage(stage)
-    with _writing(name, actor, at) as write:
+    with writing_owner(name, actor=actor, at=at) as write:
         model = write.model if isinstance(write, ModelWrite) else None
         gone, _ = models.WipLimit.objects.filter(model=model, stage=stage.value).delete()
         if not gone:
             raise NotFound(f"{stage.label} has no WIP limit.", what="wip_limit")
         write.record(Action.WIP_LIMIT_REMOVED, to_stage=stage)
-
-
-def _writing(name: str | None, actor: Actor, at: datetime) -> AbstractContextManager[ChainWrite]:
-    return (
-        writing_site(actor=actor, at=at)
-        if name is None
-        else writing_model(name, actor=actor, at=at)
-    )

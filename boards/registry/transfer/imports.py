@@ -7,7 +7,7 @@ origin, a separate channel, and the time that the other registry states.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -17,13 +17,15 @@ from boards.access.permissions import Permission
 from boards.registry.artifacts.artifacts import attach_files, named_content
 from boards.registry.catalog.registration import checked_draft, describe_new, register_in
 from boards.registry.commit import ModelWrite, writing_new_or_present_model
+from boards.registry.transitions.aliases import point_alias, update_aliases
 from boards.registry.transitions.moves import make_move
 from obeya import names
+from obeya.aliases.governed import look_alike_key
 from obeya.artifacts.manifest import checked_entries
 from obeya.audit.chain import timestamp
 from obeya.errors import AlreadyExists, InvalidInput, NotFound
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
-from obeya.records import Action, Channel, VersionDraft
+from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
 from obeya.values import as_tags
 
@@ -75,6 +77,7 @@ class _Import:
         self.existing: list[int] = []
         self.refused: dict[int, str] = {}
         self.kept_aliases: list[str] = []
+        self._entered: set[Stage] = set()
 
     def bring(self, versions: tuple[ImportedVersion, ...]) -> None:
         """Register and move the new versions, in the order in which it happened."""
@@ -97,6 +100,7 @@ class _Import:
                 self._move(version)
             else:
                 self._register(version)
+        self._update_aliases({alias for version in new for alias in version.aliases})
         for version in new:
             self._point_aliases(version)
 
@@ -152,25 +156,37 @@ class _Import:
                 "",
                 archive_existing=False,
                 data={"imported": self._imported(version)},
+                with_aliases=False,
             )
+            self._entered.add(version.stage)
 
     def _point_aliases(self, version: ImportedVersion) -> None:
+        """Import the aliases of a version unchanged, also those that are governed here."""
         row = self.imported.get(version.version)
         if row is None:
             return
         for alias in map(names.alias, version.aliases):
-            target, made = models.Alias.objects.select_related("version").get_or_create(
-                model=self._write.model, name=alias, defaults={"version": row}
-            )
-            if made:
-                self._write.record(
-                    Action.ALIAS_SET, version=row, data={"alias": alias, "old": None}
-                )
-            else:
+            present = models.Alias.objects.filter(model=self._write.model, name=alias)
+            target = present.select_related("version").first()
+            if target is None:
+                point_alias(self._write, alias, row, None)
+            elif target.version_id != row.pk:
                 self.kept_aliases.append(
                     f"The alias “{alias}” was not moved to v{version.version}: "
                     f"in this registry it points to v{target.version.number}."
                 )
+
+    def _update_aliases(self, imported: Collection[str]) -> None:
+        """Update the governed aliases of the stages that versions entered.
+
+        Those that only the other registry has are imported unchanged instead.
+        """
+        # The moves of this import must be in the log.
+        self._write.flush()
+        present = models.Alias.objects.filter(model=self._write.model)
+        keys = {look_alike_key(alias) for alias in present.values_list("name", flat=True)}
+        skipped = {look_alike_key(alias) for alias in imported} - keys
+        update_aliases(self._write, dict.fromkeys(self._entered, ()), skipped=skipped)
 
     def _imported(self, version: ImportedVersion) -> dict[str, Any]:
         return {

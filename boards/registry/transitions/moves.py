@@ -12,6 +12,7 @@ from boards.queries.facts.evidence import MoveFacts, limits_on, named_occupants
 from boards.queries.facts.open_requests import OpenRequest
 from boards.registry.commit import ModelWrite
 from boards.registry.transitions.alerts import clear_andons
+from boards.registry.transitions.aliases import update_aliases
 from boards.registry.transitions.champion import update_champion
 from boards.registry.transitions.checks import check_reference, store_check
 from boards.registry.transitions.open_requests import settle_requests
@@ -97,10 +98,12 @@ def make_move(
     archive_existing: bool,
     action: Action = Action.STAGE_TRANSITIONED,
     data: Mapping[str, object] | None = None,
+    with_aliases: bool = True,
 ) -> StageTransition:
     """Move a version to a stage and, with `archive_existing`, the others there to Archived.
 
-    Nothing is checked any more. All moves share one operation id.
+    Nothing is checked any more. All moves share one operation id. `with_aliases`: the governed
+    aliases of the two stages are updated.
     """
     from_stage = Stage(row.stage)
     operation = uuid.uuid4()
@@ -108,6 +111,8 @@ def make_move(
     event_data = {**(check_reference(check) if check else {}), **(data or {})}
     _enter(write, row, to_stage, operation, action, event_data, reason)
     update_champion(write, entered=row if to_stage is Stage.PRODUCTION else None)
+    if with_aliases:
+        update_aliases(write, {from_stage: [row.number], to_stage: archived}, entered=row)
     return StageTransition(
         model=write.model.name,
         version=row.number,

@@ -212,13 +212,13 @@ def aliases():
     client.create_registered_model("aliased")
     for _ in range(2):
         client.create_model_version("aliased", "s3://bucket/aliased")
-    client.set_registered_model_alias("aliased", "champion", "1")
-    client.set_registered_model_alias("aliased", "champion", "2")
+    client.set_registered_model_alias("aliased", "best", "1")
+    client.set_registered_model_alias("aliased", "best", "2")
     client.set_registered_model_alias("aliased", "a" * 255, "1")
-    assert str(client.get_model_version_by_alias("aliased", "champion").version) == "2"
-    assert client.get_model_version("aliased", "2").aliases == ["champion"]
+    assert str(client.get_model_version_by_alias("aliased", "best").version) == "2"
+    assert client.get_model_version("aliased", "2").aliases == ["best"]
     assert {k: str(v) for k, v in client.get_registered_model("aliased").aliases.items()} == {
-        "champion": "2",
+        "best": "2",
         "a" * 255: "1",
     }
     assert str(client.get_model_version_by_alias("aliased", "latest").version) == "2"
@@ -231,7 +231,7 @@ def aliases():
         "Model Version (name=aliased, version=7) not found",
         client.set_registered_model_alias,
         "aliased",
-        "champion",
+        "best",
         "7",
     )
     refused(
@@ -241,9 +241,29 @@ def aliases():
         "aliased",
         "nobody",
     )
-    client.delete_registered_model_alias("aliased", "champion")
-    client.delete_registered_model_alias("aliased", "champion")
+    client.delete_registered_model_alias("aliased", "best")
+    client.delete_registered_model_alias("aliased", "best")
     assert client.get_model_version("aliased", "2").aliases == []
+
+
+def governed_aliases():
+    client.create_registered_model("governed")
+    for _ in range(3):
+        client.create_model_version("governed", "s3://bucket/governed")
+    set_alias, move = client.set_registered_model_alias, client.transition_model_version_stage
+    move("governed", "2", "Staging")
+    for alias in ("champion", "Champion", "CHAMPION"):
+        sentence = refused("RESOURCE_CONFLICT", alias, set_alias, "governed", alias, "2")
+        assert "Move v2 from Staging to Production." in sentence, sentence
+    move("governed", "2", "Production")
+    assert str(client.get_model_version_by_alias("governed", "champion").version) == "2"
+    set_alias("governed", "champion", "2")
+    refused("RESOURCE_CONFLICT", "Staging, then to", set_alias, "governed", "champion", "3")
+    delete = client.delete_registered_model_alias
+    refused("RESOURCE_CONFLICT", "cannot be deleted", delete, "governed", "champion")
+    assert str(client.get_model_version_by_alias("governed", "champion").version) == "2"
+    move("governed", "2", "Archived")
+    assert client.get_registered_model("governed").aliases == {}
 
 
 if __name__ == "__main__":
@@ -253,4 +273,5 @@ if __name__ == "__main__":
     stages()
     gates()
     aliases()
+    governed_aliases()
     print("every method did what it should")

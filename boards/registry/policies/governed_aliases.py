@@ -1,0 +1,67 @@
+"""Writes to governed aliases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from boards import models
+from boards.access.actors import Actor
+from boards.access.permissions import Permission
+from boards.queries.facts.governed_aliases import governed_alias_record
+from boards.registry.commit import ChainWrite, ModelWrite, writing_owner
+from obeya import names
+from obeya.aliases.governed import GovernedAlias, governed_alias_not_found, look_alike_key
+from obeya.records import Action
+
+
+def set_governed_alias(
+    *, governed: GovernedAlias, name: str | None = None, actor: Actor, at: datetime
+) -> None:
+    """Govern an alias of one model or (None) of all models, or set it free.
+
+    The same configuration again writes nothing. Existing aliases are not changed. A configuration
+    of a name that looks alike is replaced.
+
+    Raises:
+        NotAllowed: the actor does not have the edit_policy permission.
+    """
+    actor.require(Permission.EDIT_POLICY, name)
+    with writing_owner(name, actor=actor, at=at) as write:
+        present = _present(write, governed.alias)
+        if present is not None and governed_alias_record(present) == governed:
+            return
+        row = present or models.GovernedAlias(model=_model(write))
+        row.alias = governed.alias
+        row.stage = governed.stage.value if governed.stage else ""
+        row.mode = governed.mode.value
+        row.save()
+        data = {"alias": governed.alias, "mode": governed.mode.value}
+        write.record(Action.ALIAS_GOVERNED, to_stage=governed.stage, data=data)
+
+
+def remove_governed_alias(
+    *, alias: str, name: str | None = None, actor: Actor, at: datetime
+) -> None:
+    """Remove the configuration of an alias name, of one model or (None) of the registry.
+
+    Raises:
+        NotAllowed: the actor does not have the edit_policy permission.
+        NotFound: the name is not configured there.
+    """
+    actor.require(Permission.EDIT_POLICY, name)
+    with writing_owner(name, actor=actor, at=at) as write:
+        present = _present(write, names.stored_form(alias))
+        if present is None:
+            raise governed_alias_not_found(alias)
+        present.delete()
+        write.record(Action.ALIAS_UNGOVERNED, data={"alias": present.alias})
+
+
+def _model(write: ChainWrite) -> models.RegisteredModel | None:
+    return write.model if isinstance(write, ModelWrite) else None
+
+
+def _present(write: ChainWrite, alias: str) -> models.GovernedAlias | None:
+    key = look_alike_key(alias)
+    rows = models.GovernedAlias.objects.filter(model=_model(write))
+    return next((row for row in rows if look_alike_key(row.alias) == key), None)
