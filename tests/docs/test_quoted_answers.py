@@ -9,6 +9,7 @@ import pytest
 
 from boards.mlflow_protocol.errors import translated
 from obeya import Comparison, InMemoryRegistry, PromotionPolicy, Stage, TransitionRefused
+from obeya.refusals import AliasRefused
 from scripts.webhook_events import messages
 from tests.docs.pages import ROOT, block, pages, shape, text_of
 
@@ -42,3 +43,14 @@ def test_the_refusal_that_mlflow_shows():
         registry.transition_stage("churn", version, Stage.PRODUCTION)
     error = translated(refused.value, name="churn", version=str(version))
     assert f"{error.code}: {error}" == block("docs/mlflow.md", "text", "refusal")
+
+
+def test_the_refused_alias_that_mlflow_shows():
+    registry = InMemoryRegistry()
+    for _ in range(4):
+        version = registry.register_model("churn").version
+    registry.transition_stage("churn", version, Stage.STAGING)
+    with pytest.raises(AliasRefused) as refused:
+        registry.set_alias("churn", "champion", version)
+    error = translated(refused.value, name="churn", version=str(version))
+    assert f"{error.code}: {error}" == block("docs/mlflow.md", "text", "alias refusal")

@@ -67,6 +67,21 @@ def test_an_archived_version_that_was_deleted_since_is_left_out(registry, ask):
     assert 'data-name="m v1"' not in page
 
 
+def test_the_former_champion_is_shown_without_its_mark(registry, ask):
+    for _ in range(3):
+        registry.register_model("m")
+    for number in (1, 2, 3):
+        registry.transition_stage("m", number, Stage.STAGING)
+    for number in (1, 2):
+        moved = registry.transition_stage("m", number, Stage.PRODUCTION)
+    page = text_of(ask(moved))
+    cards = {part.partition('"')[0]: part for part in page.split('data-name="m ')[1:]}
+    # v3 is the last in Staging now, which an alias could follow.
+    assert list(cards) == ["v2", "v3", "v1"]
+    assert [name for name, card in cards.items() if "@champion" in card] == ["v2"]
+    assert page.count('hx-swap="outerHTML"') == 2
+
+
 @pytest.mark.parametrize("deletion", ["version", "model"])
 def test_a_move_of_a_version_deleted_since_is_still_reported(registry, ask, deletion):
     moved = promoted(registry, "m", 1)

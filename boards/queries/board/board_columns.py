@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -175,6 +175,21 @@ def cards_of(
     shown = _versions().filter(Q(number=moved) | Q(pk__in=matching), model=model_id)
     rows = {row.number: row for row in shown}
     return list(_cards([rows[number] for number in (moved, *others) if number in rows]))
+
+
+def remarked_versions(model_id: int, stages: Iterable[Stage], moved: Collection[int]) -> list[int]:
+    """Return the versions whose champion mark or governed aliases the move of others changed.
+
+    That is the version that entered each of the `stages` last, apart from those that `moved`. One
+    statement for each stage.
+    """
+    there = models.ModelVersion.objects.filter(model=model_id, deleted_at=None)
+    there = there.exclude(number__in=moved).order_by("-stage_entered_at", "-pk")
+    return [
+        number
+        for stage in stages
+        for number in there.filter(stage=stage.value).values_list("number", flat=True)[:1]
+    ]
 
 
 def _versions() -> QuerySet[models.ModelVersion]:

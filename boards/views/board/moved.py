@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from boards import models
 from boards.access.permissions import Permission, has_permission
 from boards.queries.board.andons import raised_andons
-from boards.queries.board.board_columns import cards_of, stage_counts
+from boards.queries.board.board_columns import cards_of, remarked_versions, stage_counts
 from boards.queries.facts.evidence import workflow_of
 from boards.queries.facts.records import find_model
 from boards.queries.policies.limits import column_limits
@@ -53,10 +53,16 @@ def _shown_on_board(request: Request, moved: StageTransition) -> dict[str, Any] 
         model = find_model(moved.model)
     except NotFound:
         return None
-    shown = board_context(request, model, moved.version, moved.archived)
+    numbers = (moved.version, *moved.archived)
+    touched = [each for each in (moved.from_stage, moved.to_stage) if each and each.is_gated]
+    remarked = remarked_versions(model.pk, touched, numbers)
+    shown = board_context(request, model, moved.version, (*moved.archived, *remarked))
     card = next(iter(shown["cards"]), None)
     if card is None or card.number != moved.version:
         return None
+    cards = shown["cards"]
+    shown["cards"] = [each for each in cards if each.number in numbers]
+    shown["remarked"] = [each for each in cards if each.number not in numbers]
     back = None if moved.is_rollback else moved.from_stage
     undo = back if back and workflow_of(model).check(moved.to_stage, back) is None else None
     return {
