@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from obeya import names
 from obeya.errors import AlreadyExists
+from obeya.memory.aliases import update_aliases
 from obeya.memory.rows import Model
 from obeya.memory.store import MemoryStore
 from obeya.metrics import metric_document
@@ -130,7 +131,7 @@ def delete_version(store: MemoryStore, name: str, version: int) -> None:
     model.entered[found.stage].remove(found.version)
     store.append(model.chain, Action.VERSION_DELETED, version=found.version, from_stage=found.stage)
     store.left(model, found.version, None)
-    store.update_aliases(model, {found.stage: [found.version]})
+    update_aliases(store, model, {found.stage: [found.version]})
 
 
 def delete_model(store: MemoryStore, name: str) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from obeya.aliases.governed import GovernedAlias
 from obeya.audit.chain import AuditEvent, BrokenLink
 from obeya.comparison import VersionComparison, compare
-from obeya.memory import catalog, guardrails, labels, moves, policies, requests
+from obeya.memory import aliases, catalog, guardrails, labels, moves, policies, requests
 from obeya.memory.rows import moves_of
 from obeya.memory.store import MemoryStore
 from obeya.metrics import MetricDefinition
@@ -278,24 +278,24 @@ class InMemoryRegistry(ModelRegistry):
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         with self._lock:
-            labels.set_alias(self._store, name, alias, version)
+            aliases.set_alias(self._store, name, alias, version)
 
     def delete_alias(self, name: str, alias: str) -> None:
         with self._lock:
-            labels.delete_alias(self._store, name, alias)
+            aliases.delete_alias(self._store, name, alias)
 
     def set_governed_alias(self, governed: GovernedAlias, name: str | None = None) -> None:
         with self._lock:
-            labels.set_governed_alias(self._store, governed, name)
+            aliases.set_governed_alias(self._store, governed, name)
 
     def remove_governed_alias(self, alias: str, name: str | None = None) -> None:
         with self._lock:
-            labels.remove_governed_alias(self._store, alias, name)
+            aliases.remove_governed_alias(self._store, alias, name)
 
     def get_governed_aliases(self, name: str | None = None) -> Sequence[GovernedAlias]:
         with self._lock:
             model = None if name is None else self._store.model(name)
-            return self._store.governed_aliases(model).configured
+            return aliases.governed_aliases(self._store, model).configured
 
     def set_description(self, name: str, text: str, version: int | None = None) -> None:
         with self._lock:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from obeya import names
-from obeya.aliases.governed import GovernedAlias, GovernedAliases
-from obeya.aliases.rules import aliases_after_move
+from obeya.aliases.governed import GovernedAlias
 from obeya.audit.chain import (
     SYSTEM_ACTOR,
     AuditEvent,
@@ -22,6 +21,7 @@ from obeya.audit.chain import (
 )
 from obeya.documents.policy_results import refusal_documents
 from obeya.errors import RefusalKind, model_not_found, version_not_found
+from obeya.memory.aliases import update_aliases
 from obeya.memory.rows import Chain, Model, Policies, evidence_of, last_entered
 from obeya.policy.in_force import guarding_policy
 from obeya.policy.policy import PromotionPolicy
@@ -188,37 +188,7 @@ class MemoryStore:
             reason=reason,
             data=data or {},
         )
-        self.update_aliases(model, {version.stage: [version.version], to_stage: archived})
-
-    def governed_aliases(self, model: Model | None) -> GovernedAliases:
-        """Return the governed aliases of a model, or (None) the defaults."""
-        own = model.governed.values() if model else ()
-        return GovernedAliases(self.workflow, self.governed.values(), own)
-
-    def update_aliases(self, model: Model, departed: Mapping[Stage, Collection[int]]) -> None:
-        """Update the governed aliases of stages that versions entered or left.
-
-        `departed` has these stages, each with the versions that left it.
-        """
-        for governed in self.governed_aliases(model).bound_to(departed):
-            changes = aliases_after_move(
-                governed,
-                model.aliases,
-                last_entered=last_entered(model, governed.bound_stage),
-                departed=departed[governed.bound_stage],
-            )
-            for alias, version in changes.items():
-                self.point_alias(model, alias, version)
-
-    def point_alias(self, model: Model, alias: str, version: int | None) -> None:
-        """Set an alias to a version, or (None) remove it, and append the event."""
-        old = model.aliases.pop(alias, None)
-        if version is None:
-            self.append(model.chain, Action.ALIAS_DELETED, version=old, data={"alias": alias})
-            return
-        model.aliases[alias] = version
-        data = {"alias": alias, "old": old}
-        self.append(model.chain, Action.ALIAS_SET, version=version, data=data)
+        update_aliases(self, model, {version.stage: [version.version], to_stage: archived})
 
     def champion_of(self, model: Model, judged: ModelVersion) -> Evidence | None:
         """Return the champion's evidence; None if there is none or `judged` is the champion."""
