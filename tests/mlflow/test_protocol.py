@@ -386,7 +386,7 @@ def test_a_version_created_from_another_keeps_the_file_location(
 
 
 def test_a_governed_alias_is_refused_with_a_token_and_without(
-    settings: Any, call: Call, churn: DatabaseRegistry
+    settings: Any, call: Call, churn: DatabaseRegistry, token_of: Callable[..., str]
 ) -> None:
     settings.OBEYA_ANONYMOUS = "write"
     churn.transition_stage("churn", 1, Stage.STAGING)
@@ -404,8 +404,10 @@ def test_a_governed_alias_is_refused_with_a_token_and_without(
     churn.set_governed_alias(GovernedAlias("champion", mode=AliasMode.GUARDED))
     churn.register_model("churn")
     wish["version"] = "2"
-    refused(send("POST", path, wish), "PERMISSION_DENIED", 403, "Production")
-    refused(call("POST", path, wish), "RESOURCE_CONFLICT", 409, "is bound to Production")
+    writer = {"Authorization": f"Bearer {token_of(Scope.WRITE)}"}
+    refused(send("POST", path, wish, **writer), "PERMISSION_DENIED", 403, "Production")
+    for each in (call, send):
+        refused(each("POST", path, wish), "RESOURCE_CONFLICT", 409, "is bound to Production")
 
 
 @pytest.mark.parametrize("version", ["0", "-1", "99999999999", "2"])

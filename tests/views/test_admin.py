@@ -35,6 +35,7 @@ from boards.registry.webhooks.deliveries import (
 )
 from boards.registry.webhooks.endpoints import create_webhook
 from obeya import Comparison, PromotionPolicy, Stage
+from obeya.aliases.governed import GovernedAlias
 from obeya.artifacts.manifest import FileEntry
 from obeya.metrics import MetricDefinition
 from obeya.records import Action, Channel
@@ -79,6 +80,7 @@ def governed(filled: DatabaseRegistry) -> DatabaseRegistry:
     """Add a row to every other table: a request with an approval, a waiver, an alert, a limit."""
     registry, name, now = filled, "a<script>", datetime.now(UTC)
     registry.set_wip_limit(WipLimit(Stage.PRODUCTION, 3))
+    registry.set_governed_alias(GovernedAlias("next", Stage.STAGING), name)
     registry.waive(
         name, 1, ["accuracy > 0.9"], reason="<script>", expires_at=now + timedelta(days=1)
     )

@@ -27,8 +27,7 @@ assert [f.path for f in client.list_artifacts(run.info.run_id, "notes")] == ["no
 assert [f.file_size for f in client.list_artifacts(run.info.run_id, "large")] == [7_000_000]
 version = client.get_model_version(NAME, "1")
 client.transition_model_version_stage(NAME, "1", "Staging")
-client.transition_model_version_stage(NAME, "1", "Production")
-client.set_registered_model_alias(NAME, "champion", "1")
+client.set_registered_model_alias(NAME, "best", "1")
 where = client.get_model_version_download_uri(NAME, "1")
 assert where.startswith(f"{HERE}/api/2.0/mlflow-artifacts/artifacts/versions/"), where
 print("done")
