@@ -173,16 +173,16 @@ def _read_aliases(nodes: Iterable[yaml.Node]) -> tuple[list[FileAlias], list[Pol
 
 def _alias(node: yaml.Node) -> FileAlias:
     line = _line(node)
-    parts = dict(_pairs(node, "A governed alias is a mapping with the key “alias”."))
+    parts = dict(_pairs(node, "A governed alias must be a mapping with the key “alias”."))
     for name, (key, _) in parts.items():
         if name not in ("alias", "model", "mode", "stage"):
-            raise PolicyFileError(_line(key), f"“{name[:64]}” is not a key of a governed alias.")
+            raise PolicyFileError(_line(key), f"Unknown key “{name[:64]}” in a governed alias.")
     if "alias" not in parts:
         raise PolicyFileError(line, "The key “alias” is missing.")
     plain = {name: _plain(value) for name, (_, value) in parts.items()}
     for name, value in plain.items():
         if not isinstance(value, str) or not value:
-            raise PolicyFileError(_line(parts[name][1]), f"“{name}” is a text.")
+            raise PolicyFileError(_line(parts[name][1]), f"“{name}” must be text.")
     try:
         governed = GovernedAlias(
             plain["alias"],

@@ -189,14 +189,14 @@ governed_aliases:
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
-        ("governed_aliases: {}", 1, "is a list"),
-        ("governed_aliases:\n  - 5", 2, "is a mapping"),
+        ("governed_aliases: {}", 1, "must be a list"),
+        ("governed_aliases:\n  - 5", 2, "must be a mapping"),
         ("governed_aliases:\n  - mode: free", 2, "“alias” is missing"),
-        ("governed_aliases:\n  - {alias: a, role: b}", 2, "“role” is not a key"),
+        ("governed_aliases:\n  - {alias: a, role: b}", 2, "Unknown key “role”"),
         ("governed_aliases:\n  - {alias: v1}", 2, "reserved"),
         ("governed_aliases:\n  - {alias: a, stage: development}", 2, "only to Staging"),
         ("governed_aliases:\n  - {alias: a, mode: strict}", 2, "not a mode"),
-        ("governed_aliases:\n  - {alias: 5}", 2, "is a text"),
+        ("governed_aliases:\n  - {alias: 5}", 2, "must be text"),
         (ALIASES + "  - alias: Champion\n", 5, "Duplicate alias"),
     ],
 )
