@@ -260,7 +260,9 @@ def apply_file(
             make(changes)
         except Conflict as error:
             raise ChangedMeanwhile(f"{error} Run the command again.") from None
-        click.echo(f"Changed {len(changes)} {'policy' if len(changes) == 1 else 'policies'}.")
+        count, aliases = len(changes), sum(isinstance(each, AliasChange) for each in changes)
+        words = ("entry", "entries") if aliases else ("policy", "policies")
+        click.echo(f"Changed {count} {words[0] if count == 1 else words[1]}.")
 
 
 def _show_alias(model: str | None, old: GovernedAlias | None, new: GovernedAlias) -> None:

@@ -66,8 +66,14 @@ def content_of(folder: Path) -> dict[str, list[object]]:
     }
 
 
-def test_an_old_installation_starts_verifies_and_can_be_used(old: Place) -> None:
-    heads = set(command(old, "audit", "head").splitlines())
+def test_an_old_installation_starts_verifies_and_can_be_used(
+    old: Place, new_place: NewPlace
+) -> None:
+    # The command reads only upgraded installations: a second one, without the start's own event.
+    migrated = new_place("migrated")
+    migrated.fill()
+    assert migrate(migrated).returncode == 0
+    heads = set(command(migrated, "audit", "head").splitlines())
     # Its endpoints are no longer there, so nothing is sent.
     served = Served(old.data, OBEYA_WORKER="0", **old.variables)
     try:

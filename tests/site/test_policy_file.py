@@ -216,7 +216,7 @@ def test_governed_aliases_are_applied_and_exported(
         "bert, alias stable:\n  + guarded, bound to Production\n"
         "bert, alias champion:\n  + free\n"
     )
-    assert run("apply", text=ALIASES).output.endswith("3 changed.\n")
+    assert run("apply", text=ALIASES).output.endswith("Changed 3 entries.\n")
     assert [str(each.mode) for each in registry.get_governed_aliases("bert")] == ["free", "guarded"]
     exported = run("export").output
     assert run("apply", "--dry-run", text=exported).output == "Nothing to change.\n"
