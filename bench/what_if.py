@@ -61,9 +61,10 @@ def main() -> None:
 
 def drafts() -> dict[str, PromotionPolicy]:
     """Return the drafts to run, the fastest first."""
+    from obeya.policy.artifact_rules import ArtifactDigest
     from obeya.policy.bounds import Comparison
     from obeya.policy.policy import PromotionPolicy
-    from obeya.policy.rules import ArtifactDigest, RequiredDescription, RequiredTag, TimeInStage
+    from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
     from obeya.stages import Stage
 
     empty = PromotionPolicy(Stage.PRODUCTION)

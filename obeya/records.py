@@ -38,6 +38,7 @@ class Action(StrEnum):
     METRICS_LOGGED = "model_version.metrics_logged"
     VERSION_DESCRIBED = "model_version.described"
     ARTIFACT_STORED = "model_version.artifact_stored"
+    ARTIFACT_INSPECTED = "model_version.artifact_inspected"
     VERSION_TAGGED = "model_version.tag_set"
     VERSION_UNTAGGED = "model_version.tag_deleted"
     STAGE_TRANSITIONED = "model_version.stage_transitioned"
@@ -96,6 +97,7 @@ _SENTENCES = {
     Action.METRICS_LOGGED: "logged metrics",
     Action.VERSION_DESCRIBED: "edited the description of the version",
     Action.ARTIFACT_STORED: "stored the artifact",
+    Action.ARTIFACT_INSPECTED: "inspected the artifact again",
     Action.VERSION_TAGGED: "tagged the version",
     Action.VERSION_UNTAGGED: "removed a tag from the version",
     Action.STAGE_TRANSITIONED: "moved the version",

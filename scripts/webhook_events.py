@@ -64,10 +64,15 @@ def messages() -> dict[str, Any]:
 def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of calls
     """Trigger one event of each action, through the functions of the write path."""
     from boards.access.actors import SYSTEM, Actor
-    from boards.models import User, Waiver
+    from boards.models import ModelVersion, User, Waiver
     from boards.registry.accounts.tokens import create_token, revoke_token
     from boards.registry.accounts.users import create_sign_in_link, create_user, set_password
     from boards.registry.artifacts.artifacts import set_artifact, store_blob
+    from boards.registry.artifacts.inspection import (
+        forget_inspections,
+        inspect_version,
+        outdated_versions,
+    )
     from boards.registry.catalog.catalog import configure_model
     from boards.registry.catalog.metrics import define_metric
     from boards.registry.database import DatabaseRegistry
@@ -138,10 +143,15 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of ca
     ada.set_governed_alias(GovernedAlias("stable", mode=AliasMode.GUARDED), name)
     ada.remove_governed_alias("stable", name)
     configure_model(name=name, headline_metrics=("accuracy",), actor=admin, at=now())
-    content = b"weights"
+    content = b"\x00weights"
     blob = store_blob(body=io.BytesIO(content), size=len(content), actor=admin, at=now())
     files = [FileEntry("weights.bin", blob.sha256)]
     set_artifact(name=name, version=2, files=files, actor=admin, at=now())
+    # As if an earlier version of Obeya had inspected them, and found nothing.
+    ModelVersion.objects.update(artifact_warnings=[])
+    forget_inspections()
+    for pk in outdated_versions():
+        inspect_version(pk=pk, actor=SYSTEM, at=now())
     accuracy = MetricDefinition("accuracy", Direction.HIGHER)
     define_metric(definition=accuracy, actor=admin, at=now())
 

@@ -21,12 +21,14 @@ class Blob(models.Model):
     The row is created after the content was placed, and removed in the transaction that removes
     the content.
 
-    `findings` is the result of `obeya.artifacts.findings`.
+    `findings` is the result of `obeya.artifacts.findings`, by the version `inspector` of the
+    inspection.
     """
 
     sha256 = models.CharField(max_length=64, unique=True)
     size = models.PositiveBigIntegerField()
     findings = models.JSONField(default=dict)
+    inspector = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
     # The time of the last upload: new content is attached to a version only after its upload.
     sent_at = models.DateTimeField()

@@ -94,6 +94,10 @@ class ModelVersion(models.Model):
     # Null if no files of it are stored here.
     artifact_size = models.PositiveBigIntegerField(null=True, editable=False)
     artifact_warnings = models.JSONField(default=list, blank=True, editable=False)
+    # Sentences about code that runs when the files are loaded.
+    artifact_code = models.JSONField(default=list, blank=True, editable=False)
+    # The oldest version of the inspection that read one of the files; 0 is older than any.
+    artifact_inspector = models.PositiveSmallIntegerField(default=0, editable=False)
     source_run = models.CharField(max_length=250, blank=True)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="owned_versions"

@@ -1,205 +1,184 @@
-"""Search for pickles in a file, and in the archives and compressed streams it is or contains.
+"""Archives and compressed files: zip, tar, gzip, bzip2, xz, LZMA and zlib.
 
-Archives are read within a budget, because a small archive can unpack to any size. Parts that were
-not searched completely are reported, never skipped silently.
+Every byte has to belong to a member, a header or padding, because loaders disagree about the rest.
 """
 
 from __future__ import annotations
 
 import bz2
-import io
 import lzma
+import stat
 import struct
 import tarfile
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, BinaryIO, Protocol, cast
 
-from obeya.artifacts.pickles import PickleFinding, Stream, find_pickle
+from obeya.artifacts.pickles import Stream
+from obeya.artifacts.reading import PIECE, Budget, NotInspected, Source
 
-UNPACKED_MAX = 256 * 1024 * 1024
 MEMBERS_MAX = 10_000
-_DEPTH_MAX = 3
 _DIRECTORY_MAX = 32 * 1024 * 1024
-_NESTED_MAX = 16 * 1024 * 1024
-_PICKLES_SHOWN = 20
-_NAME_SHOWN = 250
-_PIECE = 64 * 1024
-_ZIP_TAIL = 65_557
-_ZLIB_FIRST, _GZIP_WBITS = 0x78, 16 + zlib.MAX_WBITS
+_IN_MEMORY = 4 * 1024 * 1024
+_LZMA_MEMORY = 128 * 1024 * 1024
+_ZIP_TAIL = 65_557 + 76
+_ZIP_END = 22
+_LOCAL = struct.Struct("<4s2xHH4x4xIIHH")
+_LOCAL_SIZE = 30
+_STORED, _HAS_DESCRIPTOR, _ENCRYPTED = 0, 0x08, 0x01
+_UNKNOWN_SIZE = 0xFFFFFFFF
+_DESCRIPTOR_SIZES = (12, 16, 20, 24)
+_ERRORS = (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, zipfile.BadZipFile)
+
+Member = tuple[str, Source]
 
 
-@dataclass(slots=True)
-class PickleSearch:
-    """The pickles found in a file, each with the archive member that contains it.
+def zip_members(source: Source, budget: Budget) -> Iterator[Member]:
+    """Yield name and content of each member of a zip archive.
 
-    The member is empty for the file itself. `unsearched` says why a part of the file could not be
-    searched; it is empty if everything was searched.
+    Raises:
+        NotInspected: the archive is broken, or not all of its bytes belong to its members.
     """
-
-    pickles: list[tuple[str, PickleFinding]] = field(default_factory=list)
-    unsearched: str = ""
-
-
-def search_pickles(file: BinaryIO, size: int) -> PickleSearch:
-    """Search a seekable file; nothing of it is kept or run."""
-    search = _Search()
+    _check_directory(source)
     try:
-        file.seek(0)
-        search.stream(file, "", 0)
-        if _looks_like_zip(file, size):
-            search.zip(file, size, "", 0)
-    except _Spent:
-        search.found.unsearched = "its unpacked content exceeds the search limit"
-    return search.found
+        with zipfile.ZipFile(cast(IO[bytes], source.opened())) as archive:
+            infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
+            if len(infos) > MEMBERS_MAX:
+                raise NotInspected(f"too large (more than {MEMBERS_MAX:,} members)")
+            ends = [*(info.header_offset for info in infos[1:]), archive.start_dir]
+            for info, end in zip(infos, ends, strict=True):
+                budget.step()
+                start = _data_start(source, info)
+                if info.compress_type == _STORED:
+                    yield info.filename, source.region(start, info.file_size)
+                elif not info.is_dir():
+                    with archive.open(info) as opened, spooled(opened, budget) as content:
+                        yield info.filename, content
+                _check_end(source, info, start + info.compress_size, end)
+            last = source.read_at(source.size - _ZIP_END, _ZIP_END)
+            if not infos or infos[0].header_offset or last[:4] != b"PK\x05\x06" or archive.comment:
+                raise NotInspected("the zip archive has bytes outside its members")
+            if len({info.filename for info in infos}) < len(infos):
+                raise NotInspected("the zip archive has two members of the same name")
+    except (NotImplementedError, RuntimeError) as error:
+        raise NotInspected("a member is encrypted or compressed in an unknown way") from error
+    except (*_ERRORS, struct.error) as error:
+        _raise_error_of_system(error)
+        raise NotInspected("the zip archive is damaged") from error
 
 
-class _Spent(Exception):
-    """The budget is used up."""
+def is_zip(source: Source) -> bool:
+    """Return whether loaders find a zip archive here: they read its directory, at the end."""
+    if _directory_size(source) > _DIRECTORY_MAX:
+        return source.read_at(0, 2) == b"PK"
+    if _directory_size(source) == 0:
+        return source.read_at(0, 4) == b"PK\x03\x04"
+    try:
+        with zipfile.ZipFile(cast(IO[bytes], source.opened())) as archive:
+            return bool(archive.infolist())
+    except (*_ERRORS, struct.error, NotImplementedError):
+        return source.read_at(0, 4) == b"PK\x03\x04"
 
 
-class _Search:
-    def __init__(self) -> None:
-        self.found = PickleSearch()
-        self._budget = UNPACKED_MAX
-        self._members = MEMBERS_MAX
+def _check_directory(source: Source) -> None:
+    size = _directory_size(source)
+    if not size:
+        raise NotInspected("the directory of the zip archive cannot be read")
+    if size > _DIRECTORY_MAX:
+        raise NotInspected("too large (the directory of the zip archive)")
 
-    def stream(self, raw: Stream, where: str, depth: int) -> None:
-        """Search a stream that is read from the first byte to the last."""
-        source = _Peeked(raw)
-        head = source.peek(512)
-        unpacked = _unpacked(head, source)
-        if unpacked is not None or _is_tar(head):
-            if depth >= _DEPTH_MAX:
-                self.found.unsearched = "its archives are nested too deeply"
-            elif unpacked is not None:
-                self._unless_broken(lambda: self.stream(self._metered(unpacked), where, depth + 1))
-            else:
-                self._unless_broken(lambda: self._tar(source, where, depth))
+
+def _directory_size(source: Source) -> int:
+    """Return the size of a zip archive's directory in bytes, as the record at its end states it."""
+    tail = source.read_at(max(0, source.size - _ZIP_TAIL), _ZIP_TAIL)
+    end = tail.rfind(b"PK\x05\x06")
+    if end < 0 or len(tail) - end < _ZIP_END:
+        return 0
+    length = int.from_bytes(tail[end + 12 : end + 16], "little")
+    if length == _UNKNOWN_SIZE:
+        large = tail.rfind(b"PK\x06\x06", 0, end)
+        length = int.from_bytes(tail[large + 40 : large + 48], "little") if large >= 0 else 0
+    return length
+
+
+def _data_start(source: Source, info: zipfile.ZipInfo) -> int:
+    """Return the place of a member's data, after its header, which must agree with the directory.
+
+    Some loaders read only the headers, others only the directory.
+    """
+    header = source.read_at(info.header_offset, _LOCAL_SIZE)
+    if len(header) < _LOCAL_SIZE:
+        raise NotInspected("the zip archive is damaged")
+    magic, flags, method, packed, size, name_size, extra_size = _LOCAL.unpack(header)
+    name = source.read_at(info.header_offset + _LOCAL_SIZE, name_size)
+    known = (name.decode("cp437"), name.decode("utf-8", "replace"))
+    agrees = magic == b"PK\x03\x04" and method == info.compress_type and info.orig_filename in known
+    if not flags & _HAS_DESCRIPTOR:
+        agrees = agrees and packed in (info.compress_size, _UNKNOWN_SIZE)
+        agrees = agrees and size in (info.file_size, _UNKNOWN_SIZE)
+    if info.compress_type == _STORED:
+        agrees = agrees and info.compress_size == info.file_size
+    if not agrees:
+        raise NotInspected("the headers of the zip archive contradict its directory")
+    if (flags | info.flag_bits) & _ENCRYPTED:
+        raise NotInspected("a member is encrypted or compressed in an unknown way")
+    if stat.S_ISLNK(info.external_attr >> 16):
+        raise NotInspected("the zip archive contains a link")
+    return info.header_offset + _LOCAL_SIZE + int(name_size) + int(extra_size)
+
+
+def _check_end(source: Source, info: zipfile.ZipInfo, data_end: int, end: int) -> None:
+    gap = end - data_end
+    if info.flag_bits & _HAS_DESCRIPTOR and gap in _DESCRIPTOR_SIZES:
+        stated = source.read_at(data_end, gap)
+        start = 4 if gap in (16, 24) else 0
+        if stated[start : start + 4] == info.CRC.to_bytes(4, "little"):
             return
-        if head[:4] == b"PK\x03\x04" and depth:
-            self._nested_zip(source, where, depth)
-            return
-        if head[:6] == b"\x93NUMPY":
-            _skip_numpy_header(source)
-        finding = find_pickle(source)
-        if finding is not None and len(self.found.pickles) < _PICKLES_SHOWN:
-            self.found.pickles.append((where[:_NAME_SHOWN], finding))
-
-    def zip(self, file: BinaryIO, size: int, where: str, depth: int) -> None:
-        """Search the members of a zip archive, as torch.save and numpy.savez write."""
-        if not 0 < _zip_directory_size(file, size) <= _DIRECTORY_MAX:
-            self.found.unsearched = "the archive's directory cannot be read"
-            return
-        try:
-            with zipfile.ZipFile(file) as archive:
-                for member in archive.infolist():
-                    if member.is_dir():
-                        continue
-                    self._count_member()
-                    self._zip_member(archive, member, where, depth)
-        except (zipfile.BadZipFile, struct.error, ValueError, OSError):
-            self.found.unsearched = "the archive is damaged"
-
-    def _zip_member(
-        self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str, depth: int
-    ) -> None:
-        name = f"{where}/{member.filename}" if where else member.filename
-        try:
-            with archive.open(member) as opened:
-                self.stream(self._metered(opened), name, depth + 1)
-        except (NotImplementedError, RuntimeError):
-            self.found.unsearched = "a part is encrypted or uses an unknown compression method"
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError):
-            self.found.unsearched = "a part of the archive is damaged"
-
-    def _tar(self, source: Stream, where: str, depth: int) -> None:
-        with tarfile.open(fileobj=_AsFile(source), mode="r|") as archive:
-            for member in archive:
-                self._count_member()
-                opened = archive.extractfile(member) if member.isfile() else None
-                if opened is not None:
-                    name = f"{where}/{member.name}" if where else member.name
-                    self.stream(self._metered(opened), name, depth + 1)
-
-    def _nested_zip(self, source: _Peeked, where: str, depth: int) -> None:
-        content = source.read_all(_NESTED_MAX + 1)
-        if depth >= _DEPTH_MAX or len(content) > _NESTED_MAX:
-            self.found.unsearched = "a nested archive is too large or nested too deeply"
-            return
-        self.zip(io.BytesIO(content), len(content), where, depth)
-
-    def _unless_broken(self, search: Callable[[], None]) -> None:
-        try:
-            search()
-        except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError):
-            self.found.unsearched = "the compressed data is damaged"
-
-    def _count_member(self) -> None:
-        self._members -= 1
-        if self._members < 0:
-            raise _Spent
-
-    def _metered(self, stream: Stream) -> Stream:
-        return _Metered(stream, self)
-
-    def spend(self, size: int) -> None:
-        self._budget -= size
-        if self._budget < 0:
-            raise _Spent
+    if gap:
+        raise NotInspected("the zip archive has bytes outside its members")
 
 
-class _Metered:
-    """A stream that counts every byte against the budget."""
-
-    def __init__(self, stream: Stream, search: _Search) -> None:
-        self._stream, self._search = stream, search
-
-    def read(self, size: int, /) -> bytes:
-        piece = self._stream.read(size)
-        self._search.spend(len(piece))
-        return piece
+def is_tar(head: bytes) -> bool:
+    """Return whether the first 512 bytes are the header of a tar archive, by its checksum."""
+    try:
+        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
-class _Peeked:
-    """A stream whose beginning can be read in advance."""
+def tar_members(source: Source, budget: Budget) -> Iterator[Member]:
+    """Yield name and content of each file of a tar archive; raises like `zip_members`."""
+    try:
+        with tarfile.open(fileobj=cast(BinaryIO, source.opened()), mode="r:") as archive:
+            for count, member in enumerate(archive):
+                budget.step()
+                if count >= MEMBERS_MAX:
+                    raise NotInspected(f"too large (more than {MEMBERS_MAX:,} members)")
+                if member.issparse() or "size" in member.pax_headers:
+                    raise NotInspected("the tar archive has a member in an unknown format")
+                if member.isfile():
+                    yield member.name, source.region(member.offset_data, member.size)
+                elif not member.isdir():
+                    raise NotInspected("the tar archive contains a link or a device")
+            end = archive.offset
+    except (tarfile.TarError, *_ERRORS) as error:
+        _raise_error_of_system(error)
+        raise NotInspected("the tar archive is damaged") from error
+    while end < source.size:
+        if (piece := source.read_at(end, PIECE)).strip(b"\0"):
+            raise NotInspected("the tar archive has bytes outside its members")
+        end += len(piece)
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream, self._head = stream, b""
 
-    def peek(self, size: int) -> bytes:
-        while len(self._head) < size and (piece := self._stream.read(size - len(self._head))):
-            self._head += piece
-        return self._head[:size]
-
-    def read(self, size: int, /) -> bytes:
-        if self._head:
-            found, self._head = self._head[:size], self._head[size:]
-            return found
-        return self._stream.read(size)
-
-    def read_all(self, at_most: int) -> bytes:
-        pieces, left = [], at_most
-        while left > 0 and (piece := self.read(min(left, _PIECE))):
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces)
-
-
-class _AsFile(io.RawIOBase):
-    """Adapter of a stream for tarfile: a read returns as many bytes as requested."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def read(self, size: int = -1, /) -> bytes:
-        pieces, left = [], size
-        while left > 0 and (piece := self._stream.read(left)):
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces)
+def _raise_error_of_system(error: Exception) -> None:
+    """Raise an error of the disk or the network, which says nothing about the file."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
 
 
 class _Decompressor(Protocol):
@@ -211,23 +190,10 @@ class _Decompressor(Protocol):
     @property
     def needs_input(self) -> bool: ...
 
+    @property
+    def unused_data(self) -> bytes: ...
+
     def decompress(self, packed: bytes, at_most: int, /) -> bytes: ...
-
-
-class _Unpacked:
-    """The output of a decompressor for a stream, in pieces of limited size."""
-
-    def __init__(self, stream: Stream, decompressor: _Decompressor) -> None:
-        self._stream, self._decompressor = stream, decompressor
-
-    def read(self, size: int, /) -> bytes:
-        while not self._decompressor.eof:
-            packed = b""
-            if self._decompressor.needs_input and not (packed := self._stream.read(_PIECE)):
-                break
-            if found := self._decompressor.decompress(packed, min(size, _PIECE)):
-                return found
-        return b""
 
 
 class _Zlib:
@@ -244,50 +210,104 @@ class _Zlib:
     def needs_input(self) -> bool:
         return not self._own.unconsumed_tail
 
+    @property
+    def unused_data(self) -> bytes:
+        return self._own.unused_data
+
     def decompress(self, packed: bytes, at_most: int, /) -> bytes:
         return self._own.decompress(self._own.unconsumed_tail + packed, at_most)
 
 
-def _unpacked(head: bytes, source: Stream) -> _Unpacked | None:
-    """Return the unpacked stream if it is compressed with gzip, bzip2, xz or zlib, else None."""
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """A compression. Without a signature, a file only may be compressed so."""
+
+    name: str
+    create: Callable[[], _Decompressor]
+    has_signature: bool = True
+
+
+_GZIP = Compression("gzip", lambda: _Zlib(16 + zlib.MAX_WBITS))
+_BZIP2 = Compression("bzip2", bz2.BZ2Decompressor)
+_XZ = Compression("xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY))
+_LZMA = Compression(
+    "LZMA",
+    lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY),
+    has_signature=False,
+)
+_ZLIB = Compression("zlib", lambda: _Zlib(zlib.MAX_WBITS), has_signature=False)
+
+
+def compression_of(head: bytes) -> Compression | None:
+    """Return how a file that begins with `head` is or may be compressed, None if it is not."""
     if head[:2] == b"\x1f\x8b":
-        return _Unpacked(source, _Zlib(_GZIP_WBITS))
-    if head[:3] == b"BZh":
-        return _Unpacked(source, bz2.BZ2Decompressor())
-    if head[:6] == b"\xfd7zXZ\x00" or head[:3] == b"]\x00\x00":
-        return _Unpacked(source, lzma.LZMADecompressor(memlimit=128 * 1024 * 1024))
-    # The compression that joblib uses; the first two bytes are a multiple of 31.
-    if len(head) > 2 and head[0] == _ZLIB_FIRST and int.from_bytes(head[:2], "big") % 31 == 0:
-        return _Unpacked(source, _Zlib(zlib.MAX_WBITS))
+        return _GZIP
+    if head[:3] == b"BZh" and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
+        return _BZIP2
+    if head[:6] == b"\xfd7zXZ\x00":
+        return _XZ
+    # The window of zlib is at most 32 KiB; the first two bytes are a multiple of 31.
+    is_deflate = len(head) > 2 and head[0] & 0x0F == 8 and head[0] >> 4 <= 7
+    if is_deflate and int.from_bytes(head[:2], "big") % 31 == 0:
+        return _ZLIB
+    # The properties, the size of the dictionary, the unpacked size, the first byte of the data.
+    size = int.from_bytes(head[5:13], "little")
+    if len(head) > 13 and head[0] < 225 and not head[13] and (size < 2**38 or size == 2**64 - 1):
+        return _LZMA
     return None
 
 
-def _is_tar(head: bytes) -> bool:
-    return head[257:262] == b"ustar"
+class Unpacked:
+    """The output of a compressed file, members one after the other.
+
+    A read raises `NotInspected` if the file is broken or has bytes after its last member.
+    """
+
+    def __init__(self, source: Source, compression: Compression) -> None:
+        self._source, self._compression = source, compression
+        self._decompressor = compression.create()
+        self._place, self._packed = 0, b""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes; empty at the end."""
+        try:
+            while True:
+                if self._decompressor.eof and not self._next_member():
+                    return b""
+                if self._decompressor.needs_input:
+                    self._packed = self._packed or self._more()
+                    if not self._packed:
+                        raise NotInspected(f"the {self._compression.name} data is incomplete")
+                packed, self._packed = self._packed, b""
+                if found := self._decompressor.decompress(packed, min(size, PIECE)):
+                    return found
+        except _ERRORS as error:
+            _raise_error_of_system(error)
+            raise NotInspected(f"the {self._compression.name} data is damaged") from error
+
+    def _next_member(self) -> bool:
+        rest = self._packed = self._decompressor.unused_data + self._packed
+        rest = self._packed = rest or self._more()
+        if not rest:
+            return False
+        if not self._compression.has_signature:
+            raise NotInspected(f"there are bytes after the {self._compression.name} data")
+        self._decompressor = self._compression.create()
+        return True
+
+    def _more(self) -> bytes:
+        piece = self._source.read_at(self._place, PIECE)
+        self._place += len(piece)
+        return piece
 
 
-def _looks_like_zip(file: BinaryIO, size: int) -> bool:
-    file.seek(max(0, size - _ZIP_TAIL))
-    return b"PK\x05\x06" in file.read(_ZIP_TAIL)
-
-
-def _zip_directory_size(file: BinaryIO, size: int) -> int:
-    """Return the size of a zip archive's directory in bytes, as the record at its end states it."""
-    start = max(0, size - _ZIP_TAIL - 76)
-    file.seek(start)
-    tail = file.read(_ZIP_TAIL + 76)
-    end = tail.rfind(b"PK\x05\x06")
-    if end < 0 or len(tail) - end < 22:
-        return 0
-    length = int.from_bytes(tail[end + 12 : end + 16], "little")
-    if length == 0xFFFFFFFF:
-        large = tail.rfind(b"PK\x06\x06", 0, end)
-        length = int.from_bytes(tail[large + 40 : large + 48], "little") if large >= 0 else 0
-    return length
-
-
-def _skip_numpy_header(source: _Peeked) -> None:
-    """Skip to the data of an array; if it contains Python objects, a pickle starts there."""
-    lead = source.read_all(8)
-    width = 2 if lead[6:7] == b"\x01" else 4
-    source.read_all(min(int.from_bytes(source.read_all(width), "little"), _PIECE))
+@contextmanager
+def spooled(stream: Stream, budget: Budget) -> Iterator[Source]:
+    """Unpack a stream into a temporary file, which is removed in the end."""
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+        size = 0
+        while piece := stream.read(PIECE):
+            budget.unpack(len(piece))
+            file.write(piece)
+            size += len(piece)
+        yield Source(cast(BinaryIO, file), size)

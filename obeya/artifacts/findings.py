@@ -1,48 +1,71 @@
-"""Findings about a file from its content, independent of its name.
+"""Findings about a file from its content, and the sentences about the files of an artifact.
 
-The result is a JSON document that is stored with the file: ``{"safetensors": {...}}``,
-``{"mlmodel": {...}}``, ``{"onnx": {...}}``, ``{"pickles": [...]}``, ``{"unsearched": "..."}``,
-several of them or none. None of them means that a file is safe.
+The findings are a JSON document that is stored with the content: ``{"format": "text"}``, with more
+members if there is more to say: ``"safetensors"``, ``"mlmodel"``, ``"onnx"`` (what pages show of
+these formats), ``"pickles"``, ``"code"`` (what runs when the file is loaded), ``"references"`` (the
+files it needs) and ``"unsearched"`` (why it was not read to its end).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from obeya.artifacts.archives import search_pickles
-from obeya.artifacts.mlmodel import read_mlmodel
-from obeya.artifacts.onnx import read_onnx
-from obeya.artifacts.safetensors import read_safetensors
+from obeya.artifacts.inspection import NOT_RECOGNISED, inspect
+from obeya.artifacts.manifest import folders_of
+from obeya.artifacts.reading import Reference
+from obeya.artifacts.references import problem_of, resolved
 
 Findings = Mapping[str, Any]
 
 WARNINGS_SHOWN = 100
-_IMPORTS_SAID = 3
-_READERS = (
-    ("safetensors", read_safetensors),
-    ("mlmodel", read_mlmodel),
-    ("onnx", read_onnx),
-)
+_IMPORTS_SHOWN = 3
+SCRIPT_SUFFIXES = (
+    ".bash", ".bat", ".cmd", ".jl", ".js", ".lua", ".mjs", ".pl", ".ps1", ".py", ".pyi", ".pyw",
+    ".pyx", ".r", ".rb", ".sh", ".zsh",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedFile:
+    """A file of an artifact: its path, its size in bytes and its findings."""
+
+    path: str
+    size: int
+    findings: Findings
+
+
+@dataclass(frozen=True, slots=True)
+class FileWarnings:
+    """Sentences about the files of an artifact, each list with at most a hundred.
+
+    `problems` are about files that contain a pickle or could not be inspected; `code` is about
+    what runs when they are loaded.
+    """
+
+    problems: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
 
 
 def findings_of(file: BinaryIO, size: int) -> dict[str, Any]:
-    """Read the metadata of a seekable file, and search the file for pickles."""
-    findings: dict[str, Any] = {}
-    for name, read in _READERS:
-        found = read(file, size)
-        if found is not None:
-            findings[name] = found
-            break
-    search = search_pickles(file, size)
-    if search.pickles:
+    """Inspect a seekable file."""
+    report = inspect(file, size)
+    findings: dict[str, Any] = {"format": report.format, **report.details}
+    if report.pickles:
         findings["pickles"] = [
-            {"where": where, "protocol": pickle.protocol, "imports": pickle.imports}
-            for where, pickle in search.pickles
+            {"where": where[:250], "protocol": pickle.protocol, "imports": pickle.imports}
+            for where, pickle in report.pickles
         ]
-    if search.unsearched:
-        findings["unsearched"] = search.unsearched
-    return {name: _storable(told) for name, told in findings.items()}
+    if report.code:
+        findings["code"] = report.code
+    if report.references:
+        findings["references"] = [
+            {"path": each.path, "covers": each.covers} for each in report.references
+        ]
+    if report.problem:
+        findings["unsearched"] = report.problem
+    return {name: _storable(found) for name, found in findings.items()}
 
 
 def _storable(value: Any) -> Any:
@@ -56,29 +79,74 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def warnings_of(files: Iterable[tuple[str, Findings]]) -> tuple[str, ...]:
-    """Return a sentence for each file that has a pickle or was not searched completely.
-
-    At most a hundred; the last one says how many more there are.
-    """
-    said = [sentence for path, findings in files if (sentence := warning_of(path, findings))]
-    if len(said) > WARNINGS_SHOWN:
-        said[WARNINGS_SHOWN - 1 :] = [
-            f"{len(said) - WARNINGS_SHOWN + 1:,} more files have warnings."
+def warnings_of(files: Iterable[InspectedFile]) -> FileWarnings:
+    """Return the sentences about the files of an artifact, in their order."""
+    listed = list(files)
+    places = {place for file in listed for place in (file.path, *folders_of(file.path))}
+    described = _described_data(listed)
+    problems: list[str] = []
+    code: list[str] = []
+    for file in listed:
+        findings = file.findings
+        if file.path in described and findings.get("unsearched") == NOT_RECOGNISED:
+            continue
+        if problem := problem_with(file.path, findings):
+            problems.append(problem)
+        problems += [
+            problem
+            for reference in _references(findings)
+            if (problem := problem_of(file.path, reference.path, places))
         ]
-    return tuple(said)
+        if found := _code_of(file):
+            code.append(f"{file.path} runs code when loaded: {', '.join(found)}.")
+    return FileWarnings(_shown(problems), _shown(code))
 
 
-def warning_of(path: str, findings: Findings) -> str:
-    """Return the warning about one file, "" if there is none."""
+def problem_with(path: str, findings: Findings) -> str:
+    """Return the sentence about a pickle in a file or a file that was not inspected, else ""."""
     pickles = findings.get("pickles", ())
     if pickles:
         first = pickles[0]
         within = f" in {first['where']}" if first["where"] else ""
         imports = [name for pickle in pickles for name in pickle["imports"]]
-        named = f"; it imports {', '.join(imports[:_IMPORTS_SAID])}" if imports else ""
-        more = " and more" if len(imports) > _IMPORTS_SAID else ""
+        named = f"; it imports {', '.join(imports[:_IMPORTS_SHOWN])}" if imports else ""
+        more = " and more" if len(imports) > _IMPORTS_SHOWN else ""
         return f"{path} contains a pickle{within}, which runs code when loaded{named}{more}."
     if "unsearched" in findings:
-        return f"{path} could not be searched for pickles: {findings['unsearched']}."
+        return f"{path} could not be inspected: {findings['unsearched']}."
     return ""
+
+
+def _code_of(file: InspectedFile) -> list[str]:
+    """Return what runs when the file is loaded; of a script, only its name says that it is one."""
+    found = list(file.findings.get("code", ()))
+    if file.path.lower().endswith(SCRIPT_SUFFIXES) and "script" not in found:
+        found.append("script")
+    return found
+
+
+def _references(findings: Findings) -> list[Reference]:
+    return [Reference(each["path"], each["covers"]) for each in findings.get("references", ())]
+
+
+def _described_data(files: Iterable[InspectedFile]) -> set[str]:
+    """Return the paths of raw data whose tensors another file describes to the last byte."""
+    covered = {
+        (resolved(file.path, each.path), each.covers)
+        for file in files
+        for each in _references(file.findings)
+        if each.covers is not None
+    }
+    return {
+        file.path
+        for file in files
+        if (file.path, file.size) in covered or (file.path, -1) in covered
+    }
+
+
+def _shown(found: list[str]) -> tuple[str, ...]:
+    sentences = list(dict.fromkeys(found))
+    if len(sentences) > WARNINGS_SHOWN:
+        count = len(sentences) - WARNINGS_SHOWN + 1
+        sentences[WARNINGS_SHOWN - 1 :] = [f"{count:,} more warnings are not shown."]
+    return tuple(sentences)

@@ -6,40 +6,57 @@ The format: https://mlflow.org/docs/latest/ml/model/#mlmodel-file-format
 from __future__ import annotations
 
 import json
-from typing import Any, BinaryIO
+from typing import Any
 
 import yaml
+
+from obeya.artifacts.reading import NotInspected, Reference, Report, Source
 
 SIZE_MAX = 256 * 1024
 _SHOWN = 250
 _COLUMNS_SHOWN = 200
-_ALIASES_MAX = 100
 
 
-def read_mlmodel(file: BinaryIO, size: int) -> dict[str, Any] | None:
-    """Return the description of the model, None if the file is not an MLmodel file.
+# Members of a flavor, and of other parts of the document, whose value is a file or folder.
+_PATHS = frozenset(
+    {
+        "artifact_path",
+        "code",
+        "code_path",
+        "conda",
+        "data",
+        "model_binary",
+        "model_code_path",
+        "model_data",
+        "model_path",
+        "path",
+        "pickled_model",
+        "python_model",
+        "virtualenv",
+    }
+)
+_CODE = {"code": "files in", "code_path": "files in", "model_code_path": "the model from the code"}
+_REFERENCES_MAX = 1_000
+
+
+def read_mlmodel(source: Source, report: Report) -> None:
+    """Report the description of the model, if the file is an MLmodel file.
 
     ``{"flavors": [{"name", "version"}...], "inputs", "outputs", "params", "run_id", "model_id",
     "mlflow_version"}``. The parts of the signature are lists of ``{"name", "type"}``, None if it
     does not have the part.
     """
-    if not 0 < size <= SIZE_MAX:
-        return None
-    file.seek(0)
-    content = file.read(SIZE_MAX)
-    # With YAML aliases a small file could expand to a huge document.
-    if b"flavors:" not in content or content.count(b"*") > _ALIASES_MAX or b"&" in content:
-        return None
     try:
         # Not the C loader: deep nesting crashes it, and with it the server.
-        document = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None
+        document = yaml.load(source.read_at(0, SIZE_MAX), Loader=_Plain)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise NotInspected("the text “flavors” is in it, and it is not valid YAML") from error
     if not isinstance(document, dict) or not isinstance(document.get("flavors"), dict):
-        return None
+        return
+    report.format = "MLmodel"
     signature = document.get("signature")
     signature = signature if isinstance(signature, dict) else {}
-    return {
+    report.details["mlmodel"] = {
         "flavors": [
             {"name": _text(name), "version": _version(name, given)}
             for name, given in list(document["flavors"].items())[:50]
@@ -51,6 +68,37 @@ def read_mlmodel(file: BinaryIO, size: int) -> dict[str, Any] | None:
         "model_id": _text(document.get("model_id")),
         "mlflow_version": _text(document.get("mlflow_version")),
     }
+    for flavor in document["flavors"].values():
+        _read_paths(flavor, report)
+    _read_paths(document.get("saved_input_example_info"), report)
+
+
+class _Plain(yaml.SafeLoader):
+    """A loader that refuses aliases: with them a small file could expand to a huge document."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not read")
+        return super().compose_node(parent, index)
+
+
+def _read_paths(part: Any, report: Report) -> None:
+    """Report the files and folders that a flavor refers to, and which of them are code."""
+    if isinstance(part, list):
+        for item in part:
+            _read_paths(item, report)
+    if not isinstance(part, dict):
+        return
+    for key, value in part.items():
+        if key == "loader_module" and not str(value).startswith("mlflow."):
+            report.runs(f"the loader {_text(value)}")
+        if key in _PATHS and isinstance(value, str):
+            if key in _CODE:
+                report.runs(f"{_CODE[key]} {_text(value)}")
+            if len(report.references) < _REFERENCES_MAX:
+                report.references.append(Reference(value[:_SHOWN]))
+        else:
+            _read_paths(value, report)
 
 
 def _version(flavor: object, given: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any, overload
 
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
+from obeya.policy.artifact_rules import ArtifactDigest, MaximumSize, NoCode, NoPickle
 from obeya.policy.bounds import Comparison, number_text
 from obeya.policy.requirements import (
     NO_DEFINITIONS,
@@ -21,14 +22,7 @@ from obeya.policy.requirements import (
     RequirementOutcome,
 )
 from obeya.policy.results import Mode, PolicyResult
-from obeya.policy.rules import (
-    ArtifactDigest,
-    MaximumSize,
-    NoPickle,
-    RequiredDescription,
-    RequiredTag,
-    TimeInStage,
-)
+from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
 from obeya.policy.waivers import Waiver
 from obeya.stages import Stage
 
@@ -265,6 +259,12 @@ class PromotionPolicy:
         )
 
 
+_SWITCHES: Mapping[str, Callable[..., Requirement]] = {
+    "description": RequiredDescription,
+    "artifact_digest": ArtifactDigest,
+    "no_pickle": NoPickle,
+    "no_code": NoCode,
+}
 _CHAMPION_KEYS = ("offset", "in_percent", "beyond_noise")
 _KEYS_BY_KIND = (
     ("metric", "comparison", "threshold"),
@@ -274,6 +274,9 @@ _KEYS_BY_KIND = (
     ("description",),
     ("artifact_digest",),
     ("no_pickle",),
+    ("no_pickle", "unstored"),
+    ("no_code",),
+    ("no_code", "unstored"),
     ("artifact_max_mib",),
 )
 _REQUIREMENT_KEYS = frozenset(map(frozenset, _KEYS_BY_KIND))
@@ -304,14 +307,13 @@ def requirement_from_document(row: Mapping[str, Any]) -> Requirement:
                 return TimeInStage(hours)
             case {"tag": key, "value": value}:
                 return RequiredTag(key, value)
-            case {"description": True}:
-                return RequiredDescription()
-            case {"artifact_digest": True}:
-                return ArtifactDigest()
-            case {"no_pickle": True}:
-                return NoPickle()
             case {"artifact_max_mib": mebibytes}:
                 return MaximumSize(mebibytes)
+            case _:
+                for switch in keys & _SWITCHES.keys():
+                    if row[switch] is True:
+                        options = {key: row[key] for key in keys - {switch}}
+                        return _SWITCHES[switch](**options)
     raise _unknown_kind(row)
 
 

@@ -48,7 +48,9 @@ class Evidence:
 
     `time_in_stage` is how long it has been in the stage that it would leave; None if not known.
     `artifact_size` is the size of its files in bytes, None if the registry stores no files;
-    `artifact_warnings` are the findings in them, a sentence each.
+    `artifact_warnings` are the findings in them that no policy about files lets pass, a sentence
+    each; `artifact_code` are those about code that runs when they are loaded. `artifact_inspected`:
+    the current version of the inspection has read all of them.
     """
 
     version: int
@@ -60,6 +62,8 @@ class Evidence:
     time_in_stage: timedelta | None = None
     artifact_size: int | None = None
     artifact_warnings: tuple[str, ...] = ()
+    artifact_code: tuple[str, ...] = ()
+    artifact_inspected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

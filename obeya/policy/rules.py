@@ -1,12 +1,9 @@
-"""Requirements without a metric: time in stage, tags, texts, artifacts."""
+"""Requirements without a metric: time in stage, tags, texts."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
 from obeya import names
 from obeya.errors import InvalidInput
@@ -16,29 +13,6 @@ from obeya.policy.requirements import Definitions, Evidence, Outcome, Requiremen
 from obeya.policy.tag_text import read_tag, tag_text
 
 HOURS_MAX = 87_600
-MEBIBYTES_MAX = 1024**3
-_MEBIBYTE = 1024**2
-_WARNINGS_SAID = 3
-
-# Suffixes of formats that run code when loaded, because they are, contain or can contain pickles:
-# Python's pickle module, joblib.dump, torch.save (also as pytorch_model.bin), cloudpickle, dill and
-# pandas' to_pickle.
-PICKLE_SUFFIXES = frozenset(
-    {
-        ".bin",
-        ".ckpt",
-        ".cloudpickle",
-        ".dill",
-        ".joblib",
-        ".p",
-        ".pck",
-        ".pickle",
-        ".pkl",
-        ".pt",
-        ".pth",
-    }
-)
-_SEPARATORS = re.compile(r"[/\\?#&;=,:@!|\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,154 +168,3 @@ class RequiredDescription:
     def to_document(self) -> dict[str, Any]:
         """Return ``{"description": true}``."""
         return {"description": True}
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactDigest:
-    """The version's artifact must have a recorded digest."""
-
-    metric: ClassVar[str] = ""
-
-    def describe(self) -> str:
-        """Return ``an artifact with a digest``."""
-        return "an artifact with a digest"
-
-    def outcome(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> Outcome:
-        """Return the outcome of `check`."""
-        return self.check(evidence, champion, definitions).outcome
-
-    def check(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> RequirementOutcome:
-        """Check whether a digest was recorded."""
-        if evidence.artifact_digest:
-            return RequirementOutcome.of_rule(
-                self.describe(), Outcome.PASSED, f"The digest is {evidence.artifact_digest}."
-            )
-        what = "artifact has no digest" if evidence.artifact_path else "version has no artifact"
-        return RequirementOutcome.of_rule(self.describe(), Outcome.MISSING, f"The {what}.")
-
-    def to_document(self) -> dict[str, Any]:
-        """Return ``{"artifact_digest": true}``."""
-        return {"artifact_digest": True}
-
-
-@dataclass(frozen=True, slots=True)
-class NoPickle:
-    """The version's artifact must not contain a pickle.
-
-    Files stored in the registry are checked by content: a file fails if it contains a pickle or
-    could not be searched completely. For other files only the name is known. A pickle runs code
-    when it is loaded (https://docs.python.org/3/library/pickle.html).
-    """
-
-    metric: ClassVar[str] = ""
-
-    def describe(self) -> str:
-        """Return ``no pickle files``."""
-        return "no pickle files"
-
-    def outcome(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> Outcome:
-        """Return the outcome of `check`."""
-        return self.check(evidence, champion, definitions).outcome
-
-    def check(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> RequirementOutcome:
-        """Check the findings in the files, or the suffixes in the artifact's URI."""
-        line, uri = self.describe(), evidence.artifact_path
-        if evidence.artifact_size is not None:
-            if evidence.artifact_warnings:
-                sentence = " ".join(evidence.artifact_warnings[:_WARNINGS_SAID])
-                return RequirementOutcome.of_rule(line, Outcome.FAILED, sentence)
-            return RequirementOutcome.of_rule(
-                line, Outcome.PASSED, "No pickle was found in the files."
-            )
-        if not uri:
-            return RequirementOutcome.of_rule(line, Outcome.MISSING, "The version has no artifact.")
-        # All suffixes: "model.pkl.gz" is a pickle too.
-        suffix = next((s for s in _suffixes(uri) if s in PICKLE_SUFFIXES), None)
-        if suffix is not None:
-            return RequirementOutcome.of_rule(
-                line,
-                Outcome.FAILED,
-                f"A {suffix} file is or can contain a pickle, which runs code when loaded.",
-            )
-        return RequirementOutcome.of_rule(
-            line, Outcome.PASSED, "The name of the artifact does not indicate a pickle."
-        )
-
-    def to_document(self) -> dict[str, Any]:
-        """Return ``{"no_pickle": true}``."""
-        return {"no_pickle": True}
-
-
-@dataclass(frozen=True, slots=True)
-class MaximumSize:
-    """A maximum total size, in MiB, of the version's files, which the registry must store.
-
-    Raises:
-        InvalidInput: the bound is not a number above 0 and up to 1,073,741,824 MiB (a pebibyte).
-    """
-
-    mebibytes: float
-    metric: ClassVar[str] = ""
-
-    def __post_init__(self) -> None:
-        bound = finite(self.mebibytes, what="The maximum size of an artifact")
-        if not 0 < bound <= MEBIBYTES_MAX:
-            raise InvalidInput(
-                "The maximum size of an artifact must be more than 0 and at most "
-                f"{MEBIBYTES_MAX:,} MiB.",
-                field="artifact_max_mib",
-            )
-        object.__setattr__(self, "mebibytes", bound)
-
-    def describe(self) -> str:
-        """Return ``an artifact of at most 500 MiB``."""
-        return f"an artifact of at most {number_text(self.mebibytes)} MiB"
-
-    def outcome(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> Outcome:
-        """Return the outcome of `check`."""
-        return self.check(evidence, champion, definitions).outcome
-
-    def check(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> RequirementOutcome:
-        """Compare the total size of all files with the bound."""
-        line, size = self.describe(), evidence.artifact_size
-        if size is None:
-            return RequirementOutcome.of_rule(
-                line,
-                Outcome.MISSING,
-                "The size is not known: the registry does not store the files.",
-            )
-        if size <= self.mebibytes * _MEBIBYTE:
-            sentence = f"The files have {size:,} bytes."
-            return RequirementOutcome.of_rule(line, Outcome.PASSED, sentence)
-        return RequirementOutcome.of_rule(
-            line,
-            Outcome.FAILED,
-            f"The files have {size:,} bytes; allowed: {number_text(self.mebibytes)} MiB.",
-        )
-
-    def to_document(self) -> dict[str, Any]:
-        """Return ``{"artifact_max_mib": ...}``."""
-        return {"artifact_max_mib": self.mebibytes}
-
-
-def _suffixes(uri: str) -> list[str]:
-    """Return every suffix in any part of a URI.
-
-    Escapes are resolved, so that they cannot hide a suffix.
-    """
-    plain = uri.lower()
-    while (unescaped := unquote(plain)) != plain:
-        plain = unescaped
-    return [suffix for name in _SEPARATORS.split(plain) for suffix in PurePosixPath(name).suffixes]

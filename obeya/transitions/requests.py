@@ -261,7 +261,8 @@ def artifact_evidence(evidence: Evidence) -> dict[str, Any]:
     if evidence.artifact_size is None:
         return stated
     found = list(evidence.artifact_warnings)
-    return {**stated, "size": evidence.artifact_size, "warnings": found}
+    code = {"code": list(evidence.artifact_code)} if evidence.artifact_code else {}
+    return {**stated, "size": evidence.artifact_size, "warnings": found, **code}
 
 
 def noise_scales(policy: PromotionPolicy, definitions: Definitions) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The processes that send messages: a worker, and for `obeya serve` one that keeps it running.
+"""The processes that work in the background: a worker, and for `obeya serve` its keeper.
 
 The keeper is a process and not a thread: the server forks its own processes at any time, and a fork
 during another start would keep that start's pipes open.
@@ -20,24 +20,30 @@ SECONDS_UNTIL_AGAIN = 1.0
 
 
 def deliver(site: str, *, parent: int | None = None) -> None:
-    """Send until SIGINT or SIGTERM, or until the parent process changes (None: ignore the parent).
+    """Send, and inspect files again after an upgrade, until SIGINT or SIGTERM.
+
+    It also ends when the parent process changes (None: ignore the parent).
 
     An attempt that takes longer than a few seconds after that is left to other workers, when its
     lease expires.
     """
+    from boards.registry.artifacts.inspection import keep_inspecting
     from boards.webhooks.worker import Worker
 
-    worker = Worker(site=site)
+    worker, stopping = Worker(site=site), threading.Event()
     thread = threading.Thread(target=worker.run, daemon=True)
+    inspecting = threading.Thread(target=keep_inspecting, args=[stopping], daemon=True)
     # Threads started from now on block both signals, so that the wait below receives them.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     thread.start()
+    inspecting.start()
     _wait_until_stopped(parent)
+    stopping.set()
     worker.stop()
     thread.join(SECONDS_TO_FINISH)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Threads that still wait for a receiver would keep the process running.
+    # Threads that still wait for a receiver or read a file would keep the process running.
     os._exit(0)
 
 

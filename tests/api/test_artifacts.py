@@ -35,6 +35,7 @@ from obeya.stages import Stage
 from obeya.tokens import Scope
 from tests.api.conftest import Program
 from tests.core.traversals import TRAVERSALS
+from tests.model_files import safetensors
 
 pytestmark = pytest.mark.django_db
 VERSION = "/models/resnet50/versions/1"
@@ -233,10 +234,13 @@ def test_a_policy_checks_the_content_of_files(api: Program, version: None) -> No
     assert refused.status_code == 422
     assert "os" in refused.json()["detail"] or "posix" in refused.json()["detail"]
     assert not (Path(settings.OBEYA_DATA_DIR) / "bomb").exists()
-    store(api, {"model.safetensors": bytes(2_000)})
+    store(api, {"model.txt": b"x" * 2_000})
     refused = api.post(f"{VERSION}/transitions", {"to_stage": "staging"})
     assert "2,000 bytes; allowed: 0.001 MiB" in refused.json()["detail"]
     store(api, {"model.safetensors": bytes(200)})
+    refused = api.post(f"{VERSION}/transitions", {"to_stage": "staging"})
+    assert "could not be inspected: its format is not recognised" in refused.json()["detail"]
+    store(api, {"model.safetensors": safetensors()})
     assert api.post(f"{VERSION}/transitions", {"to_stage": "staging"}).status_code == 201
 
 

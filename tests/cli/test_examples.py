@@ -17,7 +17,7 @@ from boards.access.actors import SYSTEM
 from boards.registry.accounts.tokens import create_token, service_account
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
-from obeya.policy.rules import ArtifactDigest, NoPickle
+from obeya.policy.artifact_rules import BY_NAME, ArtifactDigest, NoPickle
 from obeya.tokens import Scope
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +93,7 @@ def test_the_policy_decides_which_trained_models_are_promoted(
 ) -> None:
     registry = DatabaseRegistry(actor=None)
     registry.set_policy(
-        PromotionPolicy(Stage.PRODUCTION, (ArtifactDigest(), NoPickle()))
+        PromotionPolicy(Stage.PRODUCTION, (ArtifactDigest(), NoPickle(BY_NAME)))
         .require_metric("accuracy", Comparison.GTE, 0.9)
         .require_against_champion("log_loss", Comparison.LTE, 0.0)
     )

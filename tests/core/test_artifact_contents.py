@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from obeya.artifacts import archives
-from obeya.artifacts.findings import findings_of, warning_of, warnings_of
+from obeya.artifacts import reading
+from obeya.artifacts.findings import InspectedFile, findings_of, problem_with, warnings_of
 
 
 class Bomb:
@@ -92,7 +92,7 @@ def test_a_pickle_of_any_protocol_is_detected_with_its_imports(tmp_path, protoco
 @pytest.mark.parametrize("hide", HIDDEN.values(), ids=HIDDEN)
 def test_a_packed_pickle_is_detected_and_never_loaded(tmp_path, hide):
     content = hide(Bomb(tmp_path / "canary"))
-    said = warning_of("weights.safetensors", found(content))
+    said = problem_with("weights.safetensors", found(content))
     assert "weights.safetensors contains a pickle" in said
     assert not (tmp_path / "canary").exists()
 
@@ -108,20 +108,42 @@ def test_a_pickle_without_calls_is_detected(value):
     [
         b"",
         b".",
-        b"N.",
         b"class Name\nother line\nReturn",
+        b"channels:\n- conda-forge\ndependencies:\n- python=3.11\n",
+        b"cat\ndog\nhorse\n",
         b"import os\n\nprint(1)\n",
         b"a,b\n1,2\n",
-        b"\x80",
-        b"\x80\x04",
-        b"\x80\x09abc.",
-        b"\x89PNG\r\n\x1a\n" + bytes(100),
         json.dumps({"layers": [1, 2]}).encode(),
         zipped(**{"a.txt": b"text", "b.npy": b"no array"}),
     ],
 )
-def test_other_files_are_not_taken_for_pickles(content):
-    assert found(content) == {}
+def test_text_is_not_taken_for_a_pickle(content):
+    assert problem_with("a", found(content)) == ""
+
+
+@pytest.mark.parametrize("content", [b"\x80", b"\x80\x04", b"\x80\x09abc.", bytes(100)])
+def test_other_bytes_are_not_recognised(content):
+    sentence = "a could not be inspected: its format is not recognised."
+    assert problem_with("a", found(content)) == sentence
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"N.",
+        b"S'text'\n.",
+        b"Vtext\n.",
+        b"I1\n.",
+        b"(I1\nI2\nl.",
+        b"cos\nsystem\n(S'true'\ntR.",
+        b"cos\nsystem\n(S'true'\ntRbroken",
+        b"(S'true'\nios\nsystem\n.",
+        b"cantigravity\nx\nbroken",
+        "Vé\n0cos\nsystem\n(S'true'\ntR.".encode(),
+    ],
+)
+def test_text_that_loads_as_a_pickle_is_one(content):
+    assert "contains a pickle" in problem_with("a.txt", found(content))
 
 
 @given(st.binary(max_size=400))
@@ -132,21 +154,21 @@ def test_any_bytes_can_be_inspected(content):
 
 
 def test_an_archive_over_the_inspection_limit_is_reported(monkeypatch):
-    monkeypatch.setattr(archives, "UNPACKED_MAX", 1_000_000)
+    monkeypatch.setattr(reading, "UNPACKED_MAX", 1_000_000)
     bomb = b"\x80\x04" + b"\x8e" + (10**9).to_bytes(8, "little") + bytes(50_000_000)
     for packed in (gzip.compress(bomb), zipped(a=bomb)):
         assert len(packed) < 100_000
-        assert "exceeds the search limit" in warning_of("a", found(packed))
+        assert "too large (it unpacks to more" in problem_with("a", found(packed))
 
 
 def test_deeply_nested_or_broken_archives_are_reported():
     nested = pickle.dumps([1, 2, 3])
     for _ in range(6):
         nested = gzip.compress(nested)
-    assert "nested" in warning_of("a", found(nested))
+    assert "nested" in problem_with("a", found(nested))
     broken = bytearray(zipped(a=os.urandom(50_000)))
     broken[:4] = b"gone"
-    assert "damaged" in warning_of("a", found(bytes(broken)))
+    assert "contradict" in problem_with("a", found(bytes(broken)))
 
 
 def safetensors(header: dict, data: bytes = b"") -> bytes:
@@ -161,7 +183,9 @@ def test_safetensors_are_detected_by_their_header():
         "a": {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]},
         "scalar": {"dtype": "I8", "shape": [], "data_offsets": [32, 33]},
     }
-    told = found(safetensors(header, bytes(33)))["safetensors"]
+    result = found(safetensors(header, bytes(33)))
+    assert problem_with("a", result) == ""
+    told = result["safetensors"]
     assert [tensor["name"] for tensor in told["tensors"]] == ["a", "b", "scalar"]
     assert told["parameters"] == 4 + 6 + 1
     assert told["tensor_count"] == 3
@@ -175,14 +199,35 @@ def test_safetensors_are_detected_by_their_header():
         {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]},
         {"dtype": "F32", "shape": [2**62, 2**62], "data_offsets": [0, 8]},
         {"dtype": "F32", "shape": [1e400], "data_offsets": [0, 8]},
+        {"dtype": "F32", "shape": [1000, 1000], "data_offsets": [0, 8]},
+        {"dtype": "F32", "shape": ["2"], "data_offsets": [0, 8]},
+        {"dtype": "F32", "shape": [True, 2], "data_offsets": [0, 8]},
+        {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]},
+        {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]},
+        {"dtype": "X32", "shape": [2], "data_offsets": [0, 8]},
         {"dtype": "F32", "shape": "x", "data_offsets": [0, 8]},
         {"dtype": "F32"},
         7,
     ],
 )
-def test_an_invalid_header_is_not_safetensors(tensor):
-    assert found(safetensors({"a": tensor}, bytes(8))) == {}
-    assert found((10**12).to_bytes(8, "little") + b"{}") == {}
+def test_a_header_that_the_reference_library_refuses_is_named(tensor):
+    result = found(safetensors({"a": tensor}, bytes(8)))
+    assert "safetensors" not in result
+    assert "not valid safetensors: " in problem_with("a", result)
+
+
+def test_safetensors_with_overlaps_duplicates_or_bytes_at_the_end_are_named():
+    one = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    twice = json.dumps({"a": one})[:-1] + ', "a": ' + json.dumps(one) + "}"
+    for content in (
+        safetensors({"a": one, "b": one}, bytes(4)),
+        safetensors({"a": one}, bytes(5)),
+        safetensors({"a": one}, bytes(3)),
+        safetensors({"a": one, "__metadata__": {"a": 1}}, bytes(4)),
+        len(twice).to_bytes(8, "little") + twice.encode() + bytes(4),
+    ):
+        assert "not valid safetensors: " in problem_with("a", found(content))
 
 
 def test_an_mlmodel_file_is_described_with_flavours_and_signature():
@@ -201,7 +246,9 @@ def test_an_mlmodel_file_is_described_with_flavours_and_signature():
             "params": None,
         },
     }
-    told = found(yaml.safe_dump(document).encode())["mlmodel"]
+    result = found(yaml.safe_dump(document).encode())
+    assert result["references"] == [{"path": "model.pkl", "covers": None}]
+    told = result["mlmodel"]
     assert told["flavors"] == [
         {"name": "python_function", "version": "3.11.2"},
         {"name": "sklearn", "version": "1.6.1"},
@@ -218,7 +265,7 @@ def test_dangerous_yaml_is_not_described():
         b"flavors:\n  a: &a [x,x]\n  b: &b [*a,*a]\n",
         b"flavors: " + b"[" * 50_000,
     ):
-        assert found(content) == {}
+        assert "mlmodel" not in found(content)
 
 
 def onnx_model(*, weights_as_inputs: bool = False) -> bytes:
@@ -260,6 +307,7 @@ def test_a_truncated_onnx_model_is_not_described():
 
 def test_at_most_a_hundred_files_are_named():
     findings = found(pickle.dumps([1, 2, 3]))
-    said = warnings_of((f"{number}.bin", findings) for number in range(250))
-    assert len(said) == 100
-    assert said[-1] == "151 more files have warnings."
+    files = [InspectedFile(f"{number}.bin", 9, findings) for number in range(250)]
+    sentences = warnings_of(files).problems
+    assert len(sentences) == 100
+    assert sentences[-1] == "151 more warnings are not shown."

@@ -11,17 +11,12 @@ from hypothesis import strategies as st
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric
 from obeya.policy.advice import contradictions
+from obeya.policy.artifact_rules import BY_NAME, ArtifactDigest, NoCode, NoPickle
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import ChampionRequirement, Evidence, MetricRequirement, Requirement
 from obeya.policy.results import Mode
-from obeya.policy.rules import (
-    ArtifactDigest,
-    NoPickle,
-    RequiredDescription,
-    RequiredTag,
-    TimeInStage,
-)
+from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
 from obeya.policy.text import (
     parse_requirement,
     policy_as_plain,
@@ -50,7 +45,9 @@ requirements = st.one_of(
     noise_requirements,
     st.builds(TimeInStage, st.floats(0.001, 80_000)),
     st.builds(RequiredTag, words, st.none() | st.sampled_from(["", "low", "= 5"])),
-    st.sampled_from([RequiredDescription(), ArtifactDigest(), NoPickle()]),
+    st.sampled_from(
+        [RequiredDescription(), ArtifactDigest(), NoPickle(), NoPickle(BY_NAME), NoCode()]
+    ),
 )
 
 

@@ -12,17 +12,12 @@ from hypothesis import strategies as st
 
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric, MetricDefinition, Scale, within_noise
+from obeya.policy.artifact_rules import BY_NAME, ArtifactDigest, NoCode, NoPickle
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy, requirement_from_document
 from obeya.policy.requirements import ChampionRequirement, Evidence, MetricRequirement, Outcome
 from obeya.policy.results import Mode, PolicyResult
-from obeya.policy.rules import (
-    ArtifactDigest,
-    NoPickle,
-    RequiredDescription,
-    RequiredTag,
-    TimeInStage,
-)
+from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
 from obeya.policy.waivers import Waiver
 from obeya.stages import Stage
 
@@ -151,7 +146,48 @@ def test_beyond_noise_needs_a_direction(sign: Comparison) -> None:
     ],
 )
 def test_a_pickle_is_recognised_by_its_name(uri: str, outcome: Outcome) -> None:
-    assert NoPickle().check(Evidence(version=1, artifact_path=uri), None, {}).outcome is outcome
+    evidence = Evidence(version=1, artifact_path=uri)
+    assert NoPickle(BY_NAME).check(evidence, None, {}).outcome is outcome
+
+
+def test_code_is_recognised_by_its_name_if_the_policy_says_so():
+    for suffix in (".keras", ".h5", ".gguf", ".py", ".pkl"):
+        evidence = Evidence(version=1, artifact_path=f"s3://m/model{suffix}")
+        assert NoCode(BY_NAME).check(evidence, None, {}).outcome is Outcome.FAILED
+    evidence = Evidence(version=1, artifact_path="s3://m/model.safetensors")
+    assert NoCode(BY_NAME).check(evidence, None, {}).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize("rule", [NoPickle(), NoCode()])
+def test_files_that_are_not_stored_or_not_inspected_do_not_pass(rule: NoPickle | NoCode) -> None:
+    elsewhere = Evidence(version=1, artifact_path="s3://m/model.safetensors")
+    result = rule.check(elsewhere, None, {})
+    assert result.outcome is Outcome.MISSING
+    assert "does not store" in result.sentence
+    stored = Evidence(version=1, artifact_size=9)
+    result = rule.check(stored, None, {})
+    assert result.outcome is Outcome.MISSING
+    assert "not inspected yet" in result.sentence
+    assert rule.check(replace(stored, artifact_inspected=True), None, {}).outcome is Outcome.PASSED
+
+
+def test_code_fails_only_the_requirement_on_code() -> None:
+    runs = Evidence(
+        version=1, artifact_size=9, artifact_inspected=True, artifact_code=("a.py runs.",)
+    )
+    assert NoPickle().check(runs, None, {}).outcome is Outcome.PASSED
+    assert NoCode().check(runs, None, {}).outcome is Outcome.FAILED
+    assert NoCode().check(runs, None, {}).sentence == "a.py runs."
+    pickled = replace(runs, artifact_warnings=("a contains a pickle.",), artifact_code=())
+    for rule in (NoPickle(), NoCode()):
+        assert rule.check(pickled, None, {}).sentence == "a contains a pickle."
+
+
+def test_files_elsewhere_are_checked_by_name_or_not_at_all() -> None:
+    with pytest.raises(InvalidInput, match="by_name"):
+        NoPickle("by_size")
+    with pytest.raises(InvalidInput, match="by_name"):
+        requirement_from_document({"no_code": True, "unstored": ["by_name"]})
 
 
 @pytest.mark.parametrize("in_percent", [False, True])
@@ -217,6 +253,9 @@ EVERY_KIND = (
     RequiredDescription(),
     ArtifactDigest(),
     NoPickle(),
+    NoPickle(BY_NAME),
+    NoCode(),
+    NoCode(BY_NAME),
 )
 
 
@@ -243,6 +282,11 @@ def test_every_kind_is_parsed_back_from_its_document() -> None:
         {},
         {"metric": "a"},
         {"tag": "a"},
+        {"no_pickle": False},
+        {"no_code": 1},
+        {"unstored": "by_name"},
+        {"no_pickle": True, "no_code": True},
+        {"description": True, "unstored": "by_name"},
         {"description": True, "artifact_digest": True},
         {"hours_in_stage": 24, "bogus": 7},
         {"tag": "x", "value": "y", "mode": "warn"},

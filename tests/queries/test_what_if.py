@@ -14,9 +14,10 @@ from boards.queries.facts.records import find_model
 from boards.queries.metrics.metric_names import unmeasured
 from boards.queries.policies.what_if import FEW_PROMOTIONS, what_if
 from boards.registry.database import DatabaseRegistry
+from obeya.policy.artifact_rules import ArtifactDigest
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
-from obeya.policy.rules import ArtifactDigest, RequiredDescription, RequiredTag, TimeInStage
+from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
 from obeya.stages import Stage
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]

@@ -16,14 +16,9 @@ from boards.models import AuditEvent, ModelVersion, PolicyCheck, User
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
+from obeya.policy.artifact_rules import BY_NAME, ArtifactDigest, NoCode, NoPickle
 from obeya.policy.results import Mode
-from obeya.policy.rules import (
-    ArtifactDigest,
-    NoPickle,
-    RequiredDescription,
-    RequiredTag,
-    TimeInStage,
-)
+from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
 from tests.views.page_text import text_of
 from tests.views.people import MADE_AT
 
@@ -251,7 +246,8 @@ def test_every_kind_of_requirement_has_a_message_and_a_next_step(
         RequiredTag("risk", "low"),
         RequiredDescription(),
         ArtifactDigest(),
-        NoPickle(),
+        NoPickle(BY_NAME),
+        NoCode(),
     ):
         policy = policy.require(requirement)
     registry.set_policy(policy)
@@ -268,7 +264,9 @@ def test_every_kind_of_requirement_has_a_message_and_a_next_step(
         "registry.set_description(&quot;resnet50&quot;, ..., 1)",
         "The artifact has no digest.",
         "register a version with the digest",
-        "A .pkl file is or can contain a pickle",
+        "A .pkl file is or can contain a pickle or other code, which runs when loaded.",
+        "The registry does not store the files, so they were not inspected.",
+        "Stored files are inspected automatically.",
         "such as safetensors or ONNX",
         "registry.log_metrics(&quot;resnet50&quot;, 1, {&quot;recall&quot;: ...})",
         "Waive…",

@@ -134,6 +134,9 @@ def simulate_policy(request: ApiRequest, draft: Draft) -> HttpResponse:
             "would_pass": found.would_pass,
             "passing": [{"model": row.model, "version": row.number} for row in found.passing],
             "failing": [{"model": row.model, "version": row.number} for row in found.failing],
+            "newly_failing": [
+                {"model": row.model, "version": row.number} for row in found.newly_failing
+            ],
             "promotions": found.promoted,
             "would_refuse": found.would_refuse,
             "only_warns": found.only_warns,

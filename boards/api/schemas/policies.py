@@ -71,6 +71,7 @@ class PastPromotion(VersionName):
 class Simulation(Schema):
     """The impact of a draft policy. Each list has at most 50 items.
 
+    `newly_failing` are versions that fail the draft and pass the policy in force, if there is one.
     If `only_warns` is true, the draft would warn about the promotions in `refused`, not refuse
     them.
     """
@@ -80,6 +81,7 @@ class Simulation(Schema):
     would_pass: int
     passing: list[VersionName]
     failing: list[VersionName]
+    newly_failing: list[VersionName]
     promotions: int
     would_refuse: int
     refused: list[PastPromotion]

@@ -8,16 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from obeya.policy.artifact_rules import ArtifactDigest, MaximumSize, NoCode, NoPickle
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import ChampionRequirement, Outcome, Requirement, RequirementOutcome
-from obeya.policy.rules import (
-    ArtifactDigest,
-    MaximumSize,
-    NoPickle,
-    RequiredDescription,
-    RequiredTag,
-    TimeInStage,
-)
+from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +107,14 @@ def _step(
                 "needed to load the model.",
                 command=f"obeya upload PATH --model {shlex.quote(model)} --version {number}",
             )
-        case NoPickle():
+        case NoPickle() | NoCode() if failure.outcome is Outcome.MISSING:
+            return NextStep(
+                requirement=line,
+                sentence="Upload its files while it is in Development. Stored files are inspected "
+                "automatically.",
+                command=f"obeya upload PATH --model {shlex.quote(model)} --version {number}",
+            )
+        case NoPickle() | NoCode():
             return NextStep(
                 requirement=line,
                 sentence="Save the model in a format that runs no code when it is loaded, such as "

@@ -67,9 +67,8 @@ def artifact_of(version: models.ModelVersion) -> Artifact:
     if version.artifact_size is not None:
         rows = models.ArtifactFile.objects.filter(version=version).select_related("blob")
         files = tuple(_stored(row) for row in rows.order_by("path"))
-    return Artifact(
-        version.artifact_digest, version.artifact_size, tuple(version.artifact_warnings), files
-    )
+    warnings = (*version.artifact_warnings, *version.artifact_code)
+    return Artifact(version.artifact_digest, version.artifact_size, warnings, files)
 
 
 def file_of(version: models.ModelVersion, path: str) -> ArtifactFile:

@@ -17,6 +17,7 @@ from boards.queries.facts.open_requests import OpenRequest, open_requests
 from boards.queries.facts.policies_in_force import PoliciesInForce
 from boards.queries.facts.records import definitions, metric_record
 from boards.queries.facts.waivers import waivers_of
+from obeya.artifacts.inspection import INSPECTOR
 from obeya.metrics import Metric
 from obeya.policy.requirements import Definitions, Evidence
 from obeya.policy.rules import RequiredDescription, RequiredTag
@@ -86,6 +87,8 @@ class MoveFacts:
             time_in_stage=self.at - row.stage_entered_at,
             artifact_size=row.artifact_size,
             artifact_warnings=tuple(row.artifact_warnings),
+            artifact_code=tuple(row.artifact_code),
+            artifact_inspected=row.artifact_inspector == INSPECTOR,
         )
         champion = row.model.champion
         if champion is None or champion.pk == row.pk:

@@ -130,3 +130,10 @@ def has_own_policy(model: str, stage: Stage | OuterRef | None = None) -> Exists:
     if stage is not None:
         own = own.filter(stage=stage.value if isinstance(stage, Stage) else stage)
     return Exists(own)
+
+
+def in_scope(prefix: str, stage: Stage, model: models.RegisteredModel | None) -> Q:
+    """Return the condition that the draft applies to the model at `prefix`, deleted or not."""
+    if model is not None:
+        return Q(**{prefix: model})
+    return Q(~has_own_policy(prefix, stage))

@@ -129,7 +129,7 @@ def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
             artifact_path=row.artifact_uri,
             artifact_digest=row.artifact_digest,
             artifact_size=row.artifact_size,
-            artifact_warnings=tuple(row.artifact_warnings),
+            artifact_warnings=(*row.artifact_warnings, *row.artifact_code),
             source_run=row.source_run,
             description=row.description,
             owner=owner_name(row.owner),

@@ -23,6 +23,7 @@ _OF_VERSION = (
     Action.VERSION_TAGGED,
     Action.VERSION_UNTAGGED,
     Action.ARTIFACT_STORED,
+    Action.ARTIFACT_INSPECTED,
 )
 
 
@@ -80,6 +81,7 @@ def _change(event: models.AuditEvent, version: models.ModelVersion) -> EvidenceC
         Action.VERSION_TAGGED: "a tag was set",
         Action.VERSION_UNTAGGED: "a tag was removed",
         Action.ARTIFACT_STORED: "files were stored",
+        Action.ARTIFACT_INSPECTED: "the files were inspected again",
     }[Action(event.action)]
     return EvidenceChange(
         at=event.occurred_at,

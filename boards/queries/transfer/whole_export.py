@@ -53,7 +53,12 @@ NOUNS = (
     Noun("site_chain.jsonl", models.SiteChain),
     Noun("models.jsonl", models.RegisteredModel),
     Noun("model_tags.jsonl", models.ModelTag),
-    Noun("versions.jsonl", models.ModelVersion),
+    # Without what the inspection of files found: it is repeated after an import.
+    Noun(
+        "versions.jsonl",
+        models.ModelVersion,
+        left_out=frozenset({"artifact_code", "artifact_inspector"}),
+    ),
     Noun("version_tags.jsonl", models.VersionTag),
     Noun("aliases.jsonl", models.Alias),
     Noun("metrics.jsonl", models.Metric),
@@ -68,7 +73,7 @@ NOUNS = (
     Noun("andons.jsonl", models.Andon),
     Noun("wip_limits.jsonl", models.WipLimit),
     Noun("governed_aliases.jsonl", models.GovernedAlias, since=2),
-    Noun("blobs.jsonl", models.Blob),
+    Noun("blobs.jsonl", models.Blob, left_out=frozenset({"inspector"})),
     Noun("blob_uploads.jsonl", models.BlobUpload),
     Noun("artifact_files.jsonl", models.ArtifactFile),
     Noun("run_files.jsonl", models.RunFile),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -17,7 +18,8 @@ from boards.files import blob_store
 from boards.files.blob_store import Body
 from boards.queries.facts.visible_models import visible_models
 from boards.registry.commit import ModelWrite, writing_model
-from obeya.artifacts.findings import findings_of, warnings_of
+from obeya.artifacts.findings import InspectedFile, findings_of, warnings_of
+from obeya.artifacts.inspection import INSPECTOR
 from obeya.artifacts.manifest import (
     FileEntry,
     artifact_digest,
@@ -54,19 +56,15 @@ def store_blob(
     with blob_store.arrived(body, size=size, sha256=stated) as content:
         # Updated before the content is placed: from here on it is too recent to be collected.
         models.Blob.objects.filter(sha256=content.sha256).update(sent_at=at)
-        with content.path.open("rb") as file:
+        with blob_store.full_disk_as_error(), content.path.open("rb") as file:
             findings = findings_of(file, content.size)
+        found = {"size": content.size, "findings": findings, "inspector": INSPECTOR}
         blob_store.place(content)
         with transaction.atomic():
             blob, _ = models.Blob.objects.update_or_create(
                 sha256=content.sha256,
-                defaults={"sent_at": at, "findings": findings, "size": content.size},
-                create_defaults={
-                    "sent_at": at,
-                    "findings": findings,
-                    "size": content.size,
-                    "created_at": at,
-                },
+                defaults=found | {"sent_at": at},
+                create_defaults=found | {"sent_at": at, "created_at": at},
             )
             if actor.user:
                 models.BlobUpload.objects.get_or_create(blob=blob, user=actor.user)
@@ -149,10 +147,9 @@ def attach_files(write: ModelWrite, row: models.ModelVersion, content: NamedCont
         for entry in content.entries
     )
     size = sum(content.blobs[entry.sha256].size for entry in content.entries)
-    warnings = warnings_of((e.path, content.blobs[e.sha256].findings) for e in content.entries)
-    write.update_version(
-        row, artifact_digest=digest, artifact_size=size, artifact_warnings=list(warnings)
-    )
+    blobs = {entry.path: content.blobs[entry.sha256] for entry in content.entries}
+    found = file_warnings(blobs)
+    write.update_version(row, artifact_digest=digest, artifact_size=size, **found)
     write.record(
         Action.ARTIFACT_STORED,
         version=row,
@@ -160,10 +157,21 @@ def attach_files(write: ModelWrite, row: models.ModelVersion, content: NamedCont
             "digest": digest,
             "size": size,
             "files": len(content.entries),
-            "warnings": len(warnings),
+            "warnings": len(found["artifact_warnings"]) + len(found["artifact_code"]),
             "old": old if old["digest"] or old["size"] is not None else None,
         },
     )
+
+
+def file_warnings(blobs: Mapping[str, models.Blob]) -> dict[str, Any]:
+    """Return the columns of a version that say what was found in its files, given by path."""
+    files = (InspectedFile(path, blob.size, blob.findings) for path, blob in blobs.items())
+    warnings = warnings_of(files)
+    return {
+        "artifact_warnings": list(warnings.problems),
+        "artifact_code": list(warnings.code),
+        "artifact_inspector": min(blob.inspector for blob in blobs.values()),
+    }
 
 
 def named_content(entries: Sequence[FileEntry], *, actor: Actor) -> NamedContent:

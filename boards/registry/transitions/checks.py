@@ -76,8 +76,12 @@ def _stored_artifact(evidence: Evidence) -> dict[str, Any]:
     """Return what was found in the files, if they are stored here."""
     if evidence.artifact_size is None:
         return {}
-    warnings = list(evidence.artifact_warnings)
-    return {"artifact_size": evidence.artifact_size, "artifact_warnings": warnings}
+    return {
+        "artifact_size": evidence.artifact_size,
+        "artifact_warnings": list(evidence.artifact_warnings),
+        "artifact_code": list(evidence.artifact_code),
+        "artifact_inspected": evidence.artifact_inspected,
+    }
 
 
 def check_reference(check: models.PolicyCheck) -> dict[str, str]:

@@ -15,9 +15,10 @@ from boards.access.permissions import Permission, has_permission
 from boards.queries.facts.records import find_model
 from boards.queries.metrics.metric_names import unmeasured
 from boards.queries.paging.whole_number import whole_number
+from boards.queries.policies.inspected_again import failing_since_inspection
 from boards.queries.policies.policies_page import PolicyEditor, policies_page, policy_editor
 from boards.queries.policies.policy_revisions import GATED
-from boards.queries.policies.what_if import WhatIf, what_if
+from boards.queries.policies.what_if import NamedVersion, WhatIf, what_if
 from boards.registry.policies import policies as policy_writes
 from boards.views.http import Request, needs, page_actor
 from boards.views.policies.policy_form import PolicyForm, pressed
@@ -170,6 +171,13 @@ def _draft(editor: PolicyEditor, policy: PromotionPolicy) -> Draft:
     )
 
 
+def _failing_since_inspection(editor: PolicyEditor) -> tuple[NamedVersion, ...]:
+    if editor.in_force is None:
+        return ()
+    model = None if editor.model is None else find_model(editor.model)
+    return failing_since_inspection(editor.in_force.policy, editor.stage, model)
+
+
 def _form(
     request: Request,
     editor: PolicyEditor,
@@ -188,6 +196,7 @@ def _form(
         "against": list(Against),
         "modes": list(Mode),
         "draft": draft,
+        "inspected_again": () if request.htmx else _failing_since_inspection(editor),
         "was_changed": was_changed,
         # The revision that the user saw, so that overwriting another's change is noticed. Only the
         # response that reports the other change updates it.

@@ -17,18 +17,12 @@ from boards.views.policies.policy_rows import (
     rows_of,
 )
 from obeya.errors import InvalidInput
+from obeya.policy.artifact_rules import BY_NAME, ArtifactDigest, MaximumSize, NoCode, NoPickle
 from obeya.policy.bounds import number_text
 from obeya.policy.policy import REQUIREMENTS_MAX, PromotionPolicy
 from obeya.policy.requirements import Requirement
 from obeya.policy.results import Mode
-from obeya.policy.rules import (
-    ArtifactDigest,
-    MaximumSize,
-    NoPickle,
-    RequiredDescription,
-    RequiredTag,
-    TimeInStage,
-)
+from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
 from obeya.stages import Stage
 from obeya.values import NUMBER_MAX
 
@@ -48,6 +42,9 @@ class PolicyForm:
     description: bool = False
     artifact_digest: bool = False
     no_pickle: bool = False
+    no_pickle_by_name: bool = False
+    no_code: bool = False
+    no_code_by_name: bool = False
     artifact_max_mib: str = ""
     auto_promote: bool = False
     mode: str = Mode.ENFORCE.value
@@ -80,6 +77,9 @@ class PolicyForm:
             description=RequiredDescription in kinds,
             artifact_digest=ArtifactDigest in kinds,
             no_pickle=NoPickle in kinds,
+            no_pickle_by_name=NoPickle(BY_NAME) in policy.requirements,
+            no_code=NoCode in kinds,
+            no_code_by_name=NoCode(BY_NAME) in policy.requirements,
             artifact_max_mib=number_text(sizes[0]) if sizes else "",
             auto_promote=policy.auto_promote,
             mode=policy.mode.value,
@@ -111,6 +111,9 @@ class PolicyForm:
             description="description" in posted,
             artifact_digest="artifact_digest" in posted,
             no_pickle="no_pickle" in posted,
+            no_pickle_by_name="no_pickle_by_name" in posted,
+            no_code="no_code" in posted,
+            no_code_by_name="no_code_by_name" in posted,
             artifact_max_mib=posted.get("artifact_max_mib", ""),
             auto_promote="auto_promote" in posted,
             mode=posted.get("mode", Mode.ENFORCE.value),
@@ -165,7 +168,8 @@ class PolicyForm:
         for asked, rule in (
             (self.description, RequiredDescription()),
             (self.artifact_digest, ArtifactDigest()),
-            (self.no_pickle, NoPickle()),
+            (self.no_pickle, NoPickle(BY_NAME if self.no_pickle_by_name else "")),
+            (self.no_code, NoCode(BY_NAME if self.no_code_by_name else "")),
         ):
             if asked:
                 policy = policy.require(rule)

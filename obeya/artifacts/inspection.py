@@ -1,0 +1,174 @@
+"""Inspection of a file by its content, independent of its name.
+
+A file counts as inspected only if it has a recognised format and was read to its end. Nothing is
+loaded, unpickled or run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import BinaryIO
+
+from obeya.artifacts import archives, gguf, hdf5, images, numpy_arrays
+from obeya.artifacts.messages import read_saved_model, read_sentencepiece
+from obeya.artifacts.onnx import is_onnx, read_onnx
+from obeya.artifacts.pickles import find_pickle
+from obeya.artifacts.reading import PIECE, Budget, NotInspected, Report, Source
+from obeya.artifacts.safetensors import is_safetensors, read_safetensors
+from obeya.artifacts.texts import read_text
+
+INSPECTOR = 2
+"""The version of the inspection. Files inspected by an older one are inspected again."""
+
+NOT_RECOGNISED = "its format is not recognised"
+_TOO_DEEP = "its archives are nested too deeply"
+_DEPTH_MAX = 3
+_HEAD = 512
+_PYC_FLAGS_MAX = 3
+_MARSHALLED_CODE, _SHARED_FLAG = 0x63, 0x80
+
+
+def inspect(file: BinaryIO, size: int) -> Report:
+    """Return the report of a seekable file of `size` bytes."""
+    return _Inspector().report(Source(file, size))
+
+
+class _Inspector:
+    def __init__(self) -> None:
+        self._budget = Budget()
+
+    def report(self, source: Source, depth: int = 0) -> Report:
+        report = Report()
+        try:
+            self._read(source, report, depth)
+        except NotInspected as error:
+            report.fails(str(error))
+        return report
+
+    def _read(self, source: Source, report: Report, depth: int) -> None:
+        head = source.read_at(0, _HEAD)
+        # Containers first: a loader that looks for one finds it whatever else the file could be.
+        if archives.is_tar(head):
+            report.format = "tar archive"
+            self._read_members(archives.tar_members(source, self._budget), report, depth)
+            return
+        if archives.is_zip(source):
+            report.format = "zip archive"
+            names = self._read_members(archives.zip_members(source, self._budget), report, depth)
+            _read_kind_of_zip(names, report)
+            return
+        compression = archives.compression_of(head)
+        if compression and self._read_compressed(source, compression, report, depth):
+            return
+        finding = find_pickle(source.opened())
+        if finding is not None:
+            report.format = "pickle"
+            report.pickles.append(("", finding))
+            return
+        if not self._read_format(source, head, report):
+            raise NotInspected(NOT_RECOGNISED)
+
+    def _read_format(self, source: Source, head: bytes, report: Report) -> bool:
+        """Read a file by the first reader that recognises its format; return whether one does."""
+        budget = self._budget
+        for magic, read in _READERS:
+            if head.startswith(magic):
+                read(source, report, budget)
+                return True
+        if is_safetensors(head):
+            read_safetensors(source, report)
+            return True
+        if is_onnx(head) and (
+            read_onnx(source, report, budget) or read_saved_model(source, report, budget)
+        ):
+            return True
+        if head[:1] == b"\n" and read_sentencepiece(source, report, budget):
+            return True
+        if _is_pyc(head):
+            report.format = "compiled Python"
+            report.runs("compiled Python (.pyc)")
+            raise NotInspected("compiled Python is not read")
+        return read_text(source, report)
+
+    def _read_members(
+        self, members: Iterable[archives.Member], report: Report, depth: int
+    ) -> list[str]:
+        if depth >= _DEPTH_MAX:
+            raise NotInspected(_TOO_DEEP)
+        names = []
+        for name, content in members:
+            names.append(name)
+            report.take(self.report(content, depth + 1), name)
+        return names
+
+    def _read_compressed(
+        self, source: Source, compression: archives.Compression, report: Report, depth: int
+    ) -> bool:
+        """Read what is compressed; return False if nothing is."""
+        if not compression.has_signature:
+            part = _Part(archives.Unpacked(source, compression))
+            if (finding := find_pickle(part)) is not None:
+                report.format = f"{compression.name} data"
+                report.pickles.append(("", finding))
+                return True
+            if not part.is_whole(Budget()):
+                return False
+        report.format = f"{compression.name} data"
+        if depth >= _DEPTH_MAX:
+            raise NotInspected(_TOO_DEEP)
+        with archives.spooled(archives.Unpacked(source, compression), self._budget) as content:
+            inner = self.report(content, depth + 1)
+        report.pickles, report.code = inner.pickles, inner.code
+        if inner.problem or inner.references:
+            report.fails(inner.problem or "it refers to files outside the archive")
+        return True
+
+
+class _Part:
+    """The beginning of a compressed file that may be none; it ends where the file is broken."""
+
+    def __init__(self, stream: archives.Unpacked) -> None:
+        self._stream = stream
+        self._is_broken = False
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return b"" if self._is_broken else self._stream.read(size)
+        except NotInspected:
+            self._is_broken = True
+            return b""
+
+    def is_whole(self, budget: Budget) -> bool:
+        """Return whether the rest can be read to its end."""
+        while piece := self.read(PIECE):
+            budget.unpack(len(piece))
+        return not self._is_broken
+
+
+def _read_kind_of_zip(names: list[str], report: Report) -> None:
+    if any("/code/" in name for name in names) and any(
+        name.endswith("/constants.pkl") for name in names
+    ):
+        report.format = "TorchScript"
+        report.runs("TorchScript")
+    elif "config.json" in names and "metadata.json" in names:
+        report.format = "Keras model"
+
+
+def _is_pyc(head: bytes) -> bool:
+    flags = int.from_bytes(head[4:8], "little")
+    return (
+        len(head) > 16
+        and head[2:4] == b"\r\n"
+        and flags <= _PYC_FLAGS_MAX
+        and head[16] & ~_SHARED_FLAG == _MARSHALLED_CODE
+    )
+
+
+_READERS: tuple[tuple[bytes, Callable[[Source, Report, Budget], None]], ...] = (
+    (gguf.MAGIC, gguf.read_gguf),
+    (numpy_arrays.MAGIC, numpy_arrays.read_numpy),
+    (hdf5.MAGIC, hdf5.read_hdf5),
+    (images.PNG_MAGIC, images.read_png),
+    (images.JPEG_MAGIC, images.read_jpeg),
+)

@@ -1,0 +1,113 @@
+"""Reader of plain text: JSON, YAML, TOML, CSV, Markdown, scripts and others.
+
+Text counts only as complete UTF-8 without control characters. JSON and YAML are not parsed as a
+whole; what can name code in them is found by its texts, also if they are escaped.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from typing import Any
+
+from obeya.artifacts.keras import code_of_config
+from obeya.artifacts.mlmodel import SIZE_MAX, read_mlmodel
+from obeya.artifacts.reading import PIECE, NotInspected, Reference, Report, Source, TooLarge
+
+_PARSED_MAX = 16 * 1024 * 1024
+_OVERLAP = 512
+# All control characters but tabulator, line feed, form feed and carriage return.
+_CONTROLS = bytes({*range(32)} - {9, 10, 12, 13})
+_BOM = codecs.BOM_UTF8
+
+
+def _token(text: str) -> bytes:
+    """Return a pattern of a JSON string; every character of it can be escaped."""
+    characters = (rb"(?:%b|\\u00%02x)" % (re.escape(c).encode(), ord(c)) for c in text)
+    return b'"' + b"".join(characters) + b'"'
+
+
+_JSON_TOKENS = {
+    name: re.compile(_token(name), re.IGNORECASE)
+    for name in ("auto_map", "class_name", "weight_map", "__loader__")
+}
+_YAML_OBJECTS = re.compile(rb"!!python/|yaml\.org,2002:python")
+
+
+def read_text(source: Source, report: Report) -> bool:
+    """Report what a text says that is code; return False if the file is not text.
+
+    Raises:
+        NotInspected: it is a text that has to be parsed, and cannot be.
+    """
+    found = _tokens(source)
+    if found is None:
+        return False
+    report.format = "text"
+    if source.read_at(0, 2) == b"#!":
+        report.runs("script")
+    if "yaml" in found:
+        report.runs("YAML with Python objects")
+    if "flavors" in found and source.size <= SIZE_MAX:
+        read_mlmodel(source, report)
+    if not _is_json(source):
+        return True
+    if "auto_map" in found:
+        report.runs("code that auto_map names")
+    if "__loader__" in found:
+        report.runs("skops objects")
+    if "class_name" in found or "weight_map" in found:
+        document = _parsed(source)
+        for what in code_of_config(document):
+            report.runs(what)
+        report.references += _shards(document)
+    return True
+
+
+def _tokens(source: Source) -> set[str] | None:
+    """Return which of the texts that matter are in a file, None if it is not text."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    found: set[str] = set()
+    place, before = 0, b""
+    try:
+        while piece := source.read_at(place, PIECE):
+            if len(piece.translate(None, _CONTROLS)) != len(piece):
+                return None
+            decoder.decode(piece)
+            seen = before + piece
+            found |= {name for name, token in _JSON_TOKENS.items() if token.search(seen)}
+            if _YAML_OBJECTS.search(seen):
+                found.add("yaml")
+            if b"flavors" in seen:
+                found.add("flavors")
+            before = seen[-_OVERLAP:]
+            place += len(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return None
+    return found
+
+
+def _is_json(source: Source) -> bool:
+    start = source.read_at(0, PIECE).removeprefix(_BOM).lstrip()
+    return not start or start[:1] in b"{["
+
+
+def _parsed(source: Source) -> Any:
+    if source.size > _PARSED_MAX:
+        raise TooLarge("JSON that has to be parsed")
+    try:
+        return json.loads(source.read_at(0, source.size).decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise NotInspected("not valid JSON") from error
+
+
+def _shards(document: Any) -> list[Reference]:
+    """Return the files that the index of a sharded model names."""
+    shards = document.get("weight_map") if isinstance(document, dict) else None
+    if shards is None:
+        return []
+    if not isinstance(shards, dict) or any(type(path) is not str for path in shards.values()):
+        raise NotInspected("the index of shards cannot be read")
+    return [Reference(path) for path in dict.fromkeys(shards.values())]
