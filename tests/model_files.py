@@ -15,6 +15,34 @@ import onnx
 from onnx import TensorProto, helper
 
 UNTRUSTED = Path(__file__).parent / "untrusted_files"
+PICKLED = "contains a pickle"
+NOT_RECOGNISED = "could not be inspected: its format is not recognised"
+# A part of the warning about each of the untrusted files.
+EXPECTED = {
+    "01a_proto0.bin": PICKLED,
+    "01b_proto1.bin": PICKLED,
+    "03a_odd_module.bin": PICKLED,
+    "04_long_line.bin": PICKLED,
+    "05_padding.bin.gz": PICKLED,
+    "06a_gzip2.joblib": PICKLED,
+    "06c_xz.joblib": PICKLED,
+    "07_lzma_alone.bin": PICKLED,
+    "08a_lz4.bin": NOT_RECOGNISED,
+    "08c_zstd.bin": NOT_RECOGNISED,
+    "09_v7.tar.bin": PICKLED,
+    "12b_nested_pk0708.bin": PICKLED,
+    "x4_npy_big_header.npy.gz": PICKLED,
+    "x5b_zlib_win.bin": PICKLED,
+    "14a_lambda.keras": "runs code when loaded: Lambda layer",
+    "14b_lambda.h5": "runs code when loaded: Lambda layer",
+    "15a_external_passwd.onnx": "refers to ../../etc/passwd, which is outside the artifact",
+    "15b_external_missing.onnx": "refers to weights.bin, which is not in the artifact",
+    "16b_overlap.safetensors": "not valid safetensors: ",
+    "16c_hole.safetensors": "not valid safetensors: ",
+    "16d_shape_big.safetensors": "not valid safetensors: ",
+    "16e_shape_str.safetensors": "not valid safetensors: ",
+    "18_MLmodel": "refers to model.skops, which is not in the artifact",
+}
 
 
 def safetensors(header: dict | None = None, data: bytes = bytes(4)) -> bytes:

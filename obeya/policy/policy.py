@@ -325,7 +325,8 @@ def _unknown_kind(row: Mapping[str, Any]) -> InvalidInput:
             field="requirements",
         )
     if frozenset(row) in _REQUIREMENT_KEYS:
-        return InvalidInput(f"The value of “{next(iter(row))}” must be true.", field="requirements")
+        switch = next(key for key in row if key in _SWITCHES)
+        return InvalidInput(f"The value of “{switch}” must be true.", field="requirements")
     listed = ", ".join(str(key)[:64] for key in row)
     valid = "; ".join(" + ".join(keys) for keys in _KEYS_BY_KIND)
     return InvalidInput(

@@ -113,3 +113,21 @@ def test_doctor_names_missing_and_truncated_files(data: Path) -> None:
     assert any(
         "has 3 bytes instead of 5. Used by resnet50 v1: b.bin." in finding for finding in bad
     )
+
+
+def test_inspect_reads_outdated_files_and_all_reads_all(data: Path) -> None:
+    assert "Versions inspected: 0. Changed results: 0." in run(data, "inspect").stdout
+    run_code(data, "import django; django.setup()\n" + OUTDATED)
+    found = run(data, "inspect")
+    assert found.returncode == 0, found.stderr
+    assert "resnet50 v1: 0 warnings" in found.stdout
+    assert "Versions inspected: 1. Changed results: 1." in found.stdout
+    rows = json.loads(run(data, "inspect", "--all", "--json").stdout)
+    assert rows == [{"model": "resnet50", "version": 1, "warnings": 0, "changed": False}]
+    assert "every link holds" in run(data, "audit", "verify").stdout
+
+
+OUTDATED = """
+from boards.models import ModelVersion
+ModelVersion.objects.update(artifact_warnings=["a.bin is old."], artifact_inspector=0)
+"""
