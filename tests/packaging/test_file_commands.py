@@ -124,7 +124,7 @@ def test_inspect_reads_outdated_files_and_all_reads_all(data: Path) -> None:
     assert "Versions inspected: 1. Changed results: 1." in found.stdout
     rows = json.loads(run(data, "inspect", "--all", "--json").stdout)
     assert rows == [{"model": "resnet50", "version": 1, "warnings": 0, "changed": False}]
-    assert "every link holds" in run(data, "audit", "verify").stdout
+    assert "every link is valid" in run(data, "audit", "verify").stdout
 
 
 OUTDATED = """
