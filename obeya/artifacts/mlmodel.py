@@ -95,8 +95,10 @@ def _read_paths(part: Any, report: Report) -> None:
         if key in _PATHS and isinstance(value, str):
             if key in _CODE:
                 report.runs(f"{_CODE[key]} {_text(value)}")
+            # MLflow writes where the code was, and loads a file of the same name.
+            path = value.rpartition("/")[2] if key == "model_code_path" else value
             if len(report.references) < _REFERENCES_MAX:
-                report.references.append(Reference(value[:_SHOWN]))
+                report.references.append(Reference(path[:_SHOWN]))
         else:
             _read_paths(value, report)
 

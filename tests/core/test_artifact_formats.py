@@ -270,7 +270,7 @@ def test_external_data_passes_if_its_tensors_fill_it():
 
 def test_code_that_a_model_of_mlflow_names_is_code():
     for line, what in (
-        ("    model_code_path: model.txt\n", "the model from the code model.txt"),
+        ("    model_code_path: /home/model.txt\n", "the model from the code /home/model.txt"),
         ("    code: code\n", "files in code"),
         ("    loader_module: mine\n", "the loader mine"),
     ):
