@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from obeya.artifacts.inspection import NOT_RECOGNISED, inspect
+from obeya.artifacts.inspection import NOT_RECOGNISED, SCRIPT, inspect, is_script
 from obeya.artifacts.manifest import folders_of
 from obeya.artifacts.reading import Reference
 from obeya.artifacts.references import problem_of, resolved
@@ -21,10 +21,6 @@ Findings = Mapping[str, Any]
 
 WARNINGS_SHOWN = 100
 _IMPORTS_SHOWN = 3
-SCRIPT_SUFFIXES = (
-    ".bash", ".bat", ".cmd", ".jl", ".js", ".lua", ".mjs", ".pl", ".ps1", ".py", ".pyi", ".pyw",
-    ".pyx", ".r", ".rb", ".sh", ".zsh",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +110,16 @@ def problem_with(path: str, findings: Findings) -> str:
         return f"{path} contains a pickle{within}, which runs code when loaded{named}{more}."
     if "unsearched" in findings:
         return f"{path} could not be inspected: {findings['unsearched']}."
+    if path.rpartition("/")[2] == "MLmodel" and findings.get("format") != "MLmodel":
+        return f"{path} could not be inspected: not a valid MLmodel file."
     return ""
 
 
 def _code_of(file: InspectedFile) -> list[str]:
     """Return what runs when the file is loaded; of a script, only its name says that it is one."""
     found = list(file.findings.get("code", ()))
-    if file.path.lower().endswith(SCRIPT_SUFFIXES) and "script" not in found:
-        found.append("script")
+    if is_script(file.path) and SCRIPT not in found:
+        found.append(SCRIPT)
     return found
 
 

@@ -21,6 +21,11 @@ INSPECTOR = 2
 """The version of the inspection. Files inspected by an older one are inspected again."""
 
 NOT_RECOGNISED = "its format is not recognised"
+SCRIPT = "script"
+_SCRIPT_SUFFIXES = (
+    ".bash", ".bat", ".cmd", ".jl", ".js", ".lua", ".mjs", ".pl", ".ps1", ".py", ".pyi", ".pyw",
+    ".pyx", ".r", ".rb", ".sh", ".zsh",
+)  # fmt: skip
 _TOO_DEEP = "its archives are nested too deeply"
 _DEPTH_MAX = 3
 _HEAD = 512
@@ -31,6 +36,11 @@ _MARSHALLED_CODE, _SHARED_FLAG = 0x63, 0x80
 def inspect(file: BinaryIO, size: int) -> Report:
     """Return the report of a seekable file of `size` bytes."""
     return _Inspector().report(Source(file, size))
+
+
+def is_script(path: str) -> bool:
+    """Return whether the name of a file is that of a script; its content does not always tell."""
+    return path.lower().endswith(_SCRIPT_SUFFIXES)
 
 
 class _Inspector:
@@ -98,7 +108,10 @@ class _Inspector:
         names = []
         for name, content in members:
             names.append(name)
-            report.take(self.report(content, depth + 1), name)
+            inner = self.report(content, depth + 1)
+            if is_script(name):
+                inner.runs(SCRIPT)
+            report.take(inner, name)
         return names
 
     def _read_compressed(

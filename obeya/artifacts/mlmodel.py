@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from obeya.artifacts.reading import NotInspected, Reference, Report, Source
+from obeya.artifacts.reading import Reference, Report, Source
 
 SIZE_MAX = 256 * 1024
 _SHOWN = 250
@@ -49,8 +49,8 @@ def read_mlmodel(source: Source, report: Report) -> None:
     try:
         # Not the C loader: deep nesting crashes it, and with it the server.
         document = yaml.load(source.read_at(0, SIZE_MAX), Loader=_Plain)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise NotInspected("the text “flavors” is in it, and it is not valid YAML") from error
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return
     if not isinstance(document, dict) or not isinstance(document.get("flavors"), dict):
         return
     report.format = "MLmodel"

@@ -279,6 +279,19 @@ def test_code_that_a_model_of_mlflow_names_is_code():
         assert result == FileWarnings(code=(f"MLmodel runs code when loaded: {what}.",))
 
 
+def test_an_mlmodel_file_that_cannot_be_read_does_not_pass():
+    large = files.MLMODEL + b"# " + b"x" * 300_000
+    for content in (large, b"flavors: [", b"text", b"{}"):
+        (problem,) = warnings({"m/MLmodel": content}).problems
+        assert problem == "m/MLmodel could not be inspected: not a valid MLmodel file."
+        assert warnings({"README.md": content}) == FileWarnings()
+
+
+def test_a_script_in_an_archive_is_code():
+    result = warnings({"code.zip": files.zipped({"a/b.py": b"print(1)"})})
+    assert result == FileWarnings(code=("code.zip runs code when loaded: script in a/b.py.",))
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
