@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('boards', '0001_squashed_0013_delivery_leased'),
+        ('boards', '0014_governed_aliases'),
     ]
 
     operations = [
