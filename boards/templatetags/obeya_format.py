@@ -118,6 +118,12 @@ def breakable(name: str) -> SafeString:
 
 
 @register.filter
+def unbroken(requirement: str) -> str:
+    """Return a requirement whose bound, such as ``≥ champion − 5 %``, is on one line."""
+    return re.sub(r"(?<=[≥≤<>=−+]) | (?=[−+%])", "\N{NO-BREAK SPACE}", requirement)
+
+
+@register.filter
 def outcome_word(outcome: DiffOutcome) -> str:
     """Return the outcome of a comparison in words."""
     return _WORDS[outcome]

@@ -12,7 +12,6 @@ from boards.queries.catalog.model_page import ProductionSpan
 
 WIDTH = 720
 ROW = 22
-LABEL = 56
 BARS_MAX = 12
 SHORTEST = 3.0
 
@@ -32,12 +31,11 @@ class Timeline:
     """The latest spans, one row for each version, from the oldest shown to now."""
 
     bars: tuple[Bar, ...]
-    versions: tuple[tuple[int, float], ...]
+    versions: tuple[int, ...]
     since: datetime
     until: datetime
     height: int
     width: int = WIDTH
-    label: int = LABEL
     hidden: int = 0
 
 
@@ -53,7 +51,7 @@ def timeline(spans: Sequence[ProductionSpan]) -> Timeline | None:
     rows = {number: place * ROW for place, number in enumerate(numbers)}
 
     def across(moment: datetime) -> float:
-        return LABEL + (WIDTH - LABEL) * ((moment - since) / length)
+        return WIDTH * ((moment - since) / length)
 
     bars = []
     for span in shown:
@@ -63,7 +61,7 @@ def timeline(spans: Sequence[ProductionSpan]) -> Timeline | None:
         bars.append(Bar(span=span, x=round(x, 1), y=rows[span.version], width=round(width, 1)))
     return Timeline(
         bars=tuple(bars),
-        versions=tuple((number, y) for number, y in rows.items()),
+        versions=tuple(numbers),
         since=since,
         until=until,
         height=ROW * len(numbers),

@@ -94,7 +94,9 @@ def test_a_page_links_at_most_three_style_sheets() -> None:
 
 
 def test_every_style_sheet_exists_and_is_linked() -> None:
-    linked = {sheet for name in NAMES for sheet in links(name)}
+    linked = {
+        sheet for path in TEMPLATES.rglob("*.html") for sheet in LINK.findall(path.read_text())
+    }
     assert linked == {path.name for path in SHEETS.glob("*.css")}
 
 

@@ -139,7 +139,7 @@ def test_the_navigation_shows_where_a_page_belongs(
 def test_administrators_find_the_webhooks_in_the_top_bar(
     client_of: ClientOf, alice: User, victor: User
 ) -> None:
-    link = '<a class="small account-link only-wide" href="/settings/webhooks/"'
+    link = '<a class="account-link" href="/settings/webhooks/"'
     assert f"{link}>Webhooks</a>" in text_of(client_of(alice).get("/"))
     current = f'{link} aria-current="page">Webhooks</a>'
     assert current in text_of(client_of(alice).get("/settings/webhooks/"))

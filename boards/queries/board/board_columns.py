@@ -300,9 +300,18 @@ def headlines_of(
     return found
 
 
-def headline_names(model: models.RegisteredModel) -> tuple[str, ...]:
-    """Return the names of the model's headline metrics; empty if none are configured."""
-    return _headlines(model, PoliciesInForce({model.pk}))
+def leading_metrics(model: models.RegisteredModel) -> tuple[str, ...]:
+    """Return the model's headline metrics, then those that its policies refer to; one statement."""
+    policies = PoliciesInForce({model.pk})
+    found = [policies.of(model.pk, stage) for stage in reversed(Stage) if stage.is_gated]
+    required = (
+        requirement.metric
+        for each in found
+        if each
+        for requirement in each.policy.evidence_requirements
+        if requirement.metric
+    )
+    return tuple(dict.fromkeys((*_headlines(model, policies), *required)))
 
 
 def _headlines(model: models.RegisteredModel, policies: PoliciesInForce) -> tuple[str, ...]:

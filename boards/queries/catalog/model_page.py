@@ -11,7 +11,7 @@ from django.db.models import Case, F, IntegerField, OuterRef, Q, QuerySet, Subqu
 
 from boards import models
 from boards.access.actors import owner_name
-from boards.queries.board.board_columns import headline_names
+from boards.queries.board.board_columns import leading_metrics
 from boards.queries.facts.evidence import workflow_of
 from boards.queries.facts.governed_aliases import AliasLine, aliases_of
 from boards.queries.facts.records import definitions, find_model, metric_records
@@ -215,10 +215,9 @@ def production_spans(model: models.RegisteredModel) -> tuple[ProductionSpan, ...
 
 
 def _columns(model: models.RegisteredModel, measured: list[dict[str, Metric]]) -> list[str]:
-    """Return metric names: first the headline metrics, then those that most versions have."""
+    """Return metric names: headline and required metrics, then those that most versions have."""
     counts = Counter(name for metrics in measured for name in metrics)
-    headlines = headline_names(model)
-    rank = {name: place for place, name in enumerate(headlines)}
+    rank = {name: place for place, name in enumerate(leading_metrics(model))}
     return sorted(counts, key=lambda name: (rank.get(name, len(rank)), -counts[name], name))
 
 

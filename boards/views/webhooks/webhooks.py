@@ -73,11 +73,11 @@ def _form_context(form: EndpointForm) -> dict[str, Any]:
         noun = action.value.partition(".")[0].replace("_", " ")
         noun = noun.replace("wip", "WIP").replace("api", "API").replace("andon", "alert (andon)")
         groups.setdefault(noun, []).append((action.value, action.sentence))
+    groups["audit log"] = [(HEADS, "the head of every chain of the audit log, once a day")]
     return {
         "section": "webhooks",
         "form": form,
         "groups": groups,
-        "heads": HEADS,
         "kept_days": settings.OBEYA_WEBHOOK_DAYS,
     }
 
