@@ -38,6 +38,11 @@ class RefusalKind(StrEnum):
     APPROVALS = "approvals"
     WIP_LIMIT = "wip_limit"
 
+    @property
+    def label(self) -> str:
+        """The rule in words: ``WIP limit``."""
+        return "WIP limit" if self is RefusalKind.WIP_LIMIT else self.value.capitalize()
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

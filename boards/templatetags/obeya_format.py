@@ -184,12 +184,6 @@ def age(moment: datetime) -> str:
 
 
 @register.filter
-def ago(moment: datetime) -> SafeString:
-    """Return the age of a time, with the exact time and zone in its title."""
-    return _time(moment, age(moment))
-
-
-@register.filter
 def ago_in_words(moment: datetime) -> SafeString:
     """Return the age within a sentence: ``3 d ago``, ``just now``."""
     text = age(moment)
@@ -197,16 +191,35 @@ def ago_in_words(moment: datetime) -> SafeString:
 
 
 @register.filter
+def in_stage(moment: datetime) -> SafeString:
+    """Return the time since a version entered its stage: ``3 d``; hidden words say what it is."""
+    text = age(moment)
+    words = "in this stage since just" if text == "now" else "in this stage for"
+    title = f"{words} {text}".capitalize()
+    return format_html(
+        '<span class="visually-hidden">{} </span>{}', words, _time(moment, text, f"{title}: ")
+    )
+
+
+@register.filter
+def since(moment: datetime) -> SafeString:
+    """Return how long something has been so: ``for 3 d``, ``since just now``."""
+    text = age(moment)
+    return _time(moment, "since just now" if text == "now" else f"for {text}")
+
+
+@register.filter
 def exact(moment: datetime) -> SafeString:
-    """Return a time to the minute, with seconds and zone in its title."""
-    return _time(moment, timezone.localtime(moment).strftime("%Y-%m-%d %H:%M"))
+    """Return a time to the minute with its zone; the title has the seconds."""
+    return _time(moment, timezone.localtime(moment).strftime("%Y-%m-%d %H:%M %Z"))
 
 
-def _time(moment: datetime, text: str) -> SafeString:
+def _time(moment: datetime, text: str, explained: str = "") -> SafeString:
     local = timezone.localtime(moment)
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
+        '<time datetime="{}" title="{}{}">{}</time>',
         moment.isoformat(),
+        explained,
         local.strftime("%Y-%m-%d %H:%M:%S %Z"),
         text,
     )

@@ -219,7 +219,7 @@ class _Finding(Enum):
     )
     BOUND_BEYOND_NUMBERS = (
         Outcome.NOT_COMPARABLE,
-        "The bound of {metric} is too large.",
+        "The required value of {metric} is too large.",
     )
     BEYOND_BOUND = (Outcome.FAILED, "{value}; required: {required} ({rival} has {standing}).")
     NOISE_UNKNOWN = (

@@ -70,12 +70,10 @@ class PolicyResult:
         requirements = "requirement" if total == 1 else "requirements"
         if not self.passed:
             warned = " The policy only warns." if self.mode is Mode.WARN else ""
-            return f"Failed: {len(self.failures)} of {total} {requirements}{where}.{warned}"
-        if self.waived:
-            waived = len(self.waived)
-            waivers = f"{waived} waiver" if waived == 1 else f"{waived} waivers"
-            return f"Passed with {waivers}: {total - waived} of {total} {requirements}{where}."
-        return f"Passed: {total} of {total} {requirements}{where}."
+            return f"{len(self.failures)} of {total} {requirements} failed{where}.{warned}"
+        waived = len(self.waived)
+        by_waiver = f", {waived} by waiver" if waived else ""
+        return f"{total} of {total} {requirements} passed{where}{by_waiver}."
 
     def to_document(self) -> dict[str, Any]:
         """Return the JSON form that is stored with a check and read by `from_document`."""

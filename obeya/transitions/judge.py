@@ -80,6 +80,20 @@ class TransitionJudgement:
         """Whether no rule refuses the move."""
         return not self.refusals
 
+    @property
+    def sentence(self) -> str:
+        """The policy result, and the number of approvals if the policy requires some.
+
+        Empty if no policy applies to the move.
+        """
+        if self.policy_result is None:
+            return ""
+        if not self.approvals_required:
+            return self.policy_result.sentence
+        approvals = "approval" if self.approvals_required == 1 else "approvals"
+        given = f"{self.approvals_given} of {self.approvals_required} {approvals} given."
+        return f"{self.policy_result.sentence} {given}"
+
     def refused_by(self, kind: RefusalKind) -> bool:
         """Return whether a rule of this kind refuses the move."""
         return any(refusal.kind is kind for refusal in self.refusals)

@@ -51,7 +51,7 @@ def test_a_policy_result_lists_every_requirement_and_never_stops_at_the_first() 
     assert not policy_result.passed
     assert [o.metric for o in policy_result.failures] == ["accuracy", "f1", "test_coverage"]
     assert policy_result.policy_revision == 3
-    assert policy_result.sentence == "Failed: 3 of 4 requirements for Production."
+    assert policy_result.sentence == "3 of 4 requirements failed for Production."
 
 
 def test_each_outcome_has_observed_value_bound_and_baseline() -> None:
@@ -240,13 +240,13 @@ def test_approvals_are_not_evidence() -> None:
         ),
         (
             PromotionPolicy(Stage.STAGING).require_metric("a", Comparison.GTE, 1),
-            "Passed: 1 of 1 requirement for Staging.",
+            "1 of 1 requirement passed for Staging.",
         ),
         (
             PromotionPolicy()
             .require_metric("a", Comparison.GTE, 1)
             .require_metric("a", Comparison.LT, 1),
-            "Failed: 1 of 2 requirements.",
+            "1 of 2 requirements failed.",
         ),
     ],
 )

@@ -62,7 +62,7 @@ def test_the_dialog_shows_the_plan_for_the_version_that_is_chosen_and_keeps_the_
     expect(plan).to_contain_text("Choose the version to roll back to")
     board.dialog.get_by_label("Reason").fill("v3 was not it")
     board.dialog.get_by_label("Roll back to").select_option("3")
-    expect(plan).to_contain_text("removed by a rollback")
+    expect(plan).to_contain_text("a rollback archived it")
     expect(board.dialog.get_by_label("Reason")).to_have_value("v3 was not it")
     board.dialog.get_by_role("button", name="Roll back").click()
     expect(board.live).to_contain_text("v3 is in Production again; v2 archived")

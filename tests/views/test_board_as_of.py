@@ -68,7 +68,7 @@ def test_it_shows_the_past_stage_of_every_version(
 ) -> None:
     page = text_of(client.get("/", {"at": "2026-03-04T13:00"}))
     assert "Board on <time" in page
-    assert "2026-03-04 13:00</time>" in page
+    assert "2026-03-04 13:00 UTC</time>" in page
     assert '<a href="/">Back to live</a>' in page
     assert 'value="2026-03-04T13:00"' in page
     by_stage = columns(page)

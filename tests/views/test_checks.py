@@ -57,7 +57,7 @@ def test_a_check_is_stored_and_shown(
     assert answer["Location"] == f"/checks/{made.uid}/"
     page = page_of(client, made)
     for text in (
-        "Failed: 2 of 3 requirements for Staging.",
+        "2 of 3 requirements failed for Staging.",
         "accuracy is 0.8; required: ≥ 0.9.",
         "recall was not measured.",
         '<span class="lamp lamp-fails">failed</span>',
@@ -82,7 +82,7 @@ def test_the_page_shows_the_state_at_the_time_of_the_check(
     registry.log_metrics("resnet50", 1, {"accuracy": 0.99, "recall": 0.9})
     registry.set_policy(PromotionPolicy(Stage.STAGING))
     page = page_of(client, PolicyCheck.objects.get())
-    assert "Failed: 2 of 3 requirements" in page
+    assert "2 of 3 requirements failed" in page
     assert "accuracy is 0.8" in page
     assert "0.99" not in page
     assert "replaced since" in page
@@ -257,7 +257,7 @@ def test_every_kind_of_requirement_has_a_message_and_a_next_step(
     entered = ModelVersion.objects.get().stage_entered_at
     for text in (
         "The version has been in its stage for 0 hours; required: 24.",
-        f"{entered + timedelta(hours=24):%Y-%m-%d %H:%M}",
+        f"{entered + timedelta(hours=24):%Y-%m-%d %H:%M} UTC",
         "The tag “risk” is not set.",
         "registry.set_tag(&quot;resnet50&quot;, &quot;risk&quot;, &quot;low&quot;, 1)",
         "The version has no description.",

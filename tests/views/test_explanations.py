@@ -112,7 +112,7 @@ def test_archiving_is_final_but_for_a_rollback(
 ) -> None:
     client = client_of(alice)
     dialog = text_of(client.get("/models/resnet50/versions/1/transition/"))
-    assert "Archived versions can't be restored, except by a rollback to them." in dialog
+    assert "An archived version can return only by a rollback." in dialog
     dialog = text_of(client.get("/models/resnet50/versions/2/transition/"))
     assert "Archived versions can't be restored." in dialog
 

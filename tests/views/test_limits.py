@@ -260,7 +260,7 @@ def test_the_dialog_shows_warnings_and_waived_requirements(
     client = client_of(alice)
     address = "/models/resnet50/versions/2/transition/"
     page = text_of(client.get(address))
-    assert 'class="lamp lamp-attention">Failed: 1 of 1 requirement for Production.' in page
+    assert 'class="lamp lamp-attention">1 of 1 requirement failed for Production.' in page
     assert '<ul class="move-warnings small" aria-label="Warnings"><li>accuracy is 0.8' in page
 
     two.set_policy(PromotionPolicy(PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9))
@@ -272,7 +272,9 @@ def test_the_dialog_shows_warnings_and_waived_requirements(
         expires_at=datetime.now(UTC) + timedelta(days=1),
     )
     page = text_of(client.get(address))
-    assert 'class="lamp lamp-attention">Passed with 1 waiver' in page
+    assert (
+        'class="lamp lamp-attention">1 of 1 requirement passed for Production, 1 by waiver.' in page
+    )
 
 
 def test_a_card_whose_next_stage_is_full_says_so_and_whether_room_can_be_made(

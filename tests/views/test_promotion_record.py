@@ -90,7 +90,7 @@ def test_a_promotion_record_shows_actor_reason_policy_and_evidence(
         "Both agree",
         "Default policy for Production, revision 1",
         "v1</a> from Production to Archived",
-        "Passed with 1 waiver: 1 of 2 requirements for Production.",
+        "2 of 2 requirements passed for Production, 1 by waiver.",
         "recall was not measured. Waived by anna.",
         "Measured next week",
         "2 of 2 required",
@@ -193,7 +193,7 @@ def test_a_rollback_lists_restored_and_archived_versions(
     assert "v2</a> from Production to Archived" in page
     assert path_of(gone) in page
     assert "v1</a> from Archived to Production" in text_of(victor_client.get(path_of(gone)))
-    assert "Failed: 1 of 2 requirements for Production." in page
+    assert "1 of 2 requirements failed for Production." in page
 
 
 def test_a_waiver_and_its_revocation_have_records(

@@ -115,7 +115,7 @@ def test_a_request_can_archive_existing_versions(
     answer = client.post(
         form, {"to_stage": "production", "reason": "new", "archive_existing": "1"}, follow=True
     )
-    assert "The move archives v1." in text_of(answer)
+    assert "v1 is then archived." in text_of(answer)
 
 
 def test_a_request_needs_a_reason_and_keeps_what_was_chosen(
@@ -197,7 +197,7 @@ def test_the_page_shows_the_whole_evidence(
         "reviewed=yes",
         "Default policy for Production, revision 1",
         "v=resnet50:1&amp;v=resnet50:2&amp;baseline=0",
-        "Approval does not move the version",
+        "Approval alone does not move v2. Afterwards a user with the promote permission moves it.",
     ):
         assert text in page
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -49,8 +50,9 @@ def test_the_dialog_lists_the_restored_and_the_archived_versions(
     three: DatabaseRegistry, client_of: ClientOf, alice: User
 ) -> None:
     page = text_of(client_of(alice).get(ADDRESS))
-    assert '<option value="2" selected>v2, the last good version' in page
-    assert '<option value="1">v1, in Production until' in page
+    day = r"\d{4}-\d\d-\d\d"
+    assert re.search(rf'value="2" selected>v2: in Production until {day}, the last good', page)
+    assert re.search(rf'value="1">v1: in Production until {day}</option>', page)
     assert "<b>v2</b> moves from" in page
     assert "<b>v3</b> moves from" in page
     assert 'name="standing" value="3"' in page
@@ -137,7 +139,8 @@ def test_after_two_rollbacks_a_version_must_be_named(
     page = text_of(client.get(ADDRESS))
     assert "Choose the version to roll back to" in page
     assert '<option value="">Choose a version</option>' in page
-    assert "v3, removed by a rollback" in page
+    assert "No version is suggested, because a rollback archived each of these versions." in page
+    assert re.search(r">v3: in Production until [\d-]+, then archived by a rollback</option>", page)
     answer = client.post(ADDRESS, {"to_version": "", "reason": "x", "standing": "1"})
     assert answer.status_code == 400
     assert "Choose the version to restore" in text_of(answer)

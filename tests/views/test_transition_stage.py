@@ -134,7 +134,7 @@ def test_a_policy_refuses_with_every_reason_and_the_stored_result(
     assert "accuracy is 0.8; required: ≥ 0.9." in page
     assert "f1 was not measured." in page
     assert "2 more approvals are needed" in page
-    assert "Failed: 2 of 2 requirements for Staging." in page
+    assert "2 of 2 requirements failed for Staging." in page
     assert "not measured</span>" in page
     assert "Measure and log the metric." in page
     assert "/checks/" in page

@@ -73,7 +73,7 @@ def test_it_checks_the_version_for_its_next_stage(
         .require_approvals(2)
     )
     page = text_of(client.get(ADDRESS))
-    assert "Failed: 2 of 2 requirements for Staging." in page
+    assert "2 of 2 requirements failed for Staging." in page
     assert "0 of 2 approvals given." in page
     assert "accuracy ≥ 0.99" in page
 

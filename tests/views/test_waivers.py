@@ -93,7 +93,7 @@ def test_a_waiver_lets_the_version_pass_and_is_shown(
     assert answer.redirect_chain == [(VERSION, 302)]
     page = text_of(answer)
     assert "Waived one requirement of resnet50 v1 for Production." in page
-    assert "Passed with 1 waiver: 1 of 2 requirements for Production." in page
+    assert "2 of 2 requirements passed for Production, 1 by waiver." in page
     assert "Ran it by hand" in page
     made = Waiver.objects.get()
     assert made.requirements == [LINE]
@@ -196,7 +196,7 @@ def test_a_waiver_is_revoked_after_confirmation(
     assert answer.redirect_chain == [("/waivers/", 302)]
     page = text_of(anna.get(VERSION))
     assert "revoked by anna" in page
-    assert "Failed: 1 of 2 requirements" in page
+    assert "1 of 2 requirements failed" in page
     event = AuditEvent.objects.get(action="waiver.revoked")
     assert event.texts.get().text == "It was a mistake"
     again = anna.post(path)

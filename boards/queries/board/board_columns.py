@@ -348,12 +348,11 @@ def _lamp(
         return _full_lamp(row, judgement, makes_room=makes_room)
     if policy_result is None or not policy_result.has_policy:
         return Lamp.NONE, "No policy", (Reason(f"No promotion policy is set for {where}."),)
-    result = Reason(policy_result.sentence)
+    result = Reason(judgement.sentence)
     missing = judgement.approvals_required - judgement.approvals_given
     if missing > 0 and policy_result.mode is Mode.ENFORCE:
         needed = "approval" if missing == 1 else f"{missing} approvals"
-        approvals = Reason(f"Approvals missing for {where}: {missing}.")
-        return Lamp.ATTENTION, f"Passes, needs {needed}", (result, approvals)
+        return Lamp.ATTENTION, f"Passes, needs {needed}", (result,)
     if judgement.warnings:
         warnings = tuple(Reason(str(warning)) for warning in judgement.warnings)
         return Lamp.ATTENTION, "Ready with warning", warnings

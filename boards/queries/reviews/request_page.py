@@ -21,7 +21,7 @@ from boards.queries.facts.evidence import MoveFacts, named_occupants
 from boards.queries.facts.open_requests import reviews_of
 from boards.queries.facts.requests import with_people
 from boards.queries.reviews.evidence_changes import EvidenceChange, evidence_changes
-from obeya.errors import NotFound
+from obeya.errors import NotFound, Refusal, RefusalKind
 from obeya.records import MOVES, Action
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionJudgement, judge_transition
@@ -108,6 +108,12 @@ class RequestPage:
     def is_open(self) -> bool:
         """Whether it can still be reviewed on."""
         return self.status is RequestStatus.OPEN
+
+    @property
+    def blockers(self) -> tuple[Refusal, ...]:
+        """The refusals besides that of missing approvals, which the judgement's sentence states."""
+        refusals = self.judgement.refusals if self.judgement else ()
+        return tuple(r for r in refusals if r.kind is not RefusalKind.APPROVALS)
 
     @property
     def auto_promote(self) -> bool:

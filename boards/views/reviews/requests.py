@@ -129,6 +129,7 @@ def withdraw(request: Request, uid: uuid.UUID) -> HttpResponse:
 def _page(request: Request, uid: uuid.UUID, form: ReviewForm) -> HttpResponse:
     page = read_request(uid, timezone.now())
     user = request.user
+    needed = permission_for_transition(page.stage_now, page.to_stage)
     context: dict[str, Any] = {
         "section": "requests",
         "page": page,
@@ -138,9 +139,8 @@ def _page(request: Request, uid: uuid.UUID, form: ReviewForm) -> HttpResponse:
         "may_approve": has_permission(user, Permission.APPROVE),
         "may_waive": has_permission(user, Permission.WAIVE),
         "may_ask": has_permission(user, Permission.TRANSITION),
-        "may_promote": has_permission(
-            user, permission_for_transition(page.stage_now, page.to_stage)
-        ),
+        "may_promote": has_permission(user, needed),
+        "move_permission": needed.value,
     }
     return render(request, "request.html", context, status=form.status)
 

@@ -86,7 +86,7 @@ def _note(option: MoveOption) -> str:
     judgement = option.judged
     policy_result = judgement.policy_result
     sentences = (
-        [policy_result.sentence] if policy_result is not None and policy_result.has_policy else []
+        [judgement.sentence] if policy_result is not None and policy_result.has_policy else []
     )
     sentences += [str(warning) for warning in judgement.warnings]
     if option.needs_room:
