@@ -84,6 +84,11 @@ class Action(StrEnum):
         """The action as a phrase for users: ``moved the version``, ``logged metrics``, ..."""
         return _SENTENCES[self]
 
+    @property
+    def label(self) -> str:
+        """The action as a choice in a list: ``Moved the version``."""
+        return _LABELS.get(self) or self.sentence[:1].upper() + self.sentence[1:]
+
 
 _SENTENCES = {
     Action.MODEL_REGISTERED: "registered the model",
@@ -137,6 +142,12 @@ _SENTENCES = {
     Action.WEBHOOK_ENABLED: "enabled a webhook endpoint",
     Action.WEBHOOK_DISABLED: "disabled a webhook endpoint",
     Action.WEBHOOK_REMOVED: "removed a webhook endpoint",
+}
+
+# Where the phrase needs the name of a version beside it.
+_LABELS = {
+    Action.TRANSITION_REFUSED: "Refused a move",
+    Action.VERSION_ROLLED_BACK: "Rolled back",
 }
 
 MOVES = (Action.VERSION_REGISTERED, Action.STAGE_TRANSITIONED, Action.VERSION_ROLLED_BACK)

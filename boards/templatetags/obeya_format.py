@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from obeya.comparison import DiffOutcome, MetricDiff, MetricRow, VersionComparison
-from obeya.policy.bounds import number_text, short_number
+from obeya.policy.bounds import full_number, short_number
 
 register = template.Library()
 
@@ -51,8 +51,8 @@ def short(value: float | None) -> str:
 
 @register.filter
 def full(value: float | None) -> str:
-    """Return all digits of a number; a dash for None."""
-    return "–" if value is None else number_text(value).replace("-", "−")
+    """Return all digits of a number, thousands separated; a dash for None."""
+    return "–" if value is None else full_number(value).replace("-", "−")
 
 
 @register.filter

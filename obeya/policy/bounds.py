@@ -60,10 +60,17 @@ class Comparison(StrEnum):
 
 
 def number_text(value: float) -> str:
-    """Return a number with all significant digits: ``0.9``, ``100``, ``1e-12``."""
+    """Return a number as policies and files write it: ``0.9``, ``100000``, ``1e-12``."""
     if value.is_integer() and abs(value) < 1e16:
         return str(int(value))
     return repr(value)
+
+
+def full_number(value: float) -> str:
+    """Return a number for readers, with all digits, thousands separated: ``12,346.5``."""
+    if value.is_integer() and abs(value) < 1e16:
+        return f"{int(value):,}"
+    return f"{value:,}"
 
 
 def short_number(value: float) -> str:

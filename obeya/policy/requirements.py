@@ -21,7 +21,7 @@ from obeya.metrics import (
     standard_error,
     within_noise,
 )
-from obeya.policy.bounds import Comparison, number_text
+from obeya.policy.bounds import Comparison, full_number, number_text
 
 Definitions = Mapping[str, MetricDefinition]
 NO_DEFINITIONS: Definitions = MappingProxyType({})
@@ -178,11 +178,11 @@ class MetricRequirement:
         if metric is None:
             sentence = f"{self.name} was not measured."
         elif outcome is Outcome.PASSED:
-            sentence = f"{self.name} is {number_text(metric.value)}."
+            sentence = f"{self.name} is {full_number(metric.value)}."
         else:
             sentence = (
-                f"{self.name} is {number_text(metric.value)}; "
-                f"required: {self.comparison.symbol} {number_text(self.threshold)}."
+                f"{self.name} is {full_number(metric.value)}; "
+                f"required: {self.comparison.symbol} {full_number(self.threshold)}."
             )
         return RequirementOutcome(
             requirement=self.describe(),
@@ -326,10 +326,10 @@ class ChampionRequirement:
             bound=bound if bound is not None and math.isfinite(bound) else None,
             sentence=found.sentence.format(
                 metric=self.metric,
-                value="" if own is None else f"{self.metric} is {number_text(own.value)}",
+                value="" if own is None else f"{self.metric} is {full_number(own.value)}",
                 rival=f"the champion v{champion.version}" if champion else "",
-                standing="" if standing is None else number_text(standing.value),
-                required="" if bound is None else f"{self.comparison.symbol} {number_text(bound)}",
+                standing="" if standing is None else full_number(standing.value),
+                required="" if bound is None else f"{self.comparison.symbol} {full_number(bound)}",
                 own_set="" if own is None else own.dataset,
                 standing_set="" if standing is None else standing.dataset,
             ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from obeya import names
 from obeya.metrics import finite
-from obeya.policy.bounds import Comparison, number_text
+from obeya.policy.bounds import Comparison, full_number, number_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class LiveReport:
     @property
     def sentence(self) -> str:
         """The reported value, and for a breach the required one, as a sentence."""
-        said = f"v{self.version}: live {self.metric} is {number_text(self.value)}"
+        said = f"v{self.version}: live {self.metric} is {full_number(self.value)}"
         if self.guardrail is None or not self.breached:
             return f"{said}."
-        required = f"{self.guardrail.comparison.symbol} {number_text(self.guardrail.bound)}"
+        required = f"{self.guardrail.comparison.symbol} {full_number(self.guardrail.bound)}"
         return f"{said}; required: {required}."

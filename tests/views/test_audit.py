@@ -272,17 +272,18 @@ def test_the_page_says_how_far_the_log_is_verified(
     client = client_of(alice)
     page = text_of(client.get("/audit/"))
     assert "Not verified yet" in page
-    assert "0 of 4 events verified" in page
+    assert "0 of 4 events are verified." in page
     answer = client.post("/audit/verify/", follow=True)
     assert answer.redirect_chain == [("/audit/", 302)]
     page = text_of(answer)
     assert "Verified 4 events: no problem found." in page
-    assert "4 of 4 events verified; last " in page
-    assert "by alice via page" in page
+    assert "All chains verified" in page
+    assert "4 of 4 events are verified; no problem found. Last verification: " in page
+    assert "by alice via page, 4 new events." in page
     history = text_of(client.get("/models/resnet50/history/"))
     assert "Chain verified</span>, " in history
     moved.set_description("resnet50", "new")
-    assert "1 is left" in text_of(client.get("/audit/"))
+    assert 'class="lamp lamp-none">1 event not verified yet' in text_of(client.get("/audit/"))
     assert "Verified up to event 3" in text_of(client.get("/models/resnet50/history/"))
 
 
@@ -291,8 +292,9 @@ def test_a_bounded_verification_says_what_is_left(
 ) -> None:
     monkeypatch.setitem(verify_new_events.__kwdefaults__, "events", 3)
     page = text_of(client_of(alice).post("/audit/verify/", follow=True))
-    assert "3 of 4 events verified" in page
-    assert "1 is left. Run <code>obeya audit verify</code> to verify everything." in page
+    assert "1 event not verified yet" in page
+    assert "3 of 4 events are verified; no problem found." in page
+    assert "To verify everything, run <code>obeya audit verify</code>." in page
 
 
 def test_a_broken_link_is_named_on_the_page(

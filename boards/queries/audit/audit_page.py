@@ -29,6 +29,10 @@ PAGE = 50
 TEXT_MAX = 2_000
 DETAILS_MAX = 60
 
+# A phrase that ends so is followed by the name of the model or version without a preposition.
+_OBJECTS = ("the model", "the version", "in a rollback")
+_IN_STAGE = (Action.VERSION_REGISTERED, Action.WIP_LIMIT_SET, Action.WIP_LIMIT_REMOVED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
@@ -106,9 +110,22 @@ class EventRow:
 
     @property
     def sentence(self) -> str:
-        """The action as a phrase that is followed by the account or version it is about."""
+        """The action as a phrase that is followed by the account, model or version it is about."""
         phrase = self.action.sentence
-        return f"{phrase} for" if self.action is Action.USER_LINK_MADE else phrase
+        is_about_object = self.model is not None and not phrase.endswith(_OBJECTS)
+        return (
+            f"{phrase} for" if is_about_object or self.action is Action.USER_LINK_MADE else phrase
+        )
+
+    @property
+    def stage_word(self) -> str:
+        """The word before the stage of an event that has no stage on the other side."""
+        return "in" if self.action in _IN_STAGE else "to enter"
+
+    @property
+    def more_details(self) -> int:
+        """The number of details besides the first."""
+        return len(self.details) + self.details_left_out - 1
 
     @property
     def is_refusal(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from django.utils import timezone
 
 from obeya.errors import RegistryError
-from obeya.policy.bounds import Comparison, number_text
+from obeya.policy.bounds import Comparison, full_number
 from obeya.policy.policy import PromotionPolicy
 
 VALUE_MAX = 300
@@ -20,6 +20,7 @@ VALUE_MAX = 300
 # The keys of an event's data that are not shown in their raw form.
 _ELSEWHERE = {
     "alias",
+    "archive_existing",
     "check",
     "check_digest",
     "guardrail",
@@ -41,6 +42,7 @@ _ELSEWHERE = {
 
 
 _ABBREVIATIONS = {"id": "ID", "uri": "URI", "url": "URL"}
+_LABELS = {"fields": "changed"}
 
 _GUARDRAIL = {"metric", "comparison", "bound"}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*(Z|[+-]\d\d:\d\d)\Z")
@@ -55,6 +57,11 @@ class Detail:
     _: KW_ONLY
     old: str = ""
     has_old: bool = False
+
+    @property
+    def start(self) -> str:
+        """The value without its full stop, to be followed by more words."""
+        return self.value.removesuffix(".")
 
 
 UNREADABLE = Detail("details", "unreadable")
@@ -103,6 +110,8 @@ def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Deta
     ]
     # Plain yes or no is the least important.
     yield from (fact for fact in facts if fact.value not in ("yes", "no"))
+    if data.get("archive_existing"):
+        yield Detail("archives", "the versions in the target stage")
     yield from _imported(_mapping(data.get("imported")))
     yield from _change(data)
     yield from _metrics(_mapping(data.get("metrics")))
@@ -117,7 +126,7 @@ def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Deta
 
 def _label(key: str) -> str:
     """Return the name of a member as words, such as ``artifact URI``."""
-    return " ".join(_ABBREVIATIONS.get(word, word) for word in key.split("_"))
+    return _LABELS.get(key) or " ".join(_ABBREVIATIONS.get(word, word) for word in key.split("_"))
 
 
 def _guardrail(document: Mapping[str, Any]) -> str:
@@ -191,7 +200,7 @@ def _policy(document: Mapping[str, Any]) -> Iterator[Detail]:
 def _metric(document: Mapping[str, Any] | None) -> str:
     if document is None:
         return "none"
-    text = number_text(float(document["value"]))
+    text = full_number(float(document["value"]))
     if "samples" in document:
         text += f", {document['samples']:,} samples"
     if "standard_error" in document:
@@ -210,11 +219,13 @@ def _value(value: object) -> str:
         case False:
             return "no"
         case float():
-            return number_text(value)
+            return full_number(value)
         case int():
             return str(value)
         case str():
             return (_local_time(value) if _MOMENT.match(value) else None) or cut(value, VALUE_MAX)
+        case [str(), *_] if all(isinstance(text, str) for text in value):
+            return cut(", ".join(value), VALUE_MAX)
     return cut(json.dumps(value, ensure_ascii=False), VALUE_MAX)
 
 
