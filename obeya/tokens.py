@@ -40,13 +40,17 @@ class Scope(StrEnum):
 
 
 _DEEDS = {
-    Scope.READ: "see models, versions and the audit log",
+    Scope.READ: "see models, versions, policies and the audit log",
     Scope.WRITE: (
-        "register versions, log metrics, and move versions except into or out of Production"
+        "register and edit versions, log metrics, report live values, request moves, and move "
+        "versions except into or out of Production"
     ),
-    Scope.PROMOTE: "move versions into and out of Production",
+    Scope.PROMOTE: "move versions to any stage, roll back, and request moves",
     Scope.APPROVE: "approve or reject requests, and waive requirements",
-    Scope.ADMIN: "edit policies, and rename, configure or delete models",
+    Scope.ADMIN: (
+        "edit policies, guardrails, WIP limits and metric definitions, manage webhooks, and "
+        "rename, configure or delete models"
+    ),
 }
 
 

@@ -24,6 +24,8 @@ _ARROWS = {
     DiffOutcome.EQUAL: "=",
     DiffOutcome.NOT_COMPARABLE: "≠",
 }
+# Better and worse without colour; the hidden words say the same.
+_MARKS = {DiffOutcome.BETTER: "✓", DiffOutcome.WORSE: "✗"}
 _WORDS = {
     DiffOutcome.BETTER: "better",
     DiffOutcome.WORSE: "worse",
@@ -96,8 +98,9 @@ def diff(
         + f"{signed(difference)} {unit}".strip()
         + f" ({percent(metric_diff.percent_change)})"
     )
+    mark = _MARKS.get(outcome)
     return format_html(
-        '<span class="diff diff-{}" title="{}">{} {}{}'
+        '<span class="diff diff-{}" title="{}">{} {}{}{}'
         '<span class="visually-hidden"> {}</span></span>',
         outcome.value,
         title,
@@ -106,6 +109,7 @@ def diff(
         format_html(' <span class="unit">{}</span>', unit)
         if with_unit and unit and difference
         else "",
+        format_html(' <span aria-hidden="true">{}</span>', mark) if mark else "",
         _WORDS[outcome],
     )
 

@@ -35,7 +35,7 @@ class RegistryErrorMiddleware:
         answer = self._get_response(request)
         if isinstance(answer, HttpResponseNotAllowed) and not answer.content:
             page = error_answer(
-                request, 405, "This URL only accepts a form that is sent from its page."
+                request, 405, "You can’t open this address directly. Go back and use the form."
             )
             page["Allow"] = answer["Allow"]
             return page

@@ -44,7 +44,7 @@ class Target(StrEnum):
 
 
 _LABELS = {
-    Target.WEBHOOK: "Webhook",
+    Target.WEBHOOK: "URL",
     Target.SLACK: "Slack",
     Target.TEAMS: "Microsoft Teams",
     Target.EMAIL: "E-mail",

@@ -109,7 +109,7 @@ def test_guardrails_with_values_and_errors(
     assert violations(page) == []
     form = page.locator("form", has=page.locator("#rail-bound"))
     form.get_by_label("Live metric").fill("error_rate")
-    form.get_by_label("Bound").fill("low")
+    form.get_by_label("Limit").fill("low")
     form.get_by_role("button", name="Set").click()
     expect(page.get_by_role("alert")).to_contain_text("not “low”")
     assert violations(page) == []

@@ -69,8 +69,10 @@ def test_it_shows_the_past_stage_of_every_version(
     page = text_of(client.get("/", {"at": "2026-03-04T13:00"}))
     assert "Board on <time" in page
     assert "2026-03-04 13:00 UTC</time>" in page
-    assert '<a href="/">Back to live</a>' in page
+    assert '<a href="/">Back to the current board</a>' in page
     assert 'value="2026-03-04T13:00"' in page
+    last_moment = text_of(client.get("/", {"at": "2026-03-04"}))
+    assert 'value="2026-03-04T23:59:59.999"' in last_moment
     by_stage = columns(page)
     assert "resnet50" in by_stage["staging"]
     assert "tv&lt;b&gt;" in by_stage["staging"]
@@ -209,7 +211,7 @@ def test_a_model_shows_what_was_in_production_on_a_day(
     history: DatabaseRegistry, client: Client
 ) -> None:
     address = "/models/resnet50/"
-    assert "In Production on" in text_of(client.get(address))
+    assert "Which version was in Production on" in text_of(client.get(address))
     page = text_of(client.get(address, {"production_on": "2026-03-09"}))
     event = AuditEvent.objects.get(to_stage="production")
     assert '<a href="/models/resnet50/versions/1/">v1</a>, from <time' in page

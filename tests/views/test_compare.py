@@ -112,8 +112,8 @@ def many(registry: DatabaseRegistry) -> DatabaseRegistry:
 @pytest.mark.parametrize(
     ("metric", "words"),
     [
-        ("accuracy", "0.8 0.9 ↑ +0.1 better +12.5 % better"),
-        ("loss", "0.5 0.6 ↑ +0.1 worse +20 % worse"),
+        ("accuracy", "0.8 0.9 ↑ +0.1 ✓ better +12.5 % better"),
+        ("loss", "0.5 0.6 ↑ +0.1 ✗ worse +20 % worse"),
         ("classes", "10 20 ↑ +10 changed +100 % changed"),
         ("same", "1 1 = 0 equal 0 % equal"),
         ("f1", "0.9 0.91 ≈ +0.01 within noise +1.111 % within noise"),

@@ -77,7 +77,7 @@ def test_a_difference_has_its_unit_and_its_baseline(
     assert "Difference vs v1</th>" in version
     assert difference in version
     model = text_of(client.get("/models/resnet50/"))
-    assert "difference vs champion v1" in model
+    assert "difference from champion v1" in model
     assert "accuracy (%)" in model
     compare = text_of(client.get("/compare/?v=resnet50:1&v=resnet50:2&baseline=0"))
     assert "Differences vs resnet50 v1, in the unit of the metric" in compare

@@ -71,7 +71,7 @@ def test_a_guardrail_is_set_shown_and_removed(
     assert answer.headers["Location"] == f"{MODEL}#guardrails"
     page = text_of(client.get(MODEL))
     assert "Guardrail set: error_rate ≤ 0.02." in page
-    assert "rolls back automatically" in page
+    assert "When crossed: alert and automatic rollback" in page
     assert "no live value reported for a version in Production" in page
     client.post(REMOVE, {"metric": "error_rate"})
     assert "No guardrails." in text_of(client.get(MODEL))
@@ -86,7 +86,7 @@ def test_a_guardrail_is_set_shown_and_removed(
 @pytest.mark.parametrize(
     ("wrong", "field", "said"),
     [
-        ({"bound": "low"}, "rail-bound", "The bound must be a number such as 0.02, not “low”."),
+        ({"bound": "low"}, "rail-bound", "The limit must be a number such as 0.02, not “low”."),
         ({"bound": ""}, "rail-bound", "it is missing"),
         ({"bound": "nan"}, "rail-metric", "must be a finite number"),
         ({"metric": " "}, "rail-metric", "A metric name cannot be empty."),

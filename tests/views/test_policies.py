@@ -175,7 +175,7 @@ def test_saving_the_same_says_that_nothing_changed(
 ) -> None:
     registry.set_policy(POLICY)
     answer = client_of(alice).post(EDIT, form(revision="1"), follow=True)
-    assert "No changes: revision 1 is still in force." in text_of(answer)
+    assert "No changes: revision 1 is still current." in text_of(answer)
     assert PolicyRevision.objects.count() == 1
 
 
@@ -365,10 +365,10 @@ def test_the_list_says_how_often_a_requirement_is_waived(
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"threshold": ["nan"]}, "The threshold must be a finite number, not nan."),
-        ({"threshold": ["1e999"]}, "The threshold must be a finite number, not inf."),
+        ({"threshold": ["nan"]}, "The required value must be a finite number, not nan."),
+        ({"threshold": ["1e999"]}, "The required value must be a finite number, not inf."),
         ({"threshold": ["0,9"]}, "“0,9” is not a number. Enter a number such as 80 or 0.9."),
-        ({"threshold": [""]}, "The threshold cannot be empty."),
+        ({"threshold": [""]}, "The required value cannot be empty."),
         ({"comparison": ["~"]}, "“~” is not a comparison"),
         ({"metric": [" "]}, "A metric name cannot be empty."),
         ({"metric": ["m" * 251]}, "A metric name can have at most 250 characters"),

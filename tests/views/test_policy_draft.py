@@ -47,7 +47,7 @@ def test_versions_and_past_promotions_are_named_and_linked(
     promoted: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     said = draft(client_of(alice))
-    assert "<strong>1</strong> of 2 versions would pass." in said
+    assert "<strong>1</strong> of the 2 versions without a model policy would pass." in said
     assert '<a href="/models/resnet50/versions/1/">resnet50 v1</a>' in said
     assert said.count("would have been refused") == 1
 
@@ -64,7 +64,7 @@ def test_past_promotions_are_checked_with_their_approvals(
     promoted: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
     said = draft(client_of(alice), threshold=["0.5"], required_approvals="1")
-    assert "<strong>2</strong> of 2 versions would pass (ignoring approvals)." in said
+    assert "<strong>2</strong> of the 2 versions without a model policy would pass (ign" in said
     assert said.count("would have been refused") == 2
 
 
@@ -73,7 +73,7 @@ def test_a_promotion_counts_also_when_its_version_was_deleted_since(
 ) -> None:
     promoted.delete_version("resnet50", 1)
     said = draft(client_of(alice))
-    assert "<strong>1</strong> of 1 version would pass." in said
+    assert "<strong>1</strong> of the 1 version without a model policy would pass." in said
     assert said.count("would have been refused") == 1
 
 

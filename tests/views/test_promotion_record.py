@@ -83,7 +83,7 @@ def test_a_promotion_record_shows_actor_reason_policy_and_evidence(
 ) -> None:
     page = text_of(victor_client.get(path_of(promoted)))
     for text in (
-        "Promotion record",
+        "Record: promotion",
         "resnet50 v2",
         "<strong>peter</strong>",
         "via python",
@@ -172,7 +172,7 @@ def test_a_refusal_lists_every_reason(registry: DatabaseRegistry, victor_client:
         registry.transition_stage("resnet50", 1, Stage.PRODUCTION, reason="Let me")
     event = latest("model_version.transition_refused")
     page = text_of(victor_client.get(path_of(event)))
-    assert "Refusal record" in page
+    assert "Record: refusal" in page
     assert "Let me" in page
     assert "accuracy is 0.95; required: ≥ 0.99." in page
     assert "1 more approval is needed (0 of 1 given)." in page
@@ -188,7 +188,7 @@ def test_a_rollback_lists_restored_and_archived_versions(
         ::-1
     ]
     page = text_of(victor_client.get(path_of(back)))
-    assert "Rollback record" in page
+    assert "Record: rollback" in page
     assert "Errors doubled" in page
     assert "v2</a> from Production to Archived" in page
     assert path_of(gone) in page
@@ -201,7 +201,7 @@ def test_a_waiver_and_its_revocation_have_records(
 ) -> None:
     granted = latest("waiver.granted")
     page = text_of(victor_client.get(path_of(granted)))
-    assert "Waiver record" in page
+    assert "Record: waiver" in page
     assert "recall ≥ 0.5" in page
     assert "Measured next week" in page
     assert "Not revoked" in page
@@ -210,7 +210,7 @@ def test_a_waiver_and_its_revocation_have_records(
         f"/waivers/{uid}/revoke/", {"reason": "Measured now"}
     )
     page = text_of(victor_client.get(path_of(latest("waiver.revoked"))))
-    assert "Revoked waiver record" in page
+    assert "Record: revoked waiver" in page
     assert "Measured now" in page
     assert "Revoked by anna" in text_of(victor_client.get(path_of(granted)))
 

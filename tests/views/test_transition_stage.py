@@ -361,7 +361,7 @@ def test_the_dialog_offers_waivers_with_the_waive_permission(
 def test_an_address_only_for_forms_says_so(client_of: Callable[[User], Client]) -> None:
     answer = client_of(person("vera", "viewer")).get("/models/resnet50/versions/1/check/")
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
-    assert "only accepts a form" in text_of(answer)
+    assert "open this address directly. Go back and use the form." in text_of(answer)
 
 
 def test_moves_are_offered_only_with_permission(

@@ -24,9 +24,13 @@ class LiveReading:
 
 @dataclass(frozen=True, slots=True)
 class GuardrailRow:
-    """A guardrail and the last value of each version in Production, empty if none was reported."""
+    """A guardrail and the last value of each version in Production, empty if none was reported.
+
+    `unit` is that of the metric's definition.
+    """
 
     guardrail: Guardrail
+    unit: str
     readings: tuple[LiveReading, ...]
 
 
@@ -60,8 +64,11 @@ def guardrails_of(model: models.RegisteredModel) -> dict[str, Guardrail]:
 
 
 def guardrails_panel(model: models.RegisteredModel) -> GuardrailsPanel:
-    """Return the guardrails of a model and its last live values; three statements."""
+    """Return the guardrails of a model and its last live values; at most four statements."""
     guardrails = guardrails_of(model)
+    units = dict(
+        models.MetricDefinition.objects.filter(name__in=guardrails).values_list("name", "unit")
+    )
     production = dict(
         models.ModelVersion.objects.filter(
             model=model, stage=Stage.PRODUCTION.value, deleted_at=None
@@ -90,7 +97,11 @@ def guardrails_panel(model: models.RegisteredModel) -> GuardrailsPanel:
         champion=champion,
         production=tuple(production.values()),
         rows=tuple(
-            GuardrailRow(guardrail, tuple(r for r in readings if r.metric == metric))
+            GuardrailRow(
+                guardrail,
+                units.get(metric, ""),
+                tuple(r for r in readings if r.metric == metric),
+            )
             for metric, guardrail in guardrails.items()
         ),
         unguarded=tuple(r for r in readings if r.holds is None),

@@ -41,8 +41,8 @@ class TokenForm(PageForm):
         "Models (optional)",
         widget=text_area(rows=2, spellcheck="false", placeholder="fraud-*"),
         parse=words_of,
-        help_text="One name per line; * matches any text. Leave empty to allow all models "
-        "and registry-wide settings.",
+        help_text="One name per line; * matches any text. Leave empty to allow all models, "
+        "and settings that apply to all models, such as default policies.",
     )
     days = ParsedField(
         "Valid for",

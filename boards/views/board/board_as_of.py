@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
@@ -56,7 +56,7 @@ def board_as_of(request: Request) -> HttpResponse:
         "board_as_of.html",
         {
             "section": "board",
-            "given": {"at": _field(given)},
+            "given": {"at": _field(given, moment)},
             "filter": board_filter,
             "left_out": _left_out(request),
             "error": problem,
@@ -128,9 +128,12 @@ def _query(given: str, board_filter: BoardFilter) -> str:
     return urlencode([(AT, given), *board_filter.parameters])
 
 
-def _field(given: str) -> str:
-    """Return the given time as the value of a datetime-local input; empty if it is invalid."""
-    local = as_of.local_moment(given)
+def _field(given: str, moment: datetime | None) -> str:
+    """Return the time that is shown, else the given one, as the value of a datetime-local input.
+
+    A date means its last moment. Empty if the given time is invalid.
+    """
+    local = as_of.local_moment(given) if moment is None else timezone.make_naive(moment)
     if local is None:
         return ""
     text = local.isoformat(timespec="milliseconds").removesuffix(".000")

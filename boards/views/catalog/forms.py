@@ -65,7 +65,7 @@ class GuardrailForm(PageForm):
         widget=select([(each.value, each.symbol) for each in Comparison]),
         parse=Comparison.parse,
     )
-    bound = _number_field("Bound", noun="The bound", placeholder="0.02")
+    bound = _number_field("Limit", noun="The limit", placeholder="0.02")
     auto_rollback = forms.BooleanField(required=False, label="Roll back automatically on a breach")
 
     def __init__(self, data: Mapping[str, Any] | None = None) -> None:
@@ -106,7 +106,7 @@ class LimitForm(PageForm):
     """The WIP limit of one stage."""
 
     limit = ParsedField(
-        "At most",
+        "Maximum versions",
         widget=forms.NumberInput(
             {
                 "class": "input",
@@ -121,7 +121,9 @@ class LimitForm(PageForm):
     )
     mode = ParsedField(
         "When full",
-        widget=select([(LimitMode.BLOCK.value, "refuse moves"), (LimitMode.WARN.value, "warn")]),
+        widget=select(
+            [(LimitMode.BLOCK.value, "refuse moves"), (LimitMode.WARN.value, "warn only")]
+        ),
         parse=choice_of(LimitMode, "Choose what happens when the stage is full."),
     )
 
@@ -180,14 +182,14 @@ class DefinitionForm(PageForm):
         "Scale",
         widget=select(
             [
-                (Scale.NONE.value, "Not a proportion"),
-                (Scale.FRACTION.value, "Proportion from 0 to 1"),
-                (Scale.PERCENT.value, "Proportion from 0 to 100"),
+                (Scale.FRACTION.value, "Fraction (0 to 1)"),
+                (Scale.PERCENT.value, "Percentage (0 to 100)"),
+                (Scale.NONE.value, "Neither"),
             ]
         ),
         parse=choice_of(Scale, "Choose a scale."),
-        help_text="For a proportion without a standard error, the noise is calculated from the "
-        "number of samples.",
+        help_text="If no standard error was logged for a fraction or percentage, it is estimated "
+        "from the number of samples.",
     )
     description = ParsedField(
         "Description (optional)",

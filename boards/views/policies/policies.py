@@ -125,7 +125,7 @@ def _save(request: Request, editor: PolicyEditor, policy: PromotionPolicy) -> Ht
         at=timezone.now(),
     )
     if made.number == editor.number:
-        messages.info(request, f"No changes: revision {made.number} is still in force.")
+        messages.info(request, f"No changes: revision {made.number} is still current.")
     else:
         messages.success(request, f"Saved as revision {made.number}.")
         for warning in contradictions(policy):

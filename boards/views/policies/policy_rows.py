@@ -116,7 +116,7 @@ def requirement_of(row: RequirementRow) -> MetricRequirement | ChampionRequireme
     try:
         # A row without a distance from the champion means: as good as the champion.
         text = row.threshold if row.threshold.strip() or not relative else "0"
-        number = number_of(text, "The threshold")
+        number = number_of(text, "The required value")
     except InvalidInput as error:
         row.problems["threshold"] = str(error)
     if metric is None or comparison is None or number is None or against is None:

@@ -56,11 +56,16 @@ class EndpointForm(PageForm):
             placeholder="https://",
         ),
         help_text=SafeString(
-            "The URL that receives the POST requests, or an e-mail address. Addresses in a private "
-            "network are allowed only if <code>OBEYA_WEBHOOK_NETWORKS</code> lists the network."
+            "The URL that receives the events as POST requests, the webhook URL of the channel, or "
+            "the e-mail address. A URL in a private network is allowed only if "
+            "<code>OBEYA_WEBHOOK_NETWORKS</code> lists the network."
         ),
     )
-    type = ParsedField("Events", widget=Checkboxes(), help_text="None selected = all events")
+    type = ParsedField(
+        "Events",
+        widget=Checkboxes(),
+        help_text="Select none to receive all events, except the audit checkpoint.",
+    )
     models = ParsedField(
         "Models (optional)",
         widget=text_area(rows=2, spellcheck="false", placeholder="fraud-*"),
