@@ -225,7 +225,7 @@ def _value(value: object) -> str:
         case str():
             return (_local_time(value) if _MOMENT.match(value) else None) or cut(value, VALUE_MAX)
         case [str(), *_] if all(isinstance(text, str) for text in value):
-            return cut(", ".join(value), VALUE_MAX)
+            return cut(", ".join(map(str, value)), VALUE_MAX)
     return cut(json.dumps(value, ensure_ascii=False), VALUE_MAX)
 
 

@@ -73,7 +73,8 @@ def _form_context(form: EndpointForm) -> dict[str, Any]:
         noun = action.value.partition(".")[0].replace("_", " ")
         noun = noun.replace("wip", "WIP").replace("api", "API").replace("andon", "alert (andon)")
         groups.setdefault(noun, []).append((action.value, action.sentence))
-    groups["audit log"] = [(HEADS, "the head of every chain of the audit log, once a day")]
+    checkpoint = "audit checkpoint: once a day, the newest hash of every audit chain"
+    groups["audit log"] = [(HEADS, checkpoint)]
     return {
         "section": "webhooks",
         "form": form,
