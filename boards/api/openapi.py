@@ -96,21 +96,21 @@ _IDEMPOTENCY_KEY = {
     "in": "header",
     "name": "Idempotency-Key",
     "required": False,
-    "description": "Repeat a request safely: with the same key and body it runs only once.",
+    "description": "A request that is repeated with the same key and body runs only once.",
     "schema": {"type": "string", "maxLength": KEY_MAX},
 }
 _IF_MATCH = {
     "in": "header",
     "name": "If-Match",
     "required": False,
-    "description": "The ETag of an earlier response: 412 if the object has changed since.",
+    "description": "The ETag of an earlier response. If the object has changed, the status is 412.",
     "schema": {"type": "string"},
 }
 _IF_NONE_MATCH = {
     "in": "header",
     "name": "If-None-Match",
     "required": False,
-    "description": "The ETag of an earlier response: 304 if the object has not changed since.",
+    "description": "The ETag of an earlier response. If nothing has changed, the status is 304.",
     "schema": {"type": "string"},
 }
 

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
+from boards.api.schemas.catalog import NUMBER, OBJECT
 from obeya.documents.problems import problem_document, problem_type
 from obeya.errors import RegistryError
 from obeya.refusals import Conflict
@@ -75,7 +76,9 @@ def add_problem_handlers(api: NinjaAPI) -> None:
     @api.exception_handler(ValidationError)
     def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
         errors = [_located(row) for row in error.errors]
-        sentence = "; ".join(f"{row['at']}: {row['message']}" for row in errors[:5])
+        sentence = "; ".join(
+            f"{row['at'].removeprefix('body.')}: {row['message']}" for row in errors[:5]
+        )
         document = {
             "type": problem_type("invalid_input"),
             "title": HTTPStatus.BAD_REQUEST.phrase,
@@ -127,7 +130,12 @@ def _located(row: Mapping[str, Any]) -> dict[str, str]:
 def _place(parts: Iterable[object]) -> str:
     # The second part of a position in the body is the name of the function's parameter.
     source, *rest = map(str, parts)
-    return ".".join([source, *(rest[1:] if source == "body" else rest)])[:200]
+    rest = rest[1:] if source == "body" else rest
+    if "metrics" in rest:
+        # The library adds the form of a metric after its name.
+        form = rest.index("metrics") + 2
+        rest = [part for at, part in enumerate(rest) if at != form or part not in (NUMBER, OBJECT)]
+    return ".".join([source, *rest])[:200]
 
 
 def _message(row: Mapping[str, Any]) -> str:

@@ -95,7 +95,7 @@ class ChainPart:
 class ExportReport:
     """The result of the verification of a file. `broken` has the first broken link per chain.
 
-    `kept` has the problems of heads that were saved elsewhere and do not match the file.
+    `kept` has the problems of heads that were stored elsewhere and do not match the file.
     """
 
     parts: dict[str, ChainPart] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class ExportReport:
 
     @property
     def holds(self) -> bool:
-        """Whether every link is valid and every saved head matches."""
+        """Whether every link is valid and every stored head matches."""
         return not self.broken and not self.kept
 
 
@@ -120,8 +120,8 @@ def verify_export(
     """Verify every chain in an export, each from its first event in the file.
 
     The events of a chain must be in the order of their sequence; chains may be mixed. `heads` are
-    heads saved elsewhere. With `gaps` the file is a filtered export: missing events are counted and
-    do not break the chain. Memory use does not grow with the number of events.
+    heads stored elsewhere. With `gaps` the file is a filtered export: missing events are counted
+    and do not break the chain. Memory use does not grow with the number of events.
 
     Raises:
         UnreadableExport: the file is not an export.

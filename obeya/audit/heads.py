@@ -1,4 +1,4 @@
-"""Heads of chains, saved elsewhere and compared later.
+"""Heads of chains, stored elsewhere and compared later.
 
 A head is the id of a chain, its length and the hash of its last event. As text it is one line: id,
 length and hash, then the name of the chain's model, for readers. As JSON it is a list of objects.
@@ -114,7 +114,7 @@ class KeptHeads:
     """
 
     heads: tuple[ChainHead, ...]
-    source: str = "a saved head"
+    source: str = "a stored head"
     _open: dict[str, dict[int, set[str]]] = field(init=False)
     _ends: dict[str, int] = field(init=False, default_factory=dict)
     _problems: list[BrokenLink] = field(init=False, default_factory=list)
@@ -141,7 +141,7 @@ class KeptHeads:
             )
 
     def problems(self) -> tuple[BrokenLink, ...]:
-        """Return every saved head that is not in its chain, or whose chain was not seen."""
+        """Return every stored head that is not in its chain, or whose chain was not seen."""
         found = list(self._problems)
         for chain, kept in self._open.items():
             for sequence in sorted(kept):

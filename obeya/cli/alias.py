@@ -10,7 +10,9 @@ from obeya.cli.output import say_json, say_table
 from obeya.documents.governance import governed_alias_document
 from obeya.stages import Stage
 
-FOR_MODEL = click.option("--model", metavar="NAME", help="Only for this model. [all models]")
+FOR_MODEL = click.option(
+    "--model", metavar="NAME", show_default="all models", help="Only for this model."
+)
 ALIAS = click.argument("alias")
 
 
@@ -20,7 +22,12 @@ def alias() -> None:
 
 
 @alias.command("list")
-@click.option("--model", metavar="NAME", help="Its aliases and what governs them. [the defaults]")
+@click.option(
+    "--model",
+    metavar="NAME",
+    show_default="the defaults",
+    help="Its aliases and what governs them.",
+)
 @connected
 def list_(session: Session, model: str | None) -> None:
     """List aliases with their versions, and how alias names are governed."""
@@ -77,7 +84,13 @@ def delete(session: Session, alias: str, model: str) -> None:
 
 @alias.command
 @ALIAS
-@click.option("--stage", type=STAGE, default=Stage.PRODUCTION, help="Staging or Production.")
+@click.option(
+    "--stage",
+    type=STAGE,
+    default=Stage.PRODUCTION,
+    show_default="production",
+    help="Staging or Production.",
+)
 @click.option(
     "--mode",
     type=click.Choice([mode.value for mode in AliasMode]),

@@ -62,7 +62,7 @@ def verify(
     Reads the database, or only FILE, an export as JSON Lines (- for standard input); with FILE it
     needs no database and no server.
 
-    Exit status 0: every link is intact; 1: a link is broken; 2: nothing could be verified.
+    Exit status 0: every link is valid; 1: a link is broken; 2: nothing could be verified.
     """
     heads = _heads(against) if against else ()
     if file is None:
@@ -131,8 +131,8 @@ def conclude(
 ) -> None:
     """Print the result, and exit with status 1 if anything is broken.
 
-    `broken` are links, `kept` are saved heads that do not match, `rows` are database rows that
-    differ from the log; `compared` is the number of saved heads.
+    `broken` are links, `kept` are stored heads that do not match, `rows` are database rows that
+    differ from the log; `compared` is the number of stored heads.
     """
     broken, kept = tuple(broken), tuple(kept)
     for sentence in (*map(str, (*broken, *kept)), *rows):
@@ -140,11 +140,11 @@ def conclude(
     counted = f"{several(chains, 'chain')}, {several(events, 'event')}"
     if broken or kept or rows:
         found = [f"{several(len(broken), 'chain')} broken"] if broken else []
-        found += [f"{several(len(kept), 'saved head')} not confirmed"] if kept else []
+        found += [f"{several(len(kept), 'stored head')} not confirmed"] if kept else []
         found += [f"{several(len(rows), 'row')} different from the log"] if rows else []
         click.echo(f"{counted}: {', '.join(found)}.", err=True)
         click.get_current_context().exit(1)
-    heads = f", {several(compared, 'saved head')} confirmed" if compared else ""
+    heads = f", {several(compared, 'stored head')} confirmed" if compared else ""
     click.echo(f"{counted}: every link is valid{heads}.")
 
 

@@ -51,7 +51,7 @@ class Unusable(click.ClickException):
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @database_options
 def export(directory: Path, *, as_json: bool, **options: Any) -> None:
-    """Export everything to DIRECTORY, which is created: models, versions, policies, log, files.
+    """Export everything to a new or empty DIRECTORY: models, versions, policies, log and files.
 
     The server can keep running: the export is the state of one moment. Passwords, tokens and
     webhook endpoints are not exported. docs/export.md describes the files.
@@ -117,8 +117,8 @@ def import_() -> None:
 def from_obeya(directory: Path, *, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Restore an export of `obeya export DIRECTORY` into an empty installation.
 
-    Creates the data directory and the tables if they are missing. No server must ever have run on
-    them. All chains, digests and references are verified: everything is imported or nothing.
+    Creates the data directory and the tables if they are missing. They must never have been used by
+    a server. All chains, digests and references are verified: everything is imported or nothing.
     No account has a password afterwards: create sign-in links with obeya user link NAME.
     """
     try:

@@ -510,7 +510,7 @@ def test_an_export_verifies_without_the_server(exported):
     for heads in ("heads.txt", "heads.json"):
         done = run_without_server(home, "audit", "verify", "log.jsonl", "--against", heads)
         assert done.returncode == 0
-        assert done.stdout.endswith("every link is valid, 1 saved head confirmed.\n")
+        assert done.stdout.endswith("every link is valid, 1 stored head confirmed.\n")
     text = (home / "log.jsonl").read_text(encoding="utf-8")
     assert run_without_server(home, "audit", "verify", "-", stdin=text).returncode == 0
 
@@ -577,7 +577,7 @@ def test_a_cut_tail_contradicts_stored_heads(exported, tmp_path):
     heads = str(exported[1] / "heads.txt")
     done = run_without_server(tmp_path, "audit", "verify", "cut.jsonl", "--against", heads)
     assert done.returncode == 1
-    assert "event 2: a saved head has this event, but the chain ends at event 1." in done.stderr
+    assert "event 2: a stored head has this event, but the chain ends at event 1." in done.stderr
 
 
 def test_the_database_is_compared_with_stored_heads(exported, tmp_path):
@@ -588,7 +588,7 @@ def test_the_database_is_compared_with_stored_heads(exported, tmp_path):
     (tmp_path / "other.txt").write_text(f"{heads[0]} 2 {'f' * 64}", encoding="utf-8")
     done = run(data, "audit", "verify", "--against", str(tmp_path / "other.txt"))
     assert done.returncode == 1
-    assert "1 saved head not confirmed" in done.stderr
+    assert "1 stored head not confirmed" in done.stderr
 
 
 @pytest.mark.parametrize(

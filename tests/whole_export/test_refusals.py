@@ -72,25 +72,25 @@ def reword(rows: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "why"),
     [
-        ("events.jsonl", reword, "The imported audit log is not intact"),
+        ("events.jsonl", reword, "The imported audit log is not valid"),
         (
             "events.jsonl",
             set_member("canonical_text", NESTED),
-            "The imported audit log is not intact",
+            "The imported audit log is not valid",
         ),
-        ("events.jsonl", lambda rows: rows.pop(2), "does not exist|is not intact"),
+        ("events.jsonl", lambda rows: rows.pop(2), "does not exist|is not valid"),
         (
             "events.jsonl",
             set_member("to_stage", "staging", -1),
-            "The imported audit log is not intact",
+            "The imported audit log is not valid",
         ),
-        ("event_texts.jsonl", set_member("text", "Other"), "The imported audit log is not intact"),
-        ("versions.jsonl", set_member("stage", "archived"), "The imported audit log is not intact"),
-        ("models.jsonl", set_member("production_count", 7), "The imported audit log is not intact"),
+        ("event_texts.jsonl", set_member("text", "Other"), "The imported audit log is not valid"),
+        ("versions.jsonl", set_member("stage", "archived"), "The imported audit log is not valid"),
+        ("models.jsonl", set_member("production_count", 7), "The imported audit log is not valid"),
         (
             "models.jsonl",
             set_member("chain_hash", "0" * 64),
-            "The imported audit log is not intact",
+            "The imported audit log is not valid",
         ),
         ("versions.jsonl", set_member("model", 4711), "refers to a row that does not exist"),
         ("models.jsonl", set_member("champion", 4711), "refers to a row that does not exist"),

@@ -52,7 +52,7 @@ def store_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
 
 @router.get("/blobs/{sha256}", response={204: None})
 def find_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
-    """Check whether you uploaded this content before: 204 if you did, else 404."""
+    """Check whether you uploaded this content before. The status is 204 if you did, else 404."""
     request.actor.require_anywhere(Permission.REGISTER)
     if not blob_is_here(checked_sha256(sha256), request.user.pk):
         raise NotFound("You have not uploaded content with this SHA-256.", what="blob")
@@ -65,7 +65,7 @@ def set_artifact(
 ) -> HttpResponse:
     """Set all files of a version, in Development only. Upload their content first.
 
-    The same files again change nothing.
+    Setting the same files again changes nothing.
     """
     with if_match(request, name, version):
         row = artifact_writes.set_artifact(

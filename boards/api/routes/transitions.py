@@ -52,7 +52,9 @@ def get_policy_result(
 ) -> HttpResponse:
     """Check a version against the policy for `to_stage` (default: its next stage).
 
-    Stores nothing.
+    Answers "Does it pass the policy?": only the requirements are checked, not the workflow,
+    approvals and WIP limits. Stores nothing. To store the result, use `POST …/checks`; for "Can
+    this version move?", use `GET …/judgement`.
     """
     stage = Stage(to_stage) if to_stage else None
     policy_result = DatabaseRegistry.of(request.actor).check_promotion_policy(
@@ -63,7 +65,10 @@ def get_policy_result(
 
 @router.post("/models/{name}/versions/{version}/policy-result", response=PolicyResultSchema)
 def try_policy(request: ApiRequest, name: Name, version: Number, trial: TrialCheck) -> HttpResponse:
-    """Check a version against the policy in the request. Stores nothing."""
+    """Check a version against the policy in the request.
+
+    Answers "Would it pass this policy?", for a policy that is not in force. Stores nothing.
+    """
     stage = Stage(trial.to_stage) if trial.to_stage else None
     policy = policy_from_document(trial.policy.dict())
     policy_result = DatabaseRegistry.of(request.actor).check_promotion_policy(
@@ -76,7 +81,11 @@ def try_policy(request: ApiRequest, name: Name, version: Number, trial: TrialChe
 def get_judgement(
     request: ApiRequest, name: Name, version: Number, to_stage: StageName | None = None
 ) -> HttpResponse:
-    """Check whether a move is allowed by the workflow, policy, approvals and WIP limits."""
+    """Check whether a move to `to_stage` (default: the next stage) is allowed now.
+
+    Answers "Can this version move?": the workflow, the policy, approvals and WIP limits are
+    checked, and every reason against the move is listed. Stores nothing.
+    """
     stage = Stage(to_stage) if to_stage else None
     judgement = DatabaseRegistry.of(request.actor).can_promote(name, version, stage)
     return answer(judgement_document(judgement))
@@ -84,7 +93,11 @@ def get_judgement(
 
 @router.post("/models/{name}/versions/{version}/checks", response={201: StoredCheck})
 def check_policy(request: ApiRequest, name: Name, version: Number, new: NewCheck) -> HttpResponse:
-    """Check a version against its policy, and store the policy result with the evidence."""
+    """Check a version against its policy, and store the policy result with the evidence.
+
+    Answers "Does it pass the policy?", as `GET …/policy-result` does. The stored check is proof of
+    the answer: `GET /api/v1/checks/{id}` returns it.
+    """
     row = record_policy_check(
         name=name,
         version=version,

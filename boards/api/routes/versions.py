@@ -55,13 +55,15 @@ FilterText = Annotated[
     Query(
         alias="filter",
         max_length=FILTER_MAX,
-        description='For example `metrics.accuracy >= 0.9 and tags.family = "resnet"`.',
+        description='A filter, such as `metrics.accuracy >= 0.9 and tags.family = "resnet"`.',
     ),
 ]
 OrderText = Annotated[
     str,
     Query(),
-    Field(max_length=ORDERING_MAX, description="For example `metrics.accuracy desc, created`."),
+    Field(
+        max_length=ORDERING_MAX, description="An order, such as `metrics.accuracy desc, created`."
+    ),
 ]
 VersionCursor = Annotated[
     str,

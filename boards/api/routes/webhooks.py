@@ -76,7 +76,7 @@ def get_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
 def change_webhook(request: ApiRequest, uid: Uid, change: EndpointFields) -> HttpResponse:
     """Replace the name, address and subscription of a webhook endpoint.
 
-    A list that is left out is empty: the endpoint then gets everything.
+    A list that you leave out is empty, and an empty list selects everything.
     """
     row = endpoint_writes.change_webhook(
         uid=uid,

@@ -20,7 +20,7 @@ BINARY_ANSWER: dict[str, Any] = {
             "in": "header",
             "name": "Range",
             "required": False,
-            "description": "For example bytes=0-1023: 206 with this part of the file.",
+            "description": "A part of the file, such as `bytes=0-1023`. The status is then 206.",
             "schema": {"type": "string"},
         }
     ],

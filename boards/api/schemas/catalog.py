@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from boards.api.schemas.basics import Body, Finite, GatedStage, StageName, Time, VersionNumber
 from boards.registry.catalog.catalog import HEADLINE_METRICS_MAX
@@ -21,7 +21,27 @@ class MetricIn(Body):
     dataset: str = ""
 
 
-Metrics = dict[str, Finite | MetricIn]
+NUMBER, OBJECT = "number", "object"
+
+
+def _form(value: object) -> str | None:
+    if isinstance(value, int | float):
+        return NUMBER
+    return OBJECT if isinstance(value, dict) else None
+
+
+# With a discriminator an error is about the form that was sent, not about both.
+Metrics = dict[
+    str,
+    Annotated[
+        Annotated[Finite, Tag(NUMBER)] | Annotated[MetricIn, Tag(OBJECT)],
+        Discriminator(
+            _form,
+            custom_error_type="metric",
+            custom_error_message="must be a number or an object with `value`",
+        ),
+    ],
+]
 
 
 class MetricOut(Schema):

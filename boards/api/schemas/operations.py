@@ -35,7 +35,7 @@ class Guardrail(Schema):
 
 
 class NewLiveValue(Body):
-    """A live value of a version in Production. Without `version` it is of the champion."""
+    """A live value of a version in Production. Without `version` it belongs to the champion."""
 
     metric: str
     value: Finite

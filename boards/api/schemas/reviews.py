@@ -62,7 +62,7 @@ class Withdrawal(Body):
 
 
 class NewWaiver(Body):
-    """Requirements to waive, as `requirement` of a policy result writes them."""
+    """Requirements to waive. Write each one as in `requirement` of a policy result."""
 
     requirements: Annotated[list[str], Field(max_length=100)]
     reason: Reason

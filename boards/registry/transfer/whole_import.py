@@ -186,7 +186,7 @@ def _verify() -> None:
     problems = [*map(str, report.broken), *report.rows]
     if problems:
         more = f" There are {len(problems) - 1:,} more." if len(problems) > 1 else ""
-        raise BrokenExport(f"The imported audit log is not intact. {problems[0]}{more}")
+        raise BrokenExport(f"The imported audit log is not valid. {problems[0]}{more}")
 
 
 def _continue_ids() -> None:
