@@ -122,7 +122,9 @@ def test_live_values_are_shown_with_their_state_and_time(
     client.post(LIVE, {"metric": "requests_per_s", "value": "412"})
     page = text_of(client.get(MODEL))
     assert "Live value reported: v2: live error_rate is 0.013." in page
-    assert '<b title="0.013">0.013</b> <span class="lamp lamp-passes">within</span>' in page
+    assert (
+        '<b title="0.013">0.013</b>, <span class="lamp lamp-passes">within the limit</span>' in page
+    )
     assert "Live metrics without a guardrail" in page
     assert "andons-title" not in page
 
@@ -134,7 +136,7 @@ def test_a_breach_shows_an_alert_on_board_and_model_until_it_is_cleared(
     client.post(LIVE, {"metric": "error_rate", "value": "0.05"})
     page = text_of(client.get(MODEL))
     assert "The guardrail raised an alert (andon)." in page
-    assert '<span class="lamp lamp-fails">breached</span>' in page
+    assert '<span class="lamp lamp-fails">crossed the limit</span>' in page
     for address in (MODEL, "/", RAILS):
         page = text_of(client.get(address))
         assert "Alert (andon): a live metric of a Production version crossed a limit" in page

@@ -237,7 +237,7 @@ def test_removing_a_model_policy_restores_the_default_policy(
     assert "Policy of resnet50 for Production removed." in text_of(answer)
     assert registry.get_policy(Stage.PRODUCTION, "resnet50") == POLICY
     page = text_of(client.get(f"{path}/edit/"))
-    assert "It overrides the default policy once you save it." in page
+    assert "It replaces the default policy once you save it." in page
     assert "Remove the policy" not in page
     assert client.post(f"{path}/remove/").status_code == 404
     client.post(f"{path}/edit/", form(revision="0", threshold=["0.95"]))

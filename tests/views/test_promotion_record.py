@@ -130,7 +130,7 @@ def test_the_record_is_available_as_json_and_its_text_has_the_hash(
     evidence = check["digested"]["evidence"]
     assert evidence["version"]["metrics"]["accuracy"]["value"] == 0.95
     assert evidence["champion"]["metrics"]["accuracy"]["value"] == 0.93
-    assert [a["reviewer"] for a in evidence["approvals"]] == ["anna", "bob"]
+    assert [a["voter"] for a in evidence["approvals"]] == ["anna", "bob"]
     said = json.loads(text)["data"]
     assert document_digest(check["digested"]) == said["check_digest"] == check["stated_digest"]
     assert check["policy"]["revision"] == 1

@@ -384,7 +384,7 @@ def test_a_decision_on_a_closed_request_does_not_affect_a_newer_one(
         path_of(request_row, "review/"), {"decision": "approve", "expected_digest": digest}
     )
     assert answer.status_code == 409
-    assert not newer.reviews.exists()
+    assert not newer.votes.exists()
 
 
 def test_only_the_requester_can_withdraw(
