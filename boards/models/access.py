@@ -64,6 +64,7 @@ class ApiToken(models.Model):
     class Meta:
         default_permissions = ()
         indexes: ClassVar = [models.Index(fields=["user", "-created_at", "-id"], name="token_user")]
+        verbose_name = "API token"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.shown}…)"

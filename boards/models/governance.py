@@ -87,6 +87,7 @@ class Vote(models.Model):
     class Meta:
         default_permissions = ("view",)
         indexes: ClassVar = [models.Index(fields=["request", "id"], name="vote_request")]
+        verbose_name = "review"
 
     def __str__(self) -> str:
         return f"{self.decision} of request {self.request_id}"
@@ -196,6 +197,8 @@ class Andon(models.Model):
                 fields=["-raised_at"], condition=Q(cleared_at__isnull=True), name="andon_raised"
             ),
         ]
+        verbose_name = "alert (andon)"
+        verbose_name_plural = "alerts (andon)"
 
     def __str__(self) -> str:
         return f"{self.metric}={self.value}"

@@ -168,7 +168,8 @@ class HeadsPublished(models.Model):
 
     class Meta:
         default_permissions = ()
-        verbose_name_plural = "heads published"
+        verbose_name_plural = "audit checkpoints"
+        verbose_name = "audit checkpoint"
 
     def __str__(self) -> str:
         return str(self.day)
