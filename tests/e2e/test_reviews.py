@@ -56,6 +56,7 @@ def test_a_reviewed_promotion(guarded: DatabaseRegistry, visit: Visit, scripts: 
     expect(grace.get_by_role("heading", name="Request resnet50 v4 for Production")).to_be_visible()
     grace.get_by_label("Reason").fill("More accurate, and faster")
     grace.get_by_role("button", name="Request approval").click()
+    expect(grace.get_by_role("heading", name="Review")).to_be_visible()
     expect(grace.get_by_text("0 of 2 approvals given.")).to_be_visible()
     address = grace.url
     for name in ("anna", "bob"):
@@ -108,7 +109,9 @@ def test_a_waiver_expires_at_the_end_of_the_day_in_the_readers_time_zone(
     page.get_by_label("Last day of the waiver").fill(day.isoformat())
     expect(page.get_by_role("radio", name="at the end of")).to_be_checked()
     page.get_by_role("button", name="Waive").click()
-    expect(page.get_by_text("Passed with 2 waivers")).to_be_visible()
+    expect(
+        page.get_by_text("2 of 2 requirements passed for Production, 2 by waiver.")
+    ).to_be_visible()
     ends = Waiver.objects.get().expires_at
     assert (ends.date(), ends.hour) == (day, 15)
 
@@ -162,7 +165,7 @@ def test_a_record_prints_on_two_sheets_at_most_in_black_on_white(
     ).latest("pk")
     assert event.model
     page = visit(f"/records/{event.model.uid}/{event.sequence}/", color_scheme="dark")
-    expect(page.get_by_text("Promotion record")).to_be_visible()
+    expect(page.get_by_text("Record: promotion")).to_be_visible()
     sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", print_background=True))
     assert 1 <= len(sheets) <= 2
     page.emulate_media(media="print", color_scheme="dark")

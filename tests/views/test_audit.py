@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -69,6 +70,23 @@ def test_old_and_new_values_are_shown(
         "approvals: 1",
     ):
         assert text in page
+
+
+def test_an_event_says_what_it_is_about(
+    moved: DatabaseRegistry, victor: User, client_of: ClientOf
+) -> None:
+    moved.set_policy(PromotionPolicy(Stage.PRODUCTION).require_approvals(1), "resnet50")
+    moved.request_transition("resnet50", 1, Stage.PRODUCTION, archive_existing=True)
+    page = text_of(client_of(victor).get("/audit/"))
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    for text in (
+        "registered the version resnet50 v1 in Development",
+        "set a promotion policy for resnet50 to enter Production",
+        "requested a move for resnet50 v1 Staging → Production",
+        "archives: the versions in the target stage",
+        "Refused a move",
+    ):
+        assert text in words, text
 
 
 def test_a_refusal_links_to_its_stored_check(

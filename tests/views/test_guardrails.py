@@ -123,7 +123,7 @@ def test_live_values_are_shown_with_their_state_and_time(
     page = text_of(client.get(MODEL))
     assert "Live value reported: v2: live error_rate is 0.013." in page
     assert (
-        '<b title="0.013">0.013</b>, <span class="lamp lamp-passes">within the limit</span>' in page
+        '<b title="0.013">0.013</b> <span class="lamp lamp-passes">within the limit</span>' in page
     )
     assert "Live metrics without a guardrail" in page
     assert "andons-title" not in page
