@@ -44,6 +44,22 @@ def test_on_a_phone_the_columns_are_a_strip_that_scrolls_in_its_own_box(
     expect(page.get_by_role("heading", name="Archived")).to_be_in_viewport()
 
 
+def test_on_a_phone_a_row_of_versions_shows_its_name_and_its_first_metric(
+    visit: Callable[..., Page], registry: DatabaseRegistry
+) -> None:
+    registry.register_model("resnet50", 7, {"accuracy": 0.93}, label="distilled")
+    page = visit("/models/resnet50/", user="ada", viewport={"width": 390, "height": 800})
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="v7", exact=True))
+    box = page.get_by_role("region", name="Versions of resnet50")
+    expect(row.locator("th")).to_contain_text("distilled")
+    edge = box.evaluate("box => box.getBoundingClientRect().right")
+    value = row.get_by_role("cell", name="0.93")
+    assert value.evaluate("cell => cell.getBoundingClientRect().right") <= edge
+    box.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
+    start = box.evaluate("box => box.getBoundingClientRect().left")
+    assert row.locator("th").evaluate("cell => cell.getBoundingClientRect().left") >= start
+
+
 def test_nothing_moves_with_reduced_motion(
     visit: Callable[..., Page], registry: DatabaseRegistry
 ) -> None:

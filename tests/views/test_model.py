@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -208,6 +209,17 @@ def test_model_policies_are_shown_before_default_policies(
     assert "accuracy ≥ 0.7" in page
     assert "accuracy ≥ 0.6" not in page
     assert reverse("boards:model_policy_revisions", args=["resnet50", "production"]) in page
+
+
+def test_metrics_that_policies_refer_to_come_first(
+    model: DatabaseRegistry, client_of: ClientOf, alice: User
+) -> None:
+    model.log_metrics("resnet50", 2, {"a": 1.0, "staging_only": 1.0, "zeta": 1.0})
+    for stage, metric in ((Stage.STAGING, "staging_only"), (Stage.PRODUCTION, "zeta")):
+        model.set_policy(PromotionPolicy(stage).require_metric(metric, Comparison.GTE, 0.5))
+    page = text_of(client_of(alice).get("/models/resnet50/"))
+    heads = re.findall(r"sort=-?metric%3A(\w+)", page)
+    assert heads == ["zeta", "staging_only", "accuracy", "a", "latency_ms"]
 
 
 def test_the_link_to_the_model_policy_requires_the_policy_permission(
