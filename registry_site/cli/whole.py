@@ -211,7 +211,7 @@ def _bring_blob(directory: Path, sha256: str, size: int, *, dry_run: bool) -> No
             if not dry_run:
                 blob_store.place(content)
     except (DigestMismatch, InvalidInput) as error:
-        raise BrokenExport(f"{sha256} in {BLOBS} was altered: {error}") from None
+        raise BrokenExport(f"{sha256} in {BLOBS} was changed: {error}") from None
     except (TooLarge, StorageFull) as error:
         raise BrokenExport(str(error)) from None
     except FileNotFoundError:

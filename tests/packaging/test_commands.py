@@ -636,7 +636,8 @@ def test_the_token_of_the_service_local_is_the_whole_last_line(data):
 
 def test_a_token_with_invalid_input_creates_no_registry(data):
     for option in (("--days", "367"), ("--scopes", "all"), ("--model", "a/b")):
-        assert run(data / "new", "token", "create", *option).returncode == 2
+        command = ("token", "create", "--data-dir", str(data / "new"), *option)
+        assert run(data, *command).returncode == 2
     assert not (data / "new").exists()
 
 
