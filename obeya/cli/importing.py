@@ -16,7 +16,7 @@ import click
 from rich.progress import Progress
 
 from obeya.cli.connection import Session, connected, pairs
-from obeya.cli.output import say_json
+from obeya.cli.output import counted, say_json
 from obeya.cli.server import JoiningGroup, joined_commands, joined_entry_points, require_server
 from obeya.errors import (
     AlreadyExists,
@@ -187,7 +187,7 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
     refused = f", {len(report.refused):,} refused" if report.refused else ""
     trial = " Dry run: only the file was checked, nothing was sent to the registry." * dry_run
     done = f"{report.registered:,} registered{there}{refused}"
-    click.echo(f"{report.read:,} versions read, {done}.{trial}")
+    click.echo(f"{counted(report.read, 'version')} read, {done}.{trial}")
 
 
 def _digest(file: Path, mapping: Mapping[str, str]) -> str:

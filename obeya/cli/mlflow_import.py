@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from obeya.artifacts.manifest import FileEntry
 from obeya.cli.connection import Session, connected
-from obeya.cli.output import say_json
+from obeya.cli.output import counted, say_json
 from obeya.errors import NotAllowed, NotFound, NotSignedIn, RegistryError, Unreachable
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion
 from obeya.stages import Stage
@@ -297,12 +297,14 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
         click.echo(f"no metrics: the tracking server has no run {run}", err=True)
     for sentence in report.without_files:
         click.echo(f"no files: {sentence}", err=True)
-    read = f"{report.models:,} models and {report.versions:,} versions read"
+    read = f"{counted(report.models, 'model')} and {counted(report.versions, 'version')} read"
     if dry_run:
         click.echo(f"{read}. Dry run: nothing was imported.")
         return
-    new = f"{report.new_models:,} new models"
+    new = counted(report.new_models, "new model")
     there = f", {report.existing:,} already imported" if report.existing else ""
     refused = f", {len(report.refused):,} refused" if report.refused else ""
     files = f", with {report.files:,} files" if report.files else ""
-    click.echo(f"{read}; {new}, {report.imported:,} versions imported{files}{there}{refused}.")
+    click.echo(
+        f"{read}; {new}, {counted(report.imported, 'version')} imported{files}{there}{refused}."
+    )

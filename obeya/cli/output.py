@@ -75,6 +75,11 @@ def outcome_word(outcome: Outcome) -> str:
     return outcome.value.replace("_", " ")
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 version``, ``1,266 versions``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def version_line(version: ModelVersion) -> list[object]:
     """Return a version as a row: model, version, stage, label, metrics, registered."""
     metrics = ", ".join(

@@ -227,4 +227,4 @@ def test_importing_requires_the_admin_permission(
 def test_our_own_protocol_can_be_imported(bring: Import, live_server: Any, token: str) -> None:
     DatabaseRegistry(actor=None).register_model("ours", metrics={"auc": 0.5})
     trial = bring("--tracking-uri", live_server.url, "--dry-run", MLFLOW_TRACKING_TOKEN=token)
-    assert "1 models and 1 versions read" in trial.stdout
+    assert "1 model and 1 version read" in trial.stdout
