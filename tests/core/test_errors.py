@@ -38,6 +38,7 @@ KINDS = [
     (errors.DigestMismatch("No."), "digest_mismatch", 422, 2),
     (errors.TooLarge("No."), "too_large", 413, 2),
     (errors.StorageFull("No."), "storage_full", 507, 6),
+    (refusals.AliasRefused("No.", alias="champion", stage=Stage.STAGING), "alias_refused", 422, 1),
     (refuse((BY_POLICY,), **MOVE), "transition_refused", 422, 1),
     (refuse((BY_WORKFLOW,), **MOVE), "invalid_transition", 422, 1),
 ]

@@ -82,7 +82,7 @@ def test_it_serves_its_documents(wheel, data, tmp_path):
         "Documentation – Obeya",
         "Settings – Obeya",
         "check_promotion.py – Obeya",
-        "timm-versions.csv: the demonstration data – Obeya",
+        "Demo data: timm-versions.csv – Obeya",
     ]
 
 

@@ -123,18 +123,19 @@ def test_a_row_has_the_text_of_the_page() -> None:
         "registered",
         "stage_transitioned",
         "stage_transitioned",
+        "set",  # the alias “champion”
     ]
-    last = found[-1]
-    assert (last["actor"], last["channel"], last["model"], last["version"]) == (
+    move, last = found[-2:]
+    assert (move["actor"], move["channel"], move["model"], move["version"]) == (
         "alice",
         "cli",
         "résumé",
         "1",
     )
-    assert (last["from_stage"], last["to_stage"]) == ("staging", "production")
-    assert last["occurred_at"] == "2026-03-03T12:00:00.000000Z"
+    assert (move["from_stage"], move["to_stage"]) == ("staging", "production")
+    assert move["occurred_at"] == "2026-03-03T12:00:00.000000Z"
     assert last["hash"] == RegisteredModel.objects.get(name="résumé").chain_hash
-    assert last["sequence"] == "4"
+    assert last["sequence"] == "5"
 
 
 def test_no_cell_is_a_formula(registry: DatabaseRegistry) -> None:
