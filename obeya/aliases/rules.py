@@ -96,7 +96,7 @@ def check_delete(facts: AliasFacts) -> None:
         return
     bound = facts.governed.bound_stage.label
     how = (
-        f"Move the versions in {bound} to another stage to remove it"
+        f"It is removed when no version is in {bound}"
         if facts.governed.mode is AliasMode.FOLLOWS
         else f"Set it to another version in {bound}"
     )
@@ -135,10 +135,12 @@ def _transition(facts: AliasFacts, workflow: Workflow) -> str:
     """Return the transition to make so that the alias can point to the version."""
     bound, number = facts.governed.bound_stage, f"v{facts.version}"
     if facts.stage is bound:
-        return (
-            f"v{facts.last_entered} entered {bound.label} last. Move the versions that entered "
-            f"after {number} to another stage."
+        instead = (
+            f"roll back to {number}"
+            if bound is Stage.PRODUCTION
+            else f"move the versions that entered later than {number} to another stage"
         )
+        return f"It points to v{facts.last_entered}, which entered last. To change that, {instead}."
     path = _path(workflow, facts.stage, bound)
     if path:
         steps = ", then to ".join(stage.label for stage in path)

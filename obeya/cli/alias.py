@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from obeya.aliases.governed import AliasMode, AliasSource, GovernedAlias
+from obeya.aliases.governed import AliasMode, AliasSource, GovernedAlias, look_alike_key
 from obeya.cli.connection import STAGE, Session, connected, named_model, named_version
 from obeya.cli.output import say_json, say_table
 from obeya.documents.governance import governed_alias_document
@@ -40,7 +40,9 @@ def list_(session: Session, model: str | None) -> None:
         ]
         say_json({"aliases": dict(aliases), "governed_aliases": items})
         return
+    by_key = {each.key: each for each in governed}
     by_name = {each.alias: each for each in governed}
+    by_name |= {name: by_key[key] for name in aliases if (key := look_alike_key(name)) in by_key}
     say_table(
         ("alias", "version", "governed", "configured in"),
         (
@@ -74,7 +76,7 @@ def set_(session: Session, alias: str, model: str, version: str) -> None:
 @named_model
 @connected
 def delete(session: Session, alias: str, model: str) -> None:
-    """Remove ALIAS from a model. A governed alias cannot be deleted."""
+    """Remove ALIAS from a model. A governed alias can only be removed from a wrong version."""
     session.registry.delete_alias(model, alias)
     if session.as_json:
         say_json({"alias": alias, "model": model, "version": None})
@@ -96,7 +98,7 @@ def delete(session: Session, alias: str, model: str) -> None:
     type=click.Choice([mode.value for mode in AliasMode]),
     default=AliasMode.FOLLOWS.value,
     show_default=True,
-    help="Set by the transitions, by hand within the stage, or not governed.",
+    help="follows: transitions set it; guarded: set by hand, within the stage; free: not governed.",
 )
 @FOR_MODEL
 @connected
@@ -118,7 +120,7 @@ def ungovern(session: Session, alias: str, model: str | None) -> None:
     """Remove what is configured for ALIAS, so that the default applies again."""
     session.registry.remove_governed_alias(alias, model)
     found = session.registry.get_governed_aliases(model)
-    remaining = {each.alias: each for each in found}.get(alias)
+    remaining = {each.key: each for each in found}.get(look_alike_key(alias))
     now = remaining.describe() if remaining else "free"
     if session.as_json:
         say_json({"alias": alias, "model": model, "now": now})

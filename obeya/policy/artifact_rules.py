@@ -182,8 +182,8 @@ _BY_NAME_TEXT = {"": "", BY_NAME: ", by name if stored elsewhere"}
 
 
 _NOT_YET = (
-    "The files were not inspected yet by this version of Obeya. The worker inspects them; "
-    "obeya inspect does it now."
+    "The files have not been inspected by this version of Obeya. Wait for the worker, or run "
+    "obeya inspect."
 )
 
 
@@ -217,7 +217,7 @@ def _not_inspected(
         )
     return (
         Outcome.FAILED,
-        f"A {suffix} file is or can contain a pickle or other code, which runs when loaded.",
+        f"A {suffix} file can contain code that runs when it is loaded.",
     )
 
 

@@ -161,7 +161,7 @@ def test_after_an_upgrade_files_are_inspected_again_before_they_pass(
     for address in (passing, failing):
         refused = promote(api, address)
         assert refused.status_code == 422
-        assert "The files were not inspected yet" in refused.json()["detail"]
+        assert "The files have not been inspected" in refused.json()["detail"]
 
     revisions = [api.get(address).json()["revision"] for address in (passing, failing)]
     inspected = {version.number: version for version in inspect_again()}
@@ -202,7 +202,7 @@ def test_content_from_before_an_upgrade_does_not_count_as_inspected(api: Program
     entry = {"path": "c.txt", "sha256": hashlib.sha256(b"text").hexdigest()}
     assert api.put(f"{address}/artifact", {"files": [entry]}).status_code == 200
     require(api, {"no_pickle": True})
-    assert "not inspected yet" in promote(api, address).json()["detail"]
+    assert "have not been inspected" in promote(api, address).json()["detail"]
     # Sent again, it is inspected again.
     at = timezone.now()
     store_blob(body=io.BytesIO(b"text"), size=4, actor=SYSTEM, at=at)

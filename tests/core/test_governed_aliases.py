@@ -117,7 +117,7 @@ def facts(
         (3, DEV, OPEN, "Move v3 from Development to Production."),
         (3, ARCHIVED, RETURNS, "Archived to Development, then to Staging, then to Production."),
         (3, ARCHIVED, STRICT, "If it was there before, roll back to it."),
-        (2, PROD, STRICT, "v5 entered Production last. Move the versions that entered after v2"),
+        (2, PROD, STRICT, "It points to v5, which entered last. To change that, roll back to v2."),
     ],
 )
 def test_a_refusal_says_which_transition_to_make(

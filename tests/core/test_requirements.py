@@ -167,7 +167,7 @@ def test_files_that_are_not_stored_or_not_inspected_do_not_pass(rule: NoPickle |
     stored = Evidence(version=1, artifact_size=9)
     result = rule.check(stored, None, {})
     assert result.outcome is Outcome.MISSING
-    assert "not inspected yet" in result.sentence
+    assert "have not been inspected" in result.sentence
     assert rule.check(replace(stored, artifact_inspected=True), None, {}).outcome is Outcome.PASSED
 
 

@@ -264,7 +264,7 @@ def test_every_kind_of_requirement_has_a_message_and_a_next_step(
         "registry.set_description(&quot;resnet50&quot;, ..., 1)",
         "The artifact has no digest.",
         "register a version with the digest",
-        "A .pkl file is or can contain a pickle or other code, which runs when loaded.",
+        "A .pkl file can contain code that runs when it is loaded.",
         "The registry does not store the files, so they were not inspected.",
         "Stored files are inspected automatically.",
         "such as safetensors or ONNX",

@@ -161,7 +161,7 @@ def set_alias(
 
 @router.delete("/models/{name}/aliases/{alias}", response={204: None})
 def delete_alias(request: ApiRequest, name: Name, alias: AliasName) -> HttpResponse:
-    """Remove an alias. A governed alias cannot be removed."""
+    """Remove an alias. A governed alias can only be removed if it points to a wrong version."""
     with if_match(request, name):
         label_writes.delete_alias(name=name, alias=alias, actor=request.actor, at=timezone.now())
     return done()

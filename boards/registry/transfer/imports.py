@@ -100,7 +100,9 @@ class _Import:
                 self._move(version)
             else:
                 self._register(version)
-        self._update_aliases({alias for version in new for alias in version.aliases})
+        # A version that was refused brings no aliases.
+        taken = [version for version in new if version.version in self.imported]
+        self._update_aliases({alias for version in taken for alias in version.aliases})
         for version in new:
             self._point_aliases(version)
 
