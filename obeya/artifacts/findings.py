@@ -21,6 +21,9 @@ Findings = Mapping[str, Any]
 
 WARNINGS_SHOWN = 100
 _IMPORTS_SHOWN = 3
+_PICKLE_SUFFIXES = frozenset(
+    {"ckpt", "dill", "joblib", "p", "pck", "pickle", "pkl", "pt", "pth", "sav"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ def warnings_of(files: Iterable[InspectedFile]) -> FileWarnings:
     code: list[str] = []
     for file in listed:
         findings = file.findings
-        if file.path in described and findings.get("unsearched") == NOT_RECOGNISED:
+        is_unknown = findings.get("unsearched") == NOT_RECOGNISED
+        if is_unknown and file.path in described and not _is_pickle_name(file.path):
             continue
         if problem := problem_with(file.path, findings):
             problems.append(problem)
@@ -96,6 +100,11 @@ def warnings_of(files: Iterable[InspectedFile]) -> FileWarnings:
         if found := _code_of(file):
             code.append(f"{file.path} runs code when loaded: {', '.join(found)}.")
     return FileWarnings(_shown(problems), _shown(code))
+
+
+def _is_pickle_name(path: str) -> bool:
+    """Return whether loaders of pickles open such a file, which may be compressed."""
+    return bool(_PICKLE_SUFFIXES.intersection(path.lower().rpartition("/")[2].split(".")[1:]))
 
 
 def problem_with(path: str, findings: Findings) -> str:

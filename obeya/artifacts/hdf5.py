@@ -231,7 +231,7 @@ class _Hdf5:
 
     def _text(self, name: bytes, text: bytes) -> None:
         # PyTables unpickles such attributes.
-        finding = find_pickle(io.BytesIO(text))
+        finding = find_pickle(io.BytesIO(text), self._budget)
         if finding is not None:
             self._report.pickles.append((name.decode(errors="replace")[:64], finding))
         if name in (b"model_config", b"training_config") or text.lstrip()[:1] == b"{":

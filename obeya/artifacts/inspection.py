@@ -6,6 +6,7 @@ loaded, unpickled or run.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
@@ -13,24 +14,36 @@ from obeya.artifacts import archives, gguf, hdf5, images, numpy_arrays
 from obeya.artifacts.messages import read_saved_model, read_sentencepiece
 from obeya.artifacts.onnx import is_onnx, read_onnx
 from obeya.artifacts.pickles import find_pickle
-from obeya.artifacts.reading import PIECE, Budget, NotInspected, Report, Source
+from obeya.artifacts.reading import Budget, NotInspected, Report, Source
 from obeya.artifacts.safetensors import is_safetensors, read_safetensors
 from obeya.artifacts.texts import read_text
 
-INSPECTOR = 2
+INSPECTOR = 3
 """The version of the inspection. Files inspected by an older one are inspected again."""
 
 NOT_RECOGNISED = "its format is not recognised"
+FAILED = "the inspection failed"
 SCRIPT = "script"
 _SCRIPT_SUFFIXES = (
     ".bash", ".bat", ".cmd", ".jl", ".js", ".lua", ".mjs", ".pl", ".ps1", ".py", ".pyi", ".pyw",
     ".pyx", ".r", ".rb", ".sh", ".zsh",
 )  # fmt: skip
+_COMPRESSED = f"{NOT_RECOGNISED} (it is compressed)"
 _TOO_DEEP = "its archives are nested too deeply"
 _DEPTH_MAX = 3
+# The first protocol whose pickles begin with a mark; older ones also fit other files by chance.
+_BINARY = 2
+# The beginnings of files that are packed in a way that is not read here: Zstandard and its
+# skippable frames, LZ4, lzip, LZO, 7z, RAR, Snappy.
+_PACKED = (
+    b"\x28\xb5\x2f\xfd", *(bytes([first]) + b"\x2a\x4d\x18" for first in range(0x50, 0x60)),
+    b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18", b"LZIP", b"\x89LZO", b"7z\xbc\xaf\x27\x1c",
+    b"Rar!\x1a\x07", b"\xff\x06\x00\x00sNaPpY",
+)  # fmt: skip
 _HEAD = 512
 _PYC_FLAGS_MAX = 3
 _MARSHALLED_CODE, _SHARED_FLAG = 0x63, 0x80
+logger = logging.getLogger(__name__)
 
 
 def inspect(file: BinaryIO, size: int) -> Report:
@@ -53,11 +66,20 @@ class _Inspector:
             self._read(source, report, depth)
         except NotInspected as error:
             report.fails(str(error))
+        except Exception as error:
+            # An error of the disk says nothing about the file.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            logger.exception("The inspection of a file failed.")
+            report.fails(FAILED)
         return report
 
     def _read(self, source: Source, report: Report, depth: int) -> None:
         head = source.read_at(0, _HEAD)
-        # Containers first: a loader that looks for one finds it whatever else the file could be.
+        # A file can be a pickle and a container at once: which one it is depends on the loader.
+        finding = find_pickle(source.opened(), self._budget)
+        if finding is not None and (finding.imports or finding.protocol >= _BINARY):
+            report.pickles.append(("", finding))
         if archives.is_tar(head):
             report.format = "tar archive"
             self._read_members(archives.tar_members(source, self._budget), report, depth)
@@ -70,13 +92,12 @@ class _Inspector:
         compression = archives.compression_of(head)
         if compression and self._read_compressed(source, compression, report, depth):
             return
-        finding = find_pickle(source.opened())
         if finding is not None:
             report.format = "pickle"
-            report.pickles.append(("", finding))
+            report.pickles = [("", finding)]
             return
         if not self._read_format(source, head, report):
-            raise NotInspected(NOT_RECOGNISED)
+            raise NotInspected(_COMPRESSED if head.startswith(_PACKED) else NOT_RECOGNISED)
 
     def _read_format(self, source: Source, head: bytes, report: Report) -> bool:
         """Read a file by the first reader that recognises its format; return whether one does."""
@@ -118,20 +139,25 @@ class _Inspector:
         self, source: Source, compression: archives.Compression, report: Report, depth: int
     ) -> bool:
         """Read what is compressed; return False if nothing is."""
-        if not compression.has_signature:
-            part = _Part(archives.Unpacked(source, compression))
-            if (finding := find_pickle(part)) is not None:
-                report.format = f"{compression.name} data"
-                report.pickles.append(("", finding))
-                return True
-            if not part.is_whole(Budget()):
-                return False
+        unpacked = archives.Unpacked(source, compression)
+        if compression.has_signature:
+            report.format = f"{compression.name} data"
+            if depth >= _DEPTH_MAX:
+                raise NotInspected(_TOO_DEEP)
+        part = unpacked if compression.has_signature else _Part(unpacked)
+        with archives.spooled(part, self._budget) as content:
+            if isinstance(part, _Part) and part.is_broken:
+                finding = find_pickle(content.opened(), self._budget)
+                if finding is None:
+                    return False
+                inner = Report(pickles=[("", finding)])
+            elif depth >= _DEPTH_MAX:
+                raise NotInspected(_TOO_DEEP)
+            else:
+                inner = self.report(content, depth + 1)
         report.format = f"{compression.name} data"
-        if depth >= _DEPTH_MAX:
-            raise NotInspected(_TOO_DEEP)
-        with archives.spooled(archives.Unpacked(source, compression), self._budget) as content:
-            inner = self.report(content, depth + 1)
-        report.pickles, report.code = inner.pickles, inner.code
+        report.pickles += inner.pickles
+        report.code = inner.code
         if inner.problem or inner.references:
             report.fails(inner.problem or "it refers to files outside the archive")
         return True
@@ -142,20 +168,14 @@ class _Part:
 
     def __init__(self, stream: archives.Unpacked) -> None:
         self._stream = stream
-        self._is_broken = False
+        self.is_broken = False
 
     def read(self, size: int, /) -> bytes:
         try:
-            return b"" if self._is_broken else self._stream.read(size)
+            return b"" if self.is_broken else self._stream.read(size)
         except NotInspected:
-            self._is_broken = True
+            self.is_broken = True
             return b""
-
-    def is_whole(self, budget: Budget) -> bool:
-        """Return whether the rest can be read to its end."""
-        while piece := self.read(PIECE):
-            budget.unpack(len(piece))
-        return not self._is_broken
 
 
 def _read_kind_of_zip(names: list[str], report: Report) -> None:

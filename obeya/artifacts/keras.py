@@ -11,7 +11,31 @@ from typing import Any
 _NODES_MAX = 1_000_000
 _LAMBDAS = frozenset({"Lambda", "__lambda__"})
 # Layers that load or run something that is not described by the configuration.
-_RUNNING = frozenset({"TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
+_RUNNING = frozenset(
+    {
+        "FlaxLayer",
+        "JaxLayer",
+        "TFOpLambda",
+        "TFSMLayer",
+        "TensorFlowOpLayer",
+        "TorchModuleWrapper",
+    }
+)
+# Activations, losses and metrics, which configurations name as functions.
+_FUNCTIONS = {
+    "celu", "elu", "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu",
+    "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish",
+    "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus",
+    "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh",
+    "tanh_shrink", "threshold", "binary_accuracy", "binary_crossentropy",
+    "binary_focal_crossentropy", "categorical_accuracy", "categorical_crossentropy",
+    "categorical_focal_crossentropy", "categorical_hinge", "cosine_similarity", "ctc", "dice",
+    "hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error",
+    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error",
+    "poisson", "sparse_categorical_accuracy", "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy", "squared_hinge", "top_k_categorical_accuracy",
+    "tversky",
+}  # fmt: skip
 # Values, and not objects that are constructed by their name.
 _VALUES = frozenset(
     {
@@ -53,6 +77,9 @@ def _code_of_object(node: dict[str, Any]) -> str:
         return f"{name} layer"
     is_of_keras = module in ("", "keras") or module.startswith("keras.")
     is_builtin = module == "builtins" and name == "function"
+    if name == "function" and (is_of_keras or is_builtin):
+        function = str(node.get("config"))
+        return "" if function in _FUNCTIONS else f"the function {function}"[:200]
     is_custom = ">" in registered and not registered.startswith("keras")
     if name in _VALUES or (is_of_keras and not is_custom) or (is_builtin and not is_custom):
         return ""

@@ -15,7 +15,15 @@ from obeya.artifacts.reading import Reference, Report, Source
 SIZE_MAX = 256 * 1024
 _SHOWN = 250
 _COLUMNS_SHOWN = 200
-
+_NULL = "tag:yaml.org,2002:null"
+_TAGS = (_NULL, *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")), None)
+_CONSTRUCTORS = {
+    tag: construct for tag, construct in yaml.SafeLoader.yaml_constructors.items() if tag in _TAGS
+}
+_RESOLVERS = {
+    first: [each for each in resolvers if each[0] == _NULL]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 # Members of a flavor, and of other parts of the document, whose value is a file or folder.
 _PATHS = frozenset(
@@ -74,7 +82,13 @@ def read_mlmodel(source: Source, report: Report) -> None:
 
 
 class _Plain(yaml.SafeLoader):
-    """A loader that refuses aliases: with them a small file could expand to a huge document."""
+    """A loader of texts, sequences, mappings and nulls; other tags are errors.
+
+    It refuses aliases: with them a small file could expand to a huge document.
+    """
+
+    yaml_implicit_resolvers = _RESOLVERS
+    yaml_constructors = _CONSTRUCTORS
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):

@@ -17,7 +17,7 @@ _FIELDS_MAX = 1_000
 _TYPE = re.compile(r"[<>|=]?([biufcSUVmM?])(\d{0,9})(?:\[\w{1,20}\])?")
 
 
-def read_numpy(source: Source, report: Report, _: Budget) -> None:
+def read_numpy(source: Source, report: Report, budget: Budget) -> None:
     """Report the array. Raises `NotInspected` if its data has another size than its header says."""
     report.format = "NumPy array"
     lead = source.read_at(0, 12)
@@ -28,14 +28,14 @@ def read_numpy(source: Source, report: Report, _: Budget) -> None:
     if length > _HEADER_MAX:
         # NumPy reads such a header only if pickles are allowed.
         data = min(start + length, source.size)
-        finding = find_pickle(source.region(data, source.size - data).opened())
+        finding = find_pickle(source.region(data, source.size - data).opened(), budget)
         if finding is not None:
             report.pickles.append(("", finding))
         raise NotInspected("too large (the header of the NumPy array)")
     descr, shape = _header(source.read_at(start, length))
     data = start + length
     if _has_objects(descr):
-        found = find_pickle(source.region(data, source.size - data).opened())
+        found = find_pickle(source.region(data, source.size - data).opened(), budget)
         report.pickles.append(("", found or PickleFinding(0)))
         return
     if math.prod(shape) * _item_size(descr) != source.size - data:

@@ -39,6 +39,13 @@ _WIDTHS = {
 _WHOLE_NUMBER = re.compile(rb"\s*[+-]?(?=\w*\d)\w+\s*")
 
 
+class Steps(Protocol):
+    """A bound on the work of an inspection."""
+
+    def step(self, count: int = 1) -> None:
+        """Count small parts; raise an error if there are too many."""
+
+
 class Stream(Protocol):
     """Bytes that are read once, from the first to the last."""
 
@@ -58,29 +65,33 @@ class PickleFinding:
     imports: list[str] = field(default_factory=list)
 
 
-def find_pickle(stream: Stream) -> PickleFinding | None:
-    """Return the findings if there is a pickle at the beginning of the stream, else None."""
+def find_pickle(stream: Stream, budget: Steps) -> PickleFinding | None:
+    """Return the findings if there is a pickle at the beginning of the stream, else None.
+
+    Every opcode counts as a step of the budget.
+    """
     reader = _Reader(stream)
     finding: PickleFinding | None = None
+    imports: dict[str, None] = {}
     for _ in range(_PICKLES_MAX):
-        one = _read_pickle(reader)
+        one = _read_pickle(reader, budget)
         if one is None:
             break
         if finding is None:
             finding = PickleFinding(one.protocol)
-        finding.imports.extend(name for name in one.imports if name not in finding.imports)
+        imports |= one.imports
         # Old versions of torch.save write several consecutive pickles.
         if not one.stopped:
             break
     if finding is not None:
-        del finding.imports[IMPORTS_SHOWN:]
+        finding.imports = list(imports)[:IMPORTS_SHOWN]
     return finding
 
 
 @dataclass(slots=True)
 class _Pickle:
     protocol: int
-    imports: list[str]
+    imports: dict[str, None]
     stopped: bool
 
 
@@ -88,19 +99,21 @@ class _Broken(Exception):
     """A loader would raise an error here."""
 
 
-def _read_pickle(reader: _Reader) -> _Pickle | None:
+def _read_pickle(reader: _Reader, budget: Steps) -> _Pickle | None:
     """Read the pickle that begins here.
 
     A broken pickle counts too if loading it calls something before the error, or imports a module
-    of the standard library, some of which do something when they are imported.
+    of the standard library, some of which do something when they are imported. One that gets an
+    object that was not put into the memo, as it seems here, counts only if it imports something.
     """
-    protocol, count, calls, stopped = 0, 0, False, False
-    imports: list[str] = []
+    protocol, count, calls, stopped, is_of_python = 0, 0, False, False, False
+    imports: dict[str, None] = {}
     stack, memory = _Stack(), _Memory()
     try:
         for opcode, argument in _opcodes(reader):
             name = opcode.name
             count += 1
+            budget.step()
             if name == "PROTO" and count == 1:
                 protocol = argument[0]
                 if protocol > 5:
@@ -108,7 +121,10 @@ def _read_pickle(reader: _Reader) -> _Pickle | None:
             stack.apply(opcode)
             memory.see(name, argument)
             if name in _IMPORTS:
-                imports.append(memory.imported(name, argument))
+                imported = memory.imported(name, argument)
+                is_of_python = is_of_python or _is_of_python(imported)
+                if len(imports) < IMPORTS_SHOWN:
+                    imports[imported] = None
             if name in _CALLS and imports:
                 calls = True
             if name == "STOP":
@@ -118,9 +134,8 @@ def _read_pickle(reader: _Reader) -> _Pickle | None:
             calls = True
     except _Broken:
         pass
-    is_pickle = (
-        stopped or calls or (protocol >= 2 and count >= 4) or any(map(_is_of_python, imports))
-    )
+    is_complete = stopped and (bool(imports) or not memory.has_missed)
+    is_pickle = is_complete or calls or is_of_python or (protocol >= 2 and count >= 4)
     return _Pickle(protocol, imports, stopped) if is_pickle else None
 
 
@@ -162,9 +177,14 @@ class _Stack:
 
 
 class _Memory:
-    """The texts that were pushed last, and the memoized objects: their text if they are one."""
+    """The texts that were pushed last, and the memoized objects: their text if they are one.
+
+    `has_missed`: an object was taken that is not known here. It could exist for a loader, because
+    only the beginning of an index is read.
+    """
 
     def __init__(self) -> None:
+        self.has_missed = False
         self._pushed: list[str] = []
         self._put: dict[int, str] = {}
         self._last_was_text = False
@@ -179,8 +199,7 @@ class _Memory:
             return
         if name in _GETS:
             text = self._put.get(_index(name, argument))
-            if text is None:
-                raise _Broken
+            self.has_missed = self.has_missed or text is None
             if text:
                 self._push(text)
                 return

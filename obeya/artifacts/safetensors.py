@@ -17,6 +17,7 @@ TENSORS_SHOWN = 1_000
 _LENGTH_MAX = 100_000_000
 _METADATA = "__metadata__"
 _SHOWN = 250
+_DIMENSIONS_MAX = 64
 _BITS = {
     "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8,
     "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16,
@@ -113,6 +114,8 @@ def _tensor(name: str, stated: Any) -> tuple[int, int, str, list[int]]:
     shape, offsets = _sizes(stated.get("shape")), _sizes(stated.get("data_offsets"))
     if not isinstance(dtype, str) or shape is None or offsets is None:
         raise problem
+    if len(shape) > _DIMENSIONS_MAX:
+        raise ValueError(f"the tensor “{name[:64]}” has more than {_DIMENSIONS_MAX} dimensions")
     if dtype not in _BITS or len(offsets) != 2:
         raise problem
     bits = math.prod(shape) * _BITS[dtype]

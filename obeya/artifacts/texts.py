@@ -32,7 +32,45 @@ _JSON_TOKENS = {
     name: re.compile(_token(name), re.IGNORECASE)
     for name in ("auto_map", "class_name", "weight_map", "__loader__")
 }
-_YAML_OBJECTS = re.compile(rb"!!python/|yaml\.org,2002:python")
+_CORE = rb"(?<=!!)(?:str|seq|map|null|bool|int|float|binary|timestamp|set|omap|pairs|merge|value)\b"
+_BREAKS = (rb"\xc2\x85", rb"\xe2\x80\xa8", rb"\xe2\x80\xa9", rb"\xef\xbb\xbf")
+
+
+def _after(before: bytes, mark: bytes) -> bytes:
+    """Return a pattern of a mark after one of some characters or a line break of YAML.
+
+    The mark is first: texts are searched faster for a constant.
+    """
+    rarer = b"".join(rb"|(?<=%b%b)" % (each, mark) for each in _BREAKS)
+    return rb"%b(?:(?<![^%b]%b)%b)" % (mark, before, mark, rarer)
+
+
+# What can name an object, or hide that: directives, verbatim tags, escapes, names of classes.
+_YAML_OBJECTS = (
+    re.compile(rb"!!python/"),
+    re.compile(rb"yaml\.org,2002:python"),
+    re.compile(_after(rb"\r\n", b"%TAG") + rb"[ \t]"),
+    re.compile(
+        _after(rb"\s\[{,:", b"!")
+        + rb"(?:<[!%\w]|[\w.:/,!-]{0,200}%[0-9A-Fa-f]{2}|![\w-]{1,200}[./:]\w)"
+    ),
+)
+# Other tags count where a value is expected: elsewhere, prose has exclamation marks too.
+_YAML_TAG = re.compile(rb"!(?:(?<=[ \t]!)!?|(?<=[\[{]!)!)(?!" + _CORE + rb")[A-Za-z]")
+_YAML_ROOT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:---\s+)?!!?(?!" + _CORE + rb")[A-Za-z]")
+_YAML_ANCHOR = re.compile(rb"&\S+\Z")
+
+
+def _has_yaml_objects(seen: bytes, start: int) -> bool:
+    """Return whether a text has tags of YAML, from `start` on, other than those of its core."""
+    if any(pattern.search(seen, start) for pattern in _YAML_OBJECTS):
+        return True
+    for tag in _YAML_TAG.finditer(seen, start):
+        before = seen[max(0, tag.start() - _OVERLAP) : tag.start()].rstrip()
+        before = _YAML_ANCHOR.sub(b"", before).rstrip()
+        if before.endswith((b":", b"-", b"[", b"{", b"\n?", b"\r?")):
+            return True
+    return False
 
 
 def read_text(source: Source, report: Report) -> bool:
@@ -47,7 +85,7 @@ def read_text(source: Source, report: Report) -> bool:
     report.format = "text"
     if source.read_at(0, 2) == b"#!":
         report.runs("script")
-    if "yaml" in found:
+    if "yaml" in found or _YAML_ROOT.match(source.read_at(0, PIECE)):
         report.runs("YAML with Python objects")
     if "flavors" in found and source.size <= SIZE_MAX:
         read_mlmodel(source, report)
@@ -77,7 +115,8 @@ def _tokens(source: Source) -> set[str] | None:
             decoder.decode(piece)
             seen = before + piece
             found |= {name for name, token in _JSON_TOKENS.items() if token.search(seen)}
-            if _YAML_OBJECTS.search(seen):
+            # What begins before the second byte of a later piece was seen with the one before.
+            if _has_yaml_objects(seen, 1 if before else 0):
                 found.add("yaml")
             if b"flavors" in seen:
                 found.add("flavors")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.utils import timezone
 from boards.access.actors import SYSTEM
 from boards.files import blob_store
 from boards.models import AuditEvent, Blob, ModelVersion, PolicyCheck, User
+from boards.registry.artifacts import inspection as again
 from boards.registry.artifacts.artifacts import store_blob
 from boards.registry.artifacts.inspection import (
     forget_inspections,
@@ -219,3 +221,36 @@ def test_the_preview_lists_what_newly_fails(api: Program) -> None:
     found = api.post("/policy-simulations", draft).json()
     assert [row["version"] for row in found["failing"]] == [1, 3]
     assert [row["version"] for row in found["newly_failing"]] == [1]
+
+
+def test_a_version_whose_inspection_fails_does_not_stop_the_others(
+    api: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(api, {"a.txt": b"text"})
+    register(api, {"b.txt": b"other"})
+    forget_inspections()
+    failing = max(outdated_versions())
+    attempts = []
+
+    class Rounds(threading.Event):
+        """Is set after five rounds."""
+
+        rounds = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.rounds += 1
+            if self.rounds == 5:
+                self.set()
+            return True
+
+    def one(*, pk: int, **given: Any) -> Any:
+        if pk == failing:
+            attempts.append(pk)
+            raise KeyError("x")
+        return inspect_version(pk=pk, **given)
+
+    monkeypatch.setattr(again, "inspect_version", one)
+    monkeypatch.setattr(again.connections, "close_all", lambda: None)
+    again.keep_inspecting(Rounds())
+    assert outdated_versions() == [failing]
+    assert len(attempts) == again.ATTEMPTS_MAX

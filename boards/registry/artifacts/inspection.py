@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,7 @@ from obeya.errors import NotFound
 from obeya.records import Action
 
 SECONDS_BETWEEN = 60
+ATTEMPTS_MAX = 3
 logger = logging.getLogger(__name__)
 _CHANGING = ("artifact_warnings", "artifact_code")
 
@@ -74,17 +76,33 @@ def inspect_version(*, pk: int, actor: Actor, at: datetime) -> InspectedVersion 
 
 
 def keep_inspecting(stopping: threading.Event) -> None:
-    """Inspect in the background until `stopping` is set. All errors are logged."""
+    """Inspect in the background until `stopping` is set. All errors are logged.
+
+    A version whose inspection fails does not stop the others; it is tried at most three times.
+    """
+    failures: Counter[int] = Counter()
     while not stopping.is_set():
         try:
             for pk in outdated_versions():
                 if stopping.is_set():
                     break
-                inspect_version(pk=pk, actor=SYSTEM, at=timezone.now())
+                if failures[pk] < ATTEMPTS_MAX and not _is_inspected(pk):
+                    failures[pk] += 1
         except Exception:
             logger.exception("The inspection of files was interrupted; it will be tried again.")
         connections.close_all()
         stopping.wait(SECONDS_BETWEEN)
+
+
+def _is_inspected(pk: int) -> bool:
+    """Inspect a version; an error is logged."""
+    try:
+        inspect_version(pk=pk, actor=SYSTEM, at=timezone.now())
+    except Exception:
+        logger.exception("The inspection of the files of version %s failed.", pk)
+        connections.close_all()
+        return False
+    return True
 
 
 def _inspect_blob(blob: models.Blob) -> None:
