@@ -20,6 +20,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 
+URL = click.option(
+    "--url",
+    envvar="OBEYA_URL",
+    default=DEFAULT_URL,
+    show_default=True,
+    show_envvar=True,
+    help="The address of the server.",
+)
 TOKEN = click.option(
     "--token", envvar="OBEYA_TOKEN", show_envvar=True, default="", help="An API token."
 )
@@ -56,14 +64,7 @@ class Session:
 def connected(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
     """Add the options for the server to a command, and pass it a `Session` first."""
 
-    @click.option(
-        "--url",
-        envvar="OBEYA_URL",
-        default=DEFAULT_URL,
-        show_default=True,
-        show_envvar=True,
-        help="The address of the server.",
-    )
+    @URL
     @TOKEN
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
     @wraps(function)

@@ -13,7 +13,7 @@ import click
 
 from obeya import names
 from obeya.aliases.governed import AliasSource, GovernedAlias
-from obeya.cli.connection import TOKEN
+from obeya.cli.connection import TOKEN, URL
 from obeya.cli.options import database_options
 from obeya.cli.output import say_json
 from obeya.cli.server import JoiningGroup, joined_commands, require_server
@@ -29,7 +29,6 @@ from obeya.policy.file import (
 from obeya.policy.policy import PromotionPolicy
 from obeya.refusals import Conflict
 from obeya.remote.registry import RemoteRegistry
-from obeya.remote.transport import DEFAULT_URL
 from obeya.stages import Stage
 
 WOULD_CHANGE = 10
@@ -165,14 +164,7 @@ def apply(
 
 @policy.command
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--url",
-    envvar="OBEYA_URL",
-    default=DEFAULT_URL,
-    show_default=True,
-    show_envvar=True,
-    help="The address of the server.",
-)
+@URL
 @TOKEN
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def simulate(file: Path, url: str, token: str, *, as_json: bool) -> None:

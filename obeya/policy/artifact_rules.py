@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
@@ -11,7 +13,13 @@ from urllib.parse import unquote
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
 from obeya.policy.bounds import number_text
-from obeya.policy.requirements import Definitions, Evidence, Outcome, RequirementOutcome
+from obeya.policy.requirements import (
+    Definitions,
+    Evidence,
+    Outcome,
+    RequirementOutcome,
+    Rule,
+)
 
 MEBIBYTES_MAX = 1024**3
 _MEBIBYTE = 1024**2
@@ -55,20 +63,12 @@ _SEPARATORS = re.compile(r"[/\\?#&;=,:@!|\s]+")
 
 
 @dataclass(frozen=True, slots=True)
-class ArtifactDigest:
+class ArtifactDigest(Rule):
     """The version's artifact must have a recorded digest."""
-
-    metric: ClassVar[str] = ""
 
     def describe(self) -> str:
         """Return ``an artifact with a digest``."""
         return "an artifact with a digest"
-
-    def outcome(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> Outcome:
-        """Return the outcome of `check`."""
-        return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
@@ -86,114 +86,92 @@ class ArtifactDigest:
         return {"artifact_digest": True}
 
 
-@dataclass(frozen=True, slots=True)
-class NoPickle:
-    """All files of the version were inspected, and none contains a pickle.
-
-    A pickle runs code when it is loaded (https://docs.python.org/3/library/pickle.html). Files that
-    are not stored in the registry fail; with `unstored` ``by_name`` the suffixes in the artifact's
-    URI are checked instead.
-
-    Raises:
-        InvalidInput: `unstored` is neither empty nor ``by_name``.
-    """
-
-    unstored: str = ""
-    metric: ClassVar[str] = ""
-
-    def __post_init__(self) -> None:
-        _check_unstored(self.unstored)
-
-    def describe(self) -> str:
-        """Return ``no pickle files``."""
-        return f"no pickle files{_BY_NAME_TEXT[self.unstored]}"
-
-    def outcome(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> Outcome:
-        """Return the outcome of `check`."""
-        return self.check(evidence, champion, definitions).outcome
-
-    def check(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> RequirementOutcome:
-        """Check the findings in the files, or the suffixes in the artifact's URI."""
-        outcome, sentence = _not_inspected(evidence, self.unstored, PICKLE_SUFFIXES) or (
-            (Outcome.FAILED, " ".join(evidence.artifact_warnings[:_WARNINGS_SAID]))
-            if evidence.artifact_warnings
-            else (Outcome.PASSED, "All files were inspected and contain no pickle.")
-        )
-        return RequirementOutcome.of_rule(self.describe(), outcome, sentence)
-
-    def to_document(self) -> dict[str, Any]:
-        """Return ``{"no_pickle": true}``, with ``"unstored": "by_name"`` if that is set."""
-        return {"no_pickle": True, **_unstored_document(self.unstored)}
-
-
-@dataclass(frozen=True, slots=True)
-class NoCode:
-    """All files of the version were inspected, and nothing in them runs when they are loaded.
-
-    It includes `NoPickle`, and treats files that are not stored in the registry in the same way.
-
-    Raises:
-        InvalidInput: `unstored` is neither empty nor ``by_name``.
-    """
-
-    unstored: str = ""
-    metric: ClassVar[str] = ""
-
-    def __post_init__(self) -> None:
-        _check_unstored(self.unstored)
-
-    def describe(self) -> str:
-        """Return ``no files that run code when loaded``."""
-        return f"no files that run code when loaded{_BY_NAME_TEXT[self.unstored]}"
-
-    def outcome(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> Outcome:
-        """Return the outcome of `check`."""
-        return self.check(evidence, champion, definitions).outcome
-
-    def check(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> RequirementOutcome:
-        """Check the findings in the files, or the suffixes in the artifact's URI."""
-        found = (*evidence.artifact_code, *evidence.artifact_warnings)
-        outcome, sentence = _not_inspected(
-            evidence, self.unstored, PICKLE_SUFFIXES | CODE_SUFFIXES
-        ) or (
-            (Outcome.FAILED, " ".join(found[:_WARNINGS_SAID]))
-            if found
-            else (Outcome.PASSED, "All files were inspected and run no code when loaded.")
-        )
-        return RequirementOutcome.of_rule(self.describe(), outcome, sentence)
-
-    def to_document(self) -> dict[str, Any]:
-        """Return ``{"no_code": true}``, with ``"unstored": "by_name"`` if that is set."""
-        return {"no_code": True, **_unstored_document(self.unstored)}
-
-
 BY_NAME = "by_name"
 """The value of `unstored` with which files stored elsewhere are checked by their name."""
 
 _BY_NAME_TEXT = {"": "", BY_NAME: ", by name if stored elsewhere"}
-
-
 _NOT_YET = (
     "The files have not been inspected by this version of Obeya. Wait for the worker, or run "
     "obeya inspect."
 )
 
 
-def _check_unstored(unstored: str) -> None:
-    if unstored not in ("", BY_NAME):
-        raise InvalidInput(f"unstored can only be {BY_NAME}.", field="requirements")
+@dataclass(frozen=True, slots=True)
+class _InspectedFiles(Rule):
+    """All files of the version were inspected, and nothing was found that the rule forbids.
+
+    Files that are not stored in the registry fail; with `unstored` ``by_name`` the suffixes in the
+    artifact's URI are checked instead.
+
+    Raises:
+        InvalidInput: `unstored` is neither empty nor ``by_name``.
+    """
+
+    unstored: str = ""
+    key: ClassVar[str]
+    line: ClassVar[str]
+    clean: ClassVar[str]
+    suffixes: ClassVar[frozenset[str]]
+
+    def __post_init__(self) -> None:
+        if self.unstored not in ("", BY_NAME):
+            raise InvalidInput(f"unstored can only be {BY_NAME}.", field="requirements")
+
+    def describe(self) -> str:
+        """Return ``no pickle files``, and whether files stored elsewhere are checked by name."""
+        return f"{self.line}{_BY_NAME_TEXT[self.unstored]}"
+
+    def check(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> RequirementOutcome:
+        """Check the findings in the files, or the suffixes in the artifact's URI."""
+        found = self._found(evidence)
+        outcome, sentence = _not_inspected(evidence, self.unstored, self.suffixes) or (
+            (Outcome.FAILED, " ".join(found[:_WARNINGS_SAID]))
+            if found
+            else (Outcome.PASSED, f"All files were inspected and {self.clean}.")
+        )
+        return RequirementOutcome.of_rule(self.describe(), outcome, sentence)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return ``{"no_pickle": true}``, with ``"unstored": "by_name"`` if that is set."""
+        return {self.key: True} | ({"unstored": self.unstored} if self.unstored else {})
+
+    @abstractmethod
+    def _found(self, evidence: Evidence) -> Sequence[str]:
+        """Return the findings in the files that the rule forbids."""
 
 
-def _unstored_document(unstored: str) -> dict[str, str]:
-    return {"unstored": unstored} if unstored else {}
+class NoPickle(_InspectedFiles):
+    """All files of the version were inspected, and none contains a pickle.
+
+    A pickle runs code when it is loaded (https://docs.python.org/3/library/pickle.html).
+    """
+
+    __slots__ = ()
+    key = "no_pickle"
+    line = "no pickle files"
+    clean = "contain no pickle"
+    suffixes = PICKLE_SUFFIXES
+
+    def _found(self, evidence: Evidence) -> Sequence[str]:
+        return evidence.artifact_warnings
+
+
+class NoCode(_InspectedFiles):
+    """All files of the version were inspected, and nothing in them runs when they are loaded.
+
+    It includes `NoPickle`.
+    """
+
+    __slots__ = ()
+    key = "no_code"
+    line = "no files that run code when loaded"
+    clean = "run no code when loaded"
+    suffixes = PICKLE_SUFFIXES | CODE_SUFFIXES
+
+    def _found(self, evidence: Evidence) -> Sequence[str]:
+        return (*evidence.artifact_code, *evidence.artifact_warnings)
 
 
 def _not_inspected(
@@ -222,7 +200,7 @@ def _not_inspected(
 
 
 @dataclass(frozen=True, slots=True)
-class MaximumSize:
+class MaximumSize(Rule):
     """A maximum total size, in MiB, of the version's files, which the registry must store.
 
     Raises:
@@ -230,7 +208,6 @@ class MaximumSize:
     """
 
     mebibytes: float
-    metric: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         bound = finite(self.mebibytes, what="The maximum size of an artifact")
@@ -245,12 +222,6 @@ class MaximumSize:
     def describe(self) -> str:
         """Return ``an artifact of at most 500 MiB``."""
         return f"an artifact of at most {number_text(self.mebibytes)} MiB"
-
-    def outcome(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> Outcome:
-        """Return the outcome of `check`."""
-        return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from obeya import names
 from obeya.errors import InvalidInput
@@ -127,6 +128,25 @@ class Requirement(Protocol):
 
     def to_document(self) -> dict[str, Any]:
         """Return the JSON form that `obeya.policy.policy.requirement_from_document` reads."""
+
+
+class Rule(ABC):
+    """A requirement without a metric: its outcome is that of its check."""
+
+    __slots__ = ()
+    metric: ClassVar[str] = ""
+
+    @abstractmethod
+    def check(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> RequirementOutcome:
+        """Return the outcome with a sentence; see `Requirement`."""
+
+    def outcome(
+        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
+    ) -> Outcome:
+        """Return the outcome of `check`."""
+        return self.check(evidence, champion, definitions).outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import finite
 from obeya.policy.bounds import number_text
-from obeya.policy.requirements import Definitions, Evidence, Outcome, RequirementOutcome
+from obeya.policy.requirements import (
+    Definitions,
+    Evidence,
+    Outcome,
+    RequirementOutcome,
+    Rule,
+)
 from obeya.policy.tag_text import read_tag, tag_text
 
 HOURS_MAX = 87_600
 
 
 @dataclass(frozen=True, slots=True)
-class TimeInStage:
+class TimeInStage(Rule):
     """A minimum time, in hours, of the version in the stage that it leaves.
 
     Raises:
@@ -24,7 +30,6 @@ class TimeInStage:
     """
 
     hours: float
-    metric: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         hours = finite(self.hours, what="The time in the previous stage")
@@ -40,12 +45,6 @@ class TimeInStage:
         """Return ``at least 24 hours in the previous stage``."""
         unit = "hour" if self.hours == 1 else "hours"
         return f"at least {number_text(self.hours)} {unit} in the previous stage"
-
-    def outcome(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> Outcome:
-        """Return the outcome of `check`."""
-        return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
@@ -73,7 +72,7 @@ class TimeInStage:
 
 
 @dataclass(frozen=True, slots=True)
-class RequiredTag:
+class RequiredTag(Rule):
     """A tag that the version must have; with `value` None any value passes.
 
     Raises:
@@ -82,7 +81,6 @@ class RequiredTag:
 
     key: str
     value: str | None = None
-    metric: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", names.tag_key(self.key))
@@ -106,12 +104,6 @@ class RequiredTag:
     def describe(self) -> str:
         """Return ``tag reviewed`` or ``tag risk = low``."""
         return f"tag {self.line}"
-
-    def outcome(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> Outcome:
-        """Return the outcome of `check`."""
-        return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
@@ -138,20 +130,12 @@ class RequiredTag:
 
 
 @dataclass(frozen=True, slots=True)
-class RequiredDescription:
+class RequiredDescription(Rule):
     """The version must have a description."""
-
-    metric: ClassVar[str] = ""
 
     def describe(self) -> str:
         """Return ``a description``."""
         return "a description"
-
-    def outcome(
-        self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
-    ) -> Outcome:
-        """Return the outcome of `check`."""
-        return self.check(evidence, champion, definitions).outcome
 
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
