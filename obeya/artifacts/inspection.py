@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
-from obeya.artifacts import archives, gguf, hdf5, images, numpy_arrays
+from obeya.artifacts.formats import archives, gguf, hdf5, images, numpy_arrays
+from obeya.artifacts.formats.onnx import is_onnx, read_onnx
+from obeya.artifacts.formats.pickles import find_pickle
+from obeya.artifacts.formats.safetensors import is_safetensors, read_safetensors
+from obeya.artifacts.formats.texts import read_text
 from obeya.artifacts.messages import read_saved_model, read_sentencepiece
-from obeya.artifacts.onnx import is_onnx, read_onnx
-from obeya.artifacts.pickles import find_pickle
 from obeya.artifacts.reading import Budget, NotInspected, Report, Source
-from obeya.artifacts.safetensors import is_safetensors, read_safetensors
-from obeya.artifacts.texts import read_text
 
 INSPECTOR = 3
 """The version of the inspection. Files inspected by an older one are inspected again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from obeya.artifacts.protobuf import BYTES, FIXED32, VARINT, fields
+from obeya.artifacts.formats.protobuf import BYTES, FIXED32, VARINT, fields
 from obeya.artifacts.reading import Budget, Cursor, NotInspected, Report, Source
 
 _PIECE = {1: BYTES, 2: FIXED32, 3: VARINT}

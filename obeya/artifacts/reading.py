@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from obeya.artifacts.pickles import PickleFinding
+from obeya.artifacts.formats.pickles import PickleFinding
 
 UNPACKED_MAX = 256 * 1024 * 1024
 STEPS_MAX = 10_000_000

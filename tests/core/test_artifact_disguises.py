@@ -11,9 +11,10 @@ import zlib
 
 import pytest
 
-from obeya.artifacts import inspection, pickles
+from obeya.artifacts import inspection
 from obeya.artifacts.findings import FileWarnings, InspectedFile, findings_of, warnings_of
-from obeya.artifacts.pickles import IMPORTS_SHOWN, find_pickle
+from obeya.artifacts.formats import pickles
+from obeya.artifacts.formats.pickles import IMPORTS_SHOWN, find_pickle
 from obeya.artifacts.reading import Budget, TooLarge
 from tests import model_files as files
 

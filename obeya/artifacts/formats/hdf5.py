@@ -13,8 +13,8 @@ import math
 import re
 from collections.abc import Iterator
 
-from obeya.artifacts.keras import code_of_config
-from obeya.artifacts.pickles import find_pickle
+from obeya.artifacts.formats.keras import code_of_config
+from obeya.artifacts.formats.pickles import find_pickle
 from obeya.artifacts.reading import PIECE, Budget, Cursor, NotInspected, Report, Source
 
 MAGIC = b"\x89HDF\r\n\x1a\n"

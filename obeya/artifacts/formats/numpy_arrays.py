@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-from obeya.artifacts.pickles import PickleFinding, find_pickle
+from obeya.artifacts.formats.pickles import PickleFinding, find_pickle
 from obeya.artifacts.reading import Budget, NotInspected, Report, Source
 
 MAGIC = b"\x93NUMPY"

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, BinaryIO, Protocol, cast
 
-from obeya.artifacts.pickles import Stream
+from obeya.artifacts.formats.pickles import Stream
 from obeya.artifacts.reading import PIECE, Budget, NotInspected, Source
 
 MEMBERS_MAX = 10_000

@@ -11,8 +11,8 @@ import json
 import re
 from typing import Any
 
-from obeya.artifacts.keras import code_of_config
-from obeya.artifacts.mlmodel import SIZE_MAX, read_mlmodel
+from obeya.artifacts.formats.keras import code_of_config
+from obeya.artifacts.formats.mlmodel import SIZE_MAX, read_mlmodel
 from obeya.artifacts.reading import PIECE, NotInspected, Reference, Report, Source, TooLarge
 
 _PARSED_MAX = 16 * 1024 * 1024

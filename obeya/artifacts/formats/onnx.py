@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from obeya.artifacts.protobuf import BYTES, VARINT, fields, text
+from obeya.artifacts.formats.protobuf import BYTES, VARINT, fields, text
 from obeya.artifacts.reading import Budget, Cursor, NotInspected, Reference, Report, Source
 
 _GRAPHS_DEPTH_MAX = 32
