@@ -18,7 +18,7 @@ from obeya.artifacts.formats.texts import read_text
 from obeya.artifacts.messages import read_saved_model, read_sentencepiece
 from obeya.artifacts.reading import Budget, NotInspected, Report, Source
 
-INSPECTOR = 3
+INSPECTOR = 4
 """The version of the inspection. Files inspected by an older one are inspected again."""
 
 NOT_RECOGNISED = "its format is not recognised"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -11,6 +12,8 @@ from obeya.artifacts.formats.pickles import PickleFinding
 UNPACKED_MAX = 256 * 1024 * 1024
 STEPS_MAX = 10_000_000
 PIECE = 64 * 1024
+JSON_MAX = 16 * 1024 * 1024
+_JSON_PARTS_MAX = 1_000_000
 _PICKLES_SHOWN = 20
 _CODE_SHOWN = 20
 _SHOWN = 250
@@ -25,6 +28,21 @@ class TooLarge(NotInspected):
 
     def __init__(self, detail: str) -> None:
         super().__init__(f"too large ({detail})")
+
+
+def parsed_json(text: bytes) -> Any:
+    """Return a JSON document of at most `JSON_MAX` bytes.
+
+    Raises:
+        TooLarge: it is longer, or has so many parts that parsing it would take too much memory.
+        NotInspected: it is not JSON.
+    """
+    if len(text) > JSON_MAX or sum(map(text.count, (b",", b"[", b"{"))) > _JSON_PARTS_MAX:
+        raise TooLarge("JSON that has to be parsed")
+    try:
+        return json.loads(text.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise NotInspected("not valid JSON") from error
 
 
 @dataclass(frozen=True, slots=True)

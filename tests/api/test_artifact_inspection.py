@@ -196,6 +196,11 @@ def test_content_that_is_missing_does_not_pass(api: Program) -> None:
     (warning,) = api.get(address).json()["artifact_warnings"]
     assert warning == "a.txt could not be inspected: its content is missing."
 
+    # Its storage can come back.
+    store_blob(body=io.BytesIO(b"text"), size=4, actor=SYSTEM, at=timezone.now())
+    inspect_again()
+    assert api.get(address).json()["artifact_warnings"] == []
+
 
 def test_content_from_before_an_upgrade_does_not_count_as_inspected(api: Program) -> None:
     address = register(api, {"a.txt": b"text"})

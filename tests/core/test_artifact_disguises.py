@@ -7,6 +7,7 @@ import json
 import lzma
 import pickle
 import tarfile
+import zipfile
 import zlib
 
 import pytest
@@ -66,6 +67,59 @@ def test_both_pickles_of_a_container_that_is_one_are_found():
     content = tarred(CALL.decode(), pickle.dumps(print))
     imports = [each["imports"] for each in found(content)["pickles"]]
     assert imports == [["builtins.len"], ["builtins.print"]]
+
+
+def tar_that_is_a_zip_archive() -> bytes:
+    """Return a tar archive of two safetensors files that is a zip archive of a pickle too.
+
+    The comment in the directory of the zip archive contains the header of the second tar member.
+    """
+    archive = files.zipped({"model.pkl": pickle.dumps(print)}, stored=True)
+    start = archive.index(b"PK\x01\x02")
+    local, entry, end = archive[:start], archive[start:-22], bytearray(archive[-22:])
+    second = files.safetensors({"a": {"dtype": "U8", "shape": [22], "data_offsets": [0, 22]}}, b"")
+    lengths = range(len(local + entry), len(local + entry) + 2 * tarfile.BLOCKSIZE)
+    candidates = (
+        files.safetensors(raw_header(length), (local + entry).ljust(length)) for length in lengths
+    )
+    first = next(each for each in candidates if len(each) % tarfile.BLOCKSIZE == 0)
+    header = tarfile.TarInfo("b.safetensors")
+    header.size = len(second) + len(end)
+    between = header.tobuf(tarfile.USTAR_FORMAT) + second
+    comment = len(first) - first.index(entry) - len(entry) + len(between)
+    directory = entry[:32] + comment.to_bytes(2, "little") + entry[34:]
+    end[12:16] = (len(entry) + comment).to_bytes(4, "little")
+    lead = tarfile.TarInfo("a.safetensors")
+    lead.size = len(first)
+    whole = lead.tobuf(tarfile.USTAR_FORMAT) + first.replace(entry, directory) + between + end
+    return whole + bytes(-len(whole) % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)
+
+
+def raw_header(size: int) -> dict:
+    return {"a": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}
+
+
+def test_a_tar_archive_that_zip_programs_read_otherwise_does_not_pass():
+    content = tar_that_is_a_zip_archive()
+    assert zipfile.ZipFile(io.BytesIO(content)).namelist() == ["model.pkl"]
+    (problem,) = warnings({"a.tar": content}).problems
+    assert problem == "a.tar could not be inspected: the tar archive is a zip archive too."
+    inner = files.tarred({"a.npz": files.zipped({"a.txt": b"text"}), "b.txt": b"text"})
+    assert warnings({"a.tar": inner}) == FileWarnings()
+
+
+def test_the_work_for_a_file_is_bounded():
+    scans = b"\xff\xd8" + b"\xff\xda\0\x02" * 50_000 + b"\xff\xd9"
+    parts = b'{"class_name": [' + b"[]," * 600_000 + b"[]]}"
+    names = files.zipped({f"{number}" + "n" * 60_000: b"" for number in range(80)})
+    for content in (scans, parts, names):
+        assert "too large" in warnings({"file": content}).problems[0]
+
+
+def test_only_a_file_with_the_member_flavors_is_read_as_an_mlmodel_file():
+    text = b"It has many flavors: [\n" + b"- flavors: a\n" * 10
+    assert found(text) == {"format": "text"}
+    assert found(b"artifact_path: m\nflavors:\n  a: {}\n")["format"] == "MLmodel"
 
 
 @pytest.mark.parametrize(

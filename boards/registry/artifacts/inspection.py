@@ -109,9 +109,11 @@ def _inspect_blob(blob: models.Blob) -> None:
     try:
         with blob_store.open_blob(blob.sha256) as file:
             findings = findings_of(file, blob.size)
+        inspector = INSPECTOR
     except FileNotFoundError:
-        findings = {"format": "", "unsearched": "its content is missing"}
-    models.Blob.objects.filter(pk=blob.pk).update(findings=findings, inspector=INSPECTOR)
+        # It may be there again later: its storage was not mounted, or a backup is restored.
+        findings, inspector = {"format": "", "unsearched": "its content is missing"}, 0
+    models.Blob.objects.filter(pk=blob.pk).update(findings=findings, inspector=inspector)
 
 
 def _record(row: models.ModelVersion, *, actor: Actor, at: datetime) -> InspectedVersion:

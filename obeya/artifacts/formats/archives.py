@@ -22,7 +22,8 @@ from obeya.artifacts.formats.pickles import Stream
 from obeya.artifacts.reading import PIECE, Budget, NotInspected, Source
 
 MEMBERS_MAX = 10_000
-_DIRECTORY_MAX = 32 * 1024 * 1024
+# The directory of so many members with long names; it is read into memory as a whole.
+_DIRECTORY_MAX = 4 * 1024 * 1024
 _IN_MEMORY = 4 * 1024 * 1024
 _LZMA_MEMORY = 128 * 1024 * 1024
 _ZIP_TAIL = 65_557 + 76
@@ -73,9 +74,10 @@ def zip_members(source: Source, budget: Budget) -> Iterator[Member]:
 
 def is_zip(source: Source) -> bool:
     """Return whether loaders find a zip archive here: they read its directory, at the end."""
-    if _directory_size(source) > _DIRECTORY_MAX:
+    _, size = _directory(source)
+    if size > _DIRECTORY_MAX:
         return source.read_at(0, 2) == b"PK"
-    if _directory_size(source) == 0:
+    if not size:
         return source.read_at(0, 4) == b"PK\x03\x04"
     try:
         with zipfile.ZipFile(cast(IO[bytes], source.opened())) as archive:
@@ -85,24 +87,25 @@ def is_zip(source: Source) -> bool:
 
 
 def _check_directory(source: Source) -> None:
-    size = _directory_size(source)
+    _, size = _directory(source)
     if not size:
         raise NotInspected("the directory of the zip archive cannot be read")
     if size > _DIRECTORY_MAX:
         raise NotInspected("too large (the directory of the zip archive)")
 
 
-def _directory_size(source: Source) -> int:
-    """Return the size of a zip archive's directory in bytes, as the record at its end states it."""
-    tail = source.read_at(max(0, source.size - _ZIP_TAIL), _ZIP_TAIL)
+def _directory(source: Source) -> tuple[int, int]:
+    """Return end and size of a zip archive's directory, as the record after it states the size."""
+    start = max(0, source.size - _ZIP_TAIL)
+    tail = source.read_at(start, _ZIP_TAIL)
     end = tail.rfind(b"PK\x05\x06")
     if end < 0 or len(tail) - end < _ZIP_END:
-        return 0
+        return 0, 0
     length = int.from_bytes(tail[end + 12 : end + 16], "little")
     if length == _UNKNOWN_SIZE:
         large = tail.rfind(b"PK\x06\x06", 0, end)
         length = int.from_bytes(tail[large + 40 : large + 48], "little") if large >= 0 else 0
-    return length
+    return start + end, length
 
 
 def _data_start(source: Source, info: zipfile.ZipInfo) -> int:
@@ -153,6 +156,7 @@ def is_tar(head: bytes) -> bool:
 
 def tar_members(source: Source, budget: Budget) -> Iterator[Member]:
     """Yield name and content of each file of a tar archive; raises like `zip_members`."""
+    files = []
     try:
         with tarfile.open(fileobj=cast(BinaryIO, source.opened()), mode="r:") as archive:
             for count, member in enumerate(archive):
@@ -162,6 +166,7 @@ def tar_members(source: Source, budget: Budget) -> Iterator[Member]:
                 if member.issparse() or "size" in member.pax_headers:
                     raise NotInspected("the tar archive has a member in an unknown format")
                 if member.isfile():
+                    files.append((member.offset_data, member.offset_data + member.size))
                     yield member.name, source.region(member.offset_data, member.size)
                 elif not member.isdir():
                     raise NotInspected("the tar archive contains a link or a device")
@@ -169,6 +174,11 @@ def tar_members(source: Source, budget: Budget) -> Iterator[Member]:
     except (tarfile.TarError, *_ERRORS) as error:
         _raise_error_of_system(error)
         raise NotInspected("the tar archive is damaged") from error
+    directory_end, size = _directory(source)
+    directory = directory_end - size
+    if size and not any(start <= directory and directory_end <= last for start, last in files):
+        # Its directory was not read with a member, so its members were not read as such.
+        raise NotInspected("the tar archive is a zip archive too")
     while end < source.size:
         if (piece := source.read_at(end, PIECE)).strip(b"\0"):
             raise NotInspected("the tar archive has bytes outside its members")

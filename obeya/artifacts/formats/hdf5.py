@@ -8,14 +8,21 @@ format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 from __future__ import annotations
 
 import io
-import json
 import math
 import re
 from collections.abc import Iterator
 
 from obeya.artifacts.formats.keras import code_of_config
 from obeya.artifacts.formats.pickles import find_pickle
-from obeya.artifacts.reading import PIECE, Budget, Cursor, NotInspected, Report, Source
+from obeya.artifacts.reading import (
+    PIECE,
+    Budget,
+    Cursor,
+    NotInspected,
+    Report,
+    Source,
+    parsed_json,
+)
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _NOWHERE = 2**64 - 1
@@ -230,14 +237,16 @@ class _Hdf5:
                     self._text(name, self._from_heap(place, index, length))
 
     def _text(self, name: bytes, text: bytes) -> None:
+        # Many attributes can refer to one text.
+        self._budget.unpack(len(text))
         # PyTables unpickles such attributes.
         finding = find_pickle(io.BytesIO(text), self._budget)
         if finding is not None:
             self._report.pickles.append((name.decode(errors="replace")[:64], finding))
         if name in (b"model_config", b"training_config") or text.lstrip()[:1] == b"{":
             try:
-                document = json.loads(text.rstrip(b"\0").decode("utf-8"))
-            except (ValueError, RecursionError):
+                document = parsed_json(text.rstrip(b"\0"))
+            except NotInspected:
                 self._report.runs("a configuration that cannot be read")
                 return
             for what in code_of_config(document):

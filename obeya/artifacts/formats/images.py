@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 
 from obeya.artifacts.reading import PIECE, Budget, Cursor, NotInspected, Report, Source
@@ -11,6 +12,8 @@ JPEG_MAGIC = b"\xff\xd8\xff"
 _END, _SCAN = 0xD9, 0xDA
 # Markers without a length: TEM, and the restarts within a scan.
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})
+# A marker that ends the data of a scan: 0xFF is followed by 0 if it is data, and can be repeated.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)
 
 
 def read_png(source: Source, report: Report, budget: Budget) -> None:
@@ -46,7 +49,7 @@ def read_jpeg(source: Source, report: Report, budget: Budget) -> None:
                 cursor.skip(length - 2)
             if marker != _SCAN:
                 break
-            marker = _after_scan(source, cursor)
+            marker = _after_scan(source, cursor, budget)
     _check_end(cursor)
 
 
@@ -56,18 +59,17 @@ def _marker(cursor: Cursor) -> int:
     return marker
 
 
-def _after_scan(source: Source, cursor: Cursor) -> int:
+def _after_scan(source: Source, cursor: Cursor, budget: Budget) -> int:
     """Skip the data of a scan and return the marker after it."""
     while True:
         piece = source.read_at(cursor.place, PIECE)
-        found = piece.find(b"\xff")
-        if found < 0:
-            cursor.skip(len(piece) or 1)
-            continue
-        cursor.skip(found + 1)
-        marker = _marker(cursor)
-        if marker and marker not in _BARE:
-            return marker
+        # A file can consist of scans without data: what is read again counts again.
+        budget.unpack(len(piece))
+        if match := _MARKER.search(piece):
+            cursor.skip(match.end())
+            return piece[match.end() - 1]
+        # The last byte may be the first one of a marker.
+        cursor.skip(max(1, len(piece) - 1))
 
 
 def _check_end(cursor: Cursor) -> None:

@@ -7,19 +7,28 @@ whole; what can name code in them is found by its texts, also if they are escape
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from typing import Any
 
 from obeya.artifacts.formats.keras import code_of_config
-from obeya.artifacts.formats.mlmodel import SIZE_MAX, read_mlmodel
-from obeya.artifacts.reading import PIECE, NotInspected, Reference, Report, Source, TooLarge
+from obeya.artifacts.formats.mlmodel import SIZE_MAX as MLMODEL_MAX
+from obeya.artifacts.formats.mlmodel import read_mlmodel
+from obeya.artifacts.reading import (
+    JSON_MAX,
+    PIECE,
+    NotInspected,
+    Reference,
+    Report,
+    Source,
+    parsed_json,
+)
 
-_PARSED_MAX = 16 * 1024 * 1024
 _OVERLAP = 512
 # All control characters but tabulator, line feed, form feed and carriage return.
 _CONTROLS = bytes({*range(32)} - {9, 10, 12, 13})
 _BOM = codecs.BOM_UTF8
+# How MLflow writes this member. Parsing YAML is slow, so other texts are spared.
+_FLAVORS = re.compile(rb"(?:\A|[\r\n])flavors[ \t]*:")
 
 
 def _token(text: str) -> bytes:
@@ -87,7 +96,7 @@ def read_text(source: Source, report: Report) -> bool:
         report.runs("script")
     if "yaml" in found or _YAML_ROOT.match(source.read_at(0, PIECE)):
         report.runs("YAML with Python objects")
-    if "flavors" in found and source.size <= SIZE_MAX:
+    if "flavors" in found and source.size <= MLMODEL_MAX:
         read_mlmodel(source, report)
     if not _is_json(source):
         return True
@@ -96,7 +105,7 @@ def read_text(source: Source, report: Report) -> bool:
     if "__loader__" in found:
         report.runs("skops objects")
     if "class_name" in found or "weight_map" in found:
-        document = _parsed(source)
+        document = parsed_json(source.read_at(0, min(source.size, JSON_MAX + 1)))
         for what in code_of_config(document):
             report.runs(what)
         report.references += _shards(document)
@@ -118,7 +127,7 @@ def _tokens(source: Source) -> set[str] | None:
             # What begins before the second byte of a later piece was seen with the one before.
             if _has_yaml_objects(seen, 1 if before else 0):
                 found.add("yaml")
-            if b"flavors" in seen:
+            if _FLAVORS.search(seen):
                 found.add("flavors")
             before = seen[-_OVERLAP:]
             place += len(piece)
@@ -131,15 +140,6 @@ def _tokens(source: Source) -> set[str] | None:
 def _is_json(source: Source) -> bool:
     start = source.read_at(0, PIECE).removeprefix(_BOM).lstrip()
     return not start or start[:1] in b"{["
-
-
-def _parsed(source: Source) -> Any:
-    if source.size > _PARSED_MAX:
-        raise TooLarge("JSON that has to be parsed")
-    try:
-        return json.loads(source.read_at(0, source.size).decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise NotInspected("not valid JSON") from error
 
 
 def _shards(document: Any) -> list[Reference]:
