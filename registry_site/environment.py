@@ -122,6 +122,17 @@ def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
         ) from None
 
 
+def proxies(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the addresses and networks of the variable; not one that contains every address."""
+    found = networks(name)
+    if any(network.prefixlen == 0 for network in found):
+        raise ImproperlyConfigured(
+            f"{name} contains every address, so that every client could choose its own. "
+            "List the addresses of your proxies."
+        )
+    return found
+
+
 def email(name: str, url: str) -> dict[str, Any]:
     """Return the settings of a mail server from a URL like smtp+tls://user:password@host:587."""
     if not url:

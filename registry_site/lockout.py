@@ -10,11 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from boards.views.errors import error_answer
 
 
-def connection_address(request: HttpRequest) -> str:
-    """Return the address of the connection's peer; headers are ignored."""
-    return str(request.META.get("REMOTE_ADDR", ""))
-
-
 def locked_out(
     request: HttpRequest, response: HttpResponse | None, credentials: Mapping[str, Any] | None
 ) -> HttpResponse:

@@ -23,6 +23,7 @@ OBEYA_HOST = env.text("OBEYA_HOST", "127.0.0.1")
 OBEYA_PORT = env.port("OBEYA_PORT", 8000)
 OBEYA_WORKERS = env.count("OBEYA_WORKERS", min(os.cpu_count() or 1, 4))
 OBEYA_HTTPS = env.flag("OBEYA_HTTPS")
+OBEYA_TRUSTED_PROXIES = env.proxies("OBEYA_TRUSTED_PROXIES")
 OBEYA_WORKFLOW = env.one_of("OBEYA_WORKFLOW", tuple(WORKFLOWS), "strict")
 OBEYA_ANONYMOUS = env.one_of("OBEYA_ANONYMOUS", ("none", "read", "write"), "none")
 OBEYA_MLFLOW_TRACKING_URI = env.server_address("OBEYA_MLFLOW_TRACKING_URI")
@@ -172,14 +173,13 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # The tenth failed sign-in to an account from an address locks that address out of that account for
-# 15 minutes; further attempts do not extend this. The address is that of the connection: headers,
-# which anyone can forge, are ignored.
+# 15 minutes; further attempts do not extend this.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "registry_site.lockout.connection_address"
+AXES_CLIENT_IP_CALLABLE = "boards.access.client_address.client_address"
 AXES_LOCKOUT_CALLABLE = "registry_site.lockout.locked_out"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
