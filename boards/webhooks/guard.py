@@ -1,36 +1,22 @@
-"""Allowed addresses of receivers: those of the public internet, and the configured networks.
+"""The addresses of a receiver, checked.
 
-A person enters the address of an endpoint, and the worker runs inside the network of the
-installation. So every address that a name resolves to is checked, in every notation, and the
-connection uses the checked address itself: if the name resolves to another address later, that has
-no effect.
+The connection uses the checked address itself: if the name resolves to another address later, that
+has no effect.
 """
 
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterable
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from urllib.parse import urlsplit
 
-Network = IPv4Network | IPv6Network
-Address = IPv4Address | IPv6Address
+from django.conf import settings
 
-_NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
-_COMPATIBLE = ip_network("::/96")
-# Addresses that are global by their number but internal to a cloud: https://azure.microsoft.com
-# (WireServer), the service addresses of RFC 7050 and Oracle's.
-_WITHIN_CLOUDS = (
-    ip_network("168.63.129.16/32"),
-    ip_network("192.0.0.0/24"),
-    ip_network("100.64.0.0/10"),
-)
+from obeya.webhooks.addresses import Network, may_be_reached
+from obeya.webhooks.endpoints import Target
+
+SECONDS_TO_RESOLVE = 2
 
 
 class Forbidden(Exception):
@@ -42,7 +28,7 @@ def addresses_of(host: str, port: int, allowed: Iterable[Network]) -> list[tuple
 
     Raises:
         Forbidden: one of them is in a private network that is not in `allowed`.
-        OSError: the name cannot be resolved.
+        OSError, UnicodeError: the name cannot be resolved.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses: list[tuple[int, str]] = list(
@@ -57,32 +43,25 @@ def addresses_of(host: str, port: int, allowed: Iterable[Network]) -> list[tuple
     return addresses
 
 
-def may_be_reached(text: str, allowed: Iterable[Network] = ()) -> bool:
-    """Return whether the address is an allowed receiver."""
-    address = _unwrapped(ip_address(text.partition("%")[0]))
-    if any(address in network for network in allowed):
-        return True
-    return (
-        address.is_global
-        and not address.is_multicast
-        and not address.is_reserved
-        and not any(address in network for network in _WITHIN_CLOUDS)
-    )
+def destination_warnings(target: Target, address: str) -> list[str]:
+    """Return why deliveries to a valid endpoint fail at present.
 
+    No warning if the name cannot be resolved within two seconds: it can be resolvable later.
+    """
+    warnings: list[str] = []
 
-def _unwrapped(address: Address) -> Address:
-    """Return the IPv4 address that is embedded in an IPv6 address, else the address itself."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address.ipv4_mapped:
-        return address.ipv4_mapped
-    if address.sixtofour:
-        return address.sixtofour
-    if address.teredo:
-        return address.teredo[1]
-    low = IPv4Address(int(address) & 0xFFFFFFFF)
-    if any(address in network for network in _NAT64):
-        return low
-    if address in _COMPATIBLE and int(address) > 1:
-        return low
-    return address
+    def resolve() -> None:
+        parts = urlsplit(address)
+        try:
+            addresses_of(parts.hostname or "", parts.port or 443, settings.OBEYA_WEBHOOK_NETWORKS)
+        except Forbidden as error:
+            warnings.append(f"Deliveries to this endpoint fail: {error}")
+        except (OSError, UnicodeError):
+            return
+
+    if target is not Target.EMAIL:
+        # The resolver has no time limit that a caller can set.
+        thread = threading.Thread(target=resolve, name="resolve", daemon=True)
+        thread.start()
+        thread.join(SECONDS_TO_RESOLVE)
+    return list(warnings)

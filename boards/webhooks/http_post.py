@@ -7,10 +7,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from boards.webhooks.guard import Network, addresses_of
+from boards.webhooks.guard import addresses_of
+from obeya.webhooks.addresses import Network
 
 SECONDS_TO_CONNECT = 5
 SECONDS = 15
@@ -48,13 +50,28 @@ def post(
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         line = _connected(addresses_of(host, port, allowed), port)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise NoAnswer(f"{host} cannot be reached: {_reason(error)}.") from None
-    if parts.scheme == "https":
-        # The handshake is done later, when the timer is running.
-        line = ssl.create_default_context().wrap_socket(
-            line, server_hostname=host, do_handshake_on_connect=False
-        )
+    with ExitStack() as opened:
+        opened.enter_context(line)
+        if parts.scheme == "https":
+            # The handshake is done later, when the timer is running.
+            line = ssl.create_default_context().wrap_socket(
+                line, server_hostname=host, do_handshake_on_connect=False
+            )
+            opened.enter_context(line)
+        return _exchanged(line, host, port, target, body, headers)
+
+
+def _exchanged(
+    line: socket.socket,
+    host: str,
+    port: int,
+    target: str,
+    body: bytes,
+    headers: Mapping[str, str],
+) -> Answer:
+    """Exchange request and response within the time limit."""
     # Whatever the receiver does, even sending one byte at a time, this ends the connection.
     late = threading.Event()
     watch = threading.Timer(SECONDS, _cut, (line, late))
@@ -70,7 +87,6 @@ def post(
             raise NoAnswer(f"{host} sent no valid response: {_reason(error)}.") from None
     finally:
         watch.cancel()
-        line.close()
     # An interrupted response can look like one that ended early.
     if late.is_set():
         raise NoAnswer(f"{host} sent no complete response within {SECONDS:g} seconds.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import time
 from datetime import datetime
@@ -20,10 +21,11 @@ from obeya.webhooks.endpoints import Target
 from obeya.webhooks.signing import signed_headers
 
 _MAIL_ACCEPTED = 250
+logger = logging.getLogger(__name__)
 
 
 def attempt(leased: Leased, *, site: str, at: datetime) -> Outcome:
-    """Send the message once and return the outcome. Never raises because of a receiver."""
+    """Send the message once and return the outcome; an error is the outcome, whatever it is."""
     began = time.monotonic()
     headers: dict[str, str] = {}
     result: dict[str, Any]
@@ -48,8 +50,20 @@ def attempt(leased: Leased, *, site: str, at: datetime) -> Outcome:
         }
     except (Forbidden, NoAnswer) as error:
         result = {"error": str(error)}
+    except Exception as error:
+        # Otherwise the delivery would be repeated without an attempt that says why.
+        logger.exception("The delivery %s failed.", leased.pk)
+        result = {"error": unexpected(error)}
     milliseconds = round((time.monotonic() - began) * 1_000)
     return Outcome(milliseconds=milliseconds, request_headers=headers, **result)
+
+
+def unexpected(error: BaseException) -> str:
+    """Return the sentence for an error of this server, for the list of attempts."""
+    return (
+        f"This server could not send the delivery ({type(error).__name__}: {error}). Details are "
+        "in the worker's log."
+    )
 
 
 def _headers(leased: Leased, target: Target, body: str, at: datetime) -> dict[str, str]:

@@ -11,6 +11,7 @@ import random
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -18,9 +19,9 @@ from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
 from boards.registry.webhooks import deliveries
-from boards.registry.webhooks.deliveries import Attempt, Leased
+from boards.registry.webhooks.deliveries import Attempt, Leased, Outcome
 from boards.webhooks.new_work import NewWork, watch
-from boards.webhooks.sending import attempt
+from boards.webhooks.sending import attempt, unexpected
 
 # A worker sends to this many endpoints at their limit before another endpoint has to wait.
 BUSY_ENDPOINTS = 8
@@ -43,7 +44,7 @@ class Worker:
         self._stopping = threading.Event()
         # Set when an attempt has ended, when a delivery was written, and by `stop`.
         self._wake = threading.Event()
-        self._under_way: set[Future[Attempt]] = set()
+        self._under_way: dict[Future[Attempt], Leased] = {}
         self._unrecorded: list[Attempt] = []
         self._chores_at = timezone.now()
 
@@ -85,9 +86,14 @@ class Worker:
                 self._chores_at = at + CHORES_EVERY
         leased = lease(room - len(self._under_way))
         for each in leased:
-            future = pool.submit(send, each, site=self._site)
-            self._under_way.add(future)
-            future.add_done_callback(lambda _: self._wake.set())
+            try:
+                future = pool.submit(send, each, site=self._site)
+            except RuntimeError as error:
+                # No thread can be started.
+                self._unrecorded.append(_failed(each, error))
+            else:
+                self._under_way[future] = each
+                future.add_done_callback(lambda _: self._wake.set())
         if is_idle and not leased and not self._stopping.is_set():
             due = min(deliveries.next_due(after=at) or self._chores_at, self._chores_at)
             new_work.wait((due - timezone.now()).total_seconds())
@@ -97,13 +103,10 @@ class Worker:
 
         Attempts that cannot be recorded because of a database error are recorded the next time.
         """
-        ended = {each for each in self._under_way if each.done()}
-        self._under_way -= ended
-        self._unrecorded += [each.result() for each in ended if each.exception() is None]
-        for each in ended:
-            if error := each.exception():
-                # Its lease expires, and it is sent again.
-                logger.error("A delivery could not be sent.", exc_info=error)
+        for future in [each for each in self._under_way if each.done()]:
+            leased = self._under_way.pop(future)
+            error = future.exception()
+            self._unrecorded.append(_failed(leased, error) if error else future.result())
         count = len(self._unrecorded)
         if count:
             record(self._unrecorded)
@@ -140,8 +143,18 @@ def send(leased: Leased, *, site: str) -> Attempt:
     return Attempt(leased=leased, outcome=outcome, made_at=timezone.now(), chance=chance)
 
 
+def _failed(leased: Leased, error: BaseException) -> Attempt:
+    """Return the attempt of a delivery that could not be sent because of an error here."""
+    logger.error("The delivery %s failed.", leased.pk, exc_info=error)
+    outcome = Outcome(milliseconds=0, error=unexpected(error))
+    return Attempt(leased=leased, outcome=outcome, made_at=timezone.now())
+
+
 def record(attempts: Sequence[Attempt]) -> None:
-    """Record attempts together; one that cannot be recorded is logged and does not stop others.
+    """Record attempts together; one that cannot be recorded does not stop others.
+
+    It is recorded without what the database refused, so that the delivery has an attempt and the
+    reason.
 
     Raises:
         OperationalError, InterfaceError: the database cannot be used now. What was not recorded can
@@ -153,15 +166,24 @@ def record(attempts: Sequence[Attempt]) -> None:
         raise
     except Exception:  # noqa: BLE001 - each is tried again and logged below
         for each in attempts:
-            try:
-                deliveries.record_attempts([each])
-            except (OperationalError, InterfaceError):
-                raise
-            except Exception:
-                # Its lease expires, and it is sent again.
-                logger.exception(
-                    "An attempt of %s could not be recorded.", each.leased.message.message_id
-                )
+            _record_one(each)
+
+
+def _record_one(attempt: Attempt, *, is_last_resort: bool = False) -> None:
+    try:
+        deliveries.record_attempts([attempt])
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        message = attempt.leased.message.message_id
+        logger.exception("An attempt of %s could not be recorded.", message)
+        if is_last_resort:
+            # Its lease expires, and it is sent again.
+            return
+        status = attempt.outcome.status_code
+        why = f"The response could not be stored ({type(error).__name__}: {error})."
+        rest = Outcome(milliseconds=0, status_code=status, error=why)
+        _record_one(replace(attempt, outcome=rest), is_last_resort=True)
 
 
 def do_chores(at: datetime) -> bool:

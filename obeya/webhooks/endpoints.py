@@ -13,6 +13,7 @@ from obeya.errors import InvalidInput
 from obeya.filters.globs import glob_matches, model_globs
 from obeya.records import Action
 from obeya.stages import Stage
+from obeya.webhooks.addresses import Network, host_problem
 
 HEADS = "audit.heads"
 TEST = "webhook.test"
@@ -108,11 +109,14 @@ def endpoint_name(text: str) -> str:
     return found
 
 
-def endpoint_address(target: Target, text: str) -> str:
+def endpoint_address(target: Target, text: str, *, allowed: Iterable[Network] = ()) -> str:
     """Return the address of an endpoint, checked: an http or https URL, or an e-mail address.
 
+    `allowed` are the private networks that receive deliveries too.
+
     Raises:
-        InvalidInput: it is not an address, or it contains a name and a password.
+        InvalidInput: it is not an address, it contains a name and a password, or no delivery can
+            ever be sent to its host.
     """
     address = text.strip()
     if target is Target.EMAIL:
@@ -120,7 +124,11 @@ def endpoint_address(target: Target, text: str) -> str:
             raise InvalidInput("Enter a valid e-mail address.", field="address")
         return address
     if len(address) > ADDRESS_MAX or not address.isascii() or not address.isprintable():
-        raise InvalidInput(f"Enter a URL of at most {ADDRESS_MAX:,} characters.", field="address")
+        raise InvalidInput(
+            f"Enter a URL of at most {ADDRESS_MAX:,} ASCII characters. Write an international host "
+            "name in its ASCII form (xn--…).",
+            field="address",
+        )
     try:
         parts = urlsplit(address)
         # Reading the port validates it.
@@ -135,6 +143,8 @@ def endpoint_address(target: Target, text: str) -> str:
         raise InvalidInput(
             "The address cannot contain a name, password or fragment.", field="address"
         )
+    if problem := host_problem(parts.hostname or "", allowed):
+        raise InvalidInput(problem, field="address")
     return address
 
 

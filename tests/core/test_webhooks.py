@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,7 @@ from obeya.webhooks.messages import (
 )
 from obeya.webhooks.schedule import BACK_OFF, next_attempt_at
 from obeya.webhooks.signing import new_secret, signed_headers
+from tests.offenders import every_case
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 MOVED = Action.STAGE_TRANSITIONED.value
@@ -133,6 +135,52 @@ def test_an_invalid_address_is_refused(address: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         endpoint_address(Target.WEBHOOK, address)
     assert refused.value.field == "address"
+
+
+# Hosts to which no delivery can ever be sent unless their network is allowed.
+NEVER = """
+127.0.0.1 127.1 2130706433 0x7f000001 017700000001 0 0.0.0.0 10.0.0.1 172.16.0.1 192.168.1.1
+169.254.169.254 100.64.0.1 168.63.129.16 192.88.99.1 224.0.0.1 255.255.255.255 192.0.2.1
+[::1] [::] [fe80::1] [fe80::1%25eth0] [fc00::1] [fec0::1] [ff02::1] [2001:db8::1]
+[::ffff:127.0.0.1] [::ffff:a9fe:a9fe] [64:ff9b::7f00:1] [64:ff9b:1::1] [2002:7f00:1::1]
+[2002:c058:6301::] localhost LOCALHOST localhost. api.localhost
+"""
+# Hosts that are neither a name nor an address.
+INVALID = f"""
+a..example .example {"a" * 64}.example {"a." * 130}example 1.2.3.4.5 256.1.1.1 127.0.0.1.
+example.0x7f example.123 a*b.example a,b.example <b>
+"""
+RECEIVING = """
+example.org example.org. a_b.example xn--mnchen-3ya.example 1.1.1.1 3.example nowhere.invalid
+[2606:4700:4700::1111] [64:ff9b::101:101] intranet
+"""
+INSIDE = "127.0.0.1 127.1 localhost a.localhost [::ffff:10.1.0.1] [fd00::1]"
+
+
+def test_a_host_that_never_receives_a_delivery_is_refused() -> None:
+    with every_case() as case:
+        for hosts, reason in ((NEVER, "OBEYA_WEBHOOK_NETWORKS"), (INVALID, "not a valid host")):
+            for host in hosts.split():
+                with case(host), pytest.raises(InvalidInput, match=reason) as refused:
+                    endpoint_address(Target.WEBHOOK, f"https://{host}:8080/hook")
+                assert refused.value.field == "address"
+        for target in (Target.SLACK, Target.TEAMS):
+            with case(target), pytest.raises(InvalidInput, match="public internet address"):
+                endpoint_address(target, "https://10.0.0.1/hook")
+        for host in RECEIVING.split():
+            with case(host):
+                endpoint_address(Target.WEBHOOK, f"https://{host}:8080/hook")
+
+
+def test_hosts_in_allowed_networks_are_accepted() -> None:
+    allowed = (ip_network("127.0.0.0/8"), ip_network("10.1.0.0/16"), ip_network("fd00::/8"))
+    with every_case() as case:
+        for host in INSIDE.split():
+            with case(host):
+                endpoint_address(Target.WEBHOOK, f"http://{host}/", allowed=allowed)
+        for host in ("10.2.0.1", "[fc00::1]", "[::1]"):
+            with case(host), pytest.raises(InvalidInput):
+                endpoint_address(Target.WEBHOOK, f"http://{host}/", allowed=allowed)
 
 
 def test_addresses_are_stored_unchanged_and_shown_without_secrets() -> None:

@@ -86,7 +86,11 @@ def data(tmp_path: Path) -> Path:
 def endpoint(data: Path, receiver: Receiver) -> None:
     made = subprocess.run(
         [sys.executable, "-c", MAKE, receiver.url],
-        env=process_environment(data) | {"DJANGO_SETTINGS_MODULE": "registry_site.settings"},
+        env=process_environment(data)
+        | {
+            "DJANGO_SETTINGS_MODULE": "registry_site.settings",
+            "OBEYA_WEBHOOK_NETWORKS": "127.0.0.0/8",
+        },
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

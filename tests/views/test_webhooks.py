@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +14,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, Delivery, User, Webhook
+from boards.registry.accounts.tokens import create_token
 from boards.registry.database import DatabaseRegistry
 from boards.registry.webhooks.deliveries import Attempt, Outcome, lease_due, record_attempts
+from obeya.tokens import Scope
 from tests.views.page_text import text_of
 from tests.views.people import person
 
@@ -78,6 +82,8 @@ def test_creating_an_endpoint_shows_its_secret_once(admin: Client) -> None:
         ({"name": ""}, "name"),
         ({"address": "nothing"}, "address"),
         ({"address": "https://user:pass@example.org/"}, "address"),
+        ({"address": "http://10.0.0.1/"}, "address"),
+        ({"address": "http://a..example/"}, "address"),
         ({"target": "pigeon"}, "target"),
         ({"target": "email", "address": "ops@example.org"}, "target"),
         ({"type": ["moved"]}, "type"),
@@ -96,6 +102,38 @@ def test_an_error_is_shown_beside_its_field_and_nothing_typed_is_lost(
     if field != "models":
         assert "fraud-*" in text
     assert not Webhook.objects.exists()
+
+
+def test_a_name_that_resolves_to_a_private_address_is_saved_with_a_warning(
+    admin: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolve(host: str, *_: Any, **__: Any) -> Any:
+        if host == "down.example.org":
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.9", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    warning = "Deliveries to this endpoint fail: ci.example.org resolves to 10.0.0.9"
+    assert warning in text_of(admin.post(LIST, FORM))
+    row = Webhook.objects.get()
+    changed = {**FORM, "name": "deploy", "revision": "1"}
+    answer = admin.post(f"{LIST}{row.uid}/", changed, follow=True)
+    assert warning in text_of(answer)
+    down = {**FORM, "name": "down", "address": "https://down.example.org/"}
+    assert "Deliveries to this endpoint fail" not in text_of(admin.post(LIST, down))
+
+    _, token = create_token(
+        user=alice, name="ci", scopes=[Scope.ADMIN], actor=SYSTEM, at=timezone.now()
+    )
+    bearer = {"Authorization": f"Bearer {token}"}
+    hook = {"name": "api", "address": FORM["address"]}
+    told = {"headers": bearer, "content_type": "application/json"}
+    made = admin.post("/api/v1/webhooks", hook, **told)
+    assert (made.status_code, warning in made.json()["warnings"][0]) == (201, True)
+    at = f"/api/v1/webhooks/{made.json()['id']}"
+    assert warning in admin.put(at, hook, **told).json()["warnings"][0]
+    private = admin.put(at, {**hook, "address": "http://192.88.99.1/"}, **told)
+    assert (private.status_code, private.json()["field"]) == (400, "address")
 
 
 def test_a_duplicate_name_is_reported(admin: Client, address: str) -> None:

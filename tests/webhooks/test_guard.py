@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from boards.webhooks.guard import Forbidden, addresses_of, may_be_reached
+from boards.webhooks.guard import Forbidden, addresses_of
 from boards.webhooks.http_post import post
+from obeya.webhooks.addresses import may_be_reached
 
 WITHIN = [
     "127.0.0.1",
@@ -51,6 +52,16 @@ WITHIN = [
     "64:ff9b::a9fe:a9fe",
     "64:ff9b::7f00:1",
     "64:ff9b:1::a9fe:a9fe",
+    "64:ff9b:1:7f00:0:100:0:101",
+    "64:ff9b::c058:6301",
+    "::ffff:0:7f00:1",
+    "192.88.99.1",
+    "::ffff:192.88.99.1",
+    "2002:c058:6301::1",
+    "fec0::1",
+    "3fff::1",
+    "5f00::1",
+    "::1.1.1.1",
     "2002:a9fe:a9fe::",
     "2002:7f00:1::1",
     "2001:0:4136:e378:8000:63bf:5601:5601",
@@ -88,7 +99,8 @@ def test_only_configured_networks_are_accepted() -> None:
     allowed = (ip_network("10.1.0.0/16"), ip_network("fd00::/8"))
     assert may_be_reached("10.1.2.3", allowed)
     assert may_be_reached("fd00::1", allowed)
-    assert may_be_reached("::ffff:10.1.2.3", allowed)
+    for embedding in ("::ffff:10.1.2.3", "64:ff9b::10.1.2.3", "2002:a01:203::"):
+        assert may_be_reached(embedding, allowed)
     assert not may_be_reached("10.2.0.1", allowed)
     assert not may_be_reached("169.254.169.254", allowed)
 

@@ -133,7 +133,7 @@ def test_a_stopped_worker_records_running_attempts_and_takes_no_more(
         pytest.param({"request_headers": {"a": object()}}, id="it is not JSON"),
     ],
 )
-def test_an_attempt_that_cannot_be_recorded_prevents_no_other(
+def test_what_cannot_be_stored_of_an_attempt_is_left_out_with_the_reason(
     make: Make, receiver: Receiver, unrecordable: dict[str, Any]
 ) -> None:
     make(receiver.url)
@@ -148,8 +148,10 @@ def test_an_attempt_that_cannot_be_recorded_prevents_no_other(
     ]
     worker.record(attempts)
     delivered = Delivery.objects.filter(status="delivered").values_list("pk", flat=True)
-    assert set(delivered) == {each.pk for each in others}
-    assert Delivery.objects.get(pk=first.pk).leased_until is not None
+    assert set(delivered) == {first.pk, *(each.pk for each in others)}
+    stored = DeliveryAttempt.objects.get(delivery=first.pk)
+    assert stored.status_code == 204
+    assert "The response could not be stored" in stored.error
 
 
 def test_the_next_wake_up_is_the_first_retry_or_the_end_of_a_lease(

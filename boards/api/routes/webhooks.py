@@ -17,8 +17,9 @@ from boards.api.answers import answer, created, done, expected_revision, page
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, number_cursor, number_place
 from boards.api.schemas.basics import Items, Page
-from boards.api.schemas.webhooks import Delivery as DeliverySchema
 from boards.api.schemas.webhooks import (
+    ChangedEndpoint,
+    CreatedEndpoint,
     DeliveryInFull,
     Disabling,
     Endpoint,
@@ -28,11 +29,13 @@ from boards.api.schemas.webhooks import (
     NewSecret,
     StatusName,
 )
+from boards.api.schemas.webhooks import Delivery as DeliverySchema
 from boards.models import Delivery, Webhook
 from boards.queries.facts import webhooks
 from boards.queries.paging.whole_number import ID_MAX
 from boards.registry.webhooks import endpoints as endpoint_writes
 from boards.registry.webhooks.deliveries import replay
+from boards.webhooks.guard import destination_warnings
 from obeya.documents.reading import written_time
 from obeya.webhooks.endpoints import Target, subscription_of
 from obeya.webhooks.schedule import DeliveryStatus
@@ -50,7 +53,7 @@ def list_webhooks(request: ApiRequest) -> HttpResponse:
     return answer({"items": [_document(found) for found in webhooks.endpoints(timezone.now())]})
 
 
-@router.post("/webhooks", response={201: EndpointWithSecret})
+@router.post("/webhooks", response={201: CreatedEndpoint})
 def create_webhook(request: ApiRequest, new: NewEndpoint) -> HttpResponse:
     """Create a webhook endpoint. You won't see its secret again."""
     row, secret = endpoint_writes.create_webhook(
@@ -61,7 +64,8 @@ def create_webhook(request: ApiRequest, new: NewEndpoint) -> HttpResponse:
         actor=request.actor,
         at=timezone.now(),
     )
-    return created({**_of(row), "secret": secret}, revision=row.revision)
+    document = {**_of(row), "secret": secret, "warnings": _warnings(row)}
+    return created(document, revision=row.revision)
 
 
 @router.get("/webhooks/{uid}", response=Endpoint)
@@ -72,7 +76,7 @@ def get_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
     return answer(_document(found), revision=found.row.revision)
 
 
-@router.put("/webhooks/{uid}", response=Endpoint)
+@router.put("/webhooks/{uid}", response=ChangedEndpoint)
 def change_webhook(request: ApiRequest, uid: Uid, change: EndpointFields) -> HttpResponse:
     """Replace the name, address and subscription of a webhook endpoint.
 
@@ -87,7 +91,7 @@ def change_webhook(request: ApiRequest, uid: Uid, change: EndpointFields) -> Htt
         actor=request.actor,
         at=timezone.now(),
     )
-    return answer(_of(row), revision=row.revision)
+    return answer({**_of(row), "warnings": _warnings(row)}, revision=row.revision)
 
 
 @router.delete("/webhooks/{uid}", response={204: None})
@@ -184,6 +188,10 @@ def replay_delivery(request: ApiRequest, delivery: DeliveryId) -> HttpResponse:
 
 def _of(row: Webhook) -> dict[str, Any]:
     return _document(webhooks.endpoint(row.uid, timezone.now()))
+
+
+def _warnings(row: Webhook) -> list[str]:
+    return destination_warnings(Target(row.target), row.address)
 
 
 def _document(found: webhooks.Endpoint) -> dict[str, Any]:

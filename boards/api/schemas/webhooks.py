@@ -65,6 +65,18 @@ class EndpointWithSecret(Endpoint):
     secret: str
 
 
+class ChangedEndpoint(Endpoint):
+    """A webhook endpoint after a change. `warnings` says why deliveries would fail at present."""
+
+    warnings: list[str]
+
+
+class CreatedEndpoint(EndpointWithSecret):
+    """A new webhook endpoint. `warnings` says why deliveries would fail at present."""
+
+    warnings: list[str]
+
+
 class NewSecret(Body):
     """The number of hours for which messages are signed with the old secret too."""
 

@@ -204,8 +204,9 @@ def _retry_or_fail(attempt: Attempt, attempts_made: int) -> None:
 
 
 def _storable(text: str) -> str:
-    """Return the beginning of a response, without characters that PostgreSQL refuses in texts."""
-    return text[:EXCERPT_MAX].replace("\x00", "\ufffd")
+    """Return the beginning of a text, without characters that the databases refuse."""
+    cut = text[:EXCERPT_MAX].replace("\x00", "\ufffd")
+    return cut.encode("utf-8", "replace").decode()
 
 
 def _note_health(attempts: Sequence[Attempt]) -> None:

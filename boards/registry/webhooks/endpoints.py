@@ -49,8 +49,8 @@ def create_webhook(
 
     Raises:
         NotAllowed: the actor does not have the administer permission.
-        InvalidInput: the name or address is invalid, e-mail is not set up, or there are 100
-            endpoints.
+        InvalidInput: the name or address is invalid, no delivery can ever be sent to the address,
+            e-mail is not set up, or there are 100 endpoints.
         AlreadyExists: an endpoint has that name.
     """
     actor.require(Permission.ADMINISTER, None)
@@ -221,7 +221,7 @@ def _checked(name: str, target: Target, address: str, subscription: Subscription
         raise InvalidInput("E-mail is not configured. Set OBEYA_EMAIL_URL first.", field="target")
     return {
         "name": endpoint_name(name),
-        "address": endpoint_address(target, address),
+        "address": endpoint_address(target, address, allowed=settings.OBEYA_WEBHOOK_NETWORKS),
         "types": list(subscription.types),
         "model_globs": list(subscription.models),
         "stages": [stage.value for stage in subscription.stages],

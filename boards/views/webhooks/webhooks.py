@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from boards.access.permissions import Permission
+from boards.models import Webhook
 from boards.queries.facts import webhooks as queries
 from boards.queries.paging.whole_number import ID_MAX, whole_number
 from boards.registry.webhooks import deliveries as delivery_writes
@@ -28,10 +29,11 @@ from boards.views.webhooks.forms import (
     ReplayForm,
     SecretForm,
 )
+from boards.webhooks.guard import destination_warnings
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.records import Action
 from obeya.refusals import Conflict
-from obeya.webhooks.endpoints import HEADS
+from obeya.webhooks.endpoints import HEADS, Target
 from obeya.webhooks.schedule import DeliveryStatus
 
 PAGE = 50
@@ -57,8 +59,14 @@ def webhooks(request: Request) -> HttpResponse:
         except (InvalidInput, AlreadyExists) as error:
             form.refuse(error)
         else:
+            _warn(request, made)
             return _list(request, NewEndpointForm(), made=made, secret=secret)
     return _list(request, form)
+
+
+def _warn(request: Request, row: Webhook) -> None:
+    for warning in destination_warnings(Target(row.target), row.address):
+        messages.warning(request, warning)
 
 
 def _list(request: Request, form: NewEndpointForm, **more: Any) -> HttpResponse:
@@ -94,7 +102,7 @@ def webhook(request: Request, uid: uuid.UUID) -> HttpResponse:
     if form.is_valid():
         values = form.cleaned_data
         try:
-            endpoint_writes.change_webhook(
+            row = endpoint_writes.change_webhook(
                 uid=uid,
                 name=values["name"],
                 address=values["address"],
@@ -107,6 +115,7 @@ def webhook(request: Request, uid: uuid.UUID) -> HttpResponse:
             form.refuse(error)
         else:
             messages.success(request, f"Endpoint “{values['name'].strip()}” updated.")
+            _warn(request, row)
             return redirect("boards:webhook", uid)
     return _one(request, uid, form=form)
 
