@@ -30,10 +30,12 @@ def first_administrator() -> User | None:
     created first. If there is no administrator and no account of that name, ``admin`` is created.
     """
     found = _administrator()
-    if found is None and not User.objects.filter(username__iexact=FIRST_ACCOUNT).exists():
+    if found is not None:
+        return found
+    if not User.objects.filter(username__iexact=FIRST_ACCOUNT).exists():
         _make_first_account(timezone.now())
-        found = _administrator()
-    return found
+    # Another server of this registry may have created the account since the first query.
+    return _administrator()
 
 
 def _administrator() -> User | None:
@@ -42,6 +44,5 @@ def _administrator() -> User | None:
 
 
 def _make_first_account(at: datetime) -> None:
-    # Another server of this registry may have created it since the check.
     with suppress(AlreadyExists):
         create_user(username=FIRST_ACCOUNT, group=ADMINISTRATOR, actor=SYSTEM, at=at)

@@ -18,6 +18,7 @@ from boards import models
 from boards.admin.read_only import ReadOnlyAdmin, actor_of
 from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
 from boards.registry.accounts.users import is_reserved, record_user_change
+from boards.registry.commit import lock_site
 
 # The password fields in the form of a new account.
 _PASSWORD_FIELDS = {"usable_password", "password1", "password2"}
@@ -46,7 +47,9 @@ class NewAccountForm(AdminUserCreationForm):
 
     def clean_username(self) -> str:
         """Refuse the reserved name of the registry itself."""
-        return _nobodys(super().clean_username())
+        username = super().clean_username()
+        # Django returns None for a name that is taken, which it has reported already.
+        return _nobodys(username) if username else username
 
 
 class AccountForm(UserChangeForm):
@@ -88,6 +91,24 @@ class UserAdmin(DjangoUserAdmin):
         if _is_superuser(request):
             return fields
         return (*fields, "is_superuser", "is_staff", "groups", "user_permissions")
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Check and save one account at a time.
+
+        Two concurrent forms with the same name would both pass the form's check, and the database
+        would refuse the second one.
+        """
+        if request.method != "POST":
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        with transaction.atomic():
+            lock_site()
+            return super().changeform_view(request, object_id, form_url, extra_context)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Log what was created or changed, in the admin's own transaction."""

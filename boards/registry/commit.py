@@ -195,7 +195,7 @@ class ModelWrite(ChainWrite):
 
         Every write that locks both takes the model's first, so that no deadlock is possible.
         """
-        SiteChain.objects.select_for_update().get_or_create(pk=SITE_CHAIN_PK)
+        lock_site()
 
     def touch(self) -> None:
         """Set the time of the model's last update."""
@@ -248,12 +248,17 @@ def writing_new_or_present_model(name: str, *, actor: Actor, at: datetime) -> It
         write.flush()
 
 
+def lock_site() -> SiteChain:
+    """Lock the row of the site chain until the transaction ends, and return it."""
+    chain, _ = SiteChain.objects.select_for_update().get_or_create(pk=SITE_CHAIN_PK)
+    return chain
+
+
 @contextmanager
 def writing_site(*, actor: Actor, at: datetime) -> Iterator[ChainWrite]:
     """Lock the site chain for a write that belongs to no model."""
     with transaction.atomic():
-        chain, _ = SiteChain.objects.select_for_update().get_or_create(pk=SITE_CHAIN_PK)
-        write = ChainWrite(chain, actor, at)
+        write = ChainWrite(lock_site(), actor, at)
         yield write
         write.flush()
 

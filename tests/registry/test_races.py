@@ -10,27 +10,36 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from io import BytesIO
 
 import pytest
 from django.db import connections
+from django.test import Client
 
 from boards.access.actors import SYSTEM, Actor
-from boards.models import AuditEvent, ModelVersion, RegisteredModel
+from boards.first_sign_in import first_administrator
+from boards.models import AuditEvent, ModelVersion, RegisteredModel, RunFile, User
 from boards.queries.verification.verification import verify_chains
+from boards.registry.accounts.anonymous import AnonymousAccess, anonymous_actor
+from boards.registry.accounts.tokens import service_account
 from boards.registry.accounts.users import create_sign_in_link, create_user, use_sign_in_link
+from boards.registry.artifacts.artifacts import store_run_file
 from boards.registry.catalog.catalog import rename_model
 from boards.registry.catalog.labels import set_alias, set_tag
 from boards.registry.catalog.metrics import define_metric, log_metrics
 from boards.registry.catalog.registration import register_version
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.transitions import transition_stage
-from obeya.errors import AlreadyExists, NotFound, RegistryError
+from boards.registry.webhooks.endpoints import create_webhook
+from obeya.errors import AlreadyExists, NotAllowed, NotFound, RegistryError
 from obeya.metrics import Direction, MetricDefinition
 from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel, VersionDraft
 from obeya.refusals import Conflict
 from obeya.stages import Stage
+from obeya.tokens import Scope
 from obeya.transitions.intent import TransitionIntent
+from obeya.webhooks.endpoints import Subscription, Target
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_engines]
 
@@ -310,6 +319,83 @@ def test_an_account_name_requested_concurrently_is_created_once(db):
             *[partial(create_user, username=f"dora{n}", group="viewer", actor=SYSTEM, at=NOON)] * 2
         )
         assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 1
+
+
+def anonymous(access=AnonymousAccess.WRITE):
+    return anonymous_actor(access=access, channel=Channel.MLFLOW, at=NOON).user
+
+
+def service(scopes):
+    return service_account(username="ci", scopes=scopes, actor=SYSTEM, at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("get", "groups"),
+    [
+        (anonymous, {"viewer", "contributor", "promoter"}),
+        (partial(service, [Scope.READ, Scope.WRITE]), {"viewer", "contributor"}),
+        (first_administrator, {"administrator"}),
+    ],
+    ids=["anonymous", "service account", "first administrator"],
+)
+def test_an_account_needed_concurrently_is_created_once_and_all_get_it(get, groups):
+    outcomes = concurrently(*[get] * 8)
+
+    account = User.objects.get()
+    assert outcomes == [account] * 8
+    assert set(account.groups.values_list("name", flat=True)) == groups
+    actions = Counter(AuditEvent.objects.values_list("action", flat=True))
+    assert actions["user.created"] == 1
+    assert actions["user.changed"] == (len(groups) > 1)
+    assert verify_chains().broken == ()
+
+
+def test_a_service_account_that_needs_more_groups_concurrently_gets_each_once(db):
+    service([Scope.READ])
+    outcomes = concurrently(*[partial(service, [Scope.READ, Scope.WRITE])] * 8)
+    assert {user.username for user in outcomes} == {"ci"}
+    assert AuditEvent.objects.filter(action="user.changed").count() == 1
+
+
+def test_an_account_name_saved_concurrently_in_the_admin_is_created_once(db):
+    root = create_user(username="root", group="administrator", actor=SYSTEM, at=NOON)
+    clients = [Client() for _ in range(8)]
+    for client in clients:
+        client.force_login(root, "django.contrib.auth.backends.ModelBackend")
+    form = {"username": "dora", "usable_password": "false"}
+    answers = concurrently(
+        *[partial(client.post, "/admin/boards/user/add/", form) for client in clients]
+    )
+
+    assert Counter(answer.status_code for answer in answers) == {302: 1, 200: 7}
+    assert User.objects.filter(username="dora").count() == 1
+    assert AuditEvent.objects.filter(action="user.created").count() == 2
+
+
+def test_a_run_file_stored_concurrently_belongs_to_the_account_that_was_first(carol, peter):
+    def store(account, path):
+        actor = Actor(account, Channel.MLFLOW)
+        return store_run_file(path=path, body=BytesIO(b"x"), size=1, actor=actor, at=NOON)
+
+    for n in range(10):
+        outcomes = concurrently(*[partial(store, who, f"run/{n}") for who in (carol, peter)] * 4)
+        (owner,) = {row.user for row in outcomes if isinstance(row, RunFile)}
+        assert RunFile.objects.get(path=f"run/{n}").user == owner
+        assert sum(isinstance(outcome, NotAllowed) for outcome in outcomes) == 4
+
+        # A file and a folder cannot have the same name.
+        file, folder = f"file/{n}", f"file/{n}/below"
+        outcomes = concurrently(*[partial(store, carol, path) for path in (file, folder)] * 4)
+        assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 4
+        assert RunFile.objects.filter(path__startswith=file).count() == 1
+
+
+def test_an_endpoint_name_requested_concurrently_is_created_once(db):
+    new = {"name": "ci", "target": Target.WEBHOOK, "address": "https://ci.example.org/"}
+    outcomes = concurrently(
+        *[partial(create_webhook, **new, subscription=Subscription(), actor=SYSTEM, at=NOON)] * 8
+    )
+    assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 7
 
 
 def test_a_link_used_concurrently_signs_in_once(carol):

@@ -306,6 +306,17 @@ def test_an_account_created_in_the_admin_is_one_event(alice: User, client_of: Cl
     )
 
 
+@pytest.mark.parametrize("name", ["victor", "VICTOR"])
+def test_a_name_that_is_taken_is_an_error_of_its_field(
+    name: str, alice: User, victor: User, client_of: ClientOf
+) -> None:
+    form = {"username": name, "usable_password": "false"}
+    answer = client_of(alice).post("/admin/boards/user/add/", form)
+    assert answer.status_code == 200
+    assert "A user with that username already exists." in text_of(answer)
+    assert User.objects.filter(username__iexact=name).count() == 1
+
+
 @pytest.mark.parametrize("name", ["system", "SYSTEM"])
 def test_no_account_takes_the_name_of_the_registry_itself(
     name: str, alice: User, victor: User, client_of: ClientOf

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import Group
-from django.db import transaction
 from django.db.models import Q
 
 from boards.access.actors import Actor
 from boards.access.permissions import Permission, scopes_of
 from boards.models import ApiToken, User
 from boards.queries.facts.token_list import valid_tokens
-from boards.registry.accounts.users import create_user
+from boards.registry.accounts.users import create_account
 from boards.registry.commit import writing_site
 from obeya import names
 from obeya.errors import AlreadyClosed, AlreadyExists, InvalidInput, NotFound
@@ -174,12 +173,11 @@ def service_account(*, username: str, scopes: Iterable[Scope], actor: Actor, at:
     """
     actor.require(Permission.ADMINISTER, None)
     wanted = sorted({GROUP_OF_SCOPE[scope] for scope in scopes})
-    with transaction.atomic():
+    # Looked up under the lock: concurrent callers would all find no account, and create it.
+    with writing_site(actor=actor, at=at) as write:
         user = User.objects.filter(username__iexact=username.strip()).first()
         if user is None:
-            user = create_user(
-                username=username, group=wanted[0], is_service=True, actor=actor, at=at
-            )
+            user = create_account(write, username=username, group=wanted[0], is_service=True)
         elif not user.is_service:
             raise AlreadyExists(
                 f"“{username}” is a person's account. Choose another name for the service account.",
@@ -187,12 +185,11 @@ def service_account(*, username: str, scopes: Iterable[Scope], actor: Actor, at:
             )
         missing = sorted(set(wanted) - set(user.groups.values_list("name", flat=True)))
         if missing:
-            with writing_site(actor=actor, at=at) as write:
-                user.groups.add(*Group.objects.filter(name__in=missing))
-                write.record(
-                    Action.USER_CHANGED,
-                    data={"user": str(user.uid), "fields": ["groups"], "groups_added": missing},
-                )
+            user.groups.add(*Group.objects.filter(name__in=missing))
+            write.record(
+                Action.USER_CHANGED,
+                data={"user": str(user.uid), "fields": ["groups"], "groups_added": missing},
+            )
     return user
 
 

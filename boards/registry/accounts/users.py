@@ -48,6 +48,30 @@ def create_user(
         AlreadyExists: the name is taken.
     """
     actor.require(Permission.ADMINISTER, None)
+    with writing_site(actor=actor, at=at) as write:
+        return create_account(
+            write,
+            username=username,
+            group=group,
+            email=email,
+            password=password,
+            is_service=is_service,
+        )
+
+
+def create_account(
+    write: ChainWrite,
+    *,
+    username: str,
+    group: str,
+    email: str = "",
+    password: str | None = None,
+    is_service: bool = False,
+) -> User:
+    """Create an account in a write to the site chain, as `create_user` does.
+
+    Raises `InvalidInput` and `AlreadyExists`.
+    """
     if group not in GROUPS:
         raise InvalidInput(
             f"“{group[:64]}” is not a group. The groups are {', '.join(GROUPS)}.", field="group"
@@ -65,23 +89,22 @@ def create_user(
         raise InvalidInput(
             f"The name “{username}” is reserved for the registry itself.", field="username"
         )
-    with writing_site(actor=actor, at=at) as write:
-        if User.objects.filter(username__iexact=username).exists():
-            raise AlreadyExists(f"An account named “{username}” already exists.", field="username")
-        user = User(
-            username=username,
-            email=email,
-            is_staff=group == ADMINISTRATOR and not is_service,
-            is_superuser=group == ADMINISTRATOR and not is_service,
-            is_service=is_service,
-            date_joined=write.at,
-        )
-        user.set_password(password or None)
-        user.save(force_insert=True)
-        user.groups.add(Group.objects.get(name=group))
-        service = {"service": True} if is_service else {}
-        write.record(Action.USER_CREATED, data={"user": str(user.uid), "group": group, **service})
-        return user
+    if User.objects.filter(username__iexact=username).exists():
+        raise AlreadyExists(f"An account named “{username}” already exists.", field="username")
+    user = User(
+        username=username,
+        email=email,
+        is_staff=group == ADMINISTRATOR and not is_service,
+        is_superuser=group == ADMINISTRATOR and not is_service,
+        is_service=is_service,
+        date_joined=write.at,
+    )
+    user.set_password(password or None)
+    user.save(force_insert=True)
+    user.groups.add(Group.objects.get(name=group))
+    service = {"service": True} if is_service else {}
+    write.record(Action.USER_CREATED, data={"user": str(user.uid), "group": group, **service})
+    return user
 
 
 def is_reserved(username: str) -> bool:

@@ -17,7 +17,7 @@ from boards.access.permissions import Permission
 from boards.files import blob_store
 from boards.files.blob_store import Body
 from boards.queries.facts.visible_models import visible_models
-from boards.registry.commit import ModelWrite, writing_model
+from boards.registry.commit import ModelWrite, lock_site, writing_model
 from obeya.artifacts.findings import InspectedFile, findings_of, warnings_of
 from obeya.artifacts.inspection import INSPECTOR
 from obeya.artifacts.manifest import (
@@ -217,6 +217,8 @@ def store_run_file(
     _require_place(path, actor)
     blob = store_blob(body=body, size=size, actor=actor, at=at)
     with transaction.atomic():
+        # Two concurrent writers would both find the place free.
+        lock_site()
         _require_place(path, actor)
         return models.RunFile.objects.update_or_create(
             path=path, defaults={"blob": blob, "user": actor.user, "stored_at": at}
