@@ -99,6 +99,21 @@ def read_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
     return frozenset(read)
 
 
+def check_service_scopes(scopes: Iterable[Scope], *, allow_service_approval: bool) -> None:
+    """Check that a token of a service account can have these scopes.
+
+    Raises:
+        InvalidInput: one is approve, and the caller did not allow it explicitly.
+    """
+    if Scope.APPROVE in scopes and not allow_service_approval:
+        raise InvalidInput(
+            "The scope approve lets a program approve requests, but approvals are by people: a "
+            "policy counts those of a service account only with count_service_approvals. Leave the "
+            "scope out, or allow it with --allow-service-approval (API: allow_service_approval).",
+            field="scopes",
+        )
+
+
 def new_token() -> str:
     """Return a new token: ``obeya_``, 40 random characters, and a checksum of 6.
 

@@ -327,6 +327,12 @@ def approve(
         return
     done = "Rejected" if rejects else "Approved"
     click.echo(f"{done} the request for {model} v{number}. Its status: {made.status.value}.")
+    if made.ignored_by and made.reviews[-1].reviewer in made.ignored_by:
+        click.echo(
+            "Your approval does not count: the policy counts only approvals by people, and this "
+            "token belongs to a service account.",
+            err=True,
+        )
 
 
 @click.command

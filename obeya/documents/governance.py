@@ -42,10 +42,12 @@ def request_document(request: TransitionRequest) -> dict[str, Any]:
                 "evidence_digest": review.evidence_digest,
                 "at": written_time(review.at),
                 "comment": review.comment,
+                "is_service": review.is_service,
             }
             for review in request.reviews
         ],
         "archive_existing": request.archive_existing,
+        "count_service_approvals": request.count_service_approvals,
         "approved_by": list(request.approved_by),
     }
 
@@ -76,10 +78,12 @@ def request_from_document(document: Document) -> TransitionRequest:
                 evidence_digest=review["evidence_digest"],
                 at=read_time(review["at"]),
                 comment=review["comment"],
+                is_service=review.get("is_service", False),
             )
             for review in document["reviews"]
         ),
         archive_existing=document["archive_existing"],
+        count_service_approvals=document.get("count_service_approvals", False),
     )
 
 

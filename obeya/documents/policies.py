@@ -10,8 +10,11 @@ from obeya.policy.policy import PromotionPolicy
 
 
 def policy_document(policy: PromotionPolicy) -> dict[str, Any]:
-    """Return a policy as JSON, in the same form as in its revisions."""
-    return policy.to_document()
+    """Return a policy as JSON: the form of its revisions, with every member."""
+    return {
+        **policy.to_document(),
+        "count_service_approvals": policy.count_service_approvals,
+    }
 
 
 def policy_from_document(document: Document) -> PromotionPolicy:

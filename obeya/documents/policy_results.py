@@ -56,6 +56,7 @@ def judgement_document(judgement: TransitionJudgement) -> dict[str, Any]:
         else None,
         "approvals_required": judgement.approvals_required,
         "approvals_given": judgement.approvals_given,
+        "approvals_ignored": judgement.approvals_ignored,
         "warnings": refusal_documents(judgement.warnings),
     }
 
@@ -75,5 +76,6 @@ def judgement_from_document(document: Document) -> TransitionJudgement:
         policy_result=policy_result_from_document(policy_result) if policy_result else None,
         approvals_required=document["approvals_required"],
         approvals_given=document["approvals_given"],
+        approvals_ignored=document.get("approvals_ignored", 0),
         warnings=refusals_from_documents(document["warnings"]),
     )

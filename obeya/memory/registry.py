@@ -17,7 +17,7 @@ from obeya.metrics import MetricDefinition
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.results import PolicyResult
 from obeya.policy.waivers import Waiver
-from obeya.records import ModelVersion, StageTransition, VersionDraft
+from obeya.records import Channel, ModelVersion, StageTransition, VersionDraft
 from obeya.registry import ModelRegistry
 from obeya.stages import STRICT, Stage, Workflow
 from obeya.transitions.guardrails import Guardrail, LiveReport
@@ -50,10 +50,14 @@ class InMemoryRegistry(ModelRegistry):
         )
         self._lock = threading.RLock()
 
-    def acting_as(self, actor: str) -> InMemoryRegistry:
-        """Return the same registry, with all its contents, for another actor."""
+    def acting_as(self, actor: str, *, is_service: bool = False) -> InMemoryRegistry:
+        """Return the same registry, with all its contents, for another actor.
+
+        With `is_service` it acts as a service account.
+        """
         other = copy.copy(self)
-        other._store = self._store.acting_as(actor)  # noqa: SLF001 - a copy of this one
+        acting = self._store.acting_as(actor, Channel.PYTHON, is_service=is_service)
+        other._store = acting  # noqa: SLF001 - a copy of this one
         return other
 
     def register_model(

@@ -94,7 +94,7 @@ def approve(
         at=review.at,
     )
     _promote_automatically(store, model, request, review.reviewer)
-    return store.seen(model, store.request(model, request.id))
+    return store.seen(model, next(r for r in model.requests if r.id == request.id))
 
 
 def reject(
@@ -129,7 +129,14 @@ def _review(
         request.status, requested_by=request.requested_by, reviewer=store.actor, decision=decision
     )
     digest = store.seen(model, request).evidence_digest
-    review = Review(store.actor, decision, digest, store.now(model.chain), comment)
+    review = Review(
+        store.actor,
+        decision,
+        digest,
+        store.now(model.chain),
+        comment,
+        is_service=store.is_service,
+    )
     return model, store.keep(model, replace(request, reviews=(*request.reviews, review))), review
 
 

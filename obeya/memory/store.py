@@ -31,7 +31,7 @@ from obeya.refusals import TransitionRefused, refuse
 from obeya.stages import Stage, Workflow
 from obeya.transitions.judge import TransitionFacts, TransitionJudgement, judge_transition
 from obeya.transitions.limits import StageLoad, WipLimit
-from obeya.transitions.requests import CLOSED_BY, RequestStatus, TransitionRequest, approvers
+from obeya.transitions.requests import CLOSED_BY, RequestStatus, TransitionRequest, approvals
 from obeya.values import version_number
 
 
@@ -47,6 +47,7 @@ class MemoryStore:
     workflow: Workflow
     definitions: Definitions = field(default_factory=dict)
     channel: Channel = Channel.PYTHON
+    is_service: bool = False
     limits: dict[Stage, WipLimit] = field(default_factory=dict)
     governed: dict[str, GovernedAlias] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
@@ -54,9 +55,9 @@ class MemoryStore:
     chain: Chain = field(default_factory=Chain)
     buried: list[Chain] = field(default_factory=list)
 
-    def acting_as(self, actor: str, channel: Channel = Channel.PYTHON) -> MemoryStore:
+    def acting_as(self, actor: str, channel: Channel, *, is_service: bool = False) -> MemoryStore:
         """Return the same store for another actor; the data is shared, not copied."""
-        return dataclasses.replace(self, actor=actor, channel=channel)
+        return dataclasses.replace(self, actor=actor, channel=channel, is_service=is_service)
 
     def owner(self, name: str | None) -> Model | MemoryStore:
         """Return the model, or (None) the store, which has the policies and limits of no model."""
@@ -238,8 +239,8 @@ class MemoryStore:
                 and request.status is RequestStatus.OPEN
                 and now < request.expires_at
             ):
-                counted = approvers(request.reviews, request.requested_by, facts.evidence_digest)
-                return dataclasses.replace(facts, approvers=counted)
+                given = approvals(request.reviews, request.requested_by, facts.evidence_digest)
+                return dataclasses.replace(facts, approvals=given)
         return facts
 
     def _loads(
@@ -318,14 +319,14 @@ class MemoryStore:
         if request.status is not RequestStatus.OPEN:
             return request
         version = model.versions[request.version]
-        digest = self.facts(model, version, request.to_stage).evidence_digest
+        facts = self.facts(model, version, request.to_stage)
         over = self.now(model.chain) >= request.expires_at
-        status = RequestStatus.EXPIRED if over else RequestStatus.OPEN
-        return dataclasses.replace(request, evidence_digest=digest, status=status)
-
-    def request(self, model: Model, request_id: str) -> TransitionRequest:
-        """Return the stored request with this id."""
-        return next(r for r in model.requests if r.id == request_id)
+        return dataclasses.replace(
+            request,
+            evidence_digest=facts.evidence_digest,
+            status=RequestStatus.EXPIRED if over else RequestStatus.OPEN,
+            count_service_approvals=facts.counts_services,
+        )
 
     def keep(self, model: Model, request: TransitionRequest) -> TransitionRequest:
         """Store a changed request in its place."""

@@ -108,6 +108,10 @@ def _approvals(policy: PromotionPolicy) -> str:
     return str(policy.required_approvals or "none")
 
 
+def _service_approvals(policy: PromotionPolicy) -> str:
+    return "counted" if policy.count_service_approvals else "not counted"
+
+
 def _auto_promote(policy: PromotionPolicy) -> str:
     return "automatic" if policy.auto_promote else "manual"
 
@@ -119,6 +123,7 @@ def _mode(policy: PromotionPolicy) -> str:
 _SETTINGS: dict[str, Callable[[PromotionPolicy], str]] = {
     "Test coverage": _coverage,
     "Approvals": _approvals,
+    "Approvals by service accounts": _service_approvals,
     "Move after the last approval": _auto_promote,
     "Failing versions": _mode,
 }

@@ -36,10 +36,11 @@ class PromotionPolicy:
     """The requirements that a version must meet to enter `stage`.
 
     `requirements` can be of any kind in `obeya.policy`. `min_test_coverage` is the minimum of the
-    metric ``test_coverage``, in that metric's unit. `required_approvals` counts different people;
-    with `auto_promote` a request is carried out immediately when it has all approvals. In the mode
-    `Mode.WARN` nothing is refused: failed requirements and missing approvals are warnings. A policy
-    without a stage can be checked but not stored.
+    metric ``test_coverage``, in that metric's unit. `required_approvals` counts different people,
+    and service accounts too with `count_service_approvals`; with `auto_promote` a request is
+    carried out immediately when it has all approvals. In the mode `Mode.WARN` nothing is refused:
+    failed requirements and missing approvals are warnings. A policy without a stage can be checked
+    but not stored.
 
     Raises:
         InvalidInput: the stage cannot have a policy, a bound is not finite, there is a duplicate
@@ -52,6 +53,7 @@ class PromotionPolicy:
     required_approvals: int = 0
     auto_promote: bool = False
     mode: Mode = Mode.ENFORCE
+    count_service_approvals: bool = False
 
     def __post_init__(self) -> None:
         if self.stage is not None:
@@ -78,8 +80,8 @@ class PromotionPolicy:
                 field="requirements",
             )
         object.__setattr__(self, "mode", _mode(self.mode))
-        if type(self.auto_promote) is not bool:
-            raise InvalidInput("auto_promote must be true or false.", field="auto_promote")
+        _check_switch(self.auto_promote, "auto_promote")
+        _check_switch(self.count_service_approvals, "count_service_approvals")
         lines = [requirement.describe() for requirement in self.requirements]
         for line in lines:
             if lines.count(line) > 1:
@@ -167,10 +169,12 @@ class PromotionPolicy:
         approvals = f"{count} {'approval' if count == 1 else 'approvals'}" if count else ""
         floor = self.min_test_coverage
         coverage = "" if floor is None else f"test coverage ≥ {number_text(floor)}"
+        services = "approvals by service accounts count" if self.count_service_approvals else ""
         automatic = "moves automatically after the last approval" if self.auto_promote else ""
         only_warns = "only warns" if self.mode is Mode.WARN else ""
         asked = (r.describe() for r in self.requirements)
-        return tuple(filter(None, (*asked, coverage, approvals, automatic, only_warns)))
+        settings = (coverage, approvals, services, automatic, only_warns)
+        return tuple(filter(None, (*asked, *settings)))
 
     @property
     def metric_names(self) -> frozenset[str]:
@@ -236,8 +240,12 @@ class PromotionPolicy:
         return passes
 
     def to_document(self) -> dict[str, Any]:
-        """Return the JSON form that is stored as a revision and read by `from_document`."""
-        return {
+        """Return the JSON form that is stored as a revision and read by `from_document`.
+
+        `count_service_approvals` is included only if it is true: approvals are bound to a digest
+        that covers this form, and those of earlier versions of Obeya remain valid.
+        """
+        document = {
             "stage": self.stage.value if self.stage else None,
             "requirements": [requirement.to_document() for requirement in self.requirements],
             "min_test_coverage": self.min_test_coverage,
@@ -245,6 +253,9 @@ class PromotionPolicy:
             "auto_promote": self.auto_promote,
             "mode": self.mode.value,
         }
+        if self.count_service_approvals:
+            document["count_service_approvals"] = True
+        return document
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> PromotionPolicy:
@@ -256,6 +267,7 @@ class PromotionPolicy:
             required_approvals=document["required_approvals"],
             auto_promote=document.get("auto_promote", False),
             mode=Mode(document.get("mode", Mode.ENFORCE)),
+            count_service_approvals=document.get("count_service_approvals", False),
         )
 
 
@@ -357,6 +369,11 @@ def _waived(outcome: RequirementOutcome, waivers: Mapping[str, Waiver]) -> Requi
         sentence=f"{outcome.sentence} Waived by {waiver.granted_by}.",
         waiver=waiver.id,
     )
+
+
+def _check_switch(value: object, field: str) -> None:
+    if type(value) is not bool:
+        raise InvalidInput(f"{field} must be true or false.", field=field)
 
 
 def _mode(text: str) -> Mode:

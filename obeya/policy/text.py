@@ -29,7 +29,8 @@ _AGAINST_CHAMPION = re.compile(
     rf"(?:\s*(?P<way>[+−-])\s*(?P<number>{_NUMBER})\s*(?P<percent>%)?)?"
     r"(?P<noise>\s+beyond\s+noise)?"
 )
-_KEYS = ("mode", "min_test_coverage", "required_approvals", "auto_promote", "requirements")
+_SETTINGS = ("min_test_coverage", "required_approvals", "count_service_approvals", "auto_promote")
+_KEYS = ("mode", *_SETTINGS, "requirements")
 
 
 def parse_requirement(item: object) -> Requirement:
@@ -99,7 +100,7 @@ def policy_as_plain(policy: PromotionPolicy) -> dict[str, Any]:
     empty = PromotionPolicy(policy.stage)
     if policy.mode is not empty.mode:
         plain["mode"] = policy.mode.value
-    for key in ("min_test_coverage", "required_approvals", "auto_promote"):
+    for key in _SETTINGS:
         if getattr(policy, key) != getattr(empty, key):
             plain[key] = getattr(policy, key)
     plain["requirements"] = [requirement_text(r) for r in policy.requirements]
@@ -134,6 +135,7 @@ def policy_from_plain(stage: Stage, plain: Mapping[str, Any]) -> PromotionPolicy
         required_approvals=plain.get("required_approvals", 0),
         auto_promote=plain.get("auto_promote", False),
         mode=plain.get("mode", PromotionPolicy(stage).mode),
+        count_service_approvals=plain.get("count_service_approvals", False),
     )
 
 

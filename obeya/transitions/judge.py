@@ -12,7 +12,7 @@ from obeya.policy.results import Mode, PolicyResult, no_policy
 from obeya.policy.waivers import Waiver
 from obeya.stages import Stage, Workflow, is_promotion
 from obeya.transitions.limits import LimitMode, StageLoad
-from obeya.transitions.requests import evidence_digest
+from obeya.transitions.requests import Review, approvers, evidence_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,10 @@ class TransitionFacts:
 
     `policy` is the policy in force for `to_stage`, None if there is none, and `policy_revision` its
     revision number; `champion` is the evidence of the version in Production, None if there is none
-    or it is this one; `approvers` are the users whose approvals count; `waivers` are those of the
-    version for `to_stage`, of which those active `at` count; `loads` are the version counts for the
-    WIP limits of `to_stage`. `definitions` can be empty if the policy does not use noise.
+    or it is this one; `approvals` are those of the evidence, of which the policy counts those in
+    `approvers`; `waivers` are those of the version for `to_stage`, of which those active `at`
+    count; `loads` are the version counts for the WIP limits of `to_stage`. `definitions` can be
+    empty if the policy does not use noise.
     """
 
     from_stage: Stage
@@ -34,7 +35,7 @@ class TransitionFacts:
     policy_revision: int | None = None
     champion: Evidence | None = None
     definitions: Definitions = field(default_factory=dict)
-    approvers: tuple[str, ...] = ()
+    approvals: tuple[Review, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     loads: tuple[StageLoad, ...] = ()
     at: datetime | None = None
@@ -53,6 +54,16 @@ class TransitionFacts:
         )
 
     @property
+    def approvers(self) -> tuple[str, ...]:
+        """The users whose approvals count by the policy in force."""
+        return approvers(self.approvals, count_services=self.counts_services)
+
+    @property
+    def counts_services(self) -> bool:
+        """Whether the policy in force counts approvals by service accounts."""
+        return self.policy is not None and self.policy.count_service_approvals
+
+    @property
     def evidence_digest(self) -> str:
         """The digest that an approval of this move is bound to."""
         return evidence_digest(self.evidence, self.champion, self.policy, self.definitions)
@@ -64,7 +75,8 @@ class TransitionJudgement:
 
     `policy_result` is the result of the policy check, None if no policy applies to the move.
     `warnings` are those of a policy or WIP limit that only warns. `approvals_required` and
-    `approvals_given` are the numbers of approvals.
+    `approvals_given` are the numbers of approvals; `approvals_ignored` is the number of those by
+    service accounts that the policy does not count.
     """
 
     from_stage: Stage
@@ -73,6 +85,7 @@ class TransitionJudgement:
     policy_result: PolicyResult | None
     approvals_required: int = 0
     approvals_given: int = 0
+    approvals_ignored: int = 0
     warnings: tuple[Refusal, ...] = ()
 
     @property
@@ -92,7 +105,12 @@ class TransitionJudgement:
             return self.policy_result.sentence
         approvals = "approval" if self.approvals_required == 1 else "approvals"
         given = f"{self.approvals_given} of {self.approvals_required} {approvals} given."
-        return f"{self.policy_result.sentence} {given}"
+        return f"{self.policy_result.sentence} {given} {self.ignored_sentence}".rstrip()
+
+    @property
+    def ignored_sentence(self) -> str:
+        """A sentence about the approvals that do not count; empty if all count."""
+        return ignored_approvals(self.approvals_ignored)
 
     def refused_by(self, kind: RefusalKind) -> bool:
         """Return whether a rule of this kind refuses the move."""
@@ -111,7 +129,8 @@ def judge_transition(facts: TransitionFacts) -> TransitionJudgement:
     if workflow_refusal is not None:
         refusals.append(workflow_refusal)
     policy_result: PolicyResult | None = None
-    required = 0
+    required, counted = 0, len(facts.approvers)
+    ignored = len(facts.approvals) - counted
     if is_promotion(facts.from_stage, facts.to_stage):
         policy_result = facts.check_policy()
         required = facts.policy.required_approvals if facts.policy else 0
@@ -120,8 +139,8 @@ def judge_transition(facts: TransitionFacts) -> TransitionJudgement:
             Refusal(RefusalKind.POLICY, f"requirement_{failure.outcome}", failure.sentence)
             for failure in policy_result.failures
         ]
-        if len(facts.approvers) < required:
-            said.append(_approvals_missing(len(facts.approvers), required))
+        if counted < required:
+            said.append(_approvals_missing(counted, required, ignored))
     if facts.from_stage is not facts.to_stage:
         for load in facts.loads:
             if load.is_full:
@@ -133,7 +152,8 @@ def judge_transition(facts: TransitionFacts) -> TransitionJudgement:
         refusals=tuple(refusals),
         policy_result=policy_result,
         approvals_required=required,
-        approvals_given=len(facts.approvers),
+        approvals_given=counted,
+        approvals_ignored=ignored,
         warnings=tuple(warnings),
     )
 
@@ -152,15 +172,26 @@ def judge_rollback(facts: TransitionFacts) -> TransitionJudgement:
         policy_result=judged.policy_result,
         approvals_required=judged.approvals_required,
         approvals_given=judged.approvals_given,
+        approvals_ignored=judged.approvals_ignored,
         warnings=(*said, *judged.warnings),
     )
 
 
-def _approvals_missing(given: int, required: int) -> Refusal:
+def ignored_approvals(count: int) -> str:
+    """Return a sentence about the approvals that do not count; empty for none."""
+    if not count:
+        return ""
+    if count == 1:
+        return "1 approval by a service account does not count."
+    return f"{count} approvals by service accounts do not count."
+
+
+def _approvals_missing(given: int, required: int, ignored: int) -> Refusal:
     missing = required - given
     approvals = "approval is" if missing == 1 else "approvals are"
     return Refusal(
         RefusalKind.APPROVALS,
         "approvals_missing",
-        f"{missing} more {approvals} needed ({given} of {required} given).",
+        f"{missing} more {approvals} needed ({given} of {required} given). "
+        f"{ignored_approvals(ignored)}".rstrip(),
     )

@@ -60,7 +60,8 @@ class Review:
     """One reviewer's decision, bound to the evidence at that time.
 
     `may_approve` is whether the reviewer still has the permission; an approval without it does not
-    count.
+    count. `is_service`: the reviewer is a service account, whose approval counts only if the policy
+    says so.
     """
 
     reviewer: str
@@ -69,6 +70,7 @@ class Review:
     at: datetime
     comment: str = ""
     may_approve: bool = True
+    is_service: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class TransitionRequest:
 
     `reviews` are in the order in which they were given. `evidence_digest` is the digest of the
     current evidence: an approval with another digest is stale and does not count.
+    `count_service_approvals` is that of the policy in force for `to_stage`.
     """
 
     id: str
@@ -92,11 +95,24 @@ class TransitionRequest:
     evidence_digest: str
     reviews: tuple[Review, ...] = ()
     archive_existing: bool = False
+    count_service_approvals: bool = False
 
     @property
     def approved_by(self) -> tuple[str, ...]:
-        """The users who approve the current evidence, in the order of their last decisions."""
-        return approvers(self.reviews, self.requested_by, self.evidence_digest)
+        """The users whose approvals of the current evidence count, by their last decisions.
+
+        Those of a closed request include every service account: its check says what counted.
+        """
+        given = approvals(self.reviews, self.requested_by, self.evidence_digest)
+        counts_all = self.count_service_approvals or self.status is not RequestStatus.OPEN
+        return approvers(given, count_services=counts_all)
+
+    @property
+    def ignored_by(self) -> tuple[str, ...]:
+        """The service accounts that approve the current evidence but do not count."""
+        counted = self.approved_by
+        given = approvals(self.reviews, self.requested_by, self.evidence_digest)
+        return tuple(review.reviewer for review in given if review.reviewer not in counted)
 
     @property
     def stale_approvals(self) -> tuple[Review, ...]:
@@ -118,16 +134,21 @@ def last_reviews(reviews: Iterable[Review]) -> tuple[Review, ...]:
     return tuple(last.values())
 
 
-def approvers(reviews: Iterable[Review], requested_by: str, digest: str) -> tuple[str, ...]:
-    """Return the users who approve the evidence with this digest; the requester never counts."""
+def approvals(reviews: Iterable[Review], requested_by: str, digest: str) -> tuple[Review, ...]:
+    """Return the approvals of the evidence with this digest; the requester's never counts."""
     return tuple(
-        review.reviewer
+        review
         for review in last_reviews(reviews)
         if review.decision is Decision.APPROVE
         and review.evidence_digest == digest
         and review.reviewer != requested_by
         and review.may_approve
     )
+
+
+def approvers(given: Iterable[Review], *, count_services: bool) -> tuple[str, ...]:
+    """Return whose approvals count: those of people, and with `count_services` all."""
+    return tuple(review.reviewer for review in given if count_services or not review.is_service)
 
 
 def check_requestable(from_stage: Stage, to_stage: Stage) -> None:

@@ -13,6 +13,7 @@ from obeya.tokens import (
     TOKEN_DAYS_MAX,
     Grant,
     Scope,
+    check_service_scopes,
     read_scopes,
 )
 from registry_site.cli._options import set_up, set_up_existing
@@ -62,6 +63,12 @@ def token() -> None:
     show_default=True,
     help="The number of days that the token is valid.",
 )
+@click.option(
+    "--allow-service-approval",
+    is_flag=True,
+    help="Let a service account have the scope approve. Its approvals count only for policies with "
+    "count_service_approvals.",
+)
 @database_options
 def create(
     *,
@@ -71,6 +78,7 @@ def create(
     name: str,
     globs: tuple[str, ...],
     days: int,
+    allow_service_approval: bool,
     **options: Any,
 ) -> None:
     """Create a token and print it on the last line. You won't see it again.
@@ -83,6 +91,8 @@ def create(
     wanted = read_scopes(part.strip() for part in scopes.split(",") if part.strip())
     # Invalid input is refused before a registry is created.
     Grant(wanted, globs)
+    if not username:
+        check_service_scopes(wanted, allow_service_approval=allow_service_approval)
     set_up(**options)
 
     from django.conf import settings
@@ -101,7 +111,14 @@ def create(
     else:
         account = service_account(username=service or LOCAL, scopes=wanted, actor=SYSTEM, at=at)
     made, text = create_token(
-        user=account, name=name, scopes=wanted, model_globs=globs, days=days, actor=actor, at=at
+        user=account,
+        name=name,
+        scopes=wanted,
+        model_globs=globs,
+        days=days,
+        allow_service_approval=allow_service_approval,
+        actor=actor,
+        at=at,
     )
     noun = "scope" if len(made.scopes) == 1 else "scopes"
     reach = f", for models named {', '.join(made.model_globs)}" if made.model_globs else ""

@@ -203,6 +203,19 @@ def test_a_huge_body_is_refused_before_it_is_read(api: Program) -> None:
     problem(answer, 413, "too_large")
 
 
+def test_a_service_account_gets_the_scope_approve_only_if_it_is_allowed(
+    api: Program, alice: User
+) -> None:
+    """Tokens from before this rule keep working."""
+    User.objects.filter(pk=alice.pk).update(is_service=True)
+    wanted = {"name": "Reviews", "scopes": ["read", "approve"]}
+    refused = problem(api.post("/tokens", wanted), 400, "invalid_input")
+    assert refused["field"] == "scopes"
+    assert "allow_service_approval" in refused["detail"]
+    made = api.post("/tokens", {**wanted, "allow_service_approval": True})
+    assert made.json()["scopes"] == ["approve", "read"]
+
+
 def test_me_describes_the_account_of_the_token(api: Program) -> None:
     me = api.get("/me").json()
     assert me["account"] == "alice"

@@ -28,7 +28,14 @@ SECONDS_MAX = 3_600
 def test_every_operation_does_what_the_document_says(live_server: Any, tmp_path: Path) -> None:
     at = timezone.now()
     user = service_account(username="fuzz", scopes=list(Scope), actor=SYSTEM, at=at)
-    _, token = create_token(user=user, name="fuzz", scopes=list(Scope), actor=SYSTEM, at=at)
+    _, token = create_token(
+        user=user,
+        name="fuzz",
+        scopes=list(Scope),
+        allow_service_approval=True,
+        actor=SYSTEM,
+        at=at,
+    )
     registry = DatabaseRegistry(actor=user)
     registry.register_model("resnet50", metrics={"accuracy": 0.9}, tags={"family": "resnet"})
     registry.set_policy(PromotionPolicy(Stage.PRODUCTION).require_approvals(1))

@@ -64,11 +64,16 @@ def test_an_edited_requirement_is_one_change(
 def test_settings_are_named() -> None:
     old = PromotionPolicy()
     new = PromotionPolicy(
-        min_test_coverage=80, required_approvals=2, auto_promote=True, mode=Mode.WARN
+        min_test_coverage=80,
+        required_approvals=2,
+        count_service_approvals=True,
+        auto_promote=True,
+        mode=Mode.WARN,
     )
     assert [change.setting for change in diff_policies(old, new).changes] == [
         "Test coverage",
         "Approvals",
+        "Approvals by service accounts",
         "Move after the last approval",
         "Failing versions",
     ]

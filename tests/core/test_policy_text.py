@@ -63,6 +63,7 @@ policies = st.builds(
     min_test_coverage=st.none() | numbers,
     required_approvals=st.integers(0, 100),
     auto_promote=st.booleans(),
+    count_service_approvals=st.booleans(),
     mode=st.sampled_from(list(Mode)),
 )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from obeya.errors import RefusalKind
@@ -12,6 +15,7 @@ from obeya.policy.requirements import Evidence
 from obeya.refusals import InvalidTransition, TransitionRefused, refuse
 from obeya.stages import OPEN, RETURNS, STRICT, Stage, Workflow
 from obeya.transitions.judge import TransitionFacts, TransitionJudgement, judge_transition
+from obeya.transitions.requests import Decision, Review
 
 POLICY = PromotionPolicy(Stage.PRODUCTION).require_metric("accuracy", Comparison.GTE, 0.9)
 
@@ -23,6 +27,7 @@ def judged(
     accuracy: float = 0.95,
     policy: PromotionPolicy | None = POLICY,
     approvals: int = 0,
+    by_services: int = 0,
     workflow: Workflow = STRICT,
     champion: float | None = None,
 ) -> TransitionJudgement:
@@ -37,9 +42,17 @@ def judged(
             champion=None
             if champion is None
             else Evidence(version=2, metrics={"accuracy": Metric("accuracy", champion)}),
-            approvers=tuple(f"person {n}" for n in range(approvals)),
+            approvals=(
+                *(approval(f"person {n}") for n in range(approvals)),
+                *(approval(f"bot {n}", is_service=True) for n in range(by_services)),
+            ),
         )
     )
+
+
+def approval(reviewer: str, *, is_service: bool = False) -> Review:
+    at = datetime(2026, 3, 3, tzinfo=UTC)
+    return Review(reviewer, Decision.APPROVE, "digest", at, is_service=is_service)
 
 
 def test_a_move_that_no_rule_refuses_is_allowed() -> None:
@@ -142,6 +155,25 @@ def test_a_move_to_the_current_stage_has_no_other_refusals() -> None:
         Stage.PRODUCTION, Stage.PRODUCTION, accuracy=0.5, policy=POLICY.require_approvals(2)
     )
     assert [refusal.code for refusal in judgement.refusals] == ["already_there"]
+
+
+def test_the_policy_decides_whether_approvals_by_service_accounts_count() -> None:
+    policy = POLICY.require_approvals(2)
+    judgement = judged(Stage.STAGING, Stage.PRODUCTION, policy=policy, approvals=1, by_services=2)
+    assert [refusal.sentence for refusal in judgement.refusals] == [
+        "1 more approval is needed (1 of 2 given). 2 approvals by service accounts do not count."
+    ]
+    assert judgement.sentence.endswith(
+        "1 of 2 approvals given. 2 approvals by service accounts do not count."
+    )
+    counting = replace(policy, count_service_approvals=True)
+    judgement = judged(Stage.STAGING, Stage.PRODUCTION, policy=counting, approvals=1, by_services=2)
+    assert (judgement.allowed, judgement.approvals_given, judgement.approvals_ignored) == (
+        True,
+        3,
+        0,
+    )
+    assert judgement.sentence.endswith("3 of 2 approvals given.")
 
 
 def test_approvals_are_counted_separately_and_can_exceed_the_requirement() -> None:

@@ -92,7 +92,7 @@ def is_run(block: Block) -> bool:
 def empty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The data directory of an empty registry, to be copied, and a token for it."""
     data = tmp_path_factory.mktemp("empty")
-    created = run(data, "token", "create", "--scopes", SCOPES)
+    created = run(data, "token", "create", "--scopes", SCOPES, "--allow-service-approval")
     assert created.returncode == 0, created.stderr
     return data, created.stdout.splitlines()[-1]
 

@@ -104,7 +104,14 @@ def token(db: None) -> str:
     """Create a service token with every scope."""
     at = timezone.now()
     user = service_account(username="trainer", scopes=list(Scope), actor=SYSTEM, at=at)
-    return create_token(user=user, name="a client", scopes=list(Scope), actor=SYSTEM, at=at)[1]
+    return create_token(
+        user=user,
+        name="a client",
+        scopes=list(Scope),
+        allow_service_approval=True,
+        actor=SYSTEM,
+        at=at,
+    )[1]
 
 
 @pytest.fixture

@@ -629,13 +629,22 @@ def test_the_token_of_the_service_local_is_the_whole_last_line(data):
     assert run(data, "token", "list").stdout == "There are no valid tokens.\n"
     assert run(data, "token", "create", "--scopes", "read,all").returncode == 2
     assert run(data, "token", "create", "--user", "nobody").returncode == 3
+    refused = run(data, "token", "create", "--scopes", "read,approve", "--service", "bot")
+    assert (refused.returncode, "--allow-service-approval" in refused.stderr) == (2, True)
+    approve = ("--scopes", "read,approve", "--service", "bot", "--allow-service-approval")
+    assert "with scopes approve, read" in run(data, "token", "create", *approve).stdout
     short = run(data, "token", "revoke", "obeya_")
     assert short.returncode == 3
     assert "Enter the first 12 characters of a token" in short.stderr
 
 
 def test_a_token_with_invalid_input_creates_no_registry(data):
-    for option in (("--days", "367"), ("--scopes", "all"), ("--model", "a/b")):
+    for option in (
+        ("--days", "367"),
+        ("--scopes", "all"),
+        ("--model", "a/b"),
+        ("--scopes", "read,approve"),
+    ):
         command = ("token", "create", "--data-dir", str(data / "new"), *option)
         assert run(data, *command).returncode == 2
     assert not (data / "new").exists()

@@ -110,15 +110,17 @@ def any_registry(
 @pytest.fixture
 def remote_of(
     request: pytest.FixtureRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], RemoteRegistry]:
+) -> Callable[..., RemoteRegistry]:
     """Return a function that gives a client with the token of a named administrator.
 
     The server uses the clock of the test.
     """
     monkeypatch.setattr(timezone, "now", clock)
 
-    def remote(name: str) -> RemoteRegistry:
-        user, is_new = User.objects.get_or_create(username=name)
+    def remote(name: str, *, is_service: bool = False) -> RemoteRegistry:
+        user, is_new = User.objects.get_or_create(
+            username=name, defaults={"is_service": is_service}
+        )
         if is_new:
             user.groups.add(Group.objects.get(name="administrator"))
         was_stopped, clock.stopped = clock.stopped, True
@@ -127,6 +129,7 @@ def remote_of(
             name="conformance",
             scopes=list(Scope),
             days=366,
+            allow_service_approval=is_service,
             actor=Actor(user, Channel.PAGE),
             at=clock(),
         )
@@ -197,15 +200,18 @@ def _assert_sound(event: AuditEvent) -> None:
 @pytest.fixture
 def acting_as(
     any_registry: ModelRegistry, clock: Clock, request: pytest.FixtureRequest
-) -> Callable[[str], ModelRegistry]:
+) -> Callable[..., ModelRegistry]:
     """Return the same registry, used by another account with every permission."""
 
-    def hand_to(name: str) -> ModelRegistry:
+    def hand_to(name: str, *, is_service: bool = False) -> ModelRegistry:
         if isinstance(any_registry, InMemoryRegistry):
-            return any_registry.acting_as(name)
+            return any_registry.acting_as(name, is_service=is_service)
         if isinstance(any_registry, RemoteRegistry):
-            return request.getfixturevalue("remote_of")(name)  # type: ignore[no-any-return]
-        person, _ = User.objects.get_or_create(username=name, defaults={"is_superuser": True})
-        return DatabaseRegistry(actor=person, clock=clock)
+            remote_of = request.getfixturevalue("remote_of")
+            return remote_of(name, is_service=is_service)  # type: ignore[no-any-return]
+        account, _ = User.objects.get_or_create(
+            username=name, defaults={"is_superuser": True, "is_service": is_service}
+        )
+        return DatabaseRegistry(actor=account, clock=clock)
 
     return hand_to

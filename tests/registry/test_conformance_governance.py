@@ -22,7 +22,7 @@ from obeya.transitions.limits import LimitMode, WipLimit
 from obeya.transitions.requests import Decision, RequestStatus
 from tests.registry.conformance import ARCHIVED, DEV, NAME, PROD, STAGING, Clock, promote, unchanged
 
-ActingAs = Callable[[str], ModelRegistry]
+ActingAs = Callable[..., ModelRegistry]
 ACCURATE = PromotionPolicy(PROD).require_metric("accuracy", Comparison.GTE, 0.9)
 FOUR_EYES = PromotionPolicy(PROD).require_approvals(1)
 LINE = "accuracy ≥ 0.9"
@@ -154,6 +154,36 @@ def test_two_approvals_are_those_of_two_people(
     assert refusals(registry) == [RefusalKind.APPROVALS]
     assert carl.approve(NAME, 1).approved_by == ("bob", "carl")
     assert registry.can_promote(NAME, 1).allowed
+
+
+def test_an_approval_by_a_service_account_counts_only_if_the_policy_says_so(
+    registry: ModelRegistry, bob: ModelRegistry, acting_as: ActingAs
+) -> None:
+    registry.set_policy(dataclasses.replace(FOUR_EYES, auto_promote=True))
+    registry.request_transition(NAME, 1)
+    bot = acting_as("bot", is_service=True)
+    given = bot.approve(NAME, 1, comment="Looks fine.")
+    assert [(review.reviewer, review.is_service) for review in given.reviews] == [("bot", True)]
+    assert (given.status, given.approved_by, given.ignored_by) == (
+        RequestStatus.OPEN,
+        (),
+        ("bot",),
+    )
+    judgement = registry.can_promote(NAME, 1)
+    assert (judgement.approvals_given, judgement.approvals_ignored) == (0, 1)
+    (refusal,) = judgement.refusals
+    assert refusal.sentence == (
+        "1 more approval is needed (0 of 1 given). 1 approval by a service account does not count."
+    )
+    # The approvals are bound to the policy, so they have to be given again.
+    registry.set_policy(dataclasses.replace(FOUR_EYES, count_service_approvals=True))
+    assert registry.get_policy(PROD) == dataclasses.replace(FOUR_EYES, count_service_approvals=True)
+    assert refusals(registry) == [RefusalKind.APPROVALS]
+    assert bot.approve(NAME, 1).approved_by == ("bot",)
+    assert registry.can_promote(NAME, 1).allowed
+    registry.set_policy(FOUR_EYES)
+    assert bob.approve(NAME, 1).approved_by == ("bob",)
+    registry.transition_stage(NAME, 1, PROD)
 
 
 @pytest.mark.parametrize("auto", [True, False])

@@ -37,8 +37,8 @@ class Server:
 
     def client(self, account: str) -> RemoteRegistry:
         """Return a client with every scope that accepts compressed responses."""
-        scopes = "read,write,promote,approve,admin"
-        made = run(self._data, "token", "create", "--service", account, "--scopes", scopes)
+        scopes = ("--scopes", "read,write,promote,approve,admin", "--allow-service-approval")
+        made = run(self._data, "token", "create", "--service", account, *scopes)
         assert made.returncode == 0, made.stderr
         registry = RemoteRegistry(self._url, made.stdout.split()[-1])
         registry._api._headers["Accept-Encoding"] = "gzip"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -158,13 +160,17 @@ def test_saving_creates_a_revision_and_says_so(alice: User, client_of: ClientOf)
         threshold=["0.9", "1e2", ""],
         min_test_coverage="80.5",
         required_approvals="2",
+        count_service_approvals="1",
     )
     answer = client.post(EDIT, posted, follow=True)
     assert "Saved as revision 1." in text_of(answer)
+    assert "approvals by service accounts count" in text_of(client.get("/policies/"))
+    assert re.search(r'id="count-service-approvals"[^>]*checked', text_of(client.get(EDIT)))
     saved = PromotionPolicy.from_document(PolicyRevision.objects.get().document)
-    assert saved == POLICY.require_metric(
-        "latency_p99_ms", Comparison.LTE, 100
-    ).require_test_coverage(80.5).require_approvals(2)
+    expected = POLICY.require_metric("latency_p99_ms", Comparison.LTE, 100)
+    assert saved == replace(
+        expected, min_test_coverage=80.5, required_approvals=2, count_service_approvals=True
+    )
     event = AuditEvent.objects.get(action="promotion_policy.set")
     assert event.actor == alice
     assert event.channel == "page"

@@ -15,12 +15,21 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from boards.access.actors import SYSTEM
-from boards.models import ModelVersion, TransitionRequest, User, Vote
+from boards.models import (
+    AuditEvent,
+    ModelVersion,
+    PolicyCheck,
+    TransitionRequest,
+    User,
+    Vote,
+)
 from boards.queries.reviews import requests_inbox
+from boards.registry.accounts.tokens import service_account
 from boards.registry.catalog.catalog import configure_model
 from boards.registry.database import DatabaseRegistry
 from obeya import Comparison, PromotionPolicy, Stage
 from obeya.policy.results import Mode
+from obeya.tokens import Scope
 from tests.views.page_text import text_of
 from tests.views.people import POLICY, open_request, person, registry_of, staged_version
 
@@ -238,6 +247,40 @@ def test_the_last_approval_moves_the_version_if_the_policy_says_so(
     page = text_of(review(as_user("anna"), row, "approve"))
     assert "Approved, and resnet50 v1 moved to Production." in page
     assert stage_now() == "production"
+
+
+def test_an_approval_by_a_service_account_is_shown_and_does_not_count(
+    registry: DatabaseRegistry, as_user: Callable[[str], Client]
+) -> None:
+    staged_version(registry)
+    row = open_request(ONE)
+    anna, peter = as_user("anna"), as_user("peter")
+    bot = service_account(username="bot", scopes=[Scope.APPROVE], actor=SYSTEM, at=timezone.now())
+    DatabaseRegistry(actor=bot).approve("resnet50", 1, comment="Checksums match")
+    sentence = "1 approval by a service account does not count."
+    page = text_of(anna.get(path_of(row)))
+    assert "0 of 1 approval given. " + sentence in page
+    assert "bot</strong> (service account)" in page
+    assert "Does not count: the policy counts only approvals by people." in page
+    assert sentence in text_of(anna.get("/requests/"))
+    refused = peter.post(MOVE, {"to_stage": "production"})
+    assert "1 more approval is needed (0 of 1 given). " + sentence in text_of(refused)
+    # What is stored with the move says it too, whatever becomes of the account.
+    review(anna, row, "approve")
+    registry_of("peter", "promoter").transition_stage("resnet50", 1, Stage.PRODUCTION)
+    User.objects.filter(username="bot").update(is_service=False)
+    check = PolicyCheck.objects.get(allowed=True, to_stage="production")
+    assert [(a["voter"], a["is_service"], a["counted"]) for a in check.evidence["approvals"]] == [
+        ("bot", True, False),
+        ("anna", False, True),
+    ]
+    assert "bot (service account; does not count)" in text_of(anna.get(f"/checks/{check.uid}/"))
+    event = AuditEvent.objects.filter(
+        to_stage="production", action="model_version.stage_transitioned"
+    ).get()
+    record = text_of(anna.get(f"/records/{row.version.model.uid}/{event.sequence}/"))
+    assert "1 of 1 required" in record
+    assert "bot (service account; does not count)" in record
 
 
 def test_a_new_metric_expires_approvals_and_says_what_changed(

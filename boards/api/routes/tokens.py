@@ -51,6 +51,7 @@ def create_token(request: ApiRequest, new: NewToken) -> HttpResponse:
         scopes=new.scopes,
         model_globs=new.models,
         days=new.expires_in_days,
+        allow_service_approval=new.allow_service_approval,
         actor=request.actor,
         at=timezone.now(),
     )

@@ -14,7 +14,10 @@ from obeya.tokens import TOKEN_DAYS, TOKEN_DAYS_MAX
 
 
 class NewToken(Body):
-    """A token to create. Without `models` it has access to all models."""
+    """A token to create. Without `models` it has access to all models.
+
+    A service account gets the scope `approve` only with `allow_service_approval`.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=names.TOKEN_NAME_MAX)]
     scopes: Annotated[
@@ -25,6 +28,7 @@ class NewToken(Body):
         Field(max_length=GLOBS_MAX),
     ] = []
     expires_in_days: Annotated[int, Field(ge=1, le=TOKEN_DAYS_MAX)] = TOKEN_DAYS
+    allow_service_approval: bool = False
 
 
 class Token(Schema):

@@ -16,6 +16,7 @@ class Policy(Schema):
     requirements: list[dict[str, Any]]
     min_test_coverage: float | None
     required_approvals: int
+    count_service_approvals: bool
     auto_promote: bool
     mode: Literal["enforce", "warn"]
 
@@ -27,6 +28,7 @@ class PolicyIn(Body):
     requirements: list[dict[str, Any]] = []
     min_test_coverage: Finite | None = None
     required_approvals: int = 0
+    count_service_approvals: bool = False
     auto_promote: bool = False
     mode: Literal["enforce", "warn"] = "enforce"
 

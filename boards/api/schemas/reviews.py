@@ -26,10 +26,16 @@ class Review(Schema):
     evidence_digest: str
     at: Time
     comment: str
+    is_service: bool
 
 
 class TransitionRequest(Schema):
-    """A request to move a version, with its approvals and rejections."""
+    """A request to move a version, with its approvals and rejections.
+
+    `count_service_approvals` is that of the policy in force: if it is false, the approvals of
+    reviewers with `is_service` do not count. `approved_by` are the users whose approvals of the
+    current evidence count; for a closed request, everyone who approved the evidence.
+    """
 
     id: str
     model: str
@@ -44,6 +50,7 @@ class TransitionRequest(Schema):
     evidence_digest: str
     reviews: list[Review]
     archive_existing: bool
+    count_service_approvals: bool
     approved_by: list[str]
 
 

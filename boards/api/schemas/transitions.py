@@ -45,7 +45,11 @@ class PolicyResult(Schema):
 
 
 class TransitionCheck(Schema):
-    """Whether a move is allowed, with every refusal and warning."""
+    """Whether a move is allowed, with every refusal and warning.
+
+    `approvals_ignored` is the number of approvals by service accounts that the policy does not
+    count.
+    """
 
     from_stage: StageName
     to_stage: StageName
@@ -54,6 +58,7 @@ class TransitionCheck(Schema):
     policy_result: PolicyResult | None
     approvals_required: int
     approvals_given: int
+    approvals_ignored: int
     warnings: list[Refusal]
 
 

@@ -193,6 +193,8 @@ def _policy(document: Mapping[str, Any]) -> Iterator[Detail]:
         yield Detail("requires", requirement.describe())
     if policy.required_approvals:
         yield Detail("approvals", str(policy.required_approvals))
+    if policy.count_service_approvals:
+        yield Detail("approvals by service accounts", "counted")
     if not policy.evidence_requirements and not policy.required_approvals:
         yield Detail("requires", "nothing")
 

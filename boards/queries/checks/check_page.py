@@ -90,7 +90,7 @@ class CheckPage:
     @property
     def awaits_approvals(self) -> bool:
         """Whether the policy requires approvals that this check does not have."""
-        given = len(self.result.evidence.approvals)
+        given = self.result.evidence.approvals_counted
         return given < self.required_approvals and not self.allowed
 
     @property

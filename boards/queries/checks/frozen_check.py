@@ -75,13 +75,27 @@ class WaiverUsed:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalUsed:
-    """An approval that counted when a check was made."""
+    """An approval of the evidence of a check, and whether it counted.
+
+    `is_service`: the reviewer was a service account; earlier versions did not freeze this, and
+    counted every approval.
+    """
 
     reviewer: str
     comment: str
     at: datetime
+    is_service: bool = False
+    counted: bool = True
+
+    @property
+    def who(self) -> str:
+        """The reviewer, with what is special about the approval."""
+        if not self.is_service:
+            return self.reviewer
+        ignored = "" if self.counted else "; does not count"
+        return f"{self.reviewer} (service account{ignored})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +139,11 @@ class ShownEvidence:
     approvals: tuple[ApprovalUsed, ...] = ()
     warnings: tuple[Refusal, ...] = ()
     request: uuid.UUID | None = None
+
+    @property
+    def approvals_counted(self) -> int:
+        """The number of approvals that counted."""
+        return sum(approval.counted for approval in self.approvals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +198,11 @@ def stored_result(check: models.PolicyCheck) -> CheckResult:
         ),
         approvals=tuple(
             ApprovalUsed(
-                approval["voter"], approval["comment"], datetime.fromisoformat(approval["at"])
+                reviewer=approval["voter"],
+                comment=approval["comment"],
+                at=datetime.fromisoformat(approval["at"]),
+                is_service=approval.get("is_service", False),
+                counted=approval.get("counted", True),
             )
             for approval in document.get("approvals", ())
         ),

@@ -120,7 +120,7 @@ class MoveFacts:
         request = self.request_of(row, to_stage)
         if request is None or not request.reviews:
             return facts
-        return replace(facts, approvers=request.approvers(facts.evidence_digest))
+        return replace(facts, approvals=request.approvals(facts.evidence_digest))
 
     def _metrics(
         self, ids: Collection[int], shown: Collection[str] | None

@@ -28,9 +28,9 @@ class OpenRequest:
         """The name of the requester."""
         return display_name(self.row.requested_by)
 
-    def approvers(self, digest: str) -> tuple[str, ...]:
-        """Return the names of those who approve the evidence with this digest."""
-        return requests.approvers(self.reviews, self.requested_by, digest)
+    def approvals(self, digest: str) -> tuple[Review, ...]:
+        """Return the approvals of the evidence with this digest."""
+        return requests.approvals(self.reviews, self.requested_by, digest)
 
 
 def open_requests(version_ids: Collection[int], at: datetime) -> dict[tuple[int, str], OpenRequest]:
@@ -81,6 +81,7 @@ def reviews_of(rows: Collection[models.TransitionRequest]) -> dict[int, list[Rev
                 review.voted_at,
                 review.comment,
                 may_approve=review.voter_id is None or review.voter_id in entitled,
+                is_service=review.voter is not None and review.voter.is_service,
             )
         )
     return reviews

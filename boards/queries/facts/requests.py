@@ -86,10 +86,10 @@ def request_records(
     """
     reviews = reviews_of(rows)
     still_open = [row for row in rows if row.status == RequestStatus.OPEN.value]
-    facts = MoveFacts([row.version for row in still_open], with_digest=True, at=at)
-    digests = {
-        row.pk: facts.of(row.version, Stage(row.to_stage)).evidence_digest for row in still_open
-    }
+    source = MoveFacts([row.version for row in still_open], with_digest=True, at=at)
+    facts = {row.pk: source.of(row.version, Stage(row.to_stage)) for row in still_open}
+    digests = {pk: found.evidence_digest for pk, found in facts.items()}
+    counting = {pk for pk, found in facts.items() if found.counts_services}
     return [
         TransitionRequest(
             id=str(row.uid),
@@ -107,6 +107,7 @@ def request_records(
             evidence_digest=digests.get(row.pk, row.evidence_digest),
             reviews=tuple(reviews.get(row.pk, ())),
             archive_existing=row.archive_existing,
+            count_service_approvals=row.pk in counting,
         )
         for row in rows
     ]

@@ -66,9 +66,20 @@ def judged_promotions(
             continue
         asked = policy.metric_names
         champion = _frozen({}, frozen["champion"], asked) if frozen.get("champion") else None
-        is_approved = len(frozen.get("approvals", ())) >= policy.required_approvals
+        is_approved = _approvals(frozen, policy) >= policy.required_approvals
         evidence = _frozen(frozen, frozen["version"], asked)
         yield moment, pk, is_approved and judge(evidence, champion)
+
+
+def _approvals(check: Mapping[str, Any], policy: PromotionPolicy) -> int:
+    """Count the frozen approvals that the draft counts.
+
+    Old ones do not say whether they are by a service account; they count.
+    """
+    return sum(
+        policy.count_service_approvals or not approval.get("is_service", False)
+        for approval in check.get("approvals", ())
+    )
 
 
 def _frozen(check: Mapping[str, Any], side: Mapping[str, Any], asked: frozenset[str]) -> Evidence:

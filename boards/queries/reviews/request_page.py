@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,17 +29,18 @@ from obeya.transitions.judge import TransitionJudgement, judge_transition
 from obeya.transitions.requests import Decision, RequestStatus, Review, last_reviews
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewLine:
     """One review.
 
     `is_stale`: the evidence changed since. `is_last`: it is the reviewer's last one, the only one
-    that can count.
+    that can count. `is_ignored`: it is by a service account, and the policy does not count it.
     """
 
     review: Review
     is_stale: bool
     is_last: bool
+    is_ignored: bool
 
     @property
     def approves(self) -> bool:
@@ -47,8 +49,8 @@ class ReviewLine:
 
     @property
     def counts(self) -> bool:
-        """Whether it is an approval of the current evidence."""
-        return self.approves and self.is_last and not self.is_stale
+        """Whether it is an approval of the current evidence, by a reviewer who counts."""
+        return self.approves and self.is_last and not self.is_stale and not self.is_ignored
 
     @property
     def short_digest(self) -> str:
@@ -161,9 +163,14 @@ def request_page(uid: uuid.UUID, at: datetime) -> RequestPage:
     elif status is RequestStatus.COMPLETED:
         check, result = _frozen(row)
     given = tuple(reviews_of([row])[row.pk])
-    last = set(map(id, last_reviews(given)))
+    last, ignored = set(map(id, last_reviews(given))), _ignored(status, result)
     reviews = tuple(
-        ReviewLine(review, bool(digest) and review.evidence_digest != digest, id(review) in last)
+        ReviewLine(
+            review=review,
+            is_stale=bool(digest) and review.evidence_digest != digest,
+            is_last=id(review) in last,
+            is_ignored=review.is_service and (ignored is None or review.reviewer in ignored),
+        )
         for review in given
     )
     stale = [line.review for line in reviews if line.is_stale and line.is_last]
@@ -234,6 +241,18 @@ def _present(
         policy=policy_used(revision),
     )
     return judgement, result, facts.evidence_digest
+
+
+def _ignored(status: RequestStatus, result: CheckResult | None) -> Collection[str] | None:
+    """Return the service accounts whose approvals do not count, None for every one of them.
+
+    For a completed request they are those of the frozen check.
+    """
+    if status is RequestStatus.OPEN:
+        used = result.policy if result else None
+        return () if used and used.policy.count_service_approvals else None
+    approvals = result.evidence.approvals if result else ()
+    return {approval.reviewer for approval in approvals if not approval.counted}
 
 
 def _frozen(row: models.TransitionRequest) -> tuple[uuid.UUID | None, CheckResult | None]:

@@ -26,6 +26,7 @@ from obeya.tokens import (
     TOKEN_DAYS_MAX,
     Grant,
     Scope,
+    check_service_scopes,
     is_token,
     new_token,
     read_scopes,
@@ -60,22 +61,28 @@ def create_token(
     scopes: Iterable[str],
     model_globs: Iterable[str] = (),
     days: int = TOKEN_DAYS,
+    allow_service_approval: bool = False,
     actor: Actor,
     at: datetime,
 ) -> tuple[ApiToken, str]:
     """Create a token of `user` that is valid for `days` days. Its text is returned and not stored.
 
+    A service account gets the scope approve only with `allow_service_approval`.
+
     Raises:
         NotAllowed: the account is not the actor's own, or the actor came in by a token, and the
             actor does not have the administer permission.
         InvalidInput: the name, a scope, a glob or the days are invalid; the account itself does not
-            have the permissions of a scope; or it has 100 valid tokens already.
+            have the permissions of a scope; it is a service account, and the scope approve was not
+            allowed; or it has 100 valid tokens already.
     """
     if actor.user != user or actor.grant is not None:
         actor.require(Permission.ADMINISTER, None)
     actor.require(Permission.VIEW, None)
     name = names.token_name(name)
     grant = Grant(read_scopes(scopes), tuple(model_globs))
+    if user.is_service:
+        check_service_scopes(grant.scopes, allow_service_approval=allow_service_approval)
     if not 1 <= days <= TOKEN_DAYS_MAX:
         raise InvalidInput(
             f"A token can be valid for 1 to {TOKEN_DAYS_MAX} days.", field="expires_in_days"

@@ -21,7 +21,7 @@ from obeya.policy.waivers import Waiver
 from obeya.records import Action
 from obeya.stages import Stage
 from obeya.transitions.judge import TransitionFacts
-from obeya.transitions.requests import last_reviews, noise_scales
+from obeya.transitions.requests import noise_scales
 from obeya.transitions.versions import next_stage
 
 
@@ -63,7 +63,7 @@ def store_check(
             "is_rollback": is_rollback,
             "waivers": [_waiver_document(w) for w in facts.waivers if w.is_active(at)],
             "request": str(request.row.uid) if request else None,
-            "approvals": _approval_documents(request, facts.approvers),
+            "approvals": _approval_documents(facts),
             "warnings": refusal_documents(warnings),
             "scales": noise_scales(facts.policy, facts.definitions) if facts.policy else {},
         },
@@ -94,15 +94,18 @@ def _waiver_document(waiver: Waiver) -> dict[str, Any]:
     return {**waiver.to_document(), "reason": waiver.reason, **granted}
 
 
-def _approval_documents(
-    request: OpenRequest | None, approvers: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    if request is None:
-        return []
+def _approval_documents(facts: TransitionFacts) -> list[dict[str, Any]]:
+    """Return the approvals, with whether each was by a service account and whether it counted."""
+    counted = facts.approvers
     return [
-        {"voter": review.reviewer, "comment": review.comment, "at": review.at.isoformat()}
-        for review in last_reviews(request.reviews)
-        if review.reviewer in approvers
+        {
+            "voter": review.reviewer,
+            "comment": review.comment,
+            "at": review.at.isoformat(),
+            "is_service": review.is_service,
+            "counted": review.reviewer in counted,
+        }
+        for review in facts.approvals
     ]
 
 

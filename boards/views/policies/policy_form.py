@@ -47,6 +47,7 @@ class PolicyForm:
     no_code_by_name: bool = False
     artifact_max_mib: str = ""
     auto_promote: bool = False
+    count_service_approvals: bool = False
     mode: str = Mode.ENFORCE.value
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -82,6 +83,7 @@ class PolicyForm:
             no_code_by_name=NoCode(BY_NAME) in policy.requirements,
             artifact_max_mib=number_text(sizes[0]) if sizes else "",
             auto_promote=policy.auto_promote,
+            count_service_approvals=policy.count_service_approvals,
             mode=policy.mode.value,
         )
 
@@ -116,6 +118,7 @@ class PolicyForm:
             no_code_by_name="no_code_by_name" in posted,
             artifact_max_mib=posted.get("artifact_max_mib", ""),
             auto_promote="auto_promote" in posted,
+            count_service_approvals="count_service_approvals" in posted,
             mode=posted.get("mode", Mode.ENFORCE.value),
         )
 
@@ -134,7 +137,11 @@ class PolicyForm:
 
         The errors are then in the problems of the form and of its rows.
         """
-        policy = PromotionPolicy(stage, auto_promote=self.auto_promote)
+        policy = PromotionPolicy(
+            stage,
+            auto_promote=self.auto_promote,
+            count_service_approvals=self.count_service_approvals,
+        )
         for row in self.rows:
             requirement = None if row.is_blank else requirement_of(row)
             if requirement is not None:
