@@ -22,7 +22,8 @@ from obeya.transitions.requests import RequestStatus
 from tests.packaging.commands import Served, run
 
 ACCURATE = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.9)
-REVIEWED = PromotionPolicy(Stage.STAGING).require_approvals(1)
+# The clients are service accounts.
+REVIEWED = PromotionPolicy(Stage.STAGING, required_approvals=1, count_service_approvals=True)
 # Longer than the shortest answer that is compressed.
 DESCRIPTION = "Compressed on the way. " * 40
 
