@@ -53,6 +53,8 @@ def main() -> None:
     versions = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with tempfile.TemporaryDirectory() as directory:
         os.environ["OBEYA_DATA_DIR"] = directory
+        # The limit is raised, not removed: every request is counted, as in production.
+        os.environ["OBEYA_API_RATE"] = "100000"
         os.environ["DJANGO_SETTINGS_MODULE"] = "registry_site.settings"
         import django
 

@@ -1,11 +1,13 @@
-"""System checks that use the database: run by ``check --database default`` and at startup."""
+"""System checks, run by ``check`` and ``obeya doctor``; those of the database also at startup."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as CheckWarning
 from django.db import connections
 
 from boards.triggers import TABLE, missing_triggers
@@ -30,3 +32,18 @@ def audit_log_is_guarded(
             for name in missing_triggers(connection)
         ]
     return problems
+
+
+@register(Tags.security)
+def proxies_are_listed(**_: Any) -> Sequence[CheckMessage]:
+    """Report a proxy in front whose address is not configured."""
+    if not settings.OBEYA_HTTPS or settings.OBEYA_TRUSTED_PROXIES:
+        return []
+    return [
+        CheckWarning(
+            "OBEYA_HTTPS is set, so a proxy is in front, but OBEYA_TRUSTED_PROXIES is empty: "
+            "all clients share the limits on requests and wrong passwords.",
+            hint="Set OBEYA_TRUSTED_PROXIES to the address of the proxy.",
+            id="boards.W001",
+        )
+    ]

@@ -14,6 +14,7 @@
     ├── Unreachable           503  exit 6   no registry answered
     ├── DigestMismatch        422  exit 2   the content does not have the stated digest
     ├── TooLarge              413  exit 2   a file is over the limit
+    ├── TooManyRequests       429  exit 6   a limit on requests or wrong passwords was reached
     ├── StorageFull           507  exit 6   there is no space left for files
     ├── AliasRefused          422  exit 1   a governed alias cannot point there or be deleted
     └── TransitionRefused     422  exit 1   at least one rule refuses the move; has all refusals
@@ -205,6 +206,21 @@ class TooLarge(RegistryError):
     code = "too_large"
     http_status = 413
     exit_status = 2
+
+
+class TooManyRequests(RegistryError):
+    """A limit on requests or wrong passwords was reached; nothing was changed.
+
+    `retry_after` is the time to wait, in seconds.
+    """
+
+    code = "too_many_requests"
+    http_status = 429
+    exit_status = 6
+
+    def __init__(self, sentence: str, *, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 class StorageFull(RegistryError):

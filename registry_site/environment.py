@@ -79,11 +79,13 @@ def port(name: str, default: int) -> int:
     return int(value)
 
 
-def count(name: str, default: int) -> int:
-    """Return the variable as a whole number, at least 1."""
+def count(name: str, default: int, *, least: int = 1) -> int:
+    """Return the variable as a whole number that is not too small."""
     value = text(name, str(default))
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise ImproperlyConfigured(f"{name} is “{value}”. It must be a whole number, at least 1.")
+    if not value.isascii() or not value.isdigit() or int(value) < least:
+        raise ImproperlyConfigured(
+            f"{name} is “{value}”. It must be a whole number, at least {least}."
+        )
     return int(value)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ OBEYA_MLFLOW_TRACKING_USERNAME = env.text("OBEYA_MLFLOW_TRACKING_USERNAME")
 OBEYA_MLFLOW_TRACKING_PASSWORD = env.text("OBEYA_MLFLOW_TRACKING_PASSWORD")
 OBEYA_ARTIFACTS = env.text("OBEYA_ARTIFACTS", str(OBEYA_DATA_DIR / "artifacts"))
 OBEYA_UPLOAD_MAX_MIB = env.count("OBEYA_UPLOAD_MAX_MIB", 10_240)
+OBEYA_API_RATE = env.count("OBEYA_API_RATE", 100, least=0)
 OBEYA_WORKER = env.flag("OBEYA_WORKER", default=True)
 OBEYA_WEBHOOK_NETWORKS = env.networks("OBEYA_WEBHOOK_NETWORKS")
 OBEYA_WEBHOOK_CONCURRENCY = env.count("OBEYA_WEBHOOK_CONCURRENCY", 4)
@@ -69,7 +69,6 @@ INSTALLED_APPS = [
     # Not django_htmx: its middleware works without it, and its static files are not needed.
     "template_partials",
     "csp",
-    "axes",
 ]
 
 MIDDLEWARE = [
@@ -90,8 +89,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "boards.views.errors.RegistryErrorMiddleware",
-    # Last, as its documentation requires: it replaces the response to a locked-out sign-in.
-    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "registry_site.urls"
@@ -156,9 +153,11 @@ if is_making():
 
 AUTH_USER_MODEL = "boards.User"
 AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
+    "boards.registry.accounts.password_backend.PasswordBackend",
+    # For sessions that begin with a sign-in link. It never checks a password.
     "django.contrib.auth.backends.ModelBackend",
 ]
+PASSWORD_HASHERS = ["boards.access.passwords.BoundedPasswordHasher"]
 LOGIN_URL = "boards:sign_in"
 LOGIN_REDIRECT_URL = "boards:board"
 LOGOUT_REDIRECT_URL = "boards:sign_in"
@@ -171,19 +170,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-
-# The tenth failed sign-in to an account from an address locks that address out of that account for
-# 15 minutes; further attempts do not extend this.
-AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "boards.access.client_address.client_address"
-AXES_LOCKOUT_CALLABLE = "registry_site.lockout.locked_out"
-AXES_DISABLE_ACCESS_LOG = True
-AXES_VERBOSE = False
-AXES_ENABLE_ADMIN = False
 
 # --- Security -------------------------------------------------------------------------------------
 
@@ -274,6 +260,5 @@ LOGGING: dict[str, Any] = {
         # A 404 matters only to the client.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"filters": ["in_one_line"]},
-        "axes": {"level": "WARNING"},
     },
 }

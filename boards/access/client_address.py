@@ -7,10 +7,12 @@ that it got the request from, so they are read from the right, as long as the ho
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
+
+_NETWORK_BITS = 64
 
 _Address = IPv4Address | IPv6Address
 
@@ -39,6 +41,17 @@ def client_address(request: HttpRequest) -> str:
         if (hops := read(request.META.get(header, "")))
     }
     return str(found.pop() if len(found) == 1 else address)
+
+
+def address_block(address: str) -> str:
+    """Return the addresses that limits count as one client: the /64 network of an IPv6 address.
+
+    One machine can choose any address of it.
+    """
+    parsed = _plain(address)
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((parsed.packed, _NETWORK_BITS), strict=False))
+    return address
 
 
 def _last_untrusted(address: _Address, hops: list[_Address | None]) -> _Address:

@@ -36,6 +36,7 @@ Every request needs a token: `Authorization: Bearer obeya_…`. Errors are probl
 following request. A POST can have an `Idempotency-Key`: if you repeat it with the same key and
 body, it does not run again and you get the same response. `If-Match` with the `ETag` of an
 earlier response makes a change conditional: if the object has changed since, the status is 412.
+A client over the rate limit gets 429; `Retry-After` says how many seconds to wait.
 """
 
 

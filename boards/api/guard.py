@@ -18,9 +18,10 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja.security.base import AuthBase
 
 from boards.access.actors import Actor
+from boards.access.rate_limit import limit_requests
 from boards.api.problems import plain_problem, problem
 from boards.models import ApiToken, User
-from boards.registry.accounts.tokens import use_token
+from boards.registry.accounts.tokens import Bearer, use_token
 from boards.registry.idempotency import Answer, answer_once
 from obeya.errors import InvalidInput, NotSignedIn, RegistryError
 from obeya.records import Channel
@@ -69,7 +70,16 @@ def guard(
 
 
 def _open(view: View) -> View:
-    return login_not_required(view)
+    @login_not_required
+    @wraps(view)
+    def answer(request: HttpRequest, /, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            limit_requests(request, None)
+        except RegistryError as error:
+            return problem(error)
+        return view(request, *args, **kwargs)
+
+    return answer
 
 
 def _guarded(view: View, *, is_streaming: bool) -> View:
@@ -111,14 +121,24 @@ def _guarded(view: View, *, is_streaming: bool) -> View:
 
 def _sign_in(request: ApiRequest) -> None:
     """Authenticate the bearer of a valid token; sessions and their cookies are ignored."""
+    try:
+        bearer = _bearer(request)
+    except NotSignedIn:
+        limit_requests(request, None)
+        raise
+    limit_requests(request, bearer.token)
+    request.user, request.token = bearer.user, bearer.token
+    request.actor = Actor(bearer.user, Channel.API, bearer.grant)
+
+
+def _bearer(request: HttpRequest) -> Bearer:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         raise NotSignedIn("Send an API token in the header: Authorization: Bearer obeya_…")
     bearer = use_token(text=text.strip(), at=timezone.now())
     if bearer is None:
         raise NotSignedIn("This token is invalid, expired or revoked.")
-    request.user, request.token = bearer.user, bearer.token
-    request.actor = Actor(bearer.user, Channel.API, bearer.grant)
+    return bearer
 
 
 def _idempotency_key(request: HttpRequest) -> str:

@@ -14,7 +14,7 @@ from ninja.errors import HttpError, ValidationError
 
 from boards.api.schemas.catalog import NUMBER, OBJECT
 from obeya.documents.problems import problem_document, problem_type
-from obeya.errors import RegistryError
+from obeya.errors import RegistryError, TooManyRequests
 from obeya.refusals import Conflict
 
 PROBLEM_JSON = "application/problem+json"
@@ -41,7 +41,10 @@ _SENTENCES = {
 
 def problem(error: RegistryError, *, status: int | None = None) -> HttpResponse:
     """Return the response for an error of the registry."""
-    return _answer(problem_document(error, status=status))
+    answer = _answer(problem_document(error, status=status))
+    if isinstance(error, TooManyRequests):
+        answer["Retry-After"] = error.retry_after
+    return answer
 
 
 def plain_problem(status: int, sentence: str = "") -> HttpResponse:

@@ -1,6 +1,7 @@
 """Errors in the form of MLflow: a code, a message, and the code's HTTP status.
 
-No refusal has a status of 5xx or 429: clients would repeat the request for minutes.
+No refusal has a status of 5xx or 429: clients would repeat the request for minutes. Only a client
+over the rate limit gets 429, because it should do so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from obeya.errors import (
     RegistryError,
     StorageFull,
     TooLarge,
+    TooManyRequests,
 )
 from obeya.refusals import AliasRefused, Conflict, TransitionRefused
 
@@ -32,6 +34,7 @@ ENDPOINT_NOT_FOUND = "ENDPOINT_NOT_FOUND"
 BAD_REQUEST = "BAD_REQUEST"
 INTERNAL_ERROR = "INTERNAL_ERROR"
 TEMPORARILY_UNAVAILABLE = "TEMPORARILY_UNAVAILABLE"
+REQUEST_LIMIT_EXCEEDED = "REQUEST_LIMIT_EXCEEDED"
 NOT_IMPLEMENTED = "NOT_IMPLEMENTED"
 
 _STATUSES = {
@@ -45,6 +48,7 @@ _STATUSES = {
     BAD_REQUEST: HTTPStatus.BAD_REQUEST,
     INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
     TEMPORARILY_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    REQUEST_LIMIT_EXCEEDED: HTTPStatus.TOO_MANY_REQUESTS,
     NOT_IMPLEMENTED: HTTPStatus.NOT_IMPLEMENTED,
 }
 
@@ -57,16 +61,20 @@ _CODES = (
     (TransitionRefused, RESOURCE_CONFLICT),
     (AliasRefused, RESOURCE_CONFLICT),
     (Conflict, RESOURCE_CONFLICT),
+    (TooManyRequests, REQUEST_LIMIT_EXCEEDED),
 )
 
 
 class ProtocolError(Exception):
-    """An error with one of MLflow's error codes, `code`."""
+    """An error with one of MLflow's error codes, `code`. `retry_after` is in seconds."""
 
-    def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, status: int | None = None, retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.status = status or _STATUSES[code]
+        self.retry_after = retry_after
 
     def response(self) -> JsonResponse:
         """Return the response."""
@@ -77,6 +85,8 @@ class ProtocolError(Exception):
         )
         if self.code == UNAUTHENTICATED:
             answer["WWW-Authenticate"] = 'Basic realm="obeya"'
+        if self.retry_after:
+            answer["Retry-After"] = self.retry_after
         return answer
 
 
@@ -119,7 +129,8 @@ def translated(error: RegistryError, *, name: str, version: str) -> ProtocolErro
     code = next((code for kind, code in _CODES if isinstance(error, kind)), BAD_REQUEST)
     # There is no error code for a file that is too large or does not fit; only the status says it.
     status = error.http_status if isinstance(error, TooLarge | StorageFull) else None
-    return ProtocolError(code, message, status=status)
+    retry_after = error.retry_after if isinstance(error, TooManyRequests) else None
+    return ProtocolError(code, message, status=status, retry_after=retry_after)
 
 
 def _refusal(error: TransitionRefused, name: str, version: str) -> str:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Callable, Iterable
+from functools import wraps
 from http import HTTPStatus
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from boards.access.actors import Actor
+from boards.access.rate_limit import limit_requests
 from boards.mlflow_protocol.documents import Document
 from boards.mlflow_protocol.errors import (
     BAD_REQUEST,
@@ -32,7 +34,7 @@ from boards.mlflow_protocol.errors import (
 )
 from boards.mlflow_protocol.given import Given
 from boards.registry.accounts.anonymous import AnonymousAccess, anonymous_actor
-from boards.registry.accounts.tokens import use_token
+from boards.registry.accounts.tokens import Bearer, use_token
 from obeya.errors import NotSignedIn, RegistryError
 from obeya.records import Channel
 
@@ -95,38 +97,69 @@ def guarded(answer: Callable[..., HttpResponseBase], *, methods: Iterable[str]) 
     return view
 
 
+def public(view: View) -> View:
+    """Return a view that needs no token, with the rate limit of the client's address."""
+
+    @login_not_required
+    @csrf_exempt
+    @wraps(view)
+    def answer(request: HttpRequest, **from_address: str) -> HttpResponseBase:
+        try:
+            limit_requests(request, None)
+        except RegistryError as error:
+            return translated(error, name="", version="").response()
+        return view(request, **from_address)
+
+    return answer
+
+
 def signed_in(request: HttpRequest) -> Actor:
     """Return the actor of the request. Sessions and their cookies are ignored.
 
     Raises:
         NotSignedIn: there is no token and callers without a token are not allowed, or the token is
             not valid in this registry.
+        TooManyRequests: the token, or the address of a caller without a valid one, is over the rate
+            limit.
     """
-    at = timezone.now()
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    access = AnonymousAccess(settings.OBEYA_ANONYMOUS)
+    if access is not AnonymousAccess.NONE and not _authorization(request):
+        limit_requests(request, None)
+        return anonymous_actor(access=access, channel=Channel.MLFLOW, at=timezone.now())
+    try:
+        found = _bearer(request)
+    except NotSignedIn:
+        limit_requests(request, None)
+        raise
+    limit_requests(request, found.token)
+    return Actor(found.user, Channel.MLFLOW, found.grant)
+
+
+def _authorization(request: HttpRequest) -> str:
+    return request.headers.get("Authorization", "").strip()
+
+
+def _bearer(request: HttpRequest) -> Bearer:
+    scheme, _, credentials = _authorization(request).partition(" ")
     match scheme.lower():
         case "bearer":
-            return _bearer(credentials.strip())
+            return _use(credentials.strip())
         case "basic":
-            return _bearer(_password(credentials.strip()))
-        case "":
-            access = AnonymousAccess(settings.OBEYA_ANONYMOUS)
-            if access is not AnonymousAccess.NONE:
-                return anonymous_actor(access=access, channel=Channel.MLFLOW, at=at)
+            return _use(_password(credentials.strip()))
     raise NotSignedIn(
         "Set MLFLOW_TRACKING_TOKEN to an API token of this registry, or set "
         "MLFLOW_TRACKING_USERNAME to your username and MLFLOW_TRACKING_PASSWORD to the token."
     )
 
 
-def _bearer(token: str) -> Actor:
+def _use(token: str) -> Bearer:
     found = use_token(text=token, at=timezone.now())
     if found is None:
         raise NotSignedIn(
             "This token is invalid, expired or revoked. "
             "Use an API token: the password of an account does not work here."
         )
-    return Actor(found.user, Channel.MLFLOW, found.grant)
+    return found
 
 
 def _password(credentials: str) -> str:

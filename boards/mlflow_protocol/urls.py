@@ -5,11 +5,10 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path, re_path
-from django.views.decorators.csrf import csrf_exempt
 
 from boards.mlflow_protocol.endpoints import aliases, artifacts, model_versions, registered_models
 from boards.mlflow_protocol.errors import ENDPOINT_NOT_FOUND, ProtocolError
-from boards.mlflow_protocol.guard import endpoint, guarded
+from boards.mlflow_protocol.guard import endpoint, guarded, public
 
 app_name = "mlflow"
 
@@ -17,8 +16,7 @@ MLFLOW_VERSION = "3.17.2"
 """The version of MLflow whose protocol is implemented."""
 
 
-@csrf_exempt
-@login_not_required
+@public
 def nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
     """Answer that an MLflow endpoint is not implemented here."""
     return ProtocolError(
@@ -29,17 +27,17 @@ def nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
 
 @login_not_required
 def health(request: HttpRequest) -> HttpResponse:
-    """Answer as MLflow's servers do while they are running."""
+    """Answer as MLflow's servers do while they are running. Without a rate limit, like /livez."""
     return HttpResponse("OK", content_type="text/plain")
 
 
-@login_not_required
+@public
 def version(request: HttpRequest) -> HttpResponse:
     """Return the version of MLflow that clients can assume."""
     return HttpResponse(MLFLOW_VERSION, content_type="text/plain")
 
 
-@login_not_required
+@public
 def server_info(request: HttpRequest) -> HttpResponse:
     """Return what clients ask a server before they use some of its features."""
     return JsonResponse({"store_type": "SqlStore", "workspaces_enabled": False})

@@ -3,7 +3,7 @@
 The rules are in `obeya`, the writes in `boards.registry`.
 """
 
-from boards.models.access import ApiToken, IdempotentRequest, OneTimeLink, User
+from boards.models.access import ApiToken, IdempotentRequest, OneTimeLink, PasswordAttempts, User
 from boards.models.artifacts import ArtifactFile, Blob, BlobUpload, RunFile
 from boards.models.audit import AuditEvent, AuditText, SiteChain, StageTransition
 from boards.models.catalog import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
@@ -49,6 +49,7 @@ __all__ = [
     "ModelTag",
     "ModelVersion",
     "OneTimeLink",
+    "PasswordAttempts",
     "PolicyCheck",
     "PolicyRevision",
     "RegisteredModel",

@@ -70,6 +70,25 @@ class ApiToken(models.Model):
         return f"{self.name} ({self.shown}…)"
 
 
+class PasswordAttempts(models.Model):
+    """Wrong passwords until `ends_at`: for an account, from an address, or for both together.
+
+    `key` is a keyed hash. `known_until` belongs to an account and an address together: until then
+    the address is one from which the account has signed in.
+    """
+
+    key = models.CharField(max_length=64, unique=True)
+    failures = models.PositiveIntegerField(default=0)
+    ends_at = models.DateTimeField(db_index=True)
+    known_until = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.failures} until {self.ends_at}"
+
+
 class IdempotentRequest(models.Model):
     """A POST with an Idempotency-Key, and the answer to it.
 

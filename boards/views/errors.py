@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
 from django_htmx.middleware import HtmxDetails
 
-from obeya.errors import RegistryError
+from obeya.errors import RegistryError, TooManyRequests
 
 TITLES = {
     400: "Invalid request",
@@ -19,7 +19,7 @@ TITLES = {
     405: "Method not allowed",
     409: "Changed by someone else",
     422: "Not allowed by policy",
-    429: "Too many attempts",
+    429: "Too many requests",
     500: "Something went wrong",
 }
 
@@ -44,7 +44,10 @@ class RegistryErrorMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a `RegistryError` with its status and sentence; ignore all other exceptions."""
         if isinstance(exception, RegistryError):
-            return error_answer(request, exception.http_status, str(exception))
+            answer = error_answer(request, exception.http_status, str(exception))
+            if isinstance(exception, TooManyRequests):
+                answer["Retry-After"] = exception.retry_after
+            return answer
         return None
 
 

@@ -16,7 +16,6 @@ import click
 ENTRY_POINTS = "obeya.commands"
 # One module of each distribution that the extra `server` installs.
 SERVER_MODULES = (
-    "axes",
     "cryptography",
     "csp",
     "django",

@@ -27,12 +27,13 @@ from obeya.errors import (
     RegistryError,
     StorageFull,
     TooLarge,
+    TooManyRequests,
 )
 from obeya.filters.tokens import FilterError
 from obeya.refusals import AliasRefused, Conflict, InvalidTransition, TransitionRefused
 from obeya.stages import Stage
 
-_EXTRA = ("field", "what", "permission", "revision", "digest")
+_EXTRA = ("field", "what", "permission", "revision", "digest", "retry_after")
 
 
 def problem_type(code: str) -> str:
@@ -121,5 +122,9 @@ _MAKERS: dict[str, Callable[[str, Document], RegistryError]] = {
     InvalidTransition.code: _refused(InvalidTransition),
     DigestMismatch.code: lambda text, _: DigestMismatch(text),
     TooLarge.code: lambda text, _: TooLarge(text),
+    # The middleware's document has no time to wait; the client has already waited.
+    TooManyRequests.code: lambda text, d: TooManyRequests(
+        text, retry_after=int(d.get("retry_after", 1))
+    ),
     StorageFull.code: lambda text, _: StorageFull(text),
 }

@@ -190,19 +190,25 @@ class Transport:
         headers = {**self._headers, "Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
-        try:
+        found: list[urllib3.BaseHTTPResponse] = []
+
+        def open_file() -> tuple[int, bytes, str, float]:
             response = self._pool.request(
                 "GET", address, headers=headers, redirect=False, preload_content=False
             )
-        except (HTTPError, OSError) as error:
-            raise self._unreachable(error) from None
-        try:
             if response.status != (206 if start else 200):
-                self._read(*self._answered(response)[:3], address)
-                raise Unreachable(f"{address} did not return a file.")
-            yield self._pieces(response)
+                return self._answered(response)
+            found.append(response)
+            return response.status, b"", "", 0.0
+
+        refused = self._attempted(open_file)
+        if not found:
+            self._read(*refused, address)
+            raise Unreachable(f"{address} did not return a file.")
+        try:
+            yield self._pieces(found[0])
         finally:
-            response.release_conn()
+            found[0].release_conn()
 
     def _pieces(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         try:

@@ -91,9 +91,9 @@ def _database() -> Iterator[Finding]:
 
 
 def _system_checks() -> Iterator[Finding]:
-    from django.core.checks import run_checks
+    from django.core.checks import WARNING, run_checks
 
-    problems = [p for p in run_checks(databases=["default"]) if p.is_serious()]
+    problems = [p for p in run_checks(databases=["default"]) if p.is_serious(WARNING)]
     for problem in problems:
         hint = f" {problem.hint}" if problem.hint else ""
         yield False, f"{problem.msg}{hint}"

@@ -37,6 +37,7 @@ KINDS = [
     (errors.Unreachable("No."), "unreachable", 503, 6),
     (errors.DigestMismatch("No."), "digest_mismatch", 422, 2),
     (errors.TooLarge("No."), "too_large", 413, 2),
+    (errors.TooManyRequests("No.", retry_after=9), "too_many_requests", 429, 6),
     (errors.StorageFull("No."), "storage_full", 507, 6),
     (refusals.AliasRefused("No.", alias="champion", stage=Stage.STAGING), "alias_refused", 422, 1),
     (refuse((BY_POLICY,), **MOVE), "transition_refused", 422, 1),

@@ -47,10 +47,14 @@ SERVER = [
 
 
 def process_environment(data: Path) -> dict[str, str]:
-    """Return the environment of a process, with this data directory and no other settings."""
+    """Return the environment of a process with this data directory.
+
+    The rate limit is raised, not removed: drills send more requests than a client, and every
+    request is counted.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OBEYA_", "DJANGO_"))}
     kept.pop("DATABASE_URL", None)
-    return {**kept, "OBEYA_DATA_DIR": str(data)}
+    return {**kept, "OBEYA_DATA_DIR": str(data), "OBEYA_API_RATE": "100000"}
 
 
 @cache

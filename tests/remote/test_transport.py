@@ -13,7 +13,14 @@ import pytest
 
 from obeya import RemoteRegistry
 from obeya.documents.problems import problem_document
-from obeya.errors import InvalidInput, NotFound, NotSignedIn, RegistryError, Unreachable
+from obeya.errors import (
+    InvalidInput,
+    NotFound,
+    NotSignedIn,
+    RegistryError,
+    TooManyRequests,
+    Unreachable,
+)
 from obeya.remote.transport import Timeouts, Transport
 
 Answer = Callable[["Player"], None]
@@ -101,6 +108,32 @@ def test_a_busy_server_is_asked_again(played: Any, status: int) -> None:
     url, heard = played(says(status, b"busy", kind="text/plain", Retry_After="0"), ME)
     assert RemoteRegistry(url, "t").me() == {"account": "alice"}
     assert len(heard) == 2
+
+
+OVER_LIMIT = says(
+    429, problem_document(TooManyRequests("Too many.", retry_after=7)), Retry_After="0"
+)
+
+
+def test_over_the_rate_limit_it_waits_and_then_says_how_long_to_wait(played: Any) -> None:
+    url, heard = played(OVER_LIMIT)
+    with pytest.raises(TooManyRequests, match=r"Too many\.") as caught:
+        RemoteRegistry(url, "t", attempts=3).me()
+    assert caught.value.retry_after == 7
+    assert len(heard) == 3
+
+
+def test_a_download_is_opened_again(played: Any) -> None:
+    content = says(200, b"content", kind="application/octet-stream")
+    url, heard = played(OVER_LIMIT, hangs_up, content)
+    api = Transport(url, "t", timeouts=Timeouts(), attempts=3)
+    with api.chunks("file") as pieces:
+        assert b"".join(pieces) == b"content"
+    assert len(heard) == 3
+    missing, _ = played(says(404, problem_document(NotFound("No.", what="file"))))
+    api = Transport(missing, "t", timeouts=Timeouts(), attempts=3)
+    with pytest.raises(NotFound), api.chunks("file"):
+        pass
 
 
 @pytest.mark.parametrize("bad", [hangs_up, breaks_off])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
@@ -48,13 +48,15 @@ def create_user(
         AlreadyExists: the name is taken.
     """
     actor.require(Permission.ADMINISTER, None)
+    # Before the transaction, which can hold the lock of all writers: a hash takes long.
+    password_hash = make_password(password or None)
     with writing_site(actor=actor, at=at) as write:
         return create_account(
             write,
             username=username,
             group=group,
             email=email,
-            password=password,
+            password_hash=password_hash,
             is_service=is_service,
         )
 
@@ -65,7 +67,7 @@ def create_account(
     username: str,
     group: str,
     email: str = "",
-    password: str | None = None,
+    password_hash: str | None = None,
     is_service: bool = False,
 ) -> User:
     """Create an account in a write to the site chain, as `create_user` does.
@@ -98,8 +100,8 @@ def create_account(
         is_superuser=group == ADMINISTRATOR and not is_service,
         is_service=is_service,
         date_joined=write.at,
+        password=password_hash or make_password(None),
     )
-    user.set_password(password or None)
     user.save(force_insert=True)
     user.groups.add(Group.objects.get(name=group))
     service = {"service": True} if is_service else {}
@@ -161,8 +163,9 @@ def set_password(*, user: User, password: str, actor: Actor, at: datetime) -> No
     """
     if actor.user != user:
         actor.require(Permission.ADMINISTER, None)
+    # Before the transaction, which can hold the lock of all writers: a hash takes long.
+    user.set_password(password)
     with writing_site(actor=actor, at=at) as write:
-        user.set_password(password)
         user.save(update_fields=["password"])
         _record_change(write, user, ("password",), {})
 

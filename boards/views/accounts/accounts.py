@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from boards.access.client_address import client_address
 from boards.context import THEME_COOKIE, THEMES
 from boards.registry.accounts import users as user_writes
 from boards.views.accounts.forms import password_form
@@ -57,7 +58,11 @@ def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
 def set_password(request: Request) -> HttpResponse:
     """Set a password; users with a password must enter it first, others can skip this page."""
     has_one = request.user.has_usable_password()
-    form = password_form(request.user, request.POST if request.method == "POST" else None)
+    form = password_form(
+        request.user,
+        request.POST if request.method == "POST" else None,
+        address=client_address(request),
+    )
     if request.method == "POST" and form.is_valid():
         user_writes.set_password(
             user=request.user,

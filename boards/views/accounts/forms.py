@@ -6,10 +6,13 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.html import format_html
 
 from boards.models import User
 from boards.queries.paging.whole_number import whole_number
+from boards.registry.accounts.password_attempts import attempted
 from boards.views.forms import (
     Checkboxes,
     PageForm,
@@ -66,10 +69,41 @@ def _scope_label(scope: Scope, is_allowed: bool) -> str:
     return label if is_allowed else with_mark(label, "your account does not have the permission")
 
 
-def password_form(user: User, data: Mapping[str, Any] | None) -> SetPasswordForm[User]:
-    """Return the form of a new password; an account that has one must enter it."""
-    form_class = PasswordChangeForm if user.has_usable_password() else SetPasswordForm
-    form = form_class(user, data, label_suffix="")
+class OwnPasswordForm(PasswordChangeForm):
+    """A new password and the old one. The limits on wrong passwords are those of a sign-in."""
+
+    def __init__(self, *args: Any, address: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._address = address
+
+    def clean_old_password(self) -> str:
+        """Check the old password. Raises `TooManyRequests`."""
+        password = str(self.cleaned_data["old_password"])
+        is_right = attempted(
+            username=self.user.username,
+            address=self._address,
+            at=timezone.now(),
+            check=lambda: self.user.check_password(password) or None,
+        )
+        if not is_right:
+            raise ValidationError(
+                self.error_messages["password_incorrect"], code="password_incorrect"
+            )
+        return password
+
+
+def password_form(
+    user: User, data: Mapping[str, Any] | None, *, address: str
+) -> SetPasswordForm[User]:
+    """Return the form of a new password; an account that has one must enter it.
+
+    `address` is that of the client.
+    """
+    form: SetPasswordForm[User]
+    if user.has_usable_password():
+        form = OwnPasswordForm(user, data, label_suffix="", address=address)
+    else:
+        form = SetPasswordForm(user, data, label_suffix="")
     for field in form.fields.values():
         field.widget.attrs |= {"class": "input", "autofocus": False}
         # What a password has to be is said when one is refused.

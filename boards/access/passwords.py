@@ -1,0 +1,69 @@
+"""Password hashes, of which a process computes one at a time.
+
+A hash takes a third of a second of one core on purpose. Without a bound, sign-ins would occupy all
+threads and cores that the API and the pages need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.db import transaction
+
+from obeya.errors import TooManyRequests
+
+RUNNING_MAX = 1
+# Each waiting request holds one of the eight threads of the process.
+WAITING_MAX = 2
+WAIT_SECONDS = 3.0
+
+
+class HashingSlots:
+    """Places for a number of threads, and for a number of threads that wait for one."""
+
+    def __init__(self, running: int, waiting: int, seconds: float) -> None:
+        self._seconds = seconds
+        self._running = BoundedSemaphore(running)
+        self._admitted = BoundedSemaphore(running + waiting)
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Wait for a place, and hold it inside.
+
+        Raises:
+            TooManyRequests: too many threads wait already, or no place became free in time.
+        """
+        if not self._admitted.acquire(blocking=False):
+            raise self._busy()
+        try:
+            # An open transaction can hold the lock of all writers, so it never waits.
+            seconds = 0.0 if transaction.get_connection().in_atomic_block else self._seconds
+            if not self._running.acquire(timeout=seconds):
+                raise self._busy()
+            try:
+                yield
+            finally:
+                self._running.release()
+        finally:
+            self._admitted.release()
+
+    def _busy(self) -> TooManyRequests:
+        return TooManyRequests(
+            "Too many passwords are being checked now. Try again in a few seconds.",
+            retry_after=max(1, round(self._seconds)),
+        )
+
+
+_SLOTS = HashingSlots(RUNNING_MAX, WAITING_MAX, WAIT_SECONDS)
+
+
+class BoundedPasswordHasher(PBKDF2PasswordHasher):
+    """Django's default hash. Checking a password computes it too."""
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        """Return the hash, with its parameters. Raises `TooManyRequests`."""
+        with _SLOTS.slot():
+            return super().encode(password, salt, iterations)
