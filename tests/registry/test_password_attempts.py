@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
+from boards.access import passwords
+from boards.access.passwords import HashingSlots
 from boards.models import PasswordAttempts
 from boards.registry.accounts.password_attempts import (
     ACCOUNT_FROM_ADDRESS_MAX,
@@ -141,7 +143,9 @@ def test_old_counts_are_removed_and_nothing_typed_is_stored(db):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_attempts_do_not_exceed_the_limit():
+def test_concurrent_attempts_do_not_exceed_the_limit(monkeypatch):
+    monkeypatch.setattr(passwords, "_SLOTS", HashingSlots(running=8, waiting=0, seconds=0.0))
+
     def attempt(_):
         try:
             return attempted(username="alice", address=HOME, at=NOON, check=lambda: None) is None

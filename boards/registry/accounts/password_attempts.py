@@ -18,6 +18,7 @@ from django.db.models import F, Q
 from django.utils.crypto import salted_hmac
 
 from boards.access.client_address import address_block
+from boards.access.passwords import hashing_slot
 from boards.models import PasswordAttempts, User
 from obeya.errors import TooManyRequests
 
@@ -53,26 +54,29 @@ def attempted(
 
     Raises:
         TooManyRequests: there were too many wrong passwords in 15 minutes, for the account from
-            this address, for the account, or from this address. The password was not checked.
+            this address, for the account, or from this address; or too many passwords are being
+            checked now. The password was not checked.
     """
     block = address_block(address)
     username = User.normalize_username(username)
     keys = _Keys(_key("both", block, username), _key("account", username), _key("address", block))
     # Most refused attempts end here, without a lock.
     _check(keys, PasswordAttempts.objects.filter(key__in=keys.all), at)
-    _count(keys, at)
-    try:
-        found = check()
-    except BaseException:
-        _take_back(keys.all)
-        raise
-    if found is not None:
-        _take_back((keys.account, keys.address))
-        known_until = at + KNOWN_FOR
-        PasswordAttempts.objects.filter(key=keys.both).update(
-            failures=0, ends_at=known_until, known_until=known_until
-        )
-    return found
+    # First, so that what cannot be checked now writes nothing: many writes block all threads.
+    with hashing_slot():
+        _count(keys, at)
+        try:
+            found = check()
+        except BaseException:
+            _take_back(keys.all)
+            raise
+        if found is not None:
+            _take_back((keys.account, keys.address))
+            known_until = at + KNOWN_FOR
+            PasswordAttempts.objects.filter(key=keys.both).update(
+                failures=0, ends_at=known_until, known_until=known_until
+            )
+        return found
 
 
 def _key(*parts: str) -> str:
