@@ -16,6 +16,7 @@
     ├── TooLarge              413  exit 2   a file is over the limit
     ├── TooManyRequests       429  exit 6   a limit on requests or wrong passwords was reached
     ├── StorageFull           507  exit 6   there is no space left for files
+    ├── DamagedFile           500  exit 6   the stored content of a file no longer has its digest
     ├── AliasRefused          422  exit 1   a governed alias cannot point there or be deleted
     └── TransitionRefused     422  exit 1   at least one rule refuses the move; has all refusals
         └── InvalidTransition 422  exit 1   the workflow is one of these rules
@@ -228,6 +229,14 @@ class StorageFull(RegistryError):
 
     code = "storage_full"
     http_status = 507
+    exit_status = 6
+
+
+class DamagedFile(RegistryError):
+    """The stored content of a file is missing, or no longer has its digest."""
+
+    code = "damaged_file"
+    http_status = 500
     exit_status = 6
 
 

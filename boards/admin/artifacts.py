@@ -12,7 +12,8 @@ from boards.admin.read_only import OfVersionAdmin, ReadOnlyAdmin
 class BlobAdmin(ReadOnlyAdmin):
     """Stored content by its digest."""
 
-    list_display = ("sha256", "size", "created_at", "sent_at")
+    list_display = ("sha256", "size", "created_at", "sent_at", "damage")
+    list_filter = ("damage",)
     search_fields = ("=sha256",)
     ordering = ("-sent_at", "-pk")
 

@@ -135,6 +135,11 @@ def open_blob(sha256: str) -> BinaryIO:
     return cast(BinaryIO, _storage().open(_name(sha256), "rb"))
 
 
+def opened_size(file: BinaryIO) -> int:
+    """Return the size in bytes of content that `open_blob` opened."""
+    return int(cast("File[bytes]", file).size)
+
+
 def is_there(sha256: str) -> bool:
     """Return whether there is content with this digest."""
     return _storage().exists(_name(sha256))

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
 from http import HTTPStatus
-from typing import BinaryIO
+from typing import Protocol
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.utils.http import parse_etags
 
-from boards.files import blob_store
-from obeya.artifacts.records import ArtifactFile
-from obeya.errors import RegistryError
+from boards.files.stored_content import DamagedContent, StoredContent
+from obeya.artifacts.records import ArtifactFile, Damage
+from obeya.errors import DamagedFile
 
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})\Z")
 _UNSAFE = re.compile(r"[^\w.-]", re.ASCII)
+logger = logging.getLogger(__name__)
 
 
-class BytesGone(RegistryError):
-    """The content of a file is missing from the storage."""
+class NoteDamage(Protocol):
+    """What is done with damage that a read noticed."""
 
-    code = "bytes_gone"
-    http_status = 500
+    def __call__(self, *, found: DamagedContent, at: datetime) -> None:
+        """Store the damage."""
 
 
-def file_response(request: HttpRequest, file: ArtifactFile) -> HttpResponseBase:
+def file_response(
+    request: HttpRequest, file: ArtifactFile, note_damage: NoteDamage
+) -> HttpResponseBase:
     """Return the file, a part of it (Range), or a 304 (If-None-Match).
 
     Its ETag is its SHA-256. One range is supported; a request for several gets the whole file (RFC
-    9110, 14.2).
+    9110, 14.2). The whole file is hashed while it is sent: if it was altered, the transfer ends
+    before its last piece. `note_damage` is called with damage that is new.
 
     Raises:
-        BytesGone: the content is missing from the storage.
+        DamagedFile: the content is missing, has another size, or is known to be altered.
     """
     etag = f'"{file.sha256}"'
     known = parse_etags(request.headers.get("If-None-Match", ""))
@@ -46,11 +54,16 @@ def file_response(request: HttpRequest, file: ArtifactFile) -> HttpResponseBase:
         response["Content-Range"] = f"bytes */{file.size}"
         return response
     start, end = span or (0, file.size)
+    if file.damage is Damage.CONTENT:
+        raise _error(file, file.damage)
     part: HttpResponseBase
     if request.method == "HEAD":
-        part = HttpResponse()
+        with _opened(file, note_damage):
+            part = HttpResponse()
     else:
-        part = StreamingHttpResponse(_pieces(_opened(file), start, end))
+        pieces = _pieces(file, start, end, note_damage)
+        # Read before the response begins: the content of a small file is verified completely then.
+        part = StreamingHttpResponse(_continued(next(pieces, b""), pieces))
     part["Content-Length"] = str(end - start)
     if span is not None:
         part.status_code = HTTPStatus.PARTIAL_CONTENT
@@ -74,16 +87,6 @@ def _described(response: HttpResponseBase, file: ArtifactFile, etag: str) -> Htt
     return response
 
 
-def _opened(file: ArtifactFile) -> BinaryIO:
-    try:
-        return blob_store.open_blob(file.sha256)
-    except FileNotFoundError:
-        raise BytesGone(
-            f"The content of {file.path} is missing from the storage. "
-            "Run obeya doctor --blobs to list all missing content."
-        ) from None
-
-
 def _asked_range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:
     """Return where the requested part begins and ends: None for the whole file.
 
@@ -102,10 +105,38 @@ def _asked_range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] 
     return start, min(size, int(found[2]) + 1) if found[2] else size
 
 
-def _pieces(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
-    with file:
-        file.seek(start)
-        left = end - start
-        while left > 0 and (piece := file.read(min(left, blob_store.PIECE))):
-            left -= len(piece)
-            yield piece
+def _pieces(
+    file: ArtifactFile, start: int, end: int, note_damage: NoteDamage
+) -> Generator[bytes, None, None]:
+    is_whole = (start, end) == (0, file.size)
+    with _opened(file, note_damage) as content:
+        yield from content.verified() if is_whole else content.part(start, end)
+
+
+@contextmanager
+def _opened(file: ArtifactFile, note_damage: NoteDamage) -> Iterator[StoredContent]:
+    """Open the content of a file. Raises `DamagedFile` if it is damaged, here or in the block."""
+    try:
+        with StoredContent(file.sha256, file.size) as content:
+            yield content
+    except DamagedContent as found:
+        if found.damage is not file.damage:
+            try:
+                note_damage(found=found, at=timezone.now())
+            except Exception:
+                # The next read notices it too.
+                logger.exception("The damage could not be stored.")
+        raise _error(file, found.damage) from None
+
+
+def _continued(first: bytes, pieces: Generator[bytes, None, None]) -> Iterator[bytes]:
+    with closing(pieces):
+        yield first
+        yield from pieces
+
+
+def _error(file: ArtifactFile, damage: Damage) -> DamagedFile:
+    return DamagedFile(
+        f"The stored content of {file.path} (SHA-256 {file.sha256}) {damage.sentence}. Upload the "
+        "file again, or restore the content from a backup and run obeya doctor."
+    )

@@ -13,6 +13,7 @@ from django.http import JsonResponse
 from boards.mlflow_protocol.stages import stage_name
 from obeya.errors import (
     AlreadyExists,
+    DamagedFile,
     InvalidInput,
     NotAllowed,
     NotFound,
@@ -62,6 +63,7 @@ _CODES = (
     (AliasRefused, RESOURCE_CONFLICT),
     (Conflict, RESOURCE_CONFLICT),
     (TooManyRequests, REQUEST_LIMIT_EXCEEDED),
+    (DamagedFile, INTERNAL_ERROR),
 )
 
 

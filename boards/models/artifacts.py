@@ -12,7 +12,9 @@ from django.db import models
 from django.db.models import Q
 
 from boards.models.catalog import ModelVersion
+from boards.models.choices import choices
 from obeya.artifacts.paths import PATH_MAX
+from obeya.artifacts.records import Damage
 
 
 class Blob(models.Model):
@@ -22,7 +24,8 @@ class Blob(models.Model):
     the content.
 
     `findings` is the result of `obeya.artifacts.findings`, by the version `inspector` of the
-    inspection.
+    inspection. `damage` is what was wrong with the content when it was read at `damaged_at`, until
+    the content is stored again.
     """
 
     sha256 = models.CharField(max_length=64, unique=True)
@@ -32,6 +35,8 @@ class Blob(models.Model):
     created_at = models.DateTimeField()
     # The time of the last upload: new content is attached to a version only after its upload.
     sent_at = models.DateTimeField()
+    damage = models.CharField(max_length=8, choices=choices(Damage), blank=True, default="")
+    damaged_at = models.DateTimeField(null=True)
 
     class Meta:
         default_permissions = ("view",)

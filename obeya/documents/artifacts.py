@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from obeya.artifacts.records import Artifact, ArtifactFile
+from obeya.artifacts.records import Artifact, ArtifactFile, Damage
 from obeya.documents.reading import Document, reading
 
 
@@ -20,6 +20,7 @@ def artifact_document(artifact: Artifact) -> dict[str, Any]:
                 "size": file.size,
                 "sha256": file.sha256,
                 "findings": dict(file.findings),
+                "damage": file.damage.value if file.damage else None,
             }
             for file in artifact.files
         ],
@@ -38,7 +39,14 @@ def artifact_from_document(document: Document) -> Artifact:
         document["size"],
         tuple(document["warnings"]),
         tuple(
-            ArtifactFile(file["path"], file["size"], file["sha256"], file["findings"])
+            ArtifactFile(
+                file["path"],
+                file["size"],
+                file["sha256"],
+                file["findings"],
+                # Servers without this member do not notice damage.
+                damage=Damage(found) if (found := file.get("damage")) else None,
+            )
             for file in document["files"]
         ),
     )

@@ -16,6 +16,7 @@ from obeya.documents.reading import Document, MalformedDocument
 from obeya.errors import (
     AlreadyClosed,
     AlreadyExists,
+    DamagedFile,
     DigestMismatch,
     EvidenceChanged,
     IdempotencyKeyInUse,
@@ -127,4 +128,5 @@ _MAKERS: dict[str, Callable[[str, Document], RegistryError]] = {
         text, retry_after=int(d.get("retry_after", 1))
     ),
     StorageFull.code: lambda text, _: StorageFull(text),
+    DamagedFile.code: lambda text, _: DamagedFile(text),
 }

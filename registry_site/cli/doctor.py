@@ -7,12 +7,15 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from obeya.cli.options import database_options
 from registry_site.cli._options import Misconfigured, set_up_existing
+
+if TYPE_CHECKING:
+    from boards.models import Blob
 
 _SHOWN_MAX = 10
 _FREE_BYTES_MIN = 500 * 1024 * 1024
@@ -26,15 +29,15 @@ Finding = tuple[bool, str]
 def doctor(*, blobs: bool, as_json: bool, **options: Any) -> None:
     """Check the installation: database, migrations, log protection, files, settings.
 
-    Changes nothing. Exit status 0: no problem; 1: a problem, with what to do about it; 2: there is
-    no registry to check.
+    Changes nothing, except the marks of damaged files. Exit status 0: no problem; 1: a problem,
+    with what to do about it; 2: there is no registry to check.
     """
     set_up_existing(**options)
 
     from django.db import DatabaseError
 
     try:
-        examinations = (*_EXAMINATIONS, _blobs) if blobs else _EXAMINATIONS
+        examinations = (*_EXAMINATIONS, _blobs if blobs else _damaged_files)
         findings = [finding for examine in examinations for finding in examine()]
     except DatabaseError as error:
         raise Misconfigured(f"The database cannot be used: {error}") from error
@@ -181,16 +184,40 @@ def _files() -> Iterator[Finding]:
 
 def _blobs() -> Iterator[Finding]:
     from boards.queries.facts.artifact import differing_artifacts
-    from boards.queries.verification.blob_verification import examined_blobs
 
     count, size = 0, 0
-    for blob in examined_blobs():
-        count, size = count + 1, size + blob.size
-        if blob.fault:
-            yield False, f"{blob.fault} Restore it from a backup."
+    for row, finding in _examined(only_marked=False):
+        count, size = count + 1, size + row.size
+        if finding:
+            yield finding
     yield True, f"Read {count:,} stored files ({size:,} bytes)."
     for sentence in differing_artifacts():
         yield False, sentence
+
+
+def _damaged_files() -> Iterator[Finding]:
+    """Read only the content that is marked as damaged."""
+    found = [finding for _, finding in _examined(only_marked=True) if finding]
+    yield from found or [(True, "No stored file is marked as damaged.")]
+
+
+def _examined(*, only_marked: bool) -> Iterator[tuple[Blob, Finding | None]]:
+    """Yield each content that was read, with what was found; update the marks."""
+    from django.utils import timezone
+
+    from boards.queries.verification.blob_verification import examined_blobs
+    from boards.registry.artifacts.damage import mark_damaged, mark_intact
+
+    for blob in examined_blobs(only_marked=only_marked):
+        finding: Finding | None = None
+        if blob.damage:
+            mark_damaged(found=blob.damage, at=timezone.now())
+        if blob.fault:
+            finding = False, f"{blob.fault} Upload it again, or restore it from a backup."
+        elif blob.row.damage:
+            mark_intact(blob=blob.row)
+            finding = True, f"The content {blob.row.sha256} is intact again."
+        yield blob.row, finding
 
 
 _EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (

@@ -83,8 +83,8 @@ def test_a_file_altered_on_the_server_is_not_saved(
     path = next(Path(settings.OBEYA_ARTIFACTS).rglob(digest))
     path.write_bytes(b"W" + path.read_bytes()[1:])
     fetched = obeya("download", str(tmp_path / "x"), "--model", "churn", "--version", "1")
-    assert fetched.exit_code == 2
-    assert "Nothing was saved" in fetched.output
+    assert fetched.exit_code == 6
+    assert f"(SHA-256 {digest}) was altered" in fetched.output
     assert not (tmp_path / "x").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
 

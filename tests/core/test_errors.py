@@ -39,6 +39,7 @@ KINDS = [
     (errors.TooLarge("No."), "too_large", 413, 2),
     (errors.TooManyRequests("No.", retry_after=9), "too_many_requests", 429, 6),
     (errors.StorageFull("No."), "storage_full", 507, 6),
+    (errors.DamagedFile("No."), "damaged_file", 500, 6),
     (refusals.AliasRefused("No.", alias="champion", stage=Stage.STAGING), "alias_refused", 422, 1),
     (refuse((BY_POLICY,), **MOVE), "transition_refused", 422, 1),
     (refuse((BY_WORKFLOW,), **MOVE), "invalid_transition", 422, 1),

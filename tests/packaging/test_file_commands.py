@@ -100,7 +100,7 @@ def test_doctor_names_altered_files_and_their_versions(data: Path) -> None:
     content_of(data, b"kept").write_bytes(b"kepT")
     found = run(data, "doctor", "--blobs")
     assert found.returncode == 1
-    assert "was altered. Used by resnet50 v1: w/a.bin. Restore it from a backup." in found.stdout
+    assert "was altered. Used by resnet50 v1: w/a.bin. Upload it again" in found.stdout
 
 
 def test_doctor_names_missing_and_truncated_files(data: Path) -> None:
@@ -110,9 +110,7 @@ def test_doctor_names_missing_and_truncated_files(data: Path) -> None:
     assert found.returncode == 1
     bad = [row["finding"] for row in json.loads(found.stdout) if not row["ok"]]
     assert any("is missing. Used by resnet50 v1: w/a.bin." in finding for finding in bad)
-    assert any(
-        "has 3 bytes instead of 5. Used by resnet50 v1: b.bin." in finding for finding in bad
-    )
+    assert any("has another size. Used by resnet50 v1: b.bin." in finding for finding in bad)
 
 
 def test_inspect_reads_outdated_files_and_all_reads_all(data: Path) -> None:

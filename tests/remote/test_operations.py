@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import urllib3
+from urllib3.exceptions import ProtocolError
 
 from obeya import Comparison, NotFound, PromotionPolicy, RemoteRegistry, Stage
 from obeya.aliases.governed import GovernedAlias
+from obeya.errors import DamagedFile
 from obeya.imports import ImportedModel, ImportedVersion
 from obeya.records import VersionDraft
 from obeya.refusals import AliasRefused, Conflict
@@ -32,14 +34,14 @@ class Server:
     """A running `obeya serve` on an empty data directory."""
 
     def __init__(self, data: Path) -> None:
-        self._data = data
+        self.data = data
         self.served = Served(data, "--workers", "1")
         self._url = self.served.wait_for_urls(1)[0].rstrip("/")
 
     def client(self, account: str) -> RemoteRegistry:
         """Return a client with every scope that accepts compressed responses."""
         scopes = ("--scopes", "read,write,promote,approve,admin", "--allow-service-approval")
-        made = run(self._data, "token", "create", "--service", account, *scopes)
+        made = run(self.data, "token", "create", "--service", account, *scopes)
         assert made.returncode == 0, made.stderr
         registry = RemoteRegistry(self._url, made.stdout.split()[-1])
         registry._api._headers["Accept-Encoding"] = "gzip"
@@ -244,6 +246,27 @@ def test_download_artifact(registry: RemoteRegistry, name: str, tmp_path: Path) 
     registry.upload_artifact(name, 1, tmp_path / "up")
     registry.download_artifact(name, 1, tmp_path / "down")
     assert (tmp_path / "down" / "a.txt").read_text() == DESCRIPTION
+
+
+def test_an_altered_file_is_cut_off_and_then_refused_until_it_is_uploaded_again(
+    server: Server, registry: RemoteRegistry, name: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "a.bin"
+    source.write_bytes(b"0123456789abcdef" * 131_072 + b"end")
+    sha256 = registry.upload_artifact(name, 1, source).files[0].sha256
+    (stored,) = server.data.rglob(sha256)
+    stored.write_bytes(b"X" + source.read_bytes()[1:])
+    path = f"/api/v1/models/{name}/versions/1/artifact/files/a.bin"
+    headers = {"Authorization": registry._api._headers["Authorization"]}
+    with pytest.raises(ProtocolError, match="IncompleteRead"):
+        urllib3.request("GET", f"{registry._api.base}{path}", headers=headers, retries=False)
+    with pytest.raises(DamagedFile, match=sha256):
+        registry.download_artifact(name, 1, tmp_path / "down")
+    assert not (tmp_path / "down").exists()
+    assert "a.bin is damaged" in registry.get_artifact(name, 1).warnings[0]
+    registry.upload_artifact(name, 1, source)
+    registry.download_artifact(name, 1, tmp_path / "down")
+    assert (tmp_path / "down" / "a.bin").read_bytes() == source.read_bytes()
 
 
 # Policies, checks and moves

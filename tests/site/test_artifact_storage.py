@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
+from django.test import RequestFactory
 from django.utils import timezone
 from moto.server import ThreadedMotoServer
 
 from boards.access.actors import SYSTEM
 from boards.files import blob_store
+from boards.files.downloads import file_response
 from boards.models import Blob
 from boards.queries.verification.blob_verification import examined_blobs
 from boards.registry.artifacts.artifacts import UNNAMED_FOR, collect_garbage, store_blob
+from boards.registry.artifacts.damage import mark_damaged
+from obeya.artifacts.records import ArtifactFile
+from obeya.errors import DamagedFile
 from registry_site import environment
 
 CONTENT = b"in a bucket" * 100_000
@@ -66,6 +72,39 @@ def test_content_is_stored_in_the_bucket_once_and_read_back(bucket: object) -> N
     )
     assert not Blob.objects.exists()
     assert "Contents" not in bucket.list_objects_v2(Bucket="models")  # type: ignore[attr-defined]
+
+
+@pytest.mark.django_db
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_damaged_content_in_the_bucket_is_noticed_marked_and_repaired(bucket: Any) -> None:
+    def store() -> Blob:
+        at = timezone.now()
+        return store_blob(body=io.BytesIO(CONTENT), size=len(CONTENT), actor=SYSTEM, at=at)
+
+    def download() -> int:
+        file = ArtifactFile("a", blob.size, blob.sha256)
+        answer = file_response(RequestFactory().get("/"), file, mark_damaged)
+        return sum(map(len, answer.streaming_content))  # type: ignore[attr-defined]
+
+    blob = store()
+    assert download() == len(CONTENT)
+    where = {"Bucket": "models"}
+    where["Key"] = bucket.list_objects_v2(**where)["Contents"][0]["Key"]
+    for damage, content in (
+        ("content", CONTENT[:-1] + b"X"),
+        ("size", CONTENT[:-1]),
+        ("missing", None),
+    ):
+        if content is None:
+            bucket.delete_object(**where)
+        else:
+            bucket.put_object(**where, Body=content)
+        with pytest.raises(DamagedFile, match=blob.sha256):
+            download()
+        assert Blob.objects.get().damage == damage
+        assert blob.sha256 in next(examined.fault for examined in examined_blobs())
+        assert store().damage == ""
+        assert download() == len(CONTENT)
 
 
 @pytest.mark.parametrize("where", ["s3://", "s3://UPPER", "s3://a", "s3://bucket/a b"])

@@ -22,6 +22,7 @@ from boards.models import ModelVersion
 from boards.queries.facts.artifact import artifact_of, blob_is_here, file_of
 from boards.queries.facts.records import find_named_version
 from boards.registry.artifacts import artifacts as artifact_writes
+from boards.registry.artifacts.damage import mark_damaged
 from obeya.artifacts.manifest import FileEntry, checked_sha256
 from obeya.artifacts.paths import PATH_MAX
 from obeya.documents.artifacts import artifact_document
@@ -96,7 +97,7 @@ def download_file(
 ) -> HttpResponseBase:
     """Download a file of a version. Supports Range and If-None-Match; the ETag is its SHA-256."""
     request.actor.require(Permission.VIEW, name)
-    return file_response(request, file_of(find_named_version(name, version), path))
+    return file_response(request, file_of(find_named_version(name, version), path), mark_damaged)
 
 
 def _artifact(row: ModelVersion) -> HttpResponse:

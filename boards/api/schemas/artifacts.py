@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from ninja import Schema
 from pydantic import Field
@@ -51,12 +51,16 @@ class NewArtifact(Body):
 
 
 class ArtifactFile(Schema):
-    """A stored file. `findings` is the result of its inspection, which runs no code of the file."""
+    """A stored file. `findings` is the result of its inspection, which runs no code of the file.
+
+    `damage` is what was wrong with its content when it was last read, else null.
+    """
 
     path: str
     size: int
     sha256: str
     findings: dict[str, Any]
+    damage: Literal["missing", "size", "content"] | None
 
 
 class Artifact(Schema):

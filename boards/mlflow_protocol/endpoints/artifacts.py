@@ -29,6 +29,7 @@ from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.sources import FOLDER
 from boards.queries.facts import artifact
 from boards.registry.artifacts.artifacts import delete_run_files, store_run_file
+from boards.registry.artifacts.damage import mark_damaged
 from obeya.artifacts.paths import artifact_path
 from obeya.errors import NotFound
 
@@ -76,8 +77,8 @@ def file(request: HttpRequest, actor: Actor, method: str, path: str) -> HttpResp
     if method == "GET":
         if found:
             version = _version(actor, found)
-            return file_response(request, artifact.file_of(version, found[3] or ""))
-        return file_response(request, artifact.run_file(path))
+            return file_response(request, artifact.file_of(version, found[3] or ""), mark_damaged)
+        return file_response(request, artifact.run_file(path), mark_damaged)
     if path.split("/")[0] == _VERSIONS:
         raise ProtocolError(
             PERMISSION_DENIED, "The files of a registered version can't be changed."

@@ -13,8 +13,10 @@ from boards.files import blob_store, upload_pieces
 from boards.files.upload_pieces import Received, Sending
 from obeya.artifacts.manifest import FileEntry, artifact_digest
 from obeya.artifacts.paths import artifact_path
-from obeya.artifacts.records import Artifact, ArtifactFile
+from obeya.artifacts.records import Artifact, ArtifactFile, Damage
 from obeya.errors import NotFound
+
+DAMAGED_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def artifact_of(version: models.ModelVersion) -> Artifact:
     if version.artifact_size is not None:
         rows = models.ArtifactFile.objects.filter(version=version).select_related("blob")
         files = tuple(_stored(row) for row in rows.order_by("path"))
-    warnings = (*version.artifact_warnings, *version.artifact_code)
+    warnings = (*_damages(files), *version.artifact_warnings, *version.artifact_code)
     return Artifact(version.artifact_digest, version.artifact_size, warnings, files)
 
 
@@ -131,9 +133,13 @@ def listed_files(version: models.ModelVersion, folder: str) -> list[Listed]:
 
 
 def blob_is_here(sha256: str, user_id: int) -> bool:
-    """Return whether the account uploaded this content before and it is stored."""
-    sent = models.BlobUpload.objects.filter(blob__sha256=sha256, user=user_id).exists()
-    return sent and blob_store.is_there(sha256)
+    """Return whether the account uploaded this content before and it is stored undamaged."""
+    sent = models.BlobUpload.objects.filter(blob__sha256=sha256, blob__damage="", user=user_id)
+    size = sent.values_list("blob__size", flat=True).first()
+    try:
+        return size is not None and blob_store.size_of(sha256) == size
+    except FileNotFoundError:
+        return False
 
 
 def received(sending: Sending) -> Received:
@@ -162,7 +168,22 @@ def differing_artifacts() -> list[str]:
 
 
 def _stored(row: models.ArtifactFile | models.RunFile) -> ArtifactFile:
-    return ArtifactFile(row.path, row.blob.size, row.blob.sha256, row.blob.findings)
+    blob = row.blob
+    damage = Damage(blob.damage) if blob.damage else None
+    return ArtifactFile(row.path, blob.size, blob.sha256, blob.findings, damage=damage)
+
+
+def _damages(files: Sequence[ArtifactFile]) -> list[str]:
+    """Return sentences about damaged files, at most ten and the number of others."""
+    damaged = [(file.path, file.damage) for file in files if file.damage]
+    sentences = [
+        f"{path} is damaged: its stored content {damage.sentence}. Upload the file again, or "
+        "restore the content from a backup and run obeya doctor."
+        for path, damage in damaged[:DAMAGED_SHOWN]
+    ]
+    if others := len(damaged) - len(sentences):
+        sentences.append(f"{others:,} more files are damaged.")
+    return sentences
 
 
 def _one_level(rows: Any, start: str) -> list[Listed]:

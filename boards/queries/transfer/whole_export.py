@@ -73,7 +73,12 @@ NOUNS = (
     Noun("andons.jsonl", models.Andon),
     Noun("wip_limits.jsonl", models.WipLimit),
     Noun("governed_aliases.jsonl", models.GovernedAlias, since=2),
-    Noun("blobs.jsonl", models.Blob, left_out=frozenset({"inspector"})),
+    # An export contains only intact content.
+    Noun(
+        "blobs.jsonl",
+        models.Blob,
+        left_out=frozenset({"inspector", "damage", "damaged_at"}),
+    ),
     Noun("blob_uploads.jsonl", models.BlobUpload),
     Noun("artifact_files.jsonl", models.ArtifactFile),
     Noun("run_files.jsonl", models.RunFile),

@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from boards import models
-from boards.files import blob_store
+from boards.files.stored_content import DamagedContent, StoredContent
 
 
 @dataclass(frozen=True, slots=True)
 class ExaminedBlob:
-    """One blob; `fault` says what is wrong with it and what uses it, "" if it is intact."""
+    """One blob; `fault` says what is wrong with it and what uses it, "" if it is intact.
 
-    sha256: str
-    size: int
-    fault: str
+    `damage` is the damage that was found, None if it is intact or could not be read.
+    """
 
-
-def examined_blobs() -> Iterator[ExaminedBlob]:
-    """Read all stored content and recompute its digests."""
-    for blob in models.Blob.objects.order_by("sha256").iterator(chunk_size=500):
-        fault = _fault(blob)
-        yield ExaminedBlob(blob.sha256, blob.size, f"{fault} {_named_by(blob)}" if fault else "")
+    row: models.Blob
+    fault: str = ""
+    damage: DamagedContent | None = None
 
 
-def _fault(blob: models.Blob) -> str:
-    digest, size = hashlib.sha256(), 0
+def examined_blobs(*, only_marked: bool = False) -> Iterator[ExaminedBlob]:
+    """Read all stored content, or only what is marked as damaged, and recompute its digests."""
+    rows = models.Blob.objects.order_by("sha256")
+    if only_marked:
+        rows = rows.exclude(damage="")
+    for blob in rows.iterator(chunk_size=500):
+        yield _examined(blob)
+
+
+def _examined(blob: models.Blob) -> ExaminedBlob:
     try:
-        with blob_store.open_blob(blob.sha256) as file:
-            while piece := file.read(blob_store.PIECE):
-                digest.update(piece)
-                size += len(piece)
-    except FileNotFoundError:
-        return f"The content {blob.sha256} is missing."
+        with StoredContent(blob.sha256, blob.size) as content:
+            content.verify()
+    except DamagedContent as found:
+        return ExaminedBlob(blob, f"{found} {_named_by(blob)}", found)
     except OSError as error:
-        return f"The content {blob.sha256} cannot be read ({error.strerror or error})."
-    if size != blob.size:
-        return f"The content {blob.sha256} has {size:,} bytes instead of {blob.size:,}."
-    if digest.hexdigest() != blob.sha256:
-        return f"The content {blob.sha256} was altered."
-    return ""
+        problem = f"The content {blob.sha256} cannot be read ({error.strerror or error})."
+        return ExaminedBlob(blob, f"{problem} {_named_by(blob)}")
+    return ExaminedBlob(blob)
 
 
 def _named_by(blob: models.Blob) -> str:

@@ -41,7 +41,7 @@ UNNAMED_FOR = timedelta(days=1)
 def store_blob(
     *, body: Body, size: int | None, sha256: str = "", actor: Actor, at: datetime
 ) -> models.Blob:
-    """Store content under its SHA-256. Content that is already stored is not stored twice.
+    """Store content under its SHA-256. Content that is already stored is replaced: this repairs it.
 
     `size` is the announced size in bytes, None if none was announced; `sha256` is the digest that
     the content must have, if any. No version changes, so there is no event.
@@ -58,7 +58,13 @@ def store_blob(
         models.Blob.objects.filter(sha256=content.sha256).update(sent_at=at)
         with blob_store.full_disk_as_error(), content.path.open("rb") as file:
             findings = findings_of(file, content.size)
-        found = {"size": content.size, "findings": findings, "inspector": INSPECTOR}
+        found = {
+            "size": content.size,
+            "findings": findings,
+            "inspector": INSPECTOR,
+            "damage": "",
+            "damaged_at": None,
+        }
         blob_store.place(content)
         with transaction.atomic():
             blob, _ = models.Blob.objects.update_or_create(
@@ -178,10 +184,11 @@ def named_content(entries: Sequence[FileEntry], *, actor: Actor) -> NamedContent
     """Return the content of files, locked for the transaction.
 
     Raises:
-        NotFound: content was never uploaded, or the actor neither uploaded it nor can read it.
+        NotFound: content was never uploaded or is damaged, or the actor neither uploaded it nor can
+            read it.
     """
     wanted = {entry.sha256 for entry in entries}
-    readable = models.Blob.objects.filter(sha256__in=wanted)
+    readable = models.Blob.objects.filter(sha256__in=wanted, damage="")
     if actor.user is not None:
         sent = models.BlobUpload.objects.filter(blob=OuterRef("pk"), user=actor.user)
         run = models.RunFile.objects.filter(blob=OuterRef("pk"))
@@ -193,7 +200,7 @@ def named_content(entries: Sequence[FileEntry], *, actor: Actor) -> NamedContent
     missing = next((entry for entry in entries if entry.sha256 not in blobs), None)
     if missing is not None:
         raise NotFound(
-            f"The content of {missing.path} (SHA-256 {missing.sha256}) is not stored. "
+            f"The content of {missing.path} (SHA-256 {missing.sha256}) is not stored or damaged. "
             "Upload it first.",
             what="blob",
         )

@@ -7,17 +7,20 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connections, transaction
 from django.utils import timezone
 
 from boards import models
 from boards.access.actors import SYSTEM, Actor
-from boards.files import blob_store
+from boards.files.stored_content import DamagedContent, StoredContent
 from boards.registry.artifacts.artifacts import file_warnings
+from boards.registry.artifacts.damage import mark_damaged
 from boards.registry.commit import writing_model
 from obeya.artifacts.findings import findings_of
 from obeya.artifacts.inspection import INSPECTOR
+from obeya.artifacts.records import Damage
 from obeya.errors import NotFound
 from obeya.records import Action
 
@@ -68,7 +71,7 @@ def inspect_version(*, pk: int, actor: Actor, at: datetime) -> InspectedVersion 
         return None
     outdated = models.Blob.objects.filter(artifact_files__version=row, inspector__lt=INSPECTOR)
     for blob in outdated.distinct().order_by("pk"):
-        _inspect_blob(blob)
+        _inspect_blob(blob, at)
     try:
         return _record(row, actor=actor, at=at)
     except NotFound:
@@ -105,15 +108,26 @@ def _is_inspected(pk: int) -> bool:
     return True
 
 
-def _inspect_blob(blob: models.Blob) -> None:
-    try:
-        with blob_store.open_blob(blob.sha256) as file:
-            findings = findings_of(file, blob.size)
-        inspector = INSPECTOR
-    except FileNotFoundError:
-        # It may be there again later: its storage was not mounted, or a backup is restored.
-        findings, inspector = {"format": "", "unsearched": "its content is missing"}, 0
+def _inspect_blob(blob: models.Blob, at: datetime) -> None:
+    if blob.damage == Damage.CONTENT.value:
+        # It is not read again until it is stored again.
+        findings, inspector = _of_damaged(Damage.CONTENT), 0
+    else:
+        try:
+            with StoredContent(blob.sha256, blob.size) as content:
+                content.verify()
+                content.file.seek(0)
+                findings, inspector = findings_of(content.file, blob.size), INSPECTOR
+        except DamagedContent as found:
+            if found.damage.value != blob.damage:
+                mark_damaged(found=found, at=at)
+            # It may be intact later: its storage was not mounted, or a backup is restored.
+            findings, inspector = _of_damaged(found.damage), 0
     models.Blob.objects.filter(pk=blob.pk).update(findings=findings, inspector=inspector)
+
+
+def _of_damaged(damage: Damage) -> dict[str, Any]:
+    return {"format": "", "unsearched": f"its content {damage.sentence}"}
 
 
 def _record(row: models.ModelVersion, *, actor: Actor, at: datetime) -> InspectedVersion:
