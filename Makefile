@@ -31,6 +31,7 @@ ON_POSTGRESQL = OBEYA_TEST_DATABASE=postgresql OBEYA_MLFLOW_PYTHON="$(MLFLOW)/bi
 # kept for later runs and other checkouts.
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/obeya
 MLFLOW = $(CACHE)/mlflow-$(shell cksum < requirements/mlflow.lock | cut -d ' ' -f 1)
+AUDIT = $(CACHE)/audit-$(shell cksum < requirements/audit.lock | cut -d ' ' -f 1)
 MLFLOW2 = $(CACHE)/mlflow2-$(shell cksum < requirements/mlflow2.lock | cut -d ' ' -f 1)
 
 .PHONY: help
@@ -75,7 +76,7 @@ test-postgresql: $(DEV_READY) $(MLFLOW)/.ready ## Run the tests of `make test` t
 	$(ON_POSTGRESQL) -m "both_engines and not release" $(ARGS)
 
 .PHONY: test-all
-test-all: check chromium test-all-sqlite test-all-postgresql test-mlflow ## Run all tests on both engines and with MLflow 2, before a release
+test-all: check chromium test-all-sqlite test-all-postgresql test-mlflow audit-locks ## Run all tests on both engines and with MLflow 2, before a release
 
 .PHONY: test-all-sqlite
 test-all-sqlite: $(DEV_READY) $(MLFLOW)/.ready chromium
@@ -88,6 +89,11 @@ test-all-postgresql: $(DEV_READY) $(MLFLOW)/.ready chromium
 .PHONY: test-mlflow
 test-mlflow: $(DEV_READY) $(MLFLOW2)/.ready ## Run the tests of the MLflow protocol with clients of MLflow 2
 	OBEYA_MLFLOW_PYTHON="$(MLFLOW2)/bin/python" $(PYTEST) tests/mlflow $(ARGS)
+
+# The only check that needs a network; without one it says so.
+.PHONY: audit-locks
+audit-locks: $(DEV_READY) $(AUDIT)/.ready ## Look up known vulnerabilities of the packages in requirements/*.lock
+	$(BIN)/python scripts/audit_locks.py "$(AUDIT)/bin/pip-audit"
 
 .PHONY: screenshots
 screenshots: $(DEV_READY) chromium ## Update the pictures in the README
@@ -182,6 +188,9 @@ $(MLFLOW)/.ready: | $(DEV_READY)
 $(MLFLOW2)/.ready: | $(DEV_READY)
 	$(call INSTALL_APART,requirements/mlflow2.lock,$(MLFLOW2))
 
+$(AUDIT)/.ready: | $(DEV_READY)
+	$(call INSTALL_APART,requirements/audit.lock,$(AUDIT))
+
 # --- The locks ------------------------------------------------------------------------------------
 
 # One resolution for every platform and every Python from 3.11 on. UPGRADE=1 takes newer versions.
@@ -197,3 +206,4 @@ lock: ## Update requirements/*.lock (needs uv; UPGRADE=1 takes newer versions)
 	  -o requirements/dev.lock
 	$(LOCK) requirements/mlflow.in -o requirements/mlflow.lock
 	$(LOCK) requirements/mlflow2.in -o requirements/mlflow2.lock
+	$(LOCK) requirements/audit.in -o requirements/audit.lock
