@@ -12,7 +12,6 @@ from boards.documentation.help_links import help_url
 from boards.models import User
 from boards.queries.reviews.requests_inbox import waiting_count
 
-THEME_COOKIE = "obeya_theme"
 THEMES = ("light", "dark")
 
 
@@ -24,7 +23,7 @@ def site(request: HttpRequest) -> dict[str, str | Callable[[], str | int]]:
     Each text is "" if there is none; without a theme the system's is used. The last two are called
     only by the top bar: fragments do without them.
     """
-    theme = request.COOKIES.get(THEME_COOKIE, "")
+    theme = request.COOKIES.get(settings.OBEYA_THEME_COOKIE_NAME, "")
     return {
         "theme": theme if theme in THEMES else "",
         "site_notice": settings.OBEYA_NOTICE,

@@ -25,6 +25,7 @@ _NO = {"", "0", "false", "no", "off"}
 _MAX_PORT = 65535
 _SERVER_ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[^\s?#@]*)?")
 _BUCKET = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>/[\w./-]*)?")
+_IDENTIFIER = re.compile(r"[a-z0-9]{0,16}")
 _making = ContextVar("_making", default=True)
 
 
@@ -68,6 +69,16 @@ def one_of(name: str, allowed: Collection[str], default: str) -> str:
     value = text(name, default)
     if value not in allowed:
         raise ImproperlyConfigured(f"{name} is “{value}”. It must be one of {', '.join(allowed)}.")
+    return value
+
+
+def identifier(name: str) -> str:
+    """Return the variable, which can have up to 16 characters of a-z and 0-9; "" if unset."""
+    value = text(name)
+    if not _IDENTIFIER.fullmatch(value):
+        raise ImproperlyConfigured(
+            f"{name} is “{value}”. It must have 1 to 16 characters of a-z and 0-9."
+        )
     return value
 
 

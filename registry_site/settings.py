@@ -12,6 +12,7 @@ from typing import Any
 
 from obeya.stages import WORKFLOWS
 from registry_site import environment as env
+from registry_site.cookies import cookie_names
 from registry_site.environment import is_making
 from registry_site.paths import DOCUMENTS_DIR, PACKAGE, STATIC_DIR, TEMPLATES_DIR
 
@@ -56,7 +57,7 @@ CSRF_TRUSTED_ORIGINS = env.words("OBEYA_TRUSTED_ORIGINS")
 # --- Apps, middleware and templates ---------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "registry_site.admin_site.ObeyaAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -73,6 +74,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "boards.caching.PrivateResponses",
     # Above everything that answers, so that files, redirects and errors have the policy too.
     "boards.api.problems.ProblemMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -171,6 +173,18 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+# --- Cookies -------------------------------------------------------------------------------------
+
+# If the variable is not set, `obeya serve` reads the id from the database and names the cookies
+# again.
+OBEYA_INSTANCE = env.identifier("OBEYA_INSTANCE")
+_NAMES = cookie_names(OBEYA_INSTANCE)
+SESSION_COOKIE_NAME = _NAMES["SESSION_COOKIE_NAME"]
+CSRF_COOKIE_NAME = _NAMES["CSRF_COOKIE_NAME"]
+OBEYA_MESSAGES_COOKIE_NAME = _NAMES["OBEYA_MESSAGES_COOKIE_NAME"]
+OBEYA_THEME_COOKIE_NAME = _NAMES["OBEYA_THEME_COOKIE_NAME"]
+MESSAGE_STORAGE = "boards.views.message_storage.MessageStorage"
+
 # --- Security -------------------------------------------------------------------------------------
 
 CONTENT_SECURITY_POLICY = {
@@ -193,9 +207,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = ["boards.files.upload_handlers.NoFiles"]
 SECURE_REFERRER_POLICY = "same-origin"
 CSRF_FAILURE_VIEW = "boards.views.errors.csrf_failure"
-CSRF_COOKIE_NAME = "obeya_csrf"
 CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_NAME = "obeya_session"
 SESSION_COOKIE_SAMESITE = "Lax"
 
 SESSION_COOKIE_SECURE = OBEYA_HTTPS

@@ -42,6 +42,15 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # 204 means that a blob is stored; 405 is a path that only accepts a form.
 OPEN = {200, 204, 302, 405}
+# Their responses are never stored: a secret is on the page or in its URL, or it is not a page.
+NEVER_STORED = {
+    "sign-in/",
+    "sign-in/once/<str:token>/",
+    "settings/webhooks/<uuid:uid>/",
+    "models/<str:name>/versions/<int:number>/artifact/pieces/",
+    "livez",
+    "readyz",
+}
 # These need more than the path.
 QUERIES = {
     "models/<str:name>/versions/<int:number>/artifact/pieces/": "path=a.bin&size=7&modified=1",
@@ -162,6 +171,8 @@ def test_every_page_and_every_readable_address_of_the_api_opens(token: str) -> N
                     assert answer.status_code in OPEN
                 assert "/sign-in/" not in answer.headers.get("Location", "")
                 statuses[answer.status_code] += 1
+                is_stored = "no-store" not in answer.headers["Cache-Control"]
+                assert is_stored == (route not in NEVER_STORED)
                 if answer.status_code == 200:
                     assert answer.getvalue()
                     if answer.headers["Content-Type"].startswith("text/html"):
@@ -180,7 +191,9 @@ def test_every_list_of_the_admin_opens_and_so_does_its_newest_row(token: str) ->
         for model in admin.site._registry:
             name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
             with case(name):
-                assert client.get(reverse(f"{name}_changelist") + "?q=m").status_code == 200
+                answer = client.get(reverse(f"{name}_changelist") + "?q=m")
+                assert answer.status_code == 200
+                assert answer.headers["Cache-Control"] == "private, no-cache"
                 if row := model._default_manager.order_by("-pk").first():
                     page = reverse(f"{name}_change", args=[row.pk])
                     assert client.get(page).status_code == 200

@@ -18,6 +18,7 @@ from boards.models.governance import (
     Waiver,
     WipLimit,
 )
+from boards.models.installation import Installation
 from boards.models.policy import PolicyRevision
 from boards.models.verification import VerificationRun, VerifiedChain
 from boards.models.webhooks import (
@@ -43,6 +44,7 @@ __all__ = [
     "Guardrail",
     "HeadsPublished",
     "IdempotentRequest",
+    "Installation",
     "LiveValue",
     "Metric",
     "MetricDefinition",

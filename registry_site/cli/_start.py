@@ -89,9 +89,11 @@ def serve(port: int) -> None:
     from granian.log import LOGGING_CONFIG, LogLevels
     from granian.server import Server
 
+    from registry_site.cookies import name_cookies
     from registry_site.demo.notice import show_notice_of_demo
 
     show_notice_of_demo()
+    name_cookies()
     lines = ["Obeya is ready:", address(port), *_first_sign_in(port)]
     connections.close_all()
 

@@ -16,6 +16,8 @@ if (loaded?.name.startsWith("http") && loaded.name.split("#", 1)[0] !== location
 }
 // No settling: it would copy the style that a drag left on an element, which the CSP forbids.
 window.htmx.config.defaultSettleDelay = 0;
+// An update leaves open what the reader opened.
+window.htmx.config.morphIgnore.push("open");
 
 function toast(text) {
   const element = document.createElement("div");
@@ -167,9 +169,13 @@ function fade(element) {
 document.querySelectorAll("[data-toast]").forEach(fade);
 
 /* What can be copied: a button that is there only where the browser can. */
-document.querySelectorAll("[data-copy]").forEach((button) => {
-  button.hidden = !navigator.clipboard;
-});
+function offerCopying() {
+  document.querySelectorAll("[data-copy]").forEach((button) => {
+    button.hidden = !navigator.clipboard;
+  });
+}
+document.addEventListener("htmx:after:swap", offerCopying);
+offerCopying();
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");

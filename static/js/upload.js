@@ -135,9 +135,14 @@ async function upload() {
   }
 }
 
-if (form) {
+function offerFolders() {
   part("folder").hidden = false;
   chosen.required = false;
+}
+
+if (form) {
+  document.addEventListener("htmx:after:swap", offerFolders);
+  offerFolders();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (!files().length) complain("Choose the files of this version.");

@@ -22,6 +22,7 @@ from django.utils import timezone
 from boards.access.actors import SYSTEM
 from boards.registry.accounts.users import create_user
 from boards.registry.catalog.registration import register_version
+from boards.registry.installation import instance_id
 from obeya.records import VersionDraft
 at = timezone.now()
 ada = create_user(username="ada", group="administrator", password="a long enough one",
@@ -29,7 +30,7 @@ ada = create_user(username="ada", group="administrator", password="a long enough
 register_version(draft=VersionDraft("resnet50"), actor=SYSTEM, at=at)
 client = Client()
 client.force_login(ada, "django.contrib.auth.backends.ModelBackend")
-print(client.cookies["obeya_session"].value)
+print(client.cookies["obeya_session"].value, instance_id())
 """
 PIECE = 3 * 1024 * 1024
 HALF = PIECE // 2
@@ -39,7 +40,7 @@ PIECES = f"/models/resnet50/versions/1/artifact/pieces/?path=a.bin&size={len(WHO
 
 @pytest.fixture
 def session(data: Path) -> str:
-    """Create a model in the data directory, and return a session of an administrator."""
+    """Create a model in the data directory; return a session and the id of the installation."""
     return run_code(data, FILL).strip()
 
 
@@ -69,7 +70,8 @@ def test_a_piece_counts_only_when_all_of_it_arrived(
     serve: Callable[[], Any], session: str, data: Path
 ) -> None:
     incoming = data / "artifacts" / "incoming"
-    headers = session_headers(session)
+    cookie, instance = session.split()
+    headers = session_headers(cookie, end=f"_{instance}")
 
     def begin(site: str, offset: int) -> RawRequest:
         return RawRequest(site, "PUT", f"{PIECES}&offset={offset}", PIECE, headers)

@@ -28,6 +28,7 @@ from boards.registry.catalog.catalog import rename_model
 from boards.registry.catalog.labels import set_alias, set_tag
 from boards.registry.catalog.metrics import define_metric, log_metrics
 from boards.registry.catalog.registration import register_version
+from boards.registry.installation import instance_id
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.transitions import transition_stage
 from boards.registry.webhooks.endpoints import create_webhook
@@ -396,6 +397,12 @@ def test_an_endpoint_name_requested_concurrently_is_created_once(db):
         *[partial(create_webhook, **new, subscription=Subscription(), actor=SYSTEM, at=NOON)] * 8
     )
     assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 7
+
+
+def test_the_id_of_the_installation_requested_concurrently_is_created_once(db):
+    (found,) = set(concurrently(*[instance_id] * 8))
+    assert len(found) == 8
+    assert instance_id() == found
 
 
 def test_a_link_used_concurrently_signs_in_once(carol):

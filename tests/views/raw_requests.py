@@ -17,9 +17,13 @@ SECONDS = 60
 CSRF = "a" * 32
 
 
-def session_headers(session: str) -> dict[str, str]:
-    """Return the headers of a browser that is signed in with this session."""
-    return {"Cookie": f"obeya_session={session}; obeya_csrf={CSRF}", "X-CSRFToken": CSRF}
+def session_headers(session: str, *, end: str = "") -> dict[str, str]:
+    """Return the headers of a browser that is signed in with this session.
+
+    `end` is the end of the cookies' names, with the id of the installation.
+    """
+    cookies = f"obeya_session{end}={session}; obeya_csrf{end}={CSRF}"
+    return {"Cookie": cookies, "X-CSRFToken": CSRF}
 
 
 class RawRequest:

@@ -33,7 +33,9 @@ def test_a_token_is_shown_once_and_gives_access(alice: User, client_of: ClientOf
     assert "no-store" in made["Cache-Control"]
     me = Client().get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
     assert me.json()["account"] == alice.username
-    again = client.get(PAGE).content.decode()
+    later = client.get(PAGE)
+    assert later["Cache-Control"] == "private, no-cache"
+    again = later.content.decode()
     assert token not in again
     assert token[:12] in again
     assert AuditEvent.objects.filter(action="api_token.created").count() == 1

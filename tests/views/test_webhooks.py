@@ -57,12 +57,12 @@ def test_an_empty_list_says_what_an_endpoint_is(admin: Client) -> None:
 
 
 def test_creating_an_endpoint_shows_its_secret_once(admin: Client) -> None:
-    made = text_of(
-        admin.post(
-            LIST,
-            {**FORM, "type": ["alias.set"], "models": "fraud-*\nbert", "stage": ["production"]},
-        )
+    answer = admin.post(
+        LIST,
+        {**FORM, "type": ["alias.set"], "models": "fraud-*\nbert", "stage": ["production"]},
     )
+    assert "no-store" in answer["Cache-Control"]
+    made = text_of(answer)
     found = re.search(r"data-secret[^>]*>(whsec_[A-Za-z0-9+/=]+)<", made)
     assert found
     row = Webhook.objects.get()
@@ -73,7 +73,9 @@ def test_creating_an_endpoint_shows_its_secret_once(admin: Client) -> None:
     )
     for later in (LIST, f"{LIST}{row.uid}/"):
         assert found[1] not in text_of(admin.get(later))
-    assert "no-store" in admin.get(LIST)["Cache-Control"]
+    assert admin.get(LIST)["Cache-Control"] == "private, no-cache"
+    # The form shows the whole address, which for a chat is a secret.
+    assert "no-store" in admin.get(f"{LIST}{row.uid}/")["Cache-Control"]
 
 
 @pytest.mark.parametrize(

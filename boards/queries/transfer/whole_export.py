@@ -98,6 +98,7 @@ STAY: Mapping[type[Model], str] = {
     models.Delivery: "belongs to the endpoints",
     models.DeliveryAttempt: "belongs to the endpoints",
     models.HeadsPublished: "published by this installation",
+    models.Installation: "distinguishes this installation from the one that imports",
 }
 """The tables that are not exported, and why."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
@@ -15,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from boards.access.client_address import client_address
-from boards.context import THEME_COOKIE, THEMES
+from boards.context import THEMES
 from boards.registry.accounts import users as user_writes
 from boards.views.accounts.forms import password_form
 from boards.views.errors import error_answer
@@ -86,9 +87,9 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
         target = reverse("boards:board")
     response = HttpResponseRedirect(target)
-    theme = request.POST.get("theme", "")
+    cookie, theme = settings.OBEYA_THEME_COOKIE_NAME, request.POST.get("theme", "")
     if theme in THEMES:
-        response.set_cookie(THEME_COOKIE, theme, max_age=YEAR, samesite="Lax", httponly=True)
+        response.set_cookie(cookie, theme, max_age=YEAR, samesite="Lax", httponly=True)
     else:
-        response.delete_cookie(THEME_COOKIE, samesite="Lax")
+        response.delete_cookie(cookie, samesite="Lax")
     return response

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods, require_POST
 
 from boards.access.permissions import Permission, scopes_of
@@ -19,7 +19,6 @@ from boards.views.http import Request, needs, page_actor
 from obeya.errors import AlreadyClosed, InvalidInput
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.VIEW)
 def tokens(request: Request) -> HttpResponse:
@@ -70,4 +69,7 @@ def _page(request: Request, form: TokenForm, *, made: str = "", text: str = "") 
         "text": text,
         "base": request.build_absolute_uri("/").rstrip("/"),
     }
-    return render(request, "api_tokens.html", context, status=form.status)
+    response = render(request, "api_tokens.html", context, status=form.status)
+    if text:
+        add_never_cache_headers(response)
+    return response

@@ -78,7 +78,6 @@ def export_audit(
     response = StreamingHttpResponse(_pieces(lines), content_type=ExportForm(form).media_type)
     disposition = content_disposition_header(as_attachment=True, filename=_file_name(scope, form))
     response["Content-Disposition"] = disposition or "attachment"
-    response["Cache-Control"] = "no-store"
     return response
 
 

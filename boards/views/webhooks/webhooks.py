@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from boards.access.permissions import Permission
@@ -39,7 +39,6 @@ from obeya.webhooks.schedule import DeliveryStatus
 PAGE = 50
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.ADMINISTER)
 def webhooks(request: Request) -> HttpResponse:
@@ -72,7 +71,10 @@ def _warn(request: Request, row: Webhook) -> None:
 def _list(request: Request, form: NewEndpointForm, **more: Any) -> HttpResponse:
     found = queries.endpoints(timezone.now())
     context = {"endpoints": found, **_form_context(form), **more}
-    return render(request, "webhooks.html", context, status=form.status)
+    response = render(request, "webhooks.html", context, status=form.status)
+    if "secret" in context:
+        add_never_cache_headers(response)
+    return response
 
 
 def _form_context(form: EndpointForm) -> dict[str, Any]:
@@ -91,7 +93,6 @@ def _form_context(form: EndpointForm) -> dict[str, Any]:
     }
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.ADMINISTER)
 def webhook(request: Request, uid: uuid.UUID) -> HttpResponse:
@@ -145,10 +146,12 @@ def _one(
         **_form_context(form or ChangedEndpointForm.of(endpoint)),
     }
     sent = form or secret_form or replay_form
-    return render(request, "webhook.html", context, status=sent.status if sent else 200)
+    response = render(request, "webhook.html", context, status=sent.status if sent else 200)
+    # The form contains the whole address, which for a chat is a secret.
+    add_never_cache_headers(response)
+    return response
 
 
-@never_cache
 @require_POST
 @needs(Permission.ADMINISTER)
 def rotate_secret(request: Request, uid: uuid.UUID) -> HttpResponse:
