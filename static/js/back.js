@@ -23,12 +23,16 @@ async function update() {
   }
   // Signed out, or the page no longer exists.
   if (response.redirected || [403, 404].includes(response.status)) location.reload();
-  else if (response.status < 500) await show(fresh);
+  // 400 is a page with an invalid filter.
+  else if (response.ok || response.status === 400) await show(fresh);
 }
 
 async function show(fresh) {
+  // Tokens of forms that are kept are no longer valid after another sign-in.
   const token = fresh.querySelector("[name=csrfmiddlewaretoken]")?.value;
-  for (const input of document.getElementsByName("csrfmiddlewaretoken")) input.value = token;
+  for (const input of document.getElementsByName("csrfmiddlewaretoken")) {
+    if (token) input.value = token;
+  }
   document.getElementById("toasts").append(...fresh.querySelectorAll("#toasts > *"));
   for (const place of [".topbar", "#main"]) {
     const target = document.querySelector(place);
@@ -39,29 +43,30 @@ async function show(fresh) {
   document.dispatchEvent(new Event("pageupdated"));
 }
 
+/* Updates an element, except for forms with typed text. If such a form is no longer on the page, all
+   is left as it was: the server says why when the form is sent. */
 async function morph(target, found) {
-  const kept = new Set(typedFields(target).map((field) => field.form ?? field));
-  const named = [];
-  for (const [number, element] of [...kept].entries()) {
-    const counterpart = counterpartOf(element, found);
-    // Its form is no longer on the page. The server says why when it is sent.
-    if (!counterpart) return;
-    if (!element.id) {
-      // An element with an id keeps its place in the update.
-      element.id = counterpart.id = `kept-${number}`;
-      named.push(element);
-    }
+  const typed = new Set(typedFields(target).map((field) => field.form ?? field));
+  const kept = [...typed].filter((element) => !element.matches("[hx-morph-skip]"));
+  const counterparts = kept.map((element) => counterpartOf(element, found));
+  if (!counterparts.every(Boolean)) return;
+  // An element that has the same id in both is the same to htmx.
+  const unnamed = kept.filter((element) => !element.hasAttribute("id"));
+  kept.forEach((element, place) => {
     element.setAttribute("hx-morph-skip", "");
-  }
+    if (!unnamed.includes(element)) return;
+    for (const each of [element, counterparts[place]]) each.setAttribute("id", `kept-${place}`);
+  });
   await window.htmx.swap({
     text: found.innerHTML, sourceElement: target, target, swap: "innerMorph",
   });
   for (const element of kept) element.removeAttribute("hx-morph-skip");
-  for (const element of named) element.removeAttribute("id");
+  for (const element of unnamed) element.removeAttribute("id");
 }
 
 function counterpartOf(element, found) {
-  if (element.id) return found.querySelector(`#${CSS.escape(element.id)}`);
+  const id = element.getAttribute("id");
+  if (id) return found.querySelector(`#${CSS.escape(id)}`);
   if (!(element instanceof HTMLFormElement)) return null;
   const action = element.getAttribute("action");
   const names = [...element.elements].map((field) => field.name).filter(Boolean);

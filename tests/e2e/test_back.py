@@ -80,6 +80,14 @@ def test_a_review_keeps_its_comment_and_shows_the_new_evidence(
     expect(page.get_by_role("main")).to_contain_text("Approved")
 
 
+def test_a_page_of_the_admin_is_loaded_again(registry: DatabaseRegistry, visit: Visit) -> None:
+    page = visit("/admin/boards/registeredmodel/", user="ada")
+    page.goto("/policies/")
+    registry.register_model("registered-meanwhile")
+    page.go_back()
+    expect(page.get_by_role("link", name="registered-meanwhile")).to_be_visible()
+
+
 def test_after_signing_out_the_page_asks_to_sign_in(board: BoardPage) -> None:
     page = board.page
     page.get_by_role("link", name="Policies").click()
