@@ -69,6 +69,8 @@ class Action(StrEnum):
     METRIC_DEFINED = "metric_definition.set"
     USER_CREATED = "user.created"
     USER_CHANGED = "user.changed"
+    USER_ADOPTED = "user.adopted"
+    GROUP_ADOPTED = "group.adopted"
     TOKEN_CREATED = "api_token.created"  # noqa: S105 - the name of an action
     TOKEN_REVOKED = "api_token.revoked"  # noqa: S105 - the name of an action
     USER_LINK_MADE = "user.link_made"
@@ -133,6 +135,8 @@ _SENTENCES = {
     Action.METRIC_DEFINED: "defined a metric",
     Action.USER_CREATED: "created a user",
     Action.USER_CHANGED: "changed a user",
+    Action.USER_ADOPTED: "recorded a user that existed without an event",
+    Action.GROUP_ADOPTED: "recorded the permissions of a group",
     Action.TOKEN_CREATED: "created an API token",
     Action.TOKEN_REVOKED: "revoked an API token",
     Action.USER_LINK_MADE: "created a sign-in link",

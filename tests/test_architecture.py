@@ -61,10 +61,12 @@ EXCEPTIONS = {
     "boards/access/permissions.py create_groups_after_migrate": (
         "makes the groups after a migration, before anybody could act"
     ),
+    "boards/models/access.py create_user": "is Django's own, in a transaction with its event",
+    "boards/models/access.py create_superuser": "is Django's own, in a transaction with its event",
     "boards/files/blob_store.py place": "stores content, which no row names yet",
     "boards/files/blob_store.py discard": "removes content that no row names any more",
     "boards/triggers.py install": "installs what refuses to change the log",
-    "boards/queries/transfer/whole_export.py snapshot": "begins a transaction that only reads",
+    "boards/queries/facts/snapshot.py snapshot": "begins a transaction that only reads",
     "registry_site/cli/doctor.py _database": "asks SQLite by PRAGMA, which changes nothing",
     "boards/webhooks/new_work.py _data_version": "asks SQLite by PRAGMA, which changes nothing",
     "boards/webhooks/new_work.py _listen": "listens to a channel of PostgreSQL",

@@ -145,3 +145,23 @@ _POINT_OF_SCOPE = {
     Scope.APPROVE: Permission.APPROVE,
     Scope.ADMIN: Permission.EDIT_POLICY,
 }
+
+
+def group_problem(name: str, held: Collection[str]) -> str:
+    """Return how the permissions of a group differ from those in `GROUPS`, "" if they do not.
+
+    `held` has names such as ``boards.promote``. Administrators can hold every permission of the
+    registry's tables.
+    """
+    if name not in GROUPS:
+        return "it is not a group of the registry, and it has no event."
+    wanted = {f"boards.{permission.value}" for permission in GROUPS[name]}
+    more = {
+        each
+        for each in set(held) - wanted
+        if name != "administrator" or not each.startswith("boards.")
+    }
+    if more:
+        return f"it has more permissions than Obeya gives it: {', '.join(sorted(more))}."
+    missing = wanted - set(held)
+    return f"it lacks permissions: {', '.join(sorted(missing))}." if missing else ""

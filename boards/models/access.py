@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.db import models, transaction
+from django.dispatch import Signal
 
 from obeya.names import TOKEN_NAME_MAX
 from obeya.tokens import SHOWN_LENGTH
+
+account_created = Signal()
+"""Sent with a new `user`, in the transaction that creates it. `boards.apps` lets it be logged."""
+
+
+class UserManager(DjangoUserManager["User"]):
+    """Logs the accounts that Django itself creates, as its command `createsuperuser` does."""
+
+    use_in_migrations = False
+
+    def create_user(self, *args: Any, **fields: Any) -> User:
+        """Create an account without permissions, with its event."""
+        with transaction.atomic(using=self.db):
+            user: User = super().create_user(*args, **fields)
+            account_created.send(type(user), user=user)
+        return user
+
+    def create_superuser(self, *args: Any, **fields: Any) -> User:
+        """Create an account with every permission, with its event."""
+        with transaction.atomic(using=self.db):
+            user: User = super().create_superuser(*args, **fields)
+            account_created.send(type(user), user=user)
+        return user
 
 
 class User(AbstractUser):
@@ -20,6 +45,8 @@ class User(AbstractUser):
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     is_service = models.BooleanField("service account", default=False, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username

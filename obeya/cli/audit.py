@@ -59,10 +59,11 @@ def verify(
 ) -> None:
     """Verify every chain of the audit log and list the first broken link of each.
 
-    Reads the database, or only FILE, an export as JSON Lines (- for standard input); with FILE it
-    needs no database and no server.
+    Reads the database, where it also compares every table that the log describes, or only FILE, an
+    export as JSON Lines (- for standard input); with FILE it needs no database and no server.
 
-    Exit status 0: every link is valid; 1: a link is broken; 2: nothing could be verified.
+    Exit status 0: everything matches; 1: a link is broken, or a row differs from the log; 2:
+    nothing could be verified.
     """
     heads = _heads(against) if against else ()
     if file is None:
@@ -126,26 +127,29 @@ def conclude(
     broken: Iterable[BrokenLink],
     kept: Iterable[BrokenLink],
     *,
-    rows: Sequence[str] = (),
+    rows: Sequence[str] | None = None,
+    differences: int = 0,
     compared: int,
 ) -> None:
     """Print the result, and exit with status 1 if anything is broken.
 
-    `broken` are links, `kept` are stored heads that do not match, `rows` are database rows that
-    differ from the log; `compared` is the number of stored heads.
+    `broken` are links, `kept` are stored heads that do not match, `rows` are sentences about the
+    first of the `differences` between the database and the log, None if only a file was read;
+    `compared` is the number of stored heads.
     """
     broken, kept = tuple(broken), tuple(kept)
-    for sentence in (*map(str, (*broken, *kept)), *rows):
+    for sentence in (*map(str, (*broken, *kept)), *(rows or ())):
         click.echo(_printable(sentence), err=True)
     counted = f"{several(chains, 'chain')}, {several(events, 'event')}"
     if broken or kept or rows:
         found = [f"{several(len(broken), 'chain')} broken"] if broken else []
         found += [f"{several(len(kept), 'stored head')} not confirmed"] if kept else []
-        found += [f"{several(len(rows), 'row')} different from the log"] if rows else []
+        found += [f"{several(differences, 'difference')} between tables and log"] if rows else []
         click.echo(f"{counted}: {', '.join(found)}.", err=True)
         click.get_current_context().exit(1)
     heads = f", {several(compared, 'stored head')} confirmed" if compared else ""
-    click.echo(f"{counted}: every link is valid{heads}.")
+    tables = "" if rows is None else ", all tables match"
+    click.echo(f"{counted}: every link is valid{tables}{heads}.")
 
 
 def several(number: int, thing: str) -> str:

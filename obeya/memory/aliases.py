@@ -43,10 +43,10 @@ def update_aliases(
             departed=departed[governed.bound_stage],
         )
         for alias, version in changes.items():
-            _point(store, model, alias, version)
+            point_alias(store, model, alias, version)
 
 
-def _point(store: MemoryStore, model: Model, alias: str, version: int | None) -> None:
+def point_alias(store: MemoryStore, model: Model, alias: str, version: int | None) -> None:
     """Set an alias to a version, or (None) remove it, and append the event."""
     old = model.aliases.pop(alias, None)
     if version is None:
@@ -66,7 +66,7 @@ def set_alias(store: MemoryStore, name: str, alias: str, version: int) -> None:
     facts = _facts(store, model, alias, found)
     if facts is not None:
         check_set(facts, store.workflow)
-    _point(store, model, alias, found.version)
+    point_alias(store, model, alias, found.version)
 
 
 def delete_alias(store: MemoryStore, name: str, alias: str) -> None:
@@ -78,7 +78,7 @@ def delete_alias(store: MemoryStore, name: str, alias: str) -> None:
     facts = _facts(store, model, stored, model.versions[model.aliases[stored]])
     if facts is not None:
         check_delete(facts)
-    _point(store, model, stored, None)
+    point_alias(store, model, stored, None)
 
 
 def _facts(

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from obeya import names
 from obeya.errors import AlreadyExists
-from obeya.memory.aliases import update_aliases
+from obeya.memory.aliases import point_alias, update_aliases
 from obeya.memory.rows import Model
 from obeya.memory.store import MemoryStore
 from obeya.metrics import metric_document
@@ -127,11 +127,12 @@ def delete_version(store: MemoryStore, name: str, version: int) -> None:
     """Delete a version with its aliases, and close its open requests and alerts."""
     model, found = store.find(name, version)
     del model.versions[found.version]
-    model.aliases = {a: n for a, n in model.aliases.items() if n != found.version}
     model.entered[found.stage].remove(found.version)
     store.append(model.chain, Action.VERSION_DELETED, version=found.version, from_stage=found.stage)
     store.left(model, found.version, None)
     update_aliases(store, model, {found.stage: [found.version]})
+    for alias in sorted(a for a, n in model.aliases.items() if n == found.version):
+        point_alias(store, model, alias, None)
 
 
 def delete_model(store: MemoryStore, name: str) -> None:

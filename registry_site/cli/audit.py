@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from obeya.audit.heads import ChainHead, heads_as_json
-from obeya.cli.audit import conclude
+from obeya.cli.audit import conclude, several
 from obeya.cli.options import database_options
 from registry_site.cli._options import Misconfigured, set_up_existing
 
@@ -21,7 +21,7 @@ def audit() -> None:
 @audit.command
 @database_options
 def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
-    """Recompute every chain in the database; `obeya.cli.audit` hands over to this."""
+    """Recompute every chain, and compare the tables; `obeya.cli.audit` hands over to this."""
     set_up_existing(**options)
 
     from django.db import DatabaseError
@@ -41,12 +41,20 @@ def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
     except DatabaseError as error:
         # A user with read-only access can verify too.
         click.echo(f"The result was not stored for the audit page: {error}", err=True)
+    if report.partial:
+        click.echo(
+            f"{several(report.partial, 'row')} not fully covered: their events were written before "
+            "Obeya recorded every column."
+        )
+    if report.erased:
+        click.echo(f"{several(report.erased, 'text')} erased; the log has the digests.")
     conclude(
         report.chains,
         report.events,
         report.broken,
         report.kept,
         rows=report.rows,
+        differences=report.differences,
         compared=len(heads),
     )
 

@@ -74,13 +74,8 @@ def export(directory: Path, *, as_json: bool, **options: Any) -> None:
 
 def _write(draft: Path, *, quiet: bool) -> Manifest:
     from boards.files import blob_store
-    from boards.queries.transfer.whole_export import (
-        NOUNS,
-        count_rows,
-        documents,
-        snapshot,
-        stored_blobs,
-    )
+    from boards.queries.facts.snapshot import snapshot
+    from boards.queries.transfer.whole_export import NOUNS, count_rows, documents, stored_blobs
 
     files: dict[str, ExportFile] = {}
     count = total = 0
@@ -112,13 +107,23 @@ def import_() -> None:
 @import_.command("obeya")
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Verify everything and change nothing.")
+@click.option(
+    "--adopt-accounts",
+    is_flag=True,
+    help="Record accounts and groups whose permissions the log does not support, as adopted.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @database_options
-def from_obeya(directory: Path, *, dry_run: bool, as_json: bool, **options: Any) -> None:
+def from_obeya(
+    directory: Path, *, dry_run: bool, adopt_accounts: bool, as_json: bool, **options: Any
+) -> None:
     """Restore an export of `obeya export DIRECTORY` into an empty installation.
 
     Creates the data directory and the tables if they are missing. They must never have been used by
-    a server. All chains, digests and references are verified: everything is imported or nothing.
+    a server. All chains, digests and references are verified, and all data is compared with the
+    log: everything is imported or nothing. Accounts with permissions that the log does not support
+    are refused.
+
     No account has a password afterwards: create sign-in links with obeya user link NAME.
     """
     try:
@@ -133,13 +138,21 @@ def from_obeya(directory: Path, *, dry_run: bool, as_json: bool, **options: Any)
 
     _start.prepare()
     try:
-        _bring(directory, manifest, dry_run=dry_run, quiet=as_json)
+        adopt_at = datetime.now(UTC) if adopt_accounts else None
+        _bring(directory, manifest, dry_run=dry_run, adopt_at=adopt_at, quiet=as_json)
     except DatabaseError as error:
         raise Misconfigured(f"The database cannot be used: {error}") from error
     _say(manifest, directory, as_json=as_json, deed="Verified" if dry_run else "Imported")
 
 
-def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -> None:
+def _bring(
+    directory: Path,
+    manifest: Manifest,
+    *,
+    dry_run: bool,
+    adopt_at: datetime | None,
+    quiet: bool,
+) -> None:
     from boards.files import blob_store
     from boards.queries.transfer.whole_export import NOUNS
     from boards.registry.transfer.whole_import import NotEmpty, import_rows, require_empty
@@ -162,7 +175,7 @@ def _bring(directory: Path, manifest: Manifest, *, dry_run: bool, quiet: bool) -
                 told(1)
 
             lines = partial(_lines, directory, manifest, told)
-            import_rows(lines=lines, dry_run=dry_run)
+            import_rows(lines=lines, dry_run=dry_run, adopt_at=adopt_at)
     except NotEmpty as error:
         raise Unusable(str(error)) from error
     except BaseException as error:

@@ -304,7 +304,7 @@ def test_accounts_and_the_audit_log(data):
     verified = run(data, "audit", "verify")
     assert (verified.returncode, verified.stdout) == (
         0,
-        "1 chain, 3 events: every link is valid.\n",
+        "1 chain, 3 events: every link is valid, all tables match.\n",
     )
 
 

@@ -12,7 +12,8 @@ from django.db import connection
 
 from boards import triggers
 from boards.models import RegisteredModel
-from boards.queries.transfer.whole_export import NOUNS, documents, snapshot
+from boards.queries.facts.snapshot import snapshot
+from boards.queries.transfer.whole_export import NOUNS, documents
 from obeya.transfer.whole_export import (
     ExportFile,
     Manifest,

@@ -19,13 +19,17 @@ VALUE_MAX = 300
 
 # The keys of an event's data that are not shown in their raw form.
 _ELSEWHERE = {
+    "address_digest",
     "alias",
     "archive_existing",
     "check",
     "check_digest",
+    "checked_policy",
+    "findings_digest",
     "guardrail",
     "imported",
     "key",
+    "link_digest",
     "metrics",
     "new",
     "old",
@@ -36,6 +40,7 @@ _ELSEWHERE = {
     "request",
     "requirements",
     "revision",
+    "secret_digest",
     "tags",
     "waiver",
 }

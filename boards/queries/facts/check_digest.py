@@ -13,6 +13,11 @@ def check_digest(check: models.PolicyCheck) -> str:
     return document_digest(digested_document(check))
 
 
+def revision_reference(stage: str, number: int, *, is_default: bool) -> dict[str, Any]:
+    """Return the document that identifies the policy revision of a check in its event."""
+    return {"default": is_default, "stage": stage, "revision": number}
+
+
 def digested_document(check: models.PolicyCheck) -> dict[str, Any]:
     """Return the document that the digest is computed from."""
     return {

@@ -6,14 +6,12 @@ A document is a row: its columns by their names, references as the ids of rows i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import Group, Permission
-from django.db import connection, transaction
 from django.db.models import Field, JSONField, Model
 
 from boards import models
@@ -123,24 +121,6 @@ HELD: Mapping[str, tuple[type[Model], str, Callable[[], dict[str, int]]]] = {
     ),
 }
 """Groups and permissions of accounts: the table, its column, and the ids by name."""
-
-
-@contextmanager
-def snapshot() -> Iterator[None]:
-    """Read one consistent state of all tables inside, whatever is written meanwhile."""
-    if connection.vendor == "sqlite":
-        # One of Django's transactions would take the lock of all writers.
-        with connection.cursor() as cursor:
-            cursor.execute("BEGIN DEFERRED")
-        try:
-            yield
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute("ROLLBACK")
-        return
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        yield
 
 
 def documents(noun: Noun) -> Iterator[dict[str, Any]]:

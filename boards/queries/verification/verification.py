@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from boards import models
-from boards.queries.verification.rows_verification import differing_rows
+from boards.queries.facts.snapshot import snapshot
+from boards.queries.verification.accounts import compare_site, read_names
+from boards.queries.verification.comparison import Comparison, Tables
 from obeya.audit import chain as audit
 from obeya.audit.chain import (
     BrokenLink,
@@ -20,8 +23,11 @@ from obeya.audit.chain import (
     read_canonical_text,
 )
 from obeya.audit.heads import ChainHead, KeptHeads
+from obeya.audit.replay.replay import Replay
 
-ROWS_MAX = 1_000
+# The rows of so many models, or of models with so many events, are read together.
+MODELS_AT_ONCE = 100
+EVENTS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +35,8 @@ class VerificationReport:
     """The number of recomputed chains and events, and how far each chain is intact.
 
     `kept` are the heads stored elsewhere that are no longer in the chains; `rows` are sentences
-    about rows outside the log that contradict it, the first thousand of them.
+    about rows outside the log that contradict it, the first thousand of `differences`. `partial`
+    rows have a column that their events do not state; `erased` texts have only a digest in the log.
     """
 
     chains: int
@@ -37,6 +44,9 @@ class VerificationReport:
     ends: tuple[ChainVerification, ...]
     kept: tuple[BrokenLink, ...] = ()
     rows: tuple[str, ...] = ()
+    differences: int = 0
+    partial: int = 0
+    erased: int = 0
 
     @property
     def broken(self) -> tuple[BrokenLink, ...]:
@@ -44,50 +54,128 @@ class VerificationReport:
         return tuple(end.broken for end in self.ends if end.broken)
 
 
-def verify_chains(heads: tuple[ChainHead, ...] = ()) -> VerificationReport:
+def verify_chains(
+    heads: tuple[ChainHead, ...] = (), *, with_rows: bool = True
+) -> VerificationReport:
     """Recompute every chain; compare each text with its row's columns and each head with its end.
 
-    `heads` are heads stored elsewhere, which must still be in the chains; so must what was verified
-    before. Reads the whole log once, in the order of the chains; memory use does not grow with its
-    length. A chain's head is read in the same statement as its events, so that concurrent writes do
-    not look like a break.
+    With `with_rows`, the events are replayed too, and every table that the log describes is
+    compared with the result. `heads` are heads stored elsewhere, which must still be in the chains;
+    so must what was verified before. Reads the whole log once, in the order of the chains, and the
+    tables for many models at a time; memory use grows with the largest model, not with the log.
+    Everything is read from one state of the database, so that concurrent writes do not look like a
+    break.
     """
-    known = {
-        row.pk: (str(row.uid), (row.chain_length, row.chain_hash))
-        for row in models.RegisteredModel.objects.only("uid", "chain_length", "chain_hash")
-    }
-    site = models.SiteChain.objects.first()
-    ends: list[ChainVerification] = []
-    events = 0
-    seen: set[int | None] = set()
-    kept, before = KeptHeads(heads), KeptHeads(_verified_before(), "an earlier verification")
+    with snapshot():
+        return _Verification(heads, with_rows=with_rows).run()
 
-    for (model_id, chain, head), rows in groupby(_events(), key=_place):
-        seen.add(model_id)
-        verification = ChainVerification(chain)
+
+class _Verification:
+    """One verification of every chain."""
+
+    def __init__(self, heads: tuple[ChainHead, ...], *, with_rows: bool) -> None:
+        self._kept = KeptHeads(heads)
+        self._before = KeptHeads(_verified_before(), "an earlier verification")
+        self._ends: list[ChainVerification] = []
+        self._events = 0
+        self._comparison = Comparison(read_names()) if with_rows else None
+        self._states: dict[int, Tables] = {}
+        self._waiting = 0
+
+    def run(self) -> VerificationReport:
+        """Verify, and return the report."""
+        known = {
+            row.pk: (row.name, str(row.uid), (row.chain_length, row.chain_hash))
+            for row in models.RegisteredModel.objects.only(
+                "name", "uid", "chain_length", "chain_hash"
+            )
+        }
+        site = models.SiteChain.objects.first()
+        seen: set[int | None] = set()
+        for (model_id, chain, head), rows in groupby(_events(), key=_place):
+            seen.add(model_id)
+            name = "registry" if model_id is None else known[model_id][0]
+            self._verify(model_id, name, chain, head, rows)
+        if None not in seen:
+            if site is not None and site.chain_length:
+                self._ends.append(_missing(str(site.uid), site.chain_length))
+            self._compare(None, Replay(), 0)
+        for model_id, (_, chain, head) in known.items():
+            if model_id not in seen:
+                if head != (0, audit.GENESIS):
+                    self._ends.append(_missing(chain, head[0]))
+                self._compare(model_id, Replay(), 0)
+        self._compare_waiting()
+        found = self._comparison
+        return VerificationReport(
+            chains=len(seen),
+            events=self._events,
+            ends=_with_names(_held_against(self._ends, self._before)),
+            kept=self._kept.problems(),
+            rows=tuple(found.sentences) if found else (),
+            differences=found.differences if found else 0,
+            partial=found.partial if found else 0,
+            erased=found.erased if found else 0,
+        )
+
+    def _verify(
+        self,
+        model_id: int | None,
+        name: str,
+        chain: str,
+        head: tuple[int, str],
+        rows: Iterator[models.AuditEvent],
+    ) -> None:
+        verification, replay, count = ChainVerification(chain), Replay(), 0
+        is_readable = True
         for row in rows:
-            events += 1
-            for known_heads in (kept, before):
+            count += 1
+            for known_heads in (self._kept, self._before):
                 known_heads.see(chain, row.sequence, row.hash)
-            _add(verification, row)
+            members = _members(row)
+            _add(verification, row, members)
+            if self._comparison is None:
+                continue
+            if members is None:
+                is_readable = False
+            else:
+                replay.add(members, [text.role for text in row.texts.all()])
+        self._events += count
         verification.end(head)
         if verification.broken:
             # The next verification begins with the first event again: more of the chain may change
             # before the break is repaired.
             verification = ChainVerification(chain, broken=verification.broken)
-        ends.append(verification)
-    for model_id, (chain, head) in known.items():
-        if model_id not in seen and head != (0, audit.GENESIS):
-            ends.append(_missing(chain, head[0]))
-    if site is not None and None not in seen and site.chain_length:
-        ends.append(_missing(str(site.uid), site.chain_length))
-    return VerificationReport(
-        chains=len(seen),
-        events=events,
-        ends=_with_names(_held_against(ends, before)),
-        kept=kept.problems(),
-        rows=tuple(islice(differing_rows(), ROWS_MAX)),
-    )
+        self._ends.append(verification)
+        if self._comparison is not None and is_readable:
+            for problem in replay.problems:
+                self._comparison.report(name, problem)
+            self._compare(model_id, replay, count)
+
+    def _compare(self, model_id: int | None, replay: Replay, events: int) -> None:
+        """Compare the rows of a chain: those of the site now, those of models together."""
+        if self._comparison is None:
+            return
+        if model_id is None:
+            compare_site(self._comparison, replay.tables(), now=datetime.now(UTC))
+            return
+        self._states[model_id] = replay.tables()
+        self._waiting += events
+        if len(self._states) >= MODELS_AT_ONCE or self._waiting >= EVENTS_AT_ONCE:
+            self._compare_waiting()
+
+    def _compare_waiting(self) -> None:
+        if self._comparison is not None and self._states:
+            self._comparison.compare_models(self._states)
+        self._states, self._waiting = {}, 0
+
+
+def _members(row: models.AuditEvent) -> dict[str, Any] | None:
+    """Return the members of an event, None if its text cannot be read."""
+    try:
+        return read_canonical_text(row.canonical_text)
+    except UnreadableText:
+        return None
 
 
 def _verified_before() -> tuple[ChainHead, ...]:
@@ -234,7 +322,7 @@ def _verify_on(behind: _Behind, limit: int) -> tuple[ChainVerification, int]:
         if seen == limit:
             return verification, seen
         seen += 1
-        _add(verification, row)
+        _add(verification, row, _members(row))
         if verification.broken:
             return verification, seen
     verification.end(behind.head)
@@ -255,26 +343,24 @@ def _from(behind: _Behind) -> QuerySet[models.AuditEvent]:
     )
 
 
-def _add(verification: ChainVerification, row: models.AuditEvent) -> None:
+def _add(
+    verification: ChainVerification, row: models.AuditEvent, members: Mapping[str, Any] | None
+) -> None:
     """Verify the next event of a chain: the link, and the columns beside its text."""
     if verification.broken:
         return
-    column = _differing_column(row)
+    column = "canonical_text" if members is None else _differing_column(row, members)
     verification.add(
         Link(row.sequence, row.canonical_text, row.hash),
         f"its column {column} differs from the hashed text." if column else None,
     )
 
 
-def _differing_column(row: models.AuditEvent) -> str | None:
+def _differing_column(row: models.AuditEvent, record: Mapping[str, Any]) -> str | None:
     """Return the first column that differs from the hashed text, None if all agree.
 
     An erased free text does not count as a difference; a changed one does.
     """
-    try:
-        record = read_canonical_text(row.canonical_text)
-    except UnreadableText:
-        return "canonical_text"
     digests = record["texts"]
     columns = {
         "occurred_at": audit.timestamp(row.occurred_at),

@@ -14,6 +14,7 @@ from django.db.models import Q
 from boards.access.actors import Actor
 from boards.access.permissions import Permission, scopes_of
 from boards.models import ApiToken, User
+from boards.queries.facts.credential_digests import token_digest
 from boards.queries.facts.token_list import valid_tokens
 from boards.registry.accounts.users import create_account
 from boards.registry.commit import writing_site
@@ -117,6 +118,7 @@ def create_token(
                 "scopes": row.scopes,
                 "models": row.model_globs,
                 "expires_at": row.expires_at.isoformat(),
+                "secret_digest": token_digest(row),
             },
             texts={"name": name},
         )

@@ -11,15 +11,17 @@ from typing import Any
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from boards.access.actors import Actor
 from boards.access.permissions import GROUPS, Permission
 from boards.models import OneTimeLink, User
 from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
+from boards.queries.facts.credential_digests import link_digest
 from boards.registry.commit import ChainWrite, writing_site
-from obeya.audit.chain import SYSTEM_ACTOR
+from obeya.audit.chain import SYSTEM_ACTOR, timestamp
 from obeya.errors import AlreadyExists, InvalidInput
-from obeya.records import Action
+from obeya.records import Action, Channel
 
 ADMINISTRATOR = "administrator"
 LINK_LIFETIME = timedelta(days=1)
@@ -104,8 +106,13 @@ def create_account(
     )
     user.save(force_insert=True)
     user.groups.add(Group.objects.get(name=group))
+    flags = {"is_staff": user.is_staff, "is_superuser": user.is_superuser}
     service = {"service": True} if is_service else {}
-    write.record(Action.USER_CREATED, data={"user": str(user.uid), "group": group, **service})
+    write.record(
+        Action.USER_CREATED,
+        data={"user": str(user.uid), "group": group, **flags, **service},
+        texts={"username": username},
+    )
     return user
 
 
@@ -123,20 +130,20 @@ def record_user_change(
     actor: Actor,
     at: datetime,
 ) -> None:
-    """Log that the admin created an account or changed columns of it.
+    """Log that Django created an account or changed columns of it, such as the admin.
 
-    The admin has written the account in the same transaction. `fields` are the columns changed: the
-    log contains their names but not their values, except for those that are permissions. `before`
-    is what the account had before the change; the event lists the names of groups and permissions
-    that were added or removed. A change of the password invalidates the account's open sign-in
-    links.
+    Django has written the account in the same transaction. `fields` are the columns changed: the
+    log contains their names but not their values, except for those that are permissions and, as a
+    text, the username. `before` is what the account had before the change; the event lists the
+    names of groups and permissions that were added or removed. A change of the password invalidates
+    the account's open sign-in links.
 
     Raises:
         NotAllowed: the actor does not have the administer permission.
     """
     actor.require(Permission.ADMINISTER, None)
     after = account_permissions(user)
-    data: dict[str, Any] = {flag: getattr(user, flag) for flag in _FLAGS if flag in fields}
+    data: dict[str, Any] = {flag: getattr(user, flag) for flag in _FLAGS if made or flag in fields}
     for held, then, now in (
         ("groups", before.groups, after.groups),
         ("permissions", before.permissions, after.permissions),
@@ -150,6 +157,18 @@ def record_user_change(
             {key: value for key, value in data.items() if value != []},
             action=Action.USER_CREATED if made else Action.USER_CHANGED,
         )
+
+
+def record_created_account(user: User, **_: Any) -> None:
+    """Log an account that Django created, as its command does. Receiver of `account_created`."""
+    record_user_change(
+        user=user,
+        made=True,
+        fields=(),
+        before=AccountPermissions(),
+        actor=Actor(None, Channel.CLI),
+        at=timezone.now(),
+    )
 
 
 def set_password(*, user: User, password: str, actor: Actor, at: datetime) -> None:
@@ -173,8 +192,8 @@ def set_password(*, user: User, password: str, actor: Actor, at: datetime) -> No
 def create_sign_in_link(*, user: User, actor: Actor, at: datetime) -> str:
     """Create a sign-in link for `user` and return its token.
 
-    It works once, within a day; older unused links stop working. The event contains the account,
-    and nothing of the token.
+    It works once, within a day; older unused links stop working. The event contains the account
+    and a digest of the stored hash, from which the token cannot be computed.
 
     Raises:
         NotAllowed: the actor does not have the administer permission.
@@ -183,10 +202,20 @@ def create_sign_in_link(*, user: User, actor: Actor, at: datetime) -> str:
     token = secrets.token_urlsafe(32)
     with writing_site(actor=actor, at=at) as write:
         _end_links(user)
-        OneTimeLink.objects.create(
-            user=user, token_hash=_digest(token), created_at=at, expires_at=at + LINK_LIFETIME
+        link = OneTimeLink.objects.create(
+            user=user,
+            token_hash=_digest(token),
+            created_at=write.at,
+            expires_at=write.at + LINK_LIFETIME,
         )
-        write.record(Action.USER_LINK_MADE, data={"user": str(user.uid)})
+        write.record(
+            Action.USER_LINK_MADE,
+            data={
+                "user": str(user.uid),
+                "link_digest": link_digest(link),
+                "expires_at": timestamp(link.expires_at),
+            },
+        )
     return token
 
 
@@ -228,7 +257,12 @@ def _record_change(
 ) -> None:
     if "password" in fields:
         _end_links(user)
-    write.record(action, data={"user": str(user.uid), "fields": sorted(fields), **more})
+    is_named = action is Action.USER_CREATED or "username" in fields
+    write.record(
+        action,
+        data={"user": str(user.uid), "fields": sorted(fields), **more},
+        texts={"username": user.username} if is_named else None,
+    )
 
 
 def _end_links(user: User) -> None:

@@ -16,6 +16,7 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.files import blob_store
 from boards.files.blob_store import Body
+from boards.queries.facts.findings_digest import findings_digest
 from boards.queries.facts.visible_models import visible_models
 from boards.registry.commit import ModelWrite, lock_site, writing_model
 from obeya.artifacts.findings import InspectedFile, findings_of, warnings_of
@@ -164,6 +165,8 @@ def attach_files(write: ModelWrite, row: models.ModelVersion, content: NamedCont
             "size": size,
             "files": len(content.entries),
             "warnings": len(found["artifact_warnings"]) + len(found["artifact_code"]),
+            "findings_digest": findings_digest(row),
+            "inspector": row.artifact_inspector,
             "old": old if old["digest"] or old["size"] is not None else None,
         },
     )

@@ -15,6 +15,7 @@ from django.utils import timezone
 from boards import models
 from boards.access.actors import SYSTEM, Actor
 from boards.files.stored_content import DamagedContent, StoredContent
+from boards.queries.facts.findings_digest import findings_digest
 from boards.registry.artifacts.artifacts import file_warnings
 from boards.registry.artifacts.damage import mark_damaged
 from boards.registry.commit import writing_model
@@ -150,6 +151,7 @@ def _record(row: models.ModelVersion, *, actor: Actor, at: datetime) -> Inspecte
                     "inspector": found["artifact_inspector"],
                     "warnings": len(found["artifact_warnings"]),
                     "code": len(found["artifact_code"]),
+                    "findings_digest": findings_digest(version),
                     "old": old,
                 },
             )

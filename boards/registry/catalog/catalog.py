@@ -11,7 +11,7 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.registry.commit import writing_model
 from boards.registry.transitions.alerts import clear_andons
-from boards.registry.transitions.aliases import update_aliases
+from boards.registry.transitions.aliases import point_alias, update_aliases
 from boards.registry.transitions.champion import update_champion
 from boards.registry.transitions.open_requests import settle_requests, withdraw_requests
 from obeya import names
@@ -104,7 +104,6 @@ def delete_version(*, name: str, version: int, actor: Actor, at: datetime) -> No
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)
         stage = Stage(row.stage)
-        models.Alias.objects.filter(version=row).delete()
         write.update_version(row, deleted_at=write.at)
         write.count(stage, -1)
         write.record(Action.VERSION_DELETED, version=row, from_stage=stage)
@@ -112,6 +111,9 @@ def delete_version(*, name: str, version: int, actor: Actor, at: datetime) -> No
         clear_andons(write, version=row)
         update_champion(write)
         update_aliases(write, {stage: [row.number]})
+        for alias in models.Alias.objects.filter(version=row).order_by("name"):
+            alias.version = row
+            point_alias(write, alias.name, None, alias)
 
 
 def delete_model(*, name: str, actor: Actor, at: datetime) -> None:
@@ -123,13 +125,15 @@ def delete_model(*, name: str, actor: Actor, at: datetime) -> None:
         models.ModelVersion.objects.filter(model=write.model, deleted_at=None).update(
             deleted_at=write.at
         )
-        models.Alias.objects.filter(model=write.model).delete()
+        aliases = models.Alias.objects.filter(model=write.model)
+        pointed = dict(aliases.order_by("name").values_list("name", "version__number"))
+        aliases.delete()
         write.change(
             deleted_at=write.at,
             champion_id=None,
             **{f"{stage.value}_count": 0 for stage in Stage},
         )
-        write.record(Action.MODEL_DELETED)
+        write.record(Action.MODEL_DELETED, data={"aliases": pointed} if pointed else None)
 
 
 def _require_free_name(name: str) -> None:

@@ -1,11 +1,13 @@
 """The write that restores a whole export into an empty installation.
 
-It writes no events: the log is imported unchanged.
+The log is imported unchanged. Events are added only for accounts that it does not support, if that
+is requested.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -22,11 +24,15 @@ from django.db import (
 from django.db.models import Field, Model
 
 from boards import models
+from boards.access.actors import Actor
 from boards.queries.transfer.whole_export import HELD, NOUNS, Noun, written
 from boards.queries.verification.verification import verify_chains
+from boards.registry.accounts.adoption import adopt_accounts, unsupported_accounts
+from obeya.records import Channel
 from obeya.transfer.whole_export import BrokenExport
 
 CHUNK = 1_000
+NAMES_SHOWN = 10
 Lines = Callable[[str], Iterator[tuple[int, dict[str, Any]]]]
 ID_MAX = 2**63 - 1
 
@@ -49,11 +55,14 @@ def require_empty() -> None:
             )
 
 
-def import_rows(*, lines: Lines, dry_run: bool = False) -> Mapping[str, int]:
+def import_rows(
+    *, lines: Lines, dry_run: bool = False, adopt_at: datetime | None = None
+) -> Mapping[str, int]:
     """Import everything with its ids, and verify it. Return the number of rows of each file.
 
     `lines` returns the numbered documents of a file, by the file's name. Everything is imported or
-    nothing; with `dry_run` nothing is.
+    nothing; with `dry_run` nothing is. Accounts whose permissions the log does not support are
+    refused, or recorded as adopted at the time `adopt_at`.
 
     Raises:
         NotEmpty: the installation is not empty.
@@ -68,6 +77,8 @@ def import_rows(*, lines: Lines, dry_run: bool = False) -> Mapping[str, int]:
         for pk, champion in champions:
             models.RegisteredModel.objects.filter(pk=pk).update(champion=champion)
         _check_references()
+        if adopt_at is not None:
+            adopt_accounts(actor=Actor(None, Channel.IMPORT), at=adopt_at)
         _verify()
         _continue_ids()
         if dry_run:
@@ -186,7 +197,21 @@ def _verify() -> None:
     problems = [*map(str, report.broken), *report.rows]
     if problems:
         more = f" There are {len(problems) - 1:,} more." if len(problems) > 1 else ""
-        raise BrokenExport(f"The imported audit log is not valid. {problems[0]}{more}")
+        raise BrokenExport(
+            f"The imported audit log is not valid. {problems[0]}{more}{_about_accounts()}"
+        )
+
+
+def _about_accounts() -> str:
+    """Return a sentence about the accounts that the log does not support, "" if there are none."""
+    names = unsupported_accounts().names
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+    return (
+        f" The log does not support the permissions of {', '.join(names[:NAMES_SHOWN])}{more}. If "
+        "they are right, import with --adopt-accounts, which records them in the log."
+    )
 
 
 def _continue_ids() -> None:

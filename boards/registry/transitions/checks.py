@@ -8,7 +8,7 @@ from typing import Any
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
-from boards.queries.facts.check_digest import check_digest
+from boards.queries.facts.check_digest import check_digest, revision_reference
 from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.open_requests import OpenRequest
 from boards.registry.commit import writing_model
@@ -84,9 +84,20 @@ def _stored_artifact(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def check_reference(check: models.PolicyCheck) -> dict[str, str]:
-    """Return an event's reference to a stored check: its id and the digest of its content."""
-    return {"check": str(check.uid), "check_digest": check_digest(check)}
+def check_reference(check: models.PolicyCheck) -> dict[str, Any]:
+    """Return an event's reference to a stored check: its id, the digest of its content, its policy.
+
+    The policy is that of the model or the default policy, with its revision; None if there is none.
+    """
+    revision = check.policy_revision
+    policy = revision and revision_reference(
+        revision.stage, revision.number, is_default=revision.model_id is None
+    )
+    return {
+        "check": str(check.uid),
+        "check_digest": check_digest(check),
+        "checked_policy": policy,
+    }
 
 
 def _waiver_document(waiver: Waiver) -> dict[str, Any]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from boards import models
 from boards.access.actors import SYSTEM
 from boards.queries.facts.evidence import MoveFacts
@@ -19,8 +16,7 @@ def close_request(
     version: models.ModelVersion,
     status: RequestStatus,
     *,
-    digest: str = "",
-    data: Mapping[str, Any] | None = None,
+    digest: str,
     comment: str = "",
 ) -> None:
     """Close an open request, with its event. `digest` is that of the current evidence."""
@@ -34,7 +30,7 @@ def close_request(
         version=version,
         from_stage=Stage(request.from_stage),
         to_stage=Stage(request.to_stage),
-        data={"request": str(request.uid), **(data or {})},
+        data={"request": str(request.uid), "evidence_digest": digest},
         texts={"comment": comment},
     )
 

@@ -16,6 +16,7 @@ from boards.registry.commit import ModelWrite, writing_model
 from boards.registry.transitions.moves import keep_check, make_move, read_facts
 from boards.registry.transitions.open_requests import close_request, expire_requests, present_digest
 from obeya import names
+from obeya.audit.chain import timestamp
 from obeya.errors import AlreadyExists, NotFound
 from obeya.records import Action
 from obeya.refusals import refuse
@@ -74,7 +75,11 @@ def request_transition(
             version=row,
             from_stage=from_stage,
             to_stage=stage,
-            data={"request": str(request.uid), "archive_existing": intent.archive_existing},
+            data={
+                "request": str(request.uid),
+                "archive_existing": intent.archive_existing,
+                "expires_at": timestamp(request.expires_at),
+            },
             texts={"reason": reason},
         )
         return request
@@ -130,7 +135,6 @@ def review(
             evidence_digest=digest,
             voted_at=write.at,
         )
-        data = {"evidence_digest": digest}
         if decision is Decision.REJECT:
             close_request(
                 write,
@@ -138,7 +142,6 @@ def review(
                 row,
                 RequestStatus.REJECTED,
                 digest=digest,
-                data=data,
                 comment=comment,
             )
             return request
@@ -147,7 +150,7 @@ def review(
             version=row,
             from_stage=Stage(request.from_stage),
             to_stage=Stage(request.to_stage),
-            data={"request": str(request.uid), **data},
+            data={"request": str(request.uid), "evidence_digest": digest},
             texts={"comment": comment},
         )
         _promote_by_itself(write, row, request)

@@ -15,6 +15,7 @@ from boards import models
 from boards.access.actors import SYSTEM, Actor, display_name
 from boards.access.permissions import Permission
 from boards.access.sealing import seal
+from boards.queries.facts.credential_digests import address_digest
 from boards.queries.facts.webhooks import subscription_of_row
 from boards.registry.commit import ChainWrite, writing_site
 from boards.registry.messages import OutgoingMessage, send
@@ -63,7 +64,7 @@ def create_webhook(
             **values,
             target=target.value,
             sealed_secret=seal(secret),
-            created_at=at,
+            created_at=write.at,
             created_by=actor.user,
         )
         _record(write, Action.WEBHOOK_CREATED, row)
@@ -133,7 +134,7 @@ def rotate_secret(
             row,
             sealed_secret=seal(secret),
             sealed_previous=row.sealed_secret if overlap_hours else "",
-            previous_until=at + timedelta(hours=overlap_hours) if overlap_hours else None,
+            previous_until=write.at + timedelta(hours=overlap_hours) if overlap_hours else None,
             revision=row.revision + 1,
         )
         _record(write, Action.WEBHOOK_SECRET_ROTATED, row, overlap_hours=overlap_hours)
@@ -176,7 +177,7 @@ def disable_webhook(
     with writing_site(actor=actor, at=at) as write:
         row = _held(uid)
         if row.disabled_at is None:
-            _change(row, disabled_at=at, disabled_reason=reason, revision=row.revision + 1)
+            _change(row, disabled_at=write.at, disabled_reason=reason, revision=row.revision + 1)
             _cancel_pending(row, at)
             _record(write, Action.WEBHOOK_DISABLED, row, texts={"reason": reason})
     return row
@@ -192,7 +193,7 @@ def remove_webhook(*, uid: uuid.UUID, actor: Actor, at: datetime) -> models.Webh
     actor.require(Permission.ADMINISTER, None)
     with writing_site(actor=actor, at=at) as write:
         row = _held(uid)
-        _change(row, removed_at=at, revision=row.revision + 1)
+        _change(row, removed_at=write.at, revision=row.revision + 1)
         _cancel_pending(row, at)
         _record(write, Action.WEBHOOK_REMOVED, row)
     return row
@@ -273,6 +274,7 @@ def _record(
             "target": row.target,
             # The rest of an address may be all that is needed to post to a chat.
             "address": shown_address(Target(row.target), row.address),
+            "address_digest": address_digest(row),
             "types": list(subscription.types),
             "models": list(subscription.models),
             "stages": [stage.value for stage in subscription.stages],

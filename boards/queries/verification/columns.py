@@ -1,0 +1,114 @@
+"""Kinds of columns: how a value is read from a row, and compared with what the log says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from obeya.audit.chain import SYSTEM_ACTOR, document_digest, text_digest
+from obeya.audit.replay.state import Text
+
+Values = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Names:
+    """What references mean: ids of accounts, models and versions as the log has them."""
+
+    accounts: dict[int, str] = field(default_factory=dict)
+    usernames: dict[str, str] = field(default_factory=dict)
+    models: dict[int, str] = field(default_factory=dict)
+    versions: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def account(self, pk: int | None) -> str:
+        """Return the stable id of an account; None is the registry itself."""
+        return SYSTEM_ACTOR if pk is None else self.accounts.get(pk, f"the account {pk}")
+
+    def version(self, pk: int | None) -> int | None:
+        """Return the number of a version."""
+        return self.versions[pk][1] if pk in self.versions else None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A compared column: the columns that it is read from, and how.
+
+    `is_digest`: the value is a digest or too long, and is not shown.
+    """
+
+    reads: tuple[str, ...]
+    read: Callable[[Values, Names], Any]
+    same: Callable[[Any, Any], bool]
+    is_digest: bool = False
+
+
+def plain(name: str) -> Column:
+    """Return a column that the log has as it is."""
+    return Column((name,), lambda row, _: row[name], lambda said, found: bool(said == found))
+
+
+def moment(name: str) -> Column:
+    """Return a column with a time, or null."""
+    return Column((name,), lambda row, _: row[name], _same_moment)
+
+
+def text(name: str) -> Column:
+    """Return a column with a free text, of which the log has the digest."""
+    return Column((name,), lambda row, _: row[name], _same_text)
+
+
+def account(name: str) -> Column:
+    """Return a column that refers to an account; null is the registry itself."""
+    key = f"{name}_id"
+    return Column((key,), lambda row, names: names.account(row[key]), _same)
+
+
+def version(name: str = "version") -> Column:
+    """Return a column that refers to a version, which the log has by its number."""
+    key = f"{name}_id"
+    return Column((key,), lambda row, names: names.version(row[key]), _same)
+
+
+def document(name: str) -> Column:
+    """Return a column with a JSON document."""
+    return Column((name,), lambda row, _: row[name], _same_document, is_digest=True)
+
+
+def digest(read: Callable[[Values], Any], *reads: str) -> Column:
+    """Return the digest of columns, which the log has instead of their values."""
+    return Column(reads, lambda row, _: read(row), _same, is_digest=True)
+
+
+def computed(read: Callable[[Values, Names], Any], *reads: str) -> Column:
+    """Return a value that is computed from columns."""
+    return Column(reads, read, _same)
+
+
+def _same(said: Any, found: Any) -> bool:
+    return bool(said == found)
+
+
+def _same_moment(said: Any, found: datetime | None) -> bool:
+    if said is None or found is None:
+        return said is found
+    try:
+        return datetime.fromisoformat(said) == found
+    except (TypeError, ValueError):
+        return False
+
+
+def _same_text(said: Any, found: str) -> bool:
+    if not isinstance(said, Text):
+        return False
+    if not found:
+        return not said.digest or said.is_erased
+    return said.digest == text_digest(found)
+
+
+def _same_document(said: Any, found: Any) -> bool:
+    try:
+        return bool(said == found) or document_digest(said) == document_digest(found)
+    except ValueError:
+        return False
