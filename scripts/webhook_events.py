@@ -63,8 +63,12 @@ def messages() -> dict[str, Any]:
 
 def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of calls
     """Trigger one event of each action, through the functions of the write path."""
+    from django.contrib.auth.models import Group
+    from django.contrib.auth.models import Permission as PermissionRow
+
     from boards.access.actors import SYSTEM, Actor
     from boards.models import ModelVersion, User, Waiver
+    from boards.registry.accounts.adoption import adopt_accounts
     from boards.registry.accounts.tokens import create_token, revoke_token
     from boards.registry.accounts.users import create_sign_in_link, create_user, set_password
     from boards.registry.artifacts.artifacts import set_artifact, store_blob
@@ -203,6 +207,12 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of ca
     ada.delete_version(name, 1)
     ada.rename_model(name, "resnet50-a1")
     ada.delete_model("resnet50-a1")
+
+    # As someone would in Django's shell, without events.
+    User.objects.create(username="shell", is_superuser=True)
+    group = Group.objects.get(name="approver")
+    group.permissions.add(PermissionRow.objects.get(codename="register"))
+    adopt_accounts(actor=SYSTEM, at=now())
 
     token, _ = create_token(
         user=users["ada"], name="Nightly", scopes=["read"], actor=admin, at=now()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from obeya.cli.options import database_options
 from registry_site.cli import _start
 from registry_site.cli._address import running_address
 from registry_site.cli._options import address_options, set_up_existing
@@ -98,6 +99,33 @@ def link(name: str, **options: Any) -> None:
         )
     path = one_time_link_path(account, actor=Actor(None, Channel.CLI))
     _print_link(account.username, path, options)
+
+
+@user.command
+@click.argument("name")
+@database_options
+def adopt(name: str, **options: Any) -> None:
+    """Record the current permissions of the account NAME in the audit log, as adopted.
+
+    For an account that was created or changed outside of Obeya, which `obeya audit verify` reports.
+    """
+    set_up_existing(**options)
+
+    from django.utils import timezone
+
+    from boards.access.actors import Actor
+    from boards.registry.accounts.adoption import adopt_accounts
+    from obeya.errors import NotFound
+    from obeya.records import Channel
+
+    account = _account(name)
+    if account is None:
+        raise NotFound(f"There is no account named “{name}”.", what="user")
+    actor = Actor(None, Channel.CLI)
+    if adopt_accounts(names=[account.username], actor=actor, at=timezone.now()):
+        click.echo(f"Recorded the permissions of {account.username} in the audit log.")
+    else:
+        click.echo(f"The audit log already has the permissions of {account.username}.")
 
 
 def _account(name: str) -> User | None:

@@ -19,7 +19,6 @@ from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
 from boards.queries.audit.as_of import board_as_of
 from boards.queries.search.board_filter import BoardFilter
-from boards.queries.verification.rows_verification import differing_rows
 from boards.registry.accounts.tokens import create_token
 from boards.registry.database import DatabaseRegistry
 from boards.registry.verification import verify_new_events
@@ -28,6 +27,7 @@ from obeya.cli import main
 from obeya.records import Action, Channel
 from obeya.tokens import Scope
 from obeya.transfer.mlflow_server import MlflowServer
+from tests.differing_rows import differing_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

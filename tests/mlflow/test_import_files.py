@@ -18,10 +18,10 @@ from django.utils import timezone
 
 from boards.access.actors import SYSTEM
 from boards.models import ArtifactFile, AuditEvent, Blob, ModelVersion
-from boards.queries.verification.rows_verification import differing_rows
 from boards.registry.verification import verify_new_events
 from obeya.cli import main
 from obeya.records import Channel
+from tests.differing_rows import differing_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,7 +12,6 @@ import pytest
 
 from boards.access.actors import Actor
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
-from boards.queries.verification.rows_verification import differing_rows
 from boards.registry.catalog.catalog import delete_model, delete_version
 from boards.registry.database import DatabaseRegistry
 from boards.registry.transfer.imports import import_model
@@ -22,6 +21,7 @@ from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel
 from obeya.stages import Stage
+from tests.differing_rows import differing_rows
 
 pytestmark = pytest.mark.both_engines
 

@@ -294,10 +294,10 @@ def test_the_page_says_how_far_the_log_is_verified(
     answer = client.post("/audit/verify/", follow=True)
     assert answer.redirect_chain == [("/audit/", 302)]
     page = text_of(answer)
-    assert "Verified 4 events: no problem found." in page
+    assert "Verified 4 new events (chains only): no problem found." in page
     assert "All chains verified" in page
     assert "4 of 4 events are verified; no problem found. Last verification: " in page
-    assert "by alice via page, 4 new events." in page
+    assert "by alice via page, 4 new events (chains only, since the last verification)." in page
     history = text_of(client.get("/models/resnet50/history/"))
     assert "Chain verified</span>, " in history
     moved.set_description("resnet50", "new")
@@ -330,9 +330,9 @@ def test_a_broken_link_is_named_on_the_page(
 def test_only_administrators_can_verify(
     moved: DatabaseRegistry, alice: User, victor: User, client_of: ClientOf
 ) -> None:
-    assert "Verify now" in text_of(client_of(alice).get("/audit/"))
+    assert "Verify new events" in text_of(client_of(alice).get("/audit/"))
     viewer = client_of(victor)
-    assert "Verify now" not in text_of(viewer.get("/audit/"))
+    assert "Verify new events" not in text_of(viewer.get("/audit/"))
     assert viewer.post("/audit/verify/").status_code == 403
     assert client_of(alice).get("/audit/verify/").status_code == 405
     assert not VerificationRun.objects.exists()

@@ -14,6 +14,7 @@ from django.apps import apps
 from boards.access.actors import SYSTEM
 from boards.models import AuditEvent, RegisteredModel, User
 from boards.queries.transfer.whole_export import NOUNS, STAY
+from boards.queries.verification.verification import verify_chains
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from boards.registry.transfer.whole_import import NotEmpty, import_rows
@@ -63,6 +64,9 @@ def set_member(member: str, value: object, row: int = 0) -> Edit:
     return lambda rows: rows[row].__setitem__(member, value)
 
 
+_UNSUPPORTED = "does not support the permissions of ada. If they are right, .*--adopt-accounts"
+
+
 def reword(rows: list[dict[str, Any]]) -> None:
     text = json.loads(rows[-1]["canonical_text"])
     text["to_stage"] = "archived"
@@ -109,6 +113,17 @@ def reword(rows: list[dict[str, Any]]) -> None:
             "accounts.jsonl",
             set_member("groups", ["emperors"]),
             "unknown name in groups: 'emperors'",
+        ),
+        ("metrics.jsonl", set_member("value", 0.99), "metric accuracy is 0.99, but the log says"),
+        *(
+            ("accounts.jsonl", set_member(member, value), _UNSUPPORTED)
+            for member, value in (
+                ("is_superuser", False),
+                ("is_staff", False),
+                ("groups", ["administrator", "approver"]),
+                ("user_permissions", ["boards.promote"]),
+                ("uid", "0b1b7c1e-62a9-4a0a-8f6e-9d0b5a3f2c77"),
+            )
         ),
     ],
 )
@@ -180,6 +195,21 @@ def test_an_installation_that_is_not_empty_is_unchanged(folder: Path) -> None:
     with pytest.raises(NotEmpty, match="no server was ever started on"):
         bring(folder)
     assert User.objects.count() == 1
+
+
+def test_unsupported_accounts_are_recorded_as_adopted_on_request(folder: Path) -> None:
+    def add(rows: list[dict[str, Any]]) -> None:
+        rows.append(
+            rows[0] | {"id": 99, "uid": "0b1b7c1e-62a9-4a0a-8f6e-9d0b5a3f2c77", "username": "shell"}
+        )
+
+    edit(folder, "accounts.jsonl", add)
+    with pytest.raises(BrokenExport, match="does not support the permissions of shell"):
+        bring(folder)
+    bring(folder, adopt_at=START)
+    assert verify_chains().rows == ()
+    adopted = AuditEvent.objects.get(action="user.adopted")
+    assert (adopted.channel, adopted.data["is_superuser"]) == ("import", True)
 
 
 def test_a_dry_run_verifies_and_changes_nothing(folder: Path) -> None:

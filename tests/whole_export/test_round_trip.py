@@ -18,7 +18,6 @@ from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditText, User
 from boards.queries.audit.as_of import board_as_of
 from boards.queries.search.board_filter import BoardFilter
-from boards.queries.verification.rows_verification import differing_rows
 from boards.queries.verification.verification import verify_chains
 from boards.registry.accounts.users import create_user
 from boards.registry.artifacts.artifacts import set_artifact, store_blob, store_run_file
@@ -35,6 +34,7 @@ from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import LimitMode, WipLimit
+from tests.differing_rows import differing_rows
 from tests.examples import examples
 from tests.whole_export.conftest import content_of, empty, export_to, lines_of
 

@@ -45,12 +45,12 @@ class Comparison:
         if len(self.sentences) < DIFFERENCES_MAX:
             self.sentences.append(f"{place}: {sentence}")
 
-    def compare_models(self, states: Mapping[int, Tables]) -> None:
+    def compare_models(self, states: Mapping[int | None, Tables]) -> None:
         """Compare the rows of models with the states of their chains, by the id of the model.
 
         The number of statements does not depend on the number of models.
         """
-        names, ids = self.names, list(states)
+        names, ids = self.names, [model for model in states if model is not None]
         names.versions.clear()
         rows = models.RegisteredModel.objects.filter(pk__in=ids).values_list("pk", "name")
         names.models = dict(rows)
@@ -63,11 +63,11 @@ class Comparison:
         files = {
             (model, number): row
             for model, tables in states.items()
+            if model is not None
             for (number,), row in tables.get(Table.VERSION, {}).items()
         }
-        of_owners: dict[int | None, Tables] = {**states}
         for table in (VERSIONS, *MODEL_TABLES, *OWNER_TABLES):
-            self.compare(table, of_owners)
+            self.compare(table, states)
         self._compare_files(ids, files)
 
     def compare(self, table: ComparedTable, states: Mapping[int | None, Tables]) -> None:

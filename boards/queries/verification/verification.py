@@ -79,31 +79,31 @@ class _Verification:
         self._ends: list[ChainVerification] = []
         self._events = 0
         self._comparison = Comparison(read_names()) if with_rows else None
-        self._states: dict[int, Tables] = {}
+        self._states: dict[int | None, Tables] = {}
         self._waiting = 0
 
     def run(self) -> VerificationReport:
         """Verify, and return the report."""
         known = {
-            row.pk: (row.name, str(row.uid), (row.chain_length, row.chain_hash))
+            row.pk: row
             for row in models.RegisteredModel.objects.only(
-                "name", "uid", "chain_length", "chain_hash"
+                "name", "uid", "chain_length", "chain_hash", "chain_occurred_at"
             )
         }
         site = models.SiteChain.objects.first()
         seen: set[int | None] = set()
         for (model_id, chain, head), rows in groupby(_events(), key=_place):
             seen.add(model_id)
-            name = "registry" if model_id is None else known[model_id][0]
-            self._verify(model_id, name, chain, head, rows)
+            row = site if model_id is None else known[model_id]
+            self._verify(model_id, row, chain, head, rows)
         if None not in seen:
             if site is not None and site.chain_length:
                 self._ends.append(_missing(str(site.uid), site.chain_length))
             self._compare(None, Replay(), 0)
-        for model_id, (_, chain, head) in known.items():
+        for model_id, row in known.items():
             if model_id not in seen:
-                if head != (0, audit.GENESIS):
-                    self._ends.append(_missing(chain, head[0]))
+                if (row.chain_length, row.chain_hash) != (0, audit.GENESIS):
+                    self._ends.append(_missing(str(row.uid), row.chain_length))
                 self._compare(model_id, Replay(), 0)
         self._compare_waiting()
         found = self._comparison
@@ -121,7 +121,7 @@ class _Verification:
     def _verify(
         self,
         model_id: int | None,
-        name: str,
+        holder: models.RegisteredModel | models.SiteChain | None,
         chain: str,
         head: tuple[int, str],
         rows: Iterator[models.AuditEvent],
@@ -148,8 +148,13 @@ class _Verification:
             verification = ChainVerification(chain, broken=verification.broken)
         self._ends.append(verification)
         if self._comparison is not None and is_readable:
+            name = holder.name if isinstance(holder, models.RegisteredModel) else "registry"
             for problem in replay.problems:
                 self._comparison.report(name, problem)
+            if holder is not None and holder.chain_occurred_at != row.occurred_at:
+                self._comparison.report(
+                    name, "chain_occurred_at is not the time of the last event of its chain."
+                )
             self._compare(model_id, replay, count)
 
     def _compare(self, model_id: int | None, replay: Replay, events: int) -> None:

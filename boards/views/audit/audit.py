@@ -86,7 +86,7 @@ def export_audit(
 def verify_audit(request: Request) -> HttpResponse:
     """Verify what no verification has covered yet, within limits, and show the outcome."""
     run = verify_new_events(actor=page_actor(request), at=timezone.now())
-    sentence = f"Verified {run.events:,} event{'' if run.events == 1 else 's'}"
+    sentence = f"Verified {run.events:,} new event{'' if run.events == 1 else 's'} (chains only)"
     if run.broken_count:
         sentence += f": {run.broken_count} chain{'' if run.broken_count == 1 else 's'} broken."
     else:

@@ -1,0 +1,119 @@
+"""Which columns are compared with the log, and why the others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from django.db.models import Model
+
+from boards import models
+from boards.queries.verification.tables import (
+    MODEL_TABLES,
+    OWNER_TABLES,
+    SITE_TABLES,
+    USERS,
+    VERSIONS,
+)
+
+COMPARED_TABLES = (VERSIONS, *MODEL_TABLES, *OWNER_TABLES, USERS, *SITE_TABLES)
+_HEAD = frozenset({"uid", "chain_length", "chain_hash", "chain_occurred_at"})
+
+COMPARED_SEPARATELY: Mapping[type[Model], frozenset[str]] = {
+    # With the events themselves, by the verification of the chains.
+    models.SiteChain: _HEAD,
+    models.RegisteredModel: _HEAD,
+    models.AuditEvent: frozenset(column.name for column in models.AuditEvent._meta.local_fields),
+    models.AuditText: frozenset({"event", "role", "text"}),
+    # By their digest, in `comparison`.
+    models.ArtifactFile: frozenset({"version", "path", "blob"}),
+    models.Blob: frozenset({"sha256"}),
+    # In `accounts`.
+    models.User: frozenset({"groups", "user_permissions"}),
+    Group: frozenset({"name", "permissions"}),
+    models.OneTimeLink: frozenset({"user", "token_hash", "expires_at"}),
+}
+"""Columns that are compared by other code than that of the compared tables."""
+
+ALL = "(all)"
+UNCOVERED: Mapping[type[Model], Mapping[str, str]] = {
+    models.User: {
+        "password": "a secret; its changes have events without a value",
+        "last_login": "the last sign-in, written by Django",
+        "first_name": "personal data without effect on permissions",
+        "last_name": "personal data without effect on permissions",
+        "email": "personal data without effect on permissions",
+        "date_joined": "repeats the time of the event",
+    },
+    models.OneTimeLink: {
+        "created_at": "repeats the time of the event",
+        "used_at": "a used link works no more; only links that still work are compared",
+    },
+    models.ApiToken: {"last_used_at": "the last use, written at most once a minute"},
+    models.IdempotentRequest: {ALL: "answers to repeated requests, deleted after a week"},
+    models.ModelVersion: {
+        "artifact_inspector": "which inspection read the files; repeated by `obeya inspect --all`",
+    },
+    models.Blob: {
+        "size": "computed from the content; compared with it by `obeya doctor --blobs`",
+        "findings": "computed from the content; repeated by `obeya inspect --all`",
+        "inspector": "which inspection read the content; repeated by `obeya inspect --all`",
+        "created_at": "when content was stored first; no version changes then",
+        "sent_at": "when content was stored last; no version changes then",
+    },
+    models.BlobUpload: {ALL: "who sent content, before a version has it"},
+    models.RunFile: {ALL: "files of runs, before a version has them"},
+    models.LiveValue: {ALL: "live values arrive all the time; alerts have events"},
+    models.Andon: {"value": "the last live value while the alert is raised"},
+    models.Webhook: {
+        "sealed_secret": "encrypted with the key of the installation",
+        "sealed_previous": "encrypted with the key of the installation",
+        "failing_since": "the state of deliveries",
+    },
+    models.WebhookMessage: {ALL: "copies of events for endpoints, deleted after their delivery"},
+    models.Delivery: {ALL: "the state of deliveries"},
+    models.DeliveryAttempt: {ALL: "the state of deliveries"},
+    models.HeadsPublished: {ALL: "which heads were sent; the receivers have them"},
+    models.VerificationRun: {ALL: "results of verifications, which are not evidence"},
+    models.VerifiedChain: {ALL: "results of verifications, which are not evidence"},
+    Permission: {ALL: "created by migrations from the code"},
+    ContentType: {ALL: "created by migrations from the code"},
+    Session: {ALL: "who is signed in; deleted after their end"},
+    LogEntry: {ALL: "the admin's list of recent actions; the audit log has the events"},
+}
+"""The columns that are not compared, by table, each with the reason. docs/audit.md lists them."""
+
+
+def compared_columns(model: type[Model]) -> set[str]:
+    """Return the names of the columns of a table that are compared with the log."""
+    found = set(COMPARED_SEPARATELY.get(model, ()))
+    names = {column.attname: column.name for column in model._meta.local_fields}
+    for table in COMPARED_TABLES:
+        if table.model is model:
+            reads = {name.partition("__")[0] for name in table.reads}
+            found |= {names.get(name, name) for name in reads}
+    return found - {"pk"}
+
+
+def documented_lines() -> list[str]:
+    """Return the lines of the documentation's table of uncovered columns."""
+    return [
+        f"| {model._meta.verbose_name_plural} | `{model._meta.db_table}` "
+        f"| {', '.join(_shown(name) for name in names)} | {reason} |"
+        for model, columns in UNCOVERED.items()
+        for reason, names in _by_reason(columns).items()
+    ]
+
+
+def _by_reason(columns: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, reason in columns.items():
+        found.setdefault(reason, []).append(name)
+    return found
+
+
+def _shown(name: str) -> str:
+    return "all" if name == ALL else f"`{name}`"
