@@ -122,7 +122,16 @@ class SiteChainAdmin(ReadOnlyAdmin):
 class VerificationRunAdmin(ReadOnlyAdmin):
     """Verifications of the log."""
 
-    list_display = ("made_at", "made_by", "channel", "is_full", "events", "left", "broken_count")
+    list_display = (
+        "made_at",
+        "made_by",
+        "channel",
+        "is_full",
+        "events",
+        "left",
+        "broken_count",
+        "difference_count",
+    )
     list_filter = ("is_full", "channel", "made_at")
     list_select_related = ("made_by",)
     ordering = ("-pk",)

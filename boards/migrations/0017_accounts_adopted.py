@@ -1,6 +1,6 @@
 # After it, accounts that the audit log does not support are recorded once: see `boards.apps`.
 
-from django.db import migrations
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -14,5 +14,15 @@ class Migration(migrations.Migration):
             name='user',
             managers=[
             ],
+        ),
+        migrations.AddField(
+            model_name='verificationrun',
+            name='differences',
+            field=models.JSONField(default=list),
+        ),
+        migrations.AddField(
+            model_name='verificationrun',
+            name='difference_count',
+            field=models.PositiveBigIntegerField(default=0),
         ),
     ]

@@ -12,9 +12,10 @@ from obeya.records import Channel
 class VerificationRun(models.Model):
     """One verification: its actor, its extent, and its outcome.
 
-    `is_full` means that every chain was recomputed from its first event; otherwise from where the
-    verification before it ended. `events` were recomputed; `left` were not, if the run was bounded.
-    `broken` has a sentence for each chain that is broken.
+    `is_full` means that every chain was recomputed from its first event, and the tables compared
+    with the log; otherwise from where the verification before it ended, the chains only. `events`
+    were recomputed; `left` were not, if the run was bounded. `broken` has a sentence for each chain
+    that is broken, `differences` the first sentences about rows that differ from the log.
     """
 
     made_at = models.DateTimeField()
@@ -28,6 +29,8 @@ class VerificationRun(models.Model):
     left = models.PositiveBigIntegerField(default=0)
     broken = models.JSONField(default=list)
     broken_count = models.PositiveBigIntegerField(default=0)
+    differences = models.JSONField(default=list)
+    difference_count = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         verbose_name = "verification"

@@ -66,9 +66,10 @@ def _note(
             chains=report.chains,
             events=report.events,
             left=verification_state().left,
-            # If the log is broken, other rows have nothing to be compared with.
-            broken=(list(map(str, report.broken)) or list(report.rows))[:BROKEN_KEPT],
-            broken_count=len(report.broken) or len(report.rows),
+            broken=list(map(str, report.broken))[:BROKEN_KEPT],
+            broken_count=len(report.broken),
+            differences=list(report.rows[:BROKEN_KEPT]),
+            difference_count=report.differences,
         )
         old = VerificationRun.objects.order_by("-pk").values_list("pk", flat=True)[RUNS_KEPT:]
         VerificationRun.objects.filter(pk__in=list(old)).delete()

@@ -15,6 +15,7 @@ from django.utils import timezone
 from boards.access.actors import SYSTEM
 from boards.files import blob_store
 from boards.models import AuditEvent, Blob, ModelVersion, PolicyCheck, User
+from boards.queries.facts.findings_digest import findings_digest
 from boards.registry.artifacts import inspection as again
 from boards.registry.artifacts.artifacts import store_blob
 from boards.registry.artifacts.inspection import (
@@ -176,6 +177,7 @@ def test_after_an_upgrade_files_are_inspected_again_before_they_pass(
         "inspector": INSPECTOR,
         "warnings": 1,
         "code": 0,
+        "findings_digest": findings_digest(ModelVersion.objects.get(number=2)),
         "old": {"inspector": 0, "warnings": 0, "code": 0},
     }
     assert promote(api, passing).status_code == 201

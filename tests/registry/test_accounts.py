@@ -48,7 +48,9 @@ def test_an_account_is_one_event_that_names_it_by_its_id(create, new_events, ali
     (event,) = new_events()
     assert (event.action, event.actor, event.channel) == ("user.created", alice, "cli")
     assert event.model is None
-    assert event.data == {"user": str(dora.uid), "group": "contributor"}
+    flags = {"is_staff": False, "is_superuser": False}
+    assert event.data == {"user": str(dora.uid), "group": "contributor", **flags}
+    assert [(text.role, text.text) for text in event.texts.all()] == [("username", "dora")]
     assert "dora" not in event.canonical_text
     stored = User.objects.get(username="dora")
     assert (stored.email, stored.date_joined) == ("dora@example.org", NOON)
@@ -225,7 +227,8 @@ def test_a_link_is_one_event_with_the_account_and_without_the_token(new_events, 
     token = create_sign_in_link(user=carol, actor=Actor(alice, Channel.CLI), at=NOON)
     (event,) = new_events()
     assert (event.action, event.actor, event.channel) == ("user.link_made", alice, "cli")
-    assert event.data == {"user": str(carol.uid)}
+    assert event.data["user"] == str(carol.uid)
+    assert event.data["expires_at"] == "2026-03-04T12:00:00.000000Z"
     for secret in (token, OneTimeLink.objects.get().token_hash):
         assert secret not in event.canonical_text
 

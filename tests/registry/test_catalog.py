@@ -213,10 +213,12 @@ def test_a_deleted_version_is_hidden_and_its_events_stay(act, new_events):
 
     act(delete_version, version=2)
 
-    (event,) = new_events()
+    event, removed = new_events()
     assert event.action == "model_version.deleted"
     assert (event.version.number, event.from_stage, event.to_stage) == (2, "development", "")
-    assert AuditEvent.objects.count() == events + 1
+    assert (removed.action, removed.version.number) == ("alias.deleted", 2)
+    assert removed.data == {"alias": "best"}
+    assert AuditEvent.objects.count() == events + 2
     assert ModelVersion.objects.get(model=model(), number=2).deleted_at == LATER
     assert not Alias.objects.exists()
     assert counts() == (2, 0, 0, 0)
@@ -264,6 +266,7 @@ def test_a_deleted_model_is_hidden_with_its_versions_and_its_events_stay(act, ne
 
     (event,) = new_events()
     assert (event.action, event.version) == ("registered_model.deleted", None)
+    assert event.data == {"aliases": {"best": 2, "champion": 1}}
     assert AuditEvent.objects.count() == events + 1
     hidden = RegisteredModel.objects.get(pk=pk)
     assert hidden.deleted_at == LATER

@@ -122,6 +122,7 @@ CALLS = [
     ("register_versions", {"drafts": [VersionDraft("bert")]}, REGISTERERS),
     ("service_account", {"username": "ci", "scopes": [Scope.READ]}, ADMINISTRATORS),
     ("create_user", {"username": "dora", "group": "viewer"}, ADMINISTRATORS),
+    ("adopt_accounts", {}, ADMINISTRATORS),
     ("create_webhook", WEBHOOK | {"target": Target.WEBHOOK}, ADMINISTRATORS),
 ]
 # The first records a change that Django's admin has already permitted. The second is called by the

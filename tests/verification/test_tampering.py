@@ -390,6 +390,7 @@ def other_value(field: Any, value: Any) -> Any:
     return OTHER_WORDS.get(field.name) or f"{value}x"[-(field.max_length or 99) :]
 
 
+@pytest.mark.release
 @pytest.mark.usefixtures("full_registry")
 def test_every_compared_column_is_compared() -> None:
     with every_case() as case:

@@ -10,10 +10,19 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from boards.models import AuditEvent, PolicyCheck, RegisteredModel, User, VerificationRun
+from boards.access.actors import SYSTEM
+from boards.models import (
+    AuditEvent,
+    ModelVersion,
+    PolicyCheck,
+    RegisteredModel,
+    User,
+    VerificationRun,
+)
+from boards.queries.verification.verification import verify_chains
 from boards.queries.verification.verification_state import chain_heads
 from boards.registry.database import DatabaseRegistry
-from boards.registry.verification import verify_new_events
+from boards.registry.verification import record_verification, verify_new_events
 from obeya import Comparison, PromotionPolicy, Stage, TransitionRefused
 from obeya.audit.export import verify_export
 from tests.views.page_text import text_of
@@ -303,6 +312,19 @@ def test_the_page_says_how_far_the_log_is_verified(
     moved.set_description("resnet50", "new")
     assert 'class="lamp lamp-none">1 event not verified yet' in text_of(client.get("/audit/"))
     assert "Verified up to event 3" in text_of(client.get("/models/resnet50/history/"))
+
+
+def test_the_page_lists_the_differences_of_the_last_full_verification(
+    moved: DatabaseRegistry, alice: User, client_of: ClientOf
+) -> None:
+    ModelVersion.objects.update(label="9.9.9")
+    record_verification(report=verify_chains(), actor=SYSTEM, at=timezone.now())
+    client = client_of(alice)
+    client.post("/audit/verify/")
+    page = text_of(client.get("/audit/"))
+    assert "differences between the tables and the log" in page
+    assert "resnet50 v1: label is 9.9.9, but the log says empty (event 2)." in page
+    assert "no problem found" not in page
 
 
 def test_a_bounded_verification_says_what_is_left(

@@ -33,7 +33,8 @@ class VerificationState:
     """How much of the log, or of one chain, was verified.
 
     `last` is None if there was no verification. `problems` are the first of `problem_count`
-    sentences.
+    sentences about broken chains, `differences` those about rows that differed from the log when
+    the tables were compared last.
     """
 
     last: LastVerification | None
@@ -41,6 +42,8 @@ class VerificationState:
     verified: int
     problems: tuple[str, ...]
     problem_count: int
+    differences: tuple[str, ...] = ()
+    difference_count: int = 0
 
     @property
     def left(self) -> int:
@@ -58,7 +61,7 @@ class ChainState:
 
 
 def verification_state() -> VerificationState:
-    """Return the state of all chains; five statements."""
+    """Return the state of all chains and of the tables; six statements."""
     run = models.VerificationRun.objects.select_related("made_by").order_by("-pk").first()
     lengths = [
         chains.aggregate(events=Sum("chain_length"))["events"] or 0
@@ -78,6 +81,7 @@ def verification_state() -> VerificationState:
         is_full=run.is_full,
         events=run.events,
     )
+    full = models.VerificationRun.objects.filter(is_full=True).order_by("-pk").first()
     return VerificationState(
         last=last,
         events=sum(lengths),
@@ -85,6 +89,8 @@ def verification_state() -> VerificationState:
         problems=tuple(problems[:PROBLEMS_SHOWN]),
         # A problem of a chain without an id is only in the run.
         problem_count=max(run.broken_count, len(problems)),
+        differences=tuple(full.differences[:PROBLEMS_SHOWN]) if full else (),
+        difference_count=full.difference_count if full else 0,
     )
 
 
