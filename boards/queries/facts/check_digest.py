@@ -7,6 +7,18 @@ from typing import Any
 from boards import models
 from obeya.audit.chain import document_digest
 
+DIGESTED = (
+    "from_stage",
+    "to_stage",
+    "passed",
+    "allowed",
+    "verdict",
+    "refusals",
+    "evidence",
+    "evidence_digest",
+)
+"""The columns of a check that the digest covers, besides its id."""
+
 
 def check_digest(check: models.PolicyCheck) -> str:
     """Return the SHA-256, in hex, of everything that a check froze."""
@@ -20,14 +32,4 @@ def revision_reference(stage: str, number: int, *, is_default: bool) -> dict[str
 
 def digested_document(check: models.PolicyCheck) -> dict[str, Any]:
     """Return the document that the digest is computed from."""
-    return {
-        "id": str(check.uid),
-        "from_stage": check.from_stage,
-        "to_stage": check.to_stage,
-        "passed": check.passed,
-        "allowed": check.allowed,
-        "verdict": check.verdict,
-        "refusals": check.refusals,
-        "evidence": check.evidence,
-        "evidence_digest": check.evidence_digest,
-    }
+    return {"id": str(check.uid), **{name: getattr(check, name) for name in DIGESTED}}

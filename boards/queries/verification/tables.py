@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Model
 
 from boards import models
-from boards.queries.facts.check_digest import check_digest, revision_reference
+from boards.queries.facts.check_digest import DIGESTED, check_digest, revision_reference
 from boards.queries.facts.credential_digests import address_digest, token_digest
 from boards.queries.facts.findings_digest import findings_digest
 from boards.queries.verification.columns import (
@@ -64,20 +64,8 @@ def _plains(*names: str) -> dict[str, Column]:
 
 
 def _check_digest(row: Values) -> str:
-    columns = ("uid", *_DIGESTED)
+    columns = ("uid", *DIGESTED)
     return check_digest(models.PolicyCheck(**{name: row[name] for name in columns}))
-
-
-_DIGESTED = (
-    "from_stage",
-    "to_stage",
-    "passed",
-    "allowed",
-    "verdict",
-    "refusals",
-    "evidence",
-    "evidence_digest",
-)
 
 
 def _policy_revision(row: Values, _: Names) -> dict[str, Any] | None:
@@ -202,7 +190,7 @@ MODEL_TABLES = (
         key=_uid(),
         columns={
             "version": version(),
-            "digest": digest(_check_digest, "uid", *_DIGESTED),
+            "digest": digest(_check_digest, "uid", *DIGESTED),
             "policy_revision": computed(
                 _policy_revision,
                 "policy_revision_id",
