@@ -140,5 +140,6 @@ def delete_model(store: MemoryStore, name: str) -> None:
     model = store.model(name)
     for number in model.versions:
         store.left(model, number, None)
-    store.append(model.chain, Action.MODEL_DELETED)
+    data = {"aliases": dict(sorted(model.aliases.items()))} if model.aliases else {}
+    store.append(model.chain, Action.MODEL_DELETED, data=data)
     store.buried.append(store.models.pop(model.name).chain)

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import replace
 
 from obeya import names
-from obeya.audit.chain import SYSTEM_ACTOR
+from obeya.audit.chain import SYSTEM_ACTOR, timestamp
 from obeya.errors import AlreadyExists
 from obeya.memory.rows import Model
 from obeya.memory.store import MemoryStore
@@ -60,7 +60,11 @@ def request_transition(
         version=found.version,
         from_stage=found.stage,
         to_stage=stage,
-        data={"request": request.id, "archive_existing": intent.archive_existing},
+        data={
+            "request": request.id,
+            "archive_existing": intent.archive_existing,
+            "expires_at": timestamp(request.expires_at),
+        },
         texts={"reason": reason},
         at=now,
     )
@@ -89,7 +93,7 @@ def approve(
         version=request.version,
         from_stage=request.from_stage,
         to_stage=request.to_stage,
-        data=_review_data(request, review),
+        data={"request": request.id, "evidence_digest": review.evidence_digest},
         texts={"comment": comment},
         at=review.at,
     )
@@ -102,9 +106,8 @@ def reject(
 ) -> TransitionRequest:
     """Reject the open request, which closes it."""
     comment = requests.comment_required(names.reason(comment))
-    model, request, review = _review(store, name, version, Decision.REJECT, comment, to_stage)
-    data = _review_data(request, review)
-    return store.close(model, request, RequestStatus.REJECTED, data=data, comment=comment)
+    model, request, _ = _review(store, name, version, Decision.REJECT, comment, to_stage)
+    return store.close(model, request, RequestStatus.REJECTED, comment=comment)
 
 
 def withdraw(
@@ -138,10 +141,6 @@ def _review(
         is_service=store.is_service,
     )
     return model, store.keep(model, replace(request, reviews=(*request.reviews, review))), review
-
-
-def _review_data(request: TransitionRequest, review: Review) -> dict[str, str]:
-    return {"request": request.id, "evidence_digest": review.evidence_digest}
 
 
 def _promote_automatically(

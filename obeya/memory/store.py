@@ -339,7 +339,6 @@ class MemoryStore:
         request: TransitionRequest,
         status: RequestStatus,
         *,
-        data: Mapping[str, Any] | None = None,
         comment: str = "",
     ) -> TransitionRequest:
         """Close a request, and append the event.
@@ -355,7 +354,7 @@ class MemoryStore:
             version=request.version,
             from_stage=request.from_stage,
             to_stage=request.to_stage,
-            data=data or {"request": request.id},
+            data={"request": request.id, "evidence_digest": request.evidence_digest},
             texts={"comment": comment},
         )
         return closed

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from boards.access.actors import SYSTEM
-from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
+from boards.models import AuditEvent, User
 from boards.queries.verification.verification import verify_chains
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
@@ -48,6 +48,7 @@ from tests.registry.conformance import Clock, snapshot_of
 pytestmark = pytest.mark.both_engines
 
 NAMES = ("a", "b")
+CLOSED_LATER = {f"transition_request.{how}" for how in ("completed", "withdrawn", "expired")}
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Few of each, so that steps affect each other.
 names = st.sampled_from(NAMES)
@@ -335,16 +336,13 @@ class RegistriesAgree(RuleBasedStateMachine):
             assert recorded == [self.comparable_record(event.canonical_text()) for event in events]
 
     @invariant()
-    def the_chains_verify_and_the_counts_match(self) -> None:
-        """The chains verify, and each model's counts match its versions."""
+    def the_chains_verify_and_the_tables_match(self) -> None:
+        """The chains verify, and each table has what its events say."""
         if not hasattr(self, "real"):
             return
-        assert verify_chains().broken == ()
+        report = verify_chains()
+        assert (report.broken, report.rows) == ((), ())
         assert self.model.verify() == []
-        for model in RegisteredModel.objects.all():
-            for stage in Stage:
-                rows = ModelVersion.objects.filter(model=model, stage=stage, deleted_at=None)
-                assert model.count_in(stage) == rows.count()
 
     @staticmethod
     def comparable_snapshot(registry: ModelRegistry) -> object:
@@ -370,8 +368,11 @@ class RegistriesAgree(RuleBasedStateMachine):
         for key in ("chain", "model", "actor", "recorded_at", "previous_hash"):
             del record[key]
         record["operation"] = record["operation"] is not None
-        for key in ("check", "check_digest", "approved_by"):
+        for key in ("check", "check_digest", "checked_policy", "approved_by"):
             record["data"].pop(key, None)
+        if record["action"] in CLOSED_LATER:
+            # The champion that the evidence was compared with can already be another.
+            record["data"].pop("evidence_digest")
         for key in ("request", "waiver"):
             if key in record["data"]:
                 record["data"][key] = "some"
