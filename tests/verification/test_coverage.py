@@ -10,6 +10,7 @@ from django.db.models import Model
 from boards.queries.verification.coverage import (
     ALL,
     UNCOVERED,
+    UNCOVERED_APPS,
     compared_columns,
     documented_lines,
 )
@@ -27,7 +28,7 @@ def columns_of(model: type[Model]) -> set[str]:
 def test_every_column_is_compared_or_listed_with_the_reason():
     missing, twice, unknown = [], [], []
     for model in apps.get_models():
-        if model._meta.proxy:
+        if model._meta.proxy or model._meta.app_label in UNCOVERED_APPS:
             continue
         columns, compared = columns_of(model), compared_columns(model)
         listed = UNCOVERED.get(model, {})

@@ -122,7 +122,7 @@ def test_what_the_admin_changes_has_events(client: Client) -> None:
 
 
 def upgrade_plan(name: str) -> list[Any]:
-    loader = MigrationLoader(None, ignore_no_initial=True)
+    loader = MigrationLoader(None)
     return [(loader.get_migration("boards", name), False)]
 
 

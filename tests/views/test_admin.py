@@ -302,7 +302,13 @@ def test_an_account_created_in_the_admin_is_one_event(alice: User, client_of: Cl
     assert AuditEvent.objects.count() == before + 1
     assert (event.action, event.data) == (
         "user.created",
-        {"user": str(nora.uid), "fields": ["password", "username"]},
+        {
+            "user": str(nora.uid),
+            "fields": ["password", "username"],
+            "is_active": True,
+            "is_staff": False,
+            "is_superuser": False,
+        },
     )
 
 

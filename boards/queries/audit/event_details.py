@@ -46,6 +46,8 @@ _ELSEWHERE = {
 }
 
 
+# What the page of a request shows.
+_OF_REQUESTS = {"evidence_digest", "expires_at"}
 _ABBREVIATIONS = {"id": "ID", "uri": "URI", "url": "URL"}
 _LABELS = {"fields": "changed"}
 
@@ -111,6 +113,7 @@ def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Deta
         for key, value in data.items()
         if key not in _ELSEWHERE
         and value not in ("", None)
+        and not ("request" in data and key in _OF_REQUESTS)
         and not (is_guardrail and key in _GUARDRAIL)
     ]
     # Plain yes or no is the least important.

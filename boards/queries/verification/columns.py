@@ -13,7 +13,7 @@ from obeya.audit.replay.state import Text
 Values = Mapping[str, Any]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Names:
     """What references mean: ids of accounts, models and versions as the log has them."""
 
@@ -31,7 +31,7 @@ class Names:
         return self.versions[pk][1] if pk in self.versions else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A compared column: the columns that it is read from, and how.
 
@@ -46,48 +46,65 @@ class Column:
 
 def plain(name: str) -> Column:
     """Return a column that the log has as it is."""
-    return Column((name,), lambda row, _: row[name], lambda said, found: bool(said == found))
+    return Column(reads=(name,), read=lambda row, _: row[name], same=_same)
+
+
+def number(name: str) -> Column:
+    """Return a column with a 64-bit float, or null; in JSON, ``1`` is the same number as ``1.0``.
+
+    JSON has the shortest digits that are read as the float, so they are compared as a float.
+    """
+    return Column(reads=(name,), read=lambda row, _: row[name], same=_same_number)
 
 
 def moment(name: str) -> Column:
     """Return a column with a time, or null."""
-    return Column((name,), lambda row, _: row[name], _same_moment)
+    return Column(reads=(name,), read=lambda row, _: row[name], same=_same_moment)
 
 
 def text(name: str) -> Column:
     """Return a column with a free text, of which the log has the digest."""
-    return Column((name,), lambda row, _: row[name], _same_text)
+    return Column(reads=(name,), read=lambda row, _: row[name], same=_same_text)
 
 
 def account(name: str) -> Column:
     """Return a column that refers to an account; null is the registry itself."""
     key = f"{name}_id"
-    return Column((key,), lambda row, names: names.account(row[key]), _same)
+    return Column(reads=(key,), read=lambda row, names: names.account(row[key]), same=_same)
 
 
 def version(name: str = "version") -> Column:
     """Return a column that refers to a version, which the log has by its number."""
     key = f"{name}_id"
-    return Column((key,), lambda row, names: names.version(row[key]), _same)
+    return Column(reads=(key,), read=lambda row, names: names.version(row[key]), same=_same)
 
 
 def document(name: str) -> Column:
     """Return a column with a JSON document."""
-    return Column((name,), lambda row, _: row[name], _same_document, is_digest=True)
+    return Column(reads=(name,), read=lambda row, _: row[name], same=_same_document, is_digest=True)
 
 
 def digest(read: Callable[[Values], Any], *reads: str) -> Column:
     """Return the digest of columns, which the log has instead of their values."""
-    return Column(reads, lambda row, _: read(row), _same, is_digest=True)
+    return Column(reads=reads, read=lambda row, _: read(row), same=_same, is_digest=True)
 
 
 def computed(read: Callable[[Values, Names], Any], *reads: str) -> Column:
     """Return a value that is computed from columns."""
-    return Column(reads, read, _same)
+    return Column(reads=reads, read=read, same=_same)
 
 
 def _same(said: Any, found: Any) -> bool:
     return bool(said == found)
+
+
+def _same_number(said: Any, found: float | None) -> bool:
+    if said is None or found is None:
+        return said is found
+    try:
+        return float(said) == found
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _same_moment(said: Any, found: datetime | None) -> bool:

@@ -26,7 +26,7 @@ CHUNK = 2_000
 Tables = Mapping[Table, dict[Key, Row]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Comparison:
     """What was found: sentences about the first thousand differences, and their number.
 

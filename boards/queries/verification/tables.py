@@ -21,6 +21,7 @@ from boards.queries.verification.columns import (
     digest,
     document,
     moment,
+    number,
     plain,
     text,
     version,
@@ -104,9 +105,9 @@ def _shown_address(row: Values, _: Names) -> str:
 
 _VERSION_KEY = {"version": version()}
 _FILES = Column(
-    ("artifact_size", "artifact_warnings", "artifact_code", "artifact_inspector"),
-    lambda row, _: _findings(row),
-    _same_findings,
+    reads=("artifact_size", "artifact_warnings", "artifact_code", "artifact_inspector"),
+    read=lambda row, _: _findings(row),
+    same=_same_findings,
     is_digest=True,
 )
 
@@ -179,7 +180,9 @@ MODEL_TABLES = (
         owner="version__model_id",
         key=_VERSION_KEY | _plains("name"),
         columns={
-            **_plains("value", "samples", "standard_error", "dataset"),
+            "value": number("value"),
+            "standard_error": number("standard_error"),
+            **_plains("samples", "dataset"),
             "logged_at": moment("logged_at"),
         },
     ),
@@ -248,7 +251,7 @@ MODEL_TABLES = (
         model=models.Guardrail,
         owner="model_id",
         key=_plains("metric"),
-        columns=_plains("comparison", "bound", "auto_rollback"),
+        columns={"bound": number("bound"), **_plains("comparison", "auto_rollback")},
     ),
     ComparedTable(
         table=Table.ANDON,
@@ -256,7 +259,8 @@ MODEL_TABLES = (
         owner="version__model_id",
         key=_VERSION_KEY | _plains("metric"),
         columns={
-            **_plains("comparison", "bound"),
+            "comparison": plain("comparison"),
+            "bound": number("bound"),
             "raised_at": moment("raised_at"),
             "cleared_at": moment("cleared_at"),
         },

@@ -78,7 +78,7 @@ class _Verification:
         self._before = KeptHeads(_verified_before(), "an earlier verification")
         self._ends: list[ChainVerification] = []
         self._events = 0
-        self._comparison = Comparison(read_names()) if with_rows else None
+        self._comparison = Comparison(names=read_names()) if with_rows else None
         self._states: dict[int | None, Tables] = {}
         self._waiting = 0
 
