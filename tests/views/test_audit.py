@@ -322,7 +322,7 @@ def test_the_page_lists_the_differences_of_the_last_full_verification(
     client = client_of(alice)
     client.post("/audit/verify/")
     page = text_of(client.get("/audit/"))
-    assert "differences between the tables and the log" in re.sub(r"\s+", " ", page)
+    assert "1 difference between the tables and the log" in re.sub(r"\s+", " ", page)
     assert "resnet50 v1: label is 9.9.9, but the log says empty (event 2)." in page
     assert "no problem found" not in page
 
