@@ -136,7 +136,7 @@ def test_an_upgrade_records_the_accounts_and_groups_without_events_once() -> Non
     assert len(rows()) == 3
     adopt_after_upgrade(plan=upgrade_plan("0016_readable_names"))
     assert len(rows()) == 3
-    adopt_after_upgrade(plan=upgrade_plan("0017_accounts_adopted"))
+    adopt_after_upgrade(plan=upgrade_plan("0020_accounts_adopted"))
     assert rows() == ()
     adopted = AuditEvent.objects.filter(action__contains="adopted").order_by("sequence")
     assert [(event.action, event.channel) for event in adopted] == [
@@ -150,7 +150,7 @@ def test_an_upgrade_records_the_accounts_and_groups_without_events_once() -> Non
 
 
 def test_an_installation_without_accounts_gets_no_event_by_the_upgrade() -> None:
-    adopt_after_upgrade(plan=upgrade_plan("0017_accounts_adopted"))
+    adopt_after_upgrade(plan=upgrade_plan("0020_accounts_adopted"))
     assert not AuditEvent.objects.exists()
 
 

@@ -61,7 +61,10 @@ UNCOVERED: Mapping[type[Model], Mapping[str, str]] = {
         "inspector": "which inspection read the content; repeated by `obeya inspect --all`",
         "created_at": "when content was stored first; no version changes then",
         "sent_at": "when content was stored last; no version changes then",
+        "damage": "what a read of the content found",
+        "damaged_at": "what a read of the content found",
     },
+    models.PasswordAttempts: {ALL: "wrong passwords, deleted when they no longer count"},
     models.BlobUpload: {ALL: "who sent content, before a version has it"},
     models.RunFile: {ALL: "files of runs, before a version has them"},
     models.LiveValue: {ALL: "live values arrive all the time; alerts have events"},
@@ -83,7 +86,6 @@ UNCOVERED: Mapping[type[Model], Mapping[str, str]] = {
 
 UNCOVERED_APPS: Mapping[str, str] = {
     "admin": "the admin's list of recent actions; the audit log has the events",
-    "axes": "failed sign-ins, deleted when they no longer count",
     "contenttypes": "created by migrations from the code",
     "sessions": "who is signed in; deleted after their end",
 }

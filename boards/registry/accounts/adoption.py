@@ -28,7 +28,7 @@ from obeya.records import Action
 
 _ACTIONS = (Action.USER_CREATED, Action.USER_CHANGED, Action.USER_ADOPTED, Action.GROUP_ADOPTED)
 # The migration after which older installations are brought up to date.
-_UPGRADE = ("boards", "0017_accounts_adopted")
+_UPGRADE = ("boards", "0020_accounts_adopted")
 _COLUMNS = ("is_active", "is_staff", "is_superuser", "groups", "permissions")
 
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('boards', '0016_readable_names'),
+        ("boards", "0019_installation"),
     ]
 
     operations = [
