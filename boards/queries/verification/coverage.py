@@ -65,6 +65,7 @@ UNCOVERED: Mapping[type[Model], Mapping[str, str]] = {
         "damaged_at": "what a read of the content found",
     },
     models.PasswordAttempts: {ALL: "wrong passwords, deleted when they no longer count"},
+    models.Installation: {ALL: "the name of the installation's cookies"},
     models.BlobUpload: {ALL: "who sent content, before a version has it"},
     models.RunFile: {ALL: "files of runs, before a version has them"},
     models.LiveValue: {ALL: "live values arrive all the time; alerts have events"},
