@@ -5,11 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from obeya.artifacts.manifest import FileEntry
+from obeya.records import Channel
 from obeya.stages import Stage
 
 VERSIONS_AT_ONCE_MAX = 500
+GATED = tuple(stage.value for stage in Stage if stage.is_gated)
+"""The stages that policies protect."""
+
+
+UNCHECKED = "imported_unchecked"
+"""The member of a move's data. Imports by earlier versions of Obeya have only their channel."""
+
+
+def leaves_unchecked(to_stage: str | None, channel: str, data: Mapping[str, Any]) -> bool:
+    """Return whether a move in the log leaves the version “imported, not checked”."""
+    if to_stage is None or to_stage not in GATED:
+        return False
+    return channel == Channel.IMPORT or bool(data.get(UNCHECKED))
+
+
+def imported_unchecked(
+    to_stage: Stage, *, is_imported: bool, has_check: bool, was_unchecked: bool
+) -> bool:
+    """Return whether a version that moved to `to_stage` is “imported, not checked” there.
+
+    It is if an import placed it in a stage that policies protect, until a move with a stored check.
+    A demotion has no check, so it does not change `was_unchecked`, the state before the move.
+    """
+    return to_stage.is_gated and not has_check and (is_imported or was_unchecked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +64,8 @@ class ImportedVersion:
 class ImportedModel:
     """A model in another registry, with some of its versions, ordered by number.
 
-    `origin` is the address of that registry, without a password.
+    `origin` is the address of that registry, without a password. Times in the future are refused,
+    or with `clamp_future_times` replaced by the time of the import.
     """
 
     name: str
@@ -47,6 +74,7 @@ class ImportedModel:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     versions: tuple[ImportedVersion, ...] = ()
+    clamp_future_times: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +84,7 @@ class ImportReport:
     `imported` are the imported versions. `existing` are versions that existed before, identical to
     those in the other registry or changed since. `refused` has a sentence for each version that
     cannot be imported, `kept_aliases` a sentence for each alias that already points to another
-    version.
+    version, `clamped_times` a sentence for each time in the future that was replaced.
     """
 
     model: str
@@ -65,3 +93,38 @@ class ImportReport:
     existing: tuple[int, ...] = ()
     refused: Mapping[int, str] = field(default_factory=dict)
     kept_aliases: tuple[str, ...] = ()
+    clamped_times: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FutureTime:
+    """A time that the other registry states, and that is later than the import at `now`."""
+
+    what: str
+    stated: datetime
+    now: datetime
+
+    @property
+    def refusal(self) -> str:
+        """Why it is refused, as a sentence."""
+        return (
+            f"{self.what} is in the future: {_shown(self.stated)}, now it is {_shown(self.now)}. "
+            "Correct the time."
+        )
+
+    @property
+    def replacement(self) -> str:
+        """What was stored instead, as a sentence."""
+        return (
+            f"{self.what} is in the future: {_shown(self.stated)}. The time of the import was "
+            "stored."
+        )
+
+
+def future_times(stated: Mapping[str, datetime], now: datetime) -> list[FutureTime]:
+    """Return which of the times, by name, are later than `now`."""
+    return [FutureTime(what, time, now) for what, time in stated.items() if time > now]
+
+
+def _shown(time: datetime) -> str:
+    return time.isoformat(sep=" ", timespec="seconds")

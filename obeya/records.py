@@ -170,7 +170,8 @@ class ModelVersion:
     hex digits) is the digest of the files: computed from the files if the registry stores them,
     else as stated at the registration of the version, empty if not stated. `artifact_size` is the
     size of the stored files in bytes, None if there are none; `artifact_warnings` are the findings
-    in them. Times are UTC; `updated_at` is the time of the last change.
+    in them. `imported_unchecked`: an import placed the version in its stage, and no policy was
+    checked. Times are UTC; `updated_at` is the time of the last change.
     """
 
     model: str
@@ -190,6 +191,7 @@ class ModelVersion:
     source_run: str = ""
     description: str = ""
     owner: str = ""
+    imported_unchecked: bool = False
     updated_at: datetime | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
@@ -261,3 +263,8 @@ class StageTransition:
     archived: tuple[int, ...] = ()
     is_rollback: bool = False
     is_imported: bool = False
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether an import placed the version in a stage with policies, without a check."""
+        return self.is_imported and self.to_stage.is_gated

@@ -48,8 +48,8 @@ _DEEDS = {
     Scope.PROMOTE: "move versions to any stage, roll back, and request moves",
     Scope.APPROVE: "approve or reject requests, and waive requirements",
     Scope.ADMIN: (
-        "edit policies, guardrails, WIP limits and metric definitions, manage webhooks, and "
-        "rename, configure or delete models"
+        "edit policies, guardrails, WIP limits and metric definitions, manage webhooks, import "
+        "versions with their stages, and rename, configure or delete models"
     ),
 }
 

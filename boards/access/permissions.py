@@ -27,6 +27,7 @@ class Permission(StrEnum):
     WAIVE = "waive"
     EDIT_POLICY = "edit_policy"
     ADMINISTER = "administer"
+    IMPORT = "import_versions"
 
     @property
     def deed(self) -> str:
@@ -43,6 +44,7 @@ _DEEDS = {
     Permission.WAIVE: "waive requirements",
     Permission.EDIT_POLICY: "edit policies and metric definitions",
     Permission.ADMINISTER: "delete, rename or configure models",
+    Permission.IMPORT: "import versions with their stages",
 }
 
 SCOPES: Mapping[Permission, frozenset[Scope]] = MappingProxyType(
@@ -55,6 +57,7 @@ SCOPES: Mapping[Permission, frozenset[Scope]] = MappingProxyType(
         Permission.WAIVE: frozenset({Scope.APPROVE}),
         Permission.EDIT_POLICY: frozenset({Scope.ADMIN}),
         Permission.ADMINISTER: frozenset({Scope.ADMIN}),
+        Permission.IMPORT: frozenset({Scope.ADMIN}),
     }
 )
 """The scopes that grant a permission to a token; any one of them is enough."""

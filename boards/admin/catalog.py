@@ -83,9 +83,22 @@ def _move_to(stage: Stage) -> Action:
 class ModelVersionAdmin(ReadOnlyAdmin):
     """Versions: moved and hidden by actions, never edited."""
 
-    list_display = ("title", "label", "stage", "owner", "stage_entered_at", "deleted_at")
+    list_display = (
+        "title",
+        "label",
+        "stage",
+        "imported_unchecked",
+        "owner",
+        "stage_entered_at",
+        "deleted_at",
+    )
     list_display_links = ("title",)
-    list_filter = ("stage", ("deleted_at", admin.EmptyFieldListFilter), "stage_entered_at")
+    list_filter = (
+        "stage",
+        "imported_unchecked",
+        ("deleted_at", admin.EmptyFieldListFilter),
+        "stage_entered_at",
+    )
     list_select_related = ("model", "owner")
     search_fields = ("model__name", "label", "artifact_uri", "source_run")
     raw_id_fields = ("model", "owner")

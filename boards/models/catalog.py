@@ -54,6 +54,7 @@ class RegisteredModel(ChainHead):
             ("waive", "Can waive policy requirements"),
             ("edit_policy", "Can edit promotion policies and metric definitions"),
             ("administer", "Can delete, rename and configure models"),
+            ("import_versions", "Can import versions with their stages, without a check"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -99,6 +100,8 @@ class ModelVersion(models.Model):
     # The oldest version of the inspection that read one of the files; 0 is older than any.
     artifact_inspector = models.PositiveSmallIntegerField(default=0, editable=False)
     source_run = models.CharField(max_length=250, blank=True)
+    # An import placed it in its stage, and no policy was checked: see `obeya.imports`.
+    imported_unchecked = models.BooleanField("imported, not checked", default=False, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="owned_versions"
     )

@@ -29,7 +29,8 @@ CHARACTERS_OF_DIGEST = 96
 class Report:
     """The result of an import.
 
-    `refused`, `kept_aliases` and `without_files` are sentences, `unread_runs` are ids of runs.
+    `refused`, `kept_aliases`, `clamped_times` and `without_files` are sentences, `unread_runs` are
+    ids of runs.
     """
 
     models: int = 0
@@ -39,6 +40,7 @@ class Report:
     existing: int = 0
     refused: list[str] = field(default_factory=list)
     kept_aliases: list[str] = field(default_factory=list)
+    clamped_times: list[str] = field(default_factory=list)
     unread_runs: list[str] = field(default_factory=list)
     files: int = 0
     without_files: list[str] = field(default_factory=list)
@@ -165,14 +167,17 @@ def from_mlflow(
 ) -> None:
     """Import an MLflow registry with its stages, aliases and times.
 
-    Versions keep their numbers and stages; no policy is checked. The log says that they were
-    imported, and when MLflow says each change happened. Existing versions are not changed, so the
-    command can run again, also after an interruption.
+    Versions keep their numbers and stages; no policy is checked, and those in Staging and
+    Production are marked as imported, not checked. The log says that they were imported, and when
+    MLflow says each change happened; a time in the future is replaced by that of the import, and
+    reported. Existing versions are not changed, so the command can run again, also after an
+    interruption.
 
     With --with-artifacts, files are copied from the tracking server and from folders of this
     machine. Files elsewhere, such as in a bucket, stay there and are listed.
 
-    --token is a token of Obeya with the scope admin. The --source options are the credentials for
+    --token is a token of Obeya with the scope admin, of an account with the permission to import.
+    The --source options are the credentials for
     the MLflow server.
     """
     credentials = Credentials(source_token, source_user, source_password)
@@ -229,6 +234,7 @@ def _send(
             description=model.description,
             tags=model.tags,
             versions=versions,
+            clamp_future_times=True,
         )
     )
     report.new_models += done.is_new
@@ -236,6 +242,7 @@ def _send(
     report.existing += len(done.existing)
     report.refused += [f"{model.name}: {why}" for why in done.refused.values()]
     report.kept_aliases += [f"{model.name}: {sentence}" for sentence in done.kept_aliases]
+    report.clamped_times += [f"{model.name}: {sentence}" for sentence in done.clamped_times]
 
 
 def _counted(versions: Iterator[SourceVersion], report: Report) -> Iterator[SourceVersion]:
@@ -283,6 +290,7 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
                 "existing": report.existing,
                 "refused": report.refused,
                 "kept_aliases": report.kept_aliases,
+                "clamped_times": report.clamped_times,
                 "unread_runs": report.unread_runs,
                 "files": report.files,
                 "without_files": report.without_files,
@@ -293,6 +301,8 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
         click.echo(f"refused: {sentence}", err=True)
     for sentence in report.kept_aliases:
         click.echo(f"kept: {sentence}", err=True)
+    for sentence in report.clamped_times:
+        click.echo(f"time: {sentence}", err=True)
     for run in report.unread_runs:
         click.echo(f"no metrics: the tracking server has no run {run}", err=True)
     for sentence in report.without_files:

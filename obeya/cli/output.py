@@ -80,6 +80,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+UNCHECKED = " (imported, not checked)"
+
+
+def stage_cell(version: ModelVersion) -> str:
+    """Return the stage of a version, and whether an import placed it there without a check."""
+    return f"{version.stage.label}{UNCHECKED * version.imported_unchecked}"
+
+
 def version_line(version: ModelVersion) -> list[object]:
     """Return a version as a row: model, version, stage, label, metrics, registered."""
     metrics = ", ".join(
@@ -89,7 +97,7 @@ def version_line(version: ModelVersion) -> list[object]:
     return [
         version.model,
         f"v{version.version}",
-        version.stage.label,
+        stage_cell(version),
         version.label,
         metrics + (f" and {more} more" if more > 0 else ""),
         f"{version.created_at:%Y-%m-%d %H:%M}",

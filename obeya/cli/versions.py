@@ -19,7 +19,14 @@ from obeya.cli.connection import (
     numbers,
     pairs,
 )
-from obeya.cli.output import VERSION_COLUMNS, say_json, say_table, version_line
+from obeya.cli.output import (
+    UNCHECKED,
+    VERSION_COLUMNS,
+    say_json,
+    say_table,
+    stage_cell,
+    version_line,
+)
 from obeya.comparison import DiffOutcome
 from obeya.documents.catalog import model_document, transition_document, version_document
 from obeya.documents.comparisons import comparison_document
@@ -251,7 +258,7 @@ def _show_version(session: Session, version: ModelVersion) -> None:
     if session.as_json:
         say_json(version_document(version))
         return
-    click.echo(f"{version} in {version.stage.label}, revision {version.revision}")
+    click.echo(f"{version} in {stage_cell(version)}, revision {version.revision}")
     for title, value in (
         ("label", version.label),
         ("aliases", ", ".join(version.aliases)),
@@ -338,7 +345,7 @@ def history(session: Session, model: str, version: str | None) -> None:
                 f"{move.timestamp:%Y-%m-%d %H:%M}",
                 f"v{move.version}",
                 move.from_stage.label if move.from_stage else "registered",
-                move.to_stage.label,
+                f"{move.to_stage.label}{UNCHECKED * move.is_unchecked}",
                 move.actor,
                 move.reason,
             ]

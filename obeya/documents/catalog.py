@@ -37,6 +37,7 @@ def version_document(version: ModelVersion) -> dict[str, Any]:
         "source_run": version.source_run,
         "description": version.description,
         "owner": version.owner,
+        "imported_unchecked": version.imported_unchecked,
     }
 
 
@@ -69,6 +70,7 @@ def version_from_document(document: Document) -> ModelVersion:
         source_run=document["source_run"],
         description=document["description"],
         owner=document["owner"],
+        imported_unchecked=document.get("imported_unchecked", False),
     )
 
 

@@ -33,6 +33,7 @@ def imported_model_document(model: ImportedModel) -> dict[str, Any]:
             }
             for version in model.versions
         ],
+        "clamp_future_times": model.clamp_future_times,
     }
 
 
@@ -45,6 +46,7 @@ def import_report_document(report: ImportReport) -> dict[str, Any]:
         "existing": list(report.existing),
         "refused": [{"version": number, "reason": why} for number, why in report.refused.items()],
         "kept_aliases": list(report.kept_aliases),
+        "clamped_times": list(report.clamped_times),
     }
 
 
@@ -62,4 +64,5 @@ def import_report_from_document(document: Document) -> ImportReport:
         existing=tuple(map(int, document["existing"])),
         refused={int(row["version"]): str(row["reason"]) for row in document["refused"]},
         kept_aliases=tuple(map(str, document["kept_aliases"])),
+        clamped_times=tuple(map(str, document.get("clamped_times", ()))),
     )

@@ -422,7 +422,8 @@ class RemoteRegistry(ModelRegistry):
     def import_model(self, imported: ImportedModel) -> ImportReport:
         """Import a model and up to 500 of its versions from another registry.
 
-        Existing versions are not changed. Requires a token with the scope admin.
+        Existing versions are not changed. Requires the import permission and a token with the scope
+        admin.
         """
         found = self._api.post("imports", body=imported_model_document(imported))
         return import_report_from_document(found)

@@ -13,6 +13,7 @@ from tests.api.conftest import Program, ProgramOf, problem
 pytestmark = pytest.mark.both_engines
 
 AT = "2024-05-01T10:00:00Z"
+FUTURE = "2999-01-01T00:00:00Z"
 FIRST = {"version": 1, "stage": "production", "created_at": AT, "updated_at": AT}
 MODEL = {"model": "m", "origin": "https://mlflow.example.org", "created_at": AT}
 
@@ -27,17 +28,32 @@ def test_a_model_is_imported_with_a_report(api: Program) -> None:
         "existing": [],
         "refused": [],
         "kept_aliases": [],
+        "clamped_times": [],
     }
     made = api.get("/models/m/versions/1").json()
     assert (made["stage"], made["created_at"]) == ("production", "2024-05-01T10:00:00+00:00")
+    assert made["imported_unchecked"]
     again = api.post("/imports", MODEL | {"versions": [FIRST | {"artifact_path": "s3://other"}]})
     assert [one["version"] for one in again.json()["refused"]] == [1]
     assert "another artifact URI" in again.json()["refused"][0]["reason"]
 
 
+def test_a_time_in_the_future_is_refused_or_replaced(api: Program) -> None:
+    ahead = {"version": 2, "stage": "production", "created_at": AT, "updated_at": FUTURE}
+    answer = api.post("/imports", MODEL | {"versions": [FIRST, ahead]}).json()
+    assert (answer["imported"], [one["version"] for one in answer["refused"]]) == ([1], [2])
+    assert "updated_at of v2 is in the future: 2999-01-01" in answer["refused"][0]["reason"]
+    clamped = MODEL | {"versions": [ahead], "clamp_future_times": True}
+    answer = api.post("/imports", clamped).json()
+    assert answer["imported"] == [2]
+    assert "The time of the import was stored." in answer["clamped_times"][0]
+    assert not AuditEvent.objects.filter(canonical_text__contains="2999").exists()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"created_at": FUTURE},
         {"created_at": "2024-05-01T10:00:00"},
         {"created_at": "yesterday"},
         {"model": ""},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -74,6 +75,7 @@ def test_a_registry_is_imported_once_with_its_history(
     assert (done["models"], done["new_models"]) == (5, 5)
     assert (done["versions"], done["imported"], done["existing"]) == (231, 231, 0)
     assert done["refused"] == done["kept_aliases"] == done["unread_runs"] == []
+    assert done["clamped_times"] == []
     registry = DatabaseRegistry(actor=None)
     third = registry.get_version("churn", 3)
     assert (third.stage, third.aliases) == (Stage.PRODUCTION, ("champion",))
@@ -146,6 +148,16 @@ def _check_consistency() -> None:
     for stage in Stage:
         there = ModelVersion.objects.filter(stage=stage.value, deleted_at=None).count()
         assert counted[stage] == there
+
+
+def test_a_time_in_the_future_is_replaced_and_reported(
+    bring: Import, filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of this server is behind that of the other one."""
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2024, 1, 1, tzinfo=UTC))
+    done = bring("--tracking-uri", filled, "--model", "copies")
+    assert done.exit_code == 0, done.output
+    assert "time: copies: created_at of v1 is in the future" in done.output
 
 
 def test_an_interrupted_import_resumes(

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 
-from boards.access.actors import Actor
+from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
-from boards.registry.catalog.catalog import delete_model, delete_version
+from boards.registry.catalog.catalog import configure_model, delete_model, delete_version
 from boards.registry.database import DatabaseRegistry
 from boards.registry.transfer.imports import import_model
 from obeya.errors import InvalidInput, NotAllowed
@@ -90,7 +91,7 @@ def test_versions_keep_their_stage_regardless_of_policies(
     ]
     told = json.loads(events[-3].canonical_text)["data"]["imported"]
     assert told["from"] == ORIGIN
-    assert list(differing_rows()) == []
+    assert differing_rows() == []
 
 
 def test_a_second_import_changes_nothing(
@@ -184,23 +185,83 @@ def test_an_unstorable_version_is_refused_and_the_others_are_imported(
     assert list(report.refused) == [2]
     assert report.refused[2]
     assert numbers() == [1, 3]
-    assert list(differing_rows()) == []
+    assert differing_rows() == []
 
 
 def test_inconsistent_times_are_put_in_order(
     bring: Import, new_events: Callable[[], list[AuditEvent]]
 ) -> None:
     tomorrow, earlier = NOON + timedelta(days=1), LONG_AGO - timedelta(days=9)
-    report = bring(
+    versions = (
         version(1, Stage.ARCHIVED, created_at=LONG_AGO, updated_at=earlier),
         version(2, Stage.STAGING, created_at=earlier, updated_at=tomorrow),
         version(3, created_at=tomorrow, updated_at=tomorrow),
     )
+    report = bring(*versions, created_at=tomorrow, clamp_future_times=True)
     assert report.imported == (1, 2, 3)
-    times = [event.occurred_at for event in new_events() if event.model]
+    said = "is in the future: 2026-03-04 12:00:00+00:00. The time of the import was stored."
+    assert report.clamped_times == (
+        f"created_at of the model {said}",
+        f"updated_at of v2 {said}",
+        f"created_at of v3 {said}",
+        f"updated_at of v3 {said}",
+    )
+    events = [event for event in new_events() if event.model]
+    times = [event.occurred_at for event in events]
     assert times == sorted(times)
-    assert (times[0], times[-1]) == (LONG_AGO, NOON)
-    assert list(differing_rows()) == []
+    assert times[-1] == NOON
+    assert not any("2026-03-04" in event.canonical_text for event in events)
+    assert differing_rows() == []
+    assert bring(*versions, clamp_future_times=True).clamped_times == ()
+
+
+def test_times_in_the_future_are_refused(bring: Import) -> None:
+    tomorrow = NOON + timedelta(days=1)
+    with pytest.raises(InvalidInput, match="created_at of the model is in the future"):
+        bring(version(1), created_at=tomorrow)
+    assert not RegisteredModel.objects.exists()
+    report = bring(
+        version(1, updated_at=NOON + timedelta(microseconds=1)),
+        version(2, Stage.PRODUCTION, created_at=tomorrow, updated_at=tomorrow),
+        version(3, updated_at=NOON),
+    )
+    assert (report.imported, list(report.refused), numbers()) == ((3,), [1, 2], [3])
+    assert report.refused[2].startswith(
+        "created_at of v2 is in the future: 2026-03-04 12:00:00+00:00, now it is 2026-03-03 "
+        "12:00:00+00:00. Correct the time."
+    )
+
+
+def unchecked() -> list[int]:
+    """Return the marked versions, after comparing the marks with the log."""
+    assert differing_rows() == []
+    marked = ModelVersion.objects.filter(imported_unchecked=True).order_by("number")
+    return list(marked.values_list("number", flat=True))
+
+
+def test_imported_versions_are_marked_until_a_checked_move(
+    bring: Import, registry: DatabaseRegistry
+) -> None:
+    bring(version(1), *(version(n, Stage.PRODUCTION) for n in (2, 3, 4)), version(5, Stage.STAGING))
+    bring(version(6, Stage.ARCHIVED))
+    assert unchecked() == [2, 3, 4, 5]
+    assert registry.get_version("m", 2).imported_unchecked
+    configure_model(name="m", workflow="returns", actor=SYSTEM, at=NOON)
+    # Demotions have no check.
+    registry.transition_stage("m", 2, Stage.STAGING)
+    registry.transition_stage("m", 3, Stage.ARCHIVED)
+    registry.transition_stage("m", 5, Stage.DEVELOPMENT)
+    registry.transition_stage("m", 1, Stage.STAGING)
+    assert unchecked() == [2, 4]
+    registry.transition_stage("m", 2, Stage.PRODUCTION)
+    assert unchecked() == [4]
+    ModelVersion.objects.filter(number=1).update(imported_unchecked=True)
+    ModelVersion.objects.filter(number=4).update(imported_unchecked=False)
+    found = [sentence.partition(", but")[0] for sentence in differing_rows()]
+    assert sorted(found) == [
+        "m v1: imported_unchecked is True",
+        "m v4: imported_unchecked is False",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -230,11 +291,18 @@ def test_an_invalid_model_is_refused_completely(bring: Import, model: dict[str, 
     assert not RegisteredModel.objects.exists()
 
 
-def test_importing_requires_an_administrator(
-    bring: Import, peter: User, anna: User, whole_database: Callable[[], dict[str, list[Any]]]
+def test_importing_requires_its_own_permission(
+    bring: Import,
+    peter: User,
+    anna: User,
+    carol: User,
+    whole_database: Callable[[], dict[str, list[Any]]],
 ) -> None:
+    carol.user_permissions.add(
+        *Permission.objects.filter(codename__in=["administer", "promote", "edit_policy"])
+    )
     before = whole_database()
-    for person in (peter, anna):
+    for person in (peter, anna, carol):
         with pytest.raises(NotAllowed):
             bring(version(1), by=person)
     assert whole_database() == before

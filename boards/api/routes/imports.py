@@ -22,9 +22,10 @@ router = Router(tags=["Imports"])
 def import_model(request: ApiRequest, new: ImportIn) -> HttpResponse:
     """Import a model and its versions, with their numbers, stages and times.
 
-    Workflows and policies are not applied: each version keeps its stage. Existing versions are not
-    changed. To import the files of a version, upload their content first. Requires the administer
-    permission.
+    Workflows and policies are not applied: each version keeps its stage, and one in Staging or
+    Production is marked with `imported_unchecked`. A version with a time in the future is refused,
+    unless `clamp_future_times` is true. Existing versions are not changed. To import the files of a
+    version, upload their content first. Requires the import permission.
     """
     imported = ImportedModel(
         name=new.model,
@@ -48,6 +49,7 @@ def import_model(request: ApiRequest, new: ImportIn) -> HttpResponse:
             )
             for version in new.versions
         ),
+        clamp_future_times=new.clamp_future_times,
     )
     report = import_writes.import_model(imported=imported, actor=request.actor, at=timezone.now())
     return answer(import_report_document(report))

@@ -26,8 +26,9 @@ from boards.registry.catalog import metrics as metric_writes
 from boards.registry.policies.policies import remove_policy, set_policy
 from obeya import names
 from obeya.documents.comparisons import definition_document, definition_from_document
-from obeya.documents.policies import policy_from_document
+from obeya.documents.policies import policy_document, policy_from_document
 from obeya.errors import InvalidInput, NotFound
+from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
 
 router = Router(tags=["Policies"])
@@ -49,7 +50,7 @@ def list_policies(request: ApiRequest) -> HttpResponse:
                     "stage": each.policy.stage.value if each.policy.stage else None,
                     "model": model,
                     "revision": each.revision,
-                    "policy": each.policy.to_document(),
+                    "policy": policy_document(each.policy),
                 }
                 for model, each in found
             ]
@@ -197,7 +198,7 @@ def _document(revision: PolicyRevision) -> HttpResponse:
             "stage": revision.stage,
             "model": revision.model.name if revision.model else None,
             "revision": revision.number,
-            "policy": revision.document,
+            "policy": policy_document(PromotionPolicy.from_document(revision.document)),
         },
         revision=revision.number,
     )

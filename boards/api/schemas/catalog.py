@@ -79,7 +79,10 @@ class NewVersions(Body):
 
 
 class Version(Schema):
-    """A version of a registered model."""
+    """A version of a registered model.
+
+    `imported_unchecked`: an import placed it in its stage, and no policy was checked.
+    """
 
     model: str
     version: int
@@ -100,6 +103,7 @@ class Version(Schema):
     source_run: str
     description: str
     owner: str
+    imported_unchecked: bool
 
 
 class Model(Schema):

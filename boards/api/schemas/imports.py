@@ -42,7 +42,10 @@ class ImportedVersionIn(Body):
 
 
 class ImportIn(Body):
-    """A model from another registry, with up to 500 of its versions, sorted by number."""
+    """A model from another registry, with up to 500 of its versions, sorted by number.
+
+    With `clamp_future_times`, times in the future are replaced by the time of the import.
+    """
 
     model: Annotated[str, Field(min_length=1, max_length=names.MODEL_NAME_MAX)]
     origin: Annotated[str, Field(max_length=names.URI_MAX)] = ""
@@ -50,6 +53,7 @@ class ImportIn(Body):
     description: str = ""
     tags: dict[str, str] = {}
     versions: Annotated[list[ImportedVersionIn], Field(max_length=VERSIONS_AT_ONCE_MAX)] = []
+    clamp_future_times: bool = False
 
 
 class RefusedVersion(Schema):
@@ -63,7 +67,8 @@ class ImportReport(Schema):
     """The result of an import.
 
     `imported` are the imported versions, `existing` those that existed before. `kept_aliases` has a
-    sentence for each alias that already points to another version.
+    sentence for each alias that already points to another version, `clamped_times` one for each
+    time in the future that was replaced.
     """
 
     model: str
@@ -72,3 +77,4 @@ class ImportReport(Schema):
     existing: list[int]
     refused: list[RefusedVersion]
     kept_aliases: list[str]
+    clamped_times: list[str]

@@ -18,6 +18,7 @@ from django.utils import timezone
 from boards import models
 from boards.access.actors import display_name
 from boards.queries.audit.audit_filter import YEARS, midnight
+from boards.queries.facts.import_marks import is_unchecked_after
 from boards.queries.paging.keyset import Cursor
 from boards.queries.search.board_filter import BoardFilter
 from obeya.errors import InvalidInput
@@ -29,6 +30,7 @@ PAGE = 50
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?\Z", re.ASCII)
 # A version leaves its stage by a move to another one, or by its deletion.
 _EXITS = (*MOVES, Action.VERSION_DELETED)
+_MOVE_COLUMNS = ("occurred_at", "channel", "to_stage", "canonical_text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,8 @@ class PastCard:
     """A version on a past date.
 
     `since` is when it entered the stage, `actor` moved it there. `name_then` is the model's name on
-    that date, empty if the name is the same today. `event` is the id of the move.
+    that date, empty if the name is the same today. `event` is the id of the move. `is_unchecked`:
+    an import placed it there, and no policy was checked.
     """
 
     event: int
@@ -47,6 +50,7 @@ class PastCard:
     since: datetime
     actor: str
     is_deleted: bool
+    is_unchecked: bool
 
     @property
     def place(self) -> str:
@@ -81,7 +85,8 @@ class PastBoard:
 class ProductionStay:
     """A version's time in Production. `until` None means that it is still there.
 
-    `actor` moved it there, in the event with the id `event`.
+    `actor` moved it there, in the event with the id `event`. `is_unchecked`: it was an import, and
+    no policy was checked.
     """
 
     number: int
@@ -90,6 +95,7 @@ class ProductionStay:
     actor: str
     event: int
     is_deleted: bool
+    is_unchecked: bool
 
     @property
     def place(self) -> str:
@@ -182,7 +188,7 @@ def in_production_on(model: models.RegisteredModel, day: date) -> tuple[Producti
         .annotate(until=Subquery(left.order_by("sequence").values("occurred_at")[:1]))
         .filter(Q(until=None) | Q(until__gte=start))
         .select_related("version", "actor")
-        .only("occurred_at", "version__number", "version__deleted_at", "actor__username")
+        .only(*_MOVE_COLUMNS, "version__number", "version__deleted_at", "actor__username")
         .order_by("-sequence")
     )
     return tuple(
@@ -193,6 +199,7 @@ def in_production_on(model: models.RegisteredModel, day: date) -> tuple[Producti
             actor=display_name(row.actor),
             event=row.pk,
             is_deleted=row.version.deleted_at is not None,
+            is_unchecked=is_unchecked_after(row),
         )
         for row in entries
         if row.version is not None
@@ -288,6 +295,7 @@ def _cards(ids: Sequence[tuple[int, datetime]], moment: datetime) -> dict[int, P
             since=row.occurred_at,
             actor=display_name(row.actor),
             is_deleted=row.version.deleted_at is not None,
+            is_unchecked=is_unchecked_after(row),
         )
         for row in rows
         if row.model is not None and row.version is not None
@@ -299,7 +307,7 @@ def _rows(ids: Sequence[int]) -> QuerySet[models.AuditEvent]:
         models.AuditEvent.objects.filter(pk__in=ids)
         .select_related("model", "version", "actor")
         .only(
-            "occurred_at",
+            *_MOVE_COLUMNS,
             "model__name",
             "version__number",
             "version__label",

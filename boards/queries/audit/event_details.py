@@ -28,6 +28,7 @@ _ELSEWHERE = {
     "findings_digest",
     "guardrail",
     "imported",
+    "imported_unchecked",
     "key",
     "link_digest",
     "metrics",
@@ -121,6 +122,8 @@ def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Deta
     if data.get("archive_existing"):
         yield Detail("archives", "the versions in the target stage")
     yield from _imported(_mapping(data.get("imported")))
+    if data.get("imported_unchecked"):
+        yield Detail("policy", "imported, not checked")
     yield from _change(data)
     yield from _metrics(_mapping(data.get("metrics")))
     for key, value in _mapping(data.get("tags")).items():

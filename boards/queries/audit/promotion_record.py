@@ -14,6 +14,7 @@ from boards.models.audit import event_data, event_members
 from boards.queries.checks.frozen_check import CheckResult, stored_result
 from boards.queries.facts.check_digest import check_digest, digested_document
 from boards.queries.facts.event_values import moment_of, uid_of
+from boards.queries.facts.import_marks import is_unchecked_after
 from obeya.audit.chain import GENESIS, SYSTEM_ACTOR, event_hash, text_digest
 from obeya.documents.policy_results import refusals_from_documents
 from obeya.errors import NotFound, Refusal, RefusalKind
@@ -93,6 +94,7 @@ class PromotionRecord:
 
     `reason_of_operation` is that of another event of the same operation, if this one has none.
     `approved_by` is whose approval made the registry move it, empty if a person moved it.
+    `is_unchecked`: an import placed the version in the stage, and no policy was checked.
     `check_is_missing`: the event refers to a check that no longer exists. `refusals` are those of a
     refused move. `details_are_readable`: the event's text can be parsed and its `data` has the
     types that the registry writes; otherwise nothing of `data` is shown. The last three fields say
@@ -119,6 +121,7 @@ class PromotionRecord:
     others: tuple[OtherMove, ...]
     check: CheckOnRecord | None
     check_is_missing: bool
+    is_unchecked: bool
     waiver: WaiverRecord | None
     request: RequestUsed | None
     refusals: tuple[Refusal, ...]
@@ -142,6 +145,8 @@ class PromotionRecord:
                 return "Waiver"
             case Action.WAIVER_REVOKED:
                 return "Revoked waiver"
+        if self.channel is Channel.IMPORT:
+            return "Import"
         if self.check is not None or self.check_is_missing:
             return "Promotion"
         return "Move"
@@ -222,6 +227,7 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
         others=_others(row),
         check=check,
         check_is_missing=bool(data.get("check")) and check is None,
+        is_unchecked=is_unchecked_after(row),
         waiver=_waiver(row, data) if "waiver" in data else None,
         request=_request(request) if request else None,
         refusals=refusals_from_documents(data.get("refusals", ())),

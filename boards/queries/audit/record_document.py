@@ -26,6 +26,7 @@ def record_document(record: PromotionRecord) -> dict[str, Any]:
         "actor_id": record.actor_id,
         "channel": record.channel.value,
         "approved_last_by": record.approved_by or None,
+        "imported_unchecked": record.is_unchecked,
         "reason": record.reason,
         "operation": record.operation,
         "also_moved": [

@@ -55,7 +55,8 @@ class Card:
     """One version on the board. `champion` is the number of its model's champion, if any.
 
     `aliases` are its governed aliases. `lamp_reasons` explain the status; empty if there is no next
-    stage to check. `is_breached`: an alert is raised for it.
+    stage to check. `is_breached`: an alert is raised for it. `is_unchecked`: an import placed it in
+    its stage, and no policy was checked.
     """
 
     pk: int
@@ -75,6 +76,7 @@ class Card:
     approvals_given: int
     approvals_required: int
     is_breached: bool
+    is_unchecked: bool
 
     @property
     def is_champion(self) -> bool:
@@ -272,6 +274,7 @@ def _cards(rows: Sequence[models.ModelVersion]) -> Iterable[Card]:
             approvals_given=judgement.approvals_given if judgement else 0,
             approvals_required=judgement.approvals_required if judgement else 0,
             is_breached=row.pk in breached,
+            is_unchecked=row.imported_unchecked,
         )
 
 
@@ -334,7 +337,7 @@ def _lamp(
     """
     if judgement is None:
         if row.model.champion_id == row.pk:
-            return Lamp.PASSES, "Champion", ()
+            return Lamp.ATTENTION if row.imported_unchecked else Lamp.PASSES, "Champion", ()
         if row.stage == Stage.PRODUCTION:
             return Lamp.NONE, "In Production", ()
         return Lamp.NONE, "Archived", ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Case, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -20,7 +20,7 @@ from boards.queries.paging.whole_number import whole_number
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric, MetricDefinition, definition_for
-from obeya.records import MOVES, Action
+from obeya.records import MOVES, Action, Channel
 from obeya.stages import Stage, Workflow
 
 PAGE = 100
@@ -90,6 +90,7 @@ class VersionRow:
     stage_entered_at: datetime
     created_at: datetime
     is_champion: bool
+    is_unchecked: bool
     cells: tuple[MeasuredMetric, ...]
 
 
@@ -97,13 +98,15 @@ class VersionRow:
 class ProductionSpan:
     """A time of a version in Production. `until` None means that it is still there.
 
-    `was_deleted`: it left by being deleted.
+    `was_deleted`: it left by being deleted. `is_unchecked`: an import placed it there, and no
+    policy was checked.
     """
 
     version: int
     since: datetime
     until: datetime | None
     was_deleted: bool = False
+    is_unchecked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,7 @@ class ModelPage:
     updated_at: datetime
     counts: tuple[tuple[Stage, int], ...]
     champion: int | None
+    champion_is_unchecked: bool
     tags: Mapping[str, str]
     aliases: tuple[AliasLine, ...]
     columns: tuple[MetricDefinition, ...]
@@ -165,6 +169,7 @@ def model_page(name: str, query: VersionsQuery) -> ModelPage:
         updated_at=model.updated_at,
         counts=tuple((stage, model.count_in(stage)) for stage in Stage),
         champion=champion.number if champion else None,
+        champion_is_unchecked=champion is not None and champion.imported_unchecked,
         tags=dict(
             models.ModelTag.objects.filter(model=model).order_by("key").values_list("key", "value")
         ),
@@ -194,23 +199,21 @@ def production_spans(model: models.RegisteredModel) -> tuple[ProductionSpan, ...
             action__in=(*MOVES, Action.VERSION_DELETED),
         )
         .order_by("-sequence")
-        .values_list("version__number", "to_stage", "occurred_at", "action")[:SPANS_MAX]
+        .values_list("version__number", "to_stage", "occurred_at", "action", "channel")[:SPANS_MAX]
     )
     spans: list[ProductionSpan] = []
-    entered: dict[int, datetime] = {}
-    for number, to_stage, moment, action in reversed(moves):
+    entered: dict[int, ProductionSpan] = {}
+    for number, to_stage, moment, action, channel in reversed(moves):
         if to_stage == production:
-            entered[number] = moment
+            # Every other move into Production has a check.
+            unchecked = channel == Channel.IMPORT.value
+            entered[number] = ProductionSpan(
+                version=number, since=moment, until=None, is_unchecked=unchecked
+            )
         elif number in entered:
             gone = action == Action.VERSION_DELETED.value
-            spans.append(
-                ProductionSpan(
-                    version=number, since=entered.pop(number), until=moment, was_deleted=gone
-                )
-            )
-    spans += [
-        ProductionSpan(version=number, since=since, until=None) for number, since in entered.items()
-    ]
+            spans.append(replace(entered.pop(number), until=moment, was_deleted=gone))
+    spans += entered.values()
     return tuple(sorted(spans, key=lambda span: (span.since, span.version)))
 
 
@@ -256,6 +259,7 @@ def _row(
         stage_entered_at=row.stage_entered_at,
         created_at=row.created_at,
         is_champion=is_champion,
+        is_unchecked=row.imported_unchecked,
         cells=tuple(
             MeasuredMetric(column, own.get(column.name), held_against.get(column.name))
             for column in columns

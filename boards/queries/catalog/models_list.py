@@ -87,6 +87,7 @@ class ModelRow:
     updated_at: datetime
     counts: tuple[tuple[Stage, int], ...]
     champion: int | None
+    champion_is_unchecked: bool
     champion_metrics: tuple[MeasuredMetric, ...]
 
     @property
@@ -134,6 +135,7 @@ def models_list(query: ModelsQuery) -> ModelsList:
                 updated_at=row.updated_at,
                 counts=tuple((stage, row.count_in(stage)) for stage in Stage),
                 champion=row.champion.number if row.champion else None,
+                champion_is_unchecked=row.champion is not None and row.champion.imported_unchecked,
                 champion_metrics=headlines.get(row.pk, ()),
             )
             for row in page

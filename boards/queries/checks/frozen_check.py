@@ -124,13 +124,15 @@ class ShownEvidence:
     """The evidence of a check, or of a request.
 
     `champion` is the number of the champion at that time, None if there was none or it was the
-    version itself. A stored check has the `tags` that a policy required; `request` is the request
+    version itself; `champion_is_unchecked`: an import placed it in Production, and no policy was
+    checked. A stored check has the `tags` that a policy required; `request` is the request
     that was open for the move. Checks that were stored by earlier versions lack what was not frozen
     then.
     """
 
     metrics: tuple[MetricLine, ...]
     champion: int | None
+    champion_is_unchecked: bool
     artifact_uri: str
     artifact_digest: str
     description: str
@@ -181,6 +183,7 @@ def stored_result(check: models.PolicyCheck) -> CheckResult:
             _metrics(document["version"]["metrics"]), _metrics(champion.get("metrics", {})), defined
         ),
         champion=champion.get("number"),
+        champion_is_unchecked=champion.get("imported_unchecked", False),
         artifact_uri=document.get("artifact_uri", ""),
         artifact_digest=document.get("artifact_digest", ""),
         description=document.get("description", ""),

@@ -133,6 +133,7 @@ def version_records(rows: Sequence[models.ModelVersion]) -> list[ModelVersion]:
             source_run=row.source_run,
             description=row.description,
             owner=owner_name(row.owner),
+            imported_unchecked=row.imported_unchecked,
             updated_at=row.updated_at,
         )
         for row in rows

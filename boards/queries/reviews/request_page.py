@@ -228,6 +228,9 @@ def _present(
             source.definitions,
         ),
         champion=facts.champion.version if facts.champion else None,
+        champion_is_unchecked=facts.champion is not None
+        and version.model.champion is not None
+        and version.model.champion.imported_unchecked,
         artifact_uri=version.artifact_uri,
         artifact_digest=version.artifact_digest,
         description=version.description,

@@ -51,11 +51,12 @@ NOUNS = (
     Noun("site_chain.jsonl", models.SiteChain),
     Noun("models.jsonl", models.RegisteredModel),
     Noun("model_tags.jsonl", models.ModelTag),
-    # Without what the inspection of files found: it is repeated after an import.
+    # Without what the inspection of files found, which is repeated after an import, and without
+    # the mark of imported versions, which the log determines.
     Noun(
         "versions.jsonl",
         models.ModelVersion,
-        left_out=frozenset({"artifact_code", "artifact_inspector"}),
+        left_out=frozenset({"artifact_code", "artifact_inspector", "imported_unchecked"}),
     ),
     Noun("version_tags.jsonl", models.VersionTag),
     Noun("aliases.jsonl", models.Alias),

@@ -125,6 +125,7 @@ VERSIONS = ComparedTable(
             "artifact_digest",
             "artifact_size",
             "source_run",
+            "imported_unchecked",
         ),
         "description": text("description"),
         "owner": account("owner"),

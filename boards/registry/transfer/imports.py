@@ -1,13 +1,15 @@
 """The write that imports models from another registry, with their past and their stages.
 
 A version that is in Production in the other registry is moved to Production, whatever workflow and
-policies say: it is there already. This takes the administer permission, and every event has its
-origin, a separate channel, and the time that the other registry states.
+policies say: it is there already. This takes a separate permission, every event has its origin, a
+separate channel, and the time that the other registry states, and the version is marked as
+imported, not checked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +26,13 @@ from obeya.aliases.governed import look_alike_key
 from obeya.artifacts.manifest import checked_entries
 from obeya.audit.chain import timestamp
 from obeya.errors import AlreadyExists, InvalidInput, NotFound
-from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
+from obeya.imports import (
+    VERSIONS_AT_ONCE_MAX,
+    ImportedModel,
+    ImportedVersion,
+    ImportReport,
+    future_times,
+)
 from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
 from obeya.values import as_tags
@@ -37,10 +45,11 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
     imported, all in one transaction.
 
     Raises:
-        NotAllowed: the actor does not have the administer permission for the model.
-        InvalidInput: the model's name or texts, the number of versions or their order are invalid.
+        NotAllowed: the actor does not have the import permission for the model.
+        InvalidInput: the model's name or texts, the number of versions or their order are invalid,
+            or the model's time is in the future.
     """
-    actor.require(Permission.ADMINISTER, imported.name)
+    actor.require(Permission.IMPORT, imported.name)
     name, origin = names.model_name(imported.name), names.artifact_path(imported.origin)
     description, tags = names.description(imported.description), as_tags(imported.tags)
     numbers = [version.version for version in imported.versions]
@@ -49,12 +58,15 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
             f"Import at most {VERSIONS_AT_ONCE_MAX} versions in one request, sorted by number.",
             field="versions",
         )
+    future = future_times({"created_at of the model": imported.created_at}, at)
+    if future and not imported.clamp_future_times:
+        raise InvalidInput(future[0].refusal, field="created_at")
     importer = Actor(actor.user, Channel.IMPORT, actor.grant)
     began = min(imported.created_at, at)
     with writing_new_or_present_model(name, actor=importer, at=began) as write:
         if write.is_new:
             describe_new(write, description, tags)
-        run = _Import(write, origin, at)
+        run = _Import(write, origin, at, clamps=imported.clamp_future_times)
         run.bring(imported.versions)
     return ImportReport(
         model=name,
@@ -63,20 +75,26 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
         existing=tuple(run.existing),
         refused=run.refused,
         kept_aliases=tuple(run.kept_aliases),
+        clamped_times=(
+            *(time.replacement for time in future if write.is_new),
+            *run.clamped_times,
+        ),
     )
 
 
 class _Import:
     """The import of versions into the locked model."""
 
-    def __init__(self, write: ModelWrite, origin: str, at: datetime) -> None:
+    def __init__(self, write: ModelWrite, origin: str, at: datetime, *, clamps: bool) -> None:
         self._write = write
         self._origin = origin
         self._at = at
+        self._clamps = clamps
         self.imported: dict[int, models.ModelVersion] = {}
         self.existing: list[int] = []
         self.refused: dict[int, str] = {}
         self.kept_aliases: list[str] = []
+        self.clamped_times: list[str] = []
         self._entered: set[Stage] = set()
 
     def bring(self, versions: tuple[ImportedVersion, ...]) -> None:
@@ -87,14 +105,14 @@ class _Import:
                 model=self._write.model, number__in=[version.version for version in versions]
             )
         }
-        new = []
+        new: list[ImportedVersion] = []
         for version in versions:
             row = present.get(version.version)
             if row is None:
-                new.append(version)
+                new += self._without_future(version)
             else:
                 self._compare(row, version)
-        for moment, version, is_move in _as_it_happened(new, self._at):
+        for moment, version, is_move in _as_it_happened(new):
             self._write.set_time(moment)
             if is_move:
                 self._move(version)
@@ -105,6 +123,26 @@ class _Import:
         self._update_aliases({alias for version in taken for alias in version.aliases})
         for version in new:
             self._point_aliases(version)
+
+    def _without_future(self, version: ImportedVersion) -> tuple[ImportedVersion, ...]:
+        """Return the version without times in the future; nothing if it is refused for them."""
+        label = f"v{version.version}"
+        stated = {
+            f"created_at of {label}": version.created_at,
+            f"updated_at of {label}": version.updated_at,
+        }
+        future = future_times(stated, self._at)
+        if future and not self._clamps:
+            self.refused[version.version] = " ".join(time.refusal for time in future)
+            return ()
+        self.clamped_times += [time.replacement for time in future]
+        return (
+            replace(
+                version,
+                created_at=min(version.created_at, self._at),
+                updated_at=min(version.updated_at, self._at),
+            ),
+        )
 
     def _compare(self, row: models.ModelVersion, version: ImportedVersion) -> None:
         if row.deleted_at is not None:
@@ -210,19 +248,18 @@ def _identity(version: ImportedVersion) -> tuple[str, str]:
 
 
 def _as_it_happened(
-    versions: list[ImportedVersion], at: datetime
+    versions: list[ImportedVersion],
 ) -> Iterator[tuple[datetime, ImportedVersion, bool]]:
     """Yield registrations by number and moves by time, each with its time and whether it is a move.
 
-    No time is after `at`; a registration is not before that of a lower number, and a move is not
-    before its registration, whatever the other registry's clock did.
+    A registration is not before that of a lower number, and a move is not before its registration,
+    whatever the other registry's clock did.
     """
     happened, latest = [], None
     for version in versions:
-        registered = min(version.created_at, at)
-        latest = registered if latest is None else max(registered, latest)
+        latest = version.created_at if latest is None else max(version.created_at, latest)
         happened.append((latest, version, False))
         if version.stage is not Stage.DEVELOPMENT:
-            happened.append((max(latest, min(version.updated_at, at)), version, True))
+            happened.append((max(latest, version.updated_at), version, True))
     # The sort is stable: at the same time a version is registered before it moves.
     yield from sorted(happened, key=lambda step: step[0])

@@ -25,6 +25,7 @@ from django.db.models import Field, Model
 
 from boards import models
 from boards.access.actors import Actor
+from boards.queries.facts.import_marks import unchecked_by_log
 from boards.queries.transfer.whole_export import HELD, NOUNS, Noun, written
 from boards.queries.verification.verification import verify_chains
 from boards.registry.accounts.adoption import adopt_accounts, unsupported_accounts
@@ -76,6 +77,8 @@ def import_rows(
             counts[noun.file] = _import(noun, lines(noun.file), champions)
         for pk, champion in champions:
             models.RegisteredModel.objects.filter(pk=pk).update(champion=champion)
+        unchecked = list(unchecked_by_log().values_list("pk", flat=True))
+        models.ModelVersion.objects.filter(pk__in=unchecked).update(imported_unchecked=True)
         _check_references()
         if adopt_at is not None:
             adopt_accounts(actor=Actor(None, Channel.IMPORT), at=adopt_at)

@@ -53,7 +53,7 @@ def store_check(
         refusals=refusal_documents(refusals),
         evidence={
             "version": _evidence_document(facts.evidence),
-            "champion": _evidence_document(facts.champion) if facts.champion else None,
+            "champion": _champion_document(version, facts.champion) if facts.champion else None,
             "artifact_uri": version.artifact_uri,
             "artifact_digest": version.artifact_digest,
             **_stored_artifact(facts.evidence),
@@ -130,6 +130,12 @@ def _evidence_document(evidence: Evidence) -> dict[str, Any]:
         "number": evidence.version,
         "metrics": {n: metric_document(m) for n, m in evidence.metrics.items()},
     }
+
+
+def _champion_document(version: models.ModelVersion, champion: Evidence) -> dict[str, Any]:
+    row = version.model.champion
+    unchecked = row is not None and row.imported_unchecked
+    return {**_evidence_document(champion), "imported_unchecked": unchecked}
 
 
 def record_policy_check(

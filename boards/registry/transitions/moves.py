@@ -17,6 +17,7 @@ from boards.registry.transitions.champion import update_champion
 from boards.registry.transitions.checks import check_reference, store_check
 from boards.registry.transitions.open_requests import settle_requests
 from obeya.errors import RefusalKind
+from obeya.imports import UNCHECKED, imported_unchecked
 from obeya.policy.results import not_gated
 from obeya.records import Action, Channel, StageTransition
 from obeya.stages import Stage
@@ -158,7 +159,15 @@ def _enter(
     reason: str,
 ) -> None:
     from_stage = Stage(row.stage)
-    write.update_version(row, stage=to_stage.value, stage_entered_at=write.at)
+    unchecked = imported_unchecked(
+        to_stage,
+        is_imported=write.actor.channel is Channel.IMPORT,
+        has_check="check" in data,
+        was_unchecked=row.imported_unchecked,
+    )
+    write.update_version(
+        row, stage=to_stage.value, stage_entered_at=write.at, imported_unchecked=unchecked
+    )
     write.count(from_stage, -1)
     write.count(to_stage, 1)
     write.record(
@@ -167,7 +176,7 @@ def _enter(
         from_stage=from_stage,
         to_stage=to_stage,
         operation=operation,
-        data=data,
+        data={**data, UNCHECKED: True} if unchecked else data,
         texts={"reason": reason},
     )
     settle_requests(write, row, to_stage)

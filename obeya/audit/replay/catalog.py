@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from obeya.audit.replay.state import NO_TEXT, UNSTATED, Event, State, Table
+from obeya.imports import leaves_unchecked
 from obeya.stages import Stage
 
 MODEL_KEY = ()
@@ -93,6 +94,7 @@ def register_version(state: State, event: Event) -> None:
         created_at=event.at,
         updated_at=event.at,
         stage_entered_at=event.at,
+        imported_unchecked=False,
         deleted_at=None,
     )
     for key, value in data.get("tags", {}).items():
@@ -146,7 +148,13 @@ def untag_version(state: State, event: Event) -> None:
 
 def move_version(state: State, event: Event) -> None:
     """Put a version into a stage."""
-    _change_version(state, event, stage=event.to_stage, stage_entered_at=event.at)
+    _change_version(
+        state,
+        event,
+        stage=event.to_stage,
+        stage_entered_at=event.at,
+        imported_unchecked=leaves_unchecked(event.to_stage, event.channel, event.data),
+    )
 
 
 def delete_version(state: State, event: Event) -> None:

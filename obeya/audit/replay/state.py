@@ -64,6 +64,7 @@ class Event:
         "action",
         "actor",
         "at",
+        "channel",
         "data",
         "from_stage",
         "sequence",
@@ -75,6 +76,7 @@ class Event:
         self.sequence: int = members["sequence"]
         self.at: str = members["occurred_at"]
         self.actor: str = members["actor"]
+        self.channel: str = members["channel"]
         self.action: str = members["action"]
         self.version: int | None = members["version"]
         self.from_stage: str | None = members["from_stage"]
