@@ -25,6 +25,7 @@ class Chain:
         event = {
             "sequence": self.length,
             "occurred_at": f"2026-03-03T14:{self.length:02}:00.000000Z",
+            "channel": "api",
             "actor": "system",
             "action": action,
             "version": None,
