@@ -259,8 +259,8 @@ def test_imported_versions_are_marked_until_a_checked_move(
     ModelVersion.objects.filter(number=4).update(imported_unchecked=False)
     found = [sentence.partition(", but")[0] for sentence in differing_rows()]
     assert sorted(found) == [
-        "m v1: imported_unchecked is True",
-        "m v4: imported_unchecked is False",
+        "m v1: imported_unchecked is true",
+        "m v4: imported_unchecked is false",
     ]
 
 
