@@ -4,6 +4,7 @@
     ├── InvalidInput          400  exit 2   the request is not valid
     ├── NotFound              404  exit 3   no such model, version, alias, ...
     ├── AlreadyExists         409  exit 4   the name or number is already in use
+    │   └── SimilarName       409  exit 4   the name looks like an existing one
     ├── Conflict              409  exit 4   changed by someone else (412 if sent with If-Match)
     ├── AlreadyClosed         409  exit 4   the request or waiver is already closed
     ├── EvidenceChanged       409  exit 4   the evidence is not what the reviewer saw
@@ -110,6 +111,16 @@ class AlreadyExists(RegistryError):
     def __init__(self, sentence: str, *, field: str | None = None) -> None:
         super().__init__(sentence)
         self.field = field
+
+
+class SimilarName(AlreadyExists):
+    """The name looks like the name `existing`, and similar names were not allowed."""
+
+    code = "similar_name"
+
+    def __init__(self, sentence: str, *, existing: str, field: str | None = None) -> None:
+        super().__init__(sentence, field=field)
+        self.existing = existing
 
 
 class AlreadyClosed(RegistryError):

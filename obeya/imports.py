@@ -84,7 +84,8 @@ class ImportReport:
     `imported` are the imported versions. `existing` are versions that existed before, identical to
     those in the other registry or changed since. `refused` has a sentence for each version that
     cannot be imported, `kept_aliases` a sentence for each alias that already points to another
-    version, `clamped_times` a sentence for each time in the future that was replaced.
+    version, `clamped_times` a sentence for each time in the future that was replaced,
+    `similar_names` one for each imported name that is similar to another one.
     """
 
     model: str
@@ -94,6 +95,7 @@ class ImportReport:
     refused: Mapping[int, str] = field(default_factory=dict)
     kept_aliases: tuple[str, ...] = ()
     clamped_times: tuple[str, ...] = ()
+    similar_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Validation of names, keys, labels and texts, the same for every interface.
 
 Each function returns the value to store (Unicode NFC) or raises `InvalidInput` with a sentence that
-says what to change.
+says what to change. They accept every name that can exist; `obeya.look_alikes.new_names` checks the
+characters of new ones.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 import unicodedata
 
 from obeya.errors import InvalidInput
+from obeya.look_alikes.characters import is_blank
 
 MODEL_NAME_MAX = 256
 METRIC_NAME_MAX = 250
@@ -127,7 +129,7 @@ def reason(text: str) -> str:
 def required_reason(text: str, *, to: str) -> str:
     """Check a reason that is required; `to` completes “A reason is required to …”."""
     given = reason(text)
-    if not given:
+    if is_blank(given):
         raise InvalidInput(f"A reason is required to {to}.", field="reason")
     return given
 

@@ -241,6 +241,7 @@ class VersionDraft:
     description: str = ""
     source_run: str = ""
     artifact_digest: str = ""
+    allow_similar: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,7 @@ class ModelRegistry(Protocol):
         description: str = "",
         source_run: str = "",
         artifact_digest: str = "",
+        allow_similar: bool = False,
     ) -> ModelVersion:
         """Register a version in Development, and the model if it is new.
 
@@ -50,6 +51,8 @@ class ModelRegistry(Protocol):
 
         Raises:
             AlreadyExists: the number or the label is already in use.
+            SimilarName: the new model, the label, a metric or a tag key has a name that looks like
+                another one, and `allow_similar` is false.
         """
 
     def get_version(self, name: str, version: int) -> ModelVersion:
@@ -67,10 +70,16 @@ class ModelRegistry(Protocol):
     def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
         """Return the version with the highest number in `stage`; None if there is none."""
 
-    def log_metrics(self, name: str, version: int, metrics: MetricValues) -> ModelVersion:
+    def log_metrics(
+        self, name: str, version: int, metrics: MetricValues, *, allow_similar: bool = False
+    ) -> ModelVersion:
         """Add metrics to a version.
 
         A metric that already exists is replaced and its old value is logged.
+
+        Raises:
+            SimilarName: a name is new and looks like that of another metric of the version, and
+                `allow_similar` is false.
         """
 
     def set_policy(self, policy: PromotionPolicy, name: str | None = None) -> int:
@@ -270,8 +279,21 @@ class ModelRegistry(Protocol):
     def compare_versions(self, name: str, a: int, b: int) -> VersionComparison:
         """Compare version `b` with version `a`."""
 
-    def set_tag(self, name: str, key: str, value: str, version: int | None = None) -> None:
-        """Set a tag of a version, or (None) of the model."""
+    def set_tag(
+        self,
+        name: str,
+        key: str,
+        value: str,
+        version: int | None = None,
+        *,
+        allow_similar: bool = False,
+    ) -> None:
+        """Set a tag of a version, or (None) of the model.
+
+        Raises:
+            SimilarName: the key is new and looks like another one there, and `allow_similar` is
+                false.
+        """
 
     def delete_tag(self, name: str, key: str, version: int | None = None) -> None:
         """Remove a tag.
@@ -280,13 +302,17 @@ class ModelRegistry(Protocol):
             NotFound: there is no such tag.
         """
 
-    def set_alias(self, name: str, alias: str, version: int) -> None:
+    def set_alias(
+        self, name: str, alias: str, version: int, *, allow_similar: bool = False
+    ) -> None:
         """Point an alias at a version; an existing alias is moved.
 
         Setting it to where it already points does nothing.
 
         Raises:
             AliasRefused: the alias is governed, and the version is not where it can point to.
+            SimilarName: the alias is new and looks like another one of the model, and
+                `allow_similar` is false.
         """
 
     def delete_alias(self, name: str, alias: str) -> None:
@@ -318,11 +344,12 @@ class ModelRegistry(Protocol):
     def set_description(self, name: str, text: str, version: int | None = None) -> None:
         """Describe a version, or (None) the model, in Markdown."""
 
-    def rename_model(self, name: str, new_name: str) -> None:
+    def rename_model(self, name: str, new_name: str, *, allow_similar: bool = False) -> None:
         """Rename a model; its versions, history and chain are kept.
 
         Raises:
             AlreadyExists: another model has that name.
+            SimilarName: the name looks like that of another model, and `allow_similar` is false.
         """
 
     def delete_version(self, name: str, version: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 from boards.access.permissions import SCOPES, Permission, has_permission, require
 from boards.models import User
@@ -19,11 +19,14 @@ class Actor:
 
     `user` None is the registry itself. `grant` is what the token of the request allows, None for a
     request without a token: an actor is allowed what both the account and the grant allow.
+    `similar_names` gets a sentence for each new name of this actor that is similar to another one.
     """
 
     user: User | None
     channel: Channel
+    _: KW_ONLY
     grant: Grant | None = None
+    similar_names: list[str] = field(default_factory=list, compare=False)
 
     @property
     def uid(self) -> str:

@@ -19,6 +19,8 @@ from boards.admin.read_only import ReadOnlyAdmin, actor_of
 from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
 from boards.registry.accounts.users import is_reserved, record_user_change
 from boards.registry.commit import lock_site
+from obeya.errors import RegistryError
+from obeya.look_alikes.new_names import NameKind, NewNames
 
 # The password fields in the form of a new account.
 _PASSWORD_FIELDS = {"usable_password", "password1", "password2"}
@@ -49,7 +51,7 @@ class NewAccountForm(AdminUserCreationForm):
         """Refuse the reserved name of the registry itself."""
         username = super().clean_username()
         # Django returns None for a name that is taken, which it has reported already.
-        return _nobodys(username) if username else username
+        return _free(username, None) if username else username
 
 
 class AccountForm(UserChangeForm):
@@ -57,12 +59,19 @@ class AccountForm(UserChangeForm):
 
     def clean_username(self) -> str:
         """Refuse the reserved name of the registry itself."""
-        return _nobodys(self.cleaned_data["username"])
+        username: str = self.cleaned_data["username"]
+        return _free(username, self.instance) if "username" in self.changed_data else username
 
 
-def _nobodys(username: str) -> str:
+def _free(username: str, account: models.User | None) -> str:
+    """Return a new name of an account, which is not reserved and looks like no other name."""
     if is_reserved(username):
         raise ValidationError(f"The name “{username}” is reserved for the registry itself.")
+    others = models.User.objects.exclude(pk=account.pk) if account else models.User.objects.all()
+    try:
+        NewNames(NameKind.ACCOUNT, others.values_list("username", flat=True)).check(username)
+    except RegistryError as error:
+        raise ValidationError(str(error)) from None
     return username
 
 

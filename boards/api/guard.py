@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable
 from functools import wraps
 from http import HTTPStatus
@@ -23,12 +24,15 @@ from boards.api.problems import plain_problem, problem
 from boards.models import ApiToken, User
 from boards.registry.accounts.tokens import Bearer, use_token
 from boards.registry.idempotency import Answer, answer_once
+from obeya.documents.problems import SIMILAR_NAMES
 from obeya.errors import InvalidInput, NotSignedIn, RegistryError
 from obeya.records import Channel
 
 KEY_MAX = 255
 REPLAYED = "Idempotent-Replayed"
-_KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+_KEPT_HEADERS = ("Content-Type", "ETag", "Location", SIMILAR_NAMES)
+# Proxies refuse headers that are much longer.
+_SIMILAR_NAMES_MAX = 4_000
 
 View = Callable[..., HttpResponseBase]
 
@@ -100,13 +104,13 @@ def _guarded(view: View, *, is_streaming: bool) -> View:
                 f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes.",
             )
         if not key:
-            return view(request, *args, **kwargs)
+            return _answered(view, request, *args, **kwargs)
         try:
             given = answer_once(
                 user=request.user,
                 key=key,
                 fingerprint=_fingerprint(request),
-                answer=lambda: _kept(view(request, *args, **kwargs)),
+                answer=lambda: _kept(_answered(view, request, *args, **kwargs)),
                 at=at,
             )
         except RegistryError as error:
@@ -119,6 +123,17 @@ def _guarded(view: View, *, is_streaming: bool) -> View:
     return answer
 
 
+def _answered(view: View, request: ApiRequest, /, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    """Return the response, with a header about the similar names that the request created."""
+    response = view(request, *args, **kwargs)
+    sentences = request.actor.similar_names
+    while sentences and len(json.dumps(sentences)) > _SIMILAR_NAMES_MAX:
+        sentences = sentences[: len(sentences) // 2]
+    if sentences and response.status_code < HTTPStatus.BAD_REQUEST:
+        response[SIMILAR_NAMES] = json.dumps(sentences)
+    return response
+
+
 def _sign_in(request: ApiRequest) -> None:
     """Authenticate the bearer of a valid token; sessions and their cookies are ignored."""
     try:
@@ -128,7 +143,7 @@ def _sign_in(request: ApiRequest) -> None:
         raise
     limit_requests(request, bearer.token)
     request.user, request.token = bearer.user, bearer.token
-    request.actor = Actor(bearer.user, Channel.API, bearer.grant)
+    request.actor = Actor(bearer.user, Channel.API, grant=bearer.grant)
 
 
 def _bearer(request: HttpRequest) -> Bearer:

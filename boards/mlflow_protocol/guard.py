@@ -132,7 +132,7 @@ def signed_in(request: HttpRequest) -> Actor:
         limit_requests(request, None)
         raise
     limit_requests(request, found.token)
-    return Actor(found.user, Channel.MLFLOW, found.grant)
+    return Actor(found.user, Channel.MLFLOW, grant=found.grant)
 
 
 def _authorization(request: HttpRequest) -> str:

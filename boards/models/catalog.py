@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from boards.models.audit import ChainHead
 from boards.models.choices import STAGES
+from boards.models.look_alike_key import LookAlikeKeyField
 from obeya import names
 from obeya.stages import WORKFLOWS, Stage
 
@@ -22,6 +23,7 @@ class RegisteredModel(ChainHead):
     """
 
     name = models.CharField(max_length=names.MODEL_NAME_MAX)
+    look_alike_key = LookAlikeKeyField(of="name")
     description = models.TextField(blank=True)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="owned_models"
@@ -68,6 +70,11 @@ class RegisteredModel(ChainHead):
                 condition=Q(deleted_at__isnull=True),
                 name="model_updated",
             ),
+            models.Index(
+                fields=["look_alike_key"],
+                condition=Q(deleted_at__isnull=True),
+                name="model_look_alike",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -87,6 +94,7 @@ class ModelVersion(models.Model):
     model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     label = models.CharField(max_length=names.LABEL_MAX, blank=True)
+    look_alike_key = LookAlikeKeyField(of="label")
     stage = models.CharField(max_length=16, choices=STAGES, default=Stage.DEVELOPMENT.value)
     revision = models.PositiveIntegerField(default=1)
     description = models.TextField(blank=True)
@@ -147,6 +155,11 @@ class ModelVersion(models.Model):
                 fields=["model", "stage", "-number"],
                 condition=Q(deleted_at__isnull=True),
                 name="version_latest",
+            ),
+            models.Index(
+                fields=["model", "look_alike_key"],
+                condition=~Q(look_alike_key="") & Q(deleted_at__isnull=True),
+                name="version_look_alike",
             ),
             models.Index(
                 fields=["-updated_at", "-id"],

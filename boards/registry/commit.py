@@ -7,8 +7,9 @@ change itself.
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -28,12 +29,17 @@ from boards.registry.messages import send_of_events
 from obeya import names
 from obeya.audit import chain as audit
 from obeya.errors import model_not_found, version_not_found
-from obeya.records import Action
+from obeya.look_alikes.keys import stored_keys
+from obeya.look_alikes.new_names import NameKind, NewNames
+from obeya.records import Action, Channel
 from obeya.stages import Stage
 from obeya.transitions.requests import RequestStatus
 from obeya.values import version_number
 
 SITE_CHAIN_PK = 1
+_ALLOWED_SIMILAR = frozenset({Channel.MLFLOW, Channel.IMPORT})
+
+logger = logging.getLogger(__name__)
 
 
 class ChainWrite:
@@ -119,6 +125,24 @@ class ChainWrite:
         )
         return row
 
+    def check_name(self, known: NewNames, name: str, *, allow_similar: bool = False) -> list[str]:
+        """Check a new name and return the names that it is similar to.
+
+        Similar names are always allowed to MLflow's clients and imports, which cannot ask. The
+        server log has a warning about each, and the actor's `similar_names` a sentence.
+
+        Raises:
+            InvalidInput: a character cannot be in a name.
+            SimilarName: the name is similar to another one.
+        """
+        is_allowed = allow_similar or self.actor.channel in _ALLOWED_SIMILAR
+        similar = known.check(name, allow_similar=is_allowed)
+        if similar:
+            sentence = known.warning(name, similar)
+            self.actor.similar_names.append(sentence)
+            logger.warning("%s", sentence)
+        return similar
+
     def change(self, **values: Any) -> None:
         """Set columns of the head row; `flush` writes them together."""
         for column, value in values.items():
@@ -197,6 +221,23 @@ class ModelWrite(ChainWrite):
         """
         lock_site()
 
+    def check_model_name(self, name: str, *, allow_similar: bool) -> list[str]:
+        """Check the new name of the model, and return the ids of the models with similar names.
+
+        The caller holds the row of the site chain, so that no one else creates a similar name.
+
+        Raises:
+            InvalidInput: a character cannot be in a name.
+            SimilarName: the name is similar to that of another model.
+        """
+        others = RegisteredModel.objects.filter(
+            look_alike_key__in=stored_keys(name), deleted_at=None
+        ).exclude(pk=self.model.pk)
+        by_name = dict(others.values_list("name", "uid"))
+        known = NewNames(NameKind.MODEL, by_name)
+        similar = self.check_name(known, name, allow_similar=allow_similar)
+        return [str(by_name[other]) for other in similar]
+
     def touch(self) -> None:
         """Set the time of the model's last update."""
         self.change(updated_at=self.at)
@@ -223,11 +264,19 @@ def writing_model(name: str, *, actor: Actor, at: datetime) -> Iterator[ModelWri
 
 
 @contextmanager
-def writing_new_or_present_model(name: str, *, actor: Actor, at: datetime) -> Iterator[ModelWrite]:
-    """Lock a model's row for a write. Create the model if there is none of that name."""
+def writing_new_or_present_model(
+    name: str, *, allow_similar: bool = False, actor: Actor, at: datetime
+) -> Iterator[ModelWrite]:
+    """Lock a model's row for a write. Create the model if there is none of that name.
+
+    Raises:
+        InvalidInput: a character cannot be in a name.
+        SimilarName: the new model's name is similar to that of another model.
+    """
     with transaction.atomic():
         model = _locked(name)
         if model is None:
+            lock_site()
             try:
                 with transaction.atomic():
                     model = RegisteredModel.objects.create(
@@ -243,7 +292,8 @@ def writing_new_or_present_model(name: str, *, actor: Actor, at: datetime) -> It
             made = False
         write = ModelWrite(model, actor, at, is_new=made)
         if made:
-            write.record(Action.MODEL_REGISTERED, texts={"name": name})
+            similar = write.check_model_name(name, allow_similar=allow_similar)
+            write.record(Action.MODEL_REGISTERED, texts={"name": name}, data=similar_to(similar))
         yield write
         write.flush()
 
@@ -270,6 +320,11 @@ def writing_owner(
     if name is None:
         return writing_site(actor=actor, at=at)
     return writing_model(name, actor=actor, at=at)
+
+
+def similar_to(similar: Collection[str]) -> dict[str, Any]:
+    """Return the member of an event about a new name that is similar to others; empty if not."""
+    return {"similar_to": similar} if similar else {}
 
 
 def _locked(name: str) -> RegisteredModel | None:

@@ -54,7 +54,7 @@ class DatabaseRegistry(ModelRegistry):
         channel: Channel = Channel.PYTHON,
         grant: Grant | None = None,
     ) -> None:
-        self._actor = Actor(actor, channel, grant)
+        self._actor = Actor(actor, channel, grant=grant)
         self._clock = clock or timezone.now
 
     @classmethod
@@ -74,6 +74,7 @@ class DatabaseRegistry(ModelRegistry):
         description: str = "",
         source_run: str = "",
         artifact_digest: str = "",
+        allow_similar: bool = False,
     ) -> ModelVersion:
         row = registration.register_version(
             draft=VersionDraft(
@@ -86,6 +87,7 @@ class DatabaseRegistry(ModelRegistry):
                 description=description,
                 source_run=source_run,
                 artifact_digest=artifact_digest,
+                allow_similar=allow_similar,
             ),
             actor=self._actor,
             at=self._clock(),
@@ -111,9 +113,16 @@ class DatabaseRegistry(ModelRegistry):
     def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
         return records.latest_version(self._model(name), Stage.parse(stage))
 
-    def log_metrics(self, name: str, version: int, metrics: MetricValues) -> ModelVersion:
+    def log_metrics(
+        self, name: str, version: int, metrics: MetricValues, *, allow_similar: bool = False
+    ) -> ModelVersion:
         row = metric_writes.log_metrics(
-            name=name, version=version, metrics=metrics, actor=self._actor, at=self._clock()
+            name=name,
+            version=version,
+            metrics=metrics,
+            allow_similar=allow_similar,
+            actor=self._actor,
+            at=self._clock(),
         )
         return self._record(row)
 
@@ -298,12 +307,21 @@ class DatabaseRegistry(ModelRegistry):
         side_a, side_b = ((f"{name} v{row.number}", metrics.get(row.pk, {})) for row in rows)
         return compare(side_a, side_b, records.definitions())
 
-    def set_tag(self, name: str, key: str, value: str, version: int | None = None) -> None:
+    def set_tag(
+        self,
+        name: str,
+        key: str,
+        value: str,
+        version: int | None = None,
+        *,
+        allow_similar: bool = False,
+    ) -> None:
         labels.set_tag(
             name=name,
             key=key,
             value=value,
             version=version,
+            allow_similar=allow_similar,
             actor=self._actor,
             at=self._clock(),
         )
@@ -311,9 +329,16 @@ class DatabaseRegistry(ModelRegistry):
     def delete_tag(self, name: str, key: str, version: int | None = None) -> None:
         labels.delete_tag(name=name, key=key, version=version, actor=self._actor, at=self._clock())
 
-    def set_alias(self, name: str, alias: str, version: int) -> None:
+    def set_alias(
+        self, name: str, alias: str, version: int, *, allow_similar: bool = False
+    ) -> None:
         labels.set_alias(
-            name=name, alias=alias, version=version, actor=self._actor, at=self._clock()
+            name=name,
+            alias=alias,
+            version=version,
+            allow_similar=allow_similar,
+            actor=self._actor,
+            at=self._clock(),
         )
 
     def delete_alias(self, name: str, alias: str) -> None:
@@ -340,8 +365,14 @@ class DatabaseRegistry(ModelRegistry):
             name=name, text=text, version=version, actor=self._actor, at=self._clock()
         )
 
-    def rename_model(self, name: str, new_name: str) -> None:
-        catalog.rename_model(name=name, new_name=new_name, actor=self._actor, at=self._clock())
+    def rename_model(self, name: str, new_name: str, *, allow_similar: bool = False) -> None:
+        catalog.rename_model(
+            name=name,
+            new_name=new_name,
+            allow_similar=allow_similar,
+            actor=self._actor,
+            at=self._clock(),
+        )
 
     def delete_version(self, name: str, version: int) -> None:
         catalog.delete_version(name=name, version=version, actor=self._actor, at=self._clock())

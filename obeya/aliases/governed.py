@@ -9,23 +9,8 @@ from enum import StrEnum
 
 from obeya import names
 from obeya.errors import InvalidInput, NotFound
+from obeya.look_alikes.keys import look_alike_keys
 from obeya.stages import OPEN, Stage, Workflow
-
-# Lower-case letters of other scripts that look like a Latin letter in lower or upper case.
-_CYRILLIC = (
-    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445",
-    "abekmhopctyx",
-)
-_MORE_CYRILLIC = ("\u0455\u0456\u0458\u04bb\u04cf\u0501\u051b\u051d", "sijhldqw")
-_GREEK = (
-    "\u03b1\u03b2\u03b5\u03b6\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7",
-    "abezhikmnoptyx",
-)
-_LOOKS_LIKE = {
-    ord(letter): latin
-    for letters, latins in (_CYRILLIC, _MORE_CYRILLIC, _GREEK, ("\u0131", "i"))
-    for letter, latin in zip(letters, latins, strict=True)
-}
 
 
 class AliasMode(StrEnum):
@@ -101,22 +86,27 @@ class GovernedAlias:
 
     @property
     def key(self) -> str:
-        """The key that the name shares with all names that look like it."""
-        return look_alike_key(self.alias)
+        """The key that only names that look like it have among their `alias_keys`."""
+        return alias_keys(self.alias)[0]
+
+    def covers(self, alias: str) -> bool:
+        """Return whether an alias has this name, or one that looks like it."""
+        return self.key in alias_keys(alias)
 
 
 CHAMPION = GovernedAlias("champion", source=AliasSource.WORKFLOW)
 """Governed by default in every workflow except `open`."""
 
 
-def look_alike_key(alias: str) -> str:
-    """Return a key that is equal for alias names that look alike: ``Champion``, ``champion``.
+def alias_keys(alias: str) -> tuple[str, ...]:
+    """Return keys of which alias names that look alike share one: ``Champion``, ``champion``.
 
-    Case, accents, widths, and letters of other scripts that look Latin make no difference.
+    Case, width, accents, characters that cannot be seen, and letters of other scripts that look
+    Latin make no difference.
     """
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", alias).casefold())
-    letters = (letter for letter in folded if unicodedata.category(letter) != "Mn")
-    return "".join(letters).translate(_LOOKS_LIKE)
+    decomposed = unicodedata.normalize("NFKD", alias)
+    letters = (letter for letter in decomposed if unicodedata.category(letter) != "Mn")
+    return look_alike_keys("".join(letters))
 
 
 class GovernedAliases:
@@ -143,7 +133,8 @@ class GovernedAliases:
 
     def of(self, alias: str) -> GovernedAlias | None:
         """Return what governs an alias, also under a name that looks like it; None if nothing."""
-        found = self._by_key.get(look_alike_key(alias))
+        keys = alias_keys(alias)
+        found = next((self._by_key[key] for key in keys if key in self._by_key), None)
         return None if found is None or found.mode is AliasMode.FREE else found
 
     def bound_to(self, stages: Collection[Stage]) -> list[GovernedAlias]:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from obeya.aliases.governed import AliasMode, GovernedAlias, look_alike_key
+from obeya.aliases.governed import AliasMode, GovernedAlias
 from obeya.refusals import AliasRefused
 from obeya.stages import Stage, Workflow
 
@@ -119,7 +119,7 @@ def aliases_after_move(
     stage, `last_entered` is as in `AliasFacts`, after the move. None means that the alias is
     removed.
     """
-    spelled = {alias for alias in aliases if look_alike_key(alias) == governed.key}
+    spelled = {alias for alias in aliases if governed.covers(alias)}
     if governed.mode is AliasMode.GUARDED:
         return {alias: None for alias in sorted(spelled) if aliases[alias] in departed}
     if last_entered is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from obeya.aliases.governed import AliasMode, AliasSource, GovernedAlias, look_alike_key
+from obeya.aliases.governed import AliasMode, AliasSource, GovernedAlias
 from obeya.cli.connection import STAGE, Session, connected, named_model, named_version
+from obeya.cli.options import ALLOW_SIMILAR
 from obeya.cli.output import say_json, say_table
 from obeya.documents.governance import governed_alias_document
 from obeya.stages import Stage
@@ -40,9 +41,8 @@ def list_(session: Session, model: str | None) -> None:
         ]
         say_json({"aliases": dict(aliases), "governed_aliases": items})
         return
-    by_key = {each.key: each for each in governed}
     by_name = {each.alias: each for each in governed}
-    by_name |= {name: by_key[key] for name in aliases if (key := look_alike_key(name)) in by_key}
+    by_name |= {name: each for name in aliases for each in governed if each.covers(name)}
     say_table(
         ("alias", "version", "governed", "configured in"),
         (
@@ -60,11 +60,12 @@ def list_(session: Session, model: str | None) -> None:
 @alias.command("set")
 @ALIAS
 @named_version
+@ALLOW_SIMILAR
 @connected
-def set_(session: Session, alias: str, model: str, version: str) -> None:
+def set_(session: Session, alias: str, model: str, version: str, *, allow_similar: bool) -> None:
     """Point ALIAS to a version. A governed alias can only point to where it belongs."""
     found = session.version(model, version)
-    session.registry.set_alias(model, alias, found.version)
+    session.registry.set_alias(model, alias, found.version, allow_similar=allow_similar)
     if session.as_json:
         say_json({"alias": alias, "model": model, "version": found.version})
     else:
@@ -120,7 +121,7 @@ def ungovern(session: Session, alias: str, model: str | None) -> None:
     """Remove what is configured for ALIAS, so that the default applies again."""
     session.registry.remove_governed_alias(alias, model)
     found = session.registry.get_governed_aliases(model)
-    remaining = {each.key: each for each in found}.get(look_alike_key(alias))
+    remaining = next((each for each in found if each.covers(alias)), None)
     now = remaining.describe() if remaining else "free"
     if session.as_json:
         say_json({"alias": alias, "model": model, "now": now})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -11,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from obeya.errors import InvalidInput
+from obeya.look_alikes.new_names import SimilarNameWarning
 from obeya.records import ModelVersion
 from obeya.remote.registry import RemoteRegistry
 from obeya.remote.transport import DEFAULT_URL
@@ -71,9 +73,16 @@ def connected(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
     def command(*args: P.args, **kwargs: P.kwargs) -> R:
         url, token = str(kwargs.pop("url")), str(kwargs.pop("token"))
         as_json = bool(kwargs.pop("as_json"))
-        return function(Session(RemoteRegistry(url, token), as_json), *args, **kwargs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", SimilarNameWarning)
+            warnings.showwarning = _show_warning
+            return function(Session(RemoteRegistry(url, token), as_json), *args, **kwargs)
 
     return command
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    click.echo(f"warning: {message}", err=True)
 
 
 def named_version(function: F) -> F:

@@ -6,8 +6,9 @@ import csv
 import hashlib
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, wraps
 from itertools import islice
 from pathlib import Path
@@ -27,6 +28,7 @@ from obeya.errors import (
     RegistryError,
     Unreachable,
 )
+from obeya.look_alikes.new_names import SimilarNameWarning
 from obeya.records import VersionDraft
 from obeya.transfer.version_rows import FIELDS, Row, as_cells, as_document, csv_rows, jsonl_rows
 
@@ -37,12 +39,16 @@ Rows = Callable[[Path, Mapping[str, str]], Iterator[Row]]
 
 @dataclass(slots=True)
 class Report:
-    """The result of importing a file: the number of its rows, and their outcomes."""
+    """The result of importing a file: the number of its rows, and their outcomes.
+
+    `similar` has sentences about new names that are similar to others.
+    """
 
     read: int = 0
     registered: int = 0
     existing: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
+    similar: list[str] = field(default_factory=list)
 
 
 class ImportGroup(JoiningGroup):
@@ -121,7 +127,10 @@ def _bring(
             # The same rows of the same file have the same keys, so that they are registered once.
             key = _digest(file, mapping)
             while batch := list(islice(stream, BATCH)):
-                _bring_batch(session, batch, report, "" if dry_run else key)
+                with warnings.catch_warnings(record=True) as found:
+                    warnings.simplefilter("always", SimilarNameWarning)
+                    _bring_batch(session, batch, report, "" if dry_run else key)
+                report.similar += [str(warning.message) for warning in found]
                 progress.update(task, completed=report.read)
     except UnicodeDecodeError:
         raise InvalidInput(f"{file} is not UTF-8.") from None
@@ -136,7 +145,9 @@ def _bring_batch(session: Session, batch: list[Row], report: Report, key: str) -
     """Register the rows of a batch in one request; if a row is refused, one by one."""
     report.read += len(batch)
     report.refused += [(row.line, row.problem) for row in batch if row.draft is None]
-    good = [(row.line, row.draft) for row in batch if row.draft is not None]
+    good = [
+        (row.line, replace(row.draft, allow_similar=True)) for row in batch if row.draft is not None
+    ]
     if not key or not good:
         return
     try:
@@ -178,11 +189,14 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
                 "registered": report.registered,
                 "existing": report.existing,
                 "refused": [{"line": line, "reason": why} for line, why in report.refused],
+                "similar_names": report.similar,
             }
         )
         return
     for line, why in report.refused:
         click.echo(f"Line {line}: {why}", err=True)
+    for sentence in report.similar:
+        click.echo(f"similar: {sentence}", err=True)
     there = f", {report.existing:,} already registered" if report.existing else ""
     refused = f", {len(report.refused):,} refused" if report.refused else ""
     trial = " Dry run: only the file was checked, nothing was sent to the registry." * dry_run

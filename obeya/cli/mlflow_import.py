@@ -29,8 +29,8 @@ CHARACTERS_OF_DIGEST = 96
 class Report:
     """The result of an import.
 
-    `refused`, `kept_aliases`, `clamped_times` and `without_files` are sentences, `unread_runs` are
-    ids of runs.
+    `refused`, `kept_aliases`, `clamped_times`, `similar_names` and `without_files` are sentences,
+    `unread_runs` are ids of runs.
     """
 
     models: int = 0
@@ -41,6 +41,7 @@ class Report:
     refused: list[str] = field(default_factory=list)
     kept_aliases: list[str] = field(default_factory=list)
     clamped_times: list[str] = field(default_factory=list)
+    similar_names: list[str] = field(default_factory=list)
     unread_runs: list[str] = field(default_factory=list)
     files: int = 0
     without_files: list[str] = field(default_factory=list)
@@ -243,6 +244,7 @@ def _send(
     report.refused += [f"{model.name}: {why}" for why in done.refused.values()]
     report.kept_aliases += [f"{model.name}: {sentence}" for sentence in done.kept_aliases]
     report.clamped_times += [f"{model.name}: {sentence}" for sentence in done.clamped_times]
+    report.similar_names += [f"{model.name}: {sentence}" for sentence in done.similar_names]
 
 
 def _counted(versions: Iterator[SourceVersion], report: Report) -> Iterator[SourceVersion]:
@@ -291,6 +293,7 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
                 "refused": report.refused,
                 "kept_aliases": report.kept_aliases,
                 "clamped_times": report.clamped_times,
+                "similar_names": report.similar_names,
                 "unread_runs": report.unread_runs,
                 "files": report.files,
                 "without_files": report.without_files,
@@ -303,6 +306,8 @@ def _say(session: Session, report: Report, *, dry_run: bool) -> None:
         click.echo(f"kept: {sentence}", err=True)
     for sentence in report.clamped_times:
         click.echo(f"time: {sentence}", err=True)
+    for sentence in report.similar_names:
+        click.echo(f"similar: {sentence}", err=True)
     for run in report.unread_runs:
         click.echo(f"no metrics: the tracking server has no run {run}", err=True)
     for sentence in report.without_files:

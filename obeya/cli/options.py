@@ -21,6 +21,11 @@ def variable_option(
     return click.option(name, help=text, **attributes)
 
 
+ALLOW_SIMILAR = click.option(
+    "--allow-similar", is_flag=True, help="Allow a new name that looks like an existing one."
+)
+
+
 def database_options(function: F) -> F:
     """Add the options for the location of the registry's data."""
     for option in (

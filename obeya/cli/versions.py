@@ -19,6 +19,7 @@ from obeya.cli.connection import (
     numbers,
     pairs,
 )
+from obeya.cli.options import ALLOW_SIMILAR
 from obeya.cli.output import (
     UNCHECKED,
     VERSION_COLUMNS,
@@ -74,6 +75,7 @@ DATASET = click.option("--dataset", default="", help="The evaluation dataset, fo
 @click.option("--label", default="", help="A label, such as a semantic version.")
 @click.option("--description", default="", help="A description in Markdown.")
 @click.option("--source-run", default="", help="The training run that created the version.")
+@ALLOW_SIMILAR
 @connected
 def register(
     session: Session,
@@ -89,6 +91,8 @@ def register(
     label: str,
     description: str,
     source_run: str,
+    *,
+    allow_similar: bool,
 ) -> None:
     """Register a version of the model NAME in Development; create the model if it is new.
 
@@ -108,6 +112,7 @@ def register(
         description=description,
         source_run=source_run,
         artifact_digest=artifact_digest,
+        allow_similar=allow_similar,
     )
     stored = None if artifact is None else _stored(session, made, artifact)
     if session.as_json:
@@ -132,6 +137,7 @@ def _stored(session: Session, made: ModelVersion, source: Path) -> Artifact:
 @click.option("--metric", "metrics", multiple=True, required=True, metavar="NAME=VALUE")
 @SAMPLES
 @DATASET
+@ALLOW_SIMILAR
 @connected
 def log_metrics(
     session: Session,
@@ -140,6 +146,8 @@ def log_metrics(
     metrics: tuple[str, ...],
     samples: int | None,
     dataset: str,
+    *,
+    allow_similar: bool,
 ) -> None:
     """Add metrics to a version. An existing metric is replaced; the log keeps its old value.
 
@@ -147,7 +155,7 @@ def log_metrics(
     """
     measured = _measured(metrics, samples, dataset)
     number = session.version(model, version).version
-    changed = session.registry.log_metrics(model, number, measured)
+    changed = session.registry.log_metrics(model, number, measured, allow_similar=allow_similar)
     if session.as_json:
         say_json(version_document(changed))
         return

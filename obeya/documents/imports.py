@@ -47,6 +47,7 @@ def import_report_document(report: ImportReport) -> dict[str, Any]:
         "refused": [{"version": number, "reason": why} for number, why in report.refused.items()],
         "kept_aliases": list(report.kept_aliases),
         "clamped_times": list(report.clamped_times),
+        "similar_names": list(report.similar_names),
     }
 
 
@@ -65,4 +66,5 @@ def import_report_from_document(document: Document) -> ImportReport:
         refused={int(row["version"]): str(row["reason"]) for row in document["refused"]},
         kept_aliases=tuple(map(str, document["kept_aliases"])),
         clamped_times=tuple(map(str, document.get("clamped_times", ()))),
+        similar_names=tuple(map(str, document["similar_names"])),
     )

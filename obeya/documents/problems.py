@@ -26,6 +26,7 @@ from obeya.errors import (
     NotFound,
     NotSignedIn,
     RegistryError,
+    SimilarName,
     StorageFull,
     TooLarge,
     TooManyRequests,
@@ -34,7 +35,10 @@ from obeya.filters.tokens import FilterError
 from obeya.refusals import AliasRefused, Conflict, InvalidTransition, TransitionRefused
 from obeya.stages import Stage
 
-_EXTRA = ("field", "what", "permission", "revision", "digest", "retry_after")
+SIMILAR_NAMES = "Obeya-Similar-Names"
+"""The header of a response about new names that are similar to others: a JSON list of sentences."""
+
+_EXTRA = ("field", "what", "permission", "revision", "digest", "retry_after", "existing")
 
 
 def problem_type(code: str) -> str:
@@ -107,6 +111,9 @@ _MAKERS: dict[str, Callable[[str, Document], RegistryError]] = {
     InvalidInput.code: lambda text, d: InvalidInput(text, field=d.get("field")),
     NotFound.code: lambda text, d: NotFound(text, what=d["what"]),
     AlreadyExists.code: lambda text, d: AlreadyExists(text, field=d.get("field")),
+    SimilarName.code: lambda text, d: SimilarName(
+        text, existing=str(d["existing"]), field=d.get("field")
+    ),
     Conflict.code: lambda text, d: Conflict(
         text, stage=Stage(d["stage"]) if d["stage"] else None, revision=int(d["revision"])
     ),

@@ -9,11 +9,12 @@ from obeya import names
 from obeya.aliases.governed import (
     GovernedAlias,
     GovernedAliases,
+    alias_keys,
     governed_alias_not_found,
-    look_alike_key,
 )
 from obeya.aliases.rules import AliasFacts, aliases_after_move, check_delete, check_set
 from obeya.errors import NotFound
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.memory.rows import Model, last_entered
 from obeya.records import Action, ModelVersion
 from obeya.stages import Stage
@@ -57,7 +58,9 @@ def point_alias(store: MemoryStore, model: Model, alias: str, version: int | Non
     store.append(model.chain, Action.ALIAS_SET, version=version, data=data)
 
 
-def set_alias(store: MemoryStore, name: str, alias: str, version: int) -> None:
+def set_alias(
+    store: MemoryStore, name: str, alias: str, version: int, *, allow_similar: bool
+) -> None:
     """Point an alias at a version, unless it is governed and cannot point there."""
     alias = names.alias(alias)
     model, found = store.find(name, version)
@@ -66,6 +69,7 @@ def set_alias(store: MemoryStore, name: str, alias: str, version: int) -> None:
     facts = _facts(store, model, alias, found)
     if facts is not None:
         check_set(facts, store.workflow)
+    NewNames(NameKind.ALIAS, model.aliases).check(alias, allow_similar=allow_similar)
     point_alias(store, model, alias, found.version)
 
 
@@ -100,7 +104,10 @@ def _facts(
 def set_governed_alias(store: MemoryStore, governed: GovernedAlias, name: str | None) -> None:
     """Configure an alias name, for one model or (None) the registry."""
     owner = store.owner(name)
-    if owner.governed.get(governed.key) != governed:
+    present = owner.governed.get(governed.key)
+    if present is None:
+        NewNames(NameKind.ALIAS).check(governed.alias)
+    if present != governed:
         owner.governed[governed.key] = governed
         data = {"alias": governed.alias, "mode": governed.mode.value}
         store.append(owner.chain, Action.ALIAS_GOVERNED, to_stage=governed.stage, data=data)
@@ -109,8 +116,10 @@ def set_governed_alias(store: MemoryStore, governed: GovernedAlias, name: str | 
 def remove_governed_alias(store: MemoryStore, alias: str, name: str | None) -> None:
     """Remove the configuration of an alias name."""
     owner = store.owner(name)
-    removed = owner.governed.pop(look_alike_key(names.stored_form(alias)), None)
-    if removed is None:
+    keys = alias_keys(names.stored_form(alias))
+    key = next((key for key in keys if key in owner.governed), None)
+    if key is None:
         raise governed_alias_not_found(alias)
+    removed = owner.governed.pop(key)
     data = {"alias": removed.alias}
     store.append(owner.chain, Action.ALIAS_UNGOVERNED, data=data)

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from obeya import names
 from obeya.errors import AlreadyExists
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.memory.aliases import point_alias, update_aliases
-from obeya.memory.rows import Model
+from obeya.memory.rows import Model, label_names, metric_names, tag_keys
 from obeya.memory.store import MemoryStore
 from obeya.metrics import metric_document
 from obeya.records import Action, ModelVersion, VersionDraft
@@ -33,6 +34,15 @@ def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
         raise AlreadyExists(
             f"{name} already has a version with the label “{label}”.", field="label"
         )
+    if name not in store.models:
+        _model_names(store).check(name, allow_similar=draft.allow_similar)
+    for known, given in (
+        (label_names(model), [label] if label else ()),
+        (metric_names(model), metrics),
+        (tag_keys(model), tags),
+    ):
+        for new in given:
+            known.check(new, allow_similar=draft.allow_similar)
     now = store.now(model.chain)
     if name not in store.models:
         store.models[name] = model
@@ -76,12 +86,17 @@ def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
     return store.issued(model, version)
 
 
-def log_metrics(store: MemoryStore, name: str, version: int, metrics: MetricValues) -> ModelVersion:
+def log_metrics(
+    store: MemoryStore, name: str, version: int, metrics: MetricValues, *, allow_similar: bool
+) -> ModelVersion:
     """Add metrics to a version, and an event if one of them is new or has a different value."""
     checked = as_metrics(metrics)
     model, found = store.find(name, version)
     old = found.measurements
     changed = {n: m for n, m in checked.items() if old.get(n) != m}
+    known = metric_names(model, old)
+    for metric in changed:
+        known.check(metric, allow_similar=allow_similar)
     if changed:
         found = store.replace(model, replace(found, measurements={**old, **changed}))
         logged = {
@@ -107,7 +122,7 @@ def set_description(store: MemoryStore, name: str, text: str, version: int | Non
     store.append(model.chain, action, version=version, texts={"description": text})
 
 
-def rename_model(store: MemoryStore, name: str, new_name: str) -> None:
+def rename_model(store: MemoryStore, name: str, new_name: str, *, allow_similar: bool) -> None:
     """Rename a model and its versions."""
     new_name = names.model_name(new_name)
     model = store.model(name)
@@ -116,11 +131,17 @@ def rename_model(store: MemoryStore, name: str, new_name: str) -> None:
         return
     if new_name in store.models:
         raise AlreadyExists(f"A model named “{new_name}” already exists.", field="name")
+    _model_names(store, model).check(new_name, allow_similar=allow_similar)
     store.models[new_name] = store.models.pop(old_name)
     model.name = new_name
     model.versions = {n: replace(v, model=new_name) for n, v in model.versions.items()}
     texts = {"name": new_name, "previous_name": old_name}
     store.append(model.chain, Action.MODEL_RENAMED, texts=texts)
+
+
+def _model_names(store: MemoryStore, renamed: Model | None = None) -> NewNames:
+    others = (name for name, model in store.models.items() if model is not renamed)
+    return NewNames(NameKind.MODEL, others)
 
 
 def delete_version(store: MemoryStore, name: str, version: int) -> None:

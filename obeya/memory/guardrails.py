@@ -7,6 +7,7 @@ from dataclasses import replace
 from obeya import names
 from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.errors import InvalidInput, NotFound
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.memory.moves import rollback
 from obeya.memory.rows import Model, last_entered
 from obeya.memory.store import MemoryStore
@@ -19,7 +20,10 @@ from obeya.transitions.guardrails import Guardrail, LiveReport
 def set_guardrail(store: MemoryStore, name: str, guardrail: Guardrail) -> None:
     """Set the guardrail of a metric, and clear the alert of the previous one."""
     model = store.model(name)
-    if model.guardrails.get(guardrail.metric) != guardrail:
+    present = model.guardrails.get(guardrail.metric)
+    if present is None:
+        NewNames(NameKind.METRIC).check(guardrail.metric)
+    if present != guardrail:
         model.guardrails[guardrail.metric] = guardrail
         store.append(model.chain, Action.GUARDRAIL_SET, data=guardrail.to_document())
         store.clear_andons(model, metric=guardrail.metric)
@@ -53,6 +57,7 @@ def report_live_metric(
         guardrail=guardrail,
     )
     if guardrail is None:
+        NewNames(NameKind.METRIC).check(metric)
         return report
     if not report.breached:
         store.clear_andons(model, number, metric)

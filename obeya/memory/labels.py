@@ -7,16 +7,25 @@ from typing import Any
 
 from obeya import names
 from obeya.errors import NotFound
-from obeya.memory.rows import Model
+from obeya.memory.rows import Model, tag_keys
 from obeya.memory.store import MemoryStore
 from obeya.records import Action, ModelVersion
 
 
-def set_tag(store: MemoryStore, name: str, key: str, value: str, version: int | None) -> None:
+def set_tag(
+    store: MemoryStore,
+    name: str,
+    key: str,
+    value: str,
+    version: int | None,
+    *,
+    allow_similar: bool,
+) -> None:
     """Set a tag of a version, or (None) of the model."""
     key, value = names.tag_key(key), names.tag_value(value)
     model, found = store.find_either(name, version)
     tags = model.tags if found is None else found.tags
+    tag_keys(model, tags).check(key, allow_similar=allow_similar)
     data = {"key": key, "old": tags.get(key), "new": value}
     if data["old"] != value:
         action = Action.MODEL_TAGGED if found is None else Action.VERSION_TAGGED

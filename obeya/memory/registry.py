@@ -72,6 +72,7 @@ class InMemoryRegistry(ModelRegistry):
         description: str = "",
         source_run: str = "",
         artifact_digest: str = "",
+        allow_similar: bool = False,
     ) -> ModelVersion:
         draft = VersionDraft(
             model=name,
@@ -83,6 +84,7 @@ class InMemoryRegistry(ModelRegistry):
             description=description,
             source_run=source_run,
             artifact_digest=artifact_digest,
+            allow_similar=allow_similar,
         )
         with self._lock:
             return catalog.register_model(self._store, draft)
@@ -116,9 +118,13 @@ class InMemoryRegistry(ModelRegistry):
         versions = self.get_by_stage(stage, name)
         return versions[-1] if versions else None
 
-    def log_metrics(self, name: str, version: int, metrics: MetricValues) -> ModelVersion:
+    def log_metrics(
+        self, name: str, version: int, metrics: MetricValues, *, allow_similar: bool = False
+    ) -> ModelVersion:
         with self._lock:
-            return catalog.log_metrics(self._store, name, version, metrics)
+            return catalog.log_metrics(
+                self._store, name, version, metrics, allow_similar=allow_similar
+            )
 
     def set_policy(self, policy: PromotionPolicy, name: str | None = None) -> int:
         with self._lock:
@@ -272,17 +278,27 @@ class InMemoryRegistry(ModelRegistry):
                 self._store.definitions,
             )
 
-    def set_tag(self, name: str, key: str, value: str, version: int | None = None) -> None:
+    def set_tag(
+        self,
+        name: str,
+        key: str,
+        value: str,
+        version: int | None = None,
+        *,
+        allow_similar: bool = False,
+    ) -> None:
         with self._lock:
-            labels.set_tag(self._store, name, key, value, version)
+            labels.set_tag(self._store, name, key, value, version, allow_similar=allow_similar)
 
     def delete_tag(self, name: str, key: str, version: int | None = None) -> None:
         with self._lock:
             labels.delete_tag(self._store, name, key, version)
 
-    def set_alias(self, name: str, alias: str, version: int) -> None:
+    def set_alias(
+        self, name: str, alias: str, version: int, *, allow_similar: bool = False
+    ) -> None:
         with self._lock:
-            aliases.set_alias(self._store, name, alias, version)
+            aliases.set_alias(self._store, name, alias, version, allow_similar=allow_similar)
 
     def delete_alias(self, name: str, alias: str) -> None:
         with self._lock:
@@ -305,9 +321,9 @@ class InMemoryRegistry(ModelRegistry):
         with self._lock:
             catalog.set_description(self._store, name, text, version)
 
-    def rename_model(self, name: str, new_name: str) -> None:
+    def rename_model(self, name: str, new_name: str, *, allow_similar: bool = False) -> None:
         with self._lock:
-            catalog.rename_model(self._store, name, new_name)
+            catalog.rename_model(self._store, name, new_name, allow_similar=allow_similar)
 
     def delete_version(self, name: str, version: int) -> None:
         with self._lock:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from obeya.aliases.governed import GovernedAlias
 from obeya.audit.chain import GENESIS, AuditEvent, Link
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Evidence
 from obeya.policy.waivers import Waiver
@@ -74,6 +76,29 @@ class Model:
     limits: dict[Stage, WipLimit] = field(default_factory=dict)
     governed: dict[str, GovernedAlias] = field(default_factory=dict)
     chain: Chain = field(default_factory=Chain)
+
+
+def label_names(model: Model) -> NewNames:
+    """Return the labels of a model, for the check of a new one."""
+    return NewNames(NameKind.LABEL, (v.label for v in model.versions.values() if v.label))
+
+
+def metric_names(model: Model, existing: Iterable[str] = ()) -> NewNames:
+    """Return the names `existing` of a version's metrics, for the check of new ones.
+
+    Metrics of other versions of the model are not refused.
+    """
+    used = {name for version in model.versions.values() for name in version.measurements}
+    return NewNames(NameKind.METRIC, existing, is_in_use=used.__contains__)
+
+
+def tag_keys(model: Model, existing: Iterable[str] = ()) -> NewNames:
+    """Return the tag keys `existing` of a version or the model, for the check of new ones.
+
+    Keys in use elsewhere in the model are not refused.
+    """
+    used = {key for version in model.versions.values() for key in version.tags} | {*model.tags}
+    return NewNames(NameKind.TAG_KEY, existing, is_in_use=used.__contains__)
 
 
 def last_entered(model: Model, stage: Stage) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from obeya import names
 from obeya.errors import InvalidInput
+from obeya.look_alikes.characters import is_blank
 from obeya.metrics import finite
 from obeya.policy.bounds import number_text
 from obeya.policy.requirements import (
@@ -140,8 +141,8 @@ class RequiredDescription(Rule):
     def check(
         self, evidence: Evidence, champion: Evidence | None, definitions: Definitions
     ) -> RequirementOutcome:
-        """Check that the description is not blank."""
-        if evidence.description.strip():
+        """Check that there is a description in which something can be seen."""
+        if not is_blank(evidence.description):
             return RequirementOutcome.of_rule(
                 self.describe(), Outcome.PASSED, "The version has a description."
             )

@@ -76,7 +76,12 @@ def draft_body(draft: VersionDraft) -> dict[str, Any]:
         "description": draft.description,
         "source_run": draft.source_run,
         "artifact_digest": draft.artifact_digest,
-    }
+    } | similar_body(allow_similar=draft.allow_similar)
+
+
+def similar_body(*, allow_similar: bool) -> dict[str, Any]:
+    """Return the member of a request body that allows similar names; empty if not allowed."""
+    return {"allow_similar": True} if allow_similar else {}
 
 
 def intent_body(intent: TransitionIntent) -> dict[str, Any]:

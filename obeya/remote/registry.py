@@ -47,6 +47,7 @@ from obeya.remote._requests import (
     model_path,
     owner_path,
     place_path,
+    similar_body,
     stage_value,
     version_path,
 )
@@ -108,6 +109,7 @@ class RemoteRegistry(ModelRegistry):
         description: str = "",
         source_run: str = "",
         artifact_digest: str = "",
+        allow_similar: bool = False,
     ) -> ModelVersion:
         draft = VersionDraft(
             model=name,
@@ -119,6 +121,7 @@ class RemoteRegistry(ModelRegistry):
             description=description,
             source_run=source_run,
             artifact_digest=artifact_digest,
+            allow_similar=allow_similar,
         )
         body = draft_body(draft)
         path = ("models", names.model_name(body.pop("model")), "versions")
@@ -143,8 +146,10 @@ class RemoteRegistry(ModelRegistry):
     def get_latest_in_stage(self, name: str, stage: Stage) -> ModelVersion | None:
         return self._latest(name, Stage.parse(stage))
 
-    def log_metrics(self, name: str, version: int, metrics: MetricValues) -> ModelVersion:
-        body = {"metrics": metrics_body(metrics)}
+    def log_metrics(
+        self, name: str, version: int, metrics: MetricValues, *, allow_similar: bool = False
+    ) -> ModelVersion:
+        body = {"metrics": metrics_body(metrics)} | similar_body(allow_similar=allow_similar)
         return version_from_document(
             self._api.post(*version_path(name, version), "metrics", body=body)
         )
@@ -319,17 +324,28 @@ class RemoteRegistry(ModelRegistry):
         )
         return comparison_from_document(found)
 
-    def set_tag(self, name: str, key: str, value: str, version: int | None = None) -> None:
+    def set_tag(
+        self,
+        name: str,
+        key: str,
+        value: str,
+        version: int | None = None,
+        *,
+        allow_similar: bool = False,
+    ) -> None:
         as_tags({key: value})
-        self._api.put(*place_path(name, version), "tags", key, body={"value": value})
+        body = {"value": value} | similar_body(allow_similar=allow_similar)
+        self._api.put(*place_path(name, version), "tags", key, body=body)
 
     def delete_tag(self, name: str, key: str, version: int | None = None) -> None:
         self._api.delete(*place_path(name, version), "tags", existing(names.tag_key, key, "tag"))
 
-    def set_alias(self, name: str, alias: str, version: int) -> None:
+    def set_alias(
+        self, name: str, alias: str, version: int, *, allow_similar: bool = False
+    ) -> None:
         number = version_number(version)
-        wanted = names.alias(alias)
-        self._api.put(*model_path(name), "aliases", wanted, body={"version": number})
+        body = {"version": number} | similar_body(allow_similar=allow_similar)
+        self._api.put(*model_path(name), "aliases", names.alias(alias), body=body)
 
     def delete_alias(self, name: str, alias: str) -> None:
         self._api.delete(*model_path(name), "aliases", existing(names.alias, alias, "alias"))
@@ -352,9 +368,9 @@ class RemoteRegistry(ModelRegistry):
         described = names.description(text)
         self._api.patch(*place_path(name, version), body={"description": described})
 
-    def rename_model(self, name: str, new_name: str) -> None:
-        wanted = names.model_name(new_name)
-        self._api.patch(*model_path(name), body={"name": wanted})
+    def rename_model(self, name: str, new_name: str, *, allow_similar: bool = False) -> None:
+        body = {"name": names.model_name(new_name)} | similar_body(allow_similar=allow_similar)
+        self._api.patch(*model_path(name), body=body)
 
     def delete_version(self, name: str, version: int) -> None:
         self._api.delete(*version_path(name, version))

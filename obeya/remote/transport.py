@@ -7,6 +7,7 @@ import random
 import re
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from urllib.parse import quote, urlencode, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError, SSLError
 
-from obeya.documents.problems import error_from_problem
+from obeya.documents.problems import SIMILAR_NAMES, error_from_problem
 from obeya.documents.reading import MalformedDocument
 from obeya.errors import InvalidInput, NotFound, NotSignedIn, RegistryError, Unreachable
+from obeya.look_alikes.new_names import SimilarNameWarning
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 PREFIX = "/api/v1"
@@ -272,6 +274,8 @@ class Transport:
                 raise Unreachable(f"{self.base} returned more than {ANSWER_MAX:,} bytes.")
         finally:
             response.release_conn()
+        for sentence in _sentences(response.headers.get(SIMILAR_NAMES, "")):
+            warnings.warn(sentence, SimilarNameWarning, stacklevel=2)
         return (
             response.status,
             answer,
@@ -319,6 +323,15 @@ def _encoded(body: Any) -> bytes:
 def _spread() -> float:
     # Clients that failed at the same time should not retry at the same time.
     return random.uniform(0.5, 1)  # noqa: S311 - not used for security
+
+
+def _sentences(header: str) -> list[str]:
+    """Return the sentences of a header; none if it is not a JSON list of texts."""
+    try:
+        found = json.loads(header)
+    except ValueError:
+        return []
+    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
 
 
 def _seconds(text: str) -> float:

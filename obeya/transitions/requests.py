@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from obeya.audit.chain import document_digest
 from obeya.errors import AlreadyClosed, EvidenceChanged, InvalidInput, NotAllowed, NotFound
+from obeya.look_alikes.characters import is_blank
 from obeya.metrics import definition_for, metric_document
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import NO_DEFINITIONS, ChampionRequirement, Definitions, Evidence
@@ -242,7 +243,7 @@ def comment_required(comment: str) -> str:
     Raises:
         InvalidInput: there is none.
     """
-    if not comment:
+    if is_blank(comment):
         raise InvalidInput("A comment is required to reject a request.", field="comment")
     return comment
 

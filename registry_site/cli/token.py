@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from obeya.cli.options import database_options
+from obeya.cli.options import ALLOW_SIMILAR, database_options
 from obeya.tokens import (
     SHOWN_LENGTH,
     TOKEN_DAYS,
@@ -69,6 +69,7 @@ def token() -> None:
     help="Let a service account have the scope approve. Its approvals count only for policies with "
     "count_service_approvals.",
 )
+@ALLOW_SIMILAR
 @database_options
 def create(
     *,
@@ -79,6 +80,7 @@ def create(
     globs: tuple[str, ...],
     days: int,
     allow_service_approval: bool,
+    allow_similar: bool,
     **options: Any,
 ) -> None:
     """Create a token and print it on the last line. You won't see it again.
@@ -109,7 +111,13 @@ def create(
     if username:
         account = _person(username)
     else:
-        account = service_account(username=service or LOCAL, scopes=wanted, actor=SYSTEM, at=at)
+        account = service_account(
+            username=service or LOCAL,
+            scopes=wanted,
+            allow_similar=allow_similar,
+            actor=SYSTEM,
+            at=at,
+        )
     made, text = create_token(
         user=account,
         name=name,

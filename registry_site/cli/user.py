@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from obeya.cli.options import database_options
+from obeya.cli.options import ALLOW_SIMILAR, database_options
 from registry_site.cli import _start
 from registry_site.cli._address import running_address
 from registry_site.cli._options import address_options, set_up_existing
@@ -31,8 +31,11 @@ def user() -> None:
 )
 @click.option("--email", default="", help="The e-mail address.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@ALLOW_SIMILAR
 @address_options
-def create(name: str, group: str, email: str, password_stdin: bool, **options: Any) -> None:
+def create(
+    name: str, group: str, email: str, password_stdin: bool, allow_similar: bool, **options: Any
+) -> None:
     """Create the account NAME.
 
     Asks for a password on a terminal. Without a password it prints a sign-in link, valid once
@@ -56,6 +59,7 @@ def create(name: str, group: str, email: str, password_stdin: bool, **options: A
             group=group,
             email=email,
             password=password,
+            allow_similar=allow_similar,
             actor=actor,
             at=timezone.now(),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from boards.models import AuditEvent, ModelVersion, PolicyCheck, RegisteredModel
@@ -36,6 +38,28 @@ def test_a_version_is_registered_and_read_back(api: Program) -> None:
     assert read["ETag"] == made["ETag"] == '"1"'
     event = AuditEvent.objects.get(action="model_version.registered")
     assert event.channel == "api"
+
+
+def test_a_similar_name_is_a_problem_with_the_existing_one_unless_allowed(api: Program) -> None:
+    api.post("/models/model/versions")
+    document = problem(api.post("/models/MODEL/versions"), 409, "similar_name")
+    assert (document["existing"], document["field"]) == ("model", "name")
+    made = api.post("/models/MODEL/versions", {"allow_similar": True})
+    assert made.status_code == 201
+    said = "The model name “MODEL” is similar to “model”."
+    assert json.loads(made["Obeya-Similar-Names"]) == [said]
+    assert "Obeya-Similar-Names" not in api.post("/models/MODEL/versions")
+
+
+def test_similar_ascii_letters_are_a_warning_in_a_header_of_limited_length(api: Program) -> None:
+    api.post("/models/m/versions", {"metrics": {f"loss{n:02}1": 1 for n in range(99)}})
+    made = api.post(
+        "/models/m/versions/1/metrics", {"metrics": {f"loss{n:02}l": 1 for n in range(99)}}
+    )
+    assert made.status_code == 200
+    header = made["Obeya-Similar-Names"]
+    assert json.loads(header)[0] == "The metric name “loss00l” is similar to “loss001”."
+    assert len(header) <= 4_000
 
 
 def test_a_known_etag_is_answered_with_304(api: Program) -> None:

@@ -84,6 +84,30 @@ def test_a_version_is_registered_with_every_option(obeya: Run) -> None:
     assert (shown["label"], shown["description"]) == ("rc1", "Trained.")
 
 
+def test_similar_names_are_refused_allowed_warned_about_and_imported(
+    obeya: Run, tmp_path: Path
+) -> None:
+    obeya("register", "churn1", "--metric", "auc=1")
+    refused = obeya("register", "CHURN1")
+    assert refused.exit_code == 4
+    assert "looks like the existing “churn1”" in refused.output
+    assert obeya("register", "CHURN1", "--allow-similar").exit_code == 0
+    warned = obeya("register", "churnl")
+    assert warned.exit_code == 0
+    assert "warning: The model name “churnl” is similar to" in warned.stderr
+    version = ("--model", "churn1", "--version", "1")
+    obeya("alias", "set", "best", *version)
+    for command in (("alias", "set", "Best"), ("log-metrics", "--metric", "AUC=1")):
+        assert obeya(*command, *version).exit_code == 4
+        assert obeya(*command, *version, "--allow-similar").exit_code == 0
+    file = tmp_path / "versions.csv"
+    file.write_text("model,label\nspam,1\nSPAM,1\nSPAM,2\n")
+    done = obeya("import", "csv", str(file), "--json")
+    found = json.loads(done.stdout)
+    assert (found["registered"], found["refused"]) == (3, [])
+    assert found["similar_names"] == ["The model name “spam” is similar to “SPAM”."]
+
+
 def test_a_list_without_rows_says_why(obeya: Run) -> None:
     assert "There are no models yet." in obeya("list").stderr
     obeya("register", "churn")

@@ -27,6 +27,7 @@ KINDS = [
     (FilterError("No.", text="a > b", position=4, end=5), "invalid_input", 400, 2),
     (errors.NotFound("No.", what="model"), "not_found", 404, 3),
     (errors.AlreadyExists("No.", field="label"), "already_exists", 409, 4),
+    (errors.SimilarName("No.", existing="x", field="label"), "similar_name", 409, 4),
     (refusals.Conflict("No.", stage=Stage.STAGING, revision=7), "conflict", 409, 4),
     (errors.AlreadyClosed("No."), "already_closed", 409, 4),
     (errors.EvidenceChanged("No.", digest="0f"), "evidence_changed", 409, 4),

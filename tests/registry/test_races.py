@@ -27,12 +27,12 @@ from boards.registry.artifacts.artifacts import store_run_file
 from boards.registry.catalog.catalog import rename_model
 from boards.registry.catalog.labels import set_alias, set_tag
 from boards.registry.catalog.metrics import define_metric, log_metrics
-from boards.registry.catalog.registration import register_version
+from boards.registry.catalog.registration import register_version, register_versions
 from boards.registry.installation import instance_id
 from boards.registry.policies.policies import set_policy
 from boards.registry.transitions.transitions import transition_stage
 from boards.registry.webhooks.endpoints import create_webhook
-from obeya.errors import AlreadyExists, NotAllowed, NotFound, RegistryError
+from obeya.errors import AlreadyExists, NotAllowed, NotFound, RegistryError, SimilarName
 from obeya.metrics import Direction, MetricDefinition
 from obeya.policy.policy import PromotionPolicy
 from obeya.records import Channel, VersionDraft
@@ -166,6 +166,31 @@ def test_a_number_requested_concurrently_is_assigned_once(db):
         outcomes = concurrently(*[partial(register, version=number)] * 2)
         assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 1
     assert RegisteredModel.objects.get().development_count == 20
+
+
+def test_of_two_similar_names_created_concurrently_one_is_refused(db):
+    for number in range(10):
+        outcomes = concurrently(
+            partial(register, f"model {number}"), partial(register, f"MODEL {number}")
+        )
+        assert sum(isinstance(outcome, SimilarName) for outcome in outcomes) == 1
+    assert RegisteredModel.objects.count() == 10
+
+
+def test_batches_that_create_and_use_models_in_any_order_do_not_deadlock(db):
+    for number in range(10):
+        register(f"m{number}")
+        batches = [
+            [VersionDraft(model=name) for name in (f"a{number}", f"m{number}", f"z{number}")],
+            [VersionDraft(model=name) for name in (f"m{number}", f"b{number}", f"z{number}")],
+        ]
+        outcomes = concurrently(
+            *(
+                partial(register_versions, drafts=drafts, actor=SYSTEM, at=NOON)
+                for drafts in batches
+            )
+        )
+        assert [len(rows) for rows in outcomes] == [3, 3]
 
 
 def test_sixteen_concurrent_writes_to_different_models_succeed(db):

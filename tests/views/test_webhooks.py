@@ -56,6 +56,16 @@ def test_an_empty_list_says_what_an_endpoint_is(admin: Client) -> None:
     assert 'href="/settings/webhooks/"' in text_of(admin.get("/settings/tokens/"))
 
 
+def test_a_similar_name_can_be_allowed_after_the_refusal(admin: Client, address: str) -> None:
+    assert "Allow a similar name" not in text_of(admin.get(LIST))
+    refused = admin.post(LIST, FORM | {"name": "CI"})
+    assert refused.status_code == 409
+    assert "looks like the existing “ci”" in text_of(refused)
+    assert "Allow a similar name" in text_of(refused)
+    admin.post(LIST, FORM | {"name": "CI", "allow_similar": "on"})
+    assert Webhook.objects.count() == 2
+
+
 def test_creating_an_endpoint_shows_its_secret_once(admin: Client) -> None:
     answer = admin.post(
         LIST,

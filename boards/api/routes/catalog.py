@@ -95,7 +95,13 @@ def change_model(request: ApiRequest, name: Name, change: ModelChange) -> HttpRe
                 at=at,
             )
         if change.name is not None:
-            catalog_writes.rename_model(name=name, new_name=change.name, actor=actor, at=at)
+            catalog_writes.rename_model(
+                name=name,
+                new_name=change.name,
+                allow_similar=change.allow_similar,
+                actor=actor,
+                at=at,
+            )
             name = change.name
         actor.require(Permission.VIEW, name)
         return _model(find_model(name))
@@ -114,7 +120,12 @@ def set_model_tag(request: ApiRequest, name: Name, key: Key, tag: TagValue) -> H
     """Set a tag of a model."""
     with if_match(request, name):
         label_writes.set_tag(
-            name=name, key=key, value=tag.value, actor=request.actor, at=timezone.now()
+            name=name,
+            key=key,
+            value=tag.value,
+            allow_similar=tag.allow_similar,
+            actor=request.actor,
+            at=timezone.now(),
         )
     return done()
 
@@ -153,6 +164,7 @@ def set_alias(
             name=name,
             alias=alias,
             version=target.version,
+            allow_similar=target.allow_similar,
             actor=request.actor,
             at=timezone.now(),
         )

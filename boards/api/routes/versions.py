@@ -187,6 +187,7 @@ def log_metrics(request: ApiRequest, name: Name, version: Number, new: NewMetric
             name=name,
             version=version,
             metrics=_metrics(new.metrics),
+            allow_similar=new.allow_similar,
             actor=request.actor,
             at=timezone.now(),
         )
@@ -204,6 +205,7 @@ def set_version_tag(
             version=version,
             key=key,
             value=tag.value,
+            allow_similar=tag.allow_similar,
             actor=request.actor,
             at=timezone.now(),
         )
@@ -250,6 +252,7 @@ def _draft(model: str, fields: VersionFields) -> VersionDraft:
         description=fields.description,
         source_run=fields.source_run,
         artifact_digest=fields.artifact_digest,
+        allow_similar=fields.allow_similar,
     )
 
 

@@ -61,6 +61,7 @@ def create_webhook(request: ApiRequest, new: NewEndpoint) -> HttpResponse:
         target=Target(new.target),
         address=new.address,
         subscription=subscription_of(new.types, new.models, new.stages),
+        allow_similar=new.allow_similar,
         actor=request.actor,
         at=timezone.now(),
     )
@@ -88,6 +89,7 @@ def change_webhook(request: ApiRequest, uid: Uid, change: EndpointFields) -> Htt
         address=change.address,
         subscription=subscription_of(change.types, change.models, change.stages),
         expected_revision=expected_revision(request),
+        allow_similar=change.allow_similar,
         actor=request.actor,
         at=timezone.now(),
     )

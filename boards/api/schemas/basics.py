@@ -21,6 +21,7 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 MetricPath = Annotated[str, Path(), Field(min_length=1, max_length=names.METRIC_NAME_MAX)]
 RequestStatus = Literal["open", "completed", "rejected", "withdrawn", "expired"]
 Reason = Annotated[str, Field(max_length=names.REASON_MAX)]
+Similar = Annotated[bool, Field(description="Allow a new name that looks like an existing one.")]
 ComparisonSign = Literal[">", ">=", "<", "<=", "="]
 
 

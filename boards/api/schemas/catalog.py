@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import Discriminator, Field, Tag
 
-from boards.api.schemas.basics import Body, Finite, GatedStage, StageName, Time, VersionNumber
+from boards.api.schemas.basics import (
+    Body,
+    Finite,
+    GatedStage,
+    Similar,
+    StageName,
+    Time,
+    VersionNumber,
+)
 from boards.registry.catalog.catalog import HEADLINE_METRICS_MAX
 from obeya import names
 
@@ -64,6 +72,7 @@ class VersionFields(Body):
     description: str = ""
     source_run: str = ""
     artifact_digest: str = ""
+    allow_similar: Similar = False
 
 
 class NewVersion(VersionFields):
@@ -129,6 +138,7 @@ class ModelChange(Body):
     description: str | None = None
     workflow: str | None = None
     headline_metrics: Annotated[list[str], Field(max_length=HEADLINE_METRICS_MAX)] | None = None
+    allow_similar: Similar = False
 
 
 class VersionChange(Body):
@@ -141,12 +151,14 @@ class TagValue(Body):
     """The value of a tag."""
 
     value: str
+    allow_similar: Similar = False
 
 
 class AliasTarget(Body):
     """The version that an alias points to."""
 
     version: VersionNumber
+    allow_similar: Similar = False
 
 
 class GovernedAliasIn(Body):
@@ -173,6 +185,7 @@ class NewMetrics(Body):
     """Metrics to add, each with its name."""
 
     metrics: Metrics
+    allow_similar: Similar = False
 
 
 class DefinitionIn(Body):

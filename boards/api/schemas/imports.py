@@ -68,7 +68,8 @@ class ImportReport(Schema):
 
     `imported` are the imported versions, `existing` those that existed before. `kept_aliases` has a
     sentence for each alias that already points to another version, `clamped_times` one for each
-    time in the future that was replaced.
+    time in the future that was replaced, `similar_names` one for each imported name that is similar
+    to another one.
     """
 
     model: str
@@ -78,3 +79,4 @@ class ImportReport(Schema):
     refused: list[RefusedVersion]
     kept_aliases: list[str]
     clamped_times: list[str]
+    similar_names: list[str]

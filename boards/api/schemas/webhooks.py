@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import Field
 
-from boards.api.schemas.basics import Body, StageName, Time
+from boards.api.schemas.basics import Body, Similar, StageName, Time
 from boards.registry.webhooks.endpoints import OVERLAP_HOURS_MAX
 from obeya import names
 from obeya.filters.globs import GLOBS_MAX
@@ -29,6 +29,7 @@ class EndpointFields(Body):
         Field(max_length=GLOBS_MAX),
     ] = []
     stages: Annotated[list[StageName], Field(max_length=4)] = []
+    allow_similar: Similar = False
 
 
 class NewEndpoint(EndpointFields):

@@ -49,14 +49,17 @@ NOUNS = (
         held=("groups", "user_permissions"),
     ),
     Noun("site_chain.jsonl", models.SiteChain),
-    Noun("models.jsonl", models.RegisteredModel),
+    # The keys of names that look alike are computed when a row is stored.
+    Noun("models.jsonl", models.RegisteredModel, left_out=frozenset({"look_alike_key"})),
     Noun("model_tags.jsonl", models.ModelTag),
     # Without what the inspection of files found, which is repeated after an import, and without
     # the mark of imported versions, which the log determines.
     Noun(
         "versions.jsonl",
         models.ModelVersion,
-        left_out=frozenset({"artifact_code", "artifact_inspector", "imported_unchecked"}),
+        left_out=frozenset(
+            {"artifact_code", "artifact_inspector", "imported_unchecked", "look_alike_key"}
+        ),
     ),
     Noun("version_tags.jsonl", models.VersionTag),
     Noun("aliases.jsonl", models.Alias),

@@ -20,6 +20,7 @@ from boards.registry.accounts.users import create_account
 from boards.registry.commit import writing_site
 from obeya import names
 from obeya.errors import AlreadyClosed, AlreadyExists, InvalidInput, NotFound
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.records import Action
 from obeya.tokens import (
     SHOWN_LENGTH,
@@ -99,6 +100,7 @@ def create_token(
             raise InvalidInput(
                 f"{user.username} already has {TOKENS_MAX} tokens. Revoke one first.", field="name"
             )
+        write.check_name(NewNames(NameKind.TOKEN), name)
         row = ApiToken.objects.create(
             user=user,
             name=name,
@@ -170,7 +172,14 @@ def use_token(*, text: str, at: datetime) -> Bearer | None:
     return Bearer(row.user, Grant(read_scopes(row.scopes), tuple(row.model_globs)), row)
 
 
-def service_account(*, username: str, scopes: Iterable[Scope], actor: Actor, at: datetime) -> User:
+def service_account(
+    *,
+    username: str,
+    scopes: Iterable[Scope],
+    allow_similar: bool = False,
+    actor: Actor,
+    at: datetime,
+) -> User:
     """Return the service account of that name, in the groups that the scopes need.
 
     The account is created if it does not exist.
@@ -178,6 +187,7 @@ def service_account(*, username: str, scopes: Iterable[Scope], actor: Actor, at:
     Raises:
         NotAllowed: the actor does not have the administer permission.
         AlreadyExists: a person has that name.
+        SimilarName: another account has a similar name, and `allow_similar` is false.
         InvalidInput: the name is invalid.
     """
     actor.require(Permission.ADMINISTER, None)
@@ -186,7 +196,13 @@ def service_account(*, username: str, scopes: Iterable[Scope], actor: Actor, at:
     with writing_site(actor=actor, at=at) as write:
         user = User.objects.filter(username__iexact=username.strip()).first()
         if user is None:
-            user = create_account(write, username=username, group=wanted[0], is_service=True)
+            user = create_account(
+                write,
+                username=username,
+                group=wanted[0],
+                is_service=True,
+                allow_similar=allow_similar,
+            )
         elif not user.is_service:
             raise AlreadyExists(
                 f"“{username}” is a person's account. Choose another name for the service account.",

@@ -18,9 +18,10 @@ from boards.access.permissions import GROUPS, Permission
 from boards.models import OneTimeLink, User
 from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
 from boards.queries.facts.credential_digests import link_digest
-from boards.registry.commit import ChainWrite, writing_site
+from boards.registry.commit import ChainWrite, similar_to, writing_site
 from obeya.audit.chain import SYSTEM_ACTOR, timestamp
 from obeya.errors import AlreadyExists, InvalidInput
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.records import Action, Channel
 
 ADMINISTRATOR = "administrator"
@@ -37,6 +38,7 @@ def create_user(
     email: str = "",
     password: str | None = None,
     is_service: bool = False,
+    allow_similar: bool = False,
     actor: Actor,
     at: datetime,
 ) -> User:
@@ -48,6 +50,7 @@ def create_user(
         NotAllowed: the actor does not have the administer permission.
         InvalidInput: there is no such group, or the name or address is invalid.
         AlreadyExists: the name is taken.
+        SimilarName: an account has a similar name, and `allow_similar` is false.
     """
     actor.require(Permission.ADMINISTER, None)
     # Before the transaction, which can hold the lock of all writers: a hash takes long.
@@ -60,6 +63,7 @@ def create_user(
             email=email,
             password_hash=password_hash,
             is_service=is_service,
+            allow_similar=allow_similar,
         )
 
 
@@ -71,10 +75,11 @@ def create_account(
     email: str = "",
     password_hash: str | None = None,
     is_service: bool = False,
+    allow_similar: bool = False,
 ) -> User:
     """Create an account in a write to the site chain, as `create_user` does.
 
-    Raises `InvalidInput` and `AlreadyExists`.
+    Raises `InvalidInput`, `AlreadyExists` and `SimilarName`.
     """
     if group not in GROUPS:
         raise InvalidInput(
@@ -95,6 +100,12 @@ def create_account(
         )
     if User.objects.filter(username__iexact=username).exists():
         raise AlreadyExists(f"An account named “{username}” already exists.", field="username")
+    by_name = dict(User.objects.values_list("username", "uid"))
+    known = NewNames(NameKind.ACCOUNT, by_name)
+    similar = [
+        str(by_name[name])
+        for name in write.check_name(known, username, allow_similar=allow_similar)
+    ]
     user = User(
         username=username,
         email=email,
@@ -110,7 +121,7 @@ def create_account(
     service = {"service": True} if is_service else {}
     write.record(
         Action.USER_CREATED,
-        data={"user": str(user.uid), "group": group, **flags, **service},
+        data={"user": str(user.uid), "group": group, **flags, **service, **similar_to(similar)},
         texts={"username": username},
     )
     return user

@@ -9,13 +9,14 @@ from django.db import IntegrityError
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
-from boards.registry.commit import writing_model
+from boards.registry.commit import similar_to, writing_model
 from boards.registry.transitions.alerts import clear_andons
 from boards.registry.transitions.aliases import point_alias, update_aliases
 from boards.registry.transitions.champion import update_champion
 from boards.registry.transitions.open_requests import settle_requests, withdraw_requests
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
+from obeya.look_alikes.keys import stored_key
 from obeya.records import Action
 from obeya.stages import Stage, workflow_named
 
@@ -44,11 +45,14 @@ def set_description(
             write.record(Action.VERSION_DESCRIBED, version=row, texts={"description": text})
 
 
-def rename_model(*, name: str, new_name: str, actor: Actor, at: datetime) -> None:
+def rename_model(
+    *, name: str, new_name: str, allow_similar: bool = False, actor: Actor, at: datetime
+) -> None:
     """Rename a model. Its versions, history and chain are kept.
 
     Raises:
         AlreadyExists: another model has that name.
+        SimilarName: another model has a similar name, and `allow_similar` is false.
     """
     actor.require(Permission.ADMINISTER, name)
     new_name = names.model_name(new_name)
@@ -58,10 +62,16 @@ def rename_model(*, name: str, new_name: str, actor: Actor, at: datetime) -> Non
             name = write.model.name
             if new_name == name:
                 return
+            write.hold_site()
             _require_free_name(new_name)
-            write.change(name=new_name)
+            similar = write.check_model_name(new_name, allow_similar=allow_similar)
+            write.change(name=new_name, look_alike_key=stored_key(new_name))
             write.touch()
-            write.record(Action.MODEL_RENAMED, texts={"name": new_name, "previous_name": name})
+            write.record(
+                Action.MODEL_RENAMED,
+                texts={"name": new_name, "previous_name": name},
+                data=similar_to(similar),
+            )
     except IntegrityError:
         # Another writer took the name between the check and the update.
         _require_free_name(new_name)

@@ -10,9 +10,10 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.queries.facts.records import metric_records
 from boards.registry.catalog import metric_rows
-from boards.registry.commit import writing_model, writing_site
+from boards.registry.commit import similar_to, writing_model, writing_site
 from obeya import names
 from obeya.errors import InvalidInput
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.metrics import MetricDefinition, metric_document
 from obeya.records import Action
 from obeya.values import MetricValues, as_metrics
@@ -23,11 +24,21 @@ TITLE_MAX = 40
 
 
 def log_metrics(
-    *, name: str, version: int, metrics: MetricValues, actor: Actor, at: datetime
+    *,
+    name: str,
+    version: int,
+    metrics: MetricValues,
+    allow_similar: bool = False,
+    actor: Actor,
+    at: datetime,
 ) -> models.ModelVersion:
     """Add metrics to a version. An existing metric is replaced, and its old value logged.
 
     Metrics equal to the existing ones write nothing.
+
+    Raises:
+        SimilarName: a name is new and similar to another of the version, and `allow_similar` is
+            false.
     """
     actor.require(Permission.REGISTER, name)
     checked = as_metrics(metrics)
@@ -37,6 +48,8 @@ def log_metrics(
         changed = {n: m for n, m in checked.items() if present.get(n) != m}
         if not changed:
             return row
+        known = metric_rows.metric_names(write.model, present)
+        similar = {n: write.check_name(known, n, allow_similar=allow_similar) for n in changed}
         models.Metric.objects.bulk_create(
             metric_rows.rows(row, changed.values(), write.at),
             update_conflicts=True,
@@ -54,7 +67,8 @@ def log_metrics(
                         "new": metric_document(m),
                     }
                     for n, m in changed.items()
-                }
+                },
+                **similar_to({n: others for n, others in similar.items() if others}),
             },
         )
         return row
@@ -80,6 +94,9 @@ def define_metric(*, definition: MetricDefinition, actor: Actor, at: datetime) -
         present = models.MetricDefinition.objects.filter(name=metric).values(*values).first()
         if present == values:
             return
+        if present is None:
+            is_in_use = models.Metric.objects.filter(name=metric).exists
+            write.check_name(NewNames(NameKind.METRIC, is_in_use=lambda _: is_in_use()), metric)
         models.MetricDefinition.objects.update_or_create(
             name=metric, defaults={**values, "updated_at": write.at}
         )

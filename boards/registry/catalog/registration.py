@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,9 +15,12 @@ from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.registry.catalog import metric_rows
-from boards.registry.commit import ModelWrite, writing_new_or_present_model
+from boards.registry.catalog.labels import tag_keys
+from boards.registry.commit import ModelWrite, similar_to, writing_new_or_present_model
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
+from obeya.look_alikes.keys import stored_keys
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.metrics import Metric, metric_document
 from obeya.records import Action, VersionDraft
 from obeya.stages import Stage
@@ -32,6 +35,7 @@ def create_model(
     name: str,
     description: str = "",
     tags: Mapping[str, str] | None = None,
+    allow_similar: bool = False,
     actor: Actor,
     at: datetime,
 ) -> models.RegisteredModel:
@@ -41,18 +45,25 @@ def create_model(
         NotAllowed: the actor does not have the register permission.
         InvalidInput: the name or a text is invalid.
         AlreadyExists: there is a model of that name.
+        SimilarName: there is a similar name, and `allow_similar` is false.
     """
     actor.require(Permission.REGISTER, name)
     name, description, tags = names.model_name(name), names.description(description), as_tags(tags)
-    with writing_new_or_present_model(name, actor=actor, at=at) as write:
+    with writing_new_or_present_model(
+        name, allow_similar=allow_similar, actor=actor, at=at
+    ) as write:
         if not write.is_new:
             raise AlreadyExists(f"A model named “{name}” already exists.", field="name")
-        describe_new(write, description, tags)
+        describe_new(write, description, tags, allow_similar=allow_similar)
         return write.model
 
 
-def describe_new(write: ModelWrite, description: str, tags: Mapping[str, str]) -> None:
-    """Set description and tags, both checked, of the model that this write created."""
+def describe_new(
+    write: ModelWrite, description: str, tags: Mapping[str, str], *, allow_similar: bool = False
+) -> None:
+    """Set description and tags, both in stored form, of the model that this write created."""
+    known = tag_keys(write.model)
+    similar = {key: write.check_name(known, key, allow_similar=allow_similar) for key in tags}
     if description:
         write.change(description=description)
         write.record(Action.MODEL_DESCRIBED, texts={"description": description})
@@ -60,7 +71,8 @@ def describe_new(write: ModelWrite, description: str, tags: Mapping[str, str]) -
         models.ModelTag(model=write.model, key=key, value=value) for key, value in tags.items()
     )
     for key, value in tags.items():
-        write.record(Action.MODEL_TAGGED, data={"key": key, "old": None, "new": value})
+        data = {"key": key, "old": None, "new": value, **similar_to(similar[key])}
+        write.record(Action.MODEL_TAGGED, data=data)
 
 
 def register_version(*, draft: VersionDraft, actor: Actor, at: datetime) -> models.ModelVersion:
@@ -114,6 +126,7 @@ class CheckedDraft:
     description: str
     metrics: dict[str, Metric]
     tags: dict[str, str]
+    allow_similar: bool
     place: int | None
     event_data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -134,6 +147,7 @@ def checked_draft(
         description=names.description(draft.description),
         metrics=as_metrics(draft.metrics),
         tags=as_tags(draft.tags),
+        allow_similar=draft.allow_similar,
         place=place,
         event_data=event_data or {},
     )
@@ -147,20 +161,38 @@ def _register(
         by_model[draft.model].append(index)
     made: dict[int, models.ModelVersion] = {}
     with transaction.atomic():
-        # In the order of their names, so that two writers of the same models cannot deadlock.
-        for name in sorted(by_model):
+        for name in _in_order_of_locks(by_model):
             places = by_model[name]
-            with writing_new_or_present_model(name, actor=actor, at=at) as write:
+            with writing_new_or_present_model(
+                name,
+                allow_similar=any(drafts[place].allow_similar for place in places),
+                actor=actor,
+                at=at,
+            ) as write:
                 rows = register_in(write, [drafts[place] for place in places])
             made.update(zip(places, rows, strict=True))
     return [made[index] for index in range(len(drafts))]
 
 
+def _in_order_of_locks(names_: Collection[str]) -> list[str]:
+    """Return names of models in an order in which two writers of the same cannot deadlock.
+
+    New models are last, because creating a model locks the site chain too.
+    """
+    if len(names_) == 1:
+        return list(names_)
+    rows = models.RegisteredModel.objects.filter(name__in=names_, deleted_at=None)
+    present = set(rows.values_list("name", flat=True))
+    return sorted(names_, key=lambda name: (name not in present, name))
+
+
 def register_in(write: ModelWrite, drafts: Sequence[CheckedDraft]) -> list[models.ModelVersion]:
     """Register versions of the locked model, with a fixed number of statements."""
+    taken = _similar_labels(write.model, drafts)
     batch = _Batch(
         write=write,
-        labels=_taken_labels(write.model, drafts),
+        labels=NewNames(NameKind.LABEL, taken),
+        taken=taken,
         numbers=_taken_numbers(write.model, drafts),
     )
     for draft in drafts:
@@ -174,10 +206,30 @@ class _Batch:
     """Versions of one model that are about to be created."""
 
     write: ModelWrite
-    labels: set[str]
+    labels: NewNames
+    taken: set[str]
     numbers: set[int]
     rows: list[models.ModelVersion] = field(default_factory=list)
     drafts: list[CheckedDraft] = field(default_factory=list)
+    similar: list[dict[str, Any]] = field(default_factory=list)
+
+    def _check_names(self, draft: CheckedDraft) -> dict[str, Any]:
+        """Check the new names of a draft and return the similar ones, for its event."""
+
+        def similar_in(known: NewNames, given: Iterable[str]) -> dict[str, list[str]]:
+            checked = {
+                name: self.write.check_name(known, name, allow_similar=draft.allow_similar)
+                for name in given
+            }
+            return {name: others for name, others in checked.items() if others}
+
+        model, label = self.write.model, draft.texts["label"]
+        found = {
+            "label": similar_in(self.labels, [label] if label else ()),
+            "metrics": similar_in(metric_rows.metric_names(model), draft.metrics),
+            "tags": similar_in(tag_keys(model), draft.tags),
+        }
+        return similar_to({what: similar for what, similar in found.items() if similar})
 
     def add(self, draft: CheckedDraft) -> None:
         """Give the draft its number, if the number and the label are free."""
@@ -190,12 +242,13 @@ class _Batch:
             taken=self.numbers,
         )
         label = draft.texts["label"]
-        if label in self.labels:
+        if label in self.taken:
             raise AlreadyExists(
                 f"{write.model.name} already has a version with the label “{label}”.", field="label"
             )
+        self.similar.append(self._check_names(draft))
         if label:
-            self.labels.add(label)
+            self.taken.add(label)
         self.numbers.add(number)
         self.drafts.append(draft)
         self.rows.append(
@@ -228,12 +281,12 @@ class _Batch:
         write.change(last_number=made[-1].number)
         write.count(Stage.DEVELOPMENT, len(made))
         write.touch()
-        for row, draft in pairs:
+        for (row, draft), similar in zip(pairs, self.similar, strict=True):
             write.record(
                 Action.VERSION_REGISTERED,
                 version=row,
                 to_stage=Stage.DEVELOPMENT,
-                data=_event_data(draft),
+                data=_event_data(draft) | similar,
                 texts={"description": draft.description},
             )
         return made
@@ -248,11 +301,15 @@ def _event_data(draft: CheckedDraft) -> dict[str, Any]:
     }
 
 
-def _taken_labels(model: models.RegisteredModel, drafts: Sequence[CheckedDraft]) -> set[str]:
+def _similar_labels(model: models.RegisteredModel, drafts: Sequence[CheckedDraft]) -> set[str]:
+    """Return the labels of the model that equal those of drafts or can be similar to them."""
     labels = {draft.texts["label"] for draft in drafts} - {""}
     if not labels:
         return set()
-    present = models.ModelVersion.objects.filter(model=model, label__in=labels, deleted_at=None)
+    keys = {key for label in labels for key in stored_keys(label)}
+    present = models.ModelVersion.objects.filter(
+        model=model, look_alike_key__in=keys, deleted_at=None
+    ).exclude(look_alike_key="")
     return set(present.values_list("label", flat=True))
 
 
@@ -273,6 +330,6 @@ def _placed(place: int | None) -> Iterator[None]:
         if place is None:
             raise
         where = f"versions[{place}]"
-        raise type(error)(
-            f"{where}: {error}", field=f"{where}.{error.field}" if error.field else where
-        ) from None
+        error.args = (f"{where}: {error}",)
+        error.field = f"{where}.{error.field}" if error.field else where
+        raise

@@ -10,7 +10,8 @@ from boards.access.permissions import Permission
 from boards.queries.facts.governed_aliases import governed_alias_record
 from boards.registry.commit import ChainWrite, ModelWrite, writing_owner
 from obeya import names
-from obeya.aliases.governed import GovernedAlias, governed_alias_not_found, look_alike_key
+from obeya.aliases.governed import GovernedAlias, governed_alias_not_found
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.records import Action
 
 
@@ -24,12 +25,15 @@ def set_governed_alias(
 
     Raises:
         NotAllowed: the actor does not have the edit_policy permission.
+        InvalidInput: a character cannot be in a name.
     """
     actor.require(Permission.EDIT_POLICY, name)
     with writing_owner(name, actor=actor, at=at) as write:
         present = _present(write, governed.alias)
         if present is not None and governed_alias_record(present) == governed:
             return
+        if present is None:
+            write.check_name(NewNames(NameKind.ALIAS), governed.alias)
         row = present or models.GovernedAlias(model=_model(write))
         row.alias = governed.alias
         row.stage = governed.stage.value if governed.stage else ""
@@ -62,6 +66,5 @@ def _model(write: ChainWrite) -> models.RegisteredModel | None:
 
 
 def _present(write: ChainWrite, alias: str) -> models.GovernedAlias | None:
-    key = look_alike_key(alias)
     rows = models.GovernedAlias.objects.filter(model=_model(write))
-    return next((row for row in rows if look_alike_key(row.alias) == key), None)
+    return next((row for row in rows if governed_alias_record(row).covers(alias)), None)

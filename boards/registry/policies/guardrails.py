@@ -13,6 +13,7 @@ from boards.registry.transitions.alerts import clear_andons, raise_andon
 from boards.registry.transitions.rollback import roll_back
 from obeya import names
 from obeya.errors import InvalidInput, NotFound
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.metrics import finite
 from obeya.policy.bounds import Comparison
 from obeya.records import Action
@@ -39,6 +40,8 @@ def set_guardrail(*, name: str, guardrail: Guardrail, actor: Actor, at: datetime
             return
         if present and present.auto_rollback:
             actor.require(Permission.PROMOTE, name)
+        if present is None:
+            write.check_name(_live_metrics(write.model), guardrail.metric)
         models.Guardrail.objects.update_or_create(
             model=write.model,
             metric=guardrail.metric,
@@ -112,9 +115,11 @@ def report_live_metric(
         )
         if report.guardrail and report.guardrail.auto_rollback:
             actor.require(Permission.PROMOTE, name)
-        models.LiveValue.objects.update_or_create(
+        _, is_new = models.LiveValue.objects.update_or_create(
             version=row, metric=metric, defaults={"value": value, "reported_at": write.at}
         )
+        if is_new:
+            write.check_name(_live_metrics(write.model, row), metric)
         if report.guardrail is None:
             return report
         if not report.breached:
@@ -151,3 +156,20 @@ def _live_version(write: ModelWrite, version: int | None) -> models.ModelVersion
     if row.stage != Stage.PRODUCTION.value:
         raise InvalidInput(f"{name} v{row.number} is not in Production.", field="version")
     return row
+
+
+def _live_metrics(
+    model: models.RegisteredModel, version: models.ModelVersion | None = None
+) -> NewNames:
+    """Return the check of new names of live metrics.
+
+    Those in use in the model, by other versions than `version`, are not refused.
+    """
+
+    def is_in_use(metric: str) -> bool:
+        guarded = models.Guardrail.objects.filter(model=model, metric=metric)
+        reported = models.LiveValue.objects.filter(version__model=model, metric=metric)
+        reported = reported.exclude(version=version)
+        return guarded.exists() or reported.exists()
+
+    return NewNames(NameKind.METRIC, is_in_use=is_in_use)

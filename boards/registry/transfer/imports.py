@@ -8,7 +8,7 @@ imported, not checked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from boards.registry.commit import ModelWrite, writing_new_or_present_model
 from boards.registry.transitions.aliases import point_alias, update_aliases
 from boards.registry.transitions.moves import make_move
 from obeya import names
-from obeya.aliases.governed import look_alike_key
+from obeya.aliases.governed import alias_keys
 from obeya.artifacts.manifest import checked_entries
 from obeya.audit.chain import timestamp
 from obeya.errors import AlreadyExists, InvalidInput, NotFound
@@ -33,6 +33,7 @@ from obeya.imports import (
     ImportReport,
     future_times,
 )
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.records import Channel, VersionDraft
 from obeya.stages import Stage
 from obeya.values import as_tags
@@ -61,7 +62,7 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
     future = future_times({"created_at of the model": imported.created_at}, at)
     if future and not imported.clamp_future_times:
         raise InvalidInput(future[0].refusal, field="created_at")
-    importer = Actor(actor.user, Channel.IMPORT, actor.grant)
+    importer = Actor(actor.user, Channel.IMPORT, grant=actor.grant)
     began = min(imported.created_at, at)
     with writing_new_or_present_model(name, actor=importer, at=began) as write:
         if write.is_new:
@@ -79,6 +80,7 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
             *(time.replacement for time in future if write.is_new),
             *run.clamped_times,
         ),
+        similar_names=tuple(importer.similar_names),
     )
 
 
@@ -95,6 +97,11 @@ class _Import:
         self.refused: dict[int, str] = {}
         self.kept_aliases: list[str] = []
         self.clamped_times: list[str] = []
+        self._aliases = NewNames(
+            NameKind.ALIAS,
+            models.Alias.objects.filter(model=write.model).values_list("name", flat=True),
+        )
+        self._similar: dict[str, list[str]] = {}
         self._entered: set[Stage] = set()
 
     def bring(self, versions: tuple[ImportedVersion, ...]) -> None:
@@ -169,8 +176,8 @@ class _Import:
                 ),
                 event_data={"imported": self._imported(version)},
             )
-            for alias in version.aliases:
-                names.alias(alias)
+            for alias in map(names.alias, version.aliases):
+                self._similar[alias] = self._write.check_name(self._aliases, alias)
             files = (
                 named_content(checked_entries(version.files), actor=self._write.actor)
                 if (version.files)
@@ -209,7 +216,7 @@ class _Import:
             present = models.Alias.objects.filter(model=self._write.model, name=alias)
             target = present.select_related("version").first()
             if target is None:
-                point_alias(self._write, alias, row, None)
+                point_alias(self._write, alias, row, None, similar=self._similar[alias])
             elif target.version_id != row.pk:
                 self.kept_aliases.append(
                     f"The alias “{alias}” was not moved to v{version.version}: "
@@ -224,8 +231,7 @@ class _Import:
         # The moves of this import must be in the log.
         self._write.flush()
         present = models.Alias.objects.filter(model=self._write.model)
-        keys = {look_alike_key(alias) for alias in present.values_list("name", flat=True)}
-        skipped = {look_alike_key(alias) for alias in imported} - keys
+        skipped = _keys(imported) - _keys(present.values_list("name", flat=True))
         update_aliases(self._write, dict.fromkeys(self._entered, ()), skipped=skipped)
 
     def _imported(self, version: ImportedVersion) -> dict[str, Any]:
@@ -234,6 +240,10 @@ class _Import:
             "created_at": timestamp(version.created_at),
             "updated_at": timestamp(version.updated_at),
         }
+
+
+def _keys(aliases: Iterable[str]) -> set[str]:
+    return {key for alias in aliases for key in alias_keys(alias)}
 
 
 def _identity(version: ImportedVersion) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from boards import models
 from boards.queries.facts.governed_aliases import governed_aliases, last_entered
-from boards.registry.commit import ModelWrite
+from boards.registry.commit import ModelWrite, similar_to
 from obeya.aliases.rules import aliases_after_move
 from obeya.records import Action
 from obeya.stages import Stage
@@ -50,10 +50,13 @@ def point_alias(
     alias: str,
     version: models.ModelVersion | None,
     present: models.Alias | None,
+    *,
+    similar: Collection[str] = (),
 ) -> None:
     """Set an alias to a version, or (None) remove it, with its event.
 
-    `present` is the current row of the alias, with its version.
+    `present` is the current row of the alias, with its version; `similar` are the aliases that a
+    new alias is similar to.
     """
     write.touch()
     if version is None:
@@ -65,4 +68,5 @@ def point_alias(
         model=write.model, name=alias, defaults={"version": version}
     )
     old = present.version.number if present else None
-    write.record(Action.ALIAS_SET, version=version, data={"alias": alias, "old": old})
+    data = {"alias": alias, "old": old, **similar_to(similar)}
+    write.record(Action.ALIAS_SET, version=version, data=data)

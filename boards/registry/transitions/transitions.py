@@ -16,6 +16,7 @@ from boards.registry.transitions.open_requests import expire_requests
 from obeya import names
 from obeya.documents.policy_results import refusal_documents
 from obeya.errors import InvalidInput, RefusalKind
+from obeya.look_alikes.characters import is_blank
 from obeya.records import Action, StageTransition
 from obeya.refusals import TransitionRefused, refuse
 from obeya.stages import Stage
@@ -51,7 +52,7 @@ def transition_stage(
     """
     _require_some_permission(actor, intent.to_stage, name)
     to_stage, reason = Stage.parse(intent.to_stage or ""), names.reason(intent.reason)
-    if settings.OBEYA_REQUIRE_REASON and not reason:
+    if settings.OBEYA_REQUIRE_REASON and is_blank(reason):
         raise InvalidInput(
             "Enter a reason: this registry requires one for every move.", field="reason"
         )

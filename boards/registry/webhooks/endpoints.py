@@ -20,6 +20,7 @@ from boards.queries.facts.webhooks import subscription_of_row
 from boards.registry.commit import ChainWrite, writing_site
 from boards.registry.messages import OutgoingMessage, send
 from obeya.errors import AlreadyExists, InvalidInput, NotFound
+from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.records import Action
 from obeya.refusals import Conflict
 from obeya.webhooks.endpoints import (
@@ -43,6 +44,7 @@ def create_webhook(
     target: Target,
     address: str,
     subscription: Subscription,
+    allow_similar: bool = False,
     actor: Actor,
     at: datetime,
 ) -> tuple[models.Webhook, str]:
@@ -53,6 +55,7 @@ def create_webhook(
         InvalidInput: the name or address is invalid, no delivery can ever be sent to the address,
             e-mail is not set up, or there are 100 endpoints.
         AlreadyExists: an endpoint has that name.
+        SimilarName: an endpoint has a similar name, and `allow_similar` is false.
     """
     actor.require(Permission.ADMINISTER, None)
     values = _checked(name, target, address, subscription)
@@ -60,6 +63,11 @@ def create_webhook(
     with _unique_name(), writing_site(actor=actor, at=at) as write:
         if models.Webhook.objects.filter(removed_at=None).count() >= WEBHOOKS_MAX:
             raise InvalidInput(f"There are already {WEBHOOKS_MAX} endpoints. Remove one first.")
+        known = NewNames(
+            NameKind.ENDPOINT,
+            models.Webhook.objects.filter(removed_at=None).values_list("name", flat=True),
+        )
+        write.check_name(known, values["name"], allow_similar=allow_similar)
         row = models.Webhook.objects.create(
             **values,
             target=target.value,
@@ -78,6 +86,7 @@ def change_webhook(
     address: str,
     subscription: Subscription,
     expected_revision: int | None = None,
+    allow_similar: bool = False,
     actor: Actor,
     at: datetime,
 ) -> models.Webhook:
@@ -103,6 +112,10 @@ def change_webhook(
         values = _checked(name, Target(row.target), address, subscription)
         if all(getattr(row, column) == value for column, value in values.items()):
             return row
+        if values["name"] != row.name:
+            others = models.Webhook.objects.filter(removed_at=None).exclude(pk=row.pk)
+            known = NewNames(NameKind.ENDPOINT, others.values_list("name", flat=True))
+            write.check_name(known, values["name"], allow_similar=allow_similar)
         _change(row, **values, revision=row.revision + 1)
         _record(write, Action.WEBHOOK_CHANGED, row)
     return row

@@ -20,7 +20,7 @@ from boards.views.forms import (
     text_area,
     text_input,
 )
-from obeya.errors import InvalidInput
+from obeya.errors import InvalidInput, SimilarName
 from obeya.names import TOKEN_NAME_MAX
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import (
@@ -46,6 +46,7 @@ class EndpointForm(PageForm):
         "Name",
         widget=text_input(maxlength=TOKEN_NAME_MAX, required=True, placeholder="Deploy service"),
     )
+    allow_similar = forms.BooleanField(required=False, label="Allow a similar name")
     address = ParsedField(
         "Address",
         widget=text_input(
@@ -77,6 +78,11 @@ class EndpointForm(PageForm):
         "Only transitions from or to (optional)",
         widget=Checkboxes(choices=[(stage.value, stage.label) for stage in Stage]),
     )
+
+    @property
+    def offers_similar(self) -> bool:
+        """Whether to show `allow_similar`: a similar name was refused, or it is selected."""
+        return isinstance(self.refusal, SimilarName) or bool(self["allow_similar"].value())
 
     @property
     def subscription(self) -> Subscription:

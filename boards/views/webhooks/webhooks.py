@@ -52,6 +52,7 @@ def webhooks(request: Request) -> HttpResponse:
                 target=values["target"],
                 address=values["address"],
                 subscription=form.subscription,
+                allow_similar=values["allow_similar"],
                 actor=page_actor(request),
                 at=timezone.now(),
             )
@@ -109,6 +110,7 @@ def webhook(request: Request, uid: uuid.UUID) -> HttpResponse:
                 address=values["address"],
                 subscription=form.subscription,
                 expected_revision=values["revision"],
+                allow_similar=values["allow_similar"],
                 actor=page_actor(request),
                 at=timezone.now(),
             )

@@ -1,0 +1,1 @@
+"""Characters that cannot be seen, and names that look like other names."""
