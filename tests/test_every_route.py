@@ -36,6 +36,7 @@ from obeya.transitions.limits import WipLimit
 from obeya.webhooks.endpoints import Subscription, Target
 from tests.accessible_names import wrongly_named
 from tests.offenders import every_case
+from tests.text_direction import not_isolated
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
@@ -51,14 +52,16 @@ NEVER_STORED = {
     "livez",
     "readyz",
 }
+# Hebrew names, so that the direction of text is checked too.
+MODEL, METRIC, LIVE, KEY, ALIAS = "מודל", "דיוק", "שגיאות", "מפתח", "טוב"
 # These need more than the path.
 QUERIES = {
     "models/<str:name>/versions/<int:number>/artifact/pieces/": "path=a.bin&size=7&modified=1",
-    "metrics/define/": "name=accuracy",
+    "metrics/define/": f"name={METRIC}",
     "models/<str:name>/compare/": "a=1&b=2",
     "api/v1/models/<name>/versions/<version>/judgement": "to_stage=archived",
-    "compare.csv": "v=m:1&v=m:2",
-    "api/v1/comparisons": "v=m:1&v=m:2",
+    "compare.csv": f"v={MODEL}:1&v={MODEL}:2",
+    "api/v1/comparisons": f"v={MODEL}:1&v={MODEL}:2",
     "api/v1/models/<name>/comparison": "a=1&b=2",
 }
 
@@ -68,41 +71,43 @@ def token() -> str:
     """Fill a registry with one of everything; return an administrator's token with every scope."""
     at = timezone.now()
     create_user(username="ada", group="administrator", actor=SYSTEM, at=at)
-    reviewer = create_user(username="rosa", group="administrator", actor=SYSTEM, at=at)
+    reviewer = create_user(username="רוזה", group="administrator", actor=SYSTEM, at=at)
     ada = models.User.objects.get(username="ada")
     actor = Actor(ada, Channel.PAGE)
     registry = DatabaseRegistry(actor=ada)
-    registry.register_model("m", 1, {"accuracy": 0.8}, tags={"k": "v"}, description="Text")
-    registry.register_model("m", 2, {"accuracy": 0.9})
-    registry.set_tag("m", "k", "v")
-    registry.set_alias("m", "best", 1)
+    registry.register_model(
+        MODEL, 1, {METRIC: 0.8}, label="תווית", tags={KEY: "ערך"}, description="טקסט"
+    )
+    registry.register_model(MODEL, 2, {METRIC: 0.9})
+    registry.set_tag(MODEL, KEY, "ערך")
+    registry.set_alias(MODEL, ALIAS, 1)
     content = store_blob(body=BytesIO(b"content"), size=7, actor=actor, at=at).sha256
-    set_artifact(name="m", version=1, files=[FileEntry("a.bin", content)], actor=actor, at=at)
-    policy = PromotionPolicy(Stage.STAGING).require_metric("accuracy", Comparison.GTE, 0.85)
-    for name in (None, "m"):
+    set_artifact(name=MODEL, version=1, files=[FileEntry("a.bin", content)], actor=actor, at=at)
+    policy = PromotionPolicy(Stage.STAGING).require_metric(METRIC, Comparison.GTE, 0.85)
+    for name in (None, MODEL):
         registry.set_policy(policy, name)
         registry.set_wip_limit(WipLimit(Stage.STAGING, 5), name)
-        registry.set_governed_alias(GovernedAlias("next", Stage.STAGING), name)
+        registry.set_governed_alias(GovernedAlias("הבא", Stage.STAGING), name)
     expires_at = at + timedelta(days=1)
-    registry.waive("m", 1, ["accuracy ≥ 0.85"], reason="Known", expires_at=expires_at)
+    registry.waive(MODEL, 1, [f"{METRIC} ≥ 0.85"], reason="ידוע", expires_at=expires_at)
     for number in (1, 2):
-        registry.transition_stage("m", number, Stage.STAGING)
-        registry.transition_stage("m", number, Stage.PRODUCTION)
-    registry.set_guardrail("m", Guardrail("errors", Comparison.LTE, 0.1))
-    registry.report_live_metric("m", "errors", 0.2)
-    registry.register_model("m", 3, {"accuracy": 0.7})
-    registry.request_transition("m", 3)
-    DatabaseRegistry(actor=reviewer).approve("m", 3)
-    define_metric(definition=MetricDefinition("accuracy"), actor=actor, at=at)
+        registry.transition_stage(MODEL, number, Stage.STAGING)
+        registry.transition_stage(MODEL, number, Stage.PRODUCTION)
+    registry.set_guardrail(MODEL, Guardrail(LIVE, Comparison.LTE, 0.1))
+    registry.report_live_metric(MODEL, LIVE, 0.2)
+    registry.register_model(MODEL, 3, {METRIC: 0.7})
+    registry.request_transition(MODEL, 3)
+    DatabaseRegistry(actor=reviewer).approve(MODEL, 3)
+    define_metric(definition=MetricDefinition(METRIC), actor=actor, at=at)
     create_webhook(
-        name="ci",
+        name="צינור",
         target=Target.WEBHOOK,
         address="https://ci.example.org/",
         subscription=Subscription(),
         actor=actor,
         at=at,
     )
-    _, token = create_token(user=ada, name="all", scopes=list(Scope), actor=actor, at=at)
+    _, token = create_token(user=ada, name="הכול", scopes=list(Scope), actor=actor, at=at)
     return token
 
 
@@ -131,17 +136,17 @@ def values_for(route: str) -> dict[str, str]:
     thing = next((things[part] for part in things if part in route), models.PolicyCheck)
     delivery = str(models.Delivery.objects.latest("pk").pk)
     return {
-        "name": "m",
+        "name": MODEL,
         "number": "1",
         "version": "1",
         "stage": "staging",
         "path": "a.bin",
         "file": "openapi.json",
         "page": "settings",
-        "key": "k",
-        "alias": "best",
+        "key": KEY,
+        "alias": ALIAS,
         "sha256": models.Blob.objects.get().sha256,
-        "metric": "errors",
+        "metric": LIVE,
         "uid": str(thing._default_manager.latest("pk").uid),
         "chain": str(event.model.uid),
         "sequence": str(event.sequence),
@@ -177,6 +182,7 @@ def test_every_page_and_every_readable_address_of_the_api_opens(token: str) -> N
                     assert answer.getvalue()
                     if answer.headers["Content-Type"].startswith("text/html"):
                         assert wrongly_named(answer.getvalue().decode()) == []
+                        assert not_isolated(answer.getvalue().decode()) == []
     # Paths that only accept a form are the exception.
     assert statuses[200] > 2 * statuses[302] + statuses[405]
 
@@ -191,7 +197,7 @@ def test_every_list_of_the_admin_opens_and_so_does_its_newest_row(token: str) ->
         for model in admin.site._registry:
             name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
             with case(name):
-                answer = client.get(reverse(f"{name}_changelist") + "?q=m")
+                answer = client.get(reverse(f"{name}_changelist") + f"?q={MODEL}")
                 assert answer.status_code == 200
                 assert answer.headers["Cache-Control"] == "private, no-cache"
                 if row := model._default_manager.order_by("-pk").first():

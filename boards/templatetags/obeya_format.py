@@ -16,6 +16,9 @@ from obeya.policy.bounds import full_number, short_number
 register = template.Library()
 
 _MAY_BREAK = SafeString("<wbr>")
+# From the first to the last of several right-to-left letters, with what is between their words.
+_LETTER = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+_RIGHT_TO_LEFT = re.compile(f"({_LETTER}(?:[^A-Za-z0-9\\n“”]*{_LETTER})?)")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 # Half the width of a change bar, in pixels.
 _BAR = 48
@@ -115,10 +118,30 @@ def diff(
 
 
 @register.filter
+def bdi(text: object) -> SafeString:
+    """Return a user's text whose direction does not change the order of the text around it."""
+    return format_html("<bdi>{}</bdi>", text) if str(text) else SafeString("")
+
+
+@register.filter
+def sentence(text: object) -> SafeString:
+    """Return a sentence in which names in right-to-left scripts do not change the order of words.
+
+    A user's text of several paragraphs counts as sentences. HTML is returned unchanged.
+    """
+    if isinstance(text, SafeString):
+        return text
+    parts = _RIGHT_TO_LEFT.split(str(text))
+    return format_html_join(
+        "", "{}", ((bdi(part) if place % 2 else part,) for place, part in enumerate(parts))
+    )
+
+
+@register.filter
 def breakable(name: str) -> SafeString:
-    """Return a name that can break after its underscores and hyphens rather than inside a word."""
+    """Return a name like `bdi`, which can break after underscores and hyphens, not inside words."""
     parts = re.split(r"(?<=[_-])", name)
-    return format_html_join(_MAY_BREAK, "{}", ((part,) for part in parts))
+    return bdi(format_html_join(_MAY_BREAK, "{}", ((part,) for part in parts)))
 
 
 @register.filter
