@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from boards.access.actors import SYSTEM, Actor
-from boards.models import AuditText, User
+from boards.models import AuditText, ModelVersion, User
 from boards.queries.audit.as_of import board_as_of
 from boards.queries.search.board_filter import BoardFilter
 from boards.queries.verification.verification import verify_chains
@@ -24,10 +24,12 @@ from boards.registry.artifacts.artifacts import set_artifact, store_blob, store_
 from boards.registry.catalog.metrics import define_metric
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies.limits import set_wip_limit
+from boards.registry.transfer.imports import import_model
 from boards.registry.transfer.whole_import import import_rows
 from obeya.aliases.governed import GovernedAlias
 from obeya.artifacts.manifest import FileEntry
 from obeya.errors import RegistryError
+from obeya.imports import ImportedModel, ImportedVersion
 from obeya.metrics import Direction, Metric, MetricDefinition
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
@@ -190,3 +192,19 @@ def test_erased_texts_stay_erased(tmp_path: Path) -> None:
     import_rows(lines=lines_of(tmp_path / "first", manifest))
     assert not AuditText.objects.filter(role="description").exists()
     assert verify_chains().broken == ()
+
+
+def test_versions_that_were_imported_unchecked_remain_marked(tmp_path: Path) -> None:
+    """The mark is not in the export; the log determines it."""
+    versions = tuple(
+        ImportedVersion(number, stage, START, START)
+        for number, stage in enumerate((Stage.PRODUCTION, Stage.ARCHIVED), 1)
+    )
+    model = ImportedModel("bert", "https://mlflow.example.org", START, versions=versions)
+    import_model(imported=model, actor=SYSTEM, at=START)
+    manifest = export_to(tmp_path / "first")
+    empty()
+    import_rows(lines=lines_of(tmp_path / "first", manifest))
+    marked = ModelVersion.objects.filter(imported_unchecked=True)
+    assert list(marked.values_list("number", flat=True)) == [1]
+    assert differing_rows() == []
