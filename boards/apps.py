@@ -15,7 +15,7 @@ class BoardsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers of signals, and import the checks."""
-        from boards import checks, triggers  # noqa: F401, PLC0415 - apps are loading
+        from boards import access_events, checks, triggers  # noqa: F401, PLC0415 - apps are loading
         from boards.access import permissions  # noqa: PLC0415 - apps are loading
         from boards.models.access import account_created  # noqa: PLC0415 - apps are loading
         from boards.registry.accounts import adoption, users  # noqa: PLC0415 - apps are loading
@@ -26,3 +26,4 @@ class BoardsConfig(AppConfig):
         post_migrate.connect(permissions.create_groups_after_migrate, sender=self)
         post_migrate.connect(adoption.adopt_after_upgrade, sender=self)
         account_created.connect(users.record_created_account)
+        access_events.connect()

@@ -40,6 +40,7 @@ OBEYA_WEBHOOK_DAYS = env.count("OBEYA_WEBHOOK_DAYS", 30)
 OBEYA_EMAIL_URL = env.text("OBEYA_EMAIL_URL")
 OBEYA_REQUIRE_REASON = env.flag("OBEYA_REQUIRE_REASON")
 OBEYA_REQUEST_DAYS = env.count("OBEYA_REQUEST_DAYS", 14)
+OBEYA_RECORD_DOWNLOADS = env.flag("OBEYA_RECORD_DOWNLOADS")
 OBEYA_HEADLINE_METRICS = env.words("OBEYA_HEADLINE_METRICS")
 OBEYA_NOTICE = env.text("OBEYA_NOTICE")
 
@@ -257,7 +258,12 @@ def _in_one_line(record: logging.LogRecord) -> bool:
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {
+            "class": "registry_site.logs.RedactingFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        }
+    },
     "filters": {
         "in_one_line": {"()": "django.utils.log.CallbackFilter", "callback": _in_one_line},
     },
@@ -271,6 +277,9 @@ LOGGING: dict[str, Any] = {
         "django": {"handlers": [], "level": "INFO"},
         # A 404 matters only to the client.
         "django.request": {"level": "ERROR"},
+        # The requests of the development server: not by Django's own handler, whose lines would
+        # contain sign-in links.
+        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "django.security.DisallowedHost": {"filters": ["in_one_line"]},
     },
 }

@@ -69,9 +69,18 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of ca
     from boards.access.actors import SYSTEM, Actor
     from boards.models import ModelVersion, User, Waiver
     from boards.registry.accounts.adoption import adopt_accounts
+    from boards.registry.accounts.sign_ins import (
+        WINDOW,
+        end_failed_sign_ins,
+        record_failed_sign_in,
+        record_link_use,
+        record_sign_in,
+    )
+    from boards.registry.accounts.token_addresses import record_token_use
     from boards.registry.accounts.tokens import create_token, revoke_token
     from boards.registry.accounts.users import create_sign_in_link, create_user, set_password
     from boards.registry.artifacts.artifacts import set_artifact, store_blob
+    from boards.registry.artifacts.download_events import record_download
     from boards.registry.artifacts.inspection import (
         forget_inspections,
         inspect_version,
@@ -98,6 +107,7 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of ca
     from obeya import PromotionPolicy, Stage
     from obeya.aliases.governed import AliasMode, GovernedAlias
     from obeya.artifacts.manifest import FileEntry
+    from obeya.artifacts.records import ArtifactFile
     from obeya.metrics import Direction, MetricDefinition
     from obeya.policy.bounds import Comparison
     from obeya.records import Channel
@@ -151,6 +161,12 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of ca
     blob = store_blob(body=io.BytesIO(content), size=len(content), actor=admin, at=now())
     files = [FileEntry("weights.bin", blob.sha256)]
     set_artifact(name=name, version=2, files=files, actor=admin, at=now())
+    sent: dict[str, Any] = {"size": len(content), "actor": admin}
+    stored = ModelVersion.objects.select_related("model").get(number=2)
+    file = ArtifactFile("weights.bin", len(content), blob.sha256)
+    record_download(file=file, version=stored, at=now(), **sent)
+    run_file = ArtifactFile("1/2f6e/artifacts/plot.png", len(content), blob.sha256)
+    record_download(file=run_file, version=None, at=now(), **sent)
     # As if an earlier version of Obeya had inspected them, and found nothing.
     ModelVersion.objects.update(artifact_warnings=[])
     forget_inspections()
@@ -217,8 +233,16 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of ca
     token, _ = create_token(
         user=users["ada"], name="Nightly", scopes=["read"], actor=admin, at=now()
     )
+    address = "192.0.2.7"
+    record_token_use(token=token, address=address, channel=Channel.API, at=now())
     revoke_token(uid=token.uid, actor=admin, at=now())
     create_sign_in_link(user=users["bob"], actor=admin, at=now())
+    record_link_use(user=users["bob"], address=address, at=now())
+    record_sign_in(user=users["bob"], address=address, at=now())
+    failed_at = now()
+    for _ in range(3):
+        record_failed_sign_in(username="ada", address=address, at=failed_at)
+    end_failed_sign_ins(at=failed_at + WINDOW)
     set_password(user=users["bob"], password="a long enough one", actor=SYSTEM, at=now())  # noqa: S106
 
     told: dict[str, Any] = {"uid": hook.uid, "actor": admin}

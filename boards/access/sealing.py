@@ -1,4 +1,4 @@
-"""Texts that the database stores sealed, so that a dump or backup does not reveal them.
+"""Keys from SECRET_KEY, and texts that are stored sealed: a dump or backup does not reveal them.
 
 Sealed with Fernet (AES-128-CBC and HMAC-SHA256, https://github.com/fernet/spec) under a key that is
 derived from SECRET_KEY; what was sealed under one of SECRET_KEY_FALLBACKS can still be opened.
@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.utils.encoding import force_bytes
 
 SEALED = "gAAAA"
 """The beginning of every sealed text: Fernet's version, and a time in this millennium."""
@@ -34,13 +35,14 @@ def unseal(sealed: str) -> str:
         raise Unopenable from None
 
 
+def derived_keys(purpose: bytes) -> list[bytes]:
+    """Return the keys of 32 bytes for a purpose: from SECRET_KEY, then from its fallbacks."""
+    return [
+        HKDF(SHA256(), length=32, salt=None, info=purpose).derive(force_bytes(key))
+        for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    ]
+
+
 def _box() -> MultiFernet:
-    return MultiFernet(
-        [_fernet(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-    )
-
-
-def _fernet(key: str | bytes) -> Fernet:
-    derive = HKDF(SHA256(), length=32, salt=None, info=b"obeya.sealing").derive
-    derived = derive(key.encode() if isinstance(key, str) else key)
-    return Fernet(base64.urlsafe_b64encode(derived))
+    keys = derived_keys(b"obeya.sealing")
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])

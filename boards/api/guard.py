@@ -20,6 +20,7 @@ from ninja.security.base import AuthBase
 
 from boards.access.actors import Actor
 from boards.access.rate_limit import limit_requests
+from boards.access_events import note_token_use
 from boards.api.problems import plain_problem, problem
 from boards.models import ApiToken, User
 from boards.registry.accounts.tokens import Bearer, use_token
@@ -142,6 +143,7 @@ def _sign_in(request: ApiRequest) -> None:
         limit_requests(request, None)
         raise
     limit_requests(request, bearer.token)
+    note_token_use(request, bearer.token, Channel.API)
     request.user, request.token = bearer.user, bearer.token
     request.actor = Actor(bearer.user, Channel.API, grant=bearer.grant)
 

@@ -24,6 +24,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from boards.access.actors import Actor
 from boards.access.rate_limit import limit_requests
+from boards.access_events import note_token_use
 from boards.mlflow_protocol.documents import Document
 from boards.mlflow_protocol.errors import (
     BAD_REQUEST,
@@ -132,6 +133,7 @@ def signed_in(request: HttpRequest) -> Actor:
         limit_requests(request, None)
         raise
     limit_requests(request, found.token)
+    note_token_use(request, found.token, Channel.MLFLOW)
     return Actor(found.user, Channel.MLFLOW, grant=found.grant)
 
 

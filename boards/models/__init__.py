@@ -3,7 +3,15 @@
 The rules are in `obeya`, the writes in `boards.registry`.
 """
 
-from boards.models.access import ApiToken, IdempotentRequest, OneTimeLink, PasswordAttempts, User
+from boards.models.access import (
+    ApiToken,
+    FailedSignIns,
+    IdempotentRequest,
+    OneTimeLink,
+    PasswordAttempts,
+    TokenAddress,
+    User,
+)
 from boards.models.artifacts import ArtifactFile, Blob, BlobUpload, RunFile
 from boards.models.audit import AuditEvent, AuditText, SiteChain, StageTransition
 from boards.models.catalog import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
@@ -40,6 +48,7 @@ __all__ = [
     "BlobUpload",
     "Delivery",
     "DeliveryAttempt",
+    "FailedSignIns",
     "GovernedAlias",
     "Guardrail",
     "HeadsPublished",
@@ -58,6 +67,7 @@ __all__ = [
     "RunFile",
     "SiteChain",
     "StageTransition",
+    "TokenAddress",
     "TransitionRequest",
     "User",
     "VerificationRun",

@@ -1,4 +1,4 @@
-"""Accounts, sign-in links, API tokens, and requests that are answered once."""
+"""Accounts, sign-in links, failed sign-ins, API tokens, and requests that are answered once."""
 
 from __future__ import annotations
 
@@ -95,6 +95,45 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.shown}…)"
+
+
+class TokenAddress(models.Model):
+    """An address that a token was used from, as `boards.access.address_hashes` hashes it."""
+
+    token = models.ForeignKey(ApiToken, models.CASCADE, related_name="addresses")
+    address = models.CharField(max_length=32)
+    first_used_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["token", "address"], name="token_address"),
+        ]
+        verbose_name_plural = "token addresses"
+
+    def __str__(self) -> str:
+        return f"{self.address} of token {self.token_id}"
+
+
+class FailedSignIns(models.Model):
+    """The failed sign-ins to one account, or from one address, within 15 minutes.
+
+    `subject` is the `uid` of the account. For names that no account has it is the address, as
+    `boards.access.address_hashes` hashes it, or ``others`` for everything beyond the limit of rows.
+    """
+
+    subject = models.CharField(max_length=36, unique=True)
+    is_account = models.BooleanField()
+    started_at = models.DateTimeField()
+    ends_at = models.DateTimeField(db_index=True)
+    count = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name_plural = "failed sign-ins"
+
+    def __str__(self) -> str:
+        return f"{self.count} failed sign-ins since {self.started_at}"
 
 
 class PasswordAttempts(models.Model):

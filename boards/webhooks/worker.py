@@ -18,6 +18,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
+from boards.registry.accounts.sign_ins import end_failed_sign_ins
+from boards.registry.accounts.token_addresses import forget_token_addresses
 from boards.registry.webhooks import deliveries
 from boards.registry.webhooks.deliveries import Attempt, Leased, Outcome
 from boards.webhooks.new_work import NewWork, watch
@@ -79,11 +81,9 @@ class Worker:
         is_idle = not self._record_ended()
         at = timezone.now()
         if at >= self._chores_at:
-            if do_chores(at):
-                # The rest follows after the attempts that have ended meanwhile are recorded.
-                is_idle = False
-            else:
-                self._chores_at = at + CHORES_EVERY
+            self._chores_at = do_chores(at)
+            # The rest follows after the attempts that have ended meanwhile are recorded.
+            is_idle = is_idle and self._chores_at > at
         leased = lease(room - len(self._under_way))
         for each in leased:
             try:
@@ -186,11 +186,15 @@ def _record_one(attempt: Attempt, *, is_last_resort: bool = False) -> None:
         _record_one(replace(attempt, outcome=rest), is_last_resort=True)
 
 
-def do_chores(at: datetime) -> bool:
-    """Publish the daily heads, and remove a batch of deliveries that ended long ago.
+def do_chores(at: datetime) -> datetime:
+    """Publish the daily heads, record counted failed sign-ins, and remove a batch of old rows.
 
-    Returns whether there may be more to remove.
+    Returns when to do this again, which is not after `at` if there may be more to do.
     """
     deliveries.publish_heads(at=at)
+    forget_token_addresses(at=at)
     older_than = at - timedelta(days=settings.OBEYA_WEBHOOK_DAYS)
-    return deliveries.sweep_deliveries(older_than=older_than) > 0
+    counts_end = end_failed_sign_ins(at=at)
+    if deliveries.sweep_deliveries(older_than=older_than):
+        return at
+    return min(at + CHORES_EVERY, counts_end or at + CHORES_EVERY)

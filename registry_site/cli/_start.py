@@ -111,7 +111,7 @@ def serve(port: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=_SECONDS_TO_STOP,
         log_level=LogLevels.error,
-        log_dictconfig=_to_stderr(LOGGING_CONFIG),
+        log_dictconfig=_log_config(LOGGING_CONFIG),
     )
     announcer = threading.Thread(
         target=_announce, args=(server, _WILDCARDS.get(host, host), port, lines), daemon=True
@@ -189,12 +189,17 @@ def _announce(server: AbstractServer[Any], host: str, port: int, lines: list[str
     click.echo("\n".join(lines))
 
 
-def _to_stderr(config: Mapping[str, Any]) -> dict[str, Any]:
+def _log_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what differs from the server's own configuration: to stderr, without secrets."""
     handlers = {
         name: {**handler, "stream": "ext://sys.stderr"}
         for name, handler in config["handlers"].items()
     }
-    return {"handlers": handlers}
+    formatters = {
+        name: {**formatter, "()": "registry_site.logs.RedactingFormatter"}
+        for name, formatter in config["formatters"].items()
+    }
+    return {"handlers": handlers, "formatters": formatters}
 
 
 @contextmanager

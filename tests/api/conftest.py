@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from boards.access.actors import SYSTEM, Actor
 from boards.models import User
+from boards.registry.accounts.token_addresses import record_token_use
 from boards.registry.accounts.tokens import create_token
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
@@ -76,14 +77,17 @@ def program_of() -> ProgramOf:
     def program(
         user: User, scopes: Iterable[str] = tuple(Scope), models: Iterable[str] = ()
     ) -> Program:
-        _, text = create_token(
+        at = timezone.now()
+        row, text = create_token(
             user=user,
             name="a test",
             scopes=scopes,
             model_globs=models,
             actor=Actor(user, Channel.PAGE),
-            at=timezone.now(),
+            at=at,
         )
+        # Otherwise its first request would write an event.
+        record_token_use(token=row, address="127.0.0.1", channel=Channel.API, at=at)
         return Program(text)
 
     return program

@@ -340,6 +340,8 @@ def test_a_body_that_is_too_large_is_refused(call: Call) -> None:
 def test_an_invalid_version_leaves_nothing(
     given: dict[str, Any], call: Call, churn: DatabaseRegistry
 ) -> None:
+    # The first use of the token is an event.
+    call("GET", "registered-models/search")
     before = AuditEvent.objects.count()
     answer = call("POST", "model-versions/create", {"name": "churn"} | given)
     refused(answer, "INVALID_PARAMETER_VALUE", 400)

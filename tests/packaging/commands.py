@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -84,12 +85,13 @@ def run_code(data: Path, code: str, **more: str) -> str:
 
 
 class Served:
-    """A running `obeya serve` and the URLs it printed."""
+    """A running `obeya serve` and the URLs it printed. Its log goes to `log`, if that is given."""
 
-    def __init__(self, data: Path, *options: str, **more: str) -> None:
+    def __init__(self, data: Path, *options: str, log: IO[str] | None = None, **more: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "obeya.cli", "serve", "--port", "0", *options],
             stdout=subprocess.PIPE,
+            stderr=log,
             text=True,
             env=process_environment(data) | more,
             cwd=data,

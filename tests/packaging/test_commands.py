@@ -64,9 +64,11 @@ class FirstStart:
         made = run(data, "token", "create", "--scopes", "read,write,admin")
         assert made.returncode == 0, made.stderr
         self.token, self.notice = made.stdout.splitlines()[-1], made.stderr
-        self.server = Served(data, "--workers", "1", OBEYA_WORKER="0")
-        self.home, link = self.server.wait_for_urls(2)
-        self.browser = signed_in(link)
+        self.log = data / "server.log"
+        with self.log.open("w", encoding="utf-8") as log:
+            self.server = Served(data, "--workers", "1", log=log, OBEYA_WORKER="0")
+        self.home, self.link = self.server.wait_for_urls(2)
+        self.browser = signed_in(self.link)
         self.empty_board = self.browser.open(self.home).read().decode()
 
 
@@ -198,6 +200,24 @@ def test_ctrl_c_in_a_terminal_stops_make_and_all_below_it(tmp_path):
     assert b"Stopped." in said
     assert b"Traceback" not in said
     assert b"Unexpected" not in said
+
+
+def test_a_sign_in_is_recorded_and_its_link_is_not_logged(first_start):
+    # They are written after the answer.
+    for action in ("user.link_used", "user.signed_in"):
+        wait_until(lambda: f'"{action}' in _exported(first_start.data))  # noqa: B023 - used here
+    without_csrf = urllib.request.Request(first_start.link, b"", method="POST")
+    with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+        urllib.request.urlopen(without_csrf, timeout=10)
+    refused.value.close()
+    wait_until(lambda: "CSRF" in first_start.log.read_text(encoding="utf-8"))
+    log = first_start.log.read_text(encoding="utf-8")
+    assert "/sign-in/once/…/" in log
+    assert first_start.link.rstrip("/").rpartition("/")[2] not in log
+
+
+def _exported(data):
+    return run(data, "audit", "export").stdout.replace("\\", "")
 
 
 def test_files_are_served_under_hashed_names(first_start):

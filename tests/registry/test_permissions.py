@@ -125,9 +125,10 @@ CALLS = [
     ("adopt_accounts", {}, ADMINISTRATORS),
     ("create_webhook", WEBHOOK | {"target": Target.WEBHOOK}, ADMINISTRATORS),
 ]
-# The first records a change that Django's admin has already permitted. The second is called by the
-# worker and by the command on the server's machine.
-WITHOUT_PERMISSION = {"record_user_change", "inspect_version"}
+# The first records a change that Django's admin has already permitted, the second what the caller
+# was permitted to download. The third is called by the worker and by the command on the server's
+# machine.
+WITHOUT_PERMISSION = {"record_user_change", "record_download", "inspect_version"}
 # They write no event: they store the result of a verification.
 ABOUT_THE_LOG = {"record_verification", "verify_new_events"}
 # They require more than a permission: the requester, the waiver, the owner of the account or token,

@@ -50,7 +50,14 @@ pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
 VERSIONS = "/admin/boards/modelversion/"
 MODELS = "/admin/boards/registeredmodel/"
-HIDDEN = {models.OneTimeLink, models.IdempotentRequest, models.Installation}
+HIDDEN = {
+    models.OneTimeLink,
+    models.IdempotentRequest,
+    models.PasswordAttempts,
+    models.FailedSignIns,
+    models.TokenAddress,
+    models.Installation,
+}
 SHOWN = [model for model in apps.get_app_config("boards").get_models() if model not in HIDDEN]
 READ_ONLY = [model for model in SHOWN if model is not User]
 

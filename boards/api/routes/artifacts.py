@@ -11,18 +11,17 @@ from ninja import Path, Router
 from pydantic import Field
 
 from boards.access.permissions import Permission
+from boards.access_events import send_file
 from boards.api.answers import answer, done, if_match
 from boards.api.guard import ApiRequest
 from boards.api.routes.catalog import Name
 from boards.api.routes.versions import Number
 from boards.api.schemas.artifacts import BINARY_ANSWER, BINARY_BODY, Artifact, Blob, NewArtifact
-from boards.files.downloads import file_response
 from boards.files.uploads import body_of
 from boards.models import ModelVersion
 from boards.queries.facts.artifact import artifact_of, blob_is_here, file_of
 from boards.queries.facts.records import find_named_version
 from boards.registry.artifacts import artifacts as artifact_writes
-from boards.registry.artifacts.damage import mark_damaged
 from obeya.artifacts.manifest import FileEntry, checked_sha256
 from obeya.artifacts.paths import PATH_MAX
 from obeya.documents.artifacts import artifact_document
@@ -97,7 +96,8 @@ def download_file(
 ) -> HttpResponseBase:
     """Download a file of a version. Supports Range and If-None-Match; the ETag is its SHA-256."""
     request.actor.require(Permission.VIEW, name)
-    return file_response(request, file_of(find_named_version(name, version), path), mark_damaged)
+    row = find_named_version(name, version)
+    return send_file(request, request.actor, file_of(row, path), row)
 
 
 def _artifact(row: ModelVersion) -> HttpResponse:

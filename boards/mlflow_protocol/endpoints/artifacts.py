@@ -17,7 +17,7 @@ from django.utils import timezone
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
-from boards.files.downloads import file_response
+from boards.access_events import send_file
 from boards.files.uploads import body_of
 from boards.mlflow_protocol.documents import Document
 from boards.mlflow_protocol.errors import (
@@ -29,7 +29,6 @@ from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.sources import FOLDER
 from boards.queries.facts import artifact
 from boards.registry.artifacts.artifacts import delete_run_files, store_run_file
-from boards.registry.artifacts.damage import mark_damaged
 from obeya.artifacts.paths import artifact_path
 from obeya.errors import NotFound
 
@@ -77,8 +76,8 @@ def file(request: HttpRequest, actor: Actor, method: str, path: str) -> HttpResp
     if method == "GET":
         if found:
             version = _version(actor, found)
-            return file_response(request, artifact.file_of(version, found[3] or ""), mark_damaged)
-        return file_response(request, artifact.run_file(path), mark_damaged)
+            return send_file(request, actor, artifact.file_of(version, found[3] or ""), version)
+        return send_file(request, actor, artifact.run_file(path))
     if path.split("/")[0] == _VERSIONS:
         raise ProtocolError(
             PERMISSION_DENIED, "The files of a registered version can't be changed."

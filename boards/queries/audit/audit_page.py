@@ -31,7 +31,11 @@ DETAILS_MAX = 60
 
 # A phrase that ends so is followed by the name of the model or version without a preposition.
 _OBJECTS = ("the model", "the version", "in a rollback")
+# These are about an account, whose name follows the phrase.
+_FOR_ACCOUNT = (Action.USER_LINK_MADE, Action.SIGN_IN_FAILED, Action.SIGN_INS_FAILED)
 _IN_STAGE = (Action.VERSION_REGISTERED, Action.WIP_LIMIT_SET, Action.WIP_LIMIT_REMOVED)
+
+Versions = Mapping[tuple[uuid.UUID, int], models.ModelVersion]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +117,8 @@ class EventRow:
         """The action as a phrase that is followed by the account, model or version it is about."""
         phrase = self.action.sentence
         is_about_object = self.model is not None and not phrase.endswith(_OBJECTS)
-        return (
-            f"{phrase} for" if is_about_object or self.action is Action.USER_LINK_MADE else phrase
-        )
+        is_for_account = self.about and self.action in _FOR_ACCOUNT
+        return f"{phrase} for" if is_about_object or is_for_account else phrase
 
     @property
     def stage_word(self) -> str:
@@ -184,8 +187,8 @@ def audit_page(
 ) -> AuditPage:
     """Return a page of the events that match the filter, within `scope` if there is one.
 
-    Two statements, one more if events concern accounts, and one for each of the filters actor,
-    model and version, and for a stage on either side.
+    Two statements, one more if events concern accounts, one if they are downloads, and one for each
+    of the filters actor, model and version, and for a stage on either side.
 
     Raises:
         InvalidInput: the filter has an account, a model or a version that never existed.
@@ -200,10 +203,11 @@ def audit_page(
     texts = _texts(row.pk for row in shown)
     stated = [event_data(row.canonical_text) for row in shown]
     people = _people(uid_of(data.get("user")) for data in stated if data)
+    versions = _versions(stated)
     last = shown[-1] if len(rows) > PAGE else None
     return AuditPage(
         tuple(
-            _event_row(row, data, texts[row.pk], people)
+            _event_row(row, data, texts[row.pk], people, versions)
             for row, data in zip(shown, stated, strict=True)
         ),
         str(Cursor(last.occurred_at, last.pk)) if last else None,
@@ -273,13 +277,35 @@ def _people(uids: Iterable[uuid.UUID | None]) -> Mapping[uuid.UUID | None, str]:
     return dict(models.User.objects.filter(uid__in=wanted).values_list("uid", "username"))
 
 
+def _versions(stated: Iterable[Mapping[str, Any] | None]) -> Versions:
+    """Return the versions that events of the site chain name by the id of the model."""
+    wanted = {named for data in stated if (named := _named_version(data))}
+    if not wanted:
+        return {}
+    rows = models.ModelVersion.objects.select_related("model").filter(
+        model__uid__in={uid for uid, _ in wanted}, number__in={number for _, number in wanted}
+    )
+    return {(row.model.uid, row.number): row for row in rows}
+
+
+def _named_version(data: Mapping[str, Any] | None) -> tuple[uuid.UUID, int] | None:
+    uid, number = (uid_of(data.get("model")), data.get("version")) if data else (None, None)
+    return (uid, number) if uid and isinstance(number, int) and 0 < number <= NUMBER_MAX else None
+
+
 def _event_row(
     row: models.AuditEvent,
     data: Mapping[str, Any] | None,
     texts: dict[str, str],
     people: Mapping[uuid.UUID | None, str],
+    versions: Versions,
 ) -> EventRow:
     """Return the row of an event; `data` is None if the event cannot be parsed."""
+    model, version, named = row.model, row.version, _named_version(data)
+    if data and model is None and named and named in versions:
+        version = versions[named]
+        model = version.model
+        data = {k: v for k, v in data.items() if k not in ("model", "version")}
     about = people.get(uid_of(data.get("user")), "") if data else ""
     if data and about:
         data = {k: v for k, v in data.items() if k != "user"}
@@ -291,10 +317,10 @@ def _event_row(
         actor=display_name(row.actor),
         channel=Channel(row.channel),
         action=Action(row.action),
-        model=row.model.name if row.model else None,
-        model_is_deleted=row.model is not None and row.model.deleted_at is not None,
-        number=row.version.number if row.version else None,
-        version_is_deleted=row.version is not None and row.version.deleted_at is not None,
+        model=model.name if model else None,
+        model_is_deleted=model is not None and model.deleted_at is not None,
+        number=version.number if version else None,
+        version_is_deleted=version is not None and version.deleted_at is not None,
         about=about,
         from_stage=Stage(row.from_stage) if row.from_stage else None,
         to_stage=Stage(row.to_stage) if row.to_stage else None,

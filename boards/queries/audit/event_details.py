@@ -109,6 +109,8 @@ def _details(data: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Deta
     breached = _mapping(data.get("guardrail"))
     if breached.keys() >= _GUARDRAIL:
         yield Detail("guardrail", f"{_guardrail(breached)}, was {_value(data.get('value'))}")
+    if "user" in data and data["user"] is None:
+        yield Detail("account", "no account has the name that was entered")
     facts = [
         Detail(_label(key), _value(value))
         for key, value in data.items()

@@ -91,6 +91,8 @@ NOUNS = (
 STAY: Mapping[type[Model], str] = {
     models.OneTimeLink: "a credential",
     models.ApiToken: "a credential",
+    models.TokenAddress: "belongs to the tokens",
+    models.FailedSignIns: "counted for 15 minutes",
     models.PasswordAttempts: "counted for 15 minutes, with the key of this installation",
     models.IdempotentRequest: "stored for a week, for the clients of this server",
     models.VerificationRun: "the imported log is verified again",

@@ -66,6 +66,8 @@ UNCOVERED: Mapping[type[Model], Mapping[str, str]] = {
         "damage": "what a read of the content found",
         "damaged_at": "what a read of the content found",
     },
+    models.TokenAddress: {ALL: "the latest addresses of a token; each has an event"},
+    models.FailedSignIns: {ALL: "failed sign-ins of 15 minutes, then deleted; they have events"},
     models.PasswordAttempts: {ALL: "wrong passwords, deleted when they no longer count"},
     models.Installation: {ALL: "the name of the installation's cookies"},
     models.BlobUpload: {ALL: "who sent content, before a version has it"},

@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from boards.access.client_address import client_address
+from boards.access_events import note_link_use
 from boards.context import THEMES
 from boards.registry.accounts import users as user_writes
 from boards.views.accounts.forms import password_form
@@ -51,6 +52,7 @@ def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
             403,
             "This link was already used or has expired. Ask an administrator for a new one.",
         )
+    note_link_use(request, user)
     login(request, user, backend=BACKEND)
     return HttpResponseRedirect(reverse("boards:set_password"))
 

@@ -68,7 +68,15 @@ EFFECTS: Mapping[Action, tuple[Effect, ...]] = {
 }
 """What each action does to the rows. An action that describes no row is in `WITHOUT_ROWS`."""
 
-WITHOUT_ROWS: Mapping[Action, str] = {}
+WITHOUT_ROWS: Mapping[Action, str] = {
+    Action.ARTIFACT_DOWNLOADED: "reads only",
+    Action.RUN_FILE_DOWNLOADED: "reads only",
+    Action.TOKEN_USED_ELSEWHERE: "only the latest addresses of a token are stored",
+    Action.USER_LINK_USED: "a used link works no more; only links that still work are compared",
+    Action.SIGNED_IN: "the session ends without an event",
+    Action.SIGN_IN_FAILED: "refused",
+    Action.SIGN_INS_FAILED: "refused",
+}
 """The actions that describe no row, each with the reason."""
 
 # What an effect can raise if the data of an event does not have the types that the registry writes,
