@@ -30,7 +30,10 @@ class Migration(migrations.Migration):
                 ("ends_at", models.DateTimeField(db_index=True)),
                 ("known_until", models.DateTimeField(null=True)),
             ],
-            options={"default_permissions": ()},
+            options={
+                "verbose_name_plural": "password attempts",
+                "default_permissions": (),
+            },
         ),
         migrations.RunSQL(
             [

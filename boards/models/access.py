@@ -149,6 +149,7 @@ class PasswordAttempts(models.Model):
     known_until = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name_plural = "password attempts"
         default_permissions = ()
 
     def __str__(self) -> str:
