@@ -9,6 +9,7 @@
     ├── AlreadyClosed         409  exit 4   the request or waiver is already closed
     ├── EvidenceChanged       409  exit 4   the evidence is not what the reviewer saw
     ├── IdempotencyKeyInUse   409  exit 4   the same request is still being processed
+    ├── SecretNotRepeated     409  exit 4   the response had a secret, which is not stored
     ├── IdempotencyKeyReused  422  exit 2   the key was already used for another request
     ├── NotSignedIn           401  exit 5   no token, or it is invalid, expired or revoked
     ├── NotAllowed            403  exit 5   the actor lacks the permission
@@ -158,6 +159,24 @@ class IdempotencyKeyInUse(RegistryError):
 
     def __init__(self) -> None:
         super().__init__("This request is still being processed. Send it again later.")
+
+
+class SecretNotRepeated(RegistryError):
+    """The same request was carried out before, and its response contained a secret.
+
+    Such a response is not stored, so that it cannot be repeated.
+    """
+
+    code = "secret_not_repeated"
+    http_status = 409
+    exit_status = 4
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This request was carried out before. Its response contained a secret, which is not "
+            "stored. If you did not receive it, revoke the token, or replace the secret of the "
+            "webhook endpoint, by a request with a new Idempotency-Key."
+        )
 
 
 class IdempotencyKeyReused(RegistryError):

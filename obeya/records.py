@@ -41,6 +41,8 @@ class Action(StrEnum):
     ARTIFACT_INSPECTED = "model_version.artifact_inspected"
     ARTIFACT_DOWNLOADED = "model_version.artifact_downloaded"
     RUN_FILE_DOWNLOADED = "run_file.downloaded"
+    RUN_FILE_STORED = "run_file.stored"
+    RUN_FILE_DELETED = "run_file.deleted"
     VERSION_TAGGED = "model_version.tag_set"
     VERSION_UNTAGGED = "model_version.tag_deleted"
     STAGE_TRANSITIONED = "model_version.stage_transitioned"
@@ -114,6 +116,8 @@ _SENTENCES = {
     Action.ARTIFACT_INSPECTED: "inspected the artifact again",
     Action.ARTIFACT_DOWNLOADED: "downloaded a file of the version",
     Action.RUN_FILE_DOWNLOADED: "downloaded a file of a run",
+    Action.RUN_FILE_STORED: "stored a file of a run",
+    Action.RUN_FILE_DELETED: "deleted a file of a run",
     Action.VERSION_TAGGED: "tagged the version",
     Action.VERSION_UNTAGGED: "removed a tag from the version",
     Action.STAGE_TRANSITIONED: "moved the version",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import secrets
 import string
@@ -42,11 +44,11 @@ class Scope(StrEnum):
 _DEEDS = {
     Scope.READ: "see models, versions, policies and the audit log",
     Scope.WRITE: (
-        "register and edit versions, log metrics, report live values, request moves, and move "
-        "versions except into or out of Production"
+        "register and edit versions, log metrics, report live values, store policy checks, request "
+        "moves, and move versions except into or out of Production"
     ),
-    Scope.PROMOTE: "move versions to any stage, roll back, and request moves",
-    Scope.APPROVE: "approve or reject requests, and waive requirements",
+    Scope.PROMOTE: "move versions to any stage, roll back, store policy checks, and request moves",
+    Scope.APPROVE: "approve or reject requests, store policy checks, and waive requirements",
     Scope.ADMIN: (
         "edit policies, guardrails, WIP limits and metric definitions, manage webhooks, import "
         "versions with their stages, and rename, configure or delete models"
@@ -71,6 +73,17 @@ class Grant:
     def __post_init__(self) -> None:
         object.__setattr__(self, "scopes", read_scopes(self.scopes))
         object.__setattr__(self, "models", model_globs(self.models, whose="A token"))
+
+    @property
+    def models_digest(self) -> str:
+        """The SHA-256 of the globs, whatever their order, as hexadecimal digits; "" without globs.
+
+        What a limited token stores before it belongs to a model is reached by tokens with the same
+        globs only.
+        """
+        if not self.models:
+            return ""
+        return hashlib.sha256(json.dumps(sorted(self.models)).encode()).hexdigest()
 
     def covers(self, model: str | None) -> bool:
         """Return whether the grant covers the model, or (None) what belongs to no model."""

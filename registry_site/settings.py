@@ -82,7 +82,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Pads each response at random, so that its length reveals nothing about the CSRF token in it.
     "boards.compression.CompressTexts",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "registry_site.sessions.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -209,6 +209,7 @@ FILE_UPLOAD_HANDLERS = ["boards.files.upload_handlers.NoFiles"]
 SECURE_REFERRER_POLICY = "same-origin"
 CSRF_FAILURE_VIEW = "boards.views.errors.csrf_failure"
 CSRF_COOKIE_HTTPONLY = True
+SESSION_ENGINE = "registry_site.sessions"
 SESSION_COOKIE_SAMESITE = "Lax"
 
 SESSION_COOKIE_SECURE = OBEYA_HTTPS

@@ -17,6 +17,7 @@ NO_WRITES = {
     "boards.registry.commit.writing_site",
     "boards.registry.commit.writing_new_or_present_model",
     "boards.registry.artifacts.artifacts.named_content",
+    "boards.registry.idempotency.answer_once",
 }
 
 

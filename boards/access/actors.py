@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 from boards.access.permissions import SCOPES, Permission, has_permission, require
 from boards.models import User
@@ -14,12 +15,39 @@ from obeya.tokens import Grant
 
 
 @dataclass(frozen=True, slots=True)
+class PassedCheck:
+    """A permission check that an actor passed: one of `permissions`, for `model`.
+
+    `model` None is the whole registry or, if `anywhere`, no model in particular.
+    """
+
+    permissions: tuple[Permission, ...]
+    model: str | None = None
+    anywhere: bool = False
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the check as JSON."""
+        return {
+            "permissions": list(self.permissions),
+            "model": self.model,
+            "anywhere": self.anywhere,
+        }
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> PassedCheck:
+        """Return the check that was written as JSON."""
+        permissions = tuple(map(Permission, document["permissions"]))
+        return cls(permissions, document["model"], document["anywhere"])
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """The account that acts and the channel of the request.
 
     `user` None is the registry itself. `grant` is what the token of the request allows, None for a
     request without a token: an actor is allowed what both the account and the grant allow.
     `similar_names` gets a sentence for each new name of this actor that is similar to another one.
+    `passed` collects the permission checks that the actor passes, unless it is None.
     """
 
     user: User | None
@@ -27,6 +55,7 @@ class Actor:
     _: KW_ONLY
     grant: Grant | None = None
     similar_names: list[str] = field(default_factory=list, compare=False)
+    passed: list[PassedCheck] | None = field(default=None, compare=False, repr=False)
 
     @property
     def uid(self) -> str:
@@ -39,6 +68,10 @@ class Actor:
             return False
         return self.user is None or has_permission(self.user, permission)
 
+    def may_everywhere(self, permission: Permission) -> bool:
+        """Return whether the actor has the permission for every model and the whole registry."""
+        return self.may(permission) and (self.grant is None or self.grant.covers(None))
+
     def require_anywhere(self, permission: Permission) -> None:
         """Check the permission for no model in particular.
 
@@ -48,14 +81,8 @@ class Actor:
             NotAllowed: the account does not have the permission, or the token does not have the
                 scope.
         """
-        require(self.user, permission)
-        if self.grant and SCOPES[permission].isdisjoint(self.grant.scopes):
-            wanted = " or ".join(sorted(SCOPES[permission]))
-            raise NotAllowed(
-                f"This token does not have permission to {permission.deed}. "
-                f"It needs the scope {wanted}.",
-                permission=permission.value,
-            )
+        self._require_some((permission,))
+        self._note(PassedCheck((permission,), anywhere=True))
 
     def require(self, permission: Permission, model: str | None) -> None:
         """Check that the actor has the permission for a model, or (None) for the whole registry.
@@ -64,12 +91,46 @@ class Actor:
             NotAllowed: the account does not have the permission, or the token does not have the
                 scope or does not cover the model.
         """
-        self.require_anywhere(permission)
-        if self.grant is None:
-            return
-        if not self.grant.covers(None if model is None else names.stored_form(model)):
+        self.require_one((permission,), model)
+
+    def require_one(self, permissions: tuple[Permission, ...], model: str | None) -> None:
+        """Check that the actor has one of the permissions for a model, or for the whole registry.
+
+        Raises:
+            NotAllowed: as `require`; it names the first permission.
+        """
+        self._require_some(permissions)
+        if self.grant and not self.grant.covers(
+            None if model is None else names.stored_form(model)
+        ):
             what = "registry-wide settings" if model is None else f"the model “{str(model)[:64]}”"
-            raise NotAllowed(f"This token has no access to {what}.", permission=permission.value)
+            raise NotAllowed(
+                f"This token has no access to {what}.", permission=permissions[0].value
+            )
+        self._note(PassedCheck(permissions, model))
+
+    def require_again(self, check: PassedCheck) -> None:
+        """Check what an actor passed before. Raises `NotAllowed` like the first check."""
+        if check.anywhere:
+            self._require_some(check.permissions)
+        else:
+            self.require_one(check.permissions, check.model)
+
+    def _require_some(self, permissions: tuple[Permission, ...]) -> None:
+        if any(map(self.may, permissions)):
+            return
+        first = permissions[0]
+        if self.user is None or not any(has_permission(self.user, each) for each in permissions):
+            require(self.user, first)
+        wanted = " or ".join(sorted({scope for each in permissions for scope in SCOPES[each]}))
+        raise NotAllowed(
+            f"This token does not have permission to {first.deed}. It needs the scope {wanted}.",
+            permission=first.value,
+        )
+
+    def _note(self, check: PassedCheck) -> None:
+        if self.passed is not None and check not in self.passed:
+            self.passed.append(check)
 
 
 def display_name(user: User | str | None) -> str:

@@ -47,6 +47,12 @@ _DEEDS = {
     Permission.IMPORT: "import versions with their stages",
 }
 
+STORE_CHECK = (Permission.TRANSITION, Permission.APPROVE)
+"""The permissions of which one is required to store a policy check.
+
+A stored check is evidence for moves and reviews; reading alone writes nothing.
+"""
+
 SCOPES: Mapping[Permission, frozenset[Scope]] = MappingProxyType(
     {
         Permission.VIEW: frozenset(Scope),

@@ -14,9 +14,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.utils.encoding import force_bytes
 
-SEALED = "gAAAA"
-"""The beginning of every sealed text: Fernet's version, and a time in this millennium."""
-
 
 class Unopenable(Exception):
     """The text was sealed under a key that this installation does not have."""

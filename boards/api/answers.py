@@ -38,6 +38,12 @@ def created(document: Mapping[str, Any], **more: Any) -> HttpResponse:
     return answer(document, status=HTTPStatus.CREATED, **more)
 
 
+def with_secret(response: HttpResponse) -> HttpResponse:
+    """Mark a response that contains a secret: neither caches nor this server store it."""
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 def done() -> HttpResponse:
     """Return an empty response (204)."""
     return HttpResponse(status=HTTPStatus.NO_CONTENT)

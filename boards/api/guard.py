@@ -31,7 +31,7 @@ from obeya.records import Channel
 
 KEY_MAX = 255
 REPLAYED = "Idempotent-Replayed"
-_KEPT_HEADERS = ("Content-Type", "ETag", "Location", SIMILAR_NAMES)
+_KEPT_HEADERS = ("Cache-Control", "Content-Type", "ETag", "Location", SIMILAR_NAMES)
 # Proxies refuse headers that are much longer.
 _SIMILAR_NAMES_MAX = 4_000
 
@@ -109,9 +109,12 @@ def _guarded(view: View, *, is_streaming: bool) -> View:
         try:
             given = answer_once(
                 user=request.user,
+                actor=request.actor,
                 key=key,
                 fingerprint=_fingerprint(request),
-                answer=lambda: _kept(_answered(view, request, *args, **kwargs)),
+                answer=lambda actor: _kept(
+                    _answered(view, _acting(request, actor), *args, **kwargs)
+                ),
                 at=at,
             )
         except RegistryError as error:
@@ -174,6 +177,11 @@ def _is_small(request: HttpRequest) -> bool:
     return stated.isdigit() and int(stated) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
+def _acting(request: ApiRequest, actor: Actor) -> ApiRequest:
+    request.actor = actor
+    return request
+
+
 def _fingerprint(request: HttpRequest) -> str:
     method, path = request.method or "", request.get_full_path()
     digest = hashlib.sha256(f"{method} {path}\n".encode())
@@ -185,4 +193,9 @@ def _fingerprint(request: HttpRequest) -> str:
 def _kept(response: HttpResponseBase) -> Answer:
     content = response.content.decode() if isinstance(response, HttpResponse) else ""
     headers = {name: response[name] for name in _KEPT_HEADERS if name in response}
-    return Answer(status=response.status_code, headers=headers, body=content)
+    return Answer(
+        status=response.status_code,
+        headers=headers,
+        body=content,
+        has_secret="no-store" in response.get("Cache-Control", ""),
+    )

@@ -14,16 +14,20 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.mlflow_protocol.errors import invalid
 from boards.mlflow_protocol.stages import read_stage
-from boards.queries.facts.artifact import entries_of, folder_of_logged_model, run_files_below
+from boards.queries.facts.artifact import entries_of
 from boards.queries.facts.records import find_model
+from boards.queries.facts.run_files import (
+    FOLDER,
+    LOGGED_MODEL,
+    folder_of_logged_model,
+    run_files_below,
+)
 from obeya import names
 from obeya.artifacts.manifest import FileEntry
 from obeya.artifacts.paths import artifact_path
 from obeya.errors import InvalidInput, NotAllowed, NotFound
 from obeya.values import NUMBER_MAX
 
-FOLDER = "api/2.0/mlflow-artifacts/artifacts/"
-_OF_LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-zA-Z]{1,64})\Z")
 _OF_VERSION = re.compile(r"models:/(?P<name>[^/@:]+)(?:/(?P<what>[^/@]+)|@(?P<alias>[^/@]+))\Z")
 
 
@@ -57,8 +61,10 @@ def original_of(source: str, actor: Actor) -> models.ModelVersion | None:
     return row
 
 
-def files_here(source: str, original: models.ModelVersion | None, site: str) -> list[FileEntry]:
-    """Return the files of a source if they are stored here; none otherwise.
+def files_here(
+    source: str, original: models.ModelVersion | None, site: str, actor: Actor
+) -> list[FileEntry]:
+    """Return the files of a source that are stored here and that the actor reaches.
 
     The source is a version, or else the URL of a folder on this server, or a logged model of MLflow
     3 whose files are in such a folder.
@@ -68,15 +74,15 @@ def files_here(source: str, original: models.ModelVersion | None, site: str) -> 
     address = f"{site}{FOLDER}"
     if source.startswith(address):
         folder = unquote(source.removeprefix(address)).strip("/")
-    elif found := _OF_LOGGED_MODEL.match(source):
-        folder = folder_of_logged_model(found[1])
+    elif found := LOGGED_MODEL.match(source):
+        folder = folder_of_logged_model(found[1], actor)
     else:
         return []
     try:
         folder = artifact_path(folder)
     except InvalidInput:
         return []
-    return [FileEntry(path, sha256) for path, sha256 in run_files_below(folder)]
+    return [FileEntry(path, sha256) for path, sha256 in run_files_below(folder, actor)]
 
 
 def _unknown(source: str) -> Exception:

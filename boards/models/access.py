@@ -159,9 +159,10 @@ class PasswordAttempts(models.Model):
 class IdempotentRequest(models.Model):
     """A POST with an Idempotency-Key, and the answer to it.
 
-    `claim` changes each time a process begins to answer it. `answer` is written in the transaction
-    of the changes, so that a request without an answer changed nothing. It is sealed: see
-    `boards.access.sealing`.
+    `claim` changes each time a process begins to answer it. `status` and `answer` are written in
+    the transaction of the changes, so that a request without a status changed nothing. `checks` is
+    a JSON list of the permission checks that the request passed; they are repeated before the
+    answer is. `has_secret`: the answer contained a secret and was not stored.
     """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="+")
@@ -172,6 +173,8 @@ class IdempotentRequest(models.Model):
     status = models.PositiveSmallIntegerField(null=True)
     headers = models.JSONField(default=dict)
     answer = models.TextField(blank=True)
+    checks = models.TextField(blank=True)
+    has_secret = models.BooleanField(default=False)
 
     class Meta:
         default_permissions = ()

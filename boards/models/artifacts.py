@@ -50,16 +50,23 @@ class Blob(models.Model):
 
 
 class BlobUpload(models.Model):
-    """An account's upload of a blob: an account can refer by digest only to content that it has."""
+    """An account's upload of a blob: an account can refer by digest only to content that it has.
+
+    `models_digest` is that of the token's grant (`obeya.tokens.Grant`), "" if the token was not
+    limited to some models: a limited token can refer only to what tokens with its limit uploaded.
+    """
 
     blob = models.ForeignKey(Blob, models.CASCADE, related_name="uploads")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    models_digest = models.CharField(max_length=64, blank=True, default="")
 
     class Meta:
         verbose_name = "blob upload"
         default_permissions = ("view",)
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["blob", "user"], name="blob_upload"),
+            models.UniqueConstraint(
+                fields=["blob", "user", "models_digest"], name="blob_upload_by_limit"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -85,11 +92,15 @@ class ArtifactFile(models.Model):
 
 
 class RunFile(models.Model):
-    """A file that an MLflow client stored, before a version was created from it."""
+    """A file that an MLflow client stored, before a version was created from it.
+
+    `user` stored it, with a token whose limit is `models_digest`: see `BlobUpload`.
+    """
 
     path = models.CharField(max_length=PATH_MAX, unique=True)
     blob = models.ForeignKey(Blob, models.PROTECT, related_name="run_files")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    models_digest = models.CharField(max_length=64, blank=True, default="")
     stored_at = models.DateTimeField()
 
     class Meta:

@@ -60,7 +60,9 @@ class DatabaseRegistry(ModelRegistry):
     @classmethod
     def of(cls, actor: Actor) -> DatabaseRegistry:
         """Return the registry for an authenticated actor."""
-        return cls(actor=actor.user, channel=actor.channel, grant=actor.grant)
+        made = cls(actor=actor.user)
+        made._actor = actor
+        return made
 
     def register_model(
         self,

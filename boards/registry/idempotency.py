@@ -3,79 +3,118 @@
 A request is claimed first, in a separate transaction, so that a concurrent second one sees it; then
 it is answered, and the answer stored, in one transaction. So a claim without an answer has changed
 nothing. Once its owner had enough time, another request can take it over.
+
+A key belongs to an account, and a repeated request can have another token. The answer is therefore
+stored with the permission checks that the first request passed, and repeated only to an actor that
+passes them now.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 from django.db import IntegrityError, transaction
 
-from boards.access.sealing import SEALED, Unopenable, seal, unseal
+from boards.access.actors import Actor, PassedCheck
 from boards.models import IdempotentRequest, User
-from obeya.errors import IdempotencyKeyInUse, IdempotencyKeyReused
+from obeya.errors import IdempotencyKeyInUse, IdempotencyKeyReused, SecretNotRepeated
 
 TAKEN_OVER_AFTER = timedelta(minutes=2)
 KEPT_FOR = timedelta(days=7)
 SWEPT_AT_ONCE = 100
 SERVER_ERROR = 500
 
+# Refusals of a request that changed nothing: a repeated request is examined again, because the
+# permission is no longer the same.
+_NOT_STORED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer as it is sent; `replayed` if it was stored by an earlier request."""
+    """An answer as it is sent.
+
+    `has_secret`: it is never stored. `replayed`: it was stored by an earlier request.
+    """
 
     status: int
     headers: dict[str, str]
     body: str
+    has_secret: bool = False
     replayed: bool = False
 
 
 def answer_once(
-    *, user: User, key: str, fingerprint: str, answer: Callable[[], Answer], at: datetime
+    *,
+    user: User,
+    actor: Actor,
+    key: str,
+    fingerprint: str,
+    answer: Callable[[Actor], Answer],
+    at: datetime,
 ) -> Answer:
     """Return what was answered to this key before, or else the result of `answer`.
 
+    `actor` acts for the account `user`; `answer` is called with the actor that it has to use.
     `fingerprint` is that of the whole request. What `answer` writes is committed together with its
     answer. An answer of 500 and above is not stored, and what led to it is rolled back.
 
     Raises:
+        NotAllowed: the actor lacks a permission that the first request needed.
+        SecretNotRepeated: the answer to the first request contained a secret.
         IdempotencyKeyReused: the key was used for another request before.
         IdempotencyKeyInUse: the same request is being answered now.
     """
     claim = _claim(user, key, fingerprint, at)
-    if isinstance(claim, Answer):
-        return claim
+    if isinstance(claim, IdempotentRequest):
+        return _repeated(claim, actor)
     mine = IdempotentRequest.objects.filter(user=user, key=key, claim=claim)
+    passed: list[PassedCheck] = []
     try:
         with transaction.atomic():
-            given = answer()
-            if given.status >= SERVER_ERROR:
-                raise _Broken(given)
-            # Sealed, because an answer can contain a new token or secret.
-            kept = mine.update(status=given.status, headers=given.headers, answer=seal(given.body))
+            given = answer(replace(actor, passed=passed))
+            if given.status >= SERVER_ERROR or given.status in _NOT_STORED:
+                raise _NotStored(given)
+            kept = mine.update(
+                status=given.status,
+                headers={} if given.has_secret else given.headers,
+                answer="" if given.has_secret else given.body,
+                checks=json.dumps([check.to_document() for check in passed]),
+                has_secret=given.has_secret,
+            )
             if not kept:
                 # It took so long that another request took the claim over.
                 raise IdempotencyKeyInUse
             return given
-    except _Broken as broken:
+    except _NotStored as not_stored:
         mine.delete()
-        return broken.answer
+        return not_stored.answer
     except BaseException:
         mine.delete()
         raise
 
 
-class _Broken(Exception):
+class _NotStored(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__()
         self.answer = answer
 
 
-def _claim(user: User, key: str, fingerprint: str, at: datetime) -> uuid.UUID | Answer:
+def _repeated(found: IdempotentRequest, actor: Actor) -> Answer:
+    """Return the stored answer if the actor passes the checks of the first request."""
+    for check in json.loads(found.checks or "[]"):
+        actor.require_again(PassedCheck.from_document(check))
+    if found.has_secret or found.status is None:
+        raise SecretNotRepeated
+    return Answer(status=found.status, headers=found.headers, body=found.answer, replayed=True)
+
+
+def _claim(user: User, key: str, fingerprint: str, at: datetime) -> uuid.UUID | IdempotentRequest:
+    """Return the new claim, or the request with its answer if there is one."""
     claim = uuid.uuid4()
     _sweep(at)
     try:
@@ -90,29 +129,13 @@ def _claim(user: User, key: str, fingerprint: str, at: datetime) -> uuid.UUID | 
         if found.fingerprint != fingerprint:
             raise IdempotencyKeyReused from None
         if found.status is not None:
-            return Answer(
-                status=found.status,
-                headers=found.headers,
-                body=_opened(found.answer),
-                replayed=True,
-            )
+            return found
         if found.claimed_at > at - TAKEN_OVER_AFTER:
             raise IdempotencyKeyInUse from None
         taken = IdempotentRequest.objects.filter(pk=found.pk, claim=found.claim, status=None)
         if not taken.update(claim=claim, claimed_at=at):
             raise IdempotencyKeyInUse from None
     return claim
-
-
-def _opened(answer: str) -> str:
-    """Return the stored answer. One that was sealed under another SECRET_KEY is lost."""
-    if not answer.startswith(SEALED):
-        # Stored by an earlier version, unsealed.
-        return answer
-    try:
-        return unseal(answer)
-    except Unopenable:
-        raise IdempotencyKeyInUse from None
 
 
 def _sweep(at: datetime) -> None:

@@ -13,7 +13,7 @@ from obeya.documents.catalog import transition_document
 from obeya.documents.governance import request_document
 from obeya.documents.policy_results import policy_result_document as policy_result_as_document
 from obeya.documents.policy_results import refusal_documents
-from obeya.errors import AlreadyExists, RefusalKind
+from obeya.errors import AlreadyExists, NotAllowed, RefusalKind
 from obeya.records import ModelVersion, StageTransition
 from obeya.refusals import TransitionRefused
 from obeya.stages import Stage
@@ -43,26 +43,35 @@ _ENDS = {
 def check(session: Session, model: str, version: str, stage: Stage | None) -> None:
     """Check a version against the promotion policy and store the policy result.
 
-    Approvals, the workflow and WIP limits are not part of the check.
+    Approvals, the workflow and WIP limits are not part of the check. A token with the scope read
+    only gets the result, which is then not stored.
 
     Exit status 0: passed; 1: failed.
     """
     found = session.version(model, version)
     to_stage = stage or next_stage(found.stage)
-    check_id, policy_result = session.registry.store_check(model, found.version, to_stage)
-    address = session.page(f"/checks/{check_id}/")
+    check_id, address = "", ""
+    try:
+        check_id, policy_result = session.registry.store_check(model, found.version, to_stage)
+        address = session.page(f"/checks/{check_id}/")
+    except NotAllowed as error:
+        policy_result = session.registry.check_promotion_policy(
+            model, found.version, to_stage=to_stage
+        )
+        click.echo(f"The policy check was not stored. {error}", err=True)
     summarise(f"Policy check of {found} for {to_stage.label}", policy_result, address=address)
     if session.as_json:
         say_json(
             {
-                "check": check_id,
-                "address": address,
+                "check": check_id or None,
+                "address": address or None,
                 "policy_result": policy_result_as_document(policy_result),
             }
         )
     else:
         say_policy_result(policy_result)
-        click.echo(address)
+        if address:
+            click.echo(address)
     if not policy_result.passed:
         click.get_current_context().exit(FAILED)
 

@@ -26,6 +26,7 @@ from obeya.errors import (
     NotFound,
     NotSignedIn,
     RegistryError,
+    SecretNotRepeated,
     SimilarName,
     StorageFull,
     TooLarge,
@@ -121,6 +122,7 @@ _MAKERS: dict[str, Callable[[str, Document], RegistryError]] = {
     EvidenceChanged.code: lambda text, d: EvidenceChanged(text, digest=d["digest"]),
     IdempotencyKeyInUse.code: lambda _, __: IdempotencyKeyInUse(),
     IdempotencyKeyReused.code: lambda _, __: IdempotencyKeyReused(),
+    SecretNotRepeated.code: lambda _, __: SecretNotRepeated(),
     NotAllowed.code: lambda text, d: NotAllowed(text, permission=d["permission"]),
     NotSignedIn.code: lambda text, _: NotSignedIn(text),
     AliasRefused.code: lambda text, d: AliasRefused(

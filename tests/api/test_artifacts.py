@@ -15,22 +15,20 @@ from django.conf import settings
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from boards.access.actors import SYSTEM, Actor
+from boards.access.actors import SYSTEM
 from boards.files import blob_store
-from boards.models import ArtifactFile, AuditEvent, Blob, BlobUpload, ModelVersion, RunFile, User
+from boards.models import ArtifactFile, AuditEvent, Blob, BlobUpload, ModelVersion, User
 from boards.queries.verification.blob_verification import examined_blobs
 from boards.registry.accounts.tokens import create_token
 from boards.registry.accounts.users import create_user
 from boards.registry.artifacts.artifacts import (
     UNNAMED_FOR,
     collect_garbage,
-    delete_run_files,
     store_blob,
-    store_run_file,
 )
 from boards.registry.database import DatabaseRegistry
-from obeya.errors import AlreadyExists, InvalidInput, NotAllowed, StorageFull
-from obeya.records import Action, Channel
+from obeya.errors import InvalidInput, StorageFull
+from obeya.records import Action
 from obeya.stages import Stage
 from obeya.tokens import Scope
 from tests.api.conftest import Program
@@ -376,24 +374,6 @@ def test_a_flipped_byte_is_found(api: Program, version: None) -> None:
     assert "was altered. Used by resnet50 v1: a." in faults[0]
     path.unlink()
     assert any("is missing" in blob.fault for blob in examined_blobs())
-
-
-def test_a_file_of_a_run_belongs_to_the_account_that_stored_it(alice: User, db: None) -> None:
-    at = timezone.now()
-    carol = create_user(username="carol", group="contributor", actor=SYSTEM, at=at)
-    mine, theirs = Actor(carol, Channel.MLFLOW), None
-    store_run_file(path="r/a", body=io.BytesIO(b"1"), size=1, actor=mine, at=at)
-    dave = create_user(username="dave", group="contributor", actor=SYSTEM, at=at)
-    theirs = Actor(dave, Channel.MLFLOW)
-    with pytest.raises(NotAllowed):
-        store_run_file(path="r/a", body=io.BytesIO(b"2"), size=1, actor=theirs, at=at)
-    with pytest.raises(NotAllowed):
-        delete_run_files(path="r", actor=theirs)
-    for path in ("r", "r/a/b"):
-        with pytest.raises(AlreadyExists):
-            store_run_file(path=path, body=io.BytesIO(b"2"), size=1, actor=mine, at=at)
-    assert delete_run_files(path="r", actor=Actor(alice, Channel.API)) == 1
-    assert not RunFile.objects.exists()
 
 
 def test_versions_without_files_say_so(api: Program, version: None) -> None:

@@ -7,12 +7,18 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connections
 from django.utils import timezone
 
-from boards.models import AuditEvent, IdempotentRequest, ModelVersion
+from boards.access.actors import Actor
+from boards.models import AuditEvent, IdempotentRequest, ModelVersion, User
 from boards.registry import idempotency
-from tests.api.conftest import Program, problem
+from boards.registry.database import DatabaseRegistry
+from obeya.records import Channel
+from obeya.tokens import Scope
+from tests.api.conftest import Program, ProgramOf, problem
+from tests.offenders import every_case
 
 pytestmark = pytest.mark.both_engines
 
@@ -110,9 +116,10 @@ def test_of_concurrent_repetitions_only_one_runs(api: Program) -> None:
 
 
 def test_a_request_that_lost_its_claim_is_rolled_back(api: Program, alice) -> None:
-    key = {"user": alice, "key": "k", "fingerprint": "f", "at": timezone.now()}
+    actor = Actor(alice, Channel.API)
+    key = {"user": alice, "actor": actor, "key": "k", "fingerprint": "f", "at": timezone.now()}
 
-    def slow() -> idempotency.Answer:
+    def slow(_: Actor) -> idempotency.Answer:
         api.post("/models/m/versions")
         IdempotentRequest.objects.update(claim=uuid.uuid4())
         return idempotency.Answer(status=201, headers={}, body="{}")
@@ -120,3 +127,84 @@ def test_a_request_that_lost_its_claim_is_rolled_back(api: Program, alice) -> No
     with pytest.raises(idempotency.IdempotencyKeyInUse):
         idempotency.answer_once(**key, answer=slow)
     assert not ModelVersion.objects.exists()
+
+
+def test_a_response_is_repeated_only_to_a_token_with_the_permission(
+    alice: User, api: Program, program_of: ProgramOf
+) -> None:
+    registry = DatabaseRegistry(actor=alice)
+    registry.register_model("m", 1)
+    registry.register_model("n", 1)
+    move = "/models/m/versions/1/transitions"
+    requests = [
+        ("/models/m/versions", {"label": "a"}, ["write"]),
+        ("/versions", {"versions": [{"model": "m"}, {"model": "n"}]}, ["write"]),
+        (move, {"to_stage": "staging"}, ["write", "promote"]),
+        (move, {"to_stage": "archived", "expected_stage": "production"}, ["write", "promote"]),
+        ("/models/m/versions/1/checks", {}, ["write", "promote", "approve"]),
+        ("/models/m/versions/1/policy-result", {"policy": {}}, list(Scope)),
+    ]
+    with every_case() as case:
+        for number, (path, body, scopes) in enumerate(requests):
+            key = {"Idempotency_Key": f"k{number}"}
+            first = api.post(path, body, **key)
+            events = AuditEvent.objects.count()
+            for scope in Scope:
+                with case(f"{path}, scope {scope}"):
+                    again = program_of(alice, [scope]).post(path, body, **key)
+                    if scope in scopes:
+                        assert again.content == first.content
+                        assert again["Idempotent-Replayed"] == "true"
+                    else:
+                        problem(again, 403, "not_allowed")
+            with case(f"{path}, other models"):
+                limited = program_of(alice, models=["n", "other-*"]).post(path, body, **key)
+                problem(limited, 403, "not_allowed")
+            with case(f"{path}, no event but those of the tokens"):
+                added = AuditEvent.objects.all()[events:]
+                assert {event.action for event in added} == {"api_token.created"}
+
+
+def test_a_response_is_not_repeated_to_an_account_that_lost_the_permission(
+    alice: User, api: Program
+) -> None:
+    first = api.post("/models/m/versions", {}, Idempotency_Key="k")
+    assert first.status_code == 201
+    alice.groups.set([Group.objects.get(name="viewer")])
+    User.objects.filter(pk=alice.pk).update(is_superuser=False)
+    problem(api.post("/models/m/versions", {}, Idempotency_Key="k"), 403, "not_allowed")
+
+
+def test_a_refused_permission_is_examined_again(
+    alice: User, api: Program, program_of: ProgramOf
+) -> None:
+    reader = program_of(alice, ["read"])
+    for _ in range(2):
+        problem(reader.post("/models/m/versions", {}, Idempotency_Key="k"), 403, "not_allowed")
+    assert api.post("/models/m/versions", {}, Idempotency_Key="k").status_code == 201
+
+
+def test_a_response_with_a_secret_is_never_stored(api: Program, program_of: ProgramOf) -> None:
+    hook = {"name": "ci", "target": "webhook", "address": "https://ci.example.org/"}
+    created = api.post("/webhooks", hook)
+    rotation = f"/webhooks/{created.json()['id']}/secret"
+    requests = [
+        ("/tokens", {"name": "more", "scopes": ["read"]}, "token"),
+        ("/webhooks", {**hook, "name": "second"}, "secret"),
+        (rotation, {"overlap_hours": 0}, "secret"),
+    ]
+    with every_case() as case:
+        for path, body, member in requests:
+            with case(path):
+                first = api.post(path, body, Idempotency_Key=path)
+                assert first.status_code in (200, 201), first.content
+                assert first["Cache-Control"] == "no-store"
+                stored = IdempotentRequest.objects.values().get(key=path)
+                assert first.json()[member] not in str(stored)
+                events = AuditEvent.objects.count()
+                again = api.post(path, body, Idempotency_Key=path)
+                assert "new Idempotency-Key" in problem(again, 409, "secret_not_repeated")["detail"]
+                assert AuditEvent.objects.count() == events
+    less = program_of(User.objects.get(username="alice"), ["read"])
+    answer = less.post("/webhooks", {**hook, "name": "second"}, Idempotency_Key="/webhooks")
+    problem(answer, 403, "not_allowed")

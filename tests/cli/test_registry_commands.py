@@ -191,6 +191,12 @@ def test_a_check_prints_and_stores_the_policy_result(
     assert good.exit_code == 0
     assert PolicyCheck.objects.count() == 2
     assert f"/checks/{PolicyCheck.objects.latest('pk').uid}/" in good.stdout
+    reading = token_of(person("vera", "viewer"))
+    only_read = obeya("check", *churn(2), OBEYA_TOKEN=reading)
+    assert only_read.exit_code == 0
+    assert "/checks/" not in only_read.stdout
+    assert "not stored" in only_read.stderr
+    assert PolicyCheck.objects.count() == 2
 
 
 def test_promote_moves_to_the_next_stage_or_lists_every_refusal(

@@ -32,6 +32,7 @@ KINDS = [
     (errors.AlreadyClosed("No."), "already_closed", 409, 4),
     (errors.EvidenceChanged("No.", digest="0f"), "evidence_changed", 409, 4),
     (errors.IdempotencyKeyInUse(), "idempotency_key_in_use", 409, 4),
+    (errors.SecretNotRepeated(), "secret_not_repeated", 409, 4),
     (errors.IdempotencyKeyReused(), "idempotency_key_reused", 422, 2),
     (errors.NotSignedIn("No."), "not_signed_in", 401, 5),
     (errors.NotAllowed("No.", permission="promote"), "not_allowed", 403, 5),

@@ -96,7 +96,7 @@ CALLS = [
         move(3, Stage.ARCHIVED),
         PROMOTERS,
     ),
-    ("record_policy_check", {"version": 1}, EVERY_GROUP),
+    ("record_policy_check", {"version": 1}, EVERY_GROUP - {"viewer"}),
     ("set_policy", {"policy": PromotionPolicy(Stage.STAGING)}, ADMINISTRATORS),
     ("set_policy", {"policy": PromotionPolicy(Stage.STAGING), "name": None}, ADMINISTRATORS),
     ("remove_policy", {"stage": Stage.PRODUCTION}, ADMINISTRATORS),

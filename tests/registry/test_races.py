@@ -23,7 +23,7 @@ from boards.queries.verification.verification import verify_chains
 from boards.registry.accounts.anonymous import AnonymousAccess, anonymous_actor
 from boards.registry.accounts.tokens import service_account
 from boards.registry.accounts.users import create_sign_in_link, create_user, use_sign_in_link
-from boards.registry.artifacts.artifacts import store_run_file
+from boards.registry.artifacts.run_files import store_run_file
 from boards.registry.catalog.catalog import rename_model
 from boards.registry.catalog.labels import set_alias, set_tag
 from boards.registry.catalog.metrics import define_metric, log_metrics

@@ -48,8 +48,8 @@ def policy(alice):
 
 
 @pytest.fixture
-def check(victor):
-    def make(number, to_stage=None, *, by=victor, name="resnet50"):
+def check(carol):
+    def make(number, to_stage=None, *, by=carol, name="resnet50"):
         actor = Actor(by, Channel.API)
         return record_policy_check(
             name=name, version=number, to_stage=to_stage, actor=actor, at=LATER
@@ -60,18 +60,18 @@ def check(victor):
 
 @pytest.mark.parametrize(("number", "passed"), [(1, False), (2, True)])
 def test_a_check_is_stored_with_its_evidence_and_one_event(
-    number, passed, check, policy, new_events, victor
+    number, passed, check, policy, new_events, carol
 ):
     new_events()
     made = check(number)
 
     (event,) = new_events()
     assert event.action == "model_version.policy_checked"
-    assert (event.actor, event.channel, event.to_stage) == (victor, "api", "staging")
+    assert (event.actor, event.channel, event.to_stage) == (carol, "api", "staging")
     assert event.data == {**check_reference(made), "passed": passed}
     stored = PolicyCheck.objects.get()
     assert (stored.passed, stored.allowed, stored.refusals) == (passed, None, [])
-    assert (stored.policy_revision, stored.made_by, stored.made_at) == (policy, victor, LATER)
+    assert (stored.policy_revision, stored.made_by, stored.made_at) == (policy, carol, LATER)
     assert (stored.from_stage, stored.to_stage) == ("development", "staging")
     accuracy = {1: 0.85, 2: 0.95}[number]
     assert stored.evidence == {
@@ -162,9 +162,12 @@ def test_an_unknown_version_cannot_be_checked(where, check, whole_database):
     assert whole_database() == before
 
 
-def test_an_account_without_permission_cannot_run_a_check(check, django_user_model, whole_database):
+def test_an_account_that_can_only_view_stores_no_check(
+    check, victor, django_user_model, whole_database
+):
     stranger = django_user_model.objects.create(username="stranger")
     before = whole_database()
-    with pytest.raises(NotAllowed):
-        check(1, by=stranger)
+    for account in (stranger, victor):
+        with pytest.raises(NotAllowed, match="does not have permission to move versions"):
+            check(1, by=account)
     assert whole_database() == before

@@ -21,7 +21,8 @@ from boards.access.actors import SYSTEM, Actor
 from boards.first_sign_in import one_time_link_path
 from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
 from boards.registry.accounts.tokens import create_token
-from boards.registry.artifacts.artifacts import set_artifact, store_run_file
+from boards.registry.artifacts.artifacts import set_artifact
+from boards.registry.artifacts.run_files import store_run_file
 from boards.registry.catalog.metrics import define_metric
 from boards.registry.database import DatabaseRegistry
 from boards.registry.transitions.checks import record_policy_check

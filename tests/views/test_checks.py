@@ -20,7 +20,7 @@ from obeya.policy.artifact_rules import BY_NAME, ArtifactDigest, NoCode, NoPickl
 from obeya.policy.results import Mode
 from obeya.policy.rules import RequiredDescription, RequiredTag, TimeInStage
 from tests.views.page_text import text_of
-from tests.views.people import MADE_AT
+from tests.views.people import MADE_AT, person
 
 pytestmark = pytest.mark.django_db
 
@@ -47,10 +47,11 @@ def page_of(client: Client, check: PolicyCheck) -> str:
 
 
 def test_a_check_is_stored_and_shown(
-    registry: DatabaseRegistry, version: ModelVersion, victor: User, client_of: ClientOf
+    registry: DatabaseRegistry, version: ModelVersion, client_of: ClientOf
 ) -> None:
     registry.set_policy(POLICY)
-    client = client_of(victor)
+    carol = person("carol", "contributor")
+    client = client_of(carol)
     answer = client.post(CHECK)
     made = PolicyCheck.objects.get()
     assert answer.status_code == 302
@@ -68,7 +69,7 @@ def test_a_check_is_stored_and_shown(
     ):
         assert text in page
     event = AuditEvent.objects.get(action="model_version.policy_checked")
-    assert event.actor == victor
+    assert event.actor == carol
     assert event.channel == "page"
     assert "change the policy" not in page
 
@@ -225,11 +226,18 @@ def test_running_a_check_requires_a_post(
     assert client_of(alice).get(CHECK).status_code == 405
 
 
-def test_checking_requires_the_view_permission(
-    version: ModelVersion, client_of: ClientOf, client: Client
+def test_a_viewer_sees_the_result_and_stores_nothing(
+    version: ModelVersion, victor: User, client_of: ClientOf, client: Client
 ) -> None:
-    nobody = User.objects.create(username="nobody")
-    assert client_of(nobody).post(CHECK).status_code == 403
+    client_of(person("anna", "approver")).post(CHECK)
+    stored = PolicyCheck.objects.get()
+    for reader, can_store in ((victor, False), (stored.made_by, True)):
+        for page in ("/models/resnet50/versions/1/", f"/checks/{stored.uid}/"):
+            shown = client_of(reader).get(page).content.decode()
+            assert (f'action="{CHECK}"' in shown) is can_store
+    PolicyCheck.objects.all().delete()
+    for reader in (victor, User.objects.create(username="nobody")):
+        assert client_of(reader).post(CHECK).status_code == 403
     answer = client.post(CHECK)
     assert answer.status_code == 302
     assert answer["Location"].startswith("/sign-in/")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +11,8 @@ from django.utils import timezone
 
 from boards.access.actors import SYSTEM, Actor
 from boards.access.sealing import Unopenable
-from boards.models import AuditEvent, Delivery, IdempotentRequest, User, Webhook
+from boards.models import AuditEvent, Delivery, Webhook
 from boards.registry.accounts.users import create_user
-from boards.registry.idempotency import Answer, answer_once
 from boards.registry.webhooks.deliveries import replay, replay_failed
 from boards.registry.webhooks.endpoints import (
     WEBHOOKS_MAX,
@@ -176,11 +174,3 @@ def test_only_administrators_manage_endpoints(make: Make, group: str) -> None:
         with pytest.raises(NotAllowed):
             deed()
     assert AuditEvent.objects.count() == before
-
-
-def test_a_response_stored_for_its_idempotency_key_is_encrypted(alice: User) -> None:
-    told = {"user": alice, "key": "k", "fingerprint": "f", "at": timezone.now()}
-    body = json.dumps({"secret": "whsec_abc"})
-    answer_once(**told, answer=lambda: Answer(status=201, headers={}, body=body))
-    assert "whsec_abc" not in IdempotentRequest.objects.get().answer
-    assert answer_once(**told, answer=lambda: Answer(status=500, headers={}, body="")).body == body

@@ -20,7 +20,8 @@ from boards.queries.audit.as_of import board_as_of
 from boards.queries.search.board_filter import BoardFilter
 from boards.queries.verification.verification import verify_chains
 from boards.registry.accounts.users import create_user
-from boards.registry.artifacts.artifacts import set_artifact, store_blob, store_run_file
+from boards.registry.artifacts.artifacts import set_artifact, store_blob
+from boards.registry.artifacts.run_files import store_run_file
 from boards.registry.catalog.metrics import define_metric
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies.limits import set_wip_limit

@@ -21,6 +21,7 @@ from boards.files.uploads import body_of
 from boards.models import ModelVersion
 from boards.queries.facts.artifact import artifact_of, blob_is_here, file_of
 from boards.queries.facts.records import find_named_version
+from boards.queries.facts.visible_models import stored_by
 from boards.registry.artifacts import artifacts as artifact_writes
 from obeya.artifacts.manifest import FileEntry, checked_sha256
 from obeya.artifacts.paths import PATH_MAX
@@ -54,7 +55,7 @@ def store_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
 def find_blob(request: ApiRequest, sha256: Sha256) -> HttpResponse:
     """Check whether you uploaded this content before. The status is 204 if you did, else 404."""
     request.actor.require_anywhere(Permission.REGISTER)
-    if not blob_is_here(checked_sha256(sha256), request.user.pk):
+    if not blob_is_here(checked_sha256(sha256), stored_by(request.actor)):
         raise NotFound("You have not uploaded content with this SHA-256.", what="blob")
     return done()
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from ninja import Path, Router
 
 from boards.access.permissions import Permission
-from boards.api.answers import answer, created, done
+from boards.api.answers import answer, created, done, with_secret
 from boards.api.guard import ApiRequest
 from boards.api.schemas.access import CreatedToken, Me, NewToken, Token
 from boards.api.schemas.basics import Items
@@ -38,7 +38,7 @@ def get_me(request: ApiRequest) -> HttpResponse:
 @router.get("/tokens", response=Items[Token])
 def list_tokens(request: ApiRequest) -> HttpResponse:
     """List the tokens of your account, newest first. Their secret texts are not included."""
-    request.actor.require_anywhere(Permission.VIEW)
+    request.actor.require(Permission.VIEW, None)
     return answer({"items": [_document(row) for row in tokens_of(request.user)]})
 
 
@@ -55,7 +55,7 @@ def create_token(request: ApiRequest, new: NewToken) -> HttpResponse:
         actor=request.actor,
         at=timezone.now(),
     )
-    return created({**_document(row), "token": text})
+    return with_secret(created({**_document(row), "token": text}))
 
 
 @router.delete("/tokens/{uid}", response={204: None})

@@ -13,7 +13,7 @@ from ninja import Path, Query, Router
 from pydantic import Field
 
 from boards.access.permissions import Permission
-from boards.api.answers import answer, created, done, expected_revision, page
+from boards.api.answers import answer, created, done, expected_revision, page, with_secret
 from boards.api.guard import ApiRequest
 from boards.api.paging import CursorText, Limit, number_cursor, number_place
 from boards.api.schemas.basics import Items, Page
@@ -66,7 +66,7 @@ def create_webhook(request: ApiRequest, new: NewEndpoint) -> HttpResponse:
         at=timezone.now(),
     )
     document = {**_of(row), "secret": secret, "warnings": _warnings(row)}
-    return created(document, revision=row.revision)
+    return with_secret(created(document, revision=row.revision))
 
 
 @router.get("/webhooks/{uid}", response=Endpoint)
@@ -112,7 +112,7 @@ def rotate_secret(request: ApiRequest, uid: Uid, new: NewSecret) -> HttpResponse
     row, secret = endpoint_writes.rotate_secret(
         uid=uid, overlap_hours=new.overlap_hours, actor=request.actor, at=timezone.now()
     )
-    return answer({**_of(row), "secret": secret}, revision=row.revision)
+    return with_secret(answer({**_of(row), "secret": secret}, revision=row.revision))
 
 
 @router.post("/webhooks/{uid}/enable", response=Endpoint)

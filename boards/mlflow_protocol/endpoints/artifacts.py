@@ -1,7 +1,8 @@
 """Files by the protocol of MLflow's clients for servers that proxy artifact storage.
 
 There are two trees. Below ``versions/<uid of the model>/<number>/`` are the files of versions,
-read-only; everything else is what clients stored for their runs.
+read-only; everything else is what clients stored for their runs (`boards.queries.facts.run_files`
+says who reaches it).
 """
 
 from __future__ import annotations
@@ -26,9 +27,8 @@ from boards.mlflow_protocol.errors import (
     ProtocolError,
 )
 from boards.mlflow_protocol.given import Given
-from boards.mlflow_protocol.sources import FOLDER
-from boards.queries.facts import artifact
-from boards.registry.artifacts.artifacts import delete_run_files, store_run_file
+from boards.queries.facts import artifact, run_files
+from boards.registry.artifacts.run_files import delete_run_files, store_run_file
 from obeya.artifacts.paths import artifact_path
 from obeya.errors import NotFound
 
@@ -40,7 +40,7 @@ _NO_PARTS = "Multipart upload is not supported for the current artifact reposito
 
 def address_of(version: models.ModelVersion, site: str) -> str:
     """Return the URL where a client finds the files of a version that are stored here."""
-    return f"{site}{FOLDER}{_VERSIONS}/{version.model.uid}/{version.number}"
+    return f"{site}{run_files.FOLDER}{_VERSIONS}/{version.model.uid}/{version.number}"
 
 
 def list_files(actor: Actor, given: Given) -> Document:
@@ -55,7 +55,7 @@ def list_files(actor: Actor, given: Given) -> Document:
     elif folder.split("/")[0] == _VERSIONS:
         listed = []
     else:
-        listed = artifact.listed_run_files(folder)
+        listed = run_files.listed_run_files(folder, actor)
     return {
         "files": [
             {
@@ -77,7 +77,7 @@ def file(request: HttpRequest, actor: Actor, method: str, path: str) -> HttpResp
         if found:
             version = _version(actor, found)
             return send_file(request, actor, artifact.file_of(version, found[3] or ""), version)
-        return send_file(request, actor, artifact.run_file(path))
+        return send_file(request, actor, run_files.run_file(path, actor))
     if path.split("/")[0] == _VERSIONS:
         raise ProtocolError(
             PERMISSION_DENIED, "The files of a registered version can't be changed."
@@ -86,7 +86,7 @@ def file(request: HttpRequest, actor: Actor, method: str, path: str) -> HttpResp
         body, size = body_of(request)
         store_run_file(path=path, body=body, size=size, actor=actor, at=timezone.now())
     else:
-        delete_run_files(path=path, actor=actor)
+        delete_run_files(path=path, actor=actor, at=timezone.now())
     return JsonResponse({}, status=HTTPStatus.OK)
 
 

@@ -64,7 +64,7 @@ def create(actor: Actor, given: Given) -> Document:
         MODEL_ID_TAG: given.text("model_id"),
         SOURCE_TAG: source if original else "",
     }
-    files = files_here(source, original, given.site)
+    files = files_here(source, original, given.site, actor)
     at = timezone.now()
     with all_or_nothing():
         row = register_version(

@@ -32,6 +32,7 @@ _ELSEWHERE = {
     "key",
     "link_digest",
     "metrics",
+    "models_digest",
     "new",
     "old",
     "passed",

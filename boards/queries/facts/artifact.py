@@ -1,10 +1,9 @@
-"""The files of versions and of runs."""
+"""The files of versions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Q
 
@@ -68,7 +67,7 @@ def artifact_of(version: models.ModelVersion) -> Artifact:
     files: tuple[ArtifactFile, ...] = ()
     if version.artifact_size is not None:
         rows = models.ArtifactFile.objects.filter(version=version).select_related("blob")
-        files = tuple(_stored(row) for row in rows.order_by("path"))
+        files = tuple(stored_file(row) for row in rows.order_by("path"))
     warnings = (*_damages(files), *version.artifact_warnings, *version.artifact_code)
     return Artifact(version.artifact_digest, version.artifact_size, warnings, files)
 
@@ -81,60 +80,19 @@ def file_of(version: models.ModelVersion, path: str) -> ArtifactFile:
     row = rows.first()
     if row is None:
         raise NotFound(f"There is no file “{path[:64]}” in this version.", what="file")
-    return _stored(row)
-
-
-def run_file(path: str) -> ArtifactFile:
-    """Return a file of a run. Raises `NotFound`, and `InvalidInput` for an invalid path."""
-    row = models.RunFile.objects.filter(path=artifact_path(path)).select_related("blob").first()
-    if row is None:
-        raise NotFound(f"There is no file “{path[:64]}”.", what="file")
-    return _stored(row)
-
-
-def run_files_below(folder: str) -> list[tuple[str, str]]:
-    """Return path within the folder and SHA-256 of each file of a run below a folder."""
-    start = f"{folder}/"
-    rows = models.RunFile.objects.filter(path__startswith=start).order_by("path")
-    return [
-        (path.removeprefix(start), sha256)
-        for path, sha256 in rows.values_list("path", "blob__sha256")
-        # SQLite compares without regard to case here.
-        if path.startswith(start)
-    ]
-
-
-def folder_of_logged_model(model_id: str) -> str:
-    """Return the folder of the files of a logged model of MLflow 3, "" if none are stored.
-
-    MLflow clients store them below ``models/<id>/artifacts/`` of the experiment's folder.
-    """
-    tail = f"models/{model_id}/artifacts/"
-    rows = models.RunFile.objects.filter(Q(path__startswith=tail) | Q(path__contains=f"/{tail}"))
-    for path in rows.order_by("path").values_list("path", flat=True):
-        place = f"/{path}".find(f"/{tail}")
-        if place >= 0:
-            return path[: place + len(tail) - 1]
-    return ""
-
-
-def listed_run_files(folder: str) -> list[Listed]:
-    """List a folder of the files of runs ("" for the root), without what is below its folders."""
-    start = f"{folder}/" if folder else ""
-    rows = models.RunFile.objects.filter(path__startswith=start)
-    return _one_level(rows.values_list("path", "blob__size"), start)
+    return stored_file(row)
 
 
 def listed_files(version: models.ModelVersion, folder: str) -> list[Listed]:
-    """List a folder of the files of a version, like `listed_run_files`."""
+    """List a folder of the files of a version ("" for the root), without what is below folders."""
     start = f"{folder}/" if folder else ""
     rows = models.ArtifactFile.objects.filter(version=version, path__startswith=start)
-    return _one_level(rows.values_list("path", "blob__size"), start)
+    return one_level(rows.values_list("path", "blob__size"), start)
 
 
-def blob_is_here(sha256: str, user_id: int) -> bool:
-    """Return whether the account uploaded this content before and it is stored undamaged."""
-    sent = models.BlobUpload.objects.filter(blob__sha256=sha256, blob__damage="", user=user_id)
+def blob_is_here(sha256: str, uploaded: Q) -> bool:
+    """Return whether one of these uploads was of this content, and it is stored undamaged."""
+    sent = models.BlobUpload.objects.filter(uploaded, blob__sha256=sha256, blob__damage="")
     size = sent.values_list("blob__size", flat=True).first()
     try:
         return size is not None and blob_store.size_of(sha256) == size
@@ -145,7 +103,7 @@ def blob_is_here(sha256: str, user_id: int) -> bool:
 def received(sending: Sending) -> Received:
     """Return what has been received of a file that is uploaded in pieces."""
     sha256 = upload_pieces.finished_as(sending)
-    if sha256 and blob_is_here(sha256, sending.user):
+    if sha256 and blob_is_here(sha256, Q(user=sending.user)):
         return Received(sending.size, sha256)
     return Received(upload_pieces.gathered(sending))
 
@@ -167,7 +125,8 @@ def differing_artifacts() -> list[str]:
     return warnings
 
 
-def _stored(row: models.ArtifactFile | models.RunFile) -> ArtifactFile:
+def stored_file(row: models.ArtifactFile | models.RunFile) -> ArtifactFile:
+    """Return the record of a file, from its row and that of its blob."""
     blob = row.blob
     damage = Damage(blob.damage) if blob.damage else None
     return ArtifactFile(row.path, blob.size, blob.sha256, blob.findings, damage=damage)
@@ -186,7 +145,8 @@ def _damages(files: Sequence[ArtifactFile]) -> list[str]:
     return sentences
 
 
-def _one_level(rows: Any, start: str) -> list[Listed]:
+def one_level(rows: Iterable[tuple[str, int]], start: str) -> list[Listed]:
+    """Return the files (path, size) and folders directly below the prefix `start`, sorted."""
     found: dict[str, int | None] = {}
     for path, size in rows:
         # SQLite compares prefixes without regard to case.

@@ -1,4 +1,4 @@
-"""The models that an actor's token covers."""
+"""The models that an actor's token covers, and what an actor stored before it had a model."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ def visible_models(actor: Actor, model: str = "model") -> Q:
     named = models.RegisteredModel.objects.filter(deleted_at=None).values_list("pk", "name")
     reached = [pk for pk, name in named if grant.covers(name)]
     return Q(**{f"{model}__in" if model else "pk__in": reached})
+
+
+def stored_by(actor: Actor) -> Q:
+    """Return the condition that rows with a user and the limit of a token are the actor's own.
+
+    A limited token reaches only what tokens with the same limit stored, and a token without limits
+    all that its account stored. The registry itself reaches everything.
+    """
+    if actor.user is None:
+        return Q()
+    limit = actor.grant.models_digest if actor.grant else ""
+    return Q(user=actor.user, **({"models_digest": limit} if limit else {}))

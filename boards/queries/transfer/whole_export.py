@@ -25,7 +25,7 @@ class Noun:
     """One exported table: its file and model, and the columns that are not exported.
 
     `held` are the members that list the names of rows that are related to a row. `since` is the
-    format that the table came with.
+    format that the table came with; `added` are the columns that format 1 does not have.
     """
 
     file: str
@@ -34,6 +34,7 @@ class Noun:
     left_out: frozenset[str] = frozenset()
     held: tuple[str, ...] = ()
     since: int = 1
+    added: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> tuple[Field[Any, Any], ...]:
@@ -81,9 +82,9 @@ NOUNS = (
         models.Blob,
         left_out=frozenset({"inspector", "damage", "damaged_at"}),
     ),
-    Noun("blob_uploads.jsonl", models.BlobUpload),
+    Noun("blob_uploads.jsonl", models.BlobUpload, added=frozenset({"models_digest"})),
     Noun("artifact_files.jsonl", models.ArtifactFile),
-    Noun("run_files.jsonl", models.RunFile),
+    Noun("run_files.jsonl", models.RunFile, added=frozenset({"models_digest"})),
     Noun("events.jsonl", models.AuditEvent),
     Noun("event_texts.jsonl", models.AuditText),
 )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import Group
+from django.db import DatabaseError, connection
 from django.db.models import Q
 
 from boards.access.actors import Actor
@@ -33,6 +36,8 @@ from obeya.tokens import (
     new_token,
     read_scopes,
 )
+
+_log = logging.getLogger(__name__)
 
 TOKENS_MAX = 100
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -153,7 +158,8 @@ def revoke_token(*, uid: uuid.UUID, actor: Actor, at: datetime) -> ApiToken:
 def use_token(*, text: str, at: datetime) -> Bearer | None:
     """Return the bearer of a token, None if the token is invalid, expired or revoked.
 
-    Two statements at most: the time of last use is written once a minute.
+    Two statements at most: the time of last use is written once a minute. If it cannot be written
+    immediately, the request does not fail, and the next one tries again.
     """
     if not is_token(text):
         return None
@@ -164,12 +170,37 @@ def use_token(*, text: str, at: datetime) -> Bearer | None:
     )
     if row is None:
         return None
-    noted = ApiToken.objects.filter(
+    if row.last_used_at is None or row.last_used_at <= at - USE_NOTED_EVERY:
+        _note_use(row, at)
+    return Bearer(row.user, Grant(read_scopes(row.scopes), tuple(row.model_globs)), row)
+
+
+def _note_use(row: ApiToken, at: datetime) -> None:
+    due = ApiToken.objects.filter(
         Q(last_used_at=None) | Q(last_used_at__lte=at - USE_NOTED_EVERY), pk=row.pk
     )
-    if row.last_used_at is None or row.last_used_at <= at - USE_NOTED_EVERY:
-        noted.update(last_used_at=at)
-    return Bearer(row.user, Grant(read_scopes(row.scopes), tuple(row.model_globs)), row)
+    try:
+        with _without_waiting():
+            due.update(last_used_at=at)
+    except DatabaseError as error:
+        # The database is read-only, or another process writes to it.
+        _log.info("The last use of the token %s was not stored: %s", row.shown, error)
+
+
+@contextmanager
+def _without_waiting() -> Iterator[None]:
+    """Let a statement fail, instead of waiting for another writer, which SQLite has one of."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    # Not by a cursor of Django, which would count these as statements of the request.
+    raw = connection.connection
+    (timeout,) = raw.execute("PRAGMA busy_timeout").fetchone()
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {timeout}")
 
 
 def service_account(

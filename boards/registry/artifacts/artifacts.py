@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from boards import models
 from boards.access.actors import Actor
@@ -17,8 +17,8 @@ from boards.access.permissions import Permission
 from boards.files import blob_store
 from boards.files.blob_store import Body
 from boards.queries.facts.findings_digest import findings_digest
-from boards.queries.facts.visible_models import visible_models
-from boards.registry.commit import ModelWrite, lock_site, writing_model
+from boards.queries.facts.visible_models import stored_by, visible_models
+from boards.registry.commit import ModelWrite, writing_model
 from obeya.artifacts.findings import InspectedFile, findings_of, warnings_of
 from obeya.artifacts.inspection import INSPECTOR
 from obeya.artifacts.manifest import (
@@ -26,10 +26,8 @@ from obeya.artifacts.manifest import (
     artifact_digest,
     checked_entries,
     checked_sha256,
-    folders_of,
 )
-from obeya.artifacts.paths import artifact_path
-from obeya.errors import AlreadyExists, DigestMismatch, NotAllowed, NotFound
+from obeya.errors import DigestMismatch, NotFound
 from obeya.names import artifact_digest as checked_digest
 from obeya.records import Action
 from obeya.refusals import Conflict
@@ -74,7 +72,10 @@ def store_blob(
                 create_defaults=found | {"sent_at": at, "created_at": at},
             )
             if actor.user:
-                models.BlobUpload.objects.get_or_create(blob=blob, user=actor.user)
+                limit = actor.grant.models_digest if actor.grant else ""
+                models.BlobUpload.objects.get_or_create(
+                    blob=blob, user=actor.user, models_digest=limit
+                )
             if not blob_store.is_there(content.sha256):
                 # It was collected as unreferenced content after it was placed.
                 raise Conflict(
@@ -193,12 +194,14 @@ def named_content(entries: Sequence[FileEntry], *, actor: Actor) -> NamedContent
     wanted = {entry.sha256 for entry in entries}
     readable = models.Blob.objects.filter(sha256__in=wanted, damage="")
     if actor.user is not None:
-        sent = models.BlobUpload.objects.filter(blob=OuterRef("pk"), user=actor.user)
-        run = models.RunFile.objects.filter(blob=OuterRef("pk"))
+        sent = models.BlobUpload.objects.filter(stored_by(actor), blob=OuterRef("pk"))
         own = models.ArtifactFile.objects.filter(
             visible_models(actor, "version__model"), blob=OuterRef("pk")
         )
-        readable = readable.filter(Exists(sent) | Exists(run) | Exists(own))
+        reached = Q(Exists(sent)) | Q(Exists(own))
+        if actor.may_everywhere(Permission.ADMINISTER):
+            reached |= Q(Exists(models.RunFile.objects.filter(blob=OuterRef("pk"))))
+        readable = readable.filter(reached)
     blobs = {blob.sha256: blob for blob in readable.select_for_update(of=("self",))}
     missing = next((entry for entry in entries if entry.sha256 not in blobs), None)
     if missing is not None:
@@ -208,89 +211,6 @@ def named_content(entries: Sequence[FileEntry], *, actor: Actor) -> NamedContent
             what="blob",
         )
     return NamedContent(entries, blobs)
-
-
-def store_run_file(
-    *, path: str, body: Body, size: int | None, actor: Actor, at: datetime
-) -> models.RunFile:
-    """Store a file of a run, as MLflow's clients do before they register a version of it.
-
-    Raises:
-        NotAllowed: the actor does not have the register permission, or someone else stored a file
-            there.
-        InvalidInput: the path is invalid.
-        AlreadyExists: the path is a folder, or one of its folders is a file.
-        TooLarge, StorageFull: see `boards.files.blob_store.arrived`.
-    """
-    actor.require_anywhere(Permission.REGISTER)
-    path = artifact_path(path)
-    _require_place(path, actor)
-    blob = store_blob(body=body, size=size, actor=actor, at=at)
-    with transaction.atomic():
-        # Two concurrent writers would both find the place free.
-        lock_site()
-        _require_place(path, actor)
-        return models.RunFile.objects.update_or_create(
-            path=path, defaults={"blob": blob, "user": actor.user, "stored_at": at}
-        )[0]
-
-
-def _require_place(path: str, actor: Actor) -> None:
-    """Check that a file can be stored at the path. Raises `AlreadyExists` or `NotAllowed`."""
-    present = models.RunFile.objects.filter(path=path).first()
-    if present is not None:
-        _require_own([present], actor)
-        return
-    through_file = models.RunFile.objects.filter(path__in=folders_of(path)).exists()
-    if through_file or _run_files_below(path):
-        raise AlreadyExists(
-            f"“{path[:64]}” is a folder, or one of its folders is a file.", field="path"
-        )
-
-
-def _run_files_below(folder: str) -> list[models.RunFile]:
-    start = f"{folder}/"
-    rows = models.RunFile.objects.filter(path__startswith=start)
-    # SQLite compares without regard to case here.
-    return [row for row in rows if row.path.startswith(start)]
-
-
-def delete_run_files(*, path: str, actor: Actor) -> int:
-    """Remove a file of a run, or a folder with everything in it.
-
-    Return the number of files removed.
-
-    Files of versions are kept.
-
-    Raises:
-        NotAllowed: the actor does not have the register permission, or someone else stored one of
-            them.
-        NotFound: there is no such file or folder.
-    """
-    actor.require_anywhere(Permission.REGISTER)
-    path = artifact_path(path)
-    with transaction.atomic():
-        rows = [*models.RunFile.objects.filter(path=path), *_run_files_below(path)]
-        if not rows:
-            raise NotFound(f"There is no file “{path[:64]}”.", what="file")
-        _require_own(rows, actor)
-        models.RunFile.objects.filter(pk__in=[row.pk for row in rows]).delete()
-        return len(rows)
-
-
-def _require_own(rows: Sequence[models.RunFile], actor: Actor) -> None:
-    """Check that the actor stored all of these files, or has the administer permission.
-
-    Raises `NotAllowed` otherwise.
-    """
-    if actor.user is None or actor.may(Permission.ADMINISTER):
-        return
-    for row in rows:
-        if row.user_id != actor.user.pk:
-            raise NotAllowed(
-                f"“{row.path[:64]}” was stored by another account.",
-                permission=Permission.ADMINISTER.value,
-            )
 
 
 def collect_garbage(*, at: datetime, remove: bool) -> list[tuple[str, int]]:

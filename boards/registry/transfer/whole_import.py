@@ -119,6 +119,8 @@ def _import(
 
 def _row(noun: Noun, document: dict[str, Any], where: str) -> Model:
     columns = {column.name: column for column in noun.columns}
+    if noun.added.isdisjoint(document):
+        columns = {name: column for name, column in columns.items() if name not in noun.added}
     if document.keys() != columns.keys():
         odd = sorted(document.keys() ^ columns.keys())
         raise BrokenExport(f"{where}: its members differ from the format ({odd[0]}).")

@@ -7,7 +7,7 @@ from typing import Any
 
 from boards import models
 from boards.access.actors import Actor
-from boards.access.permissions import Permission
+from boards.access.permissions import STORE_CHECK
 from boards.queries.facts.check_digest import check_digest, revision_reference
 from boards.queries.facts.evidence import facts_for
 from boards.queries.facts.open_requests import OpenRequest
@@ -146,9 +146,10 @@ def record_policy_check(
     The version is not moved.
 
     Raises:
+        NotAllowed: the actor has neither the transition nor the approve permission.
         InvalidInput: `to_stage` is not a stage, or is None and the version's stage has no next one.
     """
-    actor.require(Permission.VIEW, name)
+    actor.require_one(STORE_CHECK, name)
     wanted = None if to_stage is None else Stage.parse(to_stage)
     with writing_model(name, actor=actor, at=at) as write:
         row = write.version(version)

@@ -81,10 +81,7 @@ def transition_stage(
 
 def _require_some_permission(actor: Actor, to_stage: Stage | None, name: str) -> None:
     """Refuse unauthorized actors before anything is read, so that they learn nothing."""
-    if actor.may(Permission.PROMOTE):
-        actor.require(Permission.PROMOTE, name)
-    else:
-        actor.require(permission_for_transition(None, to_stage), name)
+    actor.require_one((permission_for_transition(None, to_stage), Permission.PROMOTE), name)
 
 
 def _refuse(
