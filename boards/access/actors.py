@@ -68,6 +68,13 @@ class Actor:
             return False
         return self.user is None or has_permission(self.user, permission)
 
+    def reaches(self, model: str) -> bool:
+        """Return whether the token covers a model, for what is found by its id.
+
+        An actor that does not reach it gets the answer for an unknown id, without its name.
+        """
+        return self.grant is None or self.grant.covers(names.stored_form(model))
+
     def may_everywhere(self, permission: Permission) -> bool:
         """Return whether the actor has the permission for every model and the whole registry."""
         return self.may(permission) and (self.grant is None or self.grant.covers(None))

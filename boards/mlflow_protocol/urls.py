@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path, re_path
+from django.views.decorators.http import require_safe
 
 from boards.mlflow_protocol.endpoints import aliases, artifacts, model_versions, registered_models
 from boards.mlflow_protocol.errors import ENDPOINT_NOT_FOUND, ProtocolError
@@ -26,18 +27,21 @@ def nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
 
 
 @login_not_required
+@require_safe
 def health(request: HttpRequest) -> HttpResponse:
     """Answer as MLflow's servers do while they are running. Without a rate limit, like /livez."""
     return HttpResponse("OK", content_type="text/plain")
 
 
 @public
+@require_safe
 def version(request: HttpRequest) -> HttpResponse:
     """Return the version of MLflow that clients can assume."""
     return HttpResponse(MLFLOW_VERSION, content_type="text/plain")
 
 
 @public
+@require_safe
 def server_info(request: HttpRequest) -> HttpResponse:
     """Return what clients ask a server before they use some of its features."""
     return JsonResponse({"store_type": "SqlStore", "workspaces_enabled": False})

@@ -28,7 +28,7 @@ from boards.api.schemas.transitions import (
     TransitionCheck,
 )
 from boards.api.schemas.transitions import PolicyResult as PolicyResultSchema
-from boards.queries.checks.check_page import check_page
+from boards.queries.checks.check_page import check_page, no_such_check
 from boards.queries.facts.history import transitions_page
 from boards.queries.facts.records import find_model, find_version
 from boards.registry.database import DatabaseRegistry
@@ -117,7 +117,8 @@ def get_check(request: ApiRequest, uid: Annotated[uuid.UUID, Path()]) -> HttpRes
     """Retrieve a stored check, with the evidence at the time of the check."""
     request.actor.require_anywhere(Permission.VIEW)
     found = check_page(uid)
-    request.actor.require(Permission.VIEW, found.model)
+    if not request.actor.reaches(found.model):
+        raise no_such_check()
     return answer({**found.document, "made_at": written_time(found.made_at)})
 
 

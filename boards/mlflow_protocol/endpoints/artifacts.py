@@ -100,9 +100,8 @@ def _version(actor: Actor, found: re.Match[str]) -> models.ModelVersion:
         model__uid=_uid(found[1]), number=int(found[2]), deleted_at=None, model__deleted_at=None
     )
     row = rows.select_related("model").first()
-    if row is None:
+    if row is None or not actor.reaches(row.model.name):
         raise NotFound("There is no such version.", what="file")
-    actor.require(Permission.VIEW, row.model.name)
     return row
 
 

@@ -120,6 +120,11 @@ class CheckPage:
         return not self.allowed and not self.is_deleted and self.stage_now is self.from_stage
 
 
+def no_such_check() -> NotFound:
+    """Return the error for an id that no stored check has."""
+    return NotFound("There is no such policy check.", what="check")
+
+
 def check_page(uid: uuid.UUID) -> CheckPage:
     """Return the page of a stored check; three statements.
 
@@ -134,7 +139,7 @@ def check_page(uid: uuid.UUID) -> CheckPage:
         .first()
     )
     if row is None:
-        raise NotFound("There is no such policy check.", what="check")
+        raise no_such_check()
     result = stored_result(row)
     version = row.version
     return CheckPage(

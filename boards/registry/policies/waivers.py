@@ -79,10 +79,16 @@ def revoke_waiver(*, uid: uuid.UUID, reason: str = "", actor: Actor, at: datetim
         AlreadyClosed: it was revoked or has expired already.
     """
     found = models.Waiver.objects.filter(uid=uid).select_related("version__model").first()
-    actor.require(Permission.WAIVE, found.version.model.name if found else None)
+    actor.require_anywhere(Permission.WAIVE)
     reason = names.reason(reason)
-    if found is None or found.version.model.deleted_at or found.version.deleted_at:
+    if (
+        found is None
+        or not actor.reaches(found.version.model.name)
+        or found.version.model.deleted_at
+        or found.version.deleted_at
+    ):
         raise NotFound("There is no such waiver.", what="waiver")
+    actor.require(Permission.WAIVE, found.version.model.name)
     with writing_model(found.version.model.name, actor=actor, at=at) as write:
         waiver = models.Waiver.objects.select_related("version__model", "granted_by").get(uid=uid)
         if not waiver_record(waiver).is_active(write.at):

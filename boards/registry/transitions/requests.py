@@ -172,9 +172,10 @@ def withdraw(
     Raises:
         NotFound: there is no open request.
         AlreadyClosed: the request with the id `uid` is closed already.
-        NotAllowed: it is someone else's request.
+        NotAllowed: the actor does not have the transition permission, or it is someone else's
+            request.
     """
-    actor.require(Permission.VIEW, name)
+    actor.require(Permission.TRANSITION, name)
     _expire_first(name, version, actor, at)
     with writing_model(name, actor=actor, at=at) as write:
         row, request = _the_one(write, version, to_stage, uid)

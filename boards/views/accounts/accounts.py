@@ -26,10 +26,12 @@ from boards.views.http import Request, page_actor
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 YEAR = 365 * 24 * 60 * 60
 
-sign_in = LoginView.as_view(
-    template_name="sign_in.html",
-    redirect_authenticated_user=True,
-    next_page=reverse_lazy("boards:board"),
+sign_in = require_http_methods(["GET", "HEAD", "POST"])(
+    LoginView.as_view(
+        template_name="sign_in.html",
+        redirect_authenticated_user=True,
+        next_page=reverse_lazy("boards:board"),
+    )
 )
 sign_out = LogoutView.as_view(next_page=reverse_lazy("boards:sign_in"))
 

@@ -1,0 +1,73 @@
+"""The access matrix: every route and method, called by everyone.
+
+`tests/access/table.py` says what each caller gets. Routes are those of the URL resolver, so that a
+route without a line fails.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.access.addresses import RUN_FILES, addresses, request_of
+from tests.access.callers import (
+    Outcome,
+    accounts,
+    page_callers,
+    take_access_away,
+    token_callers,
+)
+from tests.access.table import Access, listed
+from tests.every_route import fill_registry, routes
+from tests.offenders import every_case
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# Django's admin answers other methods like a GET.
+ADMIN_METHODS = ("GET", "POST")
+AREAS = {
+    "pages": lambda route: not route.startswith(("api/", "admin/", "^")),
+    "the API and the MLflow protocol": lambda route: route.startswith(("api/", "^")),
+    "the admin": lambda route: route.startswith("admin/"),
+}
+
+
+def test_every_line_of_the_table_is_a_route_and_no_line_is_twice() -> None:
+    lines = Counter((method, route) for method, route, _ in listed())
+    assert [line for line, count in lines.items() if count > 1] == []
+    assert {route for _, route in lines} == set(routes())
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_every_caller_gets_what_the_table_says(area: str, settings: Any) -> None:
+    # The callers without a valid token share an address, and send more than its rate allows.
+    settings.OBEYA_API_RATE = 0
+    fill_registry()
+    made = accounts()
+    is_page = area != "the API and the MLflow protocol"
+    callers = page_callers(made) if is_page else token_callers(made)
+    take_access_away(made)
+    table: dict[tuple[str, str], Access] = {(m, route): access for m, route, access in listed()}
+    found = {route: address for route, address in addresses().items() if AREAS[area](route)}
+    assert found
+    with every_case() as case:
+        for route, address in found.items():
+            for method in ADMIN_METHODS if area == "the admin" else METHODS:
+                where = f"{method} {route or '/'}"
+                request = request_of(method, route)
+                # A file that no one stored is stored, not replaced.
+                target = f"{address}.new" if (method, route) == ("PUT", RUN_FILES) else address
+                access = table.get((method, route))
+                if access is None:
+                    response = callers["administrator"].send(method, target, *request)
+                    with case(f"{where} has no line in tests/access/table.py"):
+                        assert response.outcome is Outcome.UNSUPPORTED
+                    continue
+                for name, caller in callers.items():
+                    response = caller.send(method, target, *request)
+                    with case(f"{where}, {name}"):
+                        wanted = access.outcome(name, is_page=is_page)
+                        assert response.outcome is wanted, f"not {wanted}: {response.text}"
