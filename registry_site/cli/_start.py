@@ -94,6 +94,7 @@ def serve(port: int) -> None:
 
     show_notice_of_demo()
     name_cookies()
+    create_anonymous_account()
     lines = ["Obeya is ready:", address(port), *_first_sign_in(port)]
     connections.close_all()
 
@@ -133,6 +134,29 @@ def serve(port: int) -> None:
     # The terminal may have been closed.
     with suppress(OSError):
         click.echo("Stopped.")
+
+
+def create_anonymous_account() -> None:
+    """Create the account of callers without a token, if they are allowed.
+
+    Otherwise their first request would create it, and a read would write.
+    """
+    from django.conf import settings
+    from django.utils import timezone
+
+    from boards.registry.accounts.anonymous import AnonymousAccess, anonymous_actor
+    from obeya.errors import AlreadyExists
+    from obeya.records import Channel
+
+    access = AnonymousAccess(settings.OBEYA_ANONYMOUS)
+    if access is AnonymousAccess.NONE:
+        return
+    try:
+        anonymous_actor(access=access, channel=Channel.MLFLOW, at=timezone.now())
+    except AlreadyExists as error:
+        raise Misconfigured(
+            f"OBEYA_ANONYMOUS needs the account name “anonymous”. {error}"
+        ) from error
 
 
 def _first_sign_in(port: int) -> list[str]:

@@ -21,6 +21,7 @@ from boards.models import ApiToken, TransitionRequest, User, Waiver
 from boards.registry.accounts.tokens import create_token
 from boards.registry.accounts.users import create_user
 from obeya.tokens import Scope
+from registry_site.cli._start import create_anonymous_account
 from tests.access.addresses import addresses
 from tests.access.callers import BACKEND
 from tests.every_route import fill_registry
@@ -76,6 +77,13 @@ def rows() -> dict[str, list[Any]]:
     return found
 
 
+def status_of(client: Client, address: str, headers: dict[str, str] | None = None) -> int:
+    """Return the status of a GET, after the whole response was read."""
+    answer = client.get(address, headers=headers)
+    answer.getvalue()
+    return answer.status_code
+
+
 @contextmanager
 def no_writes() -> Iterator[None]:
     """Fail if a statement writes anything but a session or the last use of a token."""
@@ -102,9 +110,8 @@ def test_no_get_writes_anything(name: str, client_of: ClientOf) -> None:
             fragment = {} if route.startswith(("api/", "admin/")) else {"HX-Request": "true"}
             for headers in ({}, fragment) if fragment else ({},):
                 with case(f"{route or '/'} {headers}"), no_writes():
-                    answer = client.get(address, headers=headers)
-                    assert answer.status_code < 500 or answer.status_code == 501
-                    answer.getvalue()
+                    status = status_of(client, address, headers)
+                    assert status < 500 or status == 501
     with every_case() as case:
         after = rows()
         for table in before:
@@ -112,33 +119,46 @@ def test_no_get_writes_anything(name: str, client_of: ClientOf) -> None:
                 assert after[table] == before[table]
 
 
+def test_reads_without_a_token_write_nothing(client_of: ClientOf, settings: Any) -> None:
+    settings.OBEYA_ANONYMOUS = "read"
+    create_anonymous_account()
+    found = {r: address for r, address in addresses().items() if r.startswith("api/2.0/")}
+    before = rows()
+    with every_case() as case:
+        for route, address in found.items():
+            with case(route), no_writes():
+                assert status_of(Client(), address) in (200, 404, 405, 501)
+    assert rows() == before
+
+
 @contextmanager
 def read_only() -> Iterator[None]:
     """Let SQLite refuse every write of this connection, as if the file were read-only."""
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA query_only = ON")
-        try:
-            yield
-        finally:
-            cursor.execute("PRAGMA query_only = OFF")
+    connection.ensure_connection()
+    raw = connection.connection
+    raw.execute("PRAGMA query_only = ON")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA query_only = OFF")
 
 
 @ON_SQLITE
+@pytest.mark.django_db(transaction=True)
 def test_every_get_answers_the_same_while_the_database_is_read_only(client_of: ClientOf) -> None:
     client = client_of("victor")
     found = addresses()
-    statuses = {route: client.get(address).status_code for route, address in found.items()}
+    statuses = {route: status_of(client, address) for route, address in found.items()}
     ApiToken.objects.update(last_used_at=None)
     with read_only(), every_case() as case:
         for route, address in found.items():
             with case(route):
-                answer = client.get(address)
-                answer.getvalue()
-                assert answer.status_code == statuses[route]
+                assert status_of(client, address) == statuses[route]
     assert not ApiToken.objects.exclude(last_used_at=None).exists()
 
 
 @ON_SQLITE
+@pytest.mark.django_db(transaction=True)
 def test_a_session_that_cannot_be_written_fails_no_read(client_of: ClientOf, settings: Any) -> None:
     client = client_of("victor")
     old, settings.SECRET_KEY = settings.SECRET_KEY, "x" * 50
