@@ -58,20 +58,29 @@ class Caller:
         self._cookies = {name: morsel.value for name, morsel in self._client.cookies.items()}
 
     def send(self, method: str, address: str, body: Any, kind: str) -> Response:
-        """Send a request, and say what its response means."""
+        """Send a request, roll back what it changed, and say what its response means."""
+        with transaction.atomic():
+            answer = self.sent(method, address, body, kind)
+            transaction.set_rollback(True)
+        start = answer.getvalue()[:160].decode(errors="replace")
+        return Response(outcome_of(answer), f"{answer.status_code} {start}")
+
+    def sent(self, method: str, address: str, body: Any, kind: str, **headers: str) -> Any:
+        """Send a request with the caller's own cookies, and return the response, read to its end.
+
+        A stream runs as it is read.
+        """
         self._client.cookies.clear()
         for name, value in self._cookies.items():
             self._client.cookies[name] = value
-        with transaction.atomic():
-            answer = self._client.generic(method, address, body, content_type=kind)
-            # A stream runs as it is read.
-            content = answer.getvalue()
-            transaction.set_rollback(True)
-        start = content[:160].decode(errors="replace")
-        return Response(_outcome(answer), f"{answer.status_code} {start}")
+        answer = self._client.generic(method, address, body, content_type=kind, headers=headers)
+        if answer.streaming:
+            answer.streaming_content = [answer.getvalue()]
+        return answer
 
 
-def _outcome(answer: Any) -> Outcome:
+def outcome_of(answer: Any) -> Outcome:
+    """Return what a response says about the access of its caller."""
     status, location = answer.status_code, answer.headers.get("Location", "")
     if status == 401 or location.startswith(("/sign-in/", "/admin/login/")):
         return Outcome.SIGN_IN

@@ -10,11 +10,14 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from tests.access.addresses import RUN_FILES, addresses, request_of
 from tests.access.callers import (
+    LIMITED,
     Outcome,
     accounts,
+    outcome_of,
     page_callers,
     take_access_away,
     token_callers,
@@ -71,3 +74,27 @@ def test_every_caller_gets_what_the_table_says(area: str, settings: Any) -> None
                     with case(f"{where}, {name}"):
                         wanted = access.outcome(name, is_page=is_page)
                         assert response.outcome is wanted, f"not {wanted}: {response.text}"
+
+
+def test_a_stored_answer_is_repeated_only_to_who_gets_it_without_a_key() -> None:
+    fill_registry()
+    callers = token_callers(accounts())
+    table = {route: access for method, route, access in listed() if method == "POST"}
+    found = {r: a for r, a in addresses().items() if r.startswith("api/v1/") and r in table}
+    stored = 0
+    with every_case() as case:
+        for route, address in found.items():
+            request = ("POST", address, *request_of("POST", route))
+            for name in LIMITED:
+                with case(f"{route}, {name}"), transaction.atomic():
+                    first = callers["administrator"].sent(*request, **{"Idempotency-Key": "k"})
+                    again = callers[name].sent(*request, **{"Idempotency-Key": "k"})
+                    transaction.set_rollback(True)
+                    if "Idempotent-Replayed" in again:
+                        stored += 1
+                        assert again.content == first.content
+                    wanted = table[route].outcome(name, is_page=False)
+                    # Whoever knows the key knows that there is something.
+                    hidden = {Outcome.HIDDEN, Outcome.DENIED}
+                    assert outcome_of(again) in (hidden if wanted in hidden else {wanted})
+    assert stored
