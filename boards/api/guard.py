@@ -16,6 +16,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from ninja.security.base import AuthBase
 
 from boards.access.actors import Actor
@@ -76,6 +77,7 @@ def guard(
 
 def _open(view: View) -> View:
     @login_not_required
+    @require_safe
     @wraps(view)
     def answer(request: HttpRequest, /, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:

@@ -134,7 +134,7 @@ ROUTES: dict[str, tuple[Access, str]] = {
         GET version
         GET api/3.0/mlflow/server-info
         GET api/v1/docs
-        GET,POST,PUT,PATCH,DELETE api/v1/openapi.json
+        GET api/v1/openapi.json
         GET docs/
         GET docs/files/<path:file>
         GET docs/<path:page>/
