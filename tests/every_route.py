@@ -34,7 +34,8 @@ from obeya.webhooks.endpoints import Subscription, Target
 
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # Hebrew names, so that the direction of text is checked too.
-MODEL, METRIC, LIVE, KEY, ALIAS = "מודל", "דיוק", "שגיאות", "מפתח", "טוב"
+MODEL, METRIC, LIVE, KEY = "מודל", "דיוק", "שגיאות", "מפתח"
+ALIAS, GOVERNED = "טוב", "הבא"
 # These need more than the path.
 QUERIES = {
     "models/<str:name>/versions/<int:number>/artifact/pieces/": "path=a.bin&size=7&modified=1",
@@ -67,7 +68,7 @@ def fill_registry() -> str:
     for name in (None, MODEL):
         registry.set_policy(policy, name)
         registry.set_wip_limit(WipLimit(Stage.STAGING, 5), name)
-        registry.set_governed_alias(GovernedAlias("הבא", Stage.STAGING), name)
+        registry.set_governed_alias(GovernedAlias(GOVERNED, Stage.STAGING), name)
     expires_at = at + timedelta(days=1)
     registry.waive(MODEL, 1, [f"{METRIC} ≥ 0.85"], reason="ידוע", expires_at=expires_at)
     for number in (1, 2):

@@ -23,12 +23,8 @@ from boards.registry.accounts.users import (
     record_user_change,
     use_sign_in_link,
 )
-from boards.registry.artifacts.artifacts import (
-    delete_run_files,
-    set_artifact,
-    store_blob,
-    store_run_file,
-)
+from boards.registry.artifacts.artifacts import set_artifact, store_blob
+from boards.registry.artifacts.run_files import delete_run_files, store_run_file
 from boards.registry.catalog.metrics import define_metric
 from boards.registry.catalog.registration import create_model, register_versions
 from boards.registry.database import DatabaseRegistry
@@ -118,7 +114,7 @@ def fill_registry() -> None:  # noqa: PLR0915 - one long sequence of calls
     for path in ("runs/1/a.bin", "runs/2/a.bin"):
         body = io.BytesIO(content)
         store_run_file(path=path, body=body, size=len(content), **act, at=now())
-    delete_run_files(path="runs/2", actor=admin)
+    delete_run_files(path="runs/2", **act, at=now())
     define_metric(
         definition=MetricDefinition("auc", Direction.HIGHER, title="AUC", description="Area"),
         **act,

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.apps import apps
 
-from tests.every_route import address_of, routes
+from tests.every_route import ALIAS, GOVERNED, KEY, LIVE, METRIC, MODEL, address_of, routes
 
 RUN_FILES = "api/2.0/mlflow-artifacts/^artifacts/(?P<path>(?s:.+))$"
 
@@ -29,7 +29,7 @@ _REGEXES = {
 BODIES: dict[str, Any] = {
     "PUT api/v1/models/<name>/tags/<path:key>": {"value": "v"},
     "PUT api/v1/models/<name>/aliases/<alias>": {"version": 1},
-    "POST api/v1/versions": {"versions": [{"model": "m"}]},
+    "POST api/v1/versions": {"versions": [{"model": MODEL}]},
     "PATCH api/v1/models/<name>": {"description": "x"},
     "PATCH api/v1/models/<name>/versions/<version>": {"description": "x"},
     "POST api/v1/models/<name>/versions/<version>/metrics": {"metrics": {"f1": 1}},
@@ -42,13 +42,13 @@ BODIES: dict[str, Any] = {
     "POST api/v1/models/<name>/rollbacks": {"reason": "x"},
     "POST api/v1/models/<name>/versions/<version>/reviews": {"decision": "approve"},
     "POST api/v1/models/<name>/versions/<version>/waivers": {
-        "requirements": ["accuracy ≥ 0.85"],
+        "requirements": [f"{METRIC} ≥ 0.85"],
         "reason": "x",
         "expires_at": "2030-01-31T12:00:00+00:00",
     },
     "POST api/v1/policy-simulations": {"policy": {"stage": "staging"}},
     "PUT api/v1/models/<name>/guardrails/<path:metric>": {"comparison": "<=", "bound": 1},
-    "POST api/v1/models/<name>/live-values": {"metric": "errors", "value": 1},
+    "POST api/v1/models/<name>/live-values": {"metric": LIVE, "value": 1},
     "PUT api/v1/wip-limits/<stage>": {"limit": 3},
     "PUT api/v1/models/<name>/wip-limits/<stage>": {"limit": 3},
     "POST api/v1/imports": {"model": "n", "created_at": "2026-01-31T12:00:00+00:00"},
@@ -60,7 +60,7 @@ BODIES: dict[str, Any] = {
 FORMS = {
     "POST models/<str:name>/versions/<int:number>/transition/": {"to_stage": "staging"},
     "POST models/<str:name>/versions/<int:number>/request/": {"reason": "x"},
-    "POST models/<str:name>/guardrails/remove/": {"metric": "errors"},
+    "POST models/<str:name>/guardrails/remove/": {"metric": LIVE},
     "POST requests/<uuid:uid>/review/": {"decision": "approve"},
 }
 # v1 is in Production and has files. v3 is in Development, with an open request.
@@ -70,11 +70,11 @@ _OF_V3 = re.compile(
 )
 # The protocol ignores unknown fields, so that one body serves all its endpoints.
 _MLFLOW = {
-    "name": "m",
+    "name": MODEL,
     "version": "3",
-    "key": "k",
+    "key": KEY,
     "value": "v",
-    "alias": "best",
+    "alias": ALIAS,
     "new_name": "n",
     "stage": "Archived",
     "source": "s3://models/m",
@@ -90,13 +90,13 @@ def addresses() -> dict[str, str]:
         elif route.startswith("admin/"):
             found[route] = _admin_address(route)
         elif route.startswith("api/2.0/mlflow/"):
-            found[route] = f"/{route}?name=m&version=1&alias=best"
+            found[route] = f"/{route}?name={MODEL}&version=1&alias={ALIAS}"
         else:
             found[route] = address_of(route)
         if _OF_V3.search(route):
             found[route] = found[route].replace("/versions/1/", "/versions/3/")
         elif "governed-aliases/<alias>" in route:
-            found[route] = found[route].replace("/best", "/next")
+            found[route] = found[route].replace(f"/{ALIAS}", f"/{GOVERNED}")
     return found
 
 

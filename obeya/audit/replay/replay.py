@@ -76,6 +76,8 @@ WITHOUT_ROWS: Mapping[Action, str] = {
     Action.SIGNED_IN: "the session ends without an event",
     Action.SIGN_IN_FAILED: "refused",
     Action.SIGN_INS_FAILED: "refused",
+    Action.RUN_FILE_STORED: "files of runs that were stored by earlier versions have no events",
+    Action.RUN_FILE_DELETED: "files of runs that were stored by earlier versions have no events",
 }
 """The actions that describe no row, each with the reason."""
 
