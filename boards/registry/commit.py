@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -30,7 +30,7 @@ from obeya import names
 from obeya.audit import chain as audit
 from obeya.errors import model_not_found, version_not_found
 from obeya.look_alikes.keys import stored_keys
-from obeya.look_alikes.new_names import NameKind, NewNames
+from obeya.look_alikes.new_names import NameKind, NewNames, similar_to
 from obeya.records import Action, Channel
 from obeya.stages import Stage
 from obeya.transitions.requests import RequestStatus
@@ -320,11 +320,6 @@ def writing_owner(
     if name is None:
         return writing_site(actor=actor, at=at)
     return writing_model(name, actor=actor, at=at)
-
-
-def similar_to(similar: Collection[str]) -> dict[str, Any]:
-    """Return the member of an event about a new name that is similar to others; empty if not."""
-    return {"similar_to": similar} if similar else {}
 
 
 def _locked(name: str) -> RegisteredModel | None:

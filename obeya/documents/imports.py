@@ -66,5 +66,5 @@ def import_report_from_document(document: Document) -> ImportReport:
         refused={int(row["version"]): str(row["reason"]) for row in document["refused"]},
         kept_aliases=tuple(map(str, document["kept_aliases"])),
         clamped_times=tuple(map(str, document.get("clamped_times", ()))),
-        similar_names=tuple(map(str, document["similar_names"])),
+        similar_names=tuple(map(str, document.get("similar_names", ()))),
     )

@@ -6,8 +6,9 @@ Names that exist already are not checked again: they can be used, whatever they 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
+from typing import Any
 
 from obeya.errors import InvalidInput, SimilarName
 from obeya.look_alikes.characters import check_characters, described
@@ -134,6 +135,11 @@ class NewNames:
 
     def _keep(self, name: str) -> None:
         self._by_key[wide_keys(name)[0]].append(name)
+
+
+def similar_to(similar: Collection[str]) -> dict[str, Any]:
+    """Return the member of an event about a new name that is similar to others; empty if not."""
+    return {"similar_to": similar} if similar else {}
 
 
 def _refused(kind: NameKind, name: str, existing: str) -> SimilarName:

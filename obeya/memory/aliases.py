@@ -14,7 +14,7 @@ from obeya.aliases.governed import (
 )
 from obeya.aliases.rules import AliasFacts, aliases_after_move, check_delete, check_set
 from obeya.errors import NotFound
-from obeya.look_alikes.new_names import NameKind, NewNames
+from obeya.look_alikes.new_names import NameKind, NewNames, similar_to
 from obeya.memory.rows import Model, last_entered
 from obeya.records import Action, ModelVersion
 from obeya.stages import Stage
@@ -47,14 +47,24 @@ def update_aliases(
             point_alias(store, model, alias, version)
 
 
-def point_alias(store: MemoryStore, model: Model, alias: str, version: int | None) -> None:
-    """Set an alias to a version, or (None) remove it, and append the event."""
+def point_alias(
+    store: MemoryStore,
+    model: Model,
+    alias: str,
+    version: int | None,
+    *,
+    similar: Collection[str] = (),
+) -> None:
+    """Set an alias to a version, or (None) remove it, and append the event.
+
+    `similar` are the aliases that a new alias is similar to.
+    """
     old = model.aliases.pop(alias, None)
     if version is None:
         store.append(model.chain, Action.ALIAS_DELETED, version=old, data={"alias": alias})
         return
     model.aliases[alias] = version
-    data = {"alias": alias, "old": old}
+    data = {"alias": alias, "old": old, **similar_to(similar)}
     store.append(model.chain, Action.ALIAS_SET, version=version, data=data)
 
 
@@ -69,8 +79,8 @@ def set_alias(
     facts = _facts(store, model, alias, found)
     if facts is not None:
         check_set(facts, store.workflow)
-    NewNames(NameKind.ALIAS, model.aliases).check(alias, allow_similar=allow_similar)
-    point_alias(store, model, alias, found.version)
+    similar = NewNames(NameKind.ALIAS, model.aliases).check(alias, allow_similar=allow_similar)
+    point_alias(store, model, alias, found.version, similar=similar)
 
 
 def delete_alias(store: MemoryStore, name: str, alias: str) -> None:

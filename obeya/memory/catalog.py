@@ -5,11 +5,12 @@ The caller holds the registry's lock.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from obeya import names
 from obeya.errors import AlreadyExists
-from obeya.look_alikes.new_names import NameKind, NewNames
+from obeya.look_alikes.new_names import NameKind, NewNames, similar_to
 from obeya.memory.aliases import point_alias, update_aliases
 from obeya.memory.rows import Model, label_names, metric_names, tag_keys
 from obeya.memory.store import MemoryStore
@@ -34,19 +35,31 @@ def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
         raise AlreadyExists(
             f"{name} already has a version with the label “{label}”.", field="label"
         )
-    if name not in store.models:
-        _model_names(store).check(name, allow_similar=draft.allow_similar)
-    for known, given in (
-        (label_names(model), [label] if label else ()),
-        (metric_names(model), metrics),
-        (tag_keys(model), tags),
-    ):
-        for new in given:
-            known.check(new, allow_similar=draft.allow_similar)
+    allow_similar = draft.allow_similar
+    similar_models = (
+        _similar_models(store, name, allow_similar=allow_similar)
+        if name not in store.models
+        else []
+    )
+    similar = {
+        what: others
+        for what, known, given in (
+            ("label", label_names(model), [label] if label else ()),
+            ("metrics", metric_names(model), metrics),
+            ("tags", tag_keys(model), tags),
+        )
+        if (others := _similar(known, given, allow_similar=allow_similar))
+    }
     now = store.now(model.chain)
     if name not in store.models:
         store.models[name] = model
-        store.append(model.chain, Action.MODEL_REGISTERED, texts={"name": name}, at=now)
+        store.append(
+            model.chain,
+            Action.MODEL_REGISTERED,
+            texts={"name": name},
+            data=similar_to(similar_models),
+            at=now,
+        )
     version = ModelVersion(
         model=name,
         version=number,
@@ -79,6 +92,7 @@ def register_model(store: MemoryStore, draft: VersionDraft) -> ModelVersion:
             "source_run": run,
             "metrics": {n: metric_document(m) for n, m in metrics.items()},
             "tags": dict(tags),
+            **similar_to(similar),
         },
         texts={"description": text},
         at=now,
@@ -94,16 +108,19 @@ def log_metrics(
     model, found = store.find(name, version)
     old = found.measurements
     changed = {n: m for n, m in checked.items() if old.get(n) != m}
-    known = metric_names(model, old)
-    for metric in changed:
-        known.check(metric, allow_similar=allow_similar)
+    similar = _similar(metric_names(model, old), changed, allow_similar=allow_similar)
     if changed:
         found = store.replace(model, replace(found, measurements={**old, **changed}))
         logged = {
             n: {"old": metric_document(old[n]) if n in old else None, "new": metric_document(m)}
             for n, m in changed.items()
         }
-        store.append(model.chain, Action.METRICS_LOGGED, version=version, data={"metrics": logged})
+        store.append(
+            model.chain,
+            Action.METRICS_LOGGED,
+            version=version,
+            data={"metrics": logged, **similar_to(similar)},
+        )
     return store.issued(model, found)
 
 
@@ -131,17 +148,29 @@ def rename_model(store: MemoryStore, name: str, new_name: str, *, allow_similar:
         return
     if new_name in store.models:
         raise AlreadyExists(f"A model named “{new_name}” already exists.", field="name")
-    _model_names(store, model).check(new_name, allow_similar=allow_similar)
+    similar = _similar_models(store, new_name, model, allow_similar=allow_similar)
     store.models[new_name] = store.models.pop(old_name)
     model.name = new_name
     model.versions = {n: replace(v, model=new_name) for n, v in model.versions.items()}
     texts = {"name": new_name, "previous_name": old_name}
-    store.append(model.chain, Action.MODEL_RENAMED, texts=texts)
+    store.append(model.chain, Action.MODEL_RENAMED, texts=texts, data=similar_to(similar))
 
 
-def _model_names(store: MemoryStore, renamed: Model | None = None) -> NewNames:
-    others = (name for name, model in store.models.items() if model is not renamed)
-    return NewNames(NameKind.MODEL, others)
+def _similar_models(
+    store: MemoryStore, name: str, renamed: Model | None = None, *, allow_similar: bool
+) -> list[str]:
+    """Check the new name of a model, and return the ids of the models with similar names."""
+    others = (each.name for each in store.models.values() if each is not renamed)
+    similar = NewNames(NameKind.MODEL, others).check(name, allow_similar=allow_similar)
+    return [store.models[other].chain.uid for other in similar]
+
+
+def _similar(
+    known: NewNames, names_: Iterable[str], *, allow_similar: bool
+) -> dict[str, list[str]]:
+    """Check new names, and return the similar ones, each with those it is similar to."""
+    found = {name: known.check(name, allow_similar=allow_similar) for name in names_}
+    return {name: others for name, others in found.items() if others}
 
 
 def delete_version(store: MemoryStore, name: str, version: int) -> None:

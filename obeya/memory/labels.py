@@ -7,6 +7,7 @@ from typing import Any
 
 from obeya import names
 from obeya.errors import NotFound
+from obeya.look_alikes.new_names import similar_to
 from obeya.memory.rows import Model, tag_keys
 from obeya.memory.store import MemoryStore
 from obeya.records import Action, ModelVersion
@@ -25,8 +26,8 @@ def set_tag(
     key, value = names.tag_key(key), names.tag_value(value)
     model, found = store.find_either(name, version)
     tags = model.tags if found is None else found.tags
-    tag_keys(model, tags).check(key, allow_similar=allow_similar)
-    data = {"key": key, "old": tags.get(key), "new": value}
+    similar = tag_keys(model, tags).check(key, allow_similar=allow_similar)
+    data = {"key": key, "old": tags.get(key), "new": value, **similar_to(similar)}
     if data["old"] != value:
         action = Action.MODEL_TAGGED if found is None else Action.VERSION_TAGGED
         _replace_tags(store, model, found, {**tags, key: value}, action, data)

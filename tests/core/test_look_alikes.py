@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from obeya import names
 from obeya.errors import InvalidInput, SimilarName
 from obeya.look_alikes.characters import check_characters, is_blank
 from obeya.look_alikes.keys import stored_key, stored_keys
 from obeya.look_alikes.new_names import NameKind, NewNames, Similarity, similarity
+from obeya.policy.requirements import Evidence, Outcome
+from obeya.policy.rules import RequiredDescription
+from obeya.transitions.requests import comment_required
 from tests.offenders import every_case
 
 REFUSED = {
@@ -178,3 +182,16 @@ SHOWN = ["a", ".", "0", "日本", "🚀", "<!-- a --> b", "[a]: https://example.
 def test_a_text_in_which_nothing_can_be_seen_is_blank() -> None:
     assert [text for text in BLANK if not is_blank(text)] == []
     assert [text for text in SHOWN if is_blank(text)] == []
+
+
+def test_a_blank_text_is_neither_a_description_nor_a_required_reason() -> None:
+    with every_case() as case:
+        for text in BLANK:
+            with case(repr(text)):
+                evidence = Evidence(version=1, description=text)
+                outcome = RequiredDescription().check(evidence, None, {})
+                assert outcome.outcome is Outcome.MISSING
+                with pytest.raises(InvalidInput, match="required"):
+                    names.required_reason(text, to="waive a requirement")
+                with pytest.raises(InvalidInput, match="required"):
+                    comment_required(text)

@@ -107,6 +107,7 @@ def test_a_model_can_have_any_valid_name(registry: ModelRegistry, name: str) -> 
     assert len(registry.get_transitions(name)) == 2
 
 
+@pytest.mark.filterwarnings("ignore::obeya.look_alikes.new_names.SimilarNameWarning")
 def test_names_that_differ_in_case_are_two_models(registry: ModelRegistry) -> None:
     names = "resnet", "ResNet"
     made = [registry.register_model(name, allow_similar=True) for name in names]

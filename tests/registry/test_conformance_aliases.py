@@ -126,12 +126,13 @@ def test_in_the_open_workflow_nothing_is_governed_until_configured(
     assert aliases(registry) == {"champion": 1}
 
 
+@pytest.mark.filterwarnings("ignore::obeya.look_alikes.new_names.SimilarNameWarning")
 @pytest.mark.parametrize("workflow", [OPEN])
 def test_an_alias_from_before_can_be_corrected_or_deleted(
     registry: ModelRegistry, workflow: Workflow
 ) -> None:
     for alias in ("champion", "Champion"):
-        registry.set_alias(NAME, alias, 4)
+        registry.set_alias(NAME, alias, 4, allow_similar=True)
     registry.set_governed_alias(GovernedAlias("champion"), NAME)
     registry.delete_alias(NAME, "Champion")
     registry.set_alias(NAME, "champion", 4)

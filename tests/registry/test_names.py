@@ -11,7 +11,6 @@ import pytest
 
 from boards import models
 from boards.access.actors import Actor
-from boards.queries.verification.rows_verification import differing_rows
 from boards.registry.accounts.tokens import create_token
 from boards.registry.accounts.users import create_user
 from boards.registry.catalog.catalog import rename_model
@@ -29,6 +28,7 @@ from obeya.records import Channel
 from obeya.stages import Stage
 from obeya.tokens import Scope
 from obeya.webhooks.endpoints import Subscription, Target
+from tests.differing_rows import differing_rows
 from tests.offenders import every_case
 
 pytestmark = pytest.mark.both_engines
@@ -99,7 +99,7 @@ def test_an_import_accepts_similar_names_and_reports_them(
         "The alias “NEW” is similar to “new”.",
         "The tag key “K” is similar to “k”.",
     )
-    assert list(differing_rows()) == []
+    assert differing_rows() == []
 
 
 def test_names_that_existed_before_the_rule_keep_working(registry: DatabaseRegistry) -> None:

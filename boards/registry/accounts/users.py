@@ -18,10 +18,10 @@ from boards.access.permissions import GROUPS, Permission
 from boards.models import OneTimeLink, User
 from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
 from boards.queries.facts.credential_digests import link_digest
-from boards.registry.commit import ChainWrite, similar_to, writing_site
+from boards.registry.commit import ChainWrite, writing_site
 from obeya.audit.chain import SYSTEM_ACTOR, timestamp
 from obeya.errors import AlreadyExists, InvalidInput
-from obeya.look_alikes.new_names import NameKind, NewNames
+from obeya.look_alikes.new_names import NameKind, NewNames, similar_to
 from obeya.records import Action, Channel
 
 ADMINISTRATOR = "administrator"

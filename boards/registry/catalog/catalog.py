@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
-from boards.registry.commit import similar_to, writing_model
+from boards.registry.commit import writing_model
 from boards.registry.transitions.alerts import clear_andons
 from boards.registry.transitions.aliases import point_alias, update_aliases
 from boards.registry.transitions.champion import update_champion
@@ -17,6 +17,7 @@ from boards.registry.transitions.open_requests import settle_requests, withdraw_
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.look_alikes.keys import stored_key
+from obeya.look_alikes.new_names import similar_to
 from obeya.records import Action
 from obeya.stages import Stage, workflow_named
 

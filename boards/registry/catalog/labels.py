@@ -10,13 +10,13 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission, permission_for_transition
 from boards.queries.facts.evidence import workflow_of
 from boards.queries.facts.governed_aliases import governed_aliases, last_entered
-from boards.registry.commit import ModelWrite, similar_to, writing_model
+from boards.registry.commit import ModelWrite, writing_model
 from boards.registry.transitions.aliases import point_alias
 from obeya import names
 from obeya.aliases.governed import AliasMode
 from obeya.aliases.rules import AliasFacts, check_delete, check_set
 from obeya.errors import NotFound
-from obeya.look_alikes.new_names import NameKind, NewNames
+from obeya.look_alikes.new_names import NameKind, NewNames, similar_to
 from obeya.records import Action
 from obeya.stages import Stage
 

@@ -10,10 +10,10 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.queries.facts.records import metric_records
 from boards.registry.catalog import metric_rows
-from boards.registry.commit import similar_to, writing_model, writing_site
+from boards.registry.commit import writing_model, writing_site
 from obeya import names
 from obeya.errors import InvalidInput
-from obeya.look_alikes.new_names import NameKind, NewNames
+from obeya.look_alikes.new_names import NameKind, NewNames, similar_to
 from obeya.metrics import MetricDefinition, metric_document
 from obeya.records import Action
 from obeya.values import MetricValues, as_metrics

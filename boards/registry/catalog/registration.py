@@ -16,11 +16,11 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.registry.catalog import metric_rows
 from boards.registry.catalog.labels import tag_keys
-from boards.registry.commit import ModelWrite, similar_to, writing_new_or_present_model
+from boards.registry.commit import ModelWrite, writing_new_or_present_model
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
 from obeya.look_alikes.keys import stored_keys
-from obeya.look_alikes.new_names import NameKind, NewNames
+from obeya.look_alikes.new_names import NameKind, NewNames, similar_to
 from obeya.metrics import Metric, metric_document
 from obeya.records import Action, VersionDraft
 from obeya.stages import Stage

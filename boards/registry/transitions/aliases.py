@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 
 from boards import models
 from boards.queries.facts.governed_aliases import governed_aliases, last_entered
-from boards.registry.commit import ModelWrite, similar_to
+from boards.registry.commit import ModelWrite
 from obeya.aliases.rules import aliases_after_move
+from obeya.look_alikes.new_names import similar_to
 from obeya.records import Action
 from obeya.stages import Stage
 
