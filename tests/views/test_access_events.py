@@ -29,7 +29,8 @@ from boards.registry.accounts.users import (
     record_user_change,
     set_password,
 )
-from boards.registry.artifacts.artifacts import set_artifact, store_blob, store_run_file
+from boards.registry.artifacts.artifacts import set_artifact, store_blob
+from boards.registry.artifacts.run_files import store_run_file
 from boards.registry.database import DatabaseRegistry
 from obeya.artifacts.manifest import FileEntry
 from obeya.records import Channel
