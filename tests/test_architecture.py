@@ -70,8 +70,8 @@ EXCEPTIONS = {
     "registry_site/cli/doctor.py _database": "asks SQLite by PRAGMA, which changes nothing",
     "registry_site/sessions.py save": "catches what a write of Django's sessions raises",
     "registry_site/sessions.py delete": "catches what a write of Django's sessions raises",
-    "boards/webhooks/new_work.py _data_version": "asks SQLite by PRAGMA, which changes nothing",
-    "boards/webhooks/new_work.py _listen": "listens to a channel of PostgreSQL",
+    "boards/worker/new_work.py _data_version": "asks SQLite by PRAGMA, which changes nothing",
+    "boards/worker/new_work.py _listen": "listens to a channel of PostgreSQL",
 }
 
 

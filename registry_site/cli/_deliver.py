@@ -28,7 +28,7 @@ def deliver(site: str, *, parent: int | None = None) -> None:
     lease expires.
     """
     from boards.registry.artifacts.inspection import keep_inspecting
-    from boards.webhooks.worker import Worker
+    from boards.worker.worker import Worker
 
     worker, stopping = Worker(site=site), threading.Event()
     thread = threading.Thread(target=worker.run, daemon=True)

@@ -24,7 +24,7 @@ from boards.registry.accounts.sign_ins import (
 from boards.registry.accounts.token_addresses import forget_token_addresses, record_token_use
 from boards.registry.accounts.tokens import create_token, revoke_token
 from boards.registry.accounts.users import create_user
-from boards.webhooks.worker import CHORES_EVERY, do_chores
+from boards.worker.chores import CHORES_EVERY, do_chores
 from obeya.records import Channel
 from tests.offenders import every_case
 

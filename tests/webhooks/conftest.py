@@ -16,7 +16,7 @@ from boards.models import User
 from boards.registry.accounts.users import create_user
 from boards.registry.database import DatabaseRegistry
 from boards.registry.webhooks.endpoints import create_webhook
-from boards.webhooks import worker
+from boards.webhooks import delivering
 from obeya.records import Channel
 from obeya.webhooks.endpoints import Subscription, Target
 from tests.webhooks.receivers import Receiver, receiving
@@ -70,6 +70,6 @@ def receiver() -> Iterator[Receiver]:
 
 def work() -> int:
     """Send all due deliveries as a worker does, one by one; return the number of attempts."""
-    leased = worker.lease(100)
-    worker.record([worker.send(each, site=SITE) for each in leased])
+    leased = delivering.lease(100)
+    delivering.record([delivering.send(each, site=SITE) for each in leased])
     return len(leased)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from boards.access.actors import SYSTEM
 from boards.models import Delivery, DeliveryAttempt, Webhook, WebhookMessage
 from boards.registry.webhooks.deliveries import replay
-from boards.webhooks.worker import Worker
+from boards.worker.worker import Worker
 from obeya.webhooks.endpoints import Target
 from tests.offenders import every_case
 from tests.webhooks.conftest import SITE, Make, work

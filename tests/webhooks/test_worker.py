@@ -24,9 +24,9 @@ from boards.registry.webhooks.deliveries import (
     next_due,
     record_attempts,
 )
-from boards.webhooks import http_post, worker
-from boards.webhooks.new_work import watch
-from boards.webhooks.worker import Worker
+from boards.webhooks import delivering, http_post
+from boards.worker.new_work import watch
+from boards.worker.worker import Worker
 from tests.webhooks.conftest import SITE, Make
 from tests.webhooks.receivers import Receiver, raw_server
 
@@ -146,7 +146,7 @@ def test_what_cannot_be_stored_of_an_attempt_is_left_out_with_the_reason(
         Attempt(leased=each, outcome=Outcome(milliseconds=5, status_code=204), made_at=now)
         for each in others
     ]
-    worker.record(attempts)
+    delivering.record(attempts)
     delivered = Delivery.objects.filter(status="delivered").values_list("pk", flat=True)
     assert set(delivered) == {first.pk, *(each.pk for each in others)}
     stored = DeliveryAttempt.objects.get(delivery=first.pk)
