@@ -77,12 +77,12 @@ class Action(StrEnum):
     GROUP_ADOPTED = "group.adopted"
     TOKEN_CREATED = "api_token.created"  # noqa: S105 - the name of an action
     TOKEN_REVOKED = "api_token.revoked"  # noqa: S105 - the name of an action
-    TOKEN_USED_ELSEWHERE = "api_token.used_from_new_address"  # noqa: S105 - the name of an action
+    TOKEN_USED_FROM_NEW_ADDRESS = "api_token.used_from_new_address"  # noqa: S105 - the name of an action
     USER_LINK_MADE = "user.link_made"
     USER_LINK_USED = "user.link_used"
     SIGNED_IN = "user.signed_in"
     SIGN_IN_FAILED = "user.sign_in_failed"
-    SIGN_INS_FAILED = "user.sign_ins_failed"
+    FAILED_SIGN_INS_COUNTED = "user.sign_ins_failed"
     WEBHOOK_CREATED = "webhook.created"
     WEBHOOK_CHANGED = "webhook.changed"
     WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"  # noqa: S105 - the name of an action
@@ -152,12 +152,12 @@ _SENTENCES = {
     Action.GROUP_ADOPTED: "recorded the permissions of a group",
     Action.TOKEN_CREATED: "created an API token",
     Action.TOKEN_REVOKED: "revoked an API token",
-    Action.TOKEN_USED_ELSEWHERE: "used an API token from a new address",
+    Action.TOKEN_USED_FROM_NEW_ADDRESS: "used an API token from a new address",
     Action.USER_LINK_MADE: "created a sign-in link",
     Action.USER_LINK_USED: "used a sign-in link",
     Action.SIGNED_IN: "signed in",
     Action.SIGN_IN_FAILED: "refused a sign-in",
-    Action.SIGN_INS_FAILED: "counted failed sign-ins",
+    Action.FAILED_SIGN_INS_COUNTED: "counted failed sign-ins",
     Action.WEBHOOK_CREATED: "created a webhook endpoint",
     Action.WEBHOOK_CHANGED: "changed a webhook endpoint",
     Action.WEBHOOK_SECRET_ROTATED: "rotated the secret of a webhook endpoint",

@@ -17,7 +17,7 @@ from boards import models
 from tests.accessible_names import wrongly_named
 from tests.every_route import MODEL, address_of, fill_registry, routes
 from tests.offenders import every_case
-from tests.text_direction import not_isolated
+from tests.text_direction import not_isolated, with_tags
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 
@@ -69,6 +69,7 @@ def test_every_page_and_every_readable_address_of_the_api_opens(token: str) -> N
                     if answer.headers["Content-Type"].startswith("text/html"):
                         assert wrongly_named(answer.getvalue().decode()) == []
                         assert not_isolated(answer.getvalue().decode()) == []
+                        assert with_tags(answer.getvalue().decode()) == []
     # Paths that only accept a form are the exception.
     assert statuses[200] > 2 * statuses[302] + statuses[405]
 

@@ -23,6 +23,6 @@ def after_answer(request: HttpRequest, write: Callable[[], object]) -> None:
         try:
             write()
         except Exception:
-            logger.exception("An access event was not written.")
+            logger.exception("Work after the answer failed.")
 
     request.close = close_and_write  # type: ignore[method-assign]

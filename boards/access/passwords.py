@@ -26,7 +26,7 @@ _NICE = 10
 
 
 class HashingSlots:
-    """Places for a number of threads, and for a number of threads that wait for one."""
+    """Limits how many threads compute a hash, and how many wait."""
 
     def __init__(self, running: int, waiting: int, seconds: float) -> None:
         self._seconds = seconds
@@ -36,12 +36,12 @@ class HashingSlots:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Wait for a place, and hold it inside. A thread that holds one already uses it.
+        """Wait for a slot, and hold it inside. A thread that already has one uses it.
 
         Raises:
-            TooManyRequests: too many threads wait already, or no place became free in time.
+            TooManyRequests: too many threads wait already, or no slot became free in time.
         """
-        if getattr(self._of_thread, "has_place", False):
+        if getattr(self._of_thread, "has_slot", False):
             yield
             return
         if not self._admitted.acquire(blocking=False):
@@ -51,11 +51,11 @@ class HashingSlots:
             seconds = 0.0 if transaction.get_connection().in_atomic_block else self._seconds
             if not self._running.acquire(timeout=seconds):
                 raise self._busy()
-            self._of_thread.has_place = True
+            self._of_thread.has_slot = True
             try:
                 yield
             finally:
-                self._of_thread.has_place = False
+                self._of_thread.has_slot = False
                 self._running.release()
         finally:
             self._admitted.release()
@@ -71,7 +71,7 @@ _SLOTS = HashingSlots(RUNNING_MAX, WAITING_MAX, WAIT_SECONDS)
 
 
 def hashing_slot() -> AbstractContextManager[None]:
-    """Wait for a place to compute hashes, and hold it inside. Raises `TooManyRequests`."""
+    """Wait for a slot to compute hashes, and hold it inside. Raises `TooManyRequests`."""
     return _SLOTS.slot()
 
 

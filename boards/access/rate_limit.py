@@ -19,7 +19,7 @@ from boards.models import ApiToken
 from obeya.errors import TooManyRequests
 
 BURST_SECONDS = 5
-"""After a pause, a client can send the requests of this time without waiting."""
+"""After a pause, a client can send a burst of up to this many seconds of requests."""
 
 _BUCKETS_MAX = 10_000
 

@@ -19,6 +19,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name="onetimelink",
+            options={"default_permissions": (), "verbose_name": "sign-in link"},
+        ),
         migrations.AddField(
             model_name="blobupload",
             name="models_digest",

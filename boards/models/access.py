@@ -63,6 +63,7 @@ class OneTimeLink(models.Model):
 
     class Meta:
         default_permissions = ()
+        verbose_name = "sign-in link"
 
     def __str__(self) -> str:
         return f"Sign-in link for {self.user_id}"

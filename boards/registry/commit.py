@@ -128,7 +128,7 @@ class ChainWrite:
     def check_name(self, known: NewNames, name: str, *, allow_similar: bool = False) -> list[str]:
         """Check a new name and return the names that it is similar to.
 
-        Similar names are always allowed to MLflow's clients and imports, which cannot ask. The
+        Similar names are always allowed to MLflow's clients and imports, which cannot pass it. The
         server log has a warning about each, and the actor's `similar_names` a sentence.
 
         Raises:

@@ -29,8 +29,8 @@ KEPT_FOR = timedelta(days=7)
 SWEPT_AT_ONCE = 100
 SERVER_ERROR = 500
 
-# Refusals of a request that changed nothing: a repeated request is examined again, because the
-# permission is no longer the same.
+# These requests changed nothing. A repeat is examined again: its token or the data can be
+# different.
 _NOT_STORED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 

@@ -137,6 +137,15 @@ def sentence(text: object) -> SafeString:
     )
 
 
+@register.filter(is_safe=True)
+def isolated(text: object) -> str:
+    """Return the text of a title, in which `sentence` would show its elements as text.
+
+    Characters isolate the right-to-left names instead.
+    """
+    return _RIGHT_TO_LEFT.sub("\u2068\\1\u2069", str(text))
+
+
 @register.filter
 def breakable(name: str) -> SafeString:
     """Return a name like `bdi`, which can break after underscores and hyphens, not inside words."""

@@ -17,7 +17,7 @@ from obeya.cli.moves import approve, check, promote, request, rollback, transiti
 from obeya.cli.policy import policy
 from obeya.cli.server import JoiningGroup
 from obeya.cli.versions import compare, history, list_, log_metrics, register, show
-from obeya.errors import RegistryError
+from obeya.errors import RegistryError, SimilarName
 
 # The options whose values the server names by a field.
 _OPTIONS = {"to_stage": "--stage", "to_version": "--to-version"}
@@ -28,7 +28,10 @@ class Refused(click.ClickException):
 
     def __init__(self, error: RegistryError) -> None:
         option = _OPTIONS.get(getattr(error, "field", None) or "")
-        super().__init__(f"{error} Option: {option}." if option else str(error))
+        sentence = f"{error} Option: {option}." if option else str(error)
+        if isinstance(error, SimilarName):
+            sentence += " To use the new name anyway, add --allow-similar."
+        super().__init__(sentence)
         self.exit_code = error.exit_status  # type: ignore[misc]  # click reads the instance's
 
 

@@ -60,6 +60,8 @@ def problem_document(error: RegistryError, *, status: int | None = None) -> dict
     document |= {name: stated for name in _EXTRA if (stated := getattr(error, name, None))}
     if isinstance(error, FilterError):
         document["position"] = error.position
+    if isinstance(error, SimilarName):
+        document["override"] = "allow_similar"
     if isinstance(error, Conflict):
         document["stage"] = error.stage.value if error.stage else None
         document["revision"] = error.revision

@@ -147,7 +147,7 @@ def _refused(kind: NameKind, name: str, existing: str) -> SimilarName:
     contains = f" It contains {described(odd)}." if odd else ""
     return SimilarName(
         f"The {kind.noun} “{name[:64]}” looks like the existing “{existing[:64]}”.{contains} Use "
-        "the existing one, or allow similar names (allow_similar).",
+        "the existing one.",
         field=kind.field,
         existing=existing,
     )

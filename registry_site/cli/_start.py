@@ -176,7 +176,7 @@ def _first_sign_in(port: int) -> list[str]:
         ]
     return [
         "",
-        f"No account has a password yet. Sign in as {account.username} with this one-time link:",
+        f"No account has a password yet. Sign in as {account.username} with this sign-in link:",
         address(port, one_time_link_path(account, actor=SYSTEM)),
     ]
 

@@ -43,11 +43,12 @@ def verify(heads: tuple[ChainHead, ...] = (), **options: Any) -> None:
         click.echo(f"The result was not stored for the audit page: {error}", err=True)
     if report.partial:
         click.echo(
-            f"{several(report.partial, 'row')} not fully covered: their events were written before "
-            "Obeya recorded every column."
+            f"{several(report.partial, 'row')} could be compared only in part: "
+            f"{'its' if report.partial == 1 else 'their'} events do not state every column."
         )
     if report.erased:
-        click.echo(f"{several(report.erased, 'text')} erased; the log has the digests.")
+        verb, digests = ("was", "its digest") if report.erased == 1 else ("were", "their digests")
+        click.echo(f"{several(report.erased, 'text')} {verb} erased; the log still has {digests}.")
     conclude(
         report.chains,
         report.events,

@@ -44,7 +44,8 @@ def test_a_similar_name_is_a_problem_with_the_existing_one_unless_allowed(api: P
     api.post("/models/model/versions")
     document = problem(api.post("/models/MODEL/versions"), 409, "similar_name")
     assert (document["existing"], document["field"]) == ("model", "name")
-    made = api.post("/models/MODEL/versions", {"allow_similar": True})
+    assert document["detail"].endswith(" Use the existing one.")
+    made = api.post("/models/MODEL/versions", {document["override"]: True})
     assert made.status_code == 201
     said = "The model name “MODEL” is similar to “model”."
     assert json.loads(made["Obeya-Similar-Names"]) == [said]

@@ -90,7 +90,9 @@ def test_similar_names_are_refused_allowed_warned_about_and_imported(
     obeya("register", "churn1", "--metric", "auc=1")
     refused = obeya("register", "CHURN1")
     assert refused.exit_code == 4
-    assert "looks like the existing “churn1”" in refused.output
+    assert "looks like the existing “churn1”. Use the existing one. " in refused.output
+    assert "add --allow-similar" in refused.output
+    assert "allow_similar" not in refused.output
     assert obeya("register", "CHURN1", "--allow-similar").exit_code == 0
     warned = obeya("register", "churnl")
     assert warned.exit_code == 0

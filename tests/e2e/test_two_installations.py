@@ -14,7 +14,7 @@ from tests.packaging.commands import Served
 
 @pytest.fixture
 def links(tmp_path: Path) -> Iterator[list[str]]:
-    """Start two servers with separate data; return the one-time link of each administrator."""
+    """Start two servers with separate data; return the sign-in link of each administrator."""
     with ExitStack() as running:
         servers = []
         for name in ("one", "two"):

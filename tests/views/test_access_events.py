@@ -120,9 +120,8 @@ def test_a_sign_in_succeeds_if_its_event_cannot_be_written(
         me = Client().get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
         assert me.status_code == 200
     assert events() == []
-    assert [record.message for record in caplog.records if "access event" in record.message] == [
-        "An access event was not written."
-    ] * 3
+    failed = "Work after the answer failed."
+    assert [record.message for record in caplog.records].count(failed) == 3
     # It was not taken for recorded: the next use is.
     Client().get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
     assert [action for action, *_ in events()] == ["api_token.used_from_new_address"]

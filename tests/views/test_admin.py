@@ -331,6 +331,15 @@ def test_a_name_that_is_taken_is_an_error_of_its_field(
     assert User.objects.filter(username__iexact=name).count() == 1
 
 
+def test_a_similar_name_of_an_account_is_refused_without_an_override(
+    alice: User, victor: User, client_of: ClientOf
+) -> None:
+    form = {"username": "v\u0456ctor", "usable_password": "false"}
+    answer = client_of(alice).post("/admin/boards/user/add/", form)
+    assert "BYELORUSSIAN-UKRAINIAN I (character 2). Use the existing one.<" in text_of(answer)
+    assert "allow" not in text_of(answer)
+
+
 @pytest.mark.parametrize("name", ["system", "SYSTEM"])
 def test_no_account_takes_the_name_of_the_registry_itself(
     name: str, alice: User, victor: User, client_of: ClientOf

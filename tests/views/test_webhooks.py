@@ -60,7 +60,7 @@ def test_a_similar_name_can_be_allowed_after_the_refusal(admin: Client, address:
     assert "Allow a similar name" not in text_of(admin.get(LIST))
     refused = admin.post(LIST, FORM | {"name": "CI"})
     assert refused.status_code == 409
-    assert "looks like the existing “ci”" in text_of(refused)
+    assert "looks like the existing “ci”. Use the existing one.<" in text_of(refused)
     assert "Allow a similar name" in text_of(refused)
     admin.post(LIST, FORM | {"name": "CI", "allow_similar": "on"})
     assert Webhook.objects.count() == 2

@@ -32,7 +32,7 @@ DETAILS_MAX = 60
 # A phrase that ends so is followed by the name of the model or version without a preposition.
 _OBJECTS = ("the model", "the version", "in a rollback")
 # These are about an account, whose name follows the phrase.
-_FOR_ACCOUNT = (Action.USER_LINK_MADE, Action.SIGN_IN_FAILED, Action.SIGN_INS_FAILED)
+_FOR_ACCOUNT = (Action.USER_LINK_MADE, Action.SIGN_IN_FAILED, Action.FAILED_SIGN_INS_COUNTED)
 _IN_STAGE = (Action.VERSION_REGISTERED, Action.WIP_LIMIT_SET, Action.WIP_LIMIT_REMOVED)
 
 Versions = Mapping[tuple[uuid.UUID, int], models.ModelVersion]

@@ -48,7 +48,7 @@ UNCOVERED: Mapping[type[Model], Mapping[str, str]] = {
     },
     models.OneTimeLink: {
         "created_at": "repeats the time of the event",
-        "used_at": "a used link works no more; only links that still work are compared",
+        "used_at": "a used link no longer works; only links that still work are compared",
     },
     models.ApiToken: {"last_used_at": "the last use, written at most once a minute"},
     models.IdempotentRequest: {ALL: "answers to repeated requests, deleted after a week"},

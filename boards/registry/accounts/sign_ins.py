@@ -103,5 +103,5 @@ def _end(write: ChainWrite, rows: list[FailedSignIns]) -> None:
     for row in rows:
         who = {"user": row.subject} if row.is_account else {"user": None, "address": row.subject}
         write.set_time(row.ends_at)
-        write.record(Action.SIGN_INS_FAILED, data={**who, "failures": row.count})
+        write.record(Action.FAILED_SIGN_INS_COUNTED, data={**who, "failures": row.count})
     FailedSignIns.objects.filter(pk__in=[row.pk for row in rows]).delete()

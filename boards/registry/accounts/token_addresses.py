@@ -31,7 +31,7 @@ def record_token_use(*, token: ApiToken, address: str, channel: Channel, at: dat
             pk__in=list(newest[ADDRESSES_MAX:].values_list("pk", flat=True))
         ).delete()
         write.record(
-            Action.TOKEN_USED_ELSEWHERE,
+            Action.TOKEN_USED_FROM_NEW_ADDRESS,
             data={"token": str(token.uid), "address": hashes[0]},
             texts={"name": token.name},
         )

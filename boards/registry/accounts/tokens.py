@@ -189,11 +189,15 @@ def _note_use(row: ApiToken, at: datetime) -> None:
 
 @contextmanager
 def _without_waiting() -> Iterator[None]:
-    """Let a statement fail, instead of waiting for another writer, which SQLite has one of."""
+    """Let a statement fail immediately if another process writes to the SQLite database.
+
+    SQLite would wait for that process, and the request with it.
+    """
     if connection.vendor != "sqlite":
         yield
         return
-    # Not by a cursor of Django, which would count these as statements of the request.
+    # In a transaction, Django's cursor refuses statements after an error, so it could not restore
+    # the timeout.
     raw = connection.connection
     (timeout,) = raw.execute("PRAGMA busy_timeout").fetchone()
     raw.execute("PRAGMA busy_timeout = 0")

@@ -206,7 +206,7 @@ def named_content(entries: Sequence[FileEntry], *, actor: Actor) -> NamedContent
     missing = next((entry for entry in entries if entry.sha256 not in blobs), None)
     if missing is not None:
         raise NotFound(
-            f"The content of {missing.path} (SHA-256 {missing.sha256}) is not stored or damaged. "
+            f"The content of {missing.path} (SHA-256 {missing.sha256}) is missing or damaged. "
             "Upload it first.",
             what="blob",
         )

@@ -115,11 +115,10 @@ def report_live_metric(
         )
         if report.guardrail and report.guardrail.auto_rollback:
             actor.require(Permission.PROMOTE, name)
-        _, is_new = models.LiveValue.objects.update_or_create(
+        write.check_name(_live_metrics(write.model), metric)
+        models.LiveValue.objects.update_or_create(
             version=row, metric=metric, defaults={"value": value, "reported_at": write.at}
         )
-        if is_new:
-            write.check_name(_live_metrics(write.model, row), metric)
         if report.guardrail is None:
             return report
         if not report.breached:
@@ -158,18 +157,12 @@ def _live_version(write: ModelWrite, version: int | None) -> models.ModelVersion
     return row
 
 
-def _live_metrics(
-    model: models.RegisteredModel, version: models.ModelVersion | None = None
-) -> NewNames:
-    """Return the check of new names of live metrics.
-
-    Those in use in the model, by other versions than `version`, are not refused.
-    """
+def _live_metrics(model: models.RegisteredModel) -> NewNames:
+    """Return the check of names of live metrics; those in use in the model are not refused."""
 
     def is_in_use(metric: str) -> bool:
         guarded = models.Guardrail.objects.filter(model=model, metric=metric)
         reported = models.LiveValue.objects.filter(version__model=model, metric=metric)
-        reported = reported.exclude(version=version)
         return guarded.exists() or reported.exists()
 
     return NewNames(NameKind.METRIC, is_in_use=is_in_use)

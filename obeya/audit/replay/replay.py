@@ -71,11 +71,11 @@ EFFECTS: Mapping[Action, tuple[Effect, ...]] = {
 WITHOUT_ROWS: Mapping[Action, str] = {
     Action.ARTIFACT_DOWNLOADED: "reads only",
     Action.RUN_FILE_DOWNLOADED: "reads only",
-    Action.TOKEN_USED_ELSEWHERE: "only the latest addresses of a token are stored",
-    Action.USER_LINK_USED: "a used link works no more; only links that still work are compared",
+    Action.TOKEN_USED_FROM_NEW_ADDRESS: "only the latest addresses of a token are stored",
+    Action.USER_LINK_USED: "a used link no longer works; only links that still work are compared",
     Action.SIGNED_IN: "the session ends without an event",
     Action.SIGN_IN_FAILED: "refused",
-    Action.SIGN_INS_FAILED: "refused",
+    Action.FAILED_SIGN_INS_COUNTED: "refused",
     Action.RUN_FILE_STORED: "files of runs that were stored by earlier versions have no events",
     Action.RUN_FILE_DELETED: "files of runs that were stored by earlier versions have no events",
 }
