@@ -88,7 +88,9 @@ def send_file(
 
     With OBEYA_RECORD_DOWNLOADS, each response with content is an event.
     """
-    response = file_response(request, file, mark_damaged)
+    response = file_response(
+        request, file, lambda found: mark_damaged(found=found, at=timezone.now())
+    )
     has_content = response.status_code in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)
     if settings.OBEYA_RECORD_DOWNLOADS and has_content and request.method != "HEAD":
         size, at = int(response["Content-Length"]), timezone.now()

@@ -15,8 +15,8 @@ from obeya.tokens import Grant
 
 
 @dataclass(frozen=True, slots=True)
-class PassedCheck:
-    """A permission check that an actor passed: one of `permissions`, for `model`.
+class PassedPermission:
+    """What an actor needed and has: one of `permissions`, for `model`.
 
     `model` None is the whole registry or, if `anywhere`, no model in particular.
     """
@@ -26,7 +26,7 @@ class PassedCheck:
     anywhere: bool = False
 
     def to_document(self) -> dict[str, Any]:
-        """Return the check as JSON."""
+        """Return it as JSON."""
         return {
             "permissions": list(self.permissions),
             "model": self.model,
@@ -34,8 +34,8 @@ class PassedCheck:
         }
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> PassedCheck:
-        """Return the check that was written as JSON."""
+    def from_document(cls, document: dict[str, Any]) -> PassedPermission:
+        """Return what was written as JSON."""
         permissions = tuple(map(Permission, document["permissions"]))
         return cls(permissions, document["model"], document["anywhere"])
 
@@ -47,7 +47,7 @@ class Actor:
     `user` None is the registry itself. `grant` is what the token of the request allows, None for a
     request without a token: an actor is allowed what both the account and the grant allow.
     `similar_names` gets a sentence for each new name of this actor that is similar to another one.
-    `passed` collects the permission checks that the actor passes, unless it is None.
+    `passed_permissions` collects what the actor needed and has, unless it is None.
     """
 
     user: User | None
@@ -55,7 +55,9 @@ class Actor:
     _: KW_ONLY
     grant: Grant | None = None
     similar_names: list[str] = field(default_factory=list, compare=False)
-    passed: list[PassedCheck] | None = field(default=None, compare=False, repr=False)
+    passed_permissions: list[PassedPermission] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     @property
     def uid(self) -> str:
@@ -89,7 +91,7 @@ class Actor:
                 scope.
         """
         self._require_some((permission,))
-        self._note(PassedCheck((permission,), anywhere=True))
+        self._note(PassedPermission((permission,), anywhere=True))
 
     def require(self, permission: Permission, model: str | None) -> None:
         """Check that the actor has the permission for a model, or (None) for the whole registry.
@@ -114,14 +116,14 @@ class Actor:
             raise NotAllowed(
                 f"This token has no access to {what}.", permission=permissions[0].value
             )
-        self._note(PassedCheck(permissions, model))
+        self._note(PassedPermission(permissions, model))
 
-    def require_again(self, check: PassedCheck) -> None:
-        """Check what an actor passed before. Raises `NotAllowed` like the first check."""
-        if check.anywhere:
-            self._require_some(check.permissions)
+    def require_again(self, passed: PassedPermission) -> None:
+        """Require what an actor needed before. Raises `NotAllowed` like the first time."""
+        if passed.anywhere:
+            self._require_some(passed.permissions)
         else:
-            self.require_one(check.permissions, check.model)
+            self.require_one(passed.permissions, passed.model)
 
     def _require_some(self, permissions: tuple[Permission, ...]) -> None:
         if any(map(self.may, permissions)):
@@ -135,9 +137,10 @@ class Actor:
             permission=first.value,
         )
 
-    def _note(self, check: PassedCheck) -> None:
-        if self.passed is not None and check not in self.passed:
-            self.passed.append(check)
+    def _note(self, passed: PassedPermission) -> None:
+        found = self.passed_permissions
+        if found is not None and passed not in found:
+            found.append(passed)
 
 
 def display_name(user: User | str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -20,11 +20,9 @@ from django.views.decorators.http import require_safe
 from ninja.security.base import AuthBase
 
 from boards.access.actors import Actor
-from boards.access.rate_limit import limit_requests
-from boards.access_events import note_token_use
 from boards.api.problems import plain_problem, problem
+from boards.bearer import View, bearer_actor, open_to_all
 from boards.models import ApiToken, User
-from boards.registry.accounts.tokens import Bearer, use_token
 from boards.registry.idempotency import Answer, answer_once
 from obeya.documents.problems import SIMILAR_NAMES
 from obeya.errors import InvalidInput, NotSignedIn, RegistryError
@@ -35,8 +33,6 @@ REPLAYED = "Idempotent-Replayed"
 _KEPT_HEADERS = ("Cache-Control", "Content-Type", "ETag", "Location", SIMILAR_NAMES)
 # Proxies refuse headers that are much longer.
 _SIMILAR_NAMES_MAX = 4_000
-
-View = Callable[..., HttpResponseBase]
 
 
 class ApiRequest(HttpRequest):
@@ -68,25 +64,11 @@ def guard(
     guarded = []
     for pattern in patterns:
         if pattern.name in public:
-            view = _open(pattern.callback)
+            view = open_to_all(require_safe(pattern.callback), refused=problem)
         else:
             view = _guarded(pattern.callback, is_streaming=pattern.name in streaming)
         guarded.append(URLPattern(pattern.pattern, view, pattern.default_args, pattern.name))
     return guarded
-
-
-def _open(view: View) -> View:
-    @login_not_required
-    @require_safe
-    @wraps(view)
-    def answer(request: HttpRequest, /, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        try:
-            limit_requests(request, None)
-        except RegistryError as error:
-            return problem(error)
-        return view(request, *args, **kwargs)
-
-    return answer
 
 
 def _guarded(view: View, *, is_streaming: bool) -> View:
@@ -110,7 +92,6 @@ def _guarded(view: View, *, is_streaming: bool) -> View:
             return _answered(view, request, *args, **kwargs)
         try:
             given = answer_once(
-                user=request.user,
                 actor=request.actor,
                 key=key,
                 fingerprint=_fingerprint(request),
@@ -141,26 +122,18 @@ def _answered(view: View, request: ApiRequest, /, *args: Any, **kwargs: Any) -> 
 
 
 def _sign_in(request: ApiRequest) -> None:
-    """Authenticate the bearer of a valid token; sessions and their cookies are ignored."""
-    try:
-        bearer = _bearer(request)
-    except NotSignedIn:
-        limit_requests(request, None)
-        raise
-    limit_requests(request, bearer.token)
-    note_token_use(request, bearer.token, Channel.API)
-    request.user, request.token = bearer.user, bearer.token
-    request.actor = Actor(bearer.user, Channel.API, grant=bearer.grant)
+    """Authenticate the bearer of a valid token."""
+    request.actor, request.token = bearer_actor(
+        request, token_text=_token_text, channel=Channel.API
+    )
+    request.user = request.token.user
 
 
-def _bearer(request: HttpRequest) -> Bearer:
+def _token_text(request: HttpRequest) -> str:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         raise NotSignedIn("Send an API token in the header: Authorization: Bearer obeya_…")
-    bearer = use_token(text=text.strip(), at=timezone.now())
-    if bearer is None:
-        raise NotSignedIn("This token is invalid, expired or revoked.")
-    return bearer
+    return text.strip()
 
 
 def _idempotency_key(request: HttpRequest) -> str:

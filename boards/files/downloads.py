@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
 from http import HTTPStatus
-from typing import Protocol
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from django.utils.http import parse_etags
 
 from boards.files.stored_content import DamagedContent, StoredContent
@@ -25,11 +22,7 @@ _UNSAFE = re.compile(r"[^\w.-]", re.ASCII)
 logger = logging.getLogger(__name__)
 
 
-class NoteDamage(Protocol):
-    """What is done with damage that a read noticed."""
-
-    def __call__(self, *, found: DamagedContent, at: datetime) -> None:
-        """Store the damage."""
+NoteDamage = Callable[[DamagedContent], None]
 
 
 def file_response(
@@ -122,7 +115,7 @@ def _opened(file: ArtifactFile, note_damage: NoteDamage) -> Iterator[StoredConte
     except DamagedContent as found:
         if found.damage is not file.damage:
             try:
-                note_damage(found=found, at=timezone.now())
+                note_damage(found)
             except Exception:
                 # The next read notices it too.
                 logger.exception("The damage could not be stored.")

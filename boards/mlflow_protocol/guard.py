@@ -10,7 +10,6 @@ import base64
 import binascii
 import logging
 from collections.abc import Callable, Iterable
-from functools import wraps
 from http import HTTPStatus
 
 from django.conf import settings
@@ -24,7 +23,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from boards.access.actors import Actor
 from boards.access.rate_limit import limit_requests
-from boards.access_events import note_token_use
+from boards.bearer import View, bearer_actor, open_to_all
 from boards.mlflow_protocol.documents import Document
 from boards.mlflow_protocol.errors import (
     BAD_REQUEST,
@@ -35,12 +34,10 @@ from boards.mlflow_protocol.errors import (
 )
 from boards.mlflow_protocol.given import Given
 from boards.registry.accounts.anonymous import AnonymousAccess, anonymous_actor
-from boards.registry.accounts.tokens import Bearer, use_token
 from obeya.errors import NotSignedIn, RegistryError
 from obeya.records import Channel
 
 Endpoint = Callable[[Actor, Given], Document]
-View = Callable[..., HttpResponseBase]
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +73,7 @@ def guarded(answer: Callable[..., HttpResponseBase], *, methods: Iterable[str]) 
         except ProtocolError as error:
             return error.response()
         except RegistryError as error:
-            return translated(error, name="", version="").response()
+            return _refused(error)
         except RequestDataTooBig:
             return ProtocolError(
                 BAD_REQUEST,
@@ -100,18 +97,11 @@ def guarded(answer: Callable[..., HttpResponseBase], *, methods: Iterable[str]) 
 
 def public(view: View) -> View:
     """Return a view that needs no token, with the rate limit of the client's address."""
+    return open_to_all(view, refused=_refused)
 
-    @login_not_required
-    @csrf_exempt
-    @wraps(view)
-    def answer(request: HttpRequest, **from_address: str) -> HttpResponseBase:
-        try:
-            limit_requests(request, None)
-        except RegistryError as error:
-            return translated(error, name="", version="").response()
-        return view(request, **from_address)
 
-    return answer
+def _refused(error: RegistryError) -> HttpResponse:
+    return translated(error, name="", version="").response()
 
 
 def signed_in(request: HttpRequest) -> Actor:
@@ -127,41 +117,30 @@ def signed_in(request: HttpRequest) -> Actor:
     if access is not AnonymousAccess.NONE and not _authorization(request):
         limit_requests(request, None)
         return anonymous_actor(access=access, channel=Channel.MLFLOW, at=timezone.now())
-    try:
-        found = _bearer(request)
-    except NotSignedIn:
-        limit_requests(request, None)
-        raise
-    limit_requests(request, found.token)
-    note_token_use(request, found.token, Channel.MLFLOW)
-    return Actor(found.user, Channel.MLFLOW, grant=found.grant)
+    actor, _ = bearer_actor(
+        request,
+        token_text=_token_text,
+        channel=Channel.MLFLOW,
+        hint="Use an API token: the password of an account does not work here.",
+    )
+    return actor
 
 
 def _authorization(request: HttpRequest) -> str:
     return request.headers.get("Authorization", "").strip()
 
 
-def _bearer(request: HttpRequest) -> Bearer:
+def _token_text(request: HttpRequest) -> str:
     scheme, _, credentials = _authorization(request).partition(" ")
     match scheme.lower():
         case "bearer":
-            return _use(credentials.strip())
+            return credentials.strip()
         case "basic":
-            return _use(_password(credentials.strip()))
+            return _password(credentials.strip())
     raise NotSignedIn(
         "Set MLFLOW_TRACKING_TOKEN to an API token of this registry, or set "
         "MLFLOW_TRACKING_USERNAME to your username and MLFLOW_TRACKING_PASSWORD to the token."
     )
-
-
-def _use(token: str) -> Bearer:
-    found = use_token(text=token, at=timezone.now())
-    if found is None:
-        raise NotSignedIn(
-            "This token is invalid, expired or revoked. "
-            "Use an API token: the password of an account does not work here."
-        )
-    return found
 
 
 def _password(credentials: str) -> str:

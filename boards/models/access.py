@@ -162,8 +162,8 @@ class IdempotentRequest(models.Model):
 
     `claim` changes each time a process begins to answer it. `status` and `answer` are written in
     the transaction of the changes, so that a request without a status changed nothing. `checks` is
-    a JSON list of the permission checks that the request passed; they are repeated before the
-    answer is. `has_secret`: the answer contained a secret and was not stored.
+    a JSON list of the permissions that the request needed; they are required again before the
+    answer is repeated. `has_secret`: the answer contained a secret and was not stored.
     """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="+")

@@ -29,7 +29,6 @@ from obeya.policy.waivers import Waiver
 from obeya.records import Channel, ModelVersion, StageTransition, VersionDraft
 from obeya.registry import ModelRegistry
 from obeya.stages import Stage
-from obeya.tokens import Grant
 from obeya.transitions.guardrails import Guardrail, LiveReport
 from obeya.transitions.intent import TransitionIntent
 from obeya.transitions.judge import TransitionJudgement
@@ -42,27 +41,18 @@ from obeya.values import MetricValues, stage_and_name
 class DatabaseRegistry(ModelRegistry):
     """A `ModelRegistry` for one actor; the methods call `boards.registry`.
 
-    `actor` is the account that acts, or None for the registry itself; `grant` is what the token of
-    the request allows; `clock` returns the time of each write, which must be aware.
+    `actor` is an authenticated actor, or an account that acts in Python; None is the registry
+    itself. `clock` returns the time of each write, which must be aware.
     """
 
     def __init__(
         self,
         *,
-        actor: models.User | None,
+        actor: Actor | models.User | None,
         clock: Callable[[], datetime] | None = None,
-        channel: Channel = Channel.PYTHON,
-        grant: Grant | None = None,
     ) -> None:
-        self._actor = Actor(actor, channel, grant=grant)
+        self._actor = actor if isinstance(actor, Actor) else Actor(actor, Channel.PYTHON)
         self._clock = clock or timezone.now
-
-    @classmethod
-    def of(cls, actor: Actor) -> DatabaseRegistry:
-        """Return the registry for an authenticated actor."""
-        made = cls(actor=actor.user)
-        made._actor = actor
-        return made
 
     def register_model(
         self,

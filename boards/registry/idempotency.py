@@ -5,8 +5,8 @@ it is answered, and the answer stored, in one transaction. So a claim without an
 nothing. Once its owner had enough time, another request can take it over.
 
 A key belongs to an account, and a repeated request can have another token. The answer is therefore
-stored with the permission checks that the first request passed, and repeated only to an actor that
-passes them now.
+stored with the permissions that the first request needed, and repeated only to an actor that has
+them now.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from http import HTTPStatus
 
 from django.db import IntegrityError, transaction
 
-from boards.access.actors import Actor, PassedCheck
+from boards.access.actors import Actor, PassedPermission
 from boards.models import IdempotentRequest, User
 from obeya.errors import IdempotencyKeyInUse, IdempotencyKeyReused, SecretNotRepeated
 
@@ -50,7 +50,6 @@ class Answer:
 
 def answer_once(
     *,
-    user: User,
     actor: Actor,
     key: str,
     fingerprint: str,
@@ -59,7 +58,7 @@ def answer_once(
 ) -> Answer:
     """Return what was answered to this key before, or else the result of `answer`.
 
-    `actor` acts for the account `user`; `answer` is called with the actor that it has to use.
+    The key belongs to the account of `actor`; `answer` is called with the actor that it has to use.
     `fingerprint` is that of the whole request. What `answer` writes is committed together with its
     answer. An answer of 500 and above is not stored, and what led to it is rolled back.
 
@@ -69,21 +68,24 @@ def answer_once(
         IdempotencyKeyReused: the key was used for another request before.
         IdempotencyKeyInUse: the same request is being answered now.
     """
+    user = actor.user
+    if user is None:
+        raise TypeError("A key belongs to an account; the registry itself has none.")
     claim = _claim(user, key, fingerprint, at)
     if isinstance(claim, IdempotentRequest):
         return _repeated(claim, actor)
     mine = IdempotentRequest.objects.filter(user=user, key=key, claim=claim)
-    passed: list[PassedCheck] = []
+    passed: list[PassedPermission] = []
     try:
         with transaction.atomic():
-            given = answer(replace(actor, passed=passed))
+            given = answer(replace(actor, passed_permissions=passed))
             if given.status >= SERVER_ERROR or given.status in _NOT_STORED:
                 raise _NotStored(given)
             kept = mine.update(
                 status=given.status,
                 headers={} if given.has_secret else given.headers,
                 answer="" if given.has_secret else given.body,
-                checks=json.dumps([check.to_document() for check in passed]),
+                checks=json.dumps([each.to_document() for each in passed]),
                 has_secret=given.has_secret,
             )
             if not kept:
@@ -105,9 +107,9 @@ class _NotStored(Exception):
 
 
 def _repeated(found: IdempotentRequest, actor: Actor) -> Answer:
-    """Return the stored answer if the actor passes the checks of the first request."""
-    for check in json.loads(found.checks or "[]"):
-        actor.require_again(PassedCheck.from_document(check))
+    """Return the stored answer if the actor has the permissions that the first request needed."""
+    for document in json.loads(found.checks or "[]"):
+        actor.require_again(PassedPermission.from_document(document))
     if found.has_secret or found.status is None:
         raise SecretNotRepeated
     return Answer(status=found.status, headers=found.headers, body=found.answer, replayed=True)

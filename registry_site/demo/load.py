@@ -165,7 +165,7 @@ def _account(name: str, group: str, at: datetime) -> User:
 
 def _registry_at(user: User | None, at: datetime) -> DatabaseRegistry:
     """Return the registry for an account at a time; None is the registry itself."""
-    return DatabaseRegistry(actor=user, clock=lambda: at, channel=Channel.CLI)
+    return DatabaseRegistry(actor=Actor(user, Channel.CLI), clock=lambda: at)
 
 
 def _set_rules(at: datetime) -> None:
@@ -265,4 +265,4 @@ class _Life:
         return do
 
     def _registry(self, user: User) -> DatabaseRegistry:
-        return DatabaseRegistry(actor=user, clock=lambda: self._at, channel=Channel.CLI)
+        return DatabaseRegistry(actor=Actor(user, Channel.CLI), clock=lambda: self._at)

@@ -224,6 +224,7 @@ def _state() -> list[Any]:
 
 
 def test_the_registry_in_python_is_filtered(ada: User) -> None:
-    registry = DatabaseRegistry(actor=ada, grant=Grant(frozenset(Scope), (f"{OURS}-*",)))
+    grant = Grant(frozenset(Scope), (f"{OURS}-*",))
+    registry = DatabaseRegistry(actor=Actor(ada, Channel.PYTHON, grant=grant))
     found = registry.get_by_stage(Stage.DEVELOPMENT)
     assert {version.model for version in found} == {f"{OURS}-a"}

@@ -117,7 +117,7 @@ def test_of_concurrent_repetitions_only_one_runs(api: Program) -> None:
 
 def test_a_request_that_lost_its_claim_is_rolled_back(api: Program, alice) -> None:
     actor = Actor(alice, Channel.API)
-    key = {"user": alice, "actor": actor, "key": "k", "fingerprint": "f", "at": timezone.now()}
+    key = {"actor": actor, "key": "k", "fingerprint": "f", "at": timezone.now()}
 
     def slow(_: Actor) -> idempotency.Answer:
         api.post("/models/m/versions")

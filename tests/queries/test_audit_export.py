@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from boards.access.actors import SYSTEM
+from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditEvent, AuditText, RegisteredModel, SiteChain
 from boards.queries.audit import audit_export
 from boards.queries.audit.audit_export import ExportForm, export_lines
@@ -34,7 +34,7 @@ START = datetime(2026, 3, 3, 12, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def registry() -> DatabaseRegistry:
     alice = create_user(username="alice", group="administrator", actor=SYSTEM, at=START)
-    made = DatabaseRegistry(actor=alice, clock=lambda: START, channel=Channel.CLI)
+    made = DatabaseRegistry(actor=Actor(alice, Channel.CLI), clock=lambda: START)
     for name in ("résumé", "n"):
         made.register_model(name, description="=1+1")
         made.transition_stage(name, 1, Stage.STAGING, reason="=HYPERLINK(…)\nand “more”")

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from boards.access.actors import SYSTEM
+from boards.access.actors import SYSTEM, Actor
 from boards.models import RegisteredModel, User
 from boards.queries.audit.audit_filter import AuditFilter
 from boards.queries.audit.audit_page import AuditPage, audit_page, scope_of
@@ -43,7 +43,7 @@ def alice() -> User:
 
 @pytest.fixture
 def registry(alice: User) -> DatabaseRegistry:
-    return DatabaseRegistry(actor=alice, clock=Clock(), channel=Channel.CLI)
+    return DatabaseRegistry(actor=Actor(alice, Channel.CLI), clock=Clock())
 
 
 def parse(**fields: str) -> AuditFilter:
@@ -110,7 +110,7 @@ def test_each_filter_matches_its_events(registry: DatabaseRegistry) -> None:
     registry.register_model("m")
     registry.register_model("n")
     registry.transition_stage("m", 2, Stage.STAGING)
-    DatabaseRegistry(actor=None, channel=Channel.SYSTEM).register_model("s")
+    DatabaseRegistry(actor=SYSTEM).register_model("s")
     assert actions(audit_page(parse(stage="staging"))) == [Action.STAGE_TRANSITIONED]
     assert len(audit_page(parse(model="m")).events) == 4
     assert len(audit_page(parse(model="m", version="2")).events) == 2

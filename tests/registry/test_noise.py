@@ -13,7 +13,6 @@ from obeya.metrics import Metric, MetricDefinition, Scale
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Outcome
-from obeya.records import Channel
 from obeya.stages import Stage
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
@@ -50,7 +49,7 @@ def test_a_draft_is_checked_like_a_saved_policy(two: DatabaseRegistry) -> None:
 def test_an_approval_expires_when_the_noise_definition_changes(two: DatabaseRegistry, anna) -> None:
     two.set_policy(BETTER.require_approvals(1))
     request = two.request_transition("m", 2)
-    reader = DatabaseRegistry(actor=anna, channel=Channel.PYTHON)
+    reader = DatabaseRegistry(actor=anna)
     assert two.can_promote("m", 2).policy_result.outcomes[0].outcome is Outcome.NOT_COMPARABLE
     assert reader.approve("m", 2).approved_by == ("anna",)
     is_a_fraction()

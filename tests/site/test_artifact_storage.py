@@ -83,7 +83,11 @@ def test_damaged_content_in_the_bucket_is_noticed_marked_and_repaired(bucket: An
 
     def download() -> int:
         file = ArtifactFile("a", blob.size, blob.sha256)
-        answer = file_response(RequestFactory().get("/"), file, mark_damaged)
+        answer = file_response(
+            RequestFactory().get("/"),
+            file,
+            lambda found: mark_damaged(found=found, at=timezone.now()),
+        )
         return sum(map(len, answer.streaming_content))  # type: ignore[attr-defined]
 
     blob = store()

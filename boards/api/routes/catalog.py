@@ -147,7 +147,7 @@ def get_version_by_alias(request: ApiRequest, name: Name, alias: AliasName) -> H
     number = model.aliases.filter(name=wanted).values_list("version__number", flat=True).first()
     if number is None:
         raise NotFound(f"{model.name} has no alias “{alias[:64]}”.", what="alias")
-    version = DatabaseRegistry.of(request.actor).get_version(model.name, number)
+    version = DatabaseRegistry(actor=request.actor).get_version(model.name, number)
     return answer(version_document(version), revision=version.revision)
 
 

@@ -73,5 +73,5 @@ def compare(request: ApiRequest, v: list[str] = _REFS, baseline: Baseline = None
 def compare_versions(request: ApiRequest, name: Name, a: Side, b: Side) -> HttpResponse:
     """Compare version `b` of a model with version `a`."""
     return answer(
-        comparison_document(DatabaseRegistry.of(request.actor).compare_versions(name, a, b))
+        comparison_document(DatabaseRegistry(actor=request.actor).compare_versions(name, a, b))
     )

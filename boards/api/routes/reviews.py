@@ -90,7 +90,7 @@ def request_transition(
     request: ApiRequest, name: Name, version: Number, new: NewRequest
 ) -> HttpResponse:
     """Request approval to move a version to a stage."""
-    made = DatabaseRegistry.of(request.actor).request_transition(
+    made = DatabaseRegistry(actor=request.actor).request_transition(
         name,
         version,
         Stage(new.to_stage) if new.to_stage else None,
@@ -146,7 +146,7 @@ def list_waivers(request: ApiRequest, name: Name, version: Number) -> HttpRespon
 @router.post("/models/{name}/versions/{version}/waivers", response={201: Waiver})
 def waive(request: ApiRequest, name: Name, version: Number, new: NewWaiver) -> HttpResponse:
     """Waive requirements for one version temporarily."""
-    made = DatabaseRegistry.of(request.actor).waive(
+    made = DatabaseRegistry(actor=request.actor).waive(
         name,
         version,
         new.requirements,

@@ -57,7 +57,7 @@ def get_policy_result(
     this version move?", use `GET …/judgement`.
     """
     stage = Stage(to_stage) if to_stage else None
-    policy_result = DatabaseRegistry.of(request.actor).check_promotion_policy(
+    policy_result = DatabaseRegistry(actor=request.actor).check_promotion_policy(
         name, version, to_stage=stage
     )
     return answer(policy_result_document(policy_result))
@@ -71,7 +71,7 @@ def try_policy(request: ApiRequest, name: Name, version: Number, trial: TrialChe
     """
     stage = Stage(trial.to_stage) if trial.to_stage else None
     policy = policy_from_document(trial.policy.dict())
-    policy_result = DatabaseRegistry.of(request.actor).check_promotion_policy(
+    policy_result = DatabaseRegistry(actor=request.actor).check_promotion_policy(
         name, version, policy, stage
     )
     return answer(policy_result_document(policy_result))
@@ -87,7 +87,7 @@ def get_judgement(
     checked, and every reason against the move is listed. Stores nothing.
     """
     stage = Stage(to_stage) if to_stage else None
-    judgement = DatabaseRegistry.of(request.actor).can_promote(name, version, stage)
+    judgement = DatabaseRegistry(actor=request.actor).can_promote(name, version, stage)
     return answer(judgement_document(judgement))
 
 

@@ -133,7 +133,7 @@ def get_latest_version(
     request: ApiRequest, name: Name, stage: StageName | None = None
 ) -> HttpResponse:
     """Retrieve the version with the highest number, in all stages or in one stage."""
-    reader = DatabaseRegistry.of(request.actor)
+    reader = DatabaseRegistry(actor=request.actor)
     if stage is None:
         version = reader.get_latest(name)
     else:
@@ -147,7 +147,7 @@ def get_latest_version(
 @router.get("/models/{name}/versions/{version}", response=Version)
 def get_version(request: ApiRequest, name: Name, version: Number) -> HttpResponse:
     """Retrieve a version. Its ETag is its revision."""
-    found = DatabaseRegistry.of(request.actor).get_version(name, version)
+    found = DatabaseRegistry(actor=request.actor).get_version(name, version)
     if is_known(request, found.revision):
         return HttpResponse(status=304)
     return answer(version_document(found), revision=found.revision)
@@ -233,7 +233,7 @@ def _page(within: Q, text: str, order_by: str, cursor: str, limit: int) -> HttpR
 
 
 def _version(request: ApiRequest, name: str, number: int) -> HttpResponse:
-    version = DatabaseRegistry.of(request.actor).get_version(name, number)
+    version = DatabaseRegistry(actor=request.actor).get_version(name, number)
     return answer(version_document(version), revision=version.revision)
 
 
