@@ -1,6 +1,6 @@
-"""A registry with one of everything, and an address for every route.
+"""A small registry that has what the routes need, and an address for every route.
 
-For the tests that walk all routes.
+For the tests that walk all routes. `tests/full_registry.py` has the whole history of a registry.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ QUERIES = {
 
 
 def fill_registry() -> str:
-    """Fill a registry with one of everything; return an administrator's token with every scope."""
+    """Fill a registry for all routes; return an administrator's token with every scope."""
     at = timezone.now()
     create_user(username="ada", group="administrator", actor=SYSTEM, at=at)
     reviewer = create_user(username="רוזה", group="administrator", actor=SYSTEM, at=at)

@@ -59,16 +59,17 @@ def calls_noted() -> Iterator[set[str]]:
     """Note the write functions that are called inside."""
     codes: set[CodeType] = set()
 
-    def note(frame: FrameType, what: str, _: Any) -> None:
-        if what == "call":
-            codes.add(frame.f_code)
+    # For calls only: a profiler would be called for each return and each function of C too.
+    def note(frame: FrameType, *_: Any) -> None:
+        codes.add(frame.f_code)
 
     named: set[str] = set()
-    sys.setprofile(note)
+    before = sys.gettrace()
+    sys.settrace(note)
     try:
         yield named
     finally:
-        sys.setprofile(None)
+        sys.settrace(before)
         named.update(name for name, function in write_functions() if function.__code__ in codes)
 
 
