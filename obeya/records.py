@@ -268,7 +268,7 @@ class StageTransition:
 
     `archived` are the numbers of the versions that the same operation archived. `is_rollback` is
     true for every move of a rollback, `is_imported` for moves imported with the version from
-    another registry.
+    another registry. `imported_unchecked`: after the move, the version is “imported, not checked”.
     """
 
     model: str
@@ -282,8 +282,4 @@ class StageTransition:
     archived: tuple[int, ...] = ()
     is_rollback: bool = False
     is_imported: bool = False
-
-    @property
-    def is_unchecked(self) -> bool:
-        """Whether an import placed the version in a stage with policies, without a check."""
-        return self.is_imported and self.to_stage.is_gated
+    imported_unchecked: bool = False

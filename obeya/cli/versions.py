@@ -353,7 +353,7 @@ def history(session: Session, model: str, version: str | None) -> None:
                 f"{move.timestamp:%Y-%m-%d %H:%M}",
                 f"v{move.version}",
                 move.from_stage.label if move.from_stage else "registered",
-                f"{move.to_stage.label}{UNCHECKED * move.is_unchecked}",
+                f"{move.to_stage.label}{UNCHECKED * move.imported_unchecked}",
                 move.actor,
                 move.reason,
             ]

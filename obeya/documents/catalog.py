@@ -141,6 +141,7 @@ def transition_document(move: StageTransition) -> dict[str, Any]:
         "archived": list(move.archived),
         "is_rollback": move.is_rollback,
         "is_imported": move.is_imported,
+        "imported_unchecked": move.imported_unchecked,
     }
 
 
@@ -163,4 +164,5 @@ def transition_from_document(document: Document) -> StageTransition:
         archived=tuple(document["archived"]),
         is_rollback=document["is_rollback"],
         is_imported=document["is_imported"],
+        imported_unchecked=document.get("imported_unchecked", False),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from obeya.aliases.governed import GovernedAlias
 from obeya.audit.chain import GENESIS, AuditEvent, Link
+from obeya.imports import leaves_unchecked
 from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.policy.policy import PromotionPolicy
 from obeya.policy.requirements import Evidence
@@ -124,6 +125,7 @@ def moves_of(model: Model) -> list[StageTransition]:
             reason=event.texts.get("reason", ""),
             archived=tuple(n for n in archived.get(event.operation, ()) if n != event.version),
             is_rollback=event.action is Action.VERSION_ROLLED_BACK,
+            imported_unchecked=leaves_unchecked(event.to_stage, event.channel, event.data),
         )
         for event in model.chain.events
         if event.action in MOVES

@@ -16,6 +16,7 @@ from boards.models import AuditEvent, ModelVersion, RegisteredModel, User
 from boards.registry.catalog.catalog import configure_model, delete_model, delete_version
 from boards.registry.database import DatabaseRegistry
 from boards.registry.transfer.imports import import_model
+from obeya.documents.catalog import transition_document, transition_from_document
 from obeya.errors import InvalidInput, NotAllowed
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
 from obeya.policy.bounds import Comparison
@@ -253,6 +254,9 @@ def test_imported_versions_are_marked_until_a_checked_move(
     registry.transition_stage("m", 5, Stage.DEVELOPMENT)
     registry.transition_stage("m", 1, Stage.STAGING)
     assert unchecked() == [2, 4]
+    moves = [registry.get_transitions("m", number)[-1] for number in (1, 2, 3, 4, 5)]
+    assert [move.version for move in moves if move.imported_unchecked] == [2, 4]
+    assert [transition_from_document(transition_document(move)) for move in moves] == moves
     registry.transition_stage("m", 2, Stage.PRODUCTION)
     assert unchecked() == [4]
     ModelVersion.objects.filter(number=1).update(imported_unchecked=True)

@@ -119,6 +119,7 @@ class Transition(Schema):
     archived: list[int]
     is_rollback: bool
     is_imported: bool
+    imported_unchecked: bool
 
 
 class NewRollback(Body):

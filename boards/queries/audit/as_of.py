@@ -199,7 +199,7 @@ def in_production_on(model: models.RegisteredModel, day: date) -> tuple[Producti
             actor=display_name(row.actor),
             event=row.pk,
             is_deleted=row.version.deleted_at is not None,
-            is_unchecked=is_unchecked_after(row),
+            is_unchecked=is_unchecked_after(row.to_stage, row.channel, row.canonical_text),
         )
         for row in entries
         if row.version is not None
@@ -295,7 +295,7 @@ def _cards(ids: Sequence[tuple[int, datetime]], moment: datetime) -> dict[int, P
             since=row.occurred_at,
             actor=display_name(row.actor),
             is_deleted=row.version.deleted_at is not None,
-            is_unchecked=is_unchecked_after(row),
+            is_unchecked=is_unchecked_after(row.to_stage, row.channel, row.canonical_text),
         )
         for row in rows
         if row.model is not None and row.version is not None

@@ -227,7 +227,7 @@ def promotion_record(chain: uuid.UUID, sequence: int) -> PromotionRecord:
         others=_others(row),
         check=check,
         check_is_missing=bool(data.get("check")) and check is None,
-        is_unchecked=is_unchecked_after(row),
+        is_unchecked=is_unchecked_after(row.to_stage, row.channel, row.canonical_text),
         waiver=_waiver(row, data) if "waiver" in data else None,
         request=_request(request) if request else None,
         refusals=refusals_from_documents(data.get("refusals", ())),

@@ -14,13 +14,14 @@ from boards.access.actors import owner_name
 from boards.queries.board.board_columns import leading_metrics
 from boards.queries.facts.evidence import workflow_of
 from boards.queries.facts.governed_aliases import AliasLine, aliases_of
+from boards.queries.facts.import_marks import GATED_TEXT, is_unchecked_after
 from boards.queries.facts.records import definitions, find_model, metric_records
 from boards.queries.metrics.champion_comparison import MeasuredMetric
 from boards.queries.paging.whole_number import whole_number
 from obeya import names
 from obeya.errors import InvalidInput
 from obeya.metrics import Metric, MetricDefinition, definition_for
-from obeya.records import MOVES, Action, Channel
+from obeya.records import MOVES, Action
 from obeya.stages import Stage, Workflow
 
 PAGE = 100
@@ -198,17 +199,21 @@ def production_spans(model: models.RegisteredModel) -> tuple[ProductionSpan, ...
             model=model,
             action__in=(*MOVES, Action.VERSION_DELETED),
         )
+        .annotate(gated_text=GATED_TEXT)
         .order_by("-sequence")
-        .values_list("version__number", "to_stage", "occurred_at", "action", "channel")[:SPANS_MAX]
+        .values_list(
+            "version__number", "to_stage", "occurred_at", "action", "channel", "gated_text"
+        )[:SPANS_MAX]
     )
     spans: list[ProductionSpan] = []
     entered: dict[int, ProductionSpan] = {}
-    for number, to_stage, moment, action, channel in reversed(moves):
+    for number, to_stage, moment, action, channel, text in reversed(moves):
         if to_stage == production:
-            # Every other move into Production has a check.
-            unchecked = channel == Channel.IMPORT.value
             entered[number] = ProductionSpan(
-                version=number, since=moment, until=None, is_unchecked=unchecked
+                version=number,
+                since=moment,
+                until=None,
+                is_unchecked=is_unchecked_after(to_stage, channel, text),
             )
         elif number in entered:
             gone = action == Action.VERSION_DELETED.value

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 from django.db.models import QuerySet
 
 from boards import models
 from boards.access.actors import display_name
+from boards.queries.facts.import_marks import GATED_TEXT, is_unchecked_after
 from obeya.records import Action, Channel, StageTransition
 from obeya.stages import Stage
 
@@ -39,18 +41,15 @@ def transitions_page(
     return _told(model, shown), shown[-1].sequence if len(rows) > limit else None
 
 
-def _moves(
-    model: models.RegisteredModel, version: models.ModelVersion | None
-) -> QuerySet[models.StageTransition]:
+def _moves(model: models.RegisteredModel, version: models.ModelVersion | None) -> QuerySet[Any]:
     events = models.StageTransition.objects.filter(model=model, version__deleted_at=None)
     if version is not None:
         events = events.filter(version=version)
-    return events.select_related("version", "actor").order_by("sequence").defer("canonical_text")
+    moves = events.select_related("version", "actor").order_by("sequence")
+    return moves.annotate(gated_text=GATED_TEXT).defer("canonical_text")
 
 
-def _told(
-    model: models.RegisteredModel, rows: list[models.StageTransition]
-) -> list[StageTransition]:
+def _told(model: models.RegisteredModel, rows: list[Any]) -> list[StageTransition]:
     reasons = event_reasons([row.pk for row in rows])
     archived = _archived_by_operation(model, rows)
     return [
@@ -66,6 +65,7 @@ def _told(
             archived=tuple(n for n in archived[row.operation] if n != row.version.number),
             is_rollback=row.action == Action.VERSION_ROLLED_BACK.value,
             is_imported=row.channel == Channel.IMPORT.value,
+            imported_unchecked=is_unchecked_after(row.to_stage, row.channel, row.gated_text),
         )
         for row in rows
         if row.version is not None

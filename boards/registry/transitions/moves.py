@@ -126,6 +126,7 @@ def make_move(
         archived=archived,
         is_rollback=action is Action.VERSION_ROLLED_BACK,
         is_imported=write.actor.channel is Channel.IMPORT,
+        imported_unchecked=row.imported_unchecked,
     )
 
 
