@@ -87,33 +87,40 @@ def _reached(
         return sorted(rows.values_list(*columns))
     own = stored_by(actor)
     found = list(rows.filter(own).values_list(*columns))
-    if shown := set(_shown_by_versions(within, actor)):
-        others = rows.exclude(own).values_list(*columns)
-        found += [row for row in others if row[:2] in shown]
+    others = rows.exclude(own)
+    if shown := set(_shown_by_versions(others, within, actor)):
+        found += [row for row in others.values_list(*columns) if row[:2] in shown]
     return sorted(found)
 
 
-def _shown_by_versions(within: str, actor: Actor) -> Iterator[tuple[str, str]]:
+def _shown_by_versions(
+    rows: QuerySet[models.RunFile], within: str, actor: Actor
+) -> Iterator[tuple[str, str]]:
     """Yield path and SHA-256 of the files that visible versions got from a folder around a path.
 
     A version only says where its files are from, and anyone who can register versions can say so.
-    What counts is that the version has the same content at the same place.
+    What counts is that the version has the same content at the same place. So the search begins
+    with the content of the rows, and reads no version with other content.
     """
     folders = [*folders_of(within), within]
     ids = [found[1] for folder in folders if (found := _IN_LOGGED_MODEL.match(folder))]
-    visible = models.ModelVersion.objects.filter(
-        visible_models(actor), deleted_at=None, model__deleted_at=None, artifact_size__isnull=False
+    uri = "version__artifact_uri"
+    # More than the sources below; many versions can have the same content.
+    named = Q(**{f"{uri}__in": [f"models:/{model_id}" for model_id in ids]})
+    for end in ("/", *(f"/{folder}" for folder in folders)):
+        named |= Q(**{f"{uri}__endswith": end})
+    named |= Q(**{f"{uri}__contains": "%"})
+    files = models.ArtifactFile.objects.filter(
+        visible_models(actor, "version__model"),
+        named,
+        blob__in=rows.values("blob"),
+        version__deleted_at=None,
+        version__model__deleted_at=None,
     )
-    named = Q(artifact_uri__contains=f"/{FOLDER}") | Q(
-        artifact_uri__in=[f"models:/{model_id}" for model_id in ids]
-    )
-    sources = visible.filter(named).values_list("pk", "artifact_uri")
-    folder_of = {
-        pk: folder for pk, uri in sources if (folder := _source_folder(uri, folders)) is not None
-    }
-    files = models.ArtifactFile.objects.filter(version__in=folder_of)
-    for pk, path, sha256 in files.values_list("version_id", "path", "blob__sha256"):
-        yield f"{folder_of[pk]}/{path}", sha256
+    for source, path, sha256 in files.values_list(uri, "path", "blob__sha256"):
+        folder = _source_folder(source, folders)
+        if folder is not None:
+            yield f"{folder}/{path}", sha256
 
 
 def _source_folder(uri: str, folders: Iterable[str]) -> str | None:
