@@ -85,6 +85,11 @@ def has_permission(user: User, permission: Permission) -> bool:
     return user.is_active and user.has_perm(f"boards.{permission.value}")
 
 
+def may_store_checks(user: User) -> bool:
+    """Return whether the account can store policy checks."""
+    return any(has_permission(user, permission) for permission in STORE_CHECK)
+
+
 def holders(permission: Permission, user_ids: Collection[int]) -> set[int]:
     """Return which of the accounts are active and have the permission, in at most one statement."""
     if not user_ids:

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from boards.access.permissions import STORE_CHECK, Permission, has_permission
+from boards.access.permissions import Permission, has_permission, may_store_checks
 from boards.queries.catalog.version_page import version_page
 from boards.views.http import Request, needs
 from obeya.errors import RegistryError
@@ -37,7 +37,7 @@ def show_version(
             "shell_name": shlex.quote(name),
             "here": reverse("boards:version", args=[name, number]),
             "may_ask": has_permission(request.user, Permission.TRANSITION),
-            "may_check": any(has_permission(request.user, each) for each in STORE_CHECK),
+            "may_check": may_store_checks(request.user),
             "may_waive": has_permission(request.user, Permission.WAIVE),
             "upload_problem": str(upload_problem or ""),
         },

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from boards.access.permissions import STORE_CHECK, Permission, has_permission
+from boards.access.permissions import Permission, has_permission, may_store_checks
 from boards.queries.checks.check_page import check_page
 from boards.queries.facts.open_requests import open_request_uid
 from boards.registry.transitions.checks import record_policy_check
@@ -54,7 +54,7 @@ def result_context(request: Request, uid: uuid.UUID) -> dict[str, Any]:
         "check": page,
         "may_edit": has_permission(request.user, Permission.EDIT_POLICY),
         "may_ask": has_permission(request.user, Permission.TRANSITION),
-        "may_check": any(has_permission(request.user, each) for each in STORE_CHECK),
+        "may_check": may_store_checks(request.user),
         "may_waive": has_permission(request.user, Permission.WAIVE),
         "open_request": open_request_uid(page.version_pk, page.to_stage, timezone.now()),
     }
