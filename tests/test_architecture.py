@@ -66,7 +66,7 @@ EXCEPTIONS = {
     "boards/files/blob_store.py place": "stores content, which no row names yet",
     "boards/files/blob_store.py discard": "removes content that no row names any more",
     "boards/triggers.py install": "installs what refuses to change the log",
-    "boards/queries/facts/snapshot.py snapshot": "begins a transaction that only reads",
+    "boards/queries/snapshot.py snapshot": "begins a transaction that only reads",
     "registry_site/cli/doctor.py _database": "asks SQLite by PRAGMA, which changes nothing",
     "registry_site/sessions.py save": "catches what a write of Django's sessions raises",
     "registry_site/sessions.py delete": "catches what a write of Django's sessions raises",

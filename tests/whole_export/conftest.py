@@ -12,7 +12,7 @@ from django.db import connection
 
 from boards import triggers
 from boards.models import RegisteredModel
-from boards.queries.facts.snapshot import snapshot
+from boards.queries.snapshot import snapshot
 from boards.queries.transfer.whole_export import NOUNS, documents
 from obeya.transfer.whole_export import (
     ExportFile,
