@@ -19,11 +19,13 @@ class BoardsConfig(AppConfig):
         from boards.access import permissions  # noqa: PLC0415 - apps are loading
         from boards.models.access import account_created  # noqa: PLC0415 - apps are loading
         from boards.registry.accounts import adoption, users  # noqa: PLC0415 - apps are loading
+        from boards.registry.artifacts import run_files  # noqa: PLC0415 - apps are loading
 
         # A migration that recreates a table on SQLite drops its triggers with it, so they are
         # created again after every migration, not by one of them.
         post_migrate.connect(triggers.install_after_migrate, sender=self)
         post_migrate.connect(permissions.create_groups_after_migrate, sender=self)
         post_migrate.connect(adoption.adopt_after_upgrade, sender=self)
+        post_migrate.connect(run_files.adopt_files_after_upgrade, sender=self)
         account_created.connect(users.record_created_account)
         access_events.connect()

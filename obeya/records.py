@@ -43,6 +43,7 @@ class Action(StrEnum):
     RUN_FILE_DOWNLOADED = "run_file.downloaded"
     RUN_FILE_STORED = "run_file.stored"
     RUN_FILE_DELETED = "run_file.deleted"
+    RUN_FILE_ADOPTED = "run_file.adopted"
     VERSION_TAGGED = "model_version.tag_set"
     VERSION_UNTAGGED = "model_version.tag_deleted"
     STAGE_TRANSITIONED = "model_version.stage_transitioned"
@@ -118,6 +119,7 @@ _SENTENCES = {
     Action.RUN_FILE_DOWNLOADED: "downloaded a file of a run",
     Action.RUN_FILE_STORED: "stored a file of a run",
     Action.RUN_FILE_DELETED: "deleted a file of a run",
+    Action.RUN_FILE_ADOPTED: "recorded files of runs that have no events",
     Action.VERSION_TAGGED: "tagged the version",
     Action.VERSION_UNTAGGED: "removed a tag from the version",
     Action.STAGE_TRANSITIONED: "moved the version",

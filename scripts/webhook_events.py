@@ -86,7 +86,11 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of ca
         inspect_version,
         outdated_versions,
     )
-    from boards.registry.artifacts.run_files import delete_run_files, store_run_file
+    from boards.registry.artifacts.run_files import (
+        adopt_run_files,
+        delete_run_files,
+        store_run_file,
+    )
     from boards.registry.catalog.catalog import configure_model
     from boards.registry.catalog.metrics import define_metric
     from boards.registry.database import DatabaseRegistry
@@ -270,6 +274,7 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of ca
     send_test(uid=hook.uid, actor=admin, at=now())
     publish_heads(at=now())
     store_run_file(path="1/r/plot.png", body=io.BytesIO(b"PNG"), size=3, actor=admin, at=now())
+    adopt_run_files(actor=SYSTEM, at=now())
     delete_run_files(path="1/r", actor=admin, at=now())
 
 

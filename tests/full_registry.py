@@ -14,7 +14,7 @@ from uuid import UUID
 from django.contrib.auth.models import Group, Permission
 
 from boards.access.actors import SYSTEM, Actor
-from boards.models import AuditText, RegisteredModel, User
+from boards.models import AuditText, RegisteredModel, RunFile, User
 from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
 from boards.registry.accounts.adoption import adopt_accounts
 from boards.registry.accounts.tokens import create_token, service_account
@@ -24,7 +24,7 @@ from boards.registry.accounts.users import (
     use_sign_in_link,
 )
 from boards.registry.artifacts.artifacts import set_artifact, store_blob
-from boards.registry.artifacts.run_files import delete_run_files, store_run_file
+from boards.registry.artifacts.run_files import adopt_run_files, delete_run_files, store_run_file
 from boards.registry.catalog.metrics import define_metric
 from boards.registry.catalog.registration import create_model, register_versions
 from boards.registry.database import DatabaseRegistry
@@ -112,7 +112,11 @@ def fill_registry() -> None:  # noqa: PLR0915 - one long sequence of calls
     blob = store_blob(body=io.BytesIO(content), size=len(content), **act, at=now())
     files = [FileEntry("a/weights.bin", blob.sha256), FileEntry("config.json", blob.sha256)]
     set_artifact(name="churn", version=3, files=files, **act, at=now())
+    # One of before its events.
+    RunFile.objects.create(path="runs/0/a.bin", blob=blob, user=users["bob"], stored_at=now())
+    adopt_run_files(actor=SYSTEM, at=now())
     for path in ("runs/1/a.bin", "runs/2/a.bin"):
+        content = path.encode()
         body = io.BytesIO(content)
         store_run_file(path=path, body=body, size=len(content), **act, at=now())
     delete_run_files(path="runs/2", **act, at=now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
@@ -54,6 +55,8 @@ class User(AbstractUser):
 
 class OneTimeLink(models.Model):
     """A link that signs one account in, once. Only the SHA-256 of its token is stored."""
+
+    LIFETIME: ClassVar = timedelta(days=1)
 
     user = models.ForeignKey(User, models.CASCADE, related_name="one_time_links")
     token_hash = models.CharField(max_length=64, unique=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from boards.access.actors import Actor
+from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import Permission
 from boards.models import VerificationRun, VerifiedChain
 from boards.queries.verification.verification import VerificationReport, verify_new
@@ -20,6 +21,9 @@ CHAINS_MAX = 1_000
 RUNS_KEPT = 100
 BROKEN_KEPT = 20
 BATCH = 500
+WORKER_EVERY = timedelta(hours=1)
+
+logger = logging.getLogger(__name__)
 
 
 def verify_new_events(
@@ -33,6 +37,30 @@ def verify_new_events(
     actor.require(Permission.ADMINISTER, None)
     report = verify_new(events=events, chains=chains)
     return _note(report, is_full=False, actor=actor, at=at)
+
+
+def verify_in_background(*, at: datetime) -> VerificationRun | None:
+    """Let the worker verify new events, once an hour, and log the result.
+
+    If the last verification ended at its limit of events, the next one does not wait. Returns None
+    if it was not time, or if there was nothing to verify, which is not stored.
+    """
+    last = VerificationRun.objects.order_by("-pk").first()
+    if last and last.events < EVENTS_MAX and last.made_at > at - WORKER_EVERY:
+        return None
+    report = verify_new(events=EVENTS_MAX, chains=CHAINS_MAX)
+    if not report.chains:
+        return None
+    run = _note(report, is_full=False, actor=SYSTEM, at=at)
+    for link in report.broken:
+        logger.error("The audit log is broken. %s", link)
+    logger.log(
+        logging.ERROR if report.broken else logging.INFO,
+        "Verified %s new events (chains only, since the last verification): %s.",
+        run.events,
+        f"{run.broken_count} chains are broken" if report.broken else "no problem found",
+    )
+    return run
 
 
 def record_verification(
@@ -71,8 +99,10 @@ def _note(
             differences=list(report.rows[:BROKEN_KEPT]),
             difference_count=report.differences,
         )
-        old = VerificationRun.objects.order_by("-pk").values_list("pk", flat=True)[RUNS_KEPT:]
-        VerificationRun.objects.filter(pk__in=list(old)).delete()
+        runs = VerificationRun.objects.order_by("-pk").values_list("pk", flat=True)
+        # The page shows what the last comparison with the tables found, however long ago it was.
+        kept = {*runs[:RUNS_KEPT], *runs.filter(is_full=True)[:1]}
+        VerificationRun.objects.exclude(pk__in=kept).delete()
     return run
 
 

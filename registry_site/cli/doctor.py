@@ -109,8 +109,6 @@ def _log() -> Iterator[Finding]:
     from boards.queries.verification.verification_state import verification_state
 
     state = verification_state()
-    for sentence in state.problems:
-        yield False, f"Audit log: {sentence}"
     if state.last is None:
         yield True, "The audit log was never verified. Run obeya audit verify."
     else:
@@ -118,11 +116,15 @@ def _log() -> Iterator[Finding]:
         since = f"{state.left:,} of {state.events:,} events are newer"
         yield True, f"The audit log was verified on {when}; {since}."
     report = verify_chains()
+    for link in report.broken[:_SHOWN_MAX]:
+        yield False, f"Audit log: {link}"
+    if len(report.broken) > _SHOWN_MAX:
+        yield False, f"Audit log: {len(report.broken) - _SHOWN_MAX:,} more chains are broken."
     for sentence in report.rows[:_SHOWN_MAX]:
         yield False, f"Differs from the audit log: {sentence}"
     if report.differences > _SHOWN_MAX:
         yield False, f"{report.differences - _SHOWN_MAX:,} more differences from the audit log."
-    if not report.differences:
+    if not report.differences and not report.broken:
         yield True, "All tables that the audit log describes match it."
 
 

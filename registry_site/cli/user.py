@@ -106,15 +106,20 @@ def link(name: str, **options: Any) -> None:
 
 
 @user.command
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--group", help="A group, instead of an account.")
 @database_options
-def adopt(name: str, **options: Any) -> None:
-    """Record the current permissions of the account NAME in the audit log, as adopted.
+def adopt(name: str | None, group: str | None, **options: Any) -> None:
+    """Record the account NAME, or a group, in the audit log as it is now, as adopted.
 
-    For an account that was created or changed outside of Obeya, which `obeya audit verify` reports.
+    For an account that was created or changed outside of Obeya, or a group whose permissions were
+    changed, which `obeya audit verify` reports.
     """
+    if (name is None) == (group is None):
+        raise click.UsageError("Give the name of an account, or --group with the name of a group.")
     set_up_existing(**options)
 
+    from django.contrib.auth.models import Group
     from django.utils import timezone
 
     from boards.access.actors import Actor
@@ -122,14 +127,19 @@ def adopt(name: str, **options: Any) -> None:
     from obeya.errors import NotFound
     from obeya.records import Channel
 
-    account = _account(name)
-    if account is None:
-        raise NotFound(f"There is no account named “{name}”.", what="user")
-    actor = Actor(None, Channel.CLI)
-    if adopt_accounts(names=[account.username], actor=actor, at=timezone.now()):
-        click.echo(f"Recorded the permissions of {account.username} in the audit log.")
+    if group is not None:
+        if not Group.objects.filter(name=group).exists():
+            raise NotFound(f"There is no group named “{group}”.", what="group")
+        wanted, title = {"groups": [group]}, f"the group {group}"
     else:
-        click.echo(f"The audit log already has the permissions of {account.username}.")
+        account = _account(name or "")
+        if account is None:
+            raise NotFound(f"There is no account named “{name}”.", what="user")
+        wanted, title = {"accounts": [account.username]}, account.username
+    if adopt_accounts(**wanted, actor=Actor(None, Channel.CLI), at=timezone.now()):
+        click.echo(f"Recorded {title} in the audit log.")
+    else:
+        click.echo(f"The audit log already supports {title}.")
 
 
 def _account(name: str) -> User | None:

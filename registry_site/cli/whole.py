@@ -74,7 +74,7 @@ def export(directory: Path, *, as_json: bool, **options: Any) -> None:
 
 def _write(draft: Path, *, quiet: bool) -> Manifest:
     from boards.files import blob_store
-    from boards.queries.facts.snapshot import snapshot
+    from boards.queries.snapshot import snapshot
     from boards.queries.transfer.whole_export import NOUNS, count_rows, documents, stored_blobs
 
     files: dict[str, ExportFile] = {}
@@ -175,7 +175,7 @@ def _bring(
                 told(1)
 
             lines = partial(_lines, directory, manifest, told)
-            import_rows(lines=lines, dry_run=dry_run, adopt_at=adopt_at)
+            import_rows(lines=lines, written_as=manifest.format, dry_run=dry_run, adopt_at=adopt_at)
     except NotEmpty as error:
         raise Unusable(str(error)) from error
     except BaseException as error:

@@ -13,10 +13,10 @@ from registry_site.cli._options import address_options, set_up_existing
 @click.command
 @address_options
 def worker(**options: Any) -> None:
-    """Send webhook deliveries, and inspect files again after an upgrade, until stopped.
+    """Send webhook deliveries, verify new events, and inspect files again after an upgrade.
 
-    `obeya serve` also does this unless OBEYA_WORKER is 0. On PostgreSQL any number of workers, on
-    any number of machines, share the work.
+    Runs until stopped. `obeya serve` also does this unless OBEYA_WORKER is 0. On PostgreSQL any
+    number of workers, on any number of machines, share the work.
     """
     set_up_existing(**options)
 

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import GROUPS
-from boards.models import AuditEvent, User
+from boards.models import AuditEvent, Blob, RunFile, User
 from boards.registry.catalog.labels import set_alias
 from boards.registry.catalog.registration import register_version
 from boards.registry.policies.governed_aliases import set_governed_alias
@@ -123,6 +123,7 @@ CALLS = [
     ("service_account", {"username": "ci", "scopes": [Scope.READ]}, ADMINISTRATORS),
     ("create_user", {"username": "dora", "group": "viewer"}, ADMINISTRATORS),
     ("adopt_accounts", {}, ADMINISTRATORS),
+    ("adopt_run_files", {}, ADMINISTRATORS),
     ("create_webhook", WEBHOOK | {"target": Target.WEBHOOK}, ADMINISTRATORS),
 ]
 # The first records a change that Django's admin has already permitted, the second what the caller
@@ -162,7 +163,7 @@ def names_of_calls():
 
 @pytest.fixture(autouse=True)
 def resnet50(db):
-    """Register versions in four stages, a tag, an alias, a request, a policy and a guardrail."""
+    """Register versions in four stages, a policy and a guardrail, and rows of other tables."""
     path = (Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED)
     for number in (1, 2, 3, 4):
         register_version(
@@ -191,6 +192,8 @@ def resnet50(db):
     set_policy(policy=dataclasses.replace(policy, mode=Mode.WARN), **rule)
     set_governed_alias(governed=GovernedAlias("next", Stage.STAGING), **rule)
     set_alias(name="resnet50", alias="old", version=2, actor=SYSTEM, at=NOON)
+    blob = Blob.objects.create(sha256="0" * 64, size=0, created_at=NOON, sent_at=NOON)
+    RunFile.objects.create(path="r/a", blob=blob, stored_at=NOON)
 
 
 def attempt(name, arguments, user):

@@ -16,7 +16,11 @@ from boards.queries.verification.verification_state import (
     verification_state,
 )
 from boards.registry import verification as bounds
-from boards.registry.verification import record_verification, verify_new_events
+from boards.registry.verification import (
+    record_verification,
+    verify_in_background,
+    verify_new_events,
+)
 from obeya import Stage
 from obeya.audit.chain import event_hash
 from obeya.audit.heads import ChainHead
@@ -221,7 +225,11 @@ def test_a_rewritten_end_contradicts_the_previous_verification(registry_without_
 
 def test_the_whole_log_is_compared_with_heads_stored_elsewhere(registry_without_triggers):
     kept = tuple(chain_heads())
-    assert {(head.name, head.length) for head in kept} == {("a", 4), ("b", 4), ("c", 2)}
+    assert {(head.name, head.length) for head in kept if head.length} == {
+        ("a", 4),
+        ("b", 4),
+        ("c", 2),
+    }
     registry_without_triggers.transition_stage("b", 1, Stage.ARCHIVED)
     assert verify_chains(kept).kept == ()
     cut_tail("a", 2)
@@ -235,3 +243,40 @@ def test_the_whole_log_is_compared_with_heads_stored_elsewhere(registry_without_
 def test_an_empty_log_verifies(db):
     assert verify_new().events == 0
     assert verification_state().left == 0
+
+
+def test_the_worker_verifies_new_events_once_an_hour(registry_without_triggers, caplog):
+    caplog.set_level("INFO")
+    run = verify_in_background(at=NOON)
+    assert (run.events, run.is_full, run.channel) == (10, False, SYSTEM.channel.value)
+    assert caplog.messages == [
+        "Verified 10 new events (chains only, since the last verification): no problem found."
+    ]
+    of_hour = NOON + bounds.WORKER_EVERY
+    # Nothing is new.
+    assert verify_in_background(at=of_hour) is None
+    registry_without_triggers.transition_stage("a", 1, Stage.ARCHIVED)
+    assert verify_in_background(at=NOON) is None
+    AuditEvent.objects.filter(model=of("a"), sequence=4).update(hash="0" * 64)
+    caplog.clear()
+    assert verify_in_background(at=of_hour).broken_count == 1
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+    assert "(a), event 4: " in caplog.messages[0]
+    assert verification_state().problem_count == 1
+
+
+def test_the_worker_does_not_wait_if_events_are_left(filled, monkeypatch):
+    monkeypatch.setattr(bounds, "EVENTS_MAX", 6)
+    assert [verify_in_background(at=NOON).events for _ in range(2)] == [6, 4]
+    assert verify_in_background(at=NOON) is None
+
+
+def test_the_last_full_verification_is_kept(filled, monkeypatch):
+    monkeypatch.setattr(bounds, "RUNS_KEPT", 2)
+    verify_all()
+    full = verify_all()
+    for _ in range(3):
+        verify_new()
+    kept = VerificationRun.objects.order_by("pk")
+    assert [run.is_full for run in kept] == [True, False, False]
+    assert kept[0] == full

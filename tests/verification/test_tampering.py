@@ -15,6 +15,7 @@ from boards import models
 from boards.queries.verification.coverage import COMPARED_TABLES, UNCOVERED, compared_columns
 from boards.queries.verification.verification import verify_chains
 from boards.registry.database import DatabaseRegistry
+from obeya.audit.chain import text_digest
 from obeya.stages import Stage
 from tests.full_registry import NOT_CALLED
 from tests.offenders import every_case
@@ -337,6 +338,38 @@ TAMPERING: list[tuple[str, Change, str]] = [
         "endpoint disabled",
         lambda: rows(models.Webhook, name="Chat").update(disabled_at=NOW),
         "disabled_at is 2026-07-01",
+    ),
+    (
+        "content of a run file",
+        lambda: rows(models.RunFile, path="runs/1/a.bin").update(
+            blob=rows(models.RunFile, path="runs/0/a.bin").get().blob
+        ),
+        "registry: run file runs/1/a.bin: sha256 is ",
+    ),
+    (
+        "who stored a run file",
+        lambda: rows(models.RunFile, path="runs/0/a.bin").update(user=user("eve")),
+        "registry: run file runs/0/a.bin: user is ",
+    ),
+    (
+        "limit of a run file",
+        lambda: rows(models.RunFile, path="runs/1/a.bin").update(models_digest="0" * 64),
+        "registry: run file runs/1/a.bin: models_digest is 0000",
+    ),
+    (
+        "run file added",
+        lambda: models.RunFile.objects.create(
+            path="runs/9/a.bin",
+            blob=rows(models.RunFile, path="runs/1/a.bin").get().blob,
+            user=user("ada"),
+            stored_at=datetime(2020, 1, 1, tzinfo=UTC),
+        ),
+        "registry: run file runs/9/a.bin has no event.",
+    ),
+    (
+        "run file moved",
+        lambda: rows(models.RunFile, path="runs/1/a.bin").update(path="runs/8/a.bin"),
+        f"registry: run file with the path {text_digest('runs/1/a.bin')} is missing (event ",
     ),
 ]
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.db import connection, connections
@@ -14,18 +17,26 @@ from django.db.migrations.loader import MigrationLoader
 from django.test import Client
 from django.utils import timezone
 
-from boards.access.actors import SYSTEM
-from boards.models import AuditEvent, AuditText, RegisteredModel, User
+from boards.access.actors import SYSTEM, Actor
+from boards.models import AuditEvent, AuditText, RegisteredModel, RunFile, User
 from boards.queries.verification.verification import verify_chains
 from boards.registry.accounts.adoption import adopt_after_upgrade
 from boards.registry.accounts.users import create_user
+from boards.registry.artifacts.artifacts import store_blob
+from boards.registry.artifacts.run_files import (
+    ADOPTED_AT_ONCE,
+    adopt_files_after_upgrade,
+    delete_run_files,
+)
 from boards.registry.database import DatabaseRegistry
 from obeya.audit.chain import event_hash
 from obeya.stages import Stage
+from registry_site.cli.user import user as user_commands
 from tests.append_only import drop_triggers
 from tests.unreadable_texts import UNREADABLE, WRONG_DATA, with_member
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -149,8 +160,47 @@ def test_an_upgrade_records_the_accounts_and_groups_without_events_once() -> Non
     assert len(rows()) == 2
 
 
+def test_accounts_and_groups_that_changed_later_are_adopted_by_the_command() -> None:
+    for name in ("ada", "bob"):
+        create_user(username=name, group="viewer", actor=SYSTEM, at=timezone.now())
+    User.objects.filter(username="ada").update(username="ada.l")
+    Group.objects.get(name="viewer").permissions.add(Permission.objects.get(codename="waive"))
+    assert len(rows()) == 2
+
+    def adopt(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(user_commands, ["adopt", *arguments])
+        return done.exit_code, done.output.strip()
+
+    assert adopt("bob") == (0, "The audit log already supports bob.")
+    assert len(rows()) == 2
+    assert adopt("ada.l") == (0, "Recorded ada.l in the audit log.")
+    assert adopt("--group", "viewer") == (0, "Recorded the group viewer in the audit log.")
+    assert rows() == ()
+    assert adopt("--group", "viewer") == (0, "The audit log already supports the group viewer.")
+    assert adopt()[0] == adopt("bob", "--group", "viewer")[0] == 2
+    assert adopt("--group", "emperors")[0] == adopt("dora")[0] == 1
+
+
+def test_an_upgrade_records_the_files_of_runs_once() -> None:
+    ada = create_user(username="ada", group="contributor", actor=SYSTEM, at=timezone.now())
+    blob = store_blob(body=BytesIO(b"x"), size=1, actor=Actor(ada, SYSTEM.channel), at=NOON)
+    count = ADOPTED_AT_ONCE + 1
+    for number in range(count):
+        user = ada if number else None
+        RunFile.objects.create(path=f"r/{number}", blob=blob, user=user, stored_at=NOON)
+    assert len(rows()) == count
+    adopt_files_after_upgrade(plan=upgrade_plan("0023_access_events"))
+    assert len(rows()) == count
+    adopt_files_after_upgrade(plan=upgrade_plan("0024_limited_tokens"))
+    assert rows() == ()
+    assert AuditEvent.objects.filter(action="run_file.adopted").count() == 2
+    delete_run_files(path="r/0", actor=SYSTEM, at=timezone.now())
+    assert rows() == ()
+
+
 def test_an_installation_without_accounts_gets_no_event_by_the_upgrade() -> None:
     adopt_after_upgrade(plan=upgrade_plan("0020_accounts_adopted"))
+    adopt_files_after_upgrade(plan=upgrade_plan("0024_limited_tokens"))
     assert not AuditEvent.objects.exists()
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from boards.access.actors import SYSTEM, Actor
-from boards.models import AuditText, ModelVersion, User
+from boards.models import AuditEvent, AuditText, ModelVersion, RunFile, User
 from boards.queries.audit.as_of import board_as_of
 from boards.queries.search.board_filter import BoardFilter
 from boards.queries.verification.verification import verify_chains
@@ -35,6 +35,7 @@ from obeya.metrics import Direction, Metric, MetricDefinition
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
+from obeya.transfer.whole_export import BrokenExport
 from obeya.transitions.guardrails import Guardrail
 from obeya.transitions.limits import LimitMode, WipLimit
 from tests.differing_rows import differing_rows
@@ -193,6 +194,21 @@ def test_erased_texts_stay_erased(tmp_path: Path) -> None:
     import_rows(lines=lines_of(tmp_path / "first", manifest))
     assert not AuditText.objects.filter(role="description").exists()
     assert verify_chains().broken == ()
+
+
+def test_files_of_runs_in_an_older_export_are_recorded_as_adopted(tmp_path: Path) -> None:
+    world = World()
+    actor = Actor(world.users["ada"], SYSTEM.channel)
+    blob = store_blob(body=io.BytesIO(b"x"), size=1, actor=actor, at=START)
+    RunFile.objects.create(path="runs/1", blob=blob, user=actor.user, stored_at=START)
+    manifest = export_to(tmp_path / "first")
+    empty()
+    lines = lines_of(tmp_path / "first", manifest)
+    with pytest.raises(BrokenExport, match="run file runs/1 has no event"):
+        import_rows(lines=lines)
+    import_rows(lines=lines, written_as=1)
+    assert AuditEvent.objects.latest("pk").action == "run_file.adopted"
+    assert differing_rows() == []
 
 
 def test_versions_that_were_imported_unchecked_remain_marked(tmp_path: Path) -> None:

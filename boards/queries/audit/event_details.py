@@ -20,6 +20,7 @@ VALUE_MAX = 300
 # The keys of an event's data that are not shown in their raw form.
 _ELSEWHERE = {
     "address_digest",
+    "adopted_files",
     "alias",
     "archive_existing",
     "check",

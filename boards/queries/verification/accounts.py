@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import Group
 
@@ -15,80 +18,106 @@ from boards.queries.verification.comparison import Comparison, Tables
 from boards.queries.verification.tables import OWNER_TABLES, SITE_TABLES, USERS
 from obeya.audit.replay.state import UNSTATED, Key, Row, Table
 
-LINK_LIFETIME_MAX = timedelta(days=1)
+_PLAIN = ("username", "is_service", "is_active", "is_staff", "is_superuser")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsupportedUser:
+    """An account that has no event, or another state than the log says."""
+
+    uid: str
+    username: str
+    is_service: bool
+    is_active: bool
+    is_staff: bool
+    is_superuser: bool
+    groups: frozenset[str]
+    permissions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsupportedGroup:
+    """A group with other permissions than the log or the code says; `problem` is a sentence."""
+
+    name: str
+    permissions: frozenset[str]
+    problem: str
 
 
 def read_names() -> Names:
-    """Return the ids and usernames of all accounts."""
-    rows = list(models.User.objects.values_list("pk", "uid", "username"))
+    """Return the ids, the usernames, the groups and the direct permissions of all accounts."""
+    user = models.User
+    rows = list(user.objects.values_list("pk", "uid", "username"))
+    permissions = user.user_permissions.through.objects.values_list(
+        "user_id", "permission__content_type__app_label", "permission__codename"
+    )
     return Names(
         accounts={pk: str(uid) for pk, uid, _ in rows},
         usernames={str(uid): username for _, uid, username in rows},
+        groups=_gathered(user.groups.through.objects.values_list("user_id", "group__name")),
+        permissions=_gathered((pk, f"{app}.{code}") for pk, app, code in permissions),
     )
 
 
 def compare_site(comparison: Comparison, tables: Tables, *, now: datetime) -> None:
     """Compare what belongs to no model with the state of the site chain."""
-    held = _expected_members(tables)
+    # The comparison of a table removes the rows that it finds.
+    groups = dict(tables.get(Table.GROUP, {}))
     for table in (USERS, *SITE_TABLES, *OWNER_TABLES):
         comparison.compare(table, {None: tables})
-    _compare_members(comparison, held)
-    _compare_groups(comparison, tables.get(Table.GROUP, {}))
+    for group in unsupported_groups(groups):
+        comparison.report("registry", f"group {group.name}: {group.problem}")
     _compare_links(comparison, tables.get(Table.LINK, {}), now)
 
 
-def _expected_members(tables: Tables) -> dict[str, Row]:
-    return {uid: row for (uid,), row in tables.get(Table.USER, {}).items()}
+def unsupported_users(expected: Mapping[Key, Row]) -> Iterator[UnsupportedUser]:
+    """Yield the accounts that the comparison with these rows of the log reports, by their ids."""
+    names, reads = read_names(), USERS.reads
+    for values in models.User.objects.order_by("pk").values_list(*reads):
+        row = dict(zip(reads, values, strict=True))
+        said = expected.get((str(row["uid"]),))
+        if said is None or not all(
+            column.agrees(said.values.get(name), column.read(row, names))
+            for name, column in USERS.columns.items()
+        ):
+            yield UnsupportedUser(
+                uid=str(row["uid"]),
+                groups=names.groups.get(row["pk"], frozenset()),
+                permissions=names.permissions.get(row["pk"], frozenset()),
+                **{name: row[name] for name in _PLAIN},
+            )
 
 
-def _compare_members(comparison: Comparison, expected: dict[str, Row]) -> None:
-    """Compare the groups and the direct permissions of accounts."""
-    user = models.User
-    permissions = user.user_permissions.through.objects.values_list(
-        "user_id", "permission__content_type__app_label", "permission__codename"
-    )
-    found = {
-        "groups": user.groups.through.objects.values_list("user_id", "group__name"),
-        "permissions": ((pk, f"{app}.{code}") for pk, app, code in permissions),
-    }
-    names = comparison.names
-    for column, rows in found.items():
-        held: defaultdict[str, set[str]] = defaultdict(set)
-        for pk, name in rows:
-            held[names.accounts[pk]].add(name)
-        for uid, username in names.usernames.items():
-            # The comparison of the accounts reported an account without an event.
-            row = expected.get(uid)
-            said = set(row.values[column]) if row else held[uid]
-            if row and said != held[uid]:
-                comparison.report(
-                    "registry",
-                    f"account {username}: {column} are {_list(held[uid])}, but the log says "
-                    f"{_list(said)} (event {row.event_of(column)}).",
-                )
-
-
-def _compare_groups(comparison: Comparison, adopted: dict[Key, Row]) -> None:
-    """Compare the permissions of groups with those of the code, or with the event that adopts them.
+def unsupported_groups(expected: Mapping[Key, Row]) -> Iterator[UnsupportedGroup]:
+    """Yield the groups that differ from the code, or from the event that adopted them, by name.
 
     The group of administrators can also have other permissions of the registry's tables.
     """
-    held: defaultdict[str, set[str]] = defaultdict(set)
-    for name, app, code in Group.objects.values_list(
+    found = Group.objects.values_list(
         "name", "permissions__content_type__app_label", "permissions__codename"
-    ):
-        held[name].update({f"{app}.{code}"} if code else ())
+    )
+    held = _gathered((name, f"{app}.{code}" if code else None) for name, app, code in found)
     for name, permissions in sorted(held.items()):
-        row = adopted.get((name,))
-        if row is not None:
-            if set(row.values["permissions"]) != permissions:
-                comparison.report(
-                    "registry",
-                    f"group {name}: its permissions are {_list(permissions)}, but the log says "
-                    f"{_list(set(row.values['permissions']))} (event {row.event}).",
-                )
-        elif problem := group_problem(name, permissions):
-            comparison.report("registry", f"group {name}: {problem}")
+        row = expected.get((name,))
+        if row is None:
+            problem = group_problem(name, permissions)
+        elif {*row.values["permissions"]} != permissions:
+            problem = (
+                f"its permissions are {_list(permissions)}, but the log says "
+                f"{_list(row.values['permissions'])} (event {row.event})."
+            )
+        else:
+            problem = ""
+        if problem:
+            yield UnsupportedGroup(name=name, permissions=permissions, problem=problem)
+
+
+def _gathered(pairs: Iterable[tuple[Any, str | None]]) -> dict[Any, frozenset[str]]:
+    """Return the names of each key; a key with None has no name."""
+    found: defaultdict[Any, set[str]] = defaultdict(set)
+    for key, name in pairs:
+        found[key].update({name} if name else ())
+    return {key: frozenset(names) for key, names in found.items()}
 
 
 def _compare_links(comparison: Comparison, expected: dict[Key, Row], now: datetime) -> None:
@@ -112,7 +141,7 @@ def _compare_links(comparison: Comparison, expected: dict[Key, Row], now: dateti
             other.values["user"] == user
             and other.values["expires_at"] is UNSTATED
             and link.expires_at
-            <= datetime.fromisoformat(other.values["created_at"]) + LINK_LIFETIME_MAX
+            <= datetime.fromisoformat(other.values["created_at"]) + models.OneTimeLink.LIFETIME
             for other in expected.values()
         ):
             comparison.partial += 1
@@ -120,5 +149,5 @@ def _compare_links(comparison: Comparison, expected: dict[Key, Row], now: dateti
             comparison.report("registry", f"sign-in link of {link.user.username} has no event.")
 
 
-def _list(names: set[str]) -> str:
+def _list(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"

@@ -8,17 +8,22 @@ from datetime import datetime
 from typing import Any
 
 from obeya.audit.chain import SYSTEM_ACTOR, document_digest, text_digest
-from obeya.audit.replay.state import Text
+from obeya.audit.replay.state import UNSTATED, Text
 
 Values = Mapping[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
 class Names:
-    """What references mean: ids of accounts, models and versions as the log has them."""
+    """What references mean: ids of accounts, models and versions as the log has them.
+
+    `groups` and `permissions` are the names of what an account has, by its row.
+    """
 
     accounts: dict[int, str] = field(default_factory=dict)
     usernames: dict[str, str] = field(default_factory=dict)
+    groups: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    permissions: Mapping[int, frozenset[str]] = field(default_factory=dict)
     models: dict[int, str] = field(default_factory=dict)
     versions: dict[int, tuple[int, int]] = field(default_factory=dict)
 
@@ -42,6 +47,10 @@ class Column:
     read: Callable[[Values, Names], Any]
     same: Callable[[Any, Any], bool]
     is_digest: bool = False
+
+    def agrees(self, said: Any, found: Any) -> bool:
+        """Return whether a value is the one of the log, as far as its events state it."""
+        return said is UNSTATED or self.same(said, found)
 
 
 def plain(name: str) -> Column:
@@ -87,6 +96,15 @@ def document(name: str) -> Column:
 def digest(read: Callable[[Values], Any], *reads: str) -> Column:
     """Return the digest of columns, which the log has instead of their values."""
     return Column(reads=reads, read=lambda row, _: read(row), same=_same, is_digest=True)
+
+
+def held(read: Callable[[Names], Mapping[int, frozenset[str]]]) -> Column:
+    """Return the names of what an account has, in any order."""
+    return Column(
+        reads=("pk",),
+        read=lambda row, names: read(names).get(row["pk"], frozenset()),
+        same=lambda said, found: isinstance(said, list) and found == {*map(str, said)},
+    )
 
 
 def computed(read: Callable[[Values, Names], Any], *reads: str) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -108,7 +108,7 @@ class Comparison:
                 is_partial = True
                 continue
             found = column.read(row, self.names)
-            if not column.same(expected, found):
+            if not column.agrees(expected, found):
                 place, title = self._title(table, model, key, row)
                 event = said.event_of(name)
                 self.report(place, _difference(title, name, column, expected, found, event))
@@ -157,6 +157,10 @@ class Comparison:
                 return place, f"account {_shown(self.names.usernames.get(uid, uid))}"
             case ((Table.TOKEN | Table.WEBHOOK), (uid,)):
                 return place, f"{kind} {uid}"
+            case Table.RUN_FILE, (digest,):
+                # The log has the path as a text of the event.
+                path = values.get("path")
+                return place, f"{kind} {_shown(path) if path else f'with the path {digest}'}"
         if "version_id" in values:
             number = self.names.version(values["version_id"])
         where = place if number is None else f"{place} v{number}"
@@ -167,7 +171,14 @@ def _difference(title: str, name: str, column: Column, said: Any, found: Any, ev
     what = title if name == "value" else f"{title}: {name}" if title else name
     if column.is_digest or isinstance(said, Text):
         return f"{what} was changed: the log has another digest (event {event})."
+    if isinstance(found, frozenset):
+        names = _listed(said) if isinstance(said, list) else _shown(said)
+        return f"{what} are {_listed(found)}, but the log says {names} (event {event})."
     return f"{what} is {_shown(found)}, but the log says {_shown(said)} (event {event})."
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(sorted(map(str, names))) or "none"
 
 
 def _shown(value: Any) -> str:

@@ -71,7 +71,6 @@ UNCOVERED: Mapping[type[Model], Mapping[str, str]] = {
     models.PasswordAttempts: {ALL: "wrong passwords, deleted when they no longer count"},
     models.Installation: {ALL: "the name of the installation's cookies"},
     models.BlobUpload: {ALL: "who sent content, before a version has it"},
-    models.RunFile: {ALL: "files of runs; those from before their events have none"},
     models.LiveValue: {ALL: "live values arrive all the time; alerts have events"},
     models.Andon: {"value": "the last live value while the alert is raised"},
     models.Webhook: {

@@ -20,12 +20,14 @@ from boards.queries.verification.columns import (
     computed,
     digest,
     document,
+    held,
     moment,
     number,
     plain,
     text,
     version,
 )
+from obeya.audit.chain import text_digest
 from obeya.audit.replay.state import Table
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import Target, shown_address
@@ -307,6 +309,8 @@ USERS = ComparedTable(
     columns={
         "username": text("username"),
         **_plains("is_service", "is_active", "is_staff", "is_superuser"),
+        "groups": held(lambda names: names.groups),
+        "permissions": held(lambda names: names.permissions),
     },
 )
 
@@ -364,5 +368,17 @@ SITE_TABLES = (
             },
         },
         can_be_absent=True,
+    ),
+    ComparedTable(
+        table=Table.RUN_FILE,
+        model=models.RunFile,
+        owner="",
+        key={"path": computed(lambda row, _: text_digest(row["path"]), "path")},
+        columns={
+            "sha256": plain("blob__sha256"),
+            "user": account("user"),
+            **_plains("models_digest"),
+            "stored_at": moment("stored_at"),
+        },
     ),
 )

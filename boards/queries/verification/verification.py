@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from boards import models
-from boards.queries.facts.snapshot import snapshot
+from boards.queries.snapshot import snapshot
 from boards.queries.verification.accounts import compare_site, read_names
 from boards.queries.verification.comparison import Comparison, Tables
 from obeya.audit import chain as audit
@@ -59,12 +59,12 @@ def verify_chains(
 ) -> VerificationReport:
     """Recompute every chain; compare each text with its row's columns and each head with its end.
 
-    With `with_rows`, the events are replayed too, and every table that the log describes is
-    compared with the result. `heads` are heads stored elsewhere, which must still be in the chains;
-    so must what was verified before. Reads the whole log once, in the order of the chains, and the
-    tables for many models at a time; memory use grows with the largest model, not with the log.
-    Everything is read from one state of the database, so that concurrent writes do not look like a
-    break.
+    Replay the events too, and compare every table that the log describes with the result; the
+    benchmark leaves this out, without `with_rows`. `heads` are heads stored elsewhere, which must
+    still be in the chains; so must what was verified before. Reads the whole log once, in the order
+    of the chains, and the tables for many models at a time; memory use grows with the largest
+    model, not with the log. Everything is read from one state of the database, so that concurrent
+    writes do not look like a break.
     """
     with snapshot():
         return _Verification(heads, with_rows=with_rows).run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
@@ -25,7 +25,6 @@ from obeya.look_alikes.new_names import NameKind, NewNames, similar_to
 from obeya.records import Action, Channel
 
 ADMINISTRATOR = "administrator"
-LINK_LIFETIME = timedelta(days=1)
 
 # Columns that are permissions themselves: for these the log contains the new values.
 _FLAGS = ("is_active", "is_staff", "is_superuser")
@@ -217,7 +216,7 @@ def create_sign_in_link(*, user: User, actor: Actor, at: datetime) -> str:
             user=user,
             token_hash=_digest(token),
             created_at=write.at,
-            expires_at=write.at + LINK_LIFETIME,
+            expires_at=write.at + OneTimeLink.LIFETIME,
         )
         write.record(
             Action.USER_LINK_MADE,

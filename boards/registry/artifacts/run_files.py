@@ -7,20 +7,32 @@ event: it can contain what a client wrote.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.db.migrations import Migration
+from django.utils import timezone
 
 from boards import models
-from boards.access.actors import Actor
+from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import Permission
 from boards.files.blob_store import Body
 from boards.queries.facts.visible_models import stored_by
 from boards.registry.artifacts.artifacts import store_blob
 from boards.registry.commit import writing_site
+from boards.registry.upgrades import brings
 from obeya.artifacts.manifest import folders_of
 from obeya.artifacts.paths import artifact_path
+from obeya.audit.chain import SYSTEM_ACTOR, text_digest, timestamp
 from obeya.errors import AlreadyExists, NotAllowed, NotFound
 from obeya.records import Action
+
+# One event has so many files, so that its text stays short.
+ADOPTED_AT_ONCE = 100
+# The migration since which storing a file is an event.
+_UPGRADE = "0024_limited_tokens"
 
 
 def store_run_file(
@@ -88,6 +100,44 @@ def delete_run_files(*, path: str, actor: Actor, at: datetime) -> int:
                 texts={"path": row.path},
             )
         return len(rows)
+
+
+def adopt_run_files(*, actor: Actor, at: datetime) -> int:
+    """Record all files of runs in the log, as they are now; return their number.
+
+    For files that earlier versions of Obeya stored without events.
+
+    Raises:
+        NotAllowed: the actor does not have the administer permission.
+    """
+    actor.require(Permission.ADMINISTER, None)
+    if not models.RunFile.objects.exists():
+        return 0
+    count = 0
+    with writing_site(actor=actor, at=at) as write:
+        rows = models.RunFile.objects.select_related("blob", "user").order_by("pk").iterator()
+        while batch := list(islice(rows, ADOPTED_AT_ONCE)):
+            files = [
+                {
+                    "path_digest": text_digest(row.path),
+                    **_content(row),
+                    "user": str(row.user.uid) if row.user else SYSTEM_ACTOR,
+                    "models_digest": row.models_digest,
+                    "stored_at": timestamp(row.stored_at),
+                }
+                for row in batch
+            ]
+            write.record(
+                Action.RUN_FILE_ADOPTED, data={"files": len(files), "adopted_files": files}
+            )
+            count += len(files)
+    return count
+
+
+def adopt_files_after_upgrade(plan: Iterable[tuple[Migration, bool]] = (), **_: Any) -> None:
+    """Record the files of runs of an older installation, once. Receiver of post_migrate."""
+    if brings(plan, _UPGRADE):
+        adopt_run_files(actor=SYSTEM, at=timezone.now())
 
 
 def _content(row: models.RunFile) -> dict[str, object]:

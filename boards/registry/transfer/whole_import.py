@@ -1,7 +1,7 @@
 """The write that restores a whole export into an empty installation.
 
 The log is imported unchanged. Events are added only for accounts that it does not support, if that
-is requested.
+is requested, and for the files of runs in an export of an older format.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from django.db import (
     transaction,
 )
 from django.db.models import Field, Model
+from django.utils import timezone
 
 from boards import models
 from boards.access.actors import Actor
@@ -29,11 +30,14 @@ from boards.queries.facts.import_marks import unchecked_by_log
 from boards.queries.transfer.whole_export import HELD, NOUNS, Noun, written
 from boards.queries.verification.verification import verify_chains
 from boards.registry.accounts.adoption import adopt_accounts, unsupported_accounts
+from boards.registry.artifacts.run_files import adopt_run_files
 from obeya.records import Channel
-from obeya.transfer.whole_export import BrokenExport
+from obeya.transfer.whole_export import FORMAT, BrokenExport
 
 CHUNK = 1_000
 NAMES_SHOWN = 10
+# The files of runs in an export of an older format have no events.
+RUN_FILE_EVENTS_SINCE = 2
 Lines = Callable[[str], Iterator[tuple[int, dict[str, Any]]]]
 ID_MAX = 2**63 - 1
 
@@ -57,13 +61,17 @@ def require_empty() -> None:
 
 
 def import_rows(
-    *, lines: Lines, dry_run: bool = False, adopt_at: datetime | None = None
+    *,
+    lines: Lines,
+    written_as: int = FORMAT,
+    dry_run: bool = False,
+    adopt_at: datetime | None = None,
 ) -> Mapping[str, int]:
     """Import everything with its ids, and verify it. Return the number of rows of each file.
 
-    `lines` returns the numbered documents of a file, by the file's name. Everything is imported or
-    nothing; with `dry_run` nothing is. Accounts whose permissions the log does not support are
-    refused, or recorded as adopted at the time `adopt_at`.
+    `lines` returns the numbered documents of a file, by the file's name; `written_as` is the format
+    of the export. Everything is imported or nothing; with `dry_run` nothing is. Accounts whose
+    permissions the log does not support are refused, or recorded as adopted at the time `adopt_at`.
 
     Raises:
         NotEmpty: the installation is not empty.
@@ -77,11 +85,15 @@ def import_rows(
             counts[noun.file] = _import(noun, lines(noun.file), champions)
         for pk, champion in champions:
             models.RegisteredModel.objects.filter(pk=pk).update(champion=champion)
-        unchecked = list(unchecked_by_log().values_list("pk", flat=True))
-        models.ModelVersion.objects.filter(pk__in=unchecked).update(imported_unchecked=True)
+        models.ModelVersion.objects.filter(pk__in=unchecked_by_log()).update(
+            imported_unchecked=True
+        )
         _check_references()
+        importer = Actor(None, Channel.IMPORT)
         if adopt_at is not None:
-            adopt_accounts(actor=Actor(None, Channel.IMPORT), at=adopt_at)
+            adopt_accounts(actor=importer, at=adopt_at)
+        if written_as < RUN_FILE_EVENTS_SINCE:
+            adopt_run_files(actor=importer, at=timezone.now())
         _verify()
         _continue_ids()
         if dry_run:

@@ -65,6 +65,9 @@ EFFECTS: Mapping[Action, tuple[Effect, ...]] = {
     Action.WEBHOOK_ENABLED: (site.enable_webhook,),
     Action.WEBHOOK_DISABLED: (site.disable_webhook,),
     Action.WEBHOOK_REMOVED: (site.remove_webhook,),
+    Action.RUN_FILE_STORED: (site.store_run_file,),
+    Action.RUN_FILE_DELETED: (site.delete_run_file,),
+    Action.RUN_FILE_ADOPTED: (site.adopt_run_files,),
 }
 """What each action does to the rows. An action that describes no row is in `WITHOUT_ROWS`."""
 
@@ -76,8 +79,6 @@ WITHOUT_ROWS: Mapping[Action, str] = {
     Action.SIGNED_IN: "the session ends without an event",
     Action.SIGN_IN_FAILED: "refused",
     Action.FAILED_SIGN_INS_COUNTED: "refused",
-    Action.RUN_FILE_STORED: "files of runs that were stored by earlier versions have no events",
-    Action.RUN_FILE_DELETED: "files of runs that were stored by earlier versions have no events",
 }
 """The actions that describe no row, each with the reason."""
 

@@ -170,6 +170,31 @@ def remove_webhook(state: State, event: Event) -> None:
     _change_webhook(state, event, removed_at=_time(event))
 
 
+def store_run_file(state: State, event: Event) -> None:
+    """Store a file of a run; the key is the digest of its path, which is a text."""
+    state.add(
+        Table.RUN_FILE,
+        (event.text("path").digest,),
+        event,
+        sha256=event.data["sha256"],
+        user=event.actor,
+        models_digest=event.data.get("models_digest", ""),
+        stored_at=event.at,
+    )
+
+
+def delete_run_file(state: State, event: Event) -> None:
+    """Remove a file of a run; one that no event stored can be deleted too."""
+    state.tables[Table.RUN_FILE].pop((event.text("path").digest,), None)
+
+
+def adopt_run_files(state: State, event: Event) -> None:
+    """Set files of runs to the state in which the registry found them."""
+    for file in event.data["adopted_files"]:
+        values = {name: file[name] for name in ("sha256", "user", "models_digest", "stored_at")}
+        state.add(Table.RUN_FILE, (file["path_digest"],), event, **values)
+
+
 def _change_webhook(state: State, event: Event, **values: Any) -> None:
     row = state.tables[Table.WEBHOOK][event.data["webhook"],]
     revision = row.values["revision"] + 1

@@ -34,6 +34,7 @@ class Table(StrEnum):
     TOKEN = "API token"  # noqa: S105 - a noun
     LINK = "sign-in link"
     WEBHOOK = "webhook endpoint"
+    RUN_FILE = "run file"
 
 
 class Unstated(Enum):
