@@ -29,6 +29,7 @@ def test_a_model_is_imported_with_a_report(api: Program) -> None:
         "refused": [],
         "kept_aliases": [],
         "clamped_times": [],
+        "similar_names": [],
     }
     made = api.get("/models/m/versions/1").json()
     assert (made["stage"], made["created_at"]) == ("production", "2024-05-01T10:00:00+00:00")

@@ -64,7 +64,7 @@ class FirstStart:
         made = run(data, "token", "create", "--scopes", "read,write,admin")
         assert made.returncode == 0, made.stderr
         self.token, self.notice = made.stdout.splitlines()[-1], made.stderr
-        self.log = data / "server.log"
+        self.log = data.parent / f"{data.name} server.log"
         with self.log.open("w", encoding="utf-8") as log:
             self.server = Served(data, "--workers", "1", log=log, OBEYA_WORKER="0")
         self.home, self.link = self.server.wait_for_urls(2)

@@ -372,7 +372,11 @@ def test_a_stored_check_freezes_the_evidence_the_champion_and_the_revision(move,
     check.refresh_from_db()
     assert (check.evidence, check.verdict, check.policy_revision_id) == frozen
     assert check.evidence["version"] == {"number": 2, "metrics": {"accuracy": {"value": 0.91}}}
-    assert check.evidence["champion"] == {"number": 3, "metrics": {"accuracy": {"value": 0.95}}}
+    assert check.evidence["champion"] == {
+        "number": 3,
+        "metrics": {"accuracy": {"value": 0.95}},
+        "imported_unchecked": False,
+    }
     assert check.verdict["policy_revision"] == check.policy_revision.number == 1
     (outcome,) = check.verdict["outcomes"]
     assert (outcome["observed"], outcome["bound"], outcome["baseline"]) == (0.91, 0.9, 0.95)
