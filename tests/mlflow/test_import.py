@@ -74,8 +74,7 @@ def test_a_registry_is_imported_once_with_its_history(
 
     assert (done["models"], done["new_models"]) == (5, 4)
     assert (done["versions"], done["imported"], done["existing"]) == (231, 231, 0)
-    (refused,) = done["refused"]
-    assert "U+200B ZERO WIDTH SPACE (character 1): it cannot be seen" in refused
+    assert ["U+200B ZERO WIDTH SPACE" in sentence for sentence in done["refused"]] == [True]
     assert done["kept_aliases"] == done["unread_runs"] == done["similar_names"] == []
     assert done["clamped_times"] == []
     registry = DatabaseRegistry(actor=None)
