@@ -9,19 +9,23 @@ from obeya.tokens import PREFIX, SHOWN_LENGTH
 from obeya.webhooks import signing
 
 _ANY = r"[^\s\"'<>&#]+"
+_SLASH = "(?:/|%(?:25)*2f)"
 # What is kept of a secret, for each kind; the rest becomes an ellipsis.
 _SECRETS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # A sign-in link.
-        r"(/sign(?:-|%2d)in/once/)[^\s\"'<>/?&#]+",
+        rf"({_SLASH}sign(?:-|%2d)in{_SLASH}once{_SLASH})(?:(?!{_SLASH})[^\s\"'<>?&#])+",
         # An API token. Its start is shown on pages, to identify it.
         rf"({PREFIX}\w{{{SHOWN_LENGTH - len(PREFIX)}}})[0-9A-Za-z]{{8,}}",
         rf"({signing.PREFIX})[\w+/=-]+",
         r"(\bauthorization\W{1,6}\w+[ +])[^\s\"']+",
         # The password in a URL, and the secrets that other systems put into paths and queries.
         r"(\b\w[\w+.-]*://[^\s/@:]*:)[^\s/@]+(?=@)",
-        rf"(\bhooks\.slack\.com/)(?=\w){_ANY}",
+        rf"(hooks\.slack\.com{_SLASH})(?=\w){_ANY}",
+        rf"(outlook\.office(?:365)?\.com{_SLASH}webhook\w*{_SLASH}){_ANY}",
+        rf"(\.webhook\.office\.com{_SLASH}webhook\w*{_SLASH}){_ANY}",
+        rf"(discord(?:app)?\.com{_SLASH}api{_SLASH}(?:v\d+{_SLASH})?webhooks{_SLASH}){_ANY}",
         rf"([?&;](?:[\w-]*(?:token|secret|password|signature|credential|api_?key)|sig|key)=){_ANY}",
     )
 )

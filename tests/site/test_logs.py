@@ -30,12 +30,26 @@ def test_secrets_are_replaced_and_other_text_stays():
         f"Forbidden (CSRF): /sign-in/once/{LINK}/": "Forbidden (CSRF): /sign-in/once/…/",
         f'"GET /sign%2Din/once/{LINK}/?x=1 HTTP/1.1"': '"GET /sign%2Din/once/…/?x=1 HTTP/1.1"',
         f"https://m.example/sign-in/once/{LINK}": "https://m.example/sign-in/once/…",
+        f"/sign-in%2Fonce%2F{LINK}": "/sign-in%2Fonce%2F…",
+        f"?next=%2fsign-in%2fonce%2f{LINK}%2f&a=b": "?next=%2fsign-in%2fonce%2f…%2f&a=b",
+        f"%252Fsign-in%252Fonce%252F{LINK}%252F": "%252Fsign-in%252Fonce%252F…%252F",
         f"Bearer {TOKEN}": f"Bearer {TOKEN[:12]}…",
         f"a{TOKEN}b": f"a{TOKEN[:12]}…",
         f"signed with {SECRET}.": "signed with whsec_….",
         "{'Authorization': 'Basic YWxhZGRpbjpvcGVuc2VzYW1l'}": "{'Authorization': 'Basic …'}",
         "postgresql://ada:s3cr:et@db:5432/obeya": "postgresql://ada:…@db:5432/obeya",
         "https://hooks.slack.com/services/T0/B0/Xy failed": "https://hooks.slack.com/… failed",
+        "https%3A%2F%2Fhooks.slack.com%2Fservices%2FT0": "https%3A%2F%2Fhooks.slack.com%2F…",
+        "https://outlook.office.com/webhook/a@b/IncomingWebhook/c/d x": (
+            "https://outlook.office.com/webhook/… x"
+        ),
+        "https://acme.webhook.office.com/webhookb2/a@b/IncomingWebhook/c": (
+            "https://acme.webhook.office.com/webhookb2/…"
+        ),
+        "https://discord.com/api/webhooks/123/Se-c_ret": "https://discord.com/api/webhooks/…",
+        "https://discordapp.com/api/v10/webhooks/123/Xy/slack": (
+            "https://discordapp.com/api/v10/webhooks/…"
+        ),
         "/x?a=1&access_token=abc&b=2": "/x?a=1&access_token=…&b=2",
         "/x?sig=abc%2F": "/x?sig=…",
         "/x?password=a b": "/x?password=… b",
@@ -45,6 +59,8 @@ def test_secrets_are_replaced_and_other_text_stays():
         "GET /audit/?actor=ada&after=abc HTTP/1.1",
         "Basic authentication is required.",
         "/sign-in/?next=/board/",
+        "/sign-in/?next=%2Fsign-in%2F",
+        "/webhooks/new/ on discord.com",
         "Obeya is ready: http://127.0.0.1:8000/",
     )
     with every_case() as case:
