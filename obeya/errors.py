@@ -115,7 +115,10 @@ class AlreadyExists(RegistryError):
 
 
 class SimilarName(AlreadyExists):
-    """The name looks like the name `existing`, and similar names were not allowed."""
+    """The name looks like the name `existing`, and similar names were not allowed.
+
+    `existing` is empty if the caller cannot see it.
+    """
 
     code = "similar_name"
 
@@ -174,8 +177,9 @@ class SecretNotRepeated(RegistryError):
     def __init__(self) -> None:
         super().__init__(
             "This request was carried out before. Its response contained a secret, which is not "
-            "stored. If you did not receive it, revoke the token, or replace the secret of the "
-            "webhook endpoint, by a request with a new Idempotency-Key."
+            "stored. If it was a new token or a new secret and you did not receive it, revoke the "
+            "token, or replace the secret of the webhook endpoint, by a request with a new "
+            "Idempotency-Key."
         )
 
 

@@ -184,6 +184,16 @@ def test_a_refused_permission_is_examined_again(
     assert api.post("/models/m/versions", {}, Idempotency_Key="k").status_code == 201
 
 
+def test_the_address_of_an_endpoint_is_not_stored_by_caches(api: Program) -> None:
+    hook = {"name": "chat", "address": "https://hooks.slack.com/services/T/B/x"}
+    place = f"/webhooks/{api.post('/webhooks', {**hook, 'target': 'slack'}).json()['id']}"
+    answers = [api.get("/webhooks"), api.get(place), api.put(place, {**hook, "name": "other"})]
+    for answer in answers:
+        assert answer.status_code == 200, answer.content
+        assert hook["address"] in answer.content.decode()
+        assert answer["Cache-Control"] == "no-store"
+
+
 def test_a_response_with_a_secret_is_never_stored(api: Program, program_of: ProgramOf) -> None:
     hook = {"name": "ci", "target": "webhook", "address": "https://ci.example.org/"}
     created = api.post("/webhooks", hook)
@@ -192,6 +202,8 @@ def test_a_response_with_a_secret_is_never_stored(api: Program, program_of: Prog
         ("/tokens", {"name": "more", "scopes": ["read"]}, "token"),
         ("/webhooks", {**hook, "name": "second"}, "secret"),
         (rotation, {"overlap_hours": 0}, "secret"),
+        (rotation.replace("secret", "disable"), {"reason": "x"}, "address"),
+        (rotation.replace("secret", "enable"), {}, "address"),
     ]
     with every_case() as case:
         for path, body, member in requests:

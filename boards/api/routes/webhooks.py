@@ -1,4 +1,7 @@
-"""Webhook endpoints and their deliveries. Everything requires the administer permission."""
+"""Webhook endpoints and their deliveries. Everything requires the administer permission.
+
+The address of an endpoint is a secret: whoever knows that of a chat can write there.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,8 @@ DeliveryId = Annotated[int, Path(), Field(ge=1, le=ID_MAX)]
 def list_webhooks(request: ApiRequest) -> HttpResponse:
     """List the webhook endpoints, sorted by name."""
     request.actor.require(Permission.ADMINISTER, None)
-    return answer({"items": [_document(found) for found in webhooks.endpoints(timezone.now())]})
+    documents = [_document(found) for found in webhooks.endpoints(timezone.now())]
+    return with_secret(answer({"items": documents}))
 
 
 @router.post("/webhooks", response={201: CreatedEndpoint})
@@ -74,7 +78,7 @@ def get_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
     """Retrieve a webhook endpoint."""
     request.actor.require(Permission.ADMINISTER, None)
     found = webhooks.endpoint(uid, timezone.now())
-    return answer(_document(found), revision=found.row.revision)
+    return with_secret(answer(_document(found), revision=found.row.revision))
 
 
 @router.put("/webhooks/{uid}", response=ChangedEndpoint)
@@ -93,7 +97,8 @@ def change_webhook(request: ApiRequest, uid: Uid, change: EndpointFields) -> Htt
         actor=request.actor,
         at=timezone.now(),
     )
-    return answer({**_of(row), "warnings": _warnings(row)}, revision=row.revision)
+    document = {**_of(row), "warnings": _warnings(row)}
+    return with_secret(answer(document, revision=row.revision))
 
 
 @router.delete("/webhooks/{uid}", response={204: None})
@@ -119,7 +124,7 @@ def rotate_secret(request: ApiRequest, uid: Uid, new: NewSecret) -> HttpResponse
 def enable_webhook(request: ApiRequest, uid: Uid) -> HttpResponse:
     """Enable a webhook endpoint. It gets the events from now on."""
     row = endpoint_writes.enable_webhook(uid=uid, actor=request.actor, at=timezone.now())
-    return answer(_of(row), revision=row.revision)
+    return with_secret(answer(_of(row), revision=row.revision))
 
 
 @router.post("/webhooks/{uid}/disable", response=Endpoint)
@@ -128,7 +133,7 @@ def disable_webhook(request: ApiRequest, uid: Uid, why: Disabling) -> HttpRespon
     row = endpoint_writes.disable_webhook(
         uid=uid, reason=why.reason, actor=request.actor, at=timezone.now()
     )
-    return answer(_of(row), revision=row.revision)
+    return with_secret(answer(_of(row), revision=row.revision))
 
 
 @router.post("/webhooks/{uid}/test", response={201: DeliverySchema})
