@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -19,6 +20,7 @@ from boards import models
 from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import Permission
 from boards.files.blob_store import Body
+from boards.queries.facts.run_files import run_file, run_files_below
 from boards.queries.facts.visible_models import stored_by
 from boards.registry.artifacts.artifacts import store_blob
 from boards.registry.commit import writing_site
@@ -79,14 +81,14 @@ def delete_run_files(*, path: str, actor: Actor, at: datetime) -> int:
 
     Raises:
         NotAllowed: the actor does not have the register permission, or someone else stored one of
-            them, or a token with another limit.
-        NotFound: there is no such file or folder.
+            them, or a token with another limit, and the actor can read it.
+        NotFound: there is no such file or folder that the actor can read.
     """
     actor.require_anywhere(Permission.REGISTER)
     path = artifact_path(path)
     with writing_site(actor=actor, at=at) as write:
         present = models.RunFile.objects.filter(path=path).select_related("blob")
-        rows = [*present, *_run_files_below(path)]
+        rows = _readable([*present, *_run_files_below(path)], path, actor)
         if not rows:
             raise NotFound(f"There is no file “{path[:64]}”.", what="file")
         _require_own(rows, actor)
@@ -168,19 +170,37 @@ def _run_files_below(folder: str) -> list[models.RunFile]:
     return [row for row in rows.order_by("path") if row.path.startswith(start)]
 
 
+def _readable(
+    rows: Sequence[models.RunFile], within: str, actor: Actor
+) -> Sequence[models.RunFile]:
+    """Return those of the files at a path or below it that the actor can read."""
+    others = _stored_by_others(rows, actor)
+    if not others:
+        return rows
+    shown = {f"{within}/{path}" for path, _ in run_files_below(within, actor)}
+    if any(row.path == within for row in others):
+        with suppress(NotFound):
+            run_file(within, actor)
+            shown.add(within)
+    return [row for row in rows if row not in others or row.path in shown]
+
+
 def _require_own(rows: Sequence[models.RunFile], actor: Actor) -> None:
     """Check that the actor stored all of these files, or administers the whole registry.
 
     Raises `NotAllowed` otherwise.
     """
+    for row in _stored_by_others(rows, actor):
+        raise NotAllowed(
+            f"“{row.path[:64]}” was stored by another account, or with a token for other models.",
+            permission=Permission.ADMINISTER.value,
+        )
+
+
+def _stored_by_others(rows: Sequence[models.RunFile], actor: Actor) -> list[models.RunFile]:
+    """Return those of the files that the actor can change only with the administer permission."""
     if actor.may_everywhere(Permission.ADMINISTER):
-        return
+        return []
     own = models.RunFile.objects.filter(stored_by(actor), pk__in=[row.pk for row in rows])
     owned = set(own.values_list("pk", flat=True))
-    for row in rows:
-        if row.pk not in owned:
-            raise NotAllowed(
-                f"“{row.path[:64]}” was stored by another account, or with a token for other "
-                "models.",
-                permission=Permission.ADMINISTER.value,
-            )
+    return [row for row in rows if row.pk not in owned]
