@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -28,14 +28,15 @@ def leaves_unchecked(to_stage: str | None, channel: str, data: Mapping[str, Any]
 
 
 def imported_unchecked(
-    to_stage: Stage, *, is_imported: bool, has_check: bool, was_unchecked: bool
+    to_stage: Stage, *, is_imported: bool, has_passed: bool, was_unchecked: Callable[[], bool]
 ) -> bool:
     """Return whether a version that moved to `to_stage` is “imported, not checked” there.
 
-    It is if an import placed it in a stage that policies protect, until a move with a stored check.
-    A demotion has no check, so it does not change `was_unchecked`, the state before the move.
+    It is if an import placed it in a stage that policies protect, until a move for which it passed
+    a policy with at least one requirement. `was_unchecked` returns whether it was when it was last
+    in such a stage, also if it left it since.
     """
-    return to_stage.is_gated and not has_check and (is_imported or was_unchecked)
+    return to_stage.is_gated and not has_passed and (is_imported or was_unchecked())
 
 
 @dataclass(frozen=True, slots=True)

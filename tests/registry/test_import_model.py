@@ -21,6 +21,7 @@ from obeya.errors import InvalidInput, NotAllowed
 from obeya.imports import VERSIONS_AT_ONCE_MAX, ImportedModel, ImportedVersion, ImportReport
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
+from obeya.policy.rules import RequiredDescription
 from obeya.records import Channel
 from obeya.stages import Stage
 from tests.differing_rows import differing_rows
@@ -240,7 +241,7 @@ def unchecked() -> list[int]:
     return list(marked.values_list("number", flat=True))
 
 
-def test_imported_versions_are_marked_until_a_checked_move(
+def test_imported_versions_are_marked_until_they_pass_a_policy(
     bring: Import, registry: DatabaseRegistry
 ) -> None:
     bring(version(1), *(version(n, Stage.PRODUCTION) for n in (2, 3, 4)), version(5, Stage.STAGING))
@@ -257,7 +258,18 @@ def test_imported_versions_are_marked_until_a_checked_move(
     moves = [registry.get_transitions("m", number)[-1] for number in (1, 2, 3, 4, 5)]
     assert [move.version for move in moves if move.imported_unchecked] == [2, 4]
     assert [transition_from_document(transition_document(move)) for move in moves] == moves
+    # Neither a move without a policy nor a rollback whose check failed is a check.
     registry.transition_stage("m", 2, Stage.PRODUCTION)
+    assert unchecked() == [2, 4]
+    registry.set_policy(PromotionPolicy(Stage.PRODUCTION).require(RequiredDescription()), "m")
+    registry.rollback("m", 3, reason="Errors")
+    assert unchecked() == [3]
+    registry.set_description("m", "A text", version=2)
+    registry.rollback("m", 2, reason="Errors")
+    assert unchecked() == []
+    registry.rollback("m", 4, reason="Errors")
+    registry.rollback("m", 2, reason="Errors")
+    registry.rollback("m", 4, reason="Errors")
     assert unchecked() == [4]
     ModelVersion.objects.filter(number=1).update(imported_unchecked=True)
     ModelVersion.objects.filter(number=4).update(imported_unchecked=False)

@@ -17,6 +17,8 @@ from boards.registry.transfer.imports import import_model
 from boards.registry.transitions.checks import record_policy_check
 from obeya import Stage
 from obeya.imports import ImportedModel, ImportedVersion
+from obeya.policy.policy import PromotionPolicy
+from obeya.policy.rules import RequiredDescription
 from obeya.records import Channel
 from tests.offenders import every_case
 from tests.views.page_text import text_of
@@ -112,6 +114,9 @@ def test_an_imported_version_is_marked_wherever_its_stage_is_shown(
     record = client.get(f"/records/{move.model.uid}/{move.sequence}/record.json").json()
     assert (record["kind"], record["imported_unchecked"]) == ("import", True)
     # The version that replaces it is checked, and so is its own way back.
+    registry.set_policy(PromotionPolicy(Stage.PRODUCTION).require(RequiredDescription()), "churn")
+    for number in (3, 4):
+        registry.set_description("churn", "A text", version=number)
     registry.transition_stage("churn", 4, Stage.PRODUCTION, archive_existing=True)
     registry.rollback("churn", reason="Errors")
     assert not registry.get_version("churn", 3).imported_unchecked

@@ -23,6 +23,15 @@ def is_unchecked_after(to_stage: str, channel: str, text: str) -> bool:
     return leaves_unchecked(to_stage, channel, event_data(text) or {})
 
 
+def was_unchecked(version: models.ModelVersion) -> bool:
+    """Return whether a version was “imported, not checked” when it was last in a gated stage."""
+    moves = models.AuditEvent.objects.filter(
+        version=version, action__in=[action.value for action in MOVES], to_stage__in=GATED
+    )
+    last = moves.order_by("-sequence").values_list("to_stage", "channel", "canonical_text").first()
+    return last is not None and is_unchecked_after(*last)
+
+
 def unchecked_by_log() -> list[int]:
     """Return the ids of the versions whose last move in the log leaves them unchecked."""
     last = models.AuditEvent.objects.filter(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from boards import models
 from boards.access.actors import display_name
 from boards.queries.facts.evidence import MoveFacts, limits_on, named_occupants
+from boards.queries.facts.import_marks import was_unchecked
 from boards.queries.facts.open_requests import OpenRequest
 from boards.registry.commit import ModelWrite
 from boards.registry.transitions.alerts import clear_andons
@@ -110,7 +111,8 @@ def make_move(
     operation = uuid.uuid4()
     archived = _archive_others(write, row, to_stage, operation, action) if archive_existing else ()
     event_data = {**(check_reference(check) if check else {}), **(data or {})}
-    _enter(write, row, to_stage, operation, action, event_data, reason)
+    has_passed = check is not None and check.passed and bool(check.verdict["outcomes"])
+    _enter(write, row, to_stage, operation, action, event_data, reason, has_passed=has_passed)
     update_champion(write, entered=row if to_stage is Stage.PRODUCTION else None)
     if with_aliases:
         update_aliases(write, {from_stage: [row.number], to_stage: archived}, entered=row)
@@ -158,13 +160,15 @@ def _enter(
     action: Action,
     data: Mapping[str, object],
     reason: str,
+    *,
+    has_passed: bool = False,
 ) -> None:
     from_stage = Stage(row.stage)
     unchecked = imported_unchecked(
         to_stage,
         is_imported=write.actor.channel is Channel.IMPORT,
-        has_check="check" in data,
-        was_unchecked=row.imported_unchecked,
+        has_passed=has_passed,
+        was_unchecked=lambda: row.imported_unchecked if from_stage.is_gated else was_unchecked(row),
     )
     write.update_version(
         row, stage=to_stage.value, stage_entered_at=write.at, imported_unchecked=unchecked
