@@ -47,7 +47,8 @@ def bearer_actor(
         raise
     limit_requests(request, bearer.token)
     note_token_use(request, bearer.token, channel)
-    return Actor(bearer.user, channel, grant=bearer.grant), bearer.token
+    actor = Actor(bearer.user, channel, grant=bearer.grant, similar_names=[])
+    return actor, bearer.token
 
 
 def _bearer(text: str, hint: str) -> Bearer:

@@ -3,7 +3,8 @@
     python scripts/write_confusables.py confusables.txt
 
 The argument is https://www.unicode.org/Public/security/latest/confusables.txt. Kept are the
-characters that `obeya.look_alikes.keys` can meet: not ASCII, and unchanged by NFKD.
+characters that `obeya.look_alikes.keys` can meet: not ASCII, and unchanged by NFKD, or changed into
+something else than the ASCII letters that they look like, such as U+03F2, which looks like c.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ def main(source: Path) -> None:
         character, looks_like = map(_text, columns[:2])
         if (
             not character.isascii()
-            and unicodedata.is_normalized("NFKD", character)
+            and (
+                unicodedata.is_normalized("NFKD", character)
+                or _loses_its_look(character, looks_like)
+            )
             and all(unicodedata.category(each)[0] not in "CZ" for each in character + looks_like)
         ):
             found[LATIN.get(looks_like, looks_like)].append(character)
@@ -50,6 +54,16 @@ def main(source: Path) -> None:
         found[looks_like].append(character)
     rows = [f"{looks_like}\t{''.join(sorted(found[looks_like]))}\n" for looks_like in sorted(found)]
     OUTPUT.write_text(HEADER.format(version=version[1], year=year[1]) + "".join(rows), "utf-8")
+
+
+def _loses_its_look(character: str, looks_like: str) -> bool:
+    """Return whether NFKD changes a character that looks like ASCII letters into something else."""
+    return (
+        looks_like.isascii()
+        and looks_like.isalnum()
+        and unicodedata.is_normalized("NFD", character)
+        and unicodedata.normalize("NFKD", character) != looks_like
+    )
 
 
 def _text(codes: str) -> str:

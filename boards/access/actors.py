@@ -46,15 +46,15 @@ class Actor:
 
     `user` None is the registry itself. `grant` is what the token of the request allows, None for a
     request without a token: an actor is allowed what both the account and the grant allow.
-    `similar_names` gets a sentence for each new name of this actor that is similar to another one.
-    `passed_permissions` collects what the actor needed and has, unless it is None.
+    Unless they are None, `similar_names` collects a sentence for each new name of this actor that
+    is similar to another one, and `passed_permissions` what the actor needed and has.
     """
 
     user: User | None
     channel: Channel
     _: KW_ONLY
     grant: Grant | None = None
-    similar_names: list[str] = field(default_factory=list, compare=False)
+    similar_names: list[str] | None = field(default=None, compare=False)
     passed_permissions: list[PassedPermission] | None = field(
         default=None, compare=False, repr=False
     )

@@ -113,7 +113,7 @@ def _guarded(view: View, *, is_streaming: bool) -> View:
 def _answered(view: View, request: ApiRequest, /, *args: Any, **kwargs: Any) -> HttpResponseBase:
     """Return the response, with a header about the similar names that the request created."""
     response = view(request, *args, **kwargs)
-    sentences = request.actor.similar_names
+    sentences = request.actor.similar_names or []
     while sentences and len(json.dumps(sentences)) > _SIMILAR_NAMES_MAX:
         sentences = sentences[: len(sentences) // 2]
     if sentences and response.status_code < HTTPStatus.BAD_REQUEST:

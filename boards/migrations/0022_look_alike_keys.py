@@ -1,7 +1,7 @@
 from django.db import migrations, models
 
 import boards.models.look_alike_key
-from obeya.look_alikes.keys import stored_key
+from boards.models.look_alike_key import look_alike_columns
 
 BATCH = 1_000
 
@@ -13,7 +13,7 @@ def fill(apps, schema_editor):
     for rows, column in ((named, 'name'), (labelled, 'label')):
         batch = []
         for row in rows.iterator(chunk_size=BATCH):
-            row.look_alike_key = stored_key(getattr(row, column))
+            row.look_alike_key = look_alike_columns(getattr(row, column))['look_alike_key']
             batch.append(row)
             if len(batch) == BATCH:
                 rows.model.objects.bulk_update(batch, ['look_alike_key'])

@@ -24,6 +24,7 @@ class RegisteredModel(ChainHead):
 
     name = models.CharField(max_length=names.MODEL_NAME_MAX)
     look_alike_key = LookAlikeKeyField(of="name")
+    second_look_alike_key = LookAlikeKeyField(of="name", place=1)
     description = models.TextField(blank=True)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="owned_models"
@@ -75,6 +76,11 @@ class RegisteredModel(ChainHead):
                 condition=Q(deleted_at__isnull=True),
                 name="model_look_alike",
             ),
+            models.Index(
+                fields=["second_look_alike_key"],
+                condition=~Q(second_look_alike_key="") & Q(deleted_at__isnull=True),
+                name="model_second_look_alike",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -95,6 +101,7 @@ class ModelVersion(models.Model):
     number = models.PositiveIntegerField()
     label = models.CharField(max_length=names.LABEL_MAX, blank=True)
     look_alike_key = LookAlikeKeyField(of="label")
+    second_look_alike_key = LookAlikeKeyField(of="label", place=1)
     stage = models.CharField(max_length=16, choices=STAGES, default=Stage.DEVELOPMENT.value)
     revision = models.PositiveIntegerField(default=1)
     description = models.TextField(blank=True)
@@ -160,6 +167,11 @@ class ModelVersion(models.Model):
                 fields=["model", "look_alike_key"],
                 condition=~Q(look_alike_key="") & Q(deleted_at__isnull=True),
                 name="version_look_alike",
+            ),
+            models.Index(
+                fields=["model", "second_look_alike_key"],
+                condition=~Q(second_look_alike_key="") & Q(deleted_at__isnull=True),
+                name="version_second_look_alike",
             ),
             models.Index(
                 fields=["-updated_at", "-id"],

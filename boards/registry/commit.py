@@ -25,6 +25,7 @@ from boards.models import (
     SiteChain,
     TransitionRequest,
 )
+from boards.models.look_alike_key import with_keys
 from boards.registry.messages import send_of_events
 from obeya import names
 from obeya.audit import chain as audit
@@ -139,7 +140,8 @@ class ChainWrite:
         similar = known.check(name, allow_similar=is_allowed)
         if similar:
             sentence = known.warning(name, similar)
-            self.actor.similar_names.append(sentence)
+            if self.actor.similar_names is not None:
+                self.actor.similar_names.append(sentence)
             logger.warning("%s", sentence)
         return similar
 
@@ -230,11 +232,9 @@ class ModelWrite(ChainWrite):
             InvalidInput: a character cannot be in a name.
             SimilarName: the name is similar to that of another model.
         """
-        others = RegisteredModel.objects.filter(
-            look_alike_key__in=stored_keys(name), deleted_at=None
-        ).exclude(pk=self.model.pk)
-        by_name = dict(others.values_list("name", "uid"))
-        known = NewNames(NameKind.MODEL, by_name)
+        others = RegisteredModel.objects.filter(deleted_at=None).exclude(pk=self.model.pk)
+        by_name = dict(with_keys(others, stored_keys(name), "name", "uid"))
+        known = NewNames(NameKind.MODEL, by_name, is_visible=self.actor.reaches)
         similar = self.check_name(known, name, allow_similar=allow_similar)
         return [str(by_name[other]) for other in similar]
 

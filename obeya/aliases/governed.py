@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 from obeya import names
 from obeya.errors import InvalidInput, NotFound
@@ -86,12 +87,12 @@ class GovernedAlias:
 
     @property
     def key(self) -> str:
-        """The key that only names that look like it have among their `alias_keys`."""
+        """The key by which configurations of names that look alike replace each other."""
         return alias_keys(self.alias)[0]
 
     def covers(self, alias: str) -> bool:
         """Return whether an alias has this name, or one that looks like it."""
-        return self.key in alias_keys(alias)
+        return not set(alias_keys(self.alias)).isdisjoint(alias_keys(alias))
 
 
 CHAMPION = GovernedAlias("champion", source=AliasSource.WORKFLOW)
@@ -104,9 +105,13 @@ def alias_keys(alias: str) -> tuple[str, ...]:
     Case, width, accents, characters that cannot be seen, and letters of other scripts that look
     Latin make no difference.
     """
-    decomposed = unicodedata.normalize("NFKD", alias)
-    letters = (letter for letter in decomposed if unicodedata.category(letter) != "Mn")
-    return look_alike_keys("".join(letters))
+    keys = look_alike_keys(_without_accents(alias, "NFD"))
+    return tuple(dict.fromkeys(_without_accents(key, "NFKD") for key in keys))
+
+
+def _without_accents(text: str, form: Literal["NFD", "NFKD"]) -> str:
+    decomposed = unicodedata.normalize(form, text)
+    return "".join(letter for letter in decomposed if unicodedata.category(letter) != "Mn")
 
 
 class GovernedAliases:
@@ -125,6 +130,9 @@ class GovernedAliases:
         for source, configured in ((AliasSource.REGISTRY, registry), (AliasSource.MODEL, model)):
             found |= {each.key: replace(each, source=source) for each in configured}
         self._by_key = found
+        # A letter of the name can look like two others.
+        self._by_look = {key: each for each in found.values() for key in alias_keys(each.alias)}
+        self._by_look |= found
 
     @property
     def configured(self) -> list[GovernedAlias]:
@@ -134,7 +142,7 @@ class GovernedAliases:
     def of(self, alias: str) -> GovernedAlias | None:
         """Return what governs an alias, also under a name that looks like it; None if nothing."""
         keys = alias_keys(alias)
-        found = next((self._by_key[key] for key in keys if key in self._by_key), None)
+        found = next((self._by_look[key] for key in keys if key in self._by_look), None)
         return None if found is None or found.mode is AliasMode.FREE else found
 
     def bound_to(self, stages: Collection[Stage]) -> list[GovernedAlias]:

@@ -115,7 +115,7 @@ _MAKERS: dict[str, Callable[[str, Document], RegistryError]] = {
     NotFound.code: lambda text, d: NotFound(text, what=d["what"]),
     AlreadyExists.code: lambda text, d: AlreadyExists(text, field=d.get("field")),
     SimilarName.code: lambda text, d: SimilarName(
-        text, existing=str(d["existing"]), field=d.get("field")
+        text, existing=str(d.get("existing", "")), field=d.get("field")
     ),
     Conflict.code: lambda text, d: Conflict(
         text, stage=Stage(d["stage"]) if d["stage"] else None, revision=int(d["revision"])

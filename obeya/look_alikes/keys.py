@@ -28,7 +28,7 @@ def folded(name: str) -> str:
 
 @lru_cache(_REMEMBERED)
 def look_alike_keys(name: str) -> tuple[str, ...]:
-    """Return keys of which two names share one if they look alike: by case, width or script.
+    """Return one or two keys; names that look alike by case, width or script share one.
 
     Some letters look like two others: ``ν`` like v, and as a capital like N. The first key takes
     the capital of such a letter, the second the letter as it is.
@@ -36,10 +36,9 @@ def look_alike_keys(name: str) -> tuple[str, ...]:
     if name.isascii():
         return (folded(name),)
     letters, capitals = _letters()
-    keys = (
-        _shown(folded(name), capitals),
-        _shown(unicodedata.normalize("NFKC", without_unseen(name)), letters),
-    )
+    # Normalized, some letters are others that look different: U+03F2 looks like c, and becomes σ.
+    as_they_are = without_unseen(name).translate(letters)
+    keys = (_shown(folded(name), capitals), _shown(as_they_are, letters))
     return tuple(dict.fromkeys(keys))
 
 
@@ -50,14 +49,9 @@ def wide_keys(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(with_digits_merged(key.replace("i", "l")) for key in keys))
 
 
-def stored_key(name: str) -> str:
-    """Return the key to store with a name, to find it by `stored_keys`; empty for no name."""
-    return _hashed(wide_keys(name)[0]) if name else ""
-
-
-def stored_keys(name: str) -> set[str]:
-    """Return the stored keys of the names that can be similar to this one."""
-    return set(map(_hashed, wide_keys(name)))
+def stored_keys(name: str) -> tuple[str, ...]:
+    """Return the wide keys as they are stored with a name; none for an empty name."""
+    return tuple(map(_hashed, wide_keys(name))) if name else ()
 
 
 def with_ascii_merged(name: str) -> str:
@@ -103,7 +97,8 @@ def _letters() -> tuple[dict[int, str], dict[int, str]]:
     capitals = {}
     for code, looks_like in letters.items():
         lower = chr(code).casefold()
-        if len(lower) == 1 and lower != chr(code) and looks_like.isascii():
+        has_lower = len(lower) == 1 and lower != chr(code) and not lower.isascii()
+        if has_lower and looks_like.isascii():
             # In Unicode's table the capital I looks like l.
             capitals[ord(lower)] = "i" if looks_like == "l" else looks_like.casefold()
     return letters, letters | capitals

@@ -87,7 +87,8 @@ class NewNames:
     """Names of one kind and place: those that exist, and new ones as they are checked.
 
     `is_in_use` says whether a new name is in use next to there, for example as the metric of
-    another version: such a name is not refused.
+    another version: such a name is not refused. `is_visible` says whether an existing name can be
+    shown.
     """
 
     def __init__(
@@ -96,9 +97,11 @@ class NewNames:
         existing: Iterable[str] = (),
         *,
         is_in_use: Callable[[str], bool] = lambda _: False,
+        is_visible: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.kind = kind
         self._is_in_use = is_in_use
+        self._is_visible = is_visible
         self._by_key: dict[str, list[str]] = defaultdict(list)
         for name in existing:
             self._keep(name)
@@ -121,7 +124,7 @@ class NewNames:
             check_characters(name, what=self.kind.subject, field=self.kind.field)
             same = sorted(other for other, how in similar.items() if how is Similarity.SAME)
             if same and not allow_similar:
-                raise _refused(self.kind, name, same[0])
+                raise _refused(self.kind, name, next(filter(self._is_visible, same), ""))
         except (InvalidInput, SimilarName):
             if not self._is_in_use(name):
                 raise
@@ -130,11 +133,15 @@ class NewNames:
 
     def warning(self, name: str, similar: Iterable[str]) -> str:
         """Return the sentence that a name is similar to others."""
-        shown = ", ".join(f"“{other[:64]}”" for other in similar)
+        shown = ", ".join(
+            f"“{other[:64]}”" if self._is_visible(other) else "one that you cannot see"
+            for other in similar
+        )
         return f"The {self.kind.noun} “{name[:64]}” is similar to {shown}."
 
     def _keep(self, name: str) -> None:
-        self._by_key[wide_keys(name)[0]].append(name)
+        for key in wide_keys(name):
+            self._by_key[key].append(name)
 
 
 def similar_to(similar: Collection[str]) -> dict[str, Any]:
@@ -143,6 +150,13 @@ def similar_to(similar: Collection[str]) -> dict[str, Any]:
 
 
 def _refused(kind: NameKind, name: str, existing: str) -> SimilarName:
+    """Return the error that names the existing name; it is empty if none can be shown."""
+    if not existing:
+        return SimilarName(
+            f"The {kind.noun} “{name[:64]}” looks like one that you cannot see. Use another one.",
+            field=kind.field,
+            existing="",
+        )
     odd = next((letter for letter in name if not letter.isascii() and letter not in existing), "")
     contains = f" It contains {described(odd)}." if odd else ""
     return SimilarName(

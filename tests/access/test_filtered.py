@@ -67,9 +67,10 @@ REFUSED = {
 }
 WRITES = {
     "registry/artifacts/artifacts.py named_content",
-    "registry/artifacts/run_files.py _require_own",
+    "registry/artifacts/run_files.py _stored_by_others",
     "registry/artifacts/run_files.py delete_run_files",
     "registry/artifacts/run_files.py store_run_file",
+    "registry/commit.py check_model_name",
     "registry/policies/waivers.py revoke_waiver",
 }
 IN_PYTHON = {"registry/database.py get_by_stage"}

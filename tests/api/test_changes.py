@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from boards.models import AuditEvent, ModelVersion, PolicyCheck, RegisteredModel
+from boards.models import AuditEvent, ModelVersion, PolicyCheck, RegisteredModel, User
 from boards.registry.database import DatabaseRegistry
 from obeya.policy.bounds import Comparison
 from obeya.policy.policy import PromotionPolicy
 from obeya.stages import Stage
-from tests.api.conftest import Program, problem
+from tests.api.conftest import Program, ProgramOf, problem
 
 RESNET = {
     "metrics": {"top1": 80.4, "latency_ms": {"value": 12.5, "samples": 100}},
@@ -50,6 +50,23 @@ def test_a_similar_name_is_a_problem_with_the_existing_one_unless_allowed(api: P
     said = "The model name “MODEL” is similar to “model”."
     assert json.loads(made["Obeya-Similar-Names"]) == [said]
     assert "Obeya-Similar-Names" not in api.post("/models/MODEL/versions")
+
+
+def test_a_limited_token_is_not_shown_the_similar_name_of_another_model(
+    api: Program, alice: User, program_of: ProgramOf
+) -> None:
+    for name in ("Bsecret", "bsecretl", "b-ours"):
+        api.post(f"/models/{name}/versions", {"allow_similar": True})
+    limited = program_of(alice, ["read", "write"], ["b-*", "bsecret*1", "bsecret"])
+    hidden = problem(limited.post("/models/bsecret/versions"), 409, "similar_name")
+    assert "existing" not in hidden
+    assert "Bsecret" not in json.dumps(hidden)
+    made = limited.post("/models/bsecret1/versions")
+    assert json.loads(made["Obeya-Similar-Names"]) == [
+        "The model name “bsecret1” is similar to one that you cannot see."
+    ]
+    own = problem(limited.post("/models/b-Ours/versions"), 409, "similar_name")
+    assert own["existing"] == "b-ours"
 
 
 def test_similar_ascii_letters_are_a_warning_in_a_header_of_limited_length(api: Program) -> None:

@@ -35,6 +35,10 @@ STABLE = GovernedAlias("stable", PROD, AliasMode.GUARDED)
         "CH\u0410\u041cPI\u041eN",  # Cyrillic capitals
         "champi\u03bfn",  # Greek
         "champ\u0131on",  # without its dot
+        "\u03f2hampion",  # Greek, and another letter when it is normalized
+        "\u03f9HAMPION",
+        "\u04aaHAMPION",  # Cyrillic with a mark
+        "\U0001d41champion",  # mathematical
         "champio\u043f",  # Cyrillic
         "champion\u3164",  # with a character that cannot be seen
         "cham\u0440i\u00f3\u200bn",
@@ -42,6 +46,15 @@ STABLE = GovernedAlias("stable", PROD, AliasMode.GUARDED)
 )
 def test_names_that_look_like_a_governed_one_count_as_it(alias: str) -> None:
     assert GovernedAliases(STRICT).of(alias) == CHAMPION
+
+
+def test_an_alias_of_a_letter_with_two_looks_is_covered_by_both() -> None:
+    governed = GovernedAlias("\u03bdext")
+    found = GovernedAliases(STRICT, [governed])
+    for alias in ("next", "vext", "\u039dEXT", "\u03bdext"):
+        assert governed.covers(alias)
+        assert found.of(alias) == governed
+    assert found.of("text") is None
 
 
 @pytest.mark.parametrize("alias", ["champion-eu", "champion2", "best", "challenger", "champ"])

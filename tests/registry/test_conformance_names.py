@@ -61,6 +61,45 @@ def test_a_similar_name_is_refused_unless_allowed(registry: ModelRegistry) -> No
                 new(registry, allowed)(allow_similar=True)
 
 
+def test_the_order_in_which_similar_names_are_created_does_not_matter(
+    registry: ModelRegistry,
+) -> None:
+    """The letters of the table that look like two others; some look different normalized."""
+    pairs = {
+        "\u03bdoice": ("voice", "noice"),
+        "\u03c5ser": ("user", "yser"),
+        "\u03edath": ("oath", "6ath"),
+        "\u01bdale": ("sale", "5ale"),
+        "\u03f2hurn": ("churn",),
+        "\u017fraud": ("fraud", "sraud"),
+        "\u03b2eta": ("\u00dfeta", "beta"),
+    }
+    made = iter(range(1_000))
+
+    def refuses(first: str, second: str) -> bool:
+        mark = f"-{next(made)}"
+        registry.register_model(first + mark)
+        registry.register_model(f"x{mark}", label=first + mark)
+        refused = 0
+        for create in (
+            lambda: registry.register_model(second + mark),
+            lambda: registry.rename_model(f"x{mark}", second + mark),
+            lambda: registry.register_model(f"x{mark}", label=second + mark),
+        ):
+            try:
+                create()
+            except SimilarName:
+                refused += 1
+        return refused == 3
+
+    with every_case() as case:
+        for odd, others in pairs.items():
+            for other in others:
+                with case(f"{odd} {other}"):
+                    assert refuses(other, odd)
+                    assert refuses(odd, other)
+
+
 def test_a_character_that_cannot_be_seen_is_refused_even_if_similar_names_are_allowed(
     registry: ModelRegistry,
 ) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from boards import models
-from boards.access.actors import Actor
+from boards.access.actors import SYSTEM, Actor
+from boards.models.look_alike_key import look_alike_columns
 from boards.registry.accounts.tokens import create_token
 from boards.registry.accounts.users import create_user
 from boards.registry.catalog.catalog import rename_model
@@ -22,7 +23,6 @@ from boards.registry.transfer.imports import import_model
 from boards.registry.webhooks.endpoints import change_webhook, create_webhook
 from obeya.errors import InvalidInput, SimilarName
 from obeya.imports import ImportedModel, ImportedVersion
-from obeya.look_alikes.keys import stored_key
 from obeya.metrics import MetricDefinition
 from obeya.records import Channel
 from obeya.stages import Stage
@@ -60,7 +60,7 @@ def test_similar_names_of_mlflows_clients_are_accepted_and_logged(
     uid = str(models.RegisteredModel.objects.get(name="model").uid)
     similar = [event.data.get("similar_to") for event in new_events()]
     assert similar == [[uid], ["best"], ["team"], [uid]]
-    assert made.look_alike_key == stored_key("model")
+    assert made.look_alike_key == look_alike_columns("model")["look_alike_key"]
     assert caplog.messages == [
         f"The model name “{SIMILAR}” is similar to “model”.",
         "The alias “Best” is similar to “best”.",
@@ -69,6 +69,12 @@ def test_similar_names_of_mlflows_clients_are_accepted_and_logged(
     ]
     with pytest.raises(InvalidInput, match="HANGUL FILLER"):
         create_model(name=INVISIBLE, **how)
+
+
+def test_the_actors_of_the_process_do_not_collect_sentences(db: None) -> None:
+    for name in ("modell", "model1"):
+        create_model(name=name, actor=SYSTEM, at=NOON)
+    assert SYSTEM.similar_names is None
 
 
 def test_an_import_accepts_similar_names_and_reports_them(
@@ -104,7 +110,7 @@ def test_an_import_accepts_similar_names_and_reports_them(
 
 def test_names_that_existed_before_the_rule_keep_working(registry: DatabaseRegistry) -> None:
     registry.register_model("model", metrics={"auc": 1}, tags={"team": "a"})
-    models.RegisteredModel.objects.update(name=INVISIBLE, look_alike_key=stored_key(INVISIBLE))
+    models.RegisteredModel.objects.update(name=INVISIBLE, **look_alike_columns(INVISIBLE))
     models.Metric.objects.update(name="auc\u200b")
     models.VersionTag.objects.update(key="team\u200b")
     row = models.Alias.objects.create(

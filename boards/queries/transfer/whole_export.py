@@ -42,6 +42,9 @@ class Noun:
         return tuple(f for f in self.model._meta.local_fields if f.name not in self.left_out)
 
 
+# The keys of names that look alike are computed when a row is stored.
+_COMPUTED = frozenset({"look_alike_key", "second_look_alike_key"})
+
 NOUNS = (
     Noun(
         "accounts.jsonl",
@@ -50,8 +53,7 @@ NOUNS = (
         held=("groups", "user_permissions"),
     ),
     Noun("site_chain.jsonl", models.SiteChain),
-    # The keys of names that look alike are computed when a row is stored.
-    Noun("models.jsonl", models.RegisteredModel, left_out=frozenset({"look_alike_key"})),
+    Noun("models.jsonl", models.RegisteredModel, left_out=_COMPUTED),
     Noun("model_tags.jsonl", models.ModelTag),
     # Without what the inspection of files found, which is repeated after an import, and without
     # the mark of imported versions, which the log determines.
@@ -59,7 +61,7 @@ NOUNS = (
         "versions.jsonl",
         models.ModelVersion,
         left_out=frozenset(
-            {"artifact_code", "artifact_inspector", "imported_unchecked", "look_alike_key"}
+            {"artifact_code", "artifact_inspector", "imported_unchecked", *_COMPUTED}
         ),
     ),
     Noun("version_tags.jsonl", models.VersionTag),

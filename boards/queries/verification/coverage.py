@@ -52,9 +52,13 @@ UNCOVERED: Mapping[type[Model], Mapping[str, str]] = {
     },
     models.ApiToken: {"last_used_at": "the last use, written at most once a minute"},
     models.IdempotentRequest: {ALL: "answers to repeated requests, deleted after a week"},
-    models.RegisteredModel: {"look_alike_key": "computed from the name, which is compared"},
+    models.RegisteredModel: {
+        "look_alike_key": "computed from the name, which is compared",
+        "second_look_alike_key": "computed from the name, which is compared",
+    },
     models.ModelVersion: {
         "look_alike_key": "computed from the label, which is compared",
+        "second_look_alike_key": "computed from the label, which is compared",
         "artifact_inspector": "which inspection read the files; repeated by `obeya inspect --all`",
     },
     models.Blob: {

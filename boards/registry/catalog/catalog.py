@@ -9,6 +9,7 @@ from django.db import IntegrityError
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
+from boards.models.look_alike_key import look_alike_columns
 from boards.registry.commit import writing_model
 from boards.registry.transitions.alerts import clear_andons
 from boards.registry.transitions.aliases import point_alias, update_aliases
@@ -16,7 +17,6 @@ from boards.registry.transitions.champion import update_champion
 from boards.registry.transitions.open_requests import settle_requests, withdraw_requests
 from obeya import names
 from obeya.errors import AlreadyExists, InvalidInput
-from obeya.look_alikes.keys import stored_key
 from obeya.look_alikes.new_names import similar_to
 from obeya.records import Action
 from obeya.stages import Stage, workflow_named
@@ -66,7 +66,7 @@ def rename_model(
             write.hold_site()
             _require_free_name(new_name)
             similar = write.check_model_name(new_name, allow_similar=allow_similar)
-            write.change(name=new_name, look_alike_key=stored_key(new_name))
+            write.change(name=new_name, **look_alike_columns(new_name))
             write.touch()
             write.record(
                 Action.MODEL_RENAMED,

@@ -14,6 +14,7 @@ from django.db import transaction
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
+from boards.models.look_alike_key import with_keys
 from boards.registry.catalog import metric_rows
 from boards.registry.catalog.labels import tag_keys
 from boards.registry.commit import ModelWrite, writing_new_or_present_model
@@ -307,10 +308,8 @@ def _similar_labels(model: models.RegisteredModel, drafts: Sequence[CheckedDraft
     if not labels:
         return set()
     keys = {key for label in labels for key in stored_keys(label)}
-    present = models.ModelVersion.objects.filter(
-        model=model, look_alike_key__in=keys, deleted_at=None
-    ).exclude(look_alike_key="")
-    return set(present.values_list("label", flat=True))
+    rows = models.ModelVersion.objects.filter(model=model, deleted_at=None)
+    return {label for (label,) in with_keys(rows, keys, "label")}
 
 
 def _taken_numbers(model: models.RegisteredModel, drafts: Sequence[CheckedDraft]) -> set[int]:

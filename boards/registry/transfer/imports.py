@@ -62,7 +62,8 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
     future = future_times({"created_at of the model": imported.created_at}, at)
     if future and not imported.clamp_future_times:
         raise InvalidInput(future[0].refusal, field="created_at")
-    importer = Actor(actor.user, Channel.IMPORT, grant=actor.grant)
+    similar_names: list[str] = []
+    importer = Actor(actor.user, Channel.IMPORT, grant=actor.grant, similar_names=similar_names)
     began = min(imported.created_at, at)
     with writing_new_or_present_model(name, actor=importer, at=began) as write:
         if write.is_new:
@@ -80,7 +81,7 @@ def import_model(*, imported: ImportedModel, actor: Actor, at: datetime) -> Impo
             *(time.replacement for time in future if write.is_new),
             *run.clamped_times,
         ),
-        similar_names=tuple(importer.similar_names),
+        similar_names=tuple(similar_names),
     )
 
 
