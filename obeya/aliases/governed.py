@@ -87,12 +87,12 @@ class GovernedAlias:
 
     @property
     def key(self) -> str:
-        """The key by which configurations of names that look alike replace each other."""
+        """The first of its `alias_keys`: different for names that are configured together."""
         return alias_keys(self.alias)[0]
 
     def covers(self, alias: str) -> bool:
         """Return whether an alias has this name, or one that looks like it."""
-        return not set(alias_keys(self.alias)).isdisjoint(alias_keys(alias))
+        return look_alike(self.alias, alias)
 
 
 CHAMPION = GovernedAlias("champion", source=AliasSource.WORKFLOW)
@@ -112,6 +112,17 @@ def alias_keys(alias: str) -> tuple[str, ...]:
 def _without_accents(text: str, form: Literal["NFD", "NFKD"]) -> str:
     decomposed = unicodedata.normalize(form, text)
     return "".join(letter for letter in decomposed if unicodedata.category(letter) != "Mn")
+
+
+def look_alike(alias: str, other: str) -> bool:
+    """Return whether two alias names look alike or are equal."""
+    return not set(alias_keys(alias)).isdisjoint(alias_keys(other))
+
+
+def like(alias: str, configured: Iterable[GovernedAlias]) -> list[GovernedAlias]:
+    """Return the configurations of names that look like this one, that of the name itself first."""
+    found = [each for each in configured if each.covers(alias)]
+    return sorted(found, key=lambda each: (each.alias != alias, each.alias))
 
 
 class GovernedAliases:

@@ -9,8 +9,8 @@ from obeya import names
 from obeya.aliases.governed import (
     GovernedAlias,
     GovernedAliases,
-    alias_keys,
     governed_alias_not_found,
+    like,
 )
 from obeya.aliases.rules import AliasFacts, aliases_after_move, check_delete, check_set
 from obeya.errors import NotFound
@@ -114,10 +114,12 @@ def _facts(
 def set_governed_alias(store: MemoryStore, governed: GovernedAlias, name: str | None) -> None:
     """Configure an alias name, for one model or (None) the registry."""
     owner = store.owner(name)
-    present = owner.governed.get(governed.key)
-    if present is None:
+    present = like(governed.alias, owner.governed.values())
+    if not present:
         NewNames(NameKind.ALIAS).check(governed.alias)
-    if present != governed:
+    if present != [governed]:
+        for replaced in present:
+            del owner.governed[replaced.key]
         owner.governed[governed.key] = governed
         data = {"alias": governed.alias, "mode": governed.mode.value}
         store.append(owner.chain, Action.ALIAS_GOVERNED, to_stage=governed.stage, data=data)
@@ -126,10 +128,9 @@ def set_governed_alias(store: MemoryStore, governed: GovernedAlias, name: str | 
 def remove_governed_alias(store: MemoryStore, alias: str, name: str | None) -> None:
     """Remove the configuration of an alias name."""
     owner = store.owner(name)
-    keys = alias_keys(names.stored_form(alias))
-    key = next((key for key in keys if key in owner.governed), None)
-    if key is None:
+    present = like(names.stored_form(alias), owner.governed.values())
+    if not present:
         raise governed_alias_not_found(alias)
-    removed = owner.governed.pop(key)
+    removed = owner.governed.pop(present[0].key)
     data = {"alias": removed.alias}
     store.append(owner.chain, Action.ALIAS_UNGOVERNED, data=data)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from boards.registry.database import DatabaseRegistry
 from obeya import InvalidInput, ModelRegistry, NotFound, Stage
 from obeya.aliases.governed import CHAMPION, AliasMode, AliasSource, GovernedAlias
 from obeya.refusals import AliasRefused
 from obeya.stages import OPEN, RETURNS, Workflow
+from tests.differing_rows import differing_rows
 from tests.registry.conformance import ARCHIVED, NAME, PROD, STAGING, promote, unchanged
 
 STABLE = GovernedAlias("stable", PROD, AliasMode.GUARDED)
@@ -206,6 +208,15 @@ def test_look_alikes_have_one_configuration(registry: ModelRegistry) -> None:
     assert [each.alias for each in registry.get_governed_aliases(NAME)] == ["Stable", "champion"]
     registry.remove_governed_alias("STABLE", NAME)
     assert registry.get_governed_aliases(NAME) == [CHAMPION]
+    # The small letter nu looks like v, and as a capital like N.
+    for alias in ("next", "vext", "\u03bdext"):
+        registry.set_governed_alias(GovernedAlias(alias), NAME)
+    found = [each.alias for each in registry.get_governed_aliases(NAME)]
+    assert found == ["champion", "\u03bdext"]
+    registry.set_governed_alias(GovernedAlias("vext"), NAME)
+    assert [each.alias for each in registry.get_governed_aliases(NAME)] == ["champion", "vext"]
+    if isinstance(registry, DatabaseRegistry):
+        assert differing_rows() == []
 
 
 def test_what_is_not_configured_cannot_be_removed(registry: ModelRegistry) -> None:

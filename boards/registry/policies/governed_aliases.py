@@ -10,7 +10,7 @@ from boards.access.permissions import Permission
 from boards.queries.facts.governed_aliases import governed_alias_record
 from boards.registry.commit import ChainWrite, ModelWrite, writing_owner
 from obeya import names
-from obeya.aliases.governed import GovernedAlias, governed_alias_not_found
+from obeya.aliases.governed import GovernedAlias, governed_alias_not_found, like
 from obeya.look_alikes.new_names import NameKind, NewNames
 from obeya.records import Action
 
@@ -30,11 +30,13 @@ def set_governed_alias(
     actor.require(Permission.EDIT_POLICY, name)
     with writing_owner(name, actor=actor, at=at) as write:
         present = _present(write, governed.alias)
-        if present is not None and governed_alias_record(present) == governed:
+        if [governed_alias_record(row) for row in present] == [governed]:
             return
-        if present is None:
+        if not present:
             write.check_name(NewNames(NameKind.ALIAS), governed.alias)
-        row = present or models.GovernedAlias(model=_model(write))
+        row, *others = present or [models.GovernedAlias(model=_model(write))]
+        for other in others:
+            other.delete()
         row.alias = governed.alias
         row.stage = governed.stage.value if governed.stage else ""
         row.mode = governed.mode.value
@@ -55,16 +57,18 @@ def remove_governed_alias(
     actor.require(Permission.EDIT_POLICY, name)
     with writing_owner(name, actor=actor, at=at) as write:
         present = _present(write, names.stored_form(alias))
-        if present is None:
+        if not present:
             raise governed_alias_not_found(alias)
-        present.delete()
-        write.record(Action.ALIAS_UNGOVERNED, data={"alias": present.alias})
+        present[0].delete()
+        write.record(Action.ALIAS_UNGOVERNED, data={"alias": present[0].alias})
 
 
 def _model(write: ChainWrite) -> models.RegisteredModel | None:
     return write.model if isinstance(write, ModelWrite) else None
 
 
-def _present(write: ChainWrite, alias: str) -> models.GovernedAlias | None:
+def _present(write: ChainWrite, alias: str) -> list[models.GovernedAlias]:
+    """Return the rows of the names that look like this one, that of the name itself first."""
     rows = models.GovernedAlias.objects.filter(model=_model(write))
-    return next((row for row in rows if governed_alias_record(row).covers(alias)), None)
+    by_name = {row.alias: row for row in rows}
+    return [by_name[each.alias] for each in like(alias, map(governed_alias_record, rows))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from obeya.aliases.governed import alias_keys
+from obeya.aliases.governed import look_alike
 from obeya.audit.chain import SYSTEM_ACTOR
 from obeya.audit.replay.state import UNSTATED, Event, State, Table
 from obeya.records import Action
@@ -182,7 +182,7 @@ def govern_alias(state: State, event: Event) -> None:
     """Configure a governed alias; it replaces the configuration of a name that looks alike."""
     alias = event.data["alias"]
     rows = state.tables[Table.GOVERNED_ALIAS]
-    for key in [key for key in rows if alias_keys(key[0])[0] in alias_keys(alias)]:
+    for key in [key for key in rows if look_alike(key[0], alias)]:
         del rows[key]
     stage = event.to_stage or ""
     state.add(Table.GOVERNED_ALIAS, (alias,), event, stage=stage, mode=event.data["mode"])
