@@ -243,9 +243,6 @@ def test_every_table_is_exported_or_excluded_with_a_reason() -> None:
         "ModelVersion.second_look_alike_key",
         # The log determines it.
         "ModelVersion.imported_unchecked",
-        # They are computed from the names.
-        "ModelVersion.look_alike_key",
-        "RegisteredModel.look_alike_key",
     }
 
 
