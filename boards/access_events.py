@@ -58,10 +58,10 @@ def _sign_in_failed(
     after_answer(request, lambda: record_failed_sign_in(username=username, address=address, at=at))
 
 
-def note_link_use(request: HttpRequest, user: User) -> None:
-    """Record that the request used a sign-in link of the account."""
+def note_link_use(request: HttpRequest, user: User, token: str) -> None:
+    """Record that the request used the sign-in link of the account that has the token."""
     address, at = client_address(request), timezone.now()
-    after_answer(request, lambda: record_link_use(user=user, address=address, at=at))
+    after_answer(request, lambda: record_link_use(user=user, token=token, address=address, at=at))
 
 
 def note_token_use(request: HttpRequest, token: ApiToken, channel: Channel) -> None:

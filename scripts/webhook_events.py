@@ -241,8 +241,8 @@ def make_everything_happen() -> None:  # noqa: PLR0915 - one long sequence of ca
     address = "192.0.2.7"
     record_token_use(token=token, address=address, channel=Channel.API, at=now())
     revoke_token(uid=token.uid, actor=admin, at=now())
-    create_sign_in_link(user=users["bob"], actor=admin, at=now())
-    record_link_use(user=users["bob"], address=address, at=now())
+    link = create_sign_in_link(user=users["bob"], actor=admin, at=now())
+    record_link_use(user=users["bob"], token=link, address=address, at=now())
     record_sign_in(user=users["bob"], address=address, at=now())
     failed_at = now()
     for _ in range(3):

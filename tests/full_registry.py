@@ -17,6 +17,7 @@ from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditText, RegisteredModel, RunFile, User
 from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
 from boards.registry.accounts.adoption import adopt_accounts
+from boards.registry.accounts.sign_ins import record_link_use
 from boards.registry.accounts.tokens import create_token, service_account
 from boards.registry.accounts.users import (
     create_sign_in_link,
@@ -186,6 +187,7 @@ def _change_accounts(users: dict[str, User], admin: Actor, now: Any) -> None:
     create_sign_in_link(user=bob, actor=admin, at=datetime.now(UTC))
     used = create_sign_in_link(user=users["grace"], actor=SYSTEM, at=datetime.now(UTC))
     assert use_sign_in_link(token=used, at=datetime.now(UTC)) == users["grace"]
+    record_link_use(user=users["grace"], token=used, address="192.0.2.7", at=datetime.now(UTC))
     User.objects.create(username="console", is_superuser=True)
     assert adopt_accounts(actor=SYSTEM, at=now()) == ["console"]
 

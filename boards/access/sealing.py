@@ -7,6 +7,7 @@ derived from SECRET_KEY; what was sealed under one of SECRET_KEY_FALLBACKS can s
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -34,10 +35,13 @@ def unseal(sealed: str) -> str:
 
 def derived_keys(purpose: bytes) -> list[bytes]:
     """Return the keys of 32 bytes for a purpose: from SECRET_KEY, then from its fallbacks."""
-    return [
-        HKDF(SHA256(), length=32, salt=None, info=purpose).derive(force_bytes(key))
-        for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    ]
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return [_derived(force_bytes(key), purpose) for key in keys]
+
+
+@lru_cache(maxsize=32)
+def _derived(key: bytes, purpose: bytes) -> bytes:
+    return HKDF(SHA256(), length=32, salt=None, info=purpose).derive(key)
 
 
 def _box() -> MultiFernet:

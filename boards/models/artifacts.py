@@ -24,14 +24,16 @@ class Blob(models.Model):
     the content.
 
     `findings` is the result of `obeya.artifacts.findings`, by the version `inspector` of the
-    inspection. `damage` is what was wrong with the content when it was read at `damaged_at`, until
-    the content is stored again.
+    inspection; `findings_seal` shows that this installation wrote them (see
+    `boards.queries.facts.file_findings`). `damage` is what was wrong with the content when it was
+    read at `damaged_at`, until the content is stored again.
     """
 
     sha256 = models.CharField(max_length=64, unique=True)
     size = models.PositiveBigIntegerField()
     findings = models.JSONField(default=dict)
     inspector = models.PositiveSmallIntegerField(default=0)
+    findings_seal = models.CharField(max_length=64, blank=True, default="", editable=False)
     created_at = models.DateTimeField()
     # The time of the last upload: new content is attached to a version only after its upload.
     sent_at = models.DateTimeField()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 import threading
 from datetime import timedelta
 from typing import Any
@@ -14,16 +15,20 @@ from django.utils import timezone
 
 from boards.access.actors import SYSTEM
 from boards.files import blob_store
+from boards.files.stored_content import DamagedContent
 from boards.models import AuditEvent, Blob, ModelVersion, PolicyCheck, User
 from boards.queries.facts.findings_digest import findings_digest
+from boards.queries.verification.verification import verify_chains
 from boards.registry.artifacts import inspection as again
 from boards.registry.artifacts.artifacts import store_blob
+from boards.registry.artifacts.damage import mark_damaged
 from boards.registry.artifacts.inspection import (
     forget_inspections,
     inspect_version,
     outdated_versions,
 )
 from obeya.artifacts.inspection import INSPECTOR
+from obeya.artifacts.records import Damage
 from obeya.records import Action
 from tests import model_files as files
 from tests.api.conftest import Program
@@ -48,6 +53,15 @@ def register(api: Program, contents: dict[str, bytes]) -> str:
     return address
 
 
+def register_stored(api: Program, sha256: str) -> str:
+    """Register a version with content that is stored already, and return its address."""
+    number = api.post("/models/resnet50/versions", {}).json()["version"]
+    address = f"/models/resnet50/versions/{number}"
+    listed = [{"path": "again.txt", "sha256": sha256}]
+    assert api.put(f"{address}/artifact", {"files": listed}).status_code == 200
+    return address
+
+
 def require(api: Program, *requirements: dict[str, Any]) -> None:
     answer = api.put("/policies/staging", {"requirements": list(requirements)})
     assert answer.status_code in (200, 201), answer.content
@@ -55,6 +69,11 @@ def require(api: Program, *requirements: dict[str, Any]) -> None:
 
 def promote(api: Program, address: str) -> Any:
     return api.post(f"{address}/transitions", {"to_stage": "staging"})
+
+
+def warnings_of(api: Program, address: str) -> list[str]:
+    found: list[str] = api.get(address).json()["artifact_warnings"]
+    return found
 
 
 def inspect_again() -> list[Any]:
@@ -217,6 +236,64 @@ def test_content_from_before_an_upgrade_does_not_count_as_inspected(api: Program
     store_blob(body=io.BytesIO(b"text"), size=4, actor=SYSTEM, at=at)
     inspect_again()
     assert promote(api, address).status_code == 201
+
+
+def test_findings_that_the_registry_did_not_write_do_not_count(api: Program) -> None:
+    require(api, {"no_pickle": True})
+    bad, clean = pickle.dumps(print), b"text"
+    first = register(api, {"README.md": bad})
+    register(api, {"b.txt": clean})
+    blob, other = (Blob.objects.get(sha256=hashlib.sha256(c).hexdigest()) for c in (bad, clean))
+    copied = {"findings": other.findings, "findings_seal": other.findings_seal}
+
+    # A version that gets the content later does not count as inspected, until it is.
+    Blob.objects.filter(pk=blob.pk).update(**copied)
+    second = register_stored(api, blob.sha256)
+    assert "have not been inspected" in promote(api, second).json()["detail"]
+    inspect_again()
+    assert "contains a pickle" in promote(api, second).json()["detail"]
+
+    # The inspection of a version does not take over what was written into its content.
+    Blob.objects.filter(pk=blob.pk).update(**copied)
+    ModelVersion.objects.update(artifact_inspector=0, artifact_warnings=[])
+    inspect_again()
+    for address in (first, second):
+        assert "contains a pickle" in promote(api, address).json()["detail"]
+    assert verify_chains().rows == ()
+
+
+def test_a_new_secret_key_lets_content_be_inspected_again(api: Program, settings: Any) -> None:
+    require(api, {"no_pickle": True})
+    register(api, {"a.txt": b"text"})
+    sha256 = hashlib.sha256(b"text").hexdigest()
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another key"
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert verify_chains().rows == ()
+    assert promote(api, register_stored(api, sha256)).status_code == 201
+    settings.SECRET_KEY_FALLBACKS = []
+    (difference,) = verify_chains().rows
+    assert "not written with the key of this installation; run obeya inspect" in difference
+    address = register_stored(api, sha256)
+    assert promote(api, address).status_code == 422
+    inspect_again()
+    assert promote(api, address).status_code == 201
+    assert verify_chains().rows == ()
+
+
+def test_damaged_content_does_not_pass(api: Program) -> None:
+    require(api, {"no_pickle": True})
+    address = register(api, {"a.txt": b"text"})
+    sha256 = hashlib.sha256(b"text").hexdigest()
+    found = DamagedContent(sha256, Damage.CONTENT, blob_store.placed_at(sha256))
+    mark_damaged(found=found, at=timezone.now())
+    assert "have not been inspected" in promote(api, address).json()["detail"]
+    inspect_again()
+    assert "a.txt could not be inspected: its content was altered." in warnings_of(api, address)
+    assert promote(api, address).status_code == 422
+    store_blob(body=io.BytesIO(b"text"), size=4, actor=SYSTEM, at=timezone.now())
+    inspect_again()
+    assert promote(api, address).status_code == 201
+    assert verify_chains().rows == ()
 
 
 def test_the_preview_lists_what_newly_fails(api: Program) -> None:

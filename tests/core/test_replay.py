@@ -94,6 +94,47 @@ def test_the_deletion_of_a_version_removes_its_aliases_with_or_without_events(ch
     assert chain.replay.problems == []
 
 
+def test_the_same_inspection_of_the_same_files_finds_the_same(chain: Chain) -> None:
+    def inspect(findings: str, inspector: int, *, stored: bool = False) -> list[str]:
+        before = len(chain.replay.problems)
+        data = {"findings_digest": findings, "inspector": inspector, "digest": "d", "size": 1}
+        action = Action.ARTIFACT_STORED if stored else Action.ARTIFACT_INSPECTED
+        chain.add(action, version=1, data=data)
+        return chain.replay.problems[before:]
+
+    assert inspect("pickle", 3, stored=True) == []
+    # A later inspection, damaged content, and the content stored again.
+    for findings, inspector in (("code", 4), ("missing", 0), ("altered", 0), ("code", 4)):
+        assert inspect(findings, inspector) == []
+    for findings, inspector in (("clean", 4), ("clean", 3)):
+        (problem,) = inspect(findings, inspector)
+        assert problem == (
+            f"event {chain.length} has other findings in the files of v1 than the same inspection "
+            "had before."
+        )
+    assert inspect("other files", 4, stored=True) == []
+
+
+def test_a_new_link_or_password_ends_the_older_links_of_the_account(chain: Chain) -> None:
+    def links() -> list[str]:
+        return [key[0] for key in chain.values(Table.LINK)]
+
+    def create(user: str, link: str) -> None:
+        data = {"user": user, "link_digest": link, "expires_at": "2026-03-04T14:05:00.000000Z"}
+        chain.add(Action.USER_LINK_MADE, data=data)
+
+    create("u", "first")
+    create("other", "kept")
+    create("u", "second")
+    assert links() == ["kept", "second"]
+    chain.add(Action.USER_LINK_USED, data={"address": "h", "link_digest": "second"})
+    assert chain.values(Table.LINK)["second",]["used_at"] == "2026-03-03T14:07:00.000000Z"
+    chain.add(Action.USER_CHANGED, data={"user": "u", "fields": ["password"]})
+    chain.add(Action.USER_LINK_USED, data={"address": "h", "link_digest": "second"})
+    assert links() == ["kept"]
+    assert chain.replay.problems == []
+
+
 def test_an_erased_text_is_known_by_its_digest_only(chain: Chain) -> None:
     chain.add(Action.MODEL_DESCRIBED, texts={"description": "Secret"}, erased=True)
     digest = text_digest("Secret")

@@ -41,13 +41,15 @@ def fail(username, *, address=HOME, at=NOON):
 
 def test_a_sign_in_and_the_use_of_a_link_are_events_of_the_account(carol, new_events):
     record_sign_in(user=carol, address=HOME, at=NOON)
-    record_link_use(user=carol, address=HOME, at=NOON)
+    record_link_use(user=carol, token="secret", address=HOME, at=NOON)
     events = new_events()
     assert [event.action for event in events] == ["user.signed_in", "user.link_used"]
+    assert set(events[1].data) == {"address", "link_digest"}
     for event in events:
         assert (event.actor, event.channel, event.model) == (carol, "page", None)
-        assert event.data == {"address": address_hash(HOME)}
-        assert HOME not in event.canonical_text
+        assert event.data["address"] == address_hash(HOME)
+        for hidden in (HOME, "secret"):
+            assert hidden not in event.canonical_text
 
 
 def test_addresses_are_hashed_with_the_key_of_the_installation(settings):

@@ -82,7 +82,7 @@ NOUNS = (
     Noun(
         "blobs.jsonl",
         models.Blob,
-        left_out=frozenset({"inspector", "damage", "damaged_at"}),
+        left_out=frozenset({"inspector", "findings_seal", "damage", "damaged_at"}),
     ),
     Noun("blob_uploads.jsonl", models.BlobUpload, added=frozenset({"models_digest"})),
     Noun("artifact_files.jsonl", models.ArtifactFile),

@@ -13,8 +13,9 @@ from django.contrib.auth.models import Group
 from boards import models
 from boards.access.permissions import group_problem
 from boards.queries.facts.credential_digests import link_digest
+from boards.queries.facts.file_findings import has_seal
 from boards.queries.verification.columns import Names
-from boards.queries.verification.comparison import Comparison, Tables
+from boards.queries.verification.comparison import CHUNK, Comparison, Tables
 from boards.queries.verification.tables import OWNER_TABLES, SITE_TABLES, USERS
 from obeya.audit.replay.state import UNSTATED, Key, Row, Table
 
@@ -67,7 +68,9 @@ def compare_site(comparison: Comparison, tables: Tables, *, now: datetime) -> No
         comparison.compare(table, {None: tables})
     for group in unsupported_groups(groups):
         comparison.report("registry", f"group {group.name}: {group.problem}")
+    _report_unknown_members(comparison)
     _compare_links(comparison, tables.get(Table.LINK, {}), now)
+    _compare_seals(comparison)
 
 
 def unsupported_users(expected: Mapping[Key, Row]) -> Iterator[UnsupportedUser]:
@@ -120,16 +123,33 @@ def _gathered(pairs: Iterable[tuple[Any, str | None]]) -> dict[Any, frozenset[st
     return {key: frozenset(names) for key, names in found.items()}
 
 
+def _report_unknown_members(comparison: Comparison) -> None:
+    """Report what accounts have that do not exist: a new account could get their row."""
+    names = comparison.names
+    for column, found in (("groups", names.groups), ("permissions", names.permissions)):
+        for pk in sorted(found.keys() - names.accounts.keys()):
+            comparison.report(
+                "registry",
+                f"{names.account(pk)} does not exist, but has the {column} {_list(found[pk])}.",
+            )
+
+
 def _compare_links(comparison: Comparison, expected: dict[Key, Row], now: datetime) -> None:
     """Compare the sign-in links that can still be used with the events that created them.
 
-    Older links of an account are deleted without an event.
+    A new link, or a new password, ends the older links of the account.
     """
     rows = models.OneTimeLink.objects.filter(used_at=None, expires_at__gt=now)
     for link in rows.select_related("user").order_by("pk"):
         user = str(link.user.uid)
         row = expected.get((link_digest(link),))
         if row is not None and row.values["user"] == user:
+            if row.values["used_at"]:
+                comparison.report(
+                    "registry",
+                    f"sign-in link of {link.user.username}: used_at is empty, but the log says "
+                    f"{row.values['used_at']} (event {row.event_of('used_at')}).",
+                )
             if datetime.fromisoformat(row.values["expires_at"]) == link.expires_at:
                 continue
             comparison.report(
@@ -147,6 +167,17 @@ def _compare_links(comparison: Comparison, expected: dict[Key, Row], now: dateti
             comparison.partial += 1
         else:
             comparison.report("registry", f"sign-in link of {link.user.username} has no event.")
+
+
+def _compare_seals(comparison: Comparison) -> None:
+    """Report findings in stored content that this installation did not write."""
+    for blob in models.Blob.objects.exclude(inspector=0).order_by("pk").iterator(chunk_size=CHUNK):
+        if not has_seal(blob):
+            comparison.report(
+                "registry",
+                f"content {blob.sha256}: its findings were not written with the key of this "
+                "installation; run obeya inspect --all.",
+            )
 
 
 def _list(names: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from boards.models.look_alike_key import look_alike_columns
 from obeya.audit.chain import SYSTEM_ACTOR, document_digest, text_digest
 from obeya.audit.replay.state import UNSTATED, Text
 
@@ -31,22 +32,27 @@ class Names:
         """Return the stable id of an account; None is the registry itself."""
         return SYSTEM_ACTOR if pk is None else self.accounts.get(pk, f"the account {pk}")
 
-    def version(self, pk: int | None) -> int | None:
-        """Return the number of a version."""
-        return self.versions[pk][1] if pk in self.versions else None
+    def version(self, pk: int | None, model: int | None) -> int | str | None:
+        """Return the number of a version of a model; a text if it is not a version of the model."""
+        if pk is None:
+            return None
+        owner, number = self.versions.get(pk, (None, 0))
+        return number if owner == model else "a version of another model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A compared column: the columns that it is read from, and how.
 
-    `is_digest`: the value is a digest or too long, and is not shown.
+    `is_digest`: the value is a digest or too long, and is not shown. `is_derived`: the value
+    depends on other columns, and is a sentence about what is wrong, "" if nothing is.
     """
 
     reads: tuple[str, ...]
     read: Callable[[Values, Names], Any]
     same: Callable[[Any, Any], bool]
     is_digest: bool = False
+    is_derived: bool = False
 
     def agrees(self, said: Any, found: Any) -> bool:
         """Return whether a value is the one of the log, as far as its events state it."""
@@ -82,10 +88,25 @@ def account(name: str) -> Column:
     return Column(reads=(key,), read=lambda row, names: names.account(row[key]), same=_same)
 
 
-def version(name: str = "version") -> Column:
-    """Return a column that refers to a version, which the log has by its number."""
+def version(owner: str, name: str = "version") -> Column:
+    """Return a column that refers to a version, which the log has by its number.
+
+    `owner` is the path to the id of the registered model, whose version it must be.
+    """
     key = f"{name}_id"
-    return Column(reads=(key,), read=lambda row, names: names.version(row[key]), same=_same)
+    return Column(
+        reads=(key, owner), read=lambda row, names: names.version(row[key], row[owner]), same=_same
+    )
+
+
+def look_alike_key(name: str, *, of: str) -> Column:
+    """Return a column with a key of the name in the column `of`."""
+
+    def read(row: Values, _: Names) -> str:
+        is_right = row[name] == look_alike_columns(row[of])[name]
+        return "" if is_right else f"is not the key of the {of}"
+
+    return Column(reads=(of, name), read=read, same=lambda _, found: not found, is_derived=True)
 
 
 def document(name: str) -> Column:

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from boards import models
+from boards.queries.facts.file_findings import file_warnings
+from boards.queries.facts.findings_digest import findings_digest
 from boards.queries.verification.columns import Column, Names, Values
 from boards.queries.verification.tables import (
     MODEL_TABLES,
@@ -16,6 +18,7 @@ from boards.queries.verification.tables import (
     VERSIONS,
     ComparedTable,
 )
+from obeya.artifacts.inspection import INSPECTOR
 from obeya.artifacts.manifest import FileEntry, artifact_digest
 from obeya.audit.chain import timestamp
 from obeya.audit.replay.state import UNSTATED, Key, Row, Table, Text
@@ -23,6 +26,8 @@ from obeya.audit.replay.state import UNSTATED, Key, Row, Table, Text
 DIFFERENCES_MAX = 1_000
 SHOWN_MAX = 64
 CHUNK = 2_000
+# What reading a value can raise that the registry did not write, for example invalid JSON.
+UNREADABLE = (ArithmeticError, TypeError, ValueError)
 Tables = Mapping[Table, dict[Key, Row]]
 
 
@@ -79,19 +84,24 @@ class Comparison:
         expected = {model: tables.get(table.table, {}) for model, tables in states.items()}
         seen: defaultdict[tuple[int | None, Key], int] = defaultdict(int)
         reads = table.reads
-        for values in rows.order_by("pk").values_list(*reads).iterator(chunk_size=CHUNK):
-            row = dict(zip(reads, values, strict=True))
-            model = row[table.owner] if table.owner else None
-            key: Key = tuple(column.read(row, self.names) for column in table.key.values())
-            if table.repeats:
-                seen[model, key] += 1
-                key = (*key, seen[model, key] - 1)
-            said = expected[model].pop(key, None)
-            if said is None:
-                place, title = self._title(table, model, key, row)
-                self.report(place, f"{title or 'it'} has no event.")
-            else:
-                self._compare_row(table, model, key, said, row)
+        try:
+            for values in rows.order_by("pk").values_list(*reads).iterator(chunk_size=CHUNK):
+                row = dict(zip(reads, values, strict=True))
+                model = row[table.owner] if table.owner else None
+                key: Key = tuple(column.read(row, self.names) for column in table.key.values())
+                if table.repeats:
+                    seen[model, key] += 1
+                    key = (*key, seen[model, key] - 1)
+                said = expected[model].pop(key, None)
+                if said is None:
+                    place, title = self._title(table, model, key, row)
+                    self.report(place, f"{title or 'it'} has no event.")
+                else:
+                    self._compare_row(table, model, key, said, row)
+        except UNREADABLE:
+            name = table.model._meta.db_table
+            self.report("registry", f"the table {name} has a value that cannot be read.")
+            return
         if not table.can_be_absent:
             for model, missing in expected.items():
                 for key, said in missing.items():
@@ -117,22 +127,28 @@ class Comparison:
         self.partial += is_partial
 
     def _compare_files(self, ids: list[int], expected: Mapping[tuple[int, int], Row]) -> None:
-        """Compare the digest of the stored files of each version with that of its event."""
-        rows = models.ArtifactFile.objects.filter(version__model__in=ids)
-        entries: defaultdict[tuple[int, int], list[FileEntry]] = defaultdict(list)
-        for pk, path, sha256 in rows.values_list("version", "path", "blob__sha256").iterator(
-            chunk_size=CHUNK
-        ):
-            entries[self.names.versions[pk]].append(FileEntry(path, sha256))
+        """Compare the digest of the stored files of each version with that of its event.
+
+        What the inspection found in their content must be what the event says too.
+        """
+        rows = models.ArtifactFile.objects.filter(version__model__in=ids).select_related("blob")
+        files: defaultdict[tuple[int, int], dict[str, models.Blob]] = defaultdict(dict)
+        for file in rows.order_by("path").iterator(chunk_size=CHUNK):
+            files[self.names.versions[file.version_id]][file.path] = file.blob
         for (model, number), row in expected.items():
-            found = entries.pop((model, number), None)
-            digest = artifact_digest(found) if found else None
+            found = files.pop((model, number), {})
+            entries = [FileEntry(path, blob.sha256) for path, blob in found.items()]
+            digest = artifact_digest(entries) if entries else None
+            place = f"{self.names.models.get(model)} v{number}"
             if digest != row.values["files"]:
+                event = row.event_of("files")
+                self.report(place, f"its files do not have the digest of the log (event {event}).")
+            elif found and not _has_findings(found, row.values["findings"]):
+                event = row.event_of("findings")
                 self.report(
-                    f"{self.names.models.get(model)} v{number}",
-                    f"its files do not have the digest of the log (event {row.event_of('files')}).",
+                    place, f"the findings in its stored content are not those of event {event}."
                 )
-        for model, number in entries:
+        for model, number in files:
             self.report(f"{self.names.models.get(model)} v{number}", "its files have no event.")
 
     def _title(
@@ -162,13 +178,15 @@ class Comparison:
                 path = values.get("path")
                 return place, f"{kind} {_shown(path) if path else f'with the path {digest}'}"
         if "version_id" in values:
-            number = self.names.version(values["version_id"])
-        where = place if number is None else f"{place} v{number}"
+            number = self.names.version(values["version_id"], model)
+        where = f"{place} v{number}" if isinstance(number, int) else place
         return where, f"{kind} {_shown(key[0])}"
 
 
 def _difference(title: str, name: str, column: Column, said: Any, found: Any, event: int) -> str:
     what = title if name == "value" else f"{title}: {name}" if title else name
+    if column.is_derived:
+        return f"{what} {found}."
     if column.is_digest or isinstance(said, Text):
         return f"{what} was changed: the log has another digest (event {event})."
     if isinstance(found, frozenset):
@@ -179,6 +197,20 @@ def _difference(title: str, name: str, column: Column, said: Any, found: Any, ev
 
 def _listed(names: Iterable[object]) -> str:
     return ", ".join(sorted(map(str, names))) or "none"
+
+
+def _has_findings(blobs: Mapping[str, models.Blob], said: Any) -> bool:
+    """Return whether what was found in stored content is what the event says.
+
+    It is compared only if the current inspection found both; otherwise it is inspected again.
+    """
+    if not isinstance(said, tuple) or said[1] != INSPECTOR:
+        return True
+    if any(blob.inspector != INSPECTOR or blob.damage for blob in blobs.values()):
+        return True
+    found = file_warnings(blobs)
+    columns = {name: found[name] for name in ("artifact_warnings", "artifact_code")}
+    return bool(findings_digest(models.ModelVersion(**columns)) == said[0])
 
 
 def _shown(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Model
 
 from boards import models
+from boards.models.look_alike_key import look_alike_columns
 from boards.queries.facts.check_digest import DIGESTED, check_digest, revision_reference
 from boards.queries.facts.credential_digests import address_digest, token_digest
 from boards.queries.facts.findings_digest import findings_digest
@@ -21,6 +22,7 @@ from boards.queries.verification.columns import (
     digest,
     document,
     held,
+    look_alike_key,
     moment,
     number,
     plain,
@@ -31,6 +33,8 @@ from obeya.audit.chain import text_digest
 from obeya.audit.replay.state import Table
 from obeya.stages import Stage
 from obeya.webhooks.endpoints import Target, shown_address
+
+_OF_VERSION = "version__model_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +75,11 @@ def _check_digest(row: Values) -> str:
     return check_digest(models.PolicyCheck(**{name: row[name] for name in columns}))
 
 
-def _policy_revision(row: Values, _: Names) -> dict[str, Any] | None:
+def _policy_revision(row: Values, _: Names) -> dict[str, Any] | str | None:
     if row["policy_revision_id"] is None:
         return None
+    if row["policy_revision__model_id"] not in (None, row[_OF_VERSION]):
+        return "a revision of another model's policy"
     return revision_reference(
         row["policy_revision__stage"],
         row["policy_revision__number"],
@@ -105,7 +111,7 @@ def _shown_address(row: Values, _: Names) -> str:
     return shown_address(Target(row["target"]), row["address"]) if is_known else ""
 
 
-_VERSION_KEY = {"version": version()}
+_VERSION_KEY = {"version": version(_OF_VERSION)}
 _FILES = Column(
     reads=("artifact_size", "artifact_warnings", "artifact_code", "artifact_inspector"),
     read=lambda row, _: _findings(row),
@@ -132,6 +138,7 @@ VERSIONS = ComparedTable(
         "description": text("description"),
         "owner": account("owner"),
         "findings": _FILES,
+        **{key: look_alike_key(key, of="label") for key in look_alike_columns("")},
         **{
             name: moment(name)
             for name in ("created_at", "updated_at", "stage_entered_at", "deleted_at")
@@ -148,11 +155,12 @@ MODEL_TABLES = (
         key={},
         columns={
             "name": text("name"),
+            **{key: look_alike_key(key, of="name") for key in look_alike_columns("")},
             "description": text("description"),
             "owner": account("owner"),
             **_plains("workflow", "headline_metrics", "last_number"),
             **_plains(*(f"{stage.value}_count" for stage in Stage)),
-            "champion": version("champion"),
+            "champion": version("pk", "champion"),
             **{name: moment(name) for name in ("created_at", "updated_at", "deleted_at")},
         },
     ),
@@ -166,7 +174,7 @@ MODEL_TABLES = (
     ComparedTable(
         table=Table.VERSION_TAG,
         model=models.VersionTag,
-        owner="version__model_id",
+        owner=_OF_VERSION,
         key=_VERSION_KEY | _plains("key"),
         columns=_plains("value"),
     ),
@@ -175,12 +183,12 @@ MODEL_TABLES = (
         model=models.Alias,
         owner="model_id",
         key=_plains("name"),
-        columns={"version": version()},
+        columns={"version": version("model_id")},
     ),
     ComparedTable(
         table=Table.METRIC,
         model=models.Metric,
-        owner="version__model_id",
+        owner=_OF_VERSION,
         key=_VERSION_KEY | _plains("name"),
         columns={
             "value": number("value"),
@@ -192,10 +200,10 @@ MODEL_TABLES = (
     ComparedTable(
         table=Table.CHECK,
         model=models.PolicyCheck,
-        owner="version__model_id",
+        owner=_OF_VERSION,
         key=_uid(),
         columns={
-            "version": version(),
+            "version": version(_OF_VERSION),
             "digest": digest(_check_digest, "uid", *DIGESTED),
             "policy_revision": computed(
                 _policy_revision,
@@ -203,6 +211,7 @@ MODEL_TABLES = (
                 "policy_revision__stage",
                 "policy_revision__number",
                 "policy_revision__model_id",
+                _OF_VERSION,
             ),
             "made_at": moment("made_at"),
             "made_by": account("made_by"),
@@ -211,10 +220,10 @@ MODEL_TABLES = (
     ComparedTable(
         table=Table.REQUEST,
         model=models.TransitionRequest,
-        owner="version__model_id",
+        owner=_OF_VERSION,
         key=_uid(),
         columns={
-            "version": version(),
+            "version": version(_OF_VERSION),
             **_plains("from_stage", "to_stage", "archive_existing", "status", "evidence_digest"),
             "reason": text("reason"),
             "requested_by": account("requested_by"),
@@ -238,10 +247,10 @@ MODEL_TABLES = (
     ComparedTable(
         table=Table.WAIVER,
         model=models.Waiver,
-        owner="version__model_id",
+        owner=_OF_VERSION,
         key=_uid(),
         columns={
-            "version": version(),
+            "version": version(_OF_VERSION),
             **_plains("stage", "requirements"),
             "reason": text("reason"),
             "granted_by": account("granted_by"),
@@ -259,7 +268,7 @@ MODEL_TABLES = (
     ComparedTable(
         table=Table.ANDON,
         model=models.Andon,
-        owner="version__model_id",
+        owner=_OF_VERSION,
         key=_VERSION_KEY | _plains("metric"),
         columns={
             "comparison": plain("comparison"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from boards import models
 from boards.queries.snapshot import snapshot
 from boards.queries.verification.accounts import compare_site, read_names
 from boards.queries.verification.comparison import Comparison, Tables
+from boards.queries.verification.event_columns import differing_column
 from obeya.audit import chain as audit
 from obeya.audit.chain import (
     BrokenLink,
@@ -94,7 +96,7 @@ class _Verification:
         seen: set[int | None] = set()
         for (model_id, chain, head), rows in groupby(_events(), key=_place):
             seen.add(model_id)
-            row = site if model_id is None else known[model_id]
+            row = site if model_id is None else known.get(model_id)
             self._verify(model_id, row, chain, head, rows)
         if None not in seen:
             if site is not None and site.chain_length:
@@ -209,7 +211,7 @@ def _held_against(
 
 def _with_names(ends: tuple[ChainVerification, ...]) -> tuple[ChainVerification, ...]:
     """Return the ends, the broken ones with the names of their models."""
-    broken = [end.chain for end in ends if end.broken]
+    broken = [uid for end in ends if end.broken for uid in _uid(end.chain)]
     rows = models.RegisteredModel.objects.filter(uid__in=broken) if broken else ()
     names = {str(row.uid): row.name for row in rows}
     return tuple(
@@ -218,6 +220,14 @@ def _with_names(ends: tuple[ChainVerification, ...]) -> tuple[ChainVerification,
         else end
         for end in ends
     )
+
+
+def _uid(chain: str) -> list[uuid.UUID]:
+    """Return the id of a chain; none if the row that has the id and the head does not exist."""
+    try:
+        return [uuid.UUID(chain)]
+    except ValueError:
+        return []
 
 
 def _missing(chain: str, length: int) -> ChainVerification:
@@ -244,6 +254,8 @@ def _place(row: Any) -> tuple[int | None, str, tuple[int, str]]:
     """Return the chain of an event, and where its head says that the chain ends."""
     if row.model is not None:
         return row.model_id, str(row.model.uid), (row.model.chain_length, row.model.chain_hash)
+    if row.model_id is not None:
+        return row.model_id, f"of the missing model {row.model_id}", (0, audit.GENESIS)
     if row.site_uid is None:
         return None, "site", (0, audit.GENESIS)
     return None, str(row.site_uid), (row.site_chain_length, row.site_chain_hash)
@@ -354,39 +366,8 @@ def _add(
     """Verify the next event of a chain: the link, and the columns beside its text."""
     if verification.broken:
         return
-    column = "canonical_text" if members is None else _differing_column(row, members)
+    column = "canonical_text" if members is None else differing_column(row, members)
     verification.add(
         Link(row.sequence, row.canonical_text, row.hash),
         f"its column {column} differs from the hashed text." if column else None,
     )
-
-
-def _differing_column(row: models.AuditEvent, record: Mapping[str, Any]) -> str | None:
-    """Return the first column that differs from the hashed text, None if all agree.
-
-    An erased free text does not count as a difference; a changed one does.
-    """
-    digests = record["texts"]
-    columns = {
-        "occurred_at": audit.timestamp(row.occurred_at),
-        "recorded_at": audit.timestamp(row.recorded_at),
-        "actor": str(row.actor.uid) if row.actor else audit.SYSTEM_ACTOR,
-        "channel": row.channel,
-        "action": row.action,
-        "model": str(row.model.uid) if row.model else None,
-        "version": row.version.number if row.version else None,
-        "from_stage": row.from_stage or None,
-        "to_stage": row.to_stage or None,
-        "operation": str(row.operation) if row.operation else None,
-        "previous_hash": row.previous_hash,
-    }
-    for column, value in columns.items():
-        if record[column] != value:
-            return column
-    # The same version number of another model would look the same.
-    if row.version is not None and row.version.model_id != row.model_id:
-        return "version"
-    for text in row.texts.all():
-        if digests.get(text.role) != audit.text_digest(text.text):
-            return f"text ({text.role})"
-    return None

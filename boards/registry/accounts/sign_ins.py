@@ -13,7 +13,9 @@ from django.db.models import F
 
 from boards.access.actors import Actor
 from boards.access.address_hashes import address_hash
-from boards.models import FailedSignIns, User
+from boards.models import FailedSignIns, OneTimeLink, User
+from boards.queries.facts.credential_digests import link_digest
+from boards.registry.accounts.users import link_hash
 from boards.registry.commit import ChainWrite, writing_site
 from obeya.records import Action, Channel
 
@@ -31,9 +33,10 @@ def record_sign_in(*, user: User, address: str, at: datetime) -> None:
     _record_own(Action.SIGNED_IN, user, address, at)
 
 
-def record_link_use(*, user: User, address: str, at: datetime) -> None:
-    """Record that someone used a sign-in link of the account."""
-    _record_own(Action.USER_LINK_USED, user, address, at)
+def record_link_use(*, user: User, token: str, address: str, at: datetime) -> None:
+    """Record that someone used the sign-in link of the account that has the token."""
+    digest = link_digest(OneTimeLink(token_hash=link_hash(token)))
+    _record_own(Action.USER_LINK_USED, user, address, at, link_digest=digest)
 
 
 def record_failed_sign_in(*, username: str, address: str, at: datetime) -> None:
@@ -77,9 +80,9 @@ def end_failed_sign_ins(*, at: datetime) -> datetime | None:
     return first.first()
 
 
-def _record_own(action: Action, user: User, address: str, at: datetime) -> None:
+def _record_own(action: Action, user: User, address: str, at: datetime, **more: str) -> None:
     with writing_site(actor=Actor(user, Channel.PAGE), at=at) as write:
-        write.record(action, data={"address": address_hash(address)})
+        write.record(action, data={"address": address_hash(address), **more})
 
 
 def _count(subject: str, at: datetime) -> bool:

@@ -214,7 +214,7 @@ def create_sign_in_link(*, user: User, actor: Actor, at: datetime) -> str:
         _end_links(user)
         link = OneTimeLink.objects.create(
             user=user,
-            token_hash=_digest(token),
+            token_hash=link_hash(token),
             created_at=write.at,
             expires_at=write.at + OneTimeLink.LIFETIME,
         )
@@ -233,7 +233,7 @@ def use_sign_in_link(*, token: str, at: datetime) -> User | None:
     """Return the account that the token signs in, None if it was used, expired or never existed."""
     link = (
         OneTimeLink.objects.filter(
-            token_hash=_digest(token),
+            token_hash=link_hash(token),
             expires_at__gt=at,
             user__is_active=True,
             user__is_service=False,
@@ -279,5 +279,6 @@ def _end_links(user: User) -> None:
     OneTimeLink.objects.filter(user=user, used_at=None).delete()
 
 
-def _digest(token: str) -> str:
+def link_hash(token: str) -> str:
+    """Return the hash of the token of a sign-in link, which is stored instead of it."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -16,10 +15,11 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.files import blob_store
 from boards.files.blob_store import Body
+from boards.queries.facts.file_findings import file_warnings, sealed_findings
 from boards.queries.facts.findings_digest import findings_digest
 from boards.queries.facts.visible_models import stored_by, visible_models
 from boards.registry.commit import ModelWrite, writing_model
-from obeya.artifacts.findings import InspectedFile, findings_of, warnings_of
+from obeya.artifacts.findings import findings_of
 from obeya.artifacts.inspection import INSPECTOR
 from obeya.artifacts.manifest import (
     FileEntry,
@@ -57,13 +57,8 @@ def store_blob(
         models.Blob.objects.filter(sha256=content.sha256).update(sent_at=at)
         with blob_store.full_disk_as_error(), content.path.open("rb") as file:
             findings = findings_of(file, content.size)
-        found = {
-            "size": content.size,
-            "findings": findings,
-            "inspector": INSPECTOR,
-            "damage": "",
-            "damaged_at": None,
-        }
+        sealed = sealed_findings(content.sha256, content.size, findings, INSPECTOR)
+        found = sealed | {"damage": "", "damaged_at": None}
         blob_store.place(content)
         with transaction.atomic():
             blob, _ = models.Blob.objects.update_or_create(
@@ -171,17 +166,6 @@ def attach_files(write: ModelWrite, row: models.ModelVersion, content: NamedCont
             "old": old if old["digest"] or old["size"] is not None else None,
         },
     )
-
-
-def file_warnings(blobs: Mapping[str, models.Blob]) -> dict[str, Any]:
-    """Return the columns of a version that say what was found in its files, given by path."""
-    files = (InspectedFile(path, blob.size, blob.findings) for path, blob in blobs.items())
-    warnings = warnings_of(files)
-    return {
-        "artifact_warnings": list(warnings.problems),
-        "artifact_code": list(warnings.code),
-        "artifact_inspector": min(blob.inspector for blob in blobs.values()),
-    }
 
 
 def named_content(entries: Sequence[FileEntry], *, actor: Actor) -> NamedContent:

@@ -1,4 +1,7 @@
-"""Marks on stored content that no longer has its digest. No events: versions do not change."""
+"""Marks on stored content that no longer has its digest, whose findings then do not count.
+
+No events: what was found in the files of a version changes only when they are inspected again.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,19 @@ logger = logging.getLogger(__name__)
 
 
 def mark_damaged(*, found: DamagedContent, at: datetime) -> None:
-    """Log damaged content, and mark it unless it was stored again since it was read."""
+    """Log damaged content, and mark it unless it was stored again since it was read.
+
+    The versions that have it as a file do not count as inspected until they are inspected again.
+    """
     logger.error("%s", found)
     is_there = blob_store.is_there(found.sha256)
     if (blob_store.placed_at(found.sha256) if is_there else None) == found.placed_at:
         models.Blob.objects.filter(sha256=found.sha256).update(
             damage=found.damage.value, damaged_at=at
+        )
+        having = models.ArtifactFile.objects.filter(blob__sha256=found.sha256)
+        models.ModelVersion.objects.filter(pk__in=having.values("version")).update(
+            artifact_inspector=0
         )
 
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 from boards import models
 from boards.access.actors import SYSTEM, Actor
 from boards.files.stored_content import DamagedContent, StoredContent
+from boards.queries.facts.file_findings import file_warnings, inspector_of, sealed_findings
 from boards.queries.facts.findings_digest import findings_digest
-from boards.registry.artifacts.artifacts import file_warnings
-from boards.registry.artifacts.damage import mark_damaged
+from boards.registry.artifacts.damage import mark_damaged, mark_intact
 from boards.registry.commit import writing_model
 from obeya.artifacts.findings import findings_of
 from obeya.artifacts.inspection import INSPECTOR
@@ -70,9 +70,9 @@ def inspect_version(*, pk: int, actor: Actor, at: datetime) -> InspectedVersion 
     row = models.ModelVersion.objects.select_related("model").filter(pk=pk).first()
     if row is None:
         return None
-    outdated = models.Blob.objects.filter(artifact_files__version=row, inspector__lt=INSPECTOR)
-    for blob in outdated.distinct().order_by("pk"):
-        _inspect_blob(blob, at)
+    for blob in models.Blob.objects.filter(artifact_files__version=row).distinct().order_by("pk"):
+        if inspector_of(blob) < INSPECTOR:
+            _inspect_blob(blob, at)
     try:
         return _record(row, actor=actor, at=at)
     except NotFound:
@@ -119,12 +119,15 @@ def _inspect_blob(blob: models.Blob, at: datetime) -> None:
                 content.verify()
                 content.file.seek(0)
                 findings, inspector = findings_of(content.file, blob.size), INSPECTOR
+            if blob.damage:
+                mark_intact(blob=blob)
         except DamagedContent as found:
             if found.damage.value != blob.damage:
                 mark_damaged(found=found, at=at)
             # It may be intact later: its storage was not mounted, or a backup is restored.
             findings, inspector = _of_damaged(found.damage), 0
-    models.Blob.objects.filter(pk=blob.pk).update(findings=findings, inspector=inspector)
+    sealed = sealed_findings(blob.sha256, blob.size, findings, inspector)
+    models.Blob.objects.filter(pk=blob.pk).update(**sealed)
 
 
 def _of_damaged(damage: Damage) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
             403,
             "This link was already used or has expired. Ask an administrator for a new one.",
         )
-    note_link_use(request, user)
+    note_link_use(request, user, token)
     login(request, user, backend=BACKEND)
     return HttpResponseRedirect(reverse("boards:set_password"))
 

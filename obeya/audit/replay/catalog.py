@@ -90,6 +90,7 @@ def register_version(state: State, event: Event) -> None:
         artifact_size=None,
         files=None,
         findings=None,
+        inspections={},
         source_run=data.get("source_run", UNSTATED),
         created_at=event.at,
         updated_at=event.at,
@@ -118,20 +119,33 @@ def describe_version(state: State, event: Event) -> None:
 
 def store_artifact(state: State, event: Event) -> None:
     """Set the files of a version, and what their inspection found."""
-    digest = event.data["digest"]
+    digest, findings = event.data["digest"], _findings(event)
     _change_version(
         state,
         event,
         artifact_digest=digest,
         artifact_size=event.data["size"],
         files=digest,
-        findings=_findings(event),
+        findings=findings,
+        inspections=_inspections(findings),
     )
 
 
 def inspect_artifact(state: State, event: Event) -> None:
-    """Set what a repeated inspection of the files of a version found."""
-    _change_version(state, event, findings=_findings(event))
+    """Set what a repeated inspection of the files of a version found.
+
+    The same inspection of the same files finds the same, except in damaged content.
+    """
+    findings = _findings(event)
+    earlier = state.tables[Table.VERSION][event.version,].values["inspections"]
+    found = _inspections(findings)
+    state.problems += [
+        f"event {event.sequence} has other findings in the files of v{event.version} than the same "
+        "inspection had before."
+        for inspector, digest in found.items()
+        if earlier.get(inspector, digest) != digest
+    ]
+    _change_version(state, event, findings=findings, inspections=earlier | found)
 
 
 def tag_version(state: State, event: Event) -> None:
@@ -219,3 +233,11 @@ def _findings(event: Event) -> Any:
     if "findings_digest" not in event.data:
         return UNSTATED
     return event.data["findings_digest"], event.data["inspector"]
+
+
+def _inspections(findings: Any) -> dict[int, str]:
+    """Return the digest of findings by their inspection, none if content was damaged or skipped."""
+    if findings is UNSTATED or not findings[1]:
+        return {}
+    digest, inspector = findings
+    return {inspector: digest}

@@ -59,6 +59,7 @@ EFFECTS: Mapping[Action, tuple[Effect, ...]] = {
     Action.TOKEN_CREATED: (site.create_token,),
     Action.TOKEN_REVOKED: (site.revoke_token,),
     Action.USER_LINK_MADE: (site.create_link,),
+    Action.USER_LINK_USED: (site.use_link,),
     Action.WEBHOOK_CREATED: (site.create_webhook,),
     Action.WEBHOOK_CHANGED: (site.change_webhook,),
     Action.WEBHOOK_SECRET_ROTATED: (site.rotate_secret,),
@@ -75,7 +76,6 @@ WITHOUT_ROWS: Mapping[Action, str] = {
     Action.ARTIFACT_DOWNLOADED: "reads only",
     Action.RUN_FILE_DOWNLOADED: "reads only",
     Action.TOKEN_USED_FROM_NEW_ADDRESS: "only the latest addresses of a token are stored",
-    Action.USER_LINK_USED: "a used link no longer works; only links that still work are compared",
     Action.SIGNED_IN: "the session ends without an event",
     Action.SIGN_IN_FAILED: "refused",
     Action.FAILED_SIGN_INS_COUNTED: "refused",
@@ -92,7 +92,7 @@ class Replay:
 
     def __init__(self) -> None:
         self._state = State()
-        self.problems: list[str] = []
+        self.problems = self._state.problems
 
     def add(self, members: Mapping[str, Any], stored_texts: Container[str]) -> None:
         """Add the next event: its canonical members, and the roles of its texts that are stored.

@@ -49,6 +49,8 @@ def change_user(state: State, event: Event) -> None:
     An account that no event created is left out: the comparison reports its row.
     """
     data = event.data
+    if "password" in data.get("fields", []):
+        _end_links(state, data["user"])
     row = state.tables[Table.USER].get((data["user"],))
     if row is None:
         return
@@ -112,12 +114,29 @@ def revoke_token(state: State, event: Event) -> None:
 
 
 def create_link(state: State, event: Event) -> None:
-    """Add a sign-in link. The key of one without a digest is its account and its position."""
+    """Add a sign-in link, which replaces the older ones of its account.
+
+    The key of one without a digest is its account and its position.
+    """
     data = event.data
+    _end_links(state, data["user"])
     digest = data.get("link_digest", UNSTATED)
     key = (data["user"], event.sequence) if digest is UNSTATED else (digest,)
     values = {"user": data["user"], "expires_at": data.get("expires_at", UNSTATED)}
-    state.add(Table.LINK, key, event, created_at=event.at, **values)
+    state.add(Table.LINK, key, event, created_at=event.at, used_at=None, **values)
+
+
+def use_link(state: State, event: Event) -> None:
+    """Note that a sign-in link was used; a newer one may have replaced it meanwhile."""
+    row = state.tables[Table.LINK].get((event.data.get("link_digest"),))
+    if row is not None:
+        row.change(event.sequence, {"used_at": event.at})
+
+
+def _end_links(state: State, user: str) -> None:
+    links = state.tables[Table.LINK]
+    for key in [key for key, row in links.items() if row.values["user"] == user]:
+        del links[key]
 
 
 def create_webhook(state: State, event: Event) -> None:

@@ -119,6 +119,8 @@ class State:
 
     def __init__(self) -> None:
         self.tables: defaultdict[Table, dict[Key, Row]] = defaultdict(dict)
+        # Sentences about events that contradict earlier ones.
+        self.problems: list[str] = []
         # How many rows there were with the first part of a key that ends with a number.
         self._counts: defaultdict[tuple[Table, Key], int] = defaultdict(int)
 
