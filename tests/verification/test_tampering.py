@@ -175,7 +175,7 @@ TAMPERING: list[tuple[str, Change, str]] = [
         "churn: look_alike_key is not the key of the name.",
     ),
     (
-        "second key of a name",
+        "second key of a label",
         lambda: churn_version(1).update(second_look_alike_key="x"),
         "churn v1: second_look_alike_key is not the key of the label.",
     ),
