@@ -25,6 +25,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_engines]
 OPEN = {200, 204, 302, 405}
 # Their responses are never stored: a secret is on the page or in its URL, or it is not a page.
 NEVER_STORED = {
+    # The address of a chat webhook is a secret.
+    "api/v1/webhooks",
+    "api/v1/webhooks/<uid>",
     "sign-in/",
     "sign-in/once/<str:token>/",
     "settings/webhooks/<uuid:uid>/",

@@ -317,13 +317,13 @@ def test_the_page_says_how_far_the_log_is_verified(
 def test_the_page_lists_the_differences_of_the_last_full_verification(
     moved: DatabaseRegistry, alice: User, client_of: ClientOf
 ) -> None:
-    ModelVersion.objects.update(label="9.9.9")
+    ModelVersion.objects.update(source_run="999")
     record_verification(report=verify_chains(), actor=SYSTEM, at=timezone.now())
     client = client_of(alice)
     client.post("/audit/verify/")
     page = text_of(client.get("/audit/"))
     assert "1 difference between the tables and the log" in re.sub(r"\s+", " ", page)
-    assert "resnet50 v1: label is 9.9.9, but the log says empty (event 2)." in page
+    assert "resnet50 v1: source_run is 999, but the log says empty (event 2)." in page
     assert "no problem found" not in page
 
 
