@@ -300,7 +300,7 @@ ROUTES: dict[str, tuple[Access, str]] = {
         """,
     ),
     "files of runs are deleted by the account that stored them": (
-        ADMINISTER,
+        OWN_CONTENT,
         "DELETE api/2.0/mlflow-artifacts/^artifacts/(?P<path>(?s:.+))$",
     ),
     "transition": (
