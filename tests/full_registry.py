@@ -15,7 +15,10 @@ from django.contrib.auth.models import Group, Permission
 
 from boards.access.actors import SYSTEM, Actor
 from boards.models import AuditText, RegisteredModel, RunFile, User
-from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
+from boards.queries.facts.accounts.account_permissions import (
+    AccountPermissions,
+    account_permissions,
+)
 from boards.registry.accounts.adoption import adopt_accounts
 from boards.registry.accounts.sign_ins import record_link_use
 from boards.registry.accounts.tokens import create_token, service_account

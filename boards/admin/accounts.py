@@ -16,7 +16,10 @@ from django.utils import timezone
 
 from boards import models
 from boards.admin.read_only import ReadOnlyAdmin, actor_of
-from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
+from boards.queries.facts.accounts.account_permissions import (
+    AccountPermissions,
+    account_permissions,
+)
 from boards.registry.accounts.users import is_reserved, record_user_change
 from boards.registry.commit import lock_site
 from obeya.errors import RegistryError

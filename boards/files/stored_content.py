@@ -15,8 +15,8 @@ from obeya.artifacts.records import Damage
 class DamagedContent(Exception):
     """Stored content is missing or no longer has its digest.
 
-    `placed_at` is when the content that was read was placed, None if there is none: content that
-    was placed later can be intact.
+    `placed_at` is when the content was stored, None if it is missing. Content that was stored
+    again later can be intact.
     """
 
     def __init__(self, sha256: str, damage: Damage, placed_at: datetime | None) -> None:

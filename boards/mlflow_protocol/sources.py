@@ -14,14 +14,14 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.mlflow_protocol.errors import invalid
 from boards.mlflow_protocol.stages import read_stage
-from boards.queries.facts.artifact import entries_of
-from boards.queries.facts.records import find_model
-from boards.queries.facts.run_files import (
+from boards.queries.facts.files.artifact import entries_of
+from boards.queries.facts.files.run_files import (
     FOLDER,
     LOGGED_MODEL,
     folder_of_logged_model,
     run_files_below,
 )
+from boards.queries.facts.records import find_model
 from obeya import names
 from obeya.artifacts.manifest import FileEntry
 from obeya.artifacts.paths import artifact_path

@@ -25,8 +25,8 @@ class Blob(models.Model):
 
     `findings` is the result of `obeya.artifacts.findings`, by the version `inspector` of the
     inspection; `findings_seal` shows that this installation wrote them (see
-    `boards.queries.facts.file_findings`). `damage` is what was wrong with the content when it was
-    read at `damaged_at`, until the content is stored again.
+    `boards.queries.facts.files.file_findings`). `damage` is what was wrong with the content when it
+    was read at `damaged_at`, until the content is stored again.
     """
 
     sha256 = models.CharField(max_length=64, unique=True)

@@ -11,10 +11,10 @@ from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.queries.facts import history, judgement, records
+from boards.queries.facts.accounts.visible_models import visible_models
 from boards.queries.facts.governed_aliases import governed_aliases
 from boards.queries.facts.policies_in_force import policy_in_force
 from boards.queries.facts.requests import request_record, requests_of
-from boards.queries.facts.visible_models import visible_models
 from boards.queries.facts.waivers import waiver_record
 from boards.registry.catalog import catalog, labels, registration
 from boards.registry.catalog import metrics as metric_writes

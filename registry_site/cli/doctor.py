@@ -185,7 +185,7 @@ def _files() -> Iterator[Finding]:
 
 
 def _blobs() -> Iterator[Finding]:
-    from boards.queries.facts.artifact import differing_artifacts
+    from boards.queries.facts.files.artifact import differing_artifacts
 
     count, size = 0, 0
     for row, finding in _examined(only_marked=False):

@@ -145,7 +145,7 @@ def list_tokens(**options: Any) -> None:
 
     from django.utils import timezone
 
-    from boards.queries.facts.token_list import valid_tokens
+    from boards.queries.facts.accounts.token_list import valid_tokens
 
     rows = valid_tokens(None, timezone.now())
     if not rows:
@@ -189,7 +189,7 @@ def _person(username: str) -> User:
 def _token(beginning: str) -> ApiToken:
     from django.utils import timezone
 
-    from boards.queries.facts.token_list import valid_tokens
+    from boards.queries.facts.accounts.token_list import valid_tokens
     from obeya.errors import InvalidInput, NotFound
 
     shown = beginning.rstrip("…")[:SHOWN_LENGTH]

@@ -63,7 +63,7 @@ REFUSED = {
     "api/routes/transitions.py get_check": "/api/v1/checks/{check}",
     "mlflow_protocol/endpoints/artifacts.py file": f"{FILES}/secret/run/weights",
     "mlflow_protocol/endpoints/artifacts.py _version": f"{FILES}/versions/{{model}}/1/weights",
-    "queries/facts/run_files.py _reached": f"{FILES}/secret/run/weights",
+    "queries/facts/files/run_files.py _reached": f"{FILES}/secret/run/weights",
 }
 WRITES = {
     "registry/artifacts/artifacts.py named_content",

@@ -17,7 +17,7 @@ from boards.access.actors import SYSTEM
 from boards.files import blob_store
 from boards.files.stored_content import DamagedContent
 from boards.models import AuditEvent, Blob, ModelVersion, PolicyCheck, User
-from boards.queries.facts.findings_digest import findings_digest
+from boards.queries.facts.files.file_findings import findings_digest
 from boards.queries.verification.verification import verify_chains
 from boards.registry.artifacts import inspection as again
 from boards.registry.artifacts.artifacts import store_blob

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Permission as PermissionRow
 from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import GROUPS, Permission, has_permission
 from boards.models import OneTimeLink, User
-from boards.queries.facts.account_permissions import account_permissions
+from boards.queries.facts.accounts.account_permissions import account_permissions
 from boards.registry.accounts.users import (
     anyone_has_password,
     create_sign_in_link,

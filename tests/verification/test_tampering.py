@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from boards import models
 from boards.access.actors import SYSTEM
-from boards.queries.facts.file_findings import sealed_findings
+from boards.queries.facts.files.file_findings import sealed_findings
 from boards.queries.verification.coverage import COMPARED_TABLES, UNCOVERED, compared_columns
 from boards.queries.verification.verification import verify_chains
 from boards.registry.accounts.users import create_sign_in_link

@@ -21,7 +21,7 @@ from boards.access.address_hashes import address_hash
 from boards.access.after_answer import after_answer
 from boards.first_sign_in import one_time_link_path
 from boards.models import ApiToken, AuditEvent, OneTimeLink, RegisteredModel, SiteChain, User
-from boards.queries.facts.account_permissions import account_permissions
+from boards.queries.facts.accounts.account_permissions import account_permissions
 from boards.registry.accounts.tokens import create_token, revoke_token, service_account
 from boards.registry.accounts.users import (
     create_sign_in_link,

@@ -19,9 +19,9 @@ from boards.api.routes.versions import Number
 from boards.api.schemas.artifacts import BINARY_ANSWER, BINARY_BODY, Artifact, Blob, NewArtifact
 from boards.files.uploads import body_of
 from boards.models import ModelVersion
-from boards.queries.facts.artifact import artifact_of, blob_is_here, file_of
+from boards.queries.facts.accounts.visible_models import stored_by
+from boards.queries.facts.files.artifact import artifact_of, blob_is_here, file_of
 from boards.queries.facts.records import find_named_version
-from boards.queries.facts.visible_models import stored_by
 from boards.registry.artifacts import artifacts as artifact_writes
 from obeya.artifacts.manifest import FileEntry, checked_sha256
 from obeya.artifacts.paths import PATH_MAX

@@ -16,7 +16,7 @@ from boards.api.schemas.access import Event, Head
 from boards.api.schemas.basics import Items, Page
 from boards.queries.audit.audit_events import events_page
 from boards.queries.audit.audit_filter import AuditFilter
-from boards.queries.facts.visible_models import visible_models
+from boards.queries.facts.accounts.visible_models import visible_models
 from boards.queries.verification.verification_state import chain_heads
 from obeya.errors import InvalidInput
 

@@ -26,9 +26,9 @@ from boards.api.schemas.catalog import (
 from boards.api.schemas.catalog import GovernedAlias as GovernedAliasSchema
 from boards.models import RegisteredModel
 from boards.queries.catalog.model_records import model_records, models_page
+from boards.queries.facts.accounts.visible_models import visible_models
 from boards.queries.facts.governed_aliases import configured_aliases, governed_aliases
 from boards.queries.facts.records import find_model
-from boards.queries.facts.visible_models import visible_models
 from boards.registry.catalog import catalog as catalog_writes
 from boards.registry.catalog import labels as label_writes
 from boards.registry.database import DatabaseRegistry

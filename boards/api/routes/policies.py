@@ -18,9 +18,9 @@ from boards.api.schemas.basics import GatedStage, Items, MetricPath
 from boards.api.schemas.catalog import Definition, DefinitionIn
 from boards.api.schemas.policies import Draft, PolicyIn, PolicyInForce, Simulation
 from boards.models import PolicyRevision
+from boards.queries.facts.accounts.visible_models import visible_models
 from boards.queries.facts.policies_in_force import policies_in_force, policy_in_force
 from boards.queries.facts.records import definitions, find_model
-from boards.queries.facts.visible_models import visible_models
 from boards.queries.policies.what_if import what_if
 from boards.registry.catalog import metrics as metric_writes
 from boards.registry.policies.policies import remove_policy, set_policy

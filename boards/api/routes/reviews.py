@@ -29,9 +29,9 @@ from boards.api.schemas.reviews import (
 )
 from boards.api.schemas.reviews import TransitionRequest as TransitionRequestSchema
 from boards.models import TransitionRequest
+from boards.queries.facts.accounts.visible_models import visible_models
 from boards.queries.facts.records import find_model, find_named_version, find_version
 from boards.queries.facts.requests import request_record, request_records, requests_page
-from boards.queries.facts.visible_models import visible_models
 from boards.queries.facts.waivers import waiver_record, waivers_of
 from boards.registry.database import DatabaseRegistry
 from boards.registry.policies import waivers as waiver_writes

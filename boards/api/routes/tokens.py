@@ -15,7 +15,7 @@ from boards.api.guard import ApiRequest
 from boards.api.schemas.access import CreatedToken, Me, NewToken, Token
 from boards.api.schemas.basics import Items
 from boards.models import ApiToken
-from boards.queries.facts.token_list import tokens_of
+from boards.queries.facts.accounts.token_list import tokens_of
 from boards.registry.accounts import tokens as token_writes
 from obeya.documents.reading import written_time
 

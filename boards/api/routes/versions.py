@@ -27,8 +27,8 @@ from boards.api.schemas.catalog import (
     VersionFields,
 )
 from boards.models import ModelVersion
+from boards.queries.facts.accounts.visible_models import visible_models
 from boards.queries.facts.records import find_model, version_records
-from boards.queries.facts.visible_models import visible_models
 from boards.queries.paging.keyset import CURSOR_MAX
 from boards.queries.search import version_list
 from boards.registry.catalog import catalog as catalog_writes

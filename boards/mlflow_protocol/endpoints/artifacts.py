@@ -1,8 +1,8 @@
 """Files by the protocol of MLflow's clients for servers that proxy artifact storage.
 
 There are two trees. Below ``versions/<uid of the model>/<number>/`` are the files of versions,
-read-only; everything else is what clients stored for their runs (`boards.queries.facts.run_files`
-says who reaches it).
+read-only; everything else is what clients stored for their runs
+(`boards.queries.facts.files.run_files` says who reaches it).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from boards.mlflow_protocol.errors import (
     ProtocolError,
 )
 from boards.mlflow_protocol.given import Given
-from boards.queries.facts import artifact, run_files
+from boards.queries.facts.files import artifact, run_files
 from boards.registry.artifacts.run_files import delete_run_files, store_run_file
 from obeya.artifacts.paths import artifact_path
 from obeya.errors import NotFound

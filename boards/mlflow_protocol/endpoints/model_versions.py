@@ -26,8 +26,8 @@ from boards.mlflow_protocol.page_tokens import read_page_token
 from boards.mlflow_protocol.runs import source_run
 from boards.mlflow_protocol.sources import files_here, original_of
 from boards.mlflow_protocol.stages import read_stage
+from boards.queries.facts.accounts.visible_models import visible_models
 from boards.queries.facts.records import find_model, find_named_version
-from boards.queries.facts.visible_models import visible_models
 from boards.queries.search.mlflow_search import cursor_of, search_versions
 from boards.registry.artifacts.artifacts import set_artifact
 from boards.registry.catalog import labels as label_writes

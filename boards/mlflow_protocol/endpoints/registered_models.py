@@ -12,8 +12,8 @@ from boards.mlflow_protocol.filters import MODELS, read_filter, read_order
 from boards.mlflow_protocol.given import Given
 from boards.mlflow_protocol.page_tokens import read_page_token
 from boards.mlflow_protocol.stages import read_stage
+from boards.queries.facts.accounts.visible_models import visible_models
 from boards.queries.facts.records import find_model
-from boards.queries.facts.visible_models import visible_models
 from boards.queries.search.mlflow_search import cursor_of, latest_versions, search_models
 from boards.registry.catalog import labels as label_writes
 from boards.registry.catalog.catalog import delete_model, rename_model, set_description

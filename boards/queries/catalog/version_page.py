@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from boards import models
 from boards.queries.checks.frozen_check import OutcomeRow, outcome_rows
-from boards.queries.facts.artifact import Folder, artifact_of, tree_of
+from boards.queries.facts.files.artifact import Folder, artifact_of, tree_of
 from boards.queries.facts.governed_aliases import AliasLine, alias_lines
 from boards.queries.facts.history import transitions
 from boards.queries.facts.judgement import judge

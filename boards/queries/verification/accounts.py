@@ -12,8 +12,8 @@ from django.contrib.auth.models import Group
 
 from boards import models
 from boards.access.permissions import group_problem
-from boards.queries.facts.credential_digests import link_digest
-from boards.queries.facts.file_findings import has_seal
+from boards.queries.facts.accounts.credential_digests import link_digest
+from boards.queries.facts.files.file_findings import has_seal
 from boards.queries.verification.columns import Names
 from boards.queries.verification.comparison import CHUNK, Comparison, Tables
 from boards.queries.verification.tables import OWNER_TABLES, SITE_TABLES, USERS

@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from boards import models
-from boards.queries.facts.file_findings import file_warnings
-from boards.queries.facts.findings_digest import findings_digest
+from boards.queries.facts.files.file_findings import file_warnings, findings_digest
 from boards.queries.verification.columns import Column, Names, Values
 from boards.queries.verification.tables import (
     MODEL_TABLES,

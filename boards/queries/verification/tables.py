@@ -10,9 +10,9 @@ from django.db.models import Model
 
 from boards import models
 from boards.models.look_alike_key import look_alike_columns
+from boards.queries.facts.accounts.credential_digests import address_digest, token_digest
 from boards.queries.facts.check_digest import DIGESTED, check_digest, revision_reference
-from boards.queries.facts.credential_digests import address_digest, token_digest
-from boards.queries.facts.findings_digest import findings_digest
+from boards.queries.facts.files.file_findings import findings_digest
 from boards.queries.verification.columns import (
     Column,
     Names,

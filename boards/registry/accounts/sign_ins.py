@@ -14,7 +14,7 @@ from django.db.models import F
 from boards.access.actors import Actor
 from boards.access.address_hashes import address_hash
 from boards.models import FailedSignIns, OneTimeLink, User
-from boards.queries.facts.credential_digests import link_digest
+from boards.queries.facts.accounts.credential_digests import link_digest
 from boards.registry.accounts.users import link_hash
 from boards.registry.commit import ChainWrite, writing_site
 from obeya.records import Action, Channel

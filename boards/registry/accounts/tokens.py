@@ -17,8 +17,8 @@ from django.db.models import Q
 from boards.access.actors import Actor
 from boards.access.permissions import Permission, scopes_of
 from boards.models import ApiToken, User
-from boards.queries.facts.credential_digests import token_digest
-from boards.queries.facts.token_list import valid_tokens
+from boards.queries.facts.accounts.credential_digests import token_digest
+from boards.queries.facts.accounts.token_list import valid_tokens
 from boards.registry.accounts.users import create_account
 from boards.registry.commit import writing_site
 from obeya import names

@@ -16,8 +16,11 @@ from django.utils import timezone
 from boards.access.actors import Actor
 from boards.access.permissions import GROUPS, Permission
 from boards.models import OneTimeLink, User
-from boards.queries.facts.account_permissions import AccountPermissions, account_permissions
-from boards.queries.facts.credential_digests import link_digest
+from boards.queries.facts.accounts.account_permissions import (
+    AccountPermissions,
+    account_permissions,
+)
+from boards.queries.facts.accounts.credential_digests import link_digest
 from boards.registry.commit import ChainWrite, writing_site
 from obeya.audit.chain import SYSTEM_ACTOR, timestamp
 from obeya.errors import AlreadyExists, InvalidInput

@@ -15,9 +15,8 @@ from boards.access.actors import Actor
 from boards.access.permissions import Permission
 from boards.files import blob_store
 from boards.files.blob_store import Body
-from boards.queries.facts.file_findings import file_warnings, sealed_findings
-from boards.queries.facts.findings_digest import findings_digest
-from boards.queries.facts.visible_models import stored_by, visible_models
+from boards.queries.facts.accounts.visible_models import stored_by, visible_models
+from boards.queries.facts.files.file_findings import file_warnings, findings_digest, sealed_findings
 from boards.registry.commit import ModelWrite, writing_model
 from obeya.artifacts.findings import findings_of
 from obeya.artifacts.inspection import INSPECTOR

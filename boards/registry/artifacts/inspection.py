@@ -15,8 +15,12 @@ from django.utils import timezone
 from boards import models
 from boards.access.actors import SYSTEM, Actor
 from boards.files.stored_content import DamagedContent, StoredContent
-from boards.queries.facts.file_findings import file_warnings, inspector_of, sealed_findings
-from boards.queries.facts.findings_digest import findings_digest
+from boards.queries.facts.files.file_findings import (
+    file_warnings,
+    findings_digest,
+    inspector_of,
+    sealed_findings,
+)
 from boards.registry.artifacts.damage import mark_damaged, mark_intact
 from boards.registry.commit import writing_model
 from obeya.artifacts.findings import findings_of

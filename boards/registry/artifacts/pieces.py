@@ -9,7 +9,7 @@ from boards.access.permissions import Permission
 from boards.files import upload_pieces
 from boards.files.blob_store import Body
 from boards.files.upload_pieces import Received, Sending
-from boards.queries.facts.artifact import received
+from boards.queries.facts.files.artifact import received
 from boards.registry.artifacts.artifacts import store_blob
 
 

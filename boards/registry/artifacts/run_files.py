@@ -20,8 +20,8 @@ from boards import models
 from boards.access.actors import SYSTEM, Actor
 from boards.access.permissions import Permission
 from boards.files.blob_store import Body
-from boards.queries.facts.run_files import run_file, run_files_below
-from boards.queries.facts.visible_models import stored_by
+from boards.queries.facts.accounts.visible_models import stored_by
+from boards.queries.facts.files.run_files import run_file, run_files_below
 from boards.registry.artifacts.artifacts import store_blob
 from boards.registry.commit import writing_site
 from boards.registry.upgrades import brings

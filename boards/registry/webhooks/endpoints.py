@@ -15,7 +15,7 @@ from boards import models
 from boards.access.actors import SYSTEM, Actor, display_name
 from boards.access.permissions import Permission
 from boards.access.sealing import seal
-from boards.queries.facts.credential_digests import address_digest
+from boards.queries.facts.accounts.credential_digests import address_digest
 from boards.queries.facts.webhooks import subscription_of_row
 from boards.registry.commit import ChainWrite, writing_site
 from boards.registry.messages import OutgoingMessage, send

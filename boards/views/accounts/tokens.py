@@ -12,7 +12,7 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods, require_POST
 
 from boards.access.permissions import Permission, scopes_of
-from boards.queries.facts.token_list import TokensOfAccount, tokens_of_account
+from boards.queries.facts.accounts.token_list import TokensOfAccount, tokens_of_account
 from boards.registry.accounts import tokens as token_writes
 from boards.views.accounts.forms import TokenForm
 from boards.views.http import Request, needs, page_actor

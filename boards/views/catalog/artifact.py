@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from boards.access.permissions import Permission
 from boards.access_events import send_file
-from boards.queries.facts.artifact import file_of
+from boards.queries.facts.files.artifact import file_of
 from boards.queries.facts.records import find_named_version
 from boards.views.http import Request, needs, page_actor
 

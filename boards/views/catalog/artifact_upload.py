@@ -23,7 +23,7 @@ from boards.files import blob_store
 from boards.files.upload_handlers import IncomingFiles
 from boards.files.upload_pieces import Received, Sending
 from boards.files.uploads import sized_body_of
-from boards.queries.facts.artifact import received
+from boards.queries.facts.files.artifact import received
 from boards.queries.facts.records import find_named_version
 from boards.queries.paging.whole_number import ID_MAX, whole_number
 from boards.registry.artifacts import artifacts as artifact_writes

@@ -51,6 +51,11 @@ def file_warnings(blobs: Mapping[str, models.Blob]) -> dict[str, Any]:
     }
 
 
+def findings_digest(version: models.ModelVersion) -> str:
+    """Return the SHA-256, in hex, of the warnings and of the sentences about code."""
+    return document_digest({"warnings": version.artifact_warnings, "code": version.artifact_code})
+
+
 def _seals(blob: models.Blob) -> list[str]:
     """Return the seals with each key, none for findings that have no canonical form."""
     try:

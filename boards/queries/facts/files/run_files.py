@@ -16,8 +16,8 @@ from django.db.models import Q, QuerySet
 from boards import models
 from boards.access.actors import Actor
 from boards.access.permissions import Permission
-from boards.queries.facts.artifact import Listed, one_level, stored_file
-from boards.queries.facts.visible_models import stored_by, visible_models
+from boards.queries.facts.accounts.visible_models import stored_by, visible_models
+from boards.queries.facts.files.artifact import Listed, one_level, stored_file
 from obeya.artifacts.manifest import folders_of
 from obeya.artifacts.paths import artifact_path
 from obeya.artifacts.records import ArtifactFile

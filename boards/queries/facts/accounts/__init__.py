@@ -1,0 +1,1 @@
+"""Accounts, their permissions, tokens and credentials, and the models that they can see."""

@@ -1,0 +1,1 @@
+"""Files of versions and runs, and what their inspection found."""
